@@ -1,0 +1,45 @@
+"""All commands under one name."""
+
+from typing import Annotated
+
+import typer
+
+from digest.cli import deliveries, demo, operate, papers, preview, run, subscribers
+
+application = typer.Typer(
+    name="digest",
+    help="Trending papers in your inbox: new papers that fit each reader, by mail, with the reason for each pick.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from digest.wiring import VERSION
+
+        typer.echo(f"trending-papers-digest {VERSION}")
+        raise typer.Exit
+
+
+@application.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop."),
+    ] = False,
+) -> None:
+    """Hold the options that stand before any command."""
+
+
+application.command()(demo.demo)
+application.command()(operate.init)
+application.add_typer(papers.application, name="papers")
+application.add_typer(subscribers.application, name="subscribers")
+application.command()(run.run)
+application.command()(preview.preview)
+application.command()(preview.explain)
+application.add_typer(deliveries.application, name="deliveries")
+application.command()(operate.status)
+application.command(name="settings")(operate.show_settings)

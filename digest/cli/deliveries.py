@@ -1,0 +1,139 @@
+"""`digest deliveries`: the ledger of every mail."""
+
+from typing import Annotated, Any
+
+import typer
+
+from digest.cli import output
+from digest.cli.parts import opened
+from digest.cli.times import parse_date
+
+application = typer.Typer(
+    help="Look into the ledger of mails, and open failed ones again.", no_args_is_help=True
+)
+
+JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@application.command("list")
+def list_(
+    subscriber: Annotated[str | None, typer.Option(metavar="EMAIL", help="Only this reader's.")] = None,
+    status: Annotated[
+        str | None, typer.Option(metavar="WORD", help="planned, claimed, sent, skipped or failed.")
+    ] = None,
+    date: Annotated[str | None, typer.Option(metavar="DATE", help="Only this edition.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    json_output: JsonOutput = False,
+) -> None:
+    """List mails, the newest edition first: planned, sent, skipped and why.
+
+    Example: digest deliveries list --status failed
+    """
+    from digest.delivery.claimed import parse_delivery_status
+    from digest.readers.signup import find
+    from digest.store import deliveries as ledger
+
+    with opened() as parts, parts.database.read() as connection:
+        reader = find(connection, subscriber).id if subscriber else None
+        found = ledger.find(
+            connection,
+            subscriber_id=reader,
+            status=parse_delivery_status(status),
+            edition_on=parse_date(date),
+            limit=top,
+        )
+    output.rows(
+        ("id", "edition_on", "kind", "address", "status", "reason", "attempts", "settled_at"),
+        [_record(row) for row in found],
+        json_output=json_output,
+        empty="There are no such deliveries.",
+    )
+
+
+def _record(row: Any) -> dict[str, Any]:
+    names = (
+        "id",
+        "edition_on",
+        "kind",
+        "address",
+        "status",
+        "reason",
+        "attempts",
+        "due_at",
+        "next_try_at",
+        "settled_at",
+        "papers_after",
+        "papers_through",
+        "message_id",
+        "smtp_answer",
+    )
+    return {name: getattr(row, name) for name in names}
+
+
+@application.command()
+def show(
+    delivery: Annotated[int, typer.Argument(metavar="ID", help="The number that `list` shows.")],
+    format_: Annotated[
+        str | None, typer.Option("--format", metavar="FORMAT", help="Make the mail again: text, html or eml.")
+    ] = None,
+    json_output: JsonOutput = False,
+) -> None:
+    """Show one mail: its way, the papers it carried and why. With --format, the mail itself, byte for byte.
+
+    Example: digest deliveries show 42 --format text
+    """
+    from digest.delivery.letters import build_mail
+    from digest.delivery.preview import recorded
+    from digest.errors import BadInput, NotFound
+    from digest.store import deliveries as ledger
+
+    if format_ not in {None, "text", "html", "eml"}:
+        raise BadInput(f"No format is called {format_!r}; choose text, html or eml.")
+    with opened() as parts, parts.database.read() as connection:
+        row = ledger.find_one(connection, delivery)
+        if row is None:
+            raise NotFound(f"There is no delivery {delivery}; see: digest deliveries list")
+        picks = ledger.read_picks(connection, [(row.id, row.subscriber_id)]).get(row.id, [])
+        mail = build_mail(*recorded(connection, delivery), parts.links, parts.renderer) if format_ else None
+    if mail is not None:
+        if format_ == "eml":
+            typer.echo(mail.message.to_bytes(), nl=False)
+        else:
+            output.say(mail.words.html if format_ == "html" else mail.words.text)
+        return
+    carried = [
+        {
+            "section": pick.section,
+            "score": pick.score,
+            "id": pick.card["paper_id"],
+            "title": pick.card["title"],
+            "because": [term for term, _ in pick.reasons["terms"]] or pick.reasons["author"],
+        }
+        for pick in picks
+    ]
+    if json_output:
+        output.as_json({**_record(row), "papers": carried})
+        return
+    for name, value in _record(row).items():
+        if value not in {None, ""}:
+            output.say(f"{name.replace('_', ' '):14} {output.cell(value)}")
+    output.say()
+    columns = ("section", "score", "id", "title", "because")
+    output.rows(columns, carried, json_output=False, empty="It carries no papers.")
+
+
+@application.command()
+def retry(
+    deliveries: Annotated[list[int], typer.Argument(metavar="ID...", help="The numbers that `list` shows.")],
+) -> None:
+    """Open failed or skipped mails again; the next `digest run` takes them up.
+
+    Example: digest deliveries retry 42 43
+    """
+    from digest.store import deliveries as ledger
+
+    with opened() as parts, parts.database.begin() as connection:
+        opened_again = ledger.retry(connection, deliveries, parts.clock())
+    output.say(f"{opened_again} of {len(deliveries)} opened again.")
+    if not opened_again:
+        raise typer.Exit(2)

@@ -1,0 +1,112 @@
+"""`digest init`, `status`, `doctor` and `settings`: looking after an installation."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+import typer
+
+from digest.cli import output
+from digest.cli.parts import opened
+
+JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def init() -> None:
+    """Create the database, or bring it up to date. Harmless to repeat.
+
+    Example: digest init
+    """
+    from digest.store.schema import newest_revision, present_revision, upgrade
+
+    with opened() as parts:
+        before = present_revision(parts.database)
+        upgrade(parts.database)
+        place = parts.database.shown_url
+    if before is None:
+        output.say(f"Created {place}.")
+    elif before != newest_revision():
+        output.say(f"Brought {place} from {before} to {newest_revision()}.")
+    else:
+        output.say(f"{place} is up to date.")
+
+
+def status(json_output: JsonOutput = False) -> None:
+    """Show on one page how things stand: papers, feeds, readers, mails.
+
+    Example: digest status
+    """
+    from digest.store import deliveries as ledger
+    from digest.store import fetches, papers, readers
+
+    with opened() as parts, parts.database.read() as connection:
+        now = parts.clock()
+        found: dict[str, Any] = {
+            "at": now,
+            "papers": papers.count_papers(connection),
+            "newest_on": papers.newest_announcement(connection, now.date()),
+            "feeds": [
+                {
+                    "source": row.source,
+                    "status": row.status,
+                    "finished_at": row.finished_at,
+                    "seen": row.seen,
+                    "added": row.added,
+                    "newest_on": row.newest_on,
+                    "error": row.error,
+                }
+                for row in fetches.last_rows(connection, now)
+            ],
+            "readers": readers.count_by_status(connection),
+            "next_due_at": readers.first_due(connection),
+            "deliveries": [
+                {"edition_on": day, "kind": kind, "status": state, "reason": reason, "count": count}
+                for day, kind, state, reason, count in ledger.tally(
+                    connection, now.date() - timedelta(days=7)
+                )
+            ],
+        }
+    if json_output:
+        output.as_json(found)
+        return
+    output.say(f"papers   {found['papers']:,}, the newest of {found['newest_on'] or 'no day'}")
+    counts = ", ".join(f"{count:,} {state}" for state, count in sorted(found["readers"].items()))
+    output.say(
+        f"readers  {counts or 'none'}; next digest due {output.cell(found['next_due_at']) or 'at the next run'}"
+    )
+    output.say()
+    output.rows(
+        ("source", "status", "finished_at", "seen", "added", "newest_on", "error"),
+        found["feeds"],
+        json_output=False,
+        empty="No feed was read yet; try: digest papers fetch",
+    )
+    output.say()
+    output.rows(
+        ("edition_on", "kind", "status", "reason", "count"),
+        found["deliveries"],
+        json_output=False,
+        empty="No digest in the last seven days.",
+    )
+
+
+def show_settings(json_output: JsonOutput = False) -> None:
+    """Show every setting, its value here and what it does; secrets stay masked.
+
+    Example: digest settings
+    """
+    from digest.settings import Settings, read_settings
+
+    settings = read_settings()
+    output.rows(
+        ("setting", "value", "help"),
+        [
+            {
+                "setting": f"DIGEST_{name.upper()}",
+                "value": "" if (value := getattr(settings, name)) is None else output.cell(value),
+                "help": field.description,
+            }
+            for name, field in Settings.model_fields.items()
+        ],
+        json_output=json_output,
+        empty="There are no settings.",
+    )

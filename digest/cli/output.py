@@ -1,0 +1,105 @@
+"""How the command line speaks: tables and bars on a terminal, plain lines in a pipe, JSON on request."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from datetime import date, datetime
+from typing import Any, Protocol
+
+import typer
+
+
+class Progress(Protocol):
+    """A bar on a terminal, nothing elsewhere."""
+
+    def __call__(self, done: int) -> None:
+        """Show how many are done so far."""
+
+
+def say(line: str = "") -> None:
+    """Print a line."""
+    typer.echo(line)
+
+
+def warn(line: str) -> None:
+    """Print a line for a person to stderr."""
+    typer.echo(line, err=True)
+
+
+def as_json(value: object) -> None:
+    """Print a value as JSON; dates as ISO 8601, sets sorted, dataclasses by field."""
+    typer.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def rows(
+    columns: Sequence[str], records: Iterable[Mapping[str, Any]], *, json_output: bool, empty: str
+) -> None:
+    """Print records: a table on a terminal, tab-separated lines in a pipe, a JSON list with `--json`.
+
+    `empty` is said when there are none; JSON then is an empty list.
+    """
+    found = list(records)
+    if json_output:
+        as_json(found)
+    elif not found:
+        warn(empty)
+    elif sys.stdout.isatty():
+        _table(columns, found)
+    else:
+        for record in found:
+            say("\t".join(cell(record.get(column)) for column in columns))
+
+
+def cell(value: object) -> str:
+    """Return a value as one cell of a table or line."""
+    if value is None:
+        return ""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return " ".join(str(value).split())
+
+
+def _table(columns: Sequence[str], records: Sequence[Mapping[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        numeric = all(isinstance(record.get(column), int | float) for record in records)
+        table.add_column(column.replace("_", " "), justify="right" if numeric else "left")
+    for record in records:
+        table.add_row(*(escape(cell(record.get(column))) for column in columns))
+    Console().print(table)
+
+
+@contextmanager
+def progress(what: str, total: int | None = None) -> Iterator[Progress]:
+    """Show a progress bar on a terminal; elsewhere stay silent."""
+    if not sys.stderr.isatty():
+        yield lambda _done: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(what, total=total)
+        yield lambda done: bars.update(task, completed=done)

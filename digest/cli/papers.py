@@ -1,0 +1,255 @@
+"""`digest papers`: taking papers in, and reading them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from digest.cli import output
+from digest.cli.parts import opened
+from digest.cli.times import parse_date
+
+if TYPE_CHECKING:
+    from digest.papers.ingest import Intake
+    from digest.store.papers import StoredPaper
+
+application = typer.Typer(help="Fetch, import and look at papers.", no_args_is_help=True)
+
+JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Top = Annotated[int, typer.Option("--top", min=1, max=1000, help="How many papers at most.")]
+Since = Annotated[
+    str | None, typer.Option(metavar="DATE", help="Only papers announced on that day or later.")
+]
+Category = Annotated[
+    str | None, typer.Option(metavar="CAT", help="Only papers of this category, as cs.CL or cs.")
+]
+
+
+@application.command()
+def fetch(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SOURCE]...", help="Feeds by name; those of the settings if none."),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Read from that day on; a week back if not given.")
+    ] = None,
+    json_output: JsonOutput = False,
+) -> None:
+    """Read feeds: huggingface, arxiv, arxiv-oai, arxiv-api.
+
+    Example: digest papers fetch huggingface arxiv --since 2026-11-20
+    """
+    from digest.papers.fetch import DAYS_BACK
+    from digest.papers.fetch import fetch as read_feed
+
+    start = parse_date(since)
+    with opened() as parts:
+        today = parts.clock().date()
+        feeds = [parts.source(name) for name in sources or parts.settings.sources]
+        done = [read_feed(parts.database, feed, start or today - DAYS_BACK, parts.clock) for feed in feeds]
+    output.rows(
+        ("source", "status", "seen", "added", "changed", "rejected", "newest_on", "error"),
+        [
+            {
+                "source": one.source,
+                "status": one.status,
+                "seen": one.intake.seen,
+                "added": one.intake.added,
+                "changed": one.intake.changed,
+                "rejected": len(one.intake.rejected),
+                "newest_on": one.intake.newest_on,
+                "error": one.error,
+            }
+            for one in done
+        ],
+        json_output=json_output,
+        empty="No feed is configured; set DIGEST_SOURCES.",
+    )
+    if all(one.status == "failed" for one in done):
+        raise typer.Exit(2)
+    if any(one.status != "complete" for one in done):
+        raise typer.Exit(1)
+
+
+@application.command("import")
+def import_(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files to read; .gz too.")],
+    json_output: JsonOutput = False,
+) -> None:
+    """Take in papers from files: JSON lines, a saved Hugging Face page, a saved arXiv feed, a saved listing page.
+
+    A JSON line holds id, title, abstract, authors, categories, date and, where known, upvotes.
+
+    Example: digest papers import papers.jsonl.gz
+    """
+    from digest.papers.ingest import Intake, take_in
+    from digest.papers.sources.files import read_file
+
+    results: list[tuple[Path, Intake]] = []
+    with opened() as parts:
+        for file in files:
+            with output.progress(file.name) as show:
+                tally = take_in(
+                    parts.database,
+                    read_file(file, parts.clock()),
+                    parts.clock(),
+                    lambda tally: show(tally.seen),
+                )
+            results.append((file, tally))
+            _report_import(file, tally, json_output=json_output)
+    if json_output:
+        output.as_json([_import_record(file, tally) for file, tally in results])
+    if all(tally.error is not None and not tally.seen for _, tally in results):
+        raise typer.Exit(2)
+    if any(tally.error is not None or tally.rejected for _, tally in results):
+        raise typer.Exit(1)
+
+
+def _report_import(file: Path, tally: "Intake", *, json_output: bool) -> None:
+    shown = 20
+    for rejected in tally.rejected[:shown]:
+        output.warn(f"{rejected.where}: {rejected.reason}")
+    if len(tally.rejected) > shown:
+        output.warn(f"... and {len(tally.rejected) - shown} more")
+    if tally.error is not None:
+        output.warn(f"{file.name}: {tally.error}")
+    if json_output or (tally.error is not None and not tally.seen):
+        return
+    counts = (
+        f"{tally.seen:,} papers: {tally.added:,} new, {tally.changed:,} changed, {tally.unchanged:,} known"
+    )
+    left_out = f", {len(tally.rejected):,} left out" if tally.rejected else ""
+    output.say(f"{file.name}: {counts}{left_out}.")
+
+
+def _import_record(file: Path, tally: "Intake") -> dict[str, Any]:
+    return {
+        "file": str(file),
+        "seen": tally.seen,
+        "added": tally.added,
+        "changed": tally.changed,
+        "unchanged": tally.unchanged,
+        "snapshots": tally.snapshots,
+        "rejected": [{"where": one.where, "reason": one.reason} for one in tally.rejected],
+        "error": str(tally.error) if tally.error is not None else None,
+    }
+
+
+@application.command("list")
+def list_(
+    top: Top = 20,
+    since: Since = None,
+    category: Category = None,
+    json_output: JsonOutput = False,
+) -> None:
+    """List what everyone reads: the most trending papers of the last week, or since a day.
+
+    Example: digest papers list --top 10 --since 2026-11-20
+    """
+    from digest.papers.library import trending_papers
+
+    start = parse_date(since)
+    with opened() as parts, parts.database.read() as connection:
+        found = trending_papers(connection, parts.clock(), start, category, top)
+    output.rows(
+        ("trend", "announced_on", "id", "title", "popularity"),
+        [{"trend": heat, **_brief(stored), "popularity": line} for stored, heat, line in found],
+        json_output=json_output,
+        empty="There are no such papers; fetch some with: digest papers fetch",
+    )
+
+
+@application.command()
+def search(
+    query: Annotated[str, typer.Argument(help="Words to look for.")],
+    top: Top = 10,
+    since: Since = None,
+    category: Category = None,
+    json_output: JsonOutput = False,
+) -> None:
+    """Find papers by words, the best fitting first.
+
+    Example: digest papers search "long-context language models" --top 5
+    """
+    from digest.papers.library import Library
+
+    with opened() as parts, parts.database.read() as connection:
+        found = Library(connection, parse_date(since), category).search(connection, query, top)
+    _print_hits(found, json_output=json_output)
+
+
+@application.command()
+def similar(
+    paper_id: Annotated[str, typer.Argument(metavar="ID", help="A paper, as 2508.13426 or its address.")],
+    top: Top = 10,
+    since: Since = None,
+    category: Category = None,
+    json_output: JsonOutput = False,
+) -> None:
+    """Find papers like one that is stored, the most similar first.
+
+    Example: digest papers similar 2508.13426
+    """
+    from digest.papers.library import Library
+
+    with opened() as parts, parts.database.read() as connection:
+        found = Library(connection, parse_date(since), category).similar(connection, paper_id, top)
+    _print_hits(found, json_output=json_output)
+
+
+def _print_hits(found: "list[tuple[StoredPaper, float]]", *, json_output: bool) -> None:
+    output.rows(
+        ("score", "announced_on", "id", "title"),
+        [{"score": round(fit, 4), **_brief(stored)} for stored, fit in found],
+        json_output=json_output,
+        empty="Nothing fits; try other words, or fetch papers with: digest papers fetch",
+    )
+
+
+def _brief(stored: "StoredPaper") -> dict[str, Any]:
+    paper = stored.paper
+    return {
+        "announced_on": stored.announced_on,
+        "id": paper.id,
+        "title": paper.title,
+        "authors": paper.authors,
+        "categories": paper.categories,
+    }
+
+
+@application.command()
+def show(
+    paper_id: Annotated[str, typer.Argument(metavar="ID", help="A paper, as 2508.13426 or its address.")],
+    json_output: JsonOutput = False,
+) -> None:
+    """Show all that is known of one paper.
+
+    Example: digest papers show 2508.13426
+    """
+    from textwrap import fill
+
+    from digest.papers.identifiers import abstract_url
+    from digest.papers.library import find_paper
+    from digest.ranking.trending import popularity_line
+    from digest.store.papers import popularity_of
+
+    with opened() as parts, parts.database.read() as connection:
+        now = parts.clock()
+        stored = find_paper(connection, paper_id)
+        snapshots = popularity_of(connection, [stored.number], now).get(stored.number, [])
+    if json_output:
+        output.as_json(
+            {"paper": stored.paper, "first_seen_at": stored.first_seen_at, "popularity": snapshots}
+        )
+        return
+    paper = stored.paper
+    output.say(fill(paper.title, 88) + ("  [withdrawn]" if paper.withdrawn else ""))
+    output.say(fill(", ".join(paper.authors), 88))
+    output.say(f"{paper.id} · {', '.join(paper.categories)} · announced {stored.announced_on}")
+    for line in (popularity_line(snapshots, now), abstract_url(paper.id), *paper.links.values()):
+        if line:
+            output.say(line)
+    output.say()
+    for paragraph in paper.abstract.splitlines():
+        output.say(fill(paragraph, 88))

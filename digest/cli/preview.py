@@ -1,0 +1,100 @@
+"""`digest preview` and `digest explain`: looking without sending."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from digest.cli import output
+from digest.cli.parts import opened
+from digest.cli.times import end_of, parse_date
+
+Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The reader's address.")]
+
+
+def preview(
+    address: Address,
+    date: Annotated[
+        str | None, typer.Option(metavar="DATE", help="The edition of that day; today's if not given.")
+    ] = None,
+    format_: Annotated[str, typer.Option("--format", metavar="FORMAT", help="text, html or eml.")] = "text",
+    open_: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+) -> None:
+    """Show the digest a reader would get. Sends nothing, changes nothing.
+
+    Example: digest preview ana@example.org --format html > tomorrow.html
+    """
+    from digest.delivery.preview import preview as choose_papers
+    from digest.delivery.preview import preview_mail
+    from digest.errors import BadInput
+    from digest.readers.signup import find
+
+    if format_ not in {"text", "html", "eml"}:
+        raise BadInput(f"No format is called {format_!r}; choose text, html or eml.")
+    day = parse_date(date)
+    with opened() as parts:
+        now = min(parts.clock(), end_of(day)) if day else parts.clock()
+        with parts.database.read() as connection:
+            subscriber = find(connection, address)
+            selection = choose_papers(connection, parts.composer, subscriber, day or now.date(), now)
+        mail = preview_mail(selection, parts.imprint, parts.links, parts.renderer, now)
+    if open_:
+        _open_in_browser(mail.words.html)
+    elif format_ == "eml":
+        typer.echo(mail.message.to_bytes(), nl=False)
+    else:
+        output.say(
+            mail.words.html if format_ == "html" else f"Subject: {mail.words.subject}\n\n{mail.words.text}"
+        )
+
+
+def _open_in_browser(html: str) -> None:
+    import tempfile
+
+    with tempfile.NamedTemporaryFile("w", suffix=".html", encoding="utf-8", delete=False) as file:
+        file.write(html)
+    typer.launch(Path(file.name).as_uri())
+    output.say(f"Opened {file.name}")
+
+
+def explain(
+    address: Address,
+    paper_id: Annotated[str, typer.Argument(metavar="PAPER", help="A paper, as 2508.13426 or its address.")],
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say how a paper fits a reader, and which terms say so.
+
+    Example: digest explain ana@example.org 2508.13426
+    """
+    from digest.delivery.preview import explain as explain_paper
+    from digest.readers.signup import find
+
+    with opened() as parts, parts.database.read() as connection:
+        found = explain_paper(connection, parts.choosing, find(connection, address), paper_id)
+    if json_output:
+        output.as_json(
+            {
+                "id": found.paper.id,
+                "title": found.paper.title,
+                "score": found.score,
+                "floor": found.floor,
+                "interest": found.interest,
+                "reasons": [{"term": one.term, "share": one.share} for one in found.reasons],
+                "closest": found.closest and {"title": found.closest[0], "similarity": found.closest[1]},
+                "obstacles": found.obstacles,
+                "received_on": found.received_on,
+            }
+        )
+        return
+    output.say(found.paper.title)
+    verdict = "fits" if found.score >= found.floor else "does not fit"
+    because = f" by the interest {found.interest!r}" if found.interest else ""
+    output.say(f"It {verdict}: {found.score:.3f}{because} (the least that is sent is {found.floor:.3f}).")
+    for one in found.reasons:
+        output.say(f"  {one.share:5.0%}  {one.term}")
+    if found.closest:
+        output.say(f"The liked paper most like it ({found.closest[1]:.2f}): {found.closest[0]}")
+    for obstacle in found.obstacles:
+        output.say(f"It is kept out: {obstacle}.")
+    if found.received_on:
+        output.say(f"It came in the digest of {found.received_on}.")

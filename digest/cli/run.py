@@ -1,0 +1,138 @@
+"""`digest run`: the daily job, once."""
+
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from digest.cli import output
+from digest.cli.parts import opened
+from digest.cli.times import end_of, parse_date, parse_instant
+
+if TYPE_CHECKING:
+    from digest.delivery.compose import Selection
+    from digest.delivery.daily import Report
+
+
+def run(
+    date: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE", help="Bring out that day's edition to everyone who gets one, whatever the hour."
+        ),
+    ] = None,
+    now: Annotated[
+        str | None,
+        typer.Option(metavar="ISO", help="Act as if it were then; a date means the end of that day."),
+    ] = None,
+    subscriber: Annotated[str | None, typer.Option(metavar="EMAIL", help="Keep to one reader.")] = None,
+    no_fetch: Annotated[bool, typer.Option("--no-fetch", help="Do not read the feeds first.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would go out; change nothing.")
+    ] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Do the daily job once: read the feeds, plan who is due, send each digest, sum up.
+
+    Made for cron, every hour: each reader gets their digest at their own hour, and only once.
+    Exit code 0: all went well; 1: a feed or some mails did not; 2: nothing could be done.
+
+    Example: digest run --no-fetch --now 2026-11-20T12:00 --dry-run
+    """
+    from digest.delivery import daily
+    from digest.readers.signup import find
+
+    edition_on = parse_date(date)
+    instant = parse_instant(now)
+    if instant is None and edition_on is not None:
+        from digest.clock import utc_now
+
+        instant = min(utc_now(), end_of(edition_on))
+    with opened(instant) as parts:
+        only = None
+        if subscriber is not None:
+            with parts.database.read() as connection:
+                only = find(connection, subscriber).id
+        if dry_run:
+            job = daily.Job(edition_on=edition_on, only=only)
+            _show_rehearsal(
+                daily.rehearse(parts.database, parts.composer, job, parts.clock()), json_output=json_output
+            )
+            return
+        sources = [] if no_fetch else [parts.source(name) for name in parts.settings.sources]
+        job = daily.Job(sources, edition_on, only)
+        report = daily.run(parts.post_office, parts.profiles, job, parts.clock)
+    _show(report, json_output=json_output)
+    if report.exit_code:
+        raise typer.Exit(report.exit_code)
+
+
+def _show_rehearsal(selections: "list[Selection]", *, json_output: bool) -> None:
+    from digest.delivery.outcome import quiet_reason
+
+    output.rows(
+        ("address", "edition_on", "papers", "first"),
+        [
+            {
+                "address": one.subscriber.address,
+                "edition_on": one.edition_on,
+                "papers": len(one.picks),
+                "first": one.picks[0].card.title if one.picks else quiet_reason(one.considered, one.state),
+            }
+            for one in selections
+        ],
+        json_output=json_output,
+        empty="Nobody is due.",
+    )
+
+
+def _show(report: "Report", *, json_output: bool) -> None:
+    summary = report.deliveries
+    for one in report.fetched:
+        if one.error:
+            output.warn(f"{one.source}: {one.error}")
+    if summary.stopped:
+        output.warn(f"Stopped: {summary.stopped}")
+    if json_output:
+        output.as_json(_record(report))
+        return
+    for one in report.fetched:
+        output.say(f"{one.source}: {one.intake.seen:,} papers, {one.intake.added:,} new ({one.status})")
+    if report.rebuilt:
+        output.say(f"{report.rebuilt:,} profiles brought up to date")
+    parts = [f"{report.planned:,} planned", f"{summary.sent:,} sent"]
+    for word, counts in (
+        ("skipped", summary.skipped),
+        ("waiting", summary.put_off),
+        ("failed", summary.failed),
+    ):
+        if counts:
+            parts.append(f"{counts.total():,} {word} ({_reasons(counts)})")
+    output.say(", ".join(parts) + ".")
+
+
+def _reasons(counts: "Counter[str]") -> str:
+    return "; ".join(f"{reason}: {count:,}" for reason, count in counts.most_common())
+
+
+def _record(report: "Report") -> dict[str, Any]:
+    summary = report.deliveries
+    return {
+        "fetched": [
+            {
+                "source": one.source,
+                "status": one.status,
+                "seen": one.intake.seen,
+                "added": one.intake.added,
+                "error": one.error,
+            }
+            for one in report.fetched
+        ],
+        "rebuilt": report.rebuilt,
+        "planned": report.planned,
+        "sent": summary.sent,
+        "skipped": dict(summary.skipped),
+        "waiting": dict(summary.put_off),
+        "failed": dict(summary.failed),
+        "stopped": summary.stopped,
+    }

@@ -1,0 +1,345 @@
+"""`digest subscribers`: who gets mail, and what they want."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from digest.cli import output
+from digest.cli.parts import opened
+from digest.cli.times import parse_date
+
+if TYPE_CHECKING:
+    from digest.readers.subscriber import Subscriber
+
+application = typer.Typer(help="Add, change and look at readers.", no_args_is_help=True)
+
+JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The reader's address.")]
+Topics = Annotated[
+    list[str] | None,
+    typer.Option("--topics", metavar="TEXT", help="What they work on, in their words; repeatable."),
+]
+Likes = Annotated[
+    list[str] | None, typer.Option("--like", metavar="ID", help="A paper they want more of; repeatable.")
+]
+Must = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--must", metavar="WORD", help="Has to stand in every paper chosen for them; a|b for either."
+    ),
+]
+Mute = Annotated[
+    list[str] | None, typer.Option("--mute", metavar="WORD", help="No paper with this; repeatable.")
+]
+Follow = Annotated[
+    list[str] | None, typer.Option("--follow", metavar="AUTHOR", help="An author whose papers come first.")
+]
+Categories = Annotated[
+    list[str] | None,
+    typer.Option("--category", metavar="CAT", help="Only papers of this category; repeatable."),
+]
+Frequency = Annotated[str | None, typer.Option(metavar="WORD", help="daily, weekdays, weekly or off.")]
+Hour = Annotated[int | None, typer.Option(help="The hour of their clock at which mail comes, 0 to 23.")]
+Timezone = Annotated[str | None, typer.Option(metavar="TZ", help="Their time zone, as Europe/Berlin.")]
+MaxPapers = Annotated[int | None, typer.Option(metavar="N", help="Papers in a mail at most, 1 to 50.")]
+
+
+@application.command()
+def add(
+    address: Address,
+    topics: Topics = None,
+    like: Likes = None,
+    must: Must = None,
+    mute: Mute = None,
+    follow: Follow = None,
+    category: Categories = None,
+    frequency: Frequency = None,
+    hour: Hour = None,
+    timezone: Timezone = None,
+    max_papers: MaxPapers = None,
+    confirmed: Annotated[
+        bool, typer.Option("--confirmed", help="They agreed already; else they are asked by mail first.")
+    ] = False,
+    json_output: JsonOutput = False,
+) -> None:
+    """Take a reader on.
+
+    Example: digest subscribers add ana@example.org --topics "long-context language models" --confirmed
+    """
+    from digest.readers.signup import subscribe
+    from digest.readers.transfer import application_from
+
+    wanted = application_from(
+        address=address,
+        topics=topics,
+        likes=like,
+        must=must,
+        mute=mute,
+        follow=follow,
+        categories=category,
+        frequency=frequency,
+        hour=hour,
+        timezone=timezone,
+        max_papers=max_papers,
+    )
+    with opened() as parts:
+        added = subscribe(
+            parts.database,
+            parts.profiles,
+            parts.secret,
+            wanted,
+            parts.clock(),
+            confirmed=confirmed,
+            how="command line",
+        )
+    if json_output:
+        output.as_json(_record(added))
+    elif confirmed:
+        output.say(f"{added.address} gets the next digest.")
+    else:
+        output.say(f"{added.address} is asked to confirm by the next: digest run")
+
+
+@application.command("list")
+def list_(
+    status: Annotated[
+        str | None, typer.Option(metavar="WORD", help="pending, active, paused, unsubscribed or suppressed.")
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many readers at most.")] = 100,
+    json_output: JsonOutput = False,
+) -> None:
+    """List readers in the order they came.
+
+    Example: digest subscribers list --status active
+    """
+    from digest.readers.subscriber import parse_status
+    from digest.store.readers import page
+
+    with opened() as parts, parts.database.read() as connection:
+        found = page(connection, limit=top, status=parse_status(status))
+    output.rows(
+        ("address", "status", "frequency", "hour", "timezone", "topics", "next_due_at"),
+        [_record(one) for one in found],
+        json_output=json_output,
+        empty="There are no such readers; add one with: digest subscribers add EMAIL",
+    )
+
+
+@application.command()
+def show(address: Address, json_output: JsonOutput = False) -> None:
+    """Show a reader: what they want, how their profile reads, and every paper they got lately and why.
+
+    Example: digest subscribers show ana@example.org
+    """
+    from digest.readers.privacy import portrait
+
+    with opened() as parts, parts.database.read() as connection:
+        found = portrait(connection, address)
+    if json_output:
+        output.as_json(found)
+        return
+    for name, value in found["reader"].items():
+        if value not in (None, [], ()):
+            output.say(f"{name.replace('_', ' '):14} {output.cell(value)}")
+    for verdict in ("more", "less"):
+        for one in found["feedback"]:
+            if one["verdict"] == verdict:
+                output.say(f"{verdict + ' like':14} {one['id']}  {one['title']}")
+    output.say()
+    output.rows(
+        ("edition_on", "section", "score", "id", "title", "because"),
+        found["received"],
+        json_output=False,
+        empty="No digest has gone out yet.",
+    )
+
+
+@application.command()
+def edit(
+    address: Address,
+    topics: Topics = None,
+    like: Likes = None,
+    less: Annotated[
+        list[str] | None, typer.Option("--less", metavar="ID", help="A paper they want less of; repeatable.")
+    ] = None,
+    must: Must = None,
+    mute: Mute = None,
+    follow: Follow = None,
+    category: Categories = None,
+    clear: Annotated[
+        list[str] | None, typer.Option(metavar="WHAT", help="Empty topics, must, mute, follow or categories.")
+    ] = None,
+    frequency: Frequency = None,
+    hour: Hour = None,
+    timezone: Timezone = None,
+    max_papers: MaxPapers = None,
+    json_output: JsonOutput = False,
+) -> None:
+    """Change a reader; what is not named stays. Named lists replace the old ones.
+
+    Example: digest subscribers edit ana@example.org --hour 8 --timezone Europe/Paris --clear mute
+    """
+    from digest.readers.preferences import change
+    from digest.readers.transfer import change_from
+
+    wanted = change_from(
+        topics=topics,
+        must=must,
+        mute=mute,
+        follow=follow,
+        categories=category,
+        frequency=frequency,
+        hour=hour,
+        timezone=timezone,
+        max_papers=max_papers,
+        clear=clear,
+    )
+    with opened() as parts:
+        changed = change(
+            parts.database,
+            parts.profiles,
+            address,
+            wanted,
+            parts.clock(),
+            likes=like or (),
+            dislikes=less or (),
+        )
+    _tell(changed, json_output=json_output)
+
+
+@application.command()
+def pause(
+    address: Address,
+    until: Annotated[
+        str | None, typer.Option(metavar="DATE", help="The day mail starts again by itself.")
+    ] = None,
+    json_output: JsonOutput = False,
+) -> None:
+    """Stop mail to a reader for a while.
+
+    Example: digest subscribers pause ana@example.org --until 2026-12-28
+    """
+    from digest.readers import preferences
+
+    day = parse_date(until)
+    with opened() as parts:
+        _tell(preferences.pause(parts.database, address, day, parts.clock()), json_output=json_output)
+
+
+@application.command()
+def resume(address: Address, json_output: JsonOutput = False) -> None:
+    """Send mail again to a reader who paused or unsubscribed.
+
+    Example: digest subscribers resume ana@example.org
+    """
+    from digest.readers import preferences
+
+    with opened() as parts:
+        _tell(preferences.resume(parts.database, address), json_output=json_output)
+
+
+@application.command()
+def confirm(address: Address, json_output: JsonOutput = False) -> None:
+    """Note that a pending reader agreed to get mail.
+
+    Example: digest subscribers confirm ana@example.org
+    """
+    from digest.readers import signup
+
+    with opened() as parts:
+        confirmed = signup.confirm(parts.database, address, parts.clock(), "command line")
+    _tell(confirmed, json_output=json_output)
+
+
+@application.command()
+def remove(
+    address: Address,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Erase a reader and everything kept about them.
+
+    Example: digest subscribers remove ana@example.org --yes
+    """
+    from digest.readers import preferences
+
+    if not yes:
+        typer.confirm(f"Erase {address} and everything kept about them?", abort=True)
+    with opened() as parts:
+        removed = preferences.remove(parts.database, address)
+    output.say(f"{removed.address} is erased.")
+
+
+@application.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines as `export` writes them, or CSV.")],
+    confirmed: Annotated[
+        bool, typer.Option("--confirmed", help="They all agreed already; else each is asked by mail first.")
+    ] = False,
+    json_output: JsonOutput = False,
+) -> None:
+    """Take on many readers. CSV has a header; columns are named as the fields, lists are parted by semicolons.
+
+    Example: digest subscribers import readers.csv --confirmed
+    """
+    from digest.readers.transfer import Imported, import_subscribers
+
+    done = Imported()
+    with opened() as parts, output.progress(file.name) as show_done:
+        for done in import_subscribers(
+            parts.database, parts.profiles, parts.secret, file, parts.clock(), confirmed=confirmed
+        ):
+            show_done(done.seen)
+    for rejected in done.rejected[:20]:
+        output.warn(rejected)
+    if len(done.rejected) > 20:
+        output.warn(f"... and {len(done.rejected) - 20} more")
+    if json_output:
+        output.as_json({"added": done.added, "rejected": done.rejected})
+    else:
+        left_out = f", {len(done.rejected):,} left out" if done.rejected else ""
+        output.say(f"{done.added:,} readers added{left_out}.")
+    if done.rejected:
+        raise typer.Exit(1 if done.added else 2)
+
+
+@application.command()
+def export(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="Where to; standard output if none.")
+    ] = None,
+) -> None:
+    """Write all readers as JSON lines, fit for `import`.
+
+    Example: digest subscribers export readers.jsonl
+    """
+    from digest.readers.transfer import export_lines
+
+    with opened() as parts:
+        lines = export_lines(parts.database)
+        if file is None:
+            for line in lines:
+                output.say(line)
+        else:
+            with file.open("w", encoding="utf-8") as out:
+                out.writelines(f"{line}\n" for line in lines)
+
+
+def _tell(subscriber: "Subscriber", *, json_output: bool) -> None:
+    if json_output:
+        output.as_json(_record(subscriber))
+        return
+    rhythm = subscriber.rhythm
+    until = f" until {subscriber.paused_until}" if subscriber.paused_until else ""
+    output.say(
+        f"{subscriber.address} is {subscriber.status}{until}: "
+        f"{rhythm.frequency} at {rhythm.hour}:00 {rhythm.timezone}, {subscriber.max_papers} papers at most."
+    )
+
+
+def _record(subscriber: "Subscriber") -> dict[str, Any]:
+    from digest.readers.transfer import record_of
+
+    due: datetime | None = subscriber.next_due_at
+    return {**record_of(subscriber), "next_due_at": due}

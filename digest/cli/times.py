@@ -1,0 +1,35 @@
+"""Dates and instants as people type them."""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+from digest.errors import BadInput
+
+
+def parse_date(text: str | None) -> date | None:
+    """Read YYYY-MM-DD. Raises BadInput."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadInput(f"{text!r} is no date; write it like 2026-11-22.") from None
+
+
+def parse_instant(text: str | None) -> datetime | None:
+    """Read an ISO 8601 instant, UTC where no zone is given; a date alone means the end of that day. Raises BadInput."""
+    if text is None:
+        return None
+    try:
+        if len(text) == len("2026-11-22"):
+            return end_of(date.fromisoformat(text))
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadInput(
+            f"{text!r} is no instant; write it like 2026-11-22T07:00 or 2026-11-22T07:00+01:00."
+        ) from None
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+def end_of(day: date) -> datetime:
+    """Return the last second of a day in UTC."""
+    return datetime.combine(day, time(), UTC) + timedelta(days=1, seconds=-1)

@@ -1,0 +1,1 @@
+"""Deliveries: who is due, what each reader gets, and the ledger of what was sent."""

@@ -1,0 +1,138 @@
+"""Looking without touching: what a reader would get, why a paper would or would not come, what was sent."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import numpy as np
+from sqlalchemy import Connection
+
+from digest.delivery.compose import Choosing, Composer, Request, Selection
+from digest.delivery.letters import Chosen, Contents, Imprint, Mail, build_mail
+from digest.delivery.outcome import NOTES, quiet_reason
+from digest.errors import NotFound
+from digest.mail.rendering import Renderer
+from digest.papers.identifiers import canonical_id
+from digest.papers.paper import Paper
+from digest.ranking.explain import Reason, reasons
+from digest.ranking.scoring import score
+from digest.ranking.shelf import Shelf
+from digest.ranking.terms import count_terms, unpack_counts
+from digest.readers.links import Links
+from digest.readers.subscriber import Subscriber
+from digest.store import deliveries as ledger
+from digest.store import papers as paper_store
+from digest.store import readers as reader_store
+from digest.store import terms as term_store
+
+_MOST_REASONS = 8
+
+
+def preview(
+    connection: Connection, composer: Composer, subscriber: Subscriber, edition_on: date, now: datetime
+) -> Selection:
+    """Return what a reader would get in an edition, whatever their status and hour; nothing is written."""
+    return composer.select(connection, [Request(subscriber, edition_on)], now, received_before=edition_on)[0]
+
+
+def preview_mail(
+    selection: Selection, imprint: Imprint, links: Links, renderer: Renderer, now: datetime
+) -> Mail:
+    """Return the mail of a previewed selection; on a quiet day the note that says why."""
+    note = "" if selection.picks else NOTES[quiet_reason(selection.considered, selection.state)]
+    return build_mail(selection.contents(imprint, now, note), selection.picks, links, renderer)
+
+
+def recorded(connection: Connection, delivery_id: int) -> tuple[Contents, list[Chosen]]:
+    """Return what a delivery recorded: with `build_mail`, the mail again, byte for byte.
+
+    Raises NotFound when none was composed.
+    """
+    row = ledger.find_one(connection, delivery_id)
+    if row is None or row.contents is None:
+        raise NotFound(f"Delivery {delivery_id} has no mail to show; see: digest deliveries list")
+    picks = ledger.read_picks(connection, [(row.id, row.subscriber_id)]).get(row.id, [])
+    return Contents.from_json(row.contents), [
+        Chosen.recorded(one.paper_id, one.card, one.section, one.score, one.reasons) for one in picks
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How one paper fits one reader."""
+
+    paper: Paper
+    score: float
+    floor: float
+    interest: str
+    """The name of the interest that fits best; empty when the reader has none."""
+    reasons: tuple[Reason, ...]
+    closest: tuple[str, float] | None
+    """The liked paper most like it, by title, and how alike they are (cosine)."""
+    obstacles: tuple[str, ...]
+    """The reader's own rules that keep it out, in words."""
+    received_on: date | None
+    """The edition it came in, if it did."""
+
+
+def explain(connection: Connection, choosing: Choosing, subscriber: Subscriber, paper_id: str) -> Explanation:
+    """Say how a stored paper fits a reader. Raises BadInput or NotFound for the paper."""
+    wanted = canonical_id(paper_id)
+    stored = paper_store.find_by_ids(connection, [wanted]).get(wanted)
+    if stored is None:
+        raise NotFound(f"There is no paper {wanted} here; fetch or import it first.")
+    profile = term_store.read_profiles(connection, [subscriber.id]).get(subscriber.id)
+    version = profile.statistics_version if profile else 0
+    statistics = term_store.read_statistics(connection, version)
+    counts = unpack_counts(list(paper_store.read_terms(connection, [stored.number]).values()))
+    row = statistics.weigh(counts)
+    value, interest = 0.0, ""
+    why: tuple[Reason, ...] = ()
+    if profile is not None:
+        scores = score([profile], row)
+        value, best = float(scores.values[0, 0]), int(scores.interests[0, 0])
+        if best >= 0:
+            interest = profile.interests[best].name
+            why = reasons(
+                profile.interests[best], row, stored.paper.title, stored.paper.abstract, _MOST_REASONS
+            )
+    liked = [
+        number
+        for number, verdict in reader_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
+        if verdict == "more" and number != stored.number
+    ]
+    closest: tuple[str, float] | None = None
+    if blobs := paper_store.read_terms(connection, liked):
+        alike = (statistics.weigh(unpack_counts(list(blobs.values()))) @ row.T).toarray().ravel()
+        number = list(blobs)[int(alike.argmax())]
+        title = paper_store.find_by_numbers(connection, [number])[number].paper.title
+        closest = (title, float(alike.max()))
+    return Explanation(
+        paper=stored.paper,
+        score=value,
+        floor=choosing.score_floor,
+        interest=interest,
+        reasons=why,
+        closest=closest,
+        obstacles=_obstacles(subscriber, stored.paper),
+        received_on=ledger.received_on(connection, subscriber.id, stored.number),
+    )
+
+
+def _obstacles(subscriber: Subscriber, paper: Paper) -> tuple[str, ...]:
+    counts = count_terms([(paper.title, paper.abstract)])
+    shelf = Shelf.build([paper], counts, [], np.zeros(1, np.float32))
+    asked = subscriber.interests
+    found: list[str] = []
+    if paper.withdrawn:
+        found.append("it was withdrawn")
+    for word in asked.must:
+        held = shelf.holding(word)
+        if held is not None and not held[0]:
+            found.append(f"it must mention {word!r}")
+    for word in asked.mute:
+        held = shelf.holding(word)
+        if held is not None and held[0]:
+            found.append(f"it mentions the muted {word!r}")
+    if asked.categories and not any(shelf.within(category)[0] for category in asked.categories):
+        found.append(f"it is in none of {', '.join(asked.categories)}")
+    return tuple(found)

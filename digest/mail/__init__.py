@@ -1,0 +1,1 @@
+"""Mail: words and layout, bytes, and the way to the server."""

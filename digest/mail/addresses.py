@@ -1,0 +1,92 @@
+"""Mail addresses as settings and readers write them, made fit for headers and envelopes (RFC 5322 § 3.4).
+
+Everything that comes out is ASCII: a domain with other letters goes out in punycode. A local part with
+other letters needs SMTPUTF8 all the way to the reader, which we can not promise: it is refused.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import quote
+
+from digest.errors import BadInput
+from digest.mail.encoding import encoded_words
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_MAILBOX = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
+_WRITTEN = re.compile(
+    r'\s*(?:(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<name>[^<>"]*))\s*<(?P<mailbox>[^<>\s,"]+)>|(?P<bare>[^<>\s,"]+))\s*'
+)
+_PLAIN_NAME = re.compile(rf"{_ATOM}(?: {_ATOM})*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A mailbox, and the name of whom it belongs to."""
+
+    name: str
+    """May be empty; any Unicode text without control characters."""
+    mailbox: str
+    """`local@domain`, ASCII: what MAIL FROM and RCPT TO take."""
+
+    @property
+    def header(self) -> str:
+        """The address as a From or To header shows it, ASCII, not folded."""
+        if not self.name:
+            return self.mailbox
+        if _PLAIN_NAME.fullmatch(self.name):
+            return f"{self.name} <{self.mailbox}>"
+        if self.name.isascii():
+            quoted = self.name.replace("\\", "\\\\").replace('"', '\\"')
+            return f'"{quoted}" <{self.mailbox}>'
+        return f"{' '.join(encoded_words(self.name))} <{self.mailbox}>"
+
+    @property
+    def domain(self) -> str:
+        """The part after the @."""
+        return self.mailbox.rpartition("@")[2]
+
+
+@lru_cache(1024)
+def read_address(text: str) -> Address:
+    """Read `local@domain` or `Name <local@domain>`. Raises BadInput with a sentence for anything else."""
+    if _CONTROL.search(text):
+        raise BadInput("A mail address must not hold line breaks or control characters.")
+    written = _WRITTEN.fullmatch(text) if len(text) <= 1000 else None
+    if written is None:
+        raise _no_address(text)
+    local, _, domain = (written["mailbox"] or written["bare"]).rpartition("@")
+    if not local.isascii():
+        raise BadInput(f"{_shown(text)} has letters before the @ that most mail servers can not deliver.")
+    mailbox = f"{local}@{_ascii_domain(domain)}"
+    if not _MAILBOX.fullmatch(mailbox) or len(mailbox) > 254 or len(local) > 64:
+        raise _no_address(text)
+    name = re.sub(r"\\(.)", r"\1", written["quoted"]) if written["quoted"] else written["name"] or ""
+    return Address(" ".join(name.split())[:200], mailbox)
+
+
+def mailto(mailbox: str, subject: str = "") -> str:
+    """Return a `mailto:` URI (RFC 6068) for an ASCII mailbox, with the subject it should be sent with."""
+    target = f"mailto:{quote(mailbox, safe='@')}"
+    return f"{target}?subject={quote(subject, safe='')}" if subject else target
+
+
+def _ascii_domain(domain: str) -> str:
+    """Return the domain with each label that is not ASCII in punycode (RFC 5891, after NFKC and lower case)."""
+    if domain.isascii():
+        return domain
+    labels = unicodedata.normalize("NFKC", domain.lower()).replace("。", ".").split(".")
+    return ".".join(
+        label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii") for label in labels
+    )
+
+
+def _no_address(text: str) -> BadInput:
+    return BadInput(f"{_shown(text)} is no mail address; write it as name@example.org.")
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:79] + "…")

@@ -1,0 +1,108 @@
+"""The values a mail is made from, and the words it comes out as. No rendering here."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any, Literal, Self
+
+Section = Literal["for_you", "everyone"]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A paper as a mail shows it: equal for all readers of an edition, so it is rendered once.
+
+    Text may be anything a feed wrote; addresses that are not http(s) are not shown as links.
+    """
+
+    paper_id: str
+    title: str
+    authors: tuple[str, ...]
+    abstract: str
+    categories: tuple[str, ...]
+    """The primary one first."""
+    announced_on: date
+    abstract_url: str
+    pdf_url: str = ""
+    links: tuple[tuple[str, str], ...] = ()
+    """Further (label, address) pairs: code, project page."""
+    popularity: str = ""
+    """A line such as "38 upvotes, +21 today"; may be empty."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `json.dumps` takes; `from_json` gives the same card back."""
+        return {**asdict(self), "announced_on": self.announced_on.isoformat()}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Return the card that `to_json` wrote."""
+        return cls(
+            paper_id=value["paper_id"],
+            title=value["title"],
+            authors=tuple(value["authors"]),
+            abstract=value["abstract"],
+            categories=tuple(value["categories"]),
+            announced_on=date.fromisoformat(value["announced_on"]),
+            abstract_url=value["abstract_url"],
+            pdf_url=value["pdf_url"],
+            links=tuple((label, url) for label, url in value["links"]),
+            popularity=value["popularity"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """A card in one reader's mail, and what is said to that reader alone."""
+
+    card: Card
+    section: Section
+    reason: str
+    """The whole line as shown: "Because of: gaussian splatting, novel view synthesis"; may be empty."""
+    more_url: str
+    less_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """Everything a digest says to one reader. Picks of a section stand best first."""
+
+    edition_on: date
+    picks: tuple[Pick, ...]
+    considered: int
+    """How many new papers were looked at."""
+    about: str
+    """What the reader asked for, one line; may be empty."""
+    note: str
+    """The sentence of a quiet day; normally empty."""
+    frequency: str
+    """daily, weekdays or weekly, or words of your own ("every Monday")."""
+    preferences_url: str
+    unsubscribe_url: str
+    web_url: str
+    operator: str
+    """Who answers for the list, as a person would write it; may be empty."""
+    postal_address: str
+    """May be empty; lines may be parted by newlines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """Everything the mail says that asks somebody to confirm a subscription. No text of theirs."""
+
+    confirm_url: str
+    expires_in_days: int
+    web_url: str
+    """The address of the web side, so that people can see who asks."""
+    operator: str
+    postal_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A mail in words: the subject on one line, plain text with newlines, HTML."""
+
+    subject: str
+    text: str
+    html: str
+    dropped: tuple[str, ...] = ()
+    """Ids of the papers left out so that the mail stays below the size at which mail services cut it."""

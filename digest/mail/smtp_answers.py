@@ -1,0 +1,63 @@
+"""What a mail server's answers mean for us; the table stands in `smtp`."""
+
+import re
+from dataclasses import dataclass
+
+from digest.errors import DigestError, NeverSend, StopRun, TryLater
+from digest.mail.wording import one_line
+
+_ENHANCED = re.compile(r"^\s*([245]\.\d{1,3}\.\d{1,3})\b")
+_NOT_OURS = re.compile(
+    r"relay(ing)? (access )?(is )?(denied|not permitted|not allowed|prohibited)|unable to relay|authenticat",
+    re.IGNORECASE,
+)
+_LOGIN_REFUSED = frozenset({530, 534, 535, 538})
+_NO_SUCH_MAILBOX = frozenset({550, 551, 553})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One reply of the server."""
+
+    code: int
+    text: str
+    """On one line, the enhanced status code included."""
+
+    @property
+    def status(self) -> str:
+        """The enhanced status code (RFC 3463), "" where there is none."""
+        found = _ENHANCED.match(self.text)
+        return found[1] if found else ""
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.text}"
+
+
+def read_answer(code: int, text: bytes | str) -> Answer:
+    """Return the reply as smtplib gives it, on one line of at most 300 characters."""
+    line = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    return Answer(code, one_line(line)[:300].rstrip("."))
+
+
+def sort_refusal(step: str, answer: Answer, *, has_taken_mail: bool) -> DigestError:
+    """Return the error that the server's `answer` at MAIL, RCPT or DATA amounts to; see the table above."""
+    status = answer.status
+    if answer.code < 500:
+        return TryLater(f"The mail server asks to wait: {answer}.")
+    if answer.code in _LOGIN_REFUSED:
+        return StopRun(
+            f"The mail server wants a login ({answer}): check user and password in DIGEST_MAIL_URL."
+        )
+    if status.startswith("5.7.") or (status in {"", "5.0.0"} and _NOT_OURS.search(answer.text)):
+        if has_taken_mail:
+            return TryLater(f"The mail server refuses this mail by its policy: {answer}.")
+        return StopRun(
+            f"The mail server does not want our mail ({answer}): check its rules and DIGEST_SENDER."
+        )
+    if step == "MAIL":
+        return StopRun(f"The mail server refuses the sender ({answer}): check DIGEST_SENDER.")
+    if status.startswith("5.1.") or status == "5.2.1":
+        return NeverSend(f"The address takes no mail: {answer}.")
+    if step == "RCPT" and answer.code in _NO_SUCH_MAILBOX and not status.startswith("5.2."):
+        return NeverSend(f"The address takes no mail: {answer}.")
+    return TryLater(f"The mail server refuses this mail: {answer}.")

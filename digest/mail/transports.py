@@ -1,0 +1,106 @@
+"""From a mail URL to the transport it names.
+
+| URL | Mail goes to |
+|---|---|
+| `maildir:DIR` | a Maildir (`tmp`, `new`, `cur`) |
+| `file:DIR` | `DIR/<delivery>.eml`, one file each |
+| `console:` | standard output, headers and text |
+| `memory:` | a list in this process |
+| `smtp://[user:password@]host[:port]` | a mail server; port 25, or 587 with a user; see `smtp` for TLS |
+| `smtps://[user:password@]host[:port]` | the same over TLS from the first byte; port 465 |
+
+User and password are percent-encoded in the URL.
+"""
+
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from digest.errors import BadInput
+from digest.mail.envelope import Connection, Envelope, Transport
+from digest.mail.folders import ConsoleTransport, FileTransport, MaildirTransport, MemoryTransport
+from digest.mail.smtp import SmtpTransport
+from digest.mail.smtp_greeting import Server, Tls, is_loopback
+
+__all__ = [
+    "Connection",
+    "ConsoleTransport",
+    "Envelope",
+    "FileTransport",
+    "MaildirTransport",
+    "MemoryTransport",
+    "SmtpTransport",
+    "Transport",
+    "transport_from",
+]
+
+FORMS = "maildir:DIR, file:DIR, console:, memory:, smtp://host:port or smtps://host:port"
+
+
+def transport_from(url: str) -> Transport:
+    """Return the transport that `url` names. Raises BadInput, without ever repeating a password."""
+    scheme, colon, rest = url.strip().partition(":")
+    scheme = scheme.lower()
+    if not colon:
+        raise BadInput(f"The mail URL needs a kind before a colon; write {FORMS}.")
+    if scheme in {"smtp", "smtps"}:
+        return _smtp_from(url.strip(), scheme)
+    if scheme == "console":
+        return ConsoleTransport()
+    if scheme == "memory":
+        return MemoryTransport()
+    if scheme not in {"maildir", "file"}:
+        raise BadInput(f"There is no mail transport called {scheme[:30]!r}; write {FORMS}.")
+    if not rest.strip("/ ") and rest.strip() != "/":
+        raise BadInput(f"The mail URL {scheme}: needs a folder after the colon, such as {scheme}:outbox.")
+    folder = Path(rest.removeprefix("//") if rest.startswith("///") else rest).expanduser()
+    return MaildirTransport(folder) if scheme == "maildir" else FileTransport(folder)
+
+
+def _smtp_from(url: str, scheme: str) -> SmtpTransport:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise BadInput(
+            f"The mail URL {scheme}:// needs a host and a port number; percent-encode the password."
+        ) from None
+    host = parts.hostname
+    if not host:
+        raise BadInput(f"The mail URL {scheme}:// names no host; write {scheme}://mail.example.org.")
+    if parts.path.strip("/") or parts.fragment:
+        raise BadInput(
+            f"The mail URL {scheme}:// ends after host and port; percent-encode / and # in the password."
+        )
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    wish = options.pop("tls", "")
+    if options or wish not in {"", "no", "yes"}:
+        raise BadInput(f"The mail URL {scheme}:// knows one option, tls=yes or tls=no.")
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if bool(user) != bool(password):
+        raise BadInput(f"The mail URL {scheme}:// needs both user and password, or neither.")
+    return SmtpTransport(
+        Server(
+            host=host,
+            port=port or (465 if scheme == "smtps" else 587 if user else 25),
+            tls=_tls(scheme, wish, host, port, logs_in=bool(user)),
+            user=user,
+            password=password,
+        )
+    )
+
+
+def _tls(scheme: str, wish: str, host: str, port: int | None, *, logs_in: bool) -> Tls:
+    if scheme == "smtps":
+        if wish == "no":
+            raise BadInput("smtps:// is TLS from the first byte; write smtp:// to do without.")
+        return Tls.IMPLICIT
+    if wish == "no":
+        if not is_loopback(host):
+            raise BadInput("tls=no is for a mail server on this machine only; take it out of the mail URL.")
+        if logs_in:
+            raise BadInput("A password is never sent without TLS; take tls=no out of the mail URL.")
+        return Tls.NONE
+    if logs_in or port == 587 or wish == "yes":
+        return Tls.REQUIRED
+    # What stays on this machine gains nothing from TLS, and local servers rarely have a certificate.
+    return Tls.NONE if is_loopback(host) else Tls.OFFERED

@@ -1,0 +1,226 @@
+"""Taking papers in: what feeds and files show becomes rows, once each, with their terms beside them."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from itertools import islice
+
+from sqlalchemy import Connection
+
+from digest.errors import DigestError
+from digest.papers.identifiers import is_title_id, title_id
+from digest.papers.paper import Paper, Popularity, Sighting
+from digest.papers.sources.common import Rejected
+from digest.ranking.terms import count_terms, pack_counts, unpack_counts
+from digest.store import papers as store
+from digest.store import terms as term_store
+from digest.store.database import Database
+from digest.store.papers import StoredPaper
+
+# Large enough that a statement's fixed cost vanishes, small enough that memory stays flat.
+CHUNK = 1000
+# New document frequencies are cut when a tenth of the papers is not counted yet: often enough to know
+# new words, so seldom that profiles rarely have to move.
+UNCOUNTED_SHARE = 0.1
+
+
+@dataclass(slots=True)
+class Intake:
+    """What became of the items of one feed or file."""
+
+    seen: int = 0
+    added: int = 0
+    changed: int = 0
+    snapshots: int = 0
+    newest_on: date | None = None
+    rejected: list[Rejected] = field(default_factory=list)
+    error: DigestError | None = None
+    """Why the feed broke off; what came before it is stored."""
+
+    @property
+    def unchanged(self) -> int:
+        """Papers that were stored just so already."""
+        return self.seen - self.added - self.changed
+
+
+def take_in(
+    database: Database,
+    items: Iterable[Sighting | Rejected],
+    now: datetime,
+    progress: Callable[[Intake], None] = lambda _: None,
+) -> Intake:
+    """Store sightings as they come, a transaction per thousand, and tell `progress` after each.
+
+    A rejected item costs itself alone; a feed that raises a DigestError costs what it had still to give.
+    Taking the same in again changes nothing.
+    """
+    tally = Intake()
+    sightings = _good_ones(items, tally)
+    while tally.error is None and (chunk := _next_chunk(sightings, tally)):
+        with database.begin() as connection:
+            _store_chunk(connection, chunk, now, tally)
+        progress(tally)
+    if tally.added:
+        with database.begin() as connection:
+            count_new_papers(connection, now)
+    return tally
+
+
+def _good_ones(items: Iterable[Sighting | Rejected], tally: Intake) -> Iterator[Sighting]:
+    for item in items:
+        if isinstance(item, Rejected):
+            tally.rejected.append(item)
+        else:
+            yield item
+
+
+def _next_chunk(sightings: Iterator[Sighting], tally: Intake) -> list[Sighting]:
+    chunk: list[Sighting] = []
+    try:
+        for sighting in islice(sightings, CHUNK):
+            chunk.append(sighting)  # noqa: PERF402 - when the feed breaks off, what it gave stays here
+    except DigestError as error:
+        tally.error = error
+    return chunk
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One paper of a chunk: as it was stored (None: not at all), and as it will be."""
+
+    before: StoredPaper | None
+    after: StoredPaper
+    snapshots: list[Popularity] = field(default_factory=list)
+
+    @property
+    def is_changed(self) -> bool:
+        return self.before is not None and self.before != self.after
+
+
+def _store_chunk(connection: Connection, chunk: list[Sighting], now: datetime, tally: Intake) -> None:
+    entries = _meet(connection, chunk, now)
+    added = [entry.after for entry in entries if entry.before is None]
+    changed = [entry.after for entry in entries if entry.is_changed]
+    numbers = {entry.after.paper.id: entry.after.number for entry in entries}
+    numbers |= store.insert_papers(connection, added, now)
+    store.update_papers(connection, changed, now)
+
+    rewritten = [one.paper for one in (*added, *changed)]
+    blobs = pack_counts(count_terms([(paper.title, paper.abstract) for paper in rewritten]))
+    store.save_terms(connection, {numbers[paper.id]: blob for paper, blob in zip(rewritten, blobs, strict=True)})
+
+    snapshots = {numbers[entry.after.paper.id]: entry.snapshots for entry in entries if entry.snapshots}
+    tally.seen += len(entries)
+    tally.added += len(added)
+    tally.changed += len(changed)
+    tally.snapshots += _store_snapshots(connection, snapshots)
+    dates = [entry.after.announced_on for entry in entries]
+    tally.newest_on = max(filter(None, [tally.newest_on, *dates]), default=None)
+
+
+def _meet(connection: Connection, chunk: list[Sighting], now: datetime) -> list[_Entry]:
+    """Bring each sighting together with the paper it is of: by its id, or by its title where one has no id."""
+    title_ids = {sighting.paper.id: title_id(sighting.paper.title) for sighting in chunk}
+    known = store.find_known(connection, title_ids.keys(), set(title_ids.values()))
+    entries = [_Entry(before=stored, after=stored) for stored in known]
+    by_id = {entry.after.paper.id: entry for entry in entries}
+    by_title = {entry.after.title_id: entry for entry in entries}
+    met: dict[int, _Entry] = {}
+    for sighting in chunk:
+        paper = sighting.paper
+        entry = by_id.get(paper.id)
+        if entry is None:
+            namesake = by_title.get(title_ids[paper.id])
+            if namesake and (is_title_id(paper.id) or is_title_id(namesake.after.paper.id)):
+                entry = namesake
+        if entry is None:
+            entry = _Entry(before=None, after=first_sighting(paper, now))
+        else:
+            entry.after = merge(entry.after, paper)
+        by_id[entry.after.paper.id] = by_title[entry.after.title_id] = met[id(entry)] = entry
+        if sighting.popularity is not None:
+            entry.snapshots.append(sighting.popularity)
+    return list(met.values())
+
+
+def first_sighting(paper: Paper, now: datetime) -> StoredPaper:
+    """Return what to store of a paper never seen before; the day it was seen stands in for an unknown date."""
+    announced_on = paper.announced_on or now.date()
+    return StoredPaper(
+        number=0,
+        paper=replace(paper, announced_on=announced_on),
+        title_id=title_id(paper.title),
+        announced_guessed=paper.announced_on is None,
+        first_seen_at=now,
+    )
+
+
+def merge(stored: StoredPaper, paper: Paper) -> StoredPaper:
+    """Return the stored paper as a further sighting leaves it.
+
+    A sighting with categories is arXiv's own record: its text, authors and withdrawal replace what is
+    stored. A sighting without them (a page that shows papers) only fills what is empty, so that two
+    feeds which tell a paper differently do not overwrite each other for ever. A date once told stays:
+    a later version is not a new paper.
+    """
+    old = stored.paper
+    is_record = bool(paper.categories) or not old.categories
+    replaces_text = is_record and bool(paper.abstract or not old.abstract) and not is_title_id(paper.id)
+    text_from = paper if replaces_text else old
+    told = stored.announced_guessed and paper.announced_on is not None
+    merged = replace(
+        old,
+        id=old.id if is_title_id(paper.id) else paper.id,
+        title=text_from.title,
+        abstract=text_from.abstract or old.abstract or paper.abstract,
+        raw_title=text_from.raw_title,
+        raw_abstract=text_from.raw_abstract or old.raw_abstract or paper.raw_abstract,
+        authors=(paper.authors if is_record else None) or old.authors or paper.authors,
+        categories=paper.categories or old.categories,
+        announced_on=paper.announced_on if told else old.announced_on,
+        withdrawn=paper.withdrawn if paper.categories else old.withdrawn or paper.withdrawn,
+        links={**old.links, **paper.links},
+    )
+    if (merged.title, merged.abstract) == (old.title, old.abstract):
+        # The same words with other line breaks are no change.
+        merged = replace(merged, raw_title=old.raw_title, raw_abstract=old.raw_abstract)
+    return replace(
+        stored,
+        paper=merged,
+        title_id=title_id(merged.title),
+        announced_guessed=stored.announced_guessed and not told,
+    )
+
+
+def _store_snapshots(connection: Connection, snapshots: dict[int, list[Popularity]]) -> int:
+    """Store popularity, leaving out what repeats the level of the same day: it says nothing new."""
+    latest = store.latest_popularity(connection, snapshots.keys())
+    fresh: list[tuple[int, Popularity]] = []
+    for number, seen in snapshots.items():
+        last = latest.get(number)
+        for snapshot in sorted(seen, key=lambda one: one.observed_at):
+            if last is None or not _repeats(last, snapshot):
+                fresh.append((number, snapshot))
+            last = snapshot if last is None else max(last, snapshot, key=lambda one: one.observed_at)
+    return store.save_popularity(connection, fresh)
+
+
+def _repeats(last: Popularity, snapshot: Popularity) -> bool:
+    return replace(last, observed_at=snapshot.observed_at) == snapshot and (
+        abs(snapshot.observed_at - last.observed_at) < timedelta(days=1)
+    )
+
+
+def count_new_papers(connection: Connection, now: datetime) -> None:
+    """Cut a new version of the document frequencies once a tenth of the papers is not in the last one."""
+    counted, after = term_store.counted_papers(connection)
+    if store.count_papers(connection) - counted <= UNCOUNTED_SHARE * counted:
+        return
+    through = store.newest_number(connection)
+    last = term_store.newest_version(connection) or 0
+    statistics = term_store.read_statistics(connection, last)
+    while after < through:
+        blobs = store.terms_between(connection, after, after + CHUNK)
+        statistics = statistics.adding(unpack_counts(list(blobs.values())), last + 1)
+        after += CHUNK
+    term_store.save_statistics(connection, statistics, through, now)

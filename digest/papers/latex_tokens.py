@@ -1,0 +1,104 @@
+"""TeX cut into tokens, and a place among them."""
+
+import re
+
+_TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|\$\$|[\\${}~^_&]|[^\\${}~^_&]+", re.DOTALL)
+_SPACES = re.compile(r"\s+")
+_OPTION = re.compile(r"\s*\[[^\]]*\]")
+_LONGEST_FORMULA = 500
+"""Tokens; the end of a formula is not looked for further away."""
+
+
+def tokens_of(text: str) -> list[str]:
+    """Cut a text into macros with their backslash, signs that mean something to TeX, and plain runs."""
+    return _TOKEN.findall(text)
+
+
+class Cursor:
+    """A place in a list of tokens. Past the end, everything taken is empty."""
+
+    def __init__(self, tokens: list[str]) -> None:
+        self._tokens = tokens.copy()
+        self._place = 0
+
+    @property
+    def place(self) -> int:
+        """Where the cursor stands."""
+        return self._place
+
+    def go_back(self, place: int) -> None:
+        """Return to a place where the cursor stood, if only whole tokens were taken since."""
+        self._place = place
+
+    def peek(self) -> str:
+        """Return the next token and leave it."""
+        return self._tokens[self._place] if self._place < len(self._tokens) else ""
+
+    def take(self) -> str:
+        """Take the next token."""
+        piece = self.peek()
+        self._place += 1
+        return piece
+
+    def take_match(self, pattern: re.Pattern[str]) -> str:
+        """Take what `pattern` finds at the start of the next token, if anything."""
+        match = pattern.match(self.peek())
+        if not match:
+            return ""
+        self._cut(match.end())
+        return match[0]
+
+    def _cut(self, length: int) -> None:
+        rest = self._tokens[self._place][length:]
+        if rest:
+            self._tokens[self._place] = rest
+        else:
+            self._place += 1
+
+    def skip_spaces(self) -> None:
+        """Go past white space."""
+        self.take_match(_SPACES)
+
+    def skip_option(self) -> None:
+        """Go past an argument in square brackets."""
+        self.take_match(_OPTION)
+
+    def take_group(self) -> list[str]:
+        """Take a group whose opening brace was just taken, up to its closing brace or the end."""
+        start, depth = self._place, 1
+        while self._place < len(self._tokens):
+            piece = self.take()
+            depth += (piece == "{") - (piece == "}")
+            if not depth:
+                return self._tokens[start : self._place - 1]
+        return self._tokens[start:]
+
+    def take_formula(self, closing: str) -> list[str] | None:
+        """Take the tokens before the next `closing`, and it; None if there is none in this paragraph."""
+        for place in range(self._place, min(self._place + _LONGEST_FORMULA, len(self._tokens))):
+            piece = self._tokens[place]
+            if piece == closing:
+                found = self._tokens[self._place : place]
+                self._place = place + 1
+                return found
+            if "\n\n" in piece:
+                return None
+        return None
+
+    def take_argument(self) -> list[str]:
+        """Take one argument: a group, a macro with its own group, or a single character."""
+        self.skip_spaces()
+        piece = self.peek()
+        if piece == "{":
+            self._place += 1
+            return self.take_group()
+        if not piece or piece == "}":
+            return []
+        if piece[0] == "\\":
+            self._place += 1
+            if piece[1:2].isalpha() and self.peek() == "{":
+                self._place += 1
+                return [piece, "{", *self.take_group(), "}"]
+            return [piece]
+        self._cut(1)
+        return [piece[0]]

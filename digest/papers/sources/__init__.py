@@ -1,0 +1,1 @@
+"""One module per feed or file format; each yields sightings of papers."""

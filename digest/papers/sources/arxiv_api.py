@@ -1,0 +1,125 @@
+"""arXiv's search API: papers of some categories by the day they were submitted, a page at a time.
+
+The API does not say when a paper was announced; the calendar and the id do. It answers with empty
+pages now and then, which are asked for again, and reports errors as a feed with one entry.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+
+from digest.errors import BadInput, StopRun, TryLater
+from digest.papers.calendar import estimated_listing
+from digest.papers.identifiers import canonical_id
+from digest.papers.paper import Paper, Sighting
+from digest.papers.sources.arxiv_feed import parse_moment
+from digest.papers.sources.common import Found, Rejected, make_paper
+from digest.papers.sources.http import Fetcher, Pacer
+from digest.papers.sources.xml import Document, Element, expect, parse
+
+MOST_RESULTS = 30_000
+"""What arXiv lets one search reach."""
+_TRIES_AT_EMPTY_PAGES = 3
+_HELD_UP = timedelta(days=7)
+"""How long before its announcement a paper may have been submitted: a weekend, a holiday, moderation."""
+_ENTRIES = frozenset({"entry"})
+
+
+class ArxivApi:
+    """The search API of export.arxiv.org."""
+
+    name = "arxiv-api"
+
+    def __init__(
+        self,
+        address: str,
+        categories: Sequence[str],
+        fetcher: Fetcher,
+        pacer: Pacer,
+        *,
+        holidays: Collection[date] = (),
+        page_size: int = 500,
+    ) -> None:
+        self._address = address
+        self._categories = tuple(categories)
+        self._fetcher = fetcher
+        self._pacer = pacer
+        self._holidays = holidays
+        self._page_size = page_size
+
+    def fetch(self, since: date, now: datetime) -> Found:
+        """Yield papers submitted since a week before `since`, newest first."""
+        query = _query(self._categories, since - _HELD_UP, now)
+        start, total = 0, 1
+        while start < min(total, MOST_RESULTS):
+            document = self._page(query, start)
+            yield from _read(document, self.name, self._holidays)
+            total = _total(document)
+            start += len(document.entries)
+
+    def _page(self, query: str, start: int) -> Document:
+        """Ask for a page, and again while it is empty though the search promises more."""
+        parameters = {
+            "search_query": query,
+            "start": str(start),
+            "max_results": str(min(self._page_size, MOST_RESULTS - start)),
+            "sortBy": "submittedDate",
+            "sortOrder": "descending",
+        }
+        for _ in range(_TRIES_AT_EMPTY_PAGES):
+            answer = self._fetcher.get(
+                self._address, parameters, pacer=self._pacer, readable_errors=frozenset({400})
+            )
+            document = parse(answer.text, _ENTRIES, cut=answer.cut)
+            if document.entries or document.broken or start >= _total(document):
+                return document
+        raise TryLater(
+            f"{self.name}: the search kept answering with an empty page at {start}; try again later."
+        )
+
+
+def read_page(text: str, name: str, holidays: Collection[date] = ()) -> Found:
+    """Yield the papers of one saved answer. Raises TryLater, after them, when it breaks off."""
+    yield from _read(parse(text, _ENTRIES), name, holidays)
+
+
+def _query(categories: Sequence[str], first_on: date, now: datetime) -> str:
+    first = datetime.combine(first_on, time(), UTC)
+    wanted = " OR ".join(f"cat:{category}" for category in categories)
+    return f"({wanted}) AND submittedDate:[{first:%Y%m%d%H%M} TO {now.astimezone(UTC):%Y%m%d%H%M}]"
+
+
+def _total(document: Document) -> int:
+    text = document.root.words("totalResults")
+    return int(text[:9]) if text.isascii() and text.isdigit() else 0
+
+
+def _read(document: Document, name: str, holidays: Collection[date]) -> Found:
+    for number, entry in enumerate(document.entries, 1):
+        if "/api/errors" in entry.words("id"):
+            reason = entry.words("summary").rstrip(".") or "an error without a reason"
+            raise StopRun(f"{name}: the search was refused ({reason}); check the categories in the settings.")
+        try:
+            yield Sighting(_paper(entry, holidays))
+        except BadInput as error:
+            yield Rejected(f"{name} entry {number}", str(error))
+    expect(document, {"feed"}, name)
+
+
+def _paper(entry: Element, holidays: Collection[date]) -> Paper:
+    paper_id = canonical_id(entry.words("id"))
+    submitted_at = parse_moment(entry.words("published"))
+    primary = entry.first("primary_category")
+    doi = entry.words("doi")
+    return make_paper(
+        paper_id=paper_id,
+        title=entry.words("title"),
+        abstract=entry.words("summary"),
+        authors=[author.words("name") for author in entry.all("author")],
+        categories=[
+            category.attributes.get("term", "")
+            for category in ([primary] if primary else []) + entry.all("category")
+        ],
+        announced_on=estimated_listing(paper_id, submitted_at, holidays) if submitted_at else None,
+        comment=entry.words("comment"),
+        links={"doi": f"https://doi.org/{doi}"} if doi else {},
+    )

@@ -1,0 +1,118 @@
+"""arXiv's daily feeds: what was announced today in some categories, as Atom or RSS.
+
+A feed holds the current batch only. New papers and cross-lists are announcements, dated by the feed;
+replacements bring a newer text of a paper announced before, so they carry no date. Categories are
+asked for together, and once more one by one when the answer reaches the most that arXiv gives.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import date, datetime
+from email.utils import parsedate_to_datetime
+
+from digest.errors import BadInput
+from digest.papers.calendar import EASTERN
+from digest.papers.paper import Sighting
+from digest.papers.sources.common import Found, Rejected, make_paper
+from digest.papers.sources.http import Fetcher, Pacer
+from digest.papers.sources.xml import Element, expect, parse
+
+MOST_ENTRIES = 2000
+"""What arXiv gives at most in one answer."""
+
+_ENTRIES = frozenset({"entry", "item"})
+_ANNOUNCEMENTS = frozenset({"new", "cross"})
+_ABSTRACT = re.compile(
+    r"\A\s*arXiv:\S+\s+Announce Type:\s*(?P<type>[\w-]+)\s*(?:Abstract:\s*)?", re.IGNORECASE
+)
+_NAME_BREAK = re.compile(r",\s+(?![^(){}]*[)}])")
+
+
+class ArxivFeed:
+    """The feeds of rss.arxiv.org."""
+
+    name = "arxiv"
+
+    def __init__(self, address: str, categories: Sequence[str], fetcher: Fetcher, pacer: Pacer) -> None:
+        self._address = address
+        self._categories = tuple(categories)
+        self._fetcher = fetcher
+        self._pacer = pacer
+
+    def fetch(self, since: date, now: datetime) -> Found:
+        """Yield the current batch; a feed has no past, so the days do not matter."""
+        del since, now
+        seen = 0
+        for item in self._batch(self._categories):
+            seen += 1
+            yield item
+        if seen >= MOST_ENTRIES and len(self._categories) > 1:
+            for category in self._categories:
+                yield from self._batch((category,))
+
+    def _batch(self, categories: Sequence[str]) -> Found:
+        answer = self._fetcher.get(f"{self._address}/atom/{'+'.join(categories)}", pacer=self._pacer)
+        yield from read_page(answer.text, self.name, cut=answer.cut)
+
+
+def read_page(text: str, name: str, *, cut: str = "") -> Found:
+    """Yield the papers of one feed document, Atom or RSS. Raises TryLater, after them, when it breaks off."""
+    document = parse(text, _ENTRIES, cut=cut)
+    for number, entry in enumerate(document.entries, 1):
+        try:
+            yield _sighting(entry)
+        except BadInput as error:
+            yield Rejected(f"{name} entry {number}", str(error))
+    expect(document, {"feed", "rss", "RDF"}, name)
+
+
+def _sighting(entry: Element) -> Sighting:
+    body = entry.words("summary") or entry.words("description")
+    heading = _ABSTRACT.match(body)
+    kind = entry.words("announce_type") or (heading["type"] if heading else "new")
+    link = entry.words("id") or entry.words("guid") or entry.words("link")
+    doi = entry.words("DOI") or entry.words("doi")
+    return Sighting(
+        make_paper(
+            paper_id=link or _alternate(entry),
+            title=entry.words("title"),
+            abstract=body[heading.end() :] if heading else body,
+            authors=_authors(entry),
+            categories=[
+                category.attributes.get("term") or category.text for category in entry.all("category")
+            ],
+            announced_on=_announced_on(entry) if kind.lower() in _ANNOUNCEMENTS else None,
+            links={"doi": f"https://doi.org/{doi}"} if doi else {},
+        )
+    )
+
+
+def _alternate(entry: Element) -> str:
+    return next((link.attributes.get("href", "") for link in entry.all("link")), "")
+
+
+def _authors(entry: Element) -> list[str]:
+    """Read the names, which stand in one element joined by commas, or each in its own."""
+    if entry.all("author"):
+        return [author.words("name") for author in entry.all("author")]
+    return [name for creator in entry.all("creator") for name in _NAME_BREAK.split(creator.text.strip())]
+
+
+def _announced_on(entry: Element) -> date | None:
+    """Return the listing date: the feed's own day in arXiv's time zone."""
+    for text in (entry.words("published"), entry.words("pubDate"), entry.words("updated")):
+        moment = parse_moment(text)
+        if moment:
+            return moment.astimezone(EASTERN).date()
+    return None
+
+
+def parse_moment(text: str) -> datetime | None:
+    """Read an instant in RFC 3339 or RFC 5322 form; None if it is neither or has no time zone."""
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            moment = read(text)
+        except ValueError:
+            continue
+        return moment if moment.tzinfo else None
+    return None

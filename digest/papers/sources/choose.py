@@ -1,0 +1,52 @@
+"""The feeds by the names that settings and the command line call them."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+
+from digest.errors import BadInput
+from digest.papers.sources.arxiv_api import ArxivApi
+from digest.papers.sources.arxiv_feed import ArxivFeed
+from digest.papers.sources.arxiv_oai import ArxivOai
+from digest.papers.sources.common import Source
+from digest.papers.sources.http import Fetcher, IntervalPacer, Pacer, user_agent
+from digest.papers.sources.huggingface import HuggingFace
+from digest.settings import SOURCE_NAMES, Settings
+
+
+def source_named(name: str, settings: Settings, fetcher: Fetcher, arxiv_pacer: Pacer) -> Source:
+    """Return the feed called `name`. One pacer must serve all arXiv sources. Raises BadInput for another name."""
+    if name == "huggingface":
+        return HuggingFace(settings.huggingface_url, fetcher)
+    categories = settings.arxiv_categories
+    if name == "arxiv":
+        return ArxivFeed(settings.arxiv_rss_url, categories, fetcher, arxiv_pacer)
+    if name == "arxiv-oai":
+        days = holidays_of(settings)
+        return ArxivOai(settings.arxiv_oai_url, categories, fetcher, arxiv_pacer, holidays=days)
+    if name == "arxiv-api":
+        days = holidays_of(settings)
+        return ArxivApi(settings.arxiv_api_url, categories, fetcher, arxiv_pacer, holidays=days)
+    raise BadInput(f"No feed is called {name!r}; choose from {', '.join(SOURCE_NAMES)}.")
+
+
+def fetcher_from(settings: Settings, version: str, now: Callable[[], datetime]) -> Fetcher:
+    """Build the fetcher that the settings describe; close it when the work is done."""
+    return Fetcher(
+        user_agent=user_agent(version, settings.base_url, settings.contact),
+        now=now,
+        timeout=settings.fetch_timeout,
+        largest_body=settings.fetch_limit_mb * 2**20,
+    )
+
+
+def pacer_from(settings: Settings) -> IntervalPacer:
+    """Build the pacer of this process; share it among all arXiv sources."""
+    return IntervalPacer(settings.arxiv_pause)
+
+
+def holidays_of(settings: Settings) -> frozenset[date]:
+    """Return the further deferral days of the settings. Raises BadInput for one that is no date."""
+    try:
+        return frozenset(date.fromisoformat(day) for day in settings.holidays)
+    except ValueError:
+        raise BadInput("DIGEST_HOLIDAYS: write each day as YYYY-MM-DD.") from None

@@ -1,0 +1,134 @@
+"""What a feed or a file yields, and how its loose fields become a paper.
+
+Every source is an iterator of sightings and rejects. What is good comes out before an error is raised,
+so a caller that stores as it reads keeps the part of a batch that arrived.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from digest.errors import BadInput
+from digest.papers.identifiers import canonical_id, title_id
+from digest.papers.latex import one_line, paragraphs, visible
+from digest.papers.paper import Paper, Sighting
+
+LONGEST_TITLE = 1_000
+LONGEST_ABSTRACT = 20_000
+LONGEST_NAME = 1_000
+MOST_AUTHORS = 10_000
+
+_CATEGORY = re.compile(r"[a-z]+(?:-[a-z]+)*(?:\.[A-Za-z]+(?:-[A-Za-z]+)*)?")
+_WITHDRAWN_COMMENT = re.compile(r"\b(?:withdrawn|withdraws)\b(?!\s+from\b(?!\s+(?:the\s+)?arxiv\b))", re.IGNORECASE)
+_WITHDRAWN_ABSTRACT = re.compile(
+    r"\A\W*(?:(?:this|the|our)\s+)?(?:paper|article|submission|manuscript|preprint|work|version|authors?)\b"
+    r"[^.]{0,60}\bwithdr(?:awn|ew)\b|\A\W*(?:withdrawn|retracted)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """One item of a feed or file that can not be used."""
+
+    where: str
+    """The place a person can look up: `papers.jsonl:12`, or the feed's name and the item's number."""
+    reason: str
+    """One sentence."""
+
+
+Found = Iterator[Sighting | Rejected]
+
+
+class Source(Protocol):
+    """A feed of papers."""
+
+    @property
+    def name(self) -> str:
+        """The name by which settings and the command line call it."""
+
+    def fetch(self, since: date, now: datetime) -> Found:
+        """Yield what the feed shows of the days from `since` to `now`.
+
+        Raises TryLater when the feed does not answer now and StopRun when it refuses us, each after
+        everything good was yielded.
+        """
+
+
+def make_paper(
+    *,
+    paper_id: str,
+    title: str,
+    abstract: str,
+    authors: Sequence[str] = (),
+    categories: Sequence[str] = (),
+    announced_on: date | None = None,
+    comment: str = "",
+    withdrawn: bool = False,
+    links: dict[str, str] | None = None,
+) -> Paper:
+    """Build a paper from a feed's raw fields; an empty `paper_id` makes it known by its title.
+
+    Raises BadInput with the reason when the fields are no paper.
+    """
+    readable_title = one_line(title)
+    if not readable_title:
+        raise BadInput("the title is missing")
+    if len(readable_title) > LONGEST_TITLE:
+        raise BadInput(f"the title is {len(readable_title):,} characters long; the most is {LONGEST_TITLE:,}")
+    if len(abstract) > LONGEST_ABSTRACT:
+        raise BadInput(f"the abstract is {len(abstract):,} characters long; the most is {LONGEST_ABSTRACT:,}")
+    return Paper(
+        id=canonical_id(paper_id) if paper_id else title_id(readable_title),
+        title=readable_title,
+        abstract=paragraphs(abstract),
+        authors=_names(authors),
+        categories=_categories(categories),
+        announced_on=announced_on,
+        withdrawn=withdrawn or says_withdrawn(comment, abstract),
+        links={kind: address for kind, address in (links or {}).items() if is_web_address(address)},
+        raw_title=visible(title).strip(),
+        raw_abstract=visible(abstract).strip(),
+    )
+
+
+def _names(authors: Sequence[str]) -> tuple[str, ...]:
+    if len(authors) > MOST_AUTHORS:
+        raise BadInput(f"there are {len(authors):,} authors; the most is {MOST_AUTHORS:,}")
+    # Nearly all names are plain letters; one look at all of them together spares a look at each.
+    together = "\n".join(authors)
+    if not (together.isascii() and together.replace("\n", "").isprintable()) or _TEX_SIGNS.search(together):
+        authors = [one_line(name) for name in authors]
+    if any(len(name) > LONGEST_NAME for name in authors):
+        raise BadInput(f"an author's name is longer than {LONGEST_NAME} characters")
+    return tuple(name for name in map(str.strip, authors) if any(map(str.isalpha, name)))
+
+
+_TEX_SIGNS = re.compile(r"[\\{}$~^`]|''|--|  ")
+
+
+def _categories(categories: Sequence[str]) -> tuple[str, ...]:
+    """Keep arXiv's categories, each once, in their order; feeds mix in classes of other schemes."""
+    return tuple(dict.fromkeys(name for name in categories if len(name) < 40 and _CATEGORY.fullmatch(name)))
+
+
+def says_withdrawn(comment: str, abstract: str) -> bool:
+    """Whether an author's comment, or an abstract put in place of the real one, says the paper is withdrawn.
+
+    arXiv has no flag for it. A comment that tells of a withdrawal from a conference does not count.
+    """
+    return bool(_WITHDRAWN_COMMENT.search(comment) or _WITHDRAWN_ABSTRACT.match(abstract))
+
+
+def is_web_address(text: str) -> bool:
+    """Whether `text` is one http or https address that may stand in a mail."""
+    if len(text) > 2_000 or not text.isprintable() or any(sign in text for sign in " <>\"'\\"):
+        return False
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and "." in parts.netloc

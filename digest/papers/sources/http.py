@@ -1,0 +1,267 @@
+"""How feeds are asked: politely, patiently, and never for more than fits.
+
+Every request names us. A feed that is busy or down is asked again a few times, each time later; what
+it answers with Retry-After counts more than our own patience. Requests to arXiv take turns.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from random import Random
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import httpx
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+
+from digest.errors import StopRun, TryLater
+from digest.papers.sources.xml import decoded
+
+_BUSY = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
+_MOST_REDIRECTS = 5
+_FIRST_WAIT = 2.0
+_LONGEST_WAIT = 60.0
+
+
+class Pacer(Protocol):
+    """Who may ask now: one holder of a turn at a time, turns a while apart."""
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Wait for a turn, and hold it as long as the request takes."""
+
+
+class FreePacer:
+    """Lets everyone ask at once."""
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Return at once."""
+        return nullcontext()
+
+
+class IntervalPacer:
+    """One request at a time in this process, each starting at least `pause` after the one before ended.
+
+    arXiv asks for one connection and three seconds over all its hosts together: share one pacer among
+    all its sources.
+    """
+
+    def __init__(
+        self,
+        pause: timedelta,
+        *,
+        sleep: Callable[[float], object] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._pause = pause.total_seconds()
+        self._sleep = sleep
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._free_at = float("-inf")
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait until no other turn is held and the pause is over."""
+        with self._lock:
+            wait = self._free_at - self._monotonic()
+            if wait > 0:
+                self._sleep(wait)
+            try:
+                yield
+            finally:
+                self._free_at = self._monotonic() + self._pause
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a feed answered."""
+
+    address: str
+    status: int
+    body: bytes
+    charset: str
+    """As the Content-Type names it, or ""."""
+    cut: str = ""
+    """Why the body is not whole, in one sentence; "" when it is."""
+
+    @property
+    def text(self) -> str:
+        """The body as text, whatever its charset is called."""
+        return decoded(self.body, self.charset)
+
+
+class _Passing(Exception):
+    """A failure that may be gone at the next try. `part` is what arrived of the body, if anything did."""
+
+    def __init__(self, reason: str, seconds: float | None = None, part: Answer | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.seconds = seconds
+        self.part = part
+
+
+class Fetcher:
+    """Asks feeds. Share one among all sources: it keeps connections open."""
+
+    def __init__(
+        self,
+        *,
+        user_agent: str,
+        now: Callable[[], datetime],
+        timeout: timedelta = timedelta(seconds=30),
+        largest_body: int = 25 * 2**20,
+        tries: int = 4,
+        longest_wait: timedelta = timedelta(seconds=120),
+        sleep: Callable[[float], object] = time.sleep,
+        random: Random | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """`now` tells the time for a Retry-After that is a date; `longest_wait` is the most one is obeyed."""
+        self._client = httpx.Client(
+            headers={"User-Agent": user_agent, "Accept-Encoding": "gzip"},
+            timeout=timeout.total_seconds(),
+            transport=transport,
+            trust_env=transport is None,
+        )
+        self._now = now
+        self._silence = timeout.total_seconds()
+        self._largest_body = largest_body
+        self._tries = tries
+        self._longest_wait = longest_wait.total_seconds()
+        self._sleep = sleep
+        # Jitter only keeps many clients from asking in step.
+        self._random = random or Random()  # noqa: S311
+        self._monotonic = monotonic
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def get(
+        self,
+        address: str,
+        parameters: dict[str, str] | None = None,
+        *,
+        pacer: Pacer | None = None,
+        readable_errors: frozenset[int] = frozenset(),
+    ) -> Answer:
+        """Return what `address` answers; `readable_errors` are statuses whose body the caller reads itself.
+
+        A body that is too large, or that broke off at every try, comes as far as it came, with `cut` set.
+        Raises TryLater when the feed stays busy, down or silent, and StopRun when it refuses the request.
+        """
+        url = httpx.URL(address, params=parameters) if parameters else httpx.URL(address)
+        turns = pacer or FreePacer()
+        patience = Retrying(
+            stop=stop_after_attempt(self._tries),
+            retry=retry_if_exception_type(_Passing),
+            wait=self._wait,
+            sleep=self._sleep_unless_asked_too_long,
+            reraise=True,
+        )
+        try:
+            return patience(self._ask, url, turns, readable_errors)
+        except _Passing as failure:
+            if failure.part is not None:
+                return failure.part
+            raise TryLater(f"{url.host} {failure.reason}; try again later.", failure.seconds) from None
+
+    def _wait(self, state: RetryCallState) -> float:
+        failure = state.outcome.exception() if state.outcome else None
+        asked = failure.seconds if isinstance(failure, _Passing) else None
+        longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (state.attempt_number - 1))
+        own = self._random.uniform(longest / 2, longest)
+        return own if asked is None else asked + self._random.uniform(0, 1)
+
+    def _sleep_unless_asked_too_long(self, seconds: float) -> None:
+        if seconds > self._longest_wait + 1:
+            raise _Passing("asked us to wait longer than this run does", seconds)
+        self._sleep(seconds)
+
+    def _ask(self, url: httpx.URL, turns: Pacer, readable_errors: frozenset[int]) -> Answer:
+        # Each hop of a redirection is a request of its own, and waits for its turn.
+        for _ in range(_MOST_REDIRECTS):
+            with turns.turn():
+                answer = self._request(url, readable_errors)
+            if isinstance(answer, Answer):
+                return answer
+            url = answer
+        raise StopRun(f"{url.host} redirects without end; check its address in the settings.")
+
+    def _request(self, url: httpx.URL, readable_errors: frozenset[int]) -> Answer | httpx.URL:
+        try:
+            with self._client.stream("GET", url) as response:
+                if response.next_request is not None:
+                    return response.next_request.url
+                self._judge(response, readable_errors)
+                return self._read(response)
+        except httpx.TimeoutException:
+            raise _Passing(f"did not answer within {self._silence:g} seconds") from None
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            raise StopRun(f"{url} can not be asked ({error}); check the address in the settings.") from None
+        except httpx.RequestError as error:
+            raise _Passing(f"can not be reached ({str(error) or type(error).__name__})") from None
+
+    def _judge(self, response: httpx.Response, readable_errors: frozenset[int]) -> None:
+        status = response.status_code
+        if response.is_success or status in readable_errors:
+            return
+        phrase = f"{status} {response.reason_phrase}".strip()
+        if status in _BUSY or status >= 500:
+            raise _Passing(f"is busy or down (it answered {phrase})", self._asked_to_wait(response))
+        raise StopRun(
+            f"{response.url.host} refuses us (it answered {phrase} for {response.url.path}); "
+            "check its address in the settings."
+        )
+
+    def _asked_to_wait(self, response: httpx.Response) -> float | None:
+        """Read Retry-After (RFC 9110, section 10.2.3): seconds or a date."""
+        value = response.headers.get("Retry-After", "").strip()
+        if value.isascii() and value.isdigit():
+            return float(value[:9])
+        try:
+            until = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        aware = until if until.tzinfo else until.replace(tzinfo=UTC)
+        return max(0.0, (aware - self._now()).total_seconds())
+
+    def _read(self, response: httpx.Response) -> Answer:
+        body = bytearray()
+        host = response.url.host
+        # A server that drips bytes is never silent; ten times the silence allowed is enough for any feed.
+        deadline = self._monotonic() + 10 * self._silence
+
+        def answer(cut: str = "") -> Answer:
+            encoding = response.charset_encoding or ""
+            return Answer(str(response.url), response.status_code, bytes(body), encoding, cut)
+
+        try:
+            for piece in response.iter_bytes():
+                body += piece
+                if len(body) > self._largest_body:
+                    del body[self._largest_body :]
+                    limit = self._largest_body / 2**20
+                    return answer(f"{host} answered more than {limit:g} MB; the rest was not read")
+                if self._monotonic() > deadline:
+                    return answer(f"{host} answered too slowly; the rest was not waited for")
+        except (httpx.TransportError, httpx.DecodingError):
+            part = answer(f"{host} broke off in the middle of its answer") if body else None
+            raise _Passing("broke off in the middle of its answer", part=part) from None
+        return answer()
+
+
+def user_agent(version: str, base_url: str, contact: str) -> str:
+    """Return how we introduce ourselves, so that a feed's operator can find and reach us."""
+    parts = [f"+{base_url}", contact] if contact else [f"+{base_url}"]
+    printable = "; ".join("".join(sign for sign in part if "\x20" <= sign < "\x7f") for part in parts)
+    return f"trending-papers-digest/{version} ({printable})"
+
+
+def host_of(address: str) -> str:
+    """Return the host of an address, for messages."""
+    return urlsplit(address).netloc or address

@@ -1,0 +1,142 @@
+"""Hugging Face's daily papers: what people there read and vote for, a day at a time.
+
+The public JSON is read as it is: nearly every field may be missing or null, and unknown ones are left
+alone. Votes keep rising for days, so a fetch goes over the days since `since` again.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from digest.errors import BadInput, TryLater
+from digest.papers.calendar import is_weekday
+from digest.papers.paper import Popularity, Sighting
+from digest.papers.sources.arxiv_feed import parse_moment
+from digest.papers.sources.common import Found, Rejected, make_paper
+from digest.papers.sources.http import Fetcher
+from digest.papers.sources.jsonl import sighting_from
+from digest.papers.sources.xml import decoded
+
+PAGE_SIZE = 100
+"""The most the API gives at once."""
+_MOST_PAGES = 20
+_HTML_STARTS = ("<!doctype", "<html", "<head", "<body")
+
+
+class HuggingFace:
+    """The daily papers at huggingface.co."""
+
+    name = "huggingface"
+
+    def __init__(self, address: str, fetcher: Fetcher) -> None:
+        self._address = f"{address}/api/daily_papers"
+        self._fetcher = fetcher
+
+    def fetch(self, since: date, now: datetime) -> Found:
+        """Yield the daily papers of each weekday from `since` to today (UTC); weekends have none."""
+        today = now.astimezone(UTC).date()
+        for days in range((today - since).days + 1):
+            day = since + timedelta(days=days)
+            if is_weekday(day):
+                yield from self._day(day, now)
+
+    def _day(self, day: date, now: datetime) -> Found:
+        for page in range(_MOST_PAGES):
+            parameters = {"date": day.isoformat(), "p": str(page), "limit": str(PAGE_SIZE)}
+            answer = self._fetcher.get(self._address, parameters)
+            seen = 0
+            for item in read_page(answer.body, self.name, now, shown_on=day, cut=answer.cut):
+                seen += 1
+                yield item
+            if seen < PAGE_SIZE:
+                return
+
+
+def read_page(body: bytes, name: str, now: datetime, *, shown_on: date | None = None, cut: str = "") -> Found:
+    """Yield the papers of one answer, a JSON list of items. Raises TryLater, after them, when it breaks off.
+
+    `shown_on` dates items that do not say when they were put on the page.
+    """
+    text = decoded(body).lstrip("\ufeff \t\r\n")
+    if text[:20].lower().startswith(_HTML_STARTS):
+        raise TryLater(f"{name}: the answer is a web page (HTML) where JSON was expected.")
+    if not text.startswith("["):
+        raise TryLater(f"{name}: the answer is no JSON list{_quoted_error(text)}.")
+    decoder = json.JSONDecoder()
+    place, number = _skip(text, 1), 0
+    while not text.startswith("]", place):
+        number += 1
+        try:
+            item, place = decoder.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            kept = f"; {number - 1} complete items before it were kept" if number > 1 else ""
+            raise TryLater(f"{name}: {cut or f'the answer breaks off in item {number}'}{kept}.") from None
+        try:
+            yield _sighting(item, now, shown_on)
+        except BadInput as error:
+            yield Rejected(f"{name} item {number}", str(error))
+        place = _skip(text, place)
+
+
+def _skip(text: str, place: int) -> int:
+    """Go past white space and one comma."""
+    while text[place : place + 1] in {" ", "\n", "\r", "\t", ","}:
+        place += 1
+    return place
+
+
+def _quoted_error(text: str) -> str:
+    """Quote what the API says in its `{"error": ...}`."""
+    try:
+        error = json.loads(text)["error"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return ""
+    return f" (it says: {error[:200]})" if isinstance(error, str) else ""
+
+
+def _sighting(item: Any, now: datetime, shown_on: date | None) -> Sighting:
+    if not isinstance(item, dict):
+        raise BadInput("the item is no JSON object")
+    inner = item.get("paper")
+    if not isinstance(inner, dict):
+        # A saved list may just as well hold plain records.
+        return sighting_from(item, now)
+    paper = make_paper(
+        paper_id=_text(inner, "id"),
+        title=_text(inner, "title") or _text(item, "title"),
+        abstract=_text(inner, "summary") or _text(item, "summary"),
+        authors=_authors(inner.get("authors")),
+        announced_on=_shown_on(inner) or shown_on,
+        withdrawn=bool(inner.get("withdrawnAt")),
+        links={"code": _text(inner, "githubRepo"), "project": _text(inner, "projectPage")},
+    )
+    popularity = Popularity(
+        observed_at=now,
+        upvotes=_count(inner, "upvotes") or 0,
+        comments=_count(item, "numComments") or 0,
+        stars=_count(inner, "githubStars"),
+    )
+    return Sighting(paper, popularity)
+
+
+def _text(record: Mapping[str, Any], field: str) -> str:
+    value = record.get(field)
+    return value if isinstance(value, str) else ""
+
+
+def _count(record: Mapping[str, Any], field: str) -> int | None:
+    value = record.get(field)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
+
+
+def _authors(entries: Any) -> list[str]:
+    if not isinstance(entries, list):
+        return []
+    shown = [entry for entry in entries if isinstance(entry, dict) and not entry.get("hidden")]
+    return [name for entry in shown if (name := _text(entry, "name"))]
+
+
+def _shown_on(inner: Mapping[str, Any]) -> date | None:
+    moment = parse_moment(_text(inner, "submittedOnDailyAt"))
+    return moment.astimezone(UTC).date() if moment else None

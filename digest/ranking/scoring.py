@@ -1,0 +1,68 @@
+"""Scores of many readers against the papers of an edition: one sparse product a batch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from digest.ranking.profile import Interest, Profile
+from digest.ranking.terms import DIMENSIONS
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """How well each paper fits each reader, and which of the reader's interests says so."""
+
+    values: NDArray[np.float32]
+    """[reader, paper], 0 to 1; all zero for a reader without interests."""
+    interests: NDArray[np.int8]
+    """[reader, paper], place in the profile of the best matching interest; -1 where there is none."""
+
+
+def score(profiles: Sequence[Profile], papers: csr_matrix) -> Scores:
+    """Score every paper for every reader, the best matching interest counting.
+
+    `papers` are rows weighed by the statistics of the version that all these profiles name. Each
+    value is the product of an interest with the paper, cut to 0..1, and the same on every machine.
+    """
+    sizes = np.array([len(profile.interests) for profile in profiles], np.int64)
+    found = sizes > 0
+    values = np.zeros((len(profiles), papers.shape[0]), np.float32)
+    winners = np.full(values.shape, -1, np.int8)
+    if not found.any() or not papers.shape[0]:
+        return Scores(values, winners)
+    products = _products([i for profile in profiles for i in profile.interests], papers)
+    if sizes.max() == 1:
+        values[found], winners[found] = products, 0
+    else:
+        starts = np.cumsum(sizes)[found] - sizes[found]
+        best = np.maximum.reduceat(products, starts, axis=0)
+        place = np.zeros(best.shape, np.int8)
+        for step in range(int(sizes.max()) - 1, 0, -1):  # the first of equals wins
+            with_step = np.flatnonzero(sizes[found] > step)
+            place[with_step] = np.where(
+                products[starts[with_step] + step] == best[with_step], np.int8(step), place[with_step]
+            )
+        tied = products[starts] == best
+        place[tied] = 0
+        values[found], winners[found] = best, place
+    np.clip(values, 0, 1, out=values)
+    return Scores(values, winners)
+
+
+def _products(interests: Sequence[Interest], papers: csr_matrix) -> NDArray[np.float32]:
+    """Multiply, with only the columns that the papers hold."""
+    columns = np.unique(papers.indices)
+    lookup = np.full(DIMENSIONS, -1, np.int32)
+    lookup[columns] = np.arange(len(columns), dtype=np.int32)
+    terms = lookup[np.concatenate([i.terms for i in interests])]
+    weights = np.concatenate([i.weights for i in interests])
+    edges = np.concatenate([[0], np.cumsum([len(i.terms) for i in interests])])
+    held = terms >= 0
+    edges = np.concatenate([[0], np.cumsum(held)])[edges]
+    left = csr_matrix((weights[held], terms[held], edges), shape=(len(interests), len(columns)))
+    right = csr_matrix((papers.data, lookup[papers.indices], papers.indptr), shape=(papers.shape[0], len(columns)))
+    product: NDArray[np.float32] = (left @ right.T.tocsr()).toarray()
+    return product

@@ -1,0 +1,181 @@
+"""The papers of one edition, prepared once for all its readers."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse.csgraph import connected_components
+
+from digest.papers.paper import Paper
+from digest.ranking.matching import alternatives, folded, name_parts, same_author
+from digest.ranking.profile import Profile
+from digest.ranking.scoring import Scores, score
+from digest.ranking.terms import Statistics
+
+_DUPLICATE = 0.8
+_RARE = 8
+_SERIES = re.compile(r" (part|vol|volume|[ivx]+|\d+)(?= )")
+
+
+@dataclass(frozen=True, eq=False)
+class Shelf:
+    """Papers of one window with all that choosing needs. Rows of every array are places in `papers`."""
+
+    papers: tuple[Paper, ...]
+    rows: dict[int, csr_matrix]
+    """Weighed rows by statistics version."""
+    trending: NDArray[np.float32]
+    groups: NDArray[np.int32]
+    """Near-duplicates and parts of a series share a number."""
+    places: dict[str, int]
+    withdrawn: NDArray[np.bool_]
+    _texts: list[str]
+    _authors: dict[str, list[tuple[int, tuple[str, ...], str]]]
+    _by_trend: list[int]
+    _masks: dict[object, NDArray[np.bool_]] = field(default_factory=dict)
+    _follows: dict[str, tuple[tuple[int, str], ...]] = field(default_factory=dict)
+
+    @classmethod
+    def build(
+        cls,
+        papers: Sequence[Paper],
+        counts: csr_matrix,
+        statistics: Iterable[Statistics],
+        trending: NDArray[np.float32],
+    ) -> Self:
+        """Prepare papers, their raw counts and trending scores (same order) for profiles of these versions."""
+        rows = {version.version: version.weigh(counts) for version in statistics}
+        texts = [folded(paper.title) + "." + folded(paper.abstract) for paper in papers]
+        authors: dict[str, list[tuple[int, tuple[str, ...], str]]] = {}
+        for place, paper in enumerate(papers):
+            for author in paper.authors:
+                parts = name_parts(author)
+                if parts:
+                    authors.setdefault(parts[-1], []).append((place, parts, author))
+        some = next(iter(rows.values()), csr_matrix(counts.shape, dtype=np.float32))
+        return cls(
+            tuple(papers),
+            rows,
+            trending.astype(np.float32),
+            duplicate_groups([paper.title for paper in papers], some),
+            {paper.id: place for place, paper in enumerate(papers)},
+            np.array([paper.withdrawn for paper in papers], bool),
+            texts,
+            authors,
+            np.argsort(-trending, kind="stable").tolist(),
+        )
+
+    def score(self, profiles: Sequence[Profile]) -> Scores:
+        """Score readers whose profiles may name different versions of the statistics.
+
+        Raises ValueError when a profile names a version that the shelf was not built with.
+        """
+        versions = {profile.statistics_version for profile in profiles if profile.interests}
+        if missing := versions - set(self.rows):
+            raise ValueError(f"the shelf lacks statistics version {min(missing)}: build it with that too")
+        if len(versions) == 1:
+            return score(profiles, self.rows[versions.pop()])
+        values = np.zeros((len(profiles), len(self.papers)), np.float32)
+        winners = np.full(values.shape, -1, np.int8)
+        of_profile = np.array([profile.statistics_version for profile in profiles], np.int64)
+        for version in sorted(versions):
+            places = np.flatnonzero(of_profile == version)
+            part = score([profiles[place] for place in places], self.rows[version])
+            values[places], winners[places] = part.values, part.interests
+        return Scores(values, winners)
+
+    def holding(self, word: str) -> NDArray[np.bool_] | None:
+        """Mask the papers whose title or abstract hold a word or phrase, or any of `a|b`.
+
+        None when there is nothing in `word` to look for. Worked out once per word.
+        """
+        wanted = alternatives(word)
+        if not wanted:
+            return None
+        mask = self._masks.get(wanted)
+        if mask is None:
+            mask = np.array([any(phrase in text for phrase in wanted) for text in self._texts], bool)
+            self._masks[wanted] = mask
+        return mask
+
+    def within(self, category: str) -> NDArray[np.bool_]:
+        """Mask the papers listed in a category (`cs.CV`) or a whole archive (`cs`), cross-lists included."""
+        key = ("category", category)
+        mask = self._masks.get(key)
+        if mask is None:
+            wanted = category.lower()
+            mask = np.array([_listed(paper.categories, wanted) for paper in self.papers], bool)
+            self._masks[key] = mask
+        return mask
+
+    def allowed(
+        self, must: tuple[str, ...], mute: tuple[str, ...], categories: tuple[str, ...]
+    ) -> NDArray[np.bool_]:
+        """Mask what these rules let through, withdrawn papers never. Do not write into the mask."""
+        key = (must, mute, categories)
+        mask = self._masks.get(key)
+        if mask is None:
+            mask = ~self.withdrawn
+            for word in must:
+                held = self.holding(word)
+                mask = mask if held is None else mask & held
+            for word in mute:
+                held = self.holding(word)
+                mask = mask if held is None else mask & ~held
+            if categories:
+                mask = mask & np.logical_or.reduce([self.within(category) for category in categories])
+            self._masks[key] = mask
+        return mask
+
+    def by_author(self, author: str) -> tuple[tuple[int, str], ...]:
+        """Return (place, name as printed) of the papers by a followed author; initials and accents fold."""
+        found = self._follows.get(author)
+        if found is None:
+            parts = name_parts(author)
+            known = self._authors.get(parts[-1], []) if parts else []
+            found = tuple({place: name for place, other, name in known if same_author(parts, other)}.items())
+            self._follows[author] = found
+        return found
+
+    @property
+    def by_trend(self) -> list[int]:
+        """Places, the most trending first."""
+        return self._by_trend
+
+
+def _listed(categories: Sequence[str], wanted: str) -> bool:
+    return any(c.lower() == wanted or c.lower().startswith(wanted + ".") for c in categories)
+
+
+def duplicate_groups(titles: Sequence[str], rows: csr_matrix) -> NDArray[np.int32]:
+    """Number the papers so that near-duplicates, and parts of one series, share a number."""
+    size = rows.shape[0]
+    if not size:
+        return np.zeros(0, np.int32)
+    # Only papers that share rare terms can be near-duplicates; that keeps the product small.
+    rare = np.bincount(rows.indices, minlength=rows.shape[1]) <= _RARE
+    kept = csr_matrix(
+        (np.where(rare[rows.indices], rows.data, 0), rows.indices, rows.indptr), rows.shape, copy=True
+    )
+    kept.eliminate_zeros()
+    shared = (kept @ kept.T).tocoo()
+    near = (shared.data > _DUPLICATE / 4) & (shared.row < shared.col)
+    one, other = shared.row[near], shared.col[near]
+    close = np.asarray(rows[one].multiply(rows[other]).sum(axis=1)).ravel() >= _DUPLICATE if len(one) else near[:0]
+    first: dict[str, int] = {}
+    same = [(first.setdefault(_series(title) or str(place), place), place) for place, title in enumerate(titles)]
+    left = np.concatenate([one[close], [a for a, _ in same]]).astype(int)
+    right = np.concatenate([other[close], [b for _, b in same]]).astype(int)
+    graph = coo_matrix((np.ones(len(left), np.int8), (left, right)), shape=(size, size))
+    groups: NDArray[np.int32] = connected_components(graph, directed=False)[1]
+    return groups
+
+
+def _series(title: str) -> str:
+    """Reduce a title to what all parts of its series share; empty when too little is left to tell."""
+    left = _SERIES.sub("", folded(title))
+    return left if len(left.split()) >= 3 else ""

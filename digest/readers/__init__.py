@@ -1,0 +1,1 @@
+"""Readers: how they sign up, what they prefer, what they tell us."""

@@ -1,0 +1,112 @@
+"""Changing what a reader wants, and when."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from digest.delivery.schedule import next_due_at
+from digest.errors import BadInput, NotFound
+from digest.papers.identifiers import canonical_id
+from digest.readers.profiles import ProfileBuilder
+from digest.readers.signup import check_max_papers, find
+from digest.readers.subscriber import Frequency, Rhythm, Subscriber
+from digest.store import papers as paper_store
+from digest.store import readers as store
+from digest.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """New values; None leaves a thing as it is, an empty tuple clears it."""
+
+    timezone: str | None = None
+    hour: int | None = None
+    frequency: Frequency | None = None
+    max_papers: int | None = None
+    topics: tuple[str, ...] | None = None
+    must: tuple[str, ...] | None = None
+    mute: tuple[str, ...] | None = None
+    follow: tuple[str, ...] | None = None
+    categories: tuple[str, ...] | None = None
+
+    def applied(self, subscriber: Subscriber, now: datetime) -> Subscriber:
+        """Return the reader as they will be. Raises BadInput for a value that can not be."""
+        rhythm = replace(subscriber.rhythm, **self._given("timezone", "hour", "frequency"))
+        interests = replace(
+            subscriber.interests, **self._given("topics", "must", "mute", "follow", "categories")
+        )
+        max_papers = subscriber.max_papers if self.max_papers is None else self.max_papers
+        check_max_papers(max_papers)
+        return replace(
+            subscriber,
+            rhythm=rhythm,
+            interests=interests,
+            max_papers=max_papers,
+            next_due_at=_due_after_change(subscriber, rhythm, now),
+        )
+
+    def _given(self, *names: str) -> dict[str, Any]:
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+def _due_after_change(subscriber: Subscriber, rhythm: Rhythm, now: datetime) -> datetime | None:
+    """Return when the next digest is due. Never later than before, so that no day falls between two rhythms."""
+    if subscriber.next_due_at is None or rhythm == subscriber.rhythm:
+        return subscriber.next_due_at
+    due = next_due_at(now, rhythm)
+    return due and min(due, subscriber.next_due_at)
+
+
+def change(
+    database: Database,
+    builder: ProfileBuilder,
+    address: str,
+    wanted: Change,
+    now: datetime,
+    likes: Sequence[str] = (),
+    dislikes: Sequence[str] = (),
+) -> Subscriber:
+    """Change a reader and build their profile anew. Raises NotFound, or BadInput for what can not be."""
+    with database.begin() as connection:
+        subscriber = find(connection, address)
+        store.update_subscriber(connection, wanted.applied(subscriber, now))
+        verdicts = [(one, "more") for one in likes] + [(one, "less") for one in dislikes]
+        numbers = paper_store.numbers_of(connection, {canonical_id(one) for one, _ in verdicts})
+        for paper, verdict in verdicts:
+            number = numbers.get(canonical_id(paper))
+            if number is None:
+                raise NotFound(f"There is no paper {canonical_id(paper)} here; fetch or import it first.")
+            store.save_feedback(connection, subscriber.id, number, verdict, now)
+        builder.rebuild(connection, [subscriber.id], now)
+        return find(connection, address)
+
+
+def pause(database: Database, address: str, until: date | None, now: datetime) -> Subscriber:
+    """Stop mail to a reader until a date, or until further notice. Raises NotFound or BadInput."""
+    with database.begin() as connection:
+        subscriber = find(connection, address)
+        if until is not None and until <= now.date():
+            raise BadInput(f"A pause until {until} is over already; give a later date.")
+        if subscriber.status not in {"active", "paused"}:
+            raise BadInput(f"{subscriber.address} is {subscriber.status}; only an active reader can pause.")
+        store.update_subscriber(connection, replace(subscriber, status="paused", paused_until=until))
+        return find(connection, address)
+
+
+def resume(database: Database, address: str) -> Subscriber:
+    """Send mail again to a reader who paused or unsubscribed. Raises NotFound or BadInput."""
+    with database.begin() as connection:
+        subscriber = find(connection, address)
+        if subscriber.status not in {"active", "paused", "unsubscribed"}:
+            raise BadInput(f"{subscriber.address} is {subscriber.status}; only a paused reader can resume.")
+        store.update_subscriber(connection, replace(subscriber, status="active", paused_until=None))
+        return find(connection, address)
+
+
+def remove(database: Database, address: str) -> Subscriber:
+    """Erase a reader and everything kept about them; return who it was. Raises NotFound."""
+    with database.begin() as connection:
+        subscriber = find(connection, address)
+        store.delete_subscriber(connection, subscriber.id)
+        return subscriber

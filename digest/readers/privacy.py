@@ -1,0 +1,58 @@
+"""What we know about a reader, for them and for the operator to see."""
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from digest.readers.signup import find
+from digest.readers.transfer import record_of
+from digest.store import deliveries as ledger
+from digest.store import papers as paper_store
+from digest.store import readers as store
+from digest.store import terms as term_store
+
+_MOST_PAPERS = 200
+
+
+def portrait(connection: Connection, address: str) -> dict[str, Any]:
+    """Return all that is kept about a reader, in plain values. Raises NotFound.
+
+    Keys: `reader`, `feedback`, `profile` (interests with their number of terms), `received` (the last
+    two hundred papers sent, with section, score and reason), `consents`.
+    """
+    subscriber = find(connection, address)
+    said = store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
+    papers = paper_store.find_by_numbers(connection, {paper for paper, _ in said})
+    profile = term_store.read_profiles(connection, [subscriber.id]).get(subscriber.id)
+    return {
+        "reader": {
+            **record_of(subscriber),
+            "next_due_at": subscriber.next_due_at,
+            "paused_until": subscriber.paused_until,
+            "created_at": subscriber.created_at,
+            "confirmed_at": subscriber.confirmed_at,
+        },
+        "feedback": [
+            {"verdict": verdict, "id": papers[number].paper.id, "title": papers[number].paper.title}
+            for number, verdict in said
+        ],
+        "profile": [
+            {"interest": interest.name, "terms": len(interest.terms)}
+            for interest in (profile.interests if profile else ())
+        ],
+        "received": [
+            {
+                "edition_on": row.edition_on,
+                "section": row.section,
+                "score": row.score,
+                "id": row.canonical_id,
+                "title": row.title,
+                "because": [term for term, _ in row.reasons["terms"]] or row.reasons["author"],
+            }
+            for row in ledger.paper_titles(connection, subscriber.id, _MOST_PAPERS)
+        ],
+        "consents": [
+            {"given_at": row.given_at, "what": row.what, "how": row.how}
+            for row in store.read_consents(connection, subscriber.id)
+        ],
+    }

@@ -1,0 +1,149 @@
+"""The sample feed and the three sample readers of `digest demo`, written for it.
+
+Every paper, author, number and system in `papers.toml` is made up. The ids have the canonical arXiv
+form, so that everything which handles ids treats them as usual, but begin at 2611.90001: arXiv
+numbers the papers of a month from 00001 and has yet to reach half of 90000 in any month, so no
+sample card leads to a real paper's page. All other links lead to example.org (RFC 2606).
+
+Days are counted back from the demo's `now` as plain days, weekends included, so that the demo looks
+the same whenever it is run.
+"""
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Literal, NotRequired, TypedDict, cast
+
+from digest.papers.latex import one_line, paragraphs
+from digest.papers.paper import Paper, Popularity, Sighting
+
+
+class _Entry(TypedDict):
+    """One table of `papers.toml`; the head of that file says what the keys mean."""
+
+    id: str
+    title: str
+    authors: list[str]
+    categories: list[str]
+    days_ago: int
+    abstract: str
+    withdrawn: NotRequired[bool]
+    links: NotRequired[dict[str, str]]
+    popularity: NotRequired[list[tuple[int, int, int]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleReader:
+    """A reader of the demo, in the terms of `digest subscribers add`."""
+
+    email: str
+    topics: tuple[str, ...]
+    """In the reader's own words, one interest each."""
+    likes: tuple[str, ...] = ()
+    """Canonical ids of sample papers."""
+    must: tuple[str, ...] = ()
+    mutes: tuple[str, ...] = ()
+    follow: tuple[str, ...] = ()
+    """Author names as the feed spells them."""
+    categories: tuple[str, ...] = ()
+    timezone: str
+    """An IANA name, never behind UTC: the papers of today (UTC) must not be tomorrow's for a reader."""
+    hour: int
+    """Local hour of the mail, 0 to 23."""
+    frequency: Literal["daily", "weekdays", "weekly"]
+    max_papers: int
+    about: str
+    """Who this is, in one sentence, for the person who runs the demo."""
+
+
+SAMPLE_READERS: tuple[SampleReader, ...] = (
+    SampleReader(
+        email="ana.moreau@example.org",
+        topics=("long-context language models", "retrieval and reranking", "LLM agents and their security"),
+        likes=("2611.90140", "2611.90189"),
+        mutes=("clinical",),
+        follow=("Wanjiru Gathoni-Mbeki",),
+        timezone="Europe/Paris",
+        hour=7,
+        frequency="daily",
+        max_papers=10,
+        about="Ana builds search for a legal publisher in Lyon and reads on the morning train.",
+    ),
+    SampleReader(
+        email="kenji.ito@example.org",
+        topics=("robot manipulation and grasping", "3D gaussian splatting and novel view synthesis"),
+        likes=("2611.90371", "2611.90398"),
+        mutes=("driving",),
+        follow=("Sunniva Håkonsrud",),
+        timezone="Asia/Tokyo",
+        hour=8,
+        frequency="weekdays",
+        max_papers=8,
+        about="Kenji teaches a two-armed robot to tidy kitchens, at a start-up in Kawasaki.",
+    ),
+    SampleReader(
+        email="ruth.adeyemi@example.org",
+        topics=("fast radio bursts", "supernovae and other transients", "exoplanets", "protein design"),
+        likes=("2611.90473", "2611.90526"),
+        mutes=("dark matter",),
+        timezone="Africa/Lagos",
+        hour=6,
+        frequency="weekly",
+        max_papers=10,
+        about="Ruth chases radio transients in Nsukka and shares a flat with a protein designer.",
+    ),
+)
+
+
+def sample_sightings(now: datetime) -> list[Sighting]:
+    """Return the sample feed as the trending pages would have shown it up to `now` (aware).
+
+    One sighting a snapshot: a paper with a popularity history comes several times, oldest first, and
+    one without comes once with no popularity. Announced on the seven days (UTC) that end with `now`;
+    nothing is observed after `now` or before the day its paper was announced. Equal for equal `now`.
+    """
+    now = now.astimezone(UTC)
+    return [sighting for entry in _entries() for sighting in _sightings(entry, now)]
+
+
+@cache
+def _entries() -> tuple[_Entry, ...]:
+    text = (files(__name__) / "papers.toml").read_text(encoding="utf-8")
+    return tuple(cast("list[_Entry]", tomllib.loads(text)["papers"]))
+
+
+def _sightings(entry: _Entry, now: datetime) -> Iterator[Sighting]:
+    announced_on = now.date() - timedelta(days=entry["days_ago"])
+    paper = _paper(entry, announced_on)
+    history = tuple(_history(entry, announced_on, now))
+    if not history:
+        yield Sighting(paper)
+    for popularity in history:
+        yield Sighting(paper, popularity)
+
+
+def _history(entry: _Entry, announced_on: date, now: datetime) -> Iterator[Popularity]:
+    # A demo run at one in the morning meets papers of a day that is an hour old.
+    announced_at = datetime.combine(announced_on, time(), tzinfo=UTC)
+    for hours_ago, upvotes, comments in entry.get("popularity", ()):
+        observed_at = now - timedelta(hours=hours_ago)
+        if observed_at >= announced_at:
+            yield Popularity(observed_at, upvotes, comments)
+
+
+def _paper(entry: _Entry, announced_on: date) -> Paper:
+    return Paper(
+        id=entry["id"],
+        title=one_line(entry["title"]),
+        abstract=paragraphs(entry["abstract"]),
+        authors=tuple(entry["authors"]),
+        categories=tuple(entry["categories"]),
+        announced_on=announced_on,
+        withdrawn=entry.get("withdrawn", False),
+        links=dict(entry.get("links", {})),
+        raw_title=entry["title"],
+        raw_abstract=entry["abstract"].strip("\n"),
+    )

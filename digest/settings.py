@@ -1,0 +1,126 @@
+"""The settings: one frozen table, read once at the door from the environment and `.env`, then handed down.
+
+Every field is an environment variable `DIGEST_<NAME>`; its description is the help that
+`digest settings` prints. Secrets stay masked in every representation.
+"""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from digest.errors import BadInput
+
+SOURCE_NAMES = ("huggingface", "arxiv", "arxiv-oai", "arxiv-api")
+
+
+def _split_words(value: object) -> object:
+    """Let a list be written as `a,b c` in the environment."""
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_words)]
+
+
+class Settings(BaseSettings):
+    """All that can be set. Defaults suit one person on a laptop."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DIGEST_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    database_url: SecretStr = Field(
+        SecretStr("sqlite:///digest.db"),
+        description="Where everything is kept: sqlite:///FILE or postgresql://user:password@host/name.",
+    )
+    broker_url: SecretStr | None = Field(
+        None, description="Redis for the Celery workers: redis://host:6379/0. Without it, one process does all."
+    )
+    mail_url: SecretStr = Field(
+        SecretStr("maildir:outbox"),
+        description="Where mail goes: maildir:DIR, file:DIR (.eml files), smtp://user:password@host:587, "
+        "smtps://user:password@host:465, console: (standard output), memory: (nowhere).",
+    )
+    base_url: str = Field(
+        "http://localhost:8000", description="The address of the web side; every link in a mail starts with it."
+    )
+    sender: str = Field(
+        "Trending papers <digest@localhost>", description="The From of every mail, as Name <address>."
+    )
+    operator: str = Field(
+        "", description="Who answers for the list (List-Owner, and named in each mail's foot); empty: the sender."
+    )
+    postal_address: str = Field("", description="Printed in each mail's foot, where the law asks for one.")
+    list_id: str = Field(
+        "", description="List-Id domain (RFC 2919); never change it. Empty: `papers.` and the sender's domain."
+    )
+    secret_key: SecretStr | None = Field(
+        None, description="Signs the links in mails. Empty: one is made and kept in the database."
+    )
+    sources: Words = Field(
+        ("huggingface", "arxiv"), description=f"Feeds to fetch, of: {', '.join(SOURCE_NAMES)}."
+    )
+    arxiv_categories: Words = Field(
+        ("cs.AI", "cs.CL", "cs.CV", "cs.LG", "stat.ML"), description="arXiv categories to read."
+    )
+    huggingface_url: str = Field("https://huggingface.co", description="Where Hugging Face answers.")
+    arxiv_rss_url: str = Field("https://rss.arxiv.org", description="Where arXiv's RSS and Atom feeds are.")
+    arxiv_oai_url: str = Field("https://oaipmh.arxiv.org/oai", description="arXiv's OAI-PMH base address.")
+    arxiv_api_url: str = Field("https://export.arxiv.org/api/query", description="arXiv's search API.")
+    contact: str = Field(
+        "", description="A mail address or page named in the User-Agent, so that a feed can reach you."
+    )
+    arxiv_pause: timedelta = Field(
+        timedelta(seconds=3), description="The least time between two requests to arXiv; its terms ask for 3 s."
+    )
+    fetch_timeout: timedelta = Field(timedelta(seconds=30), description="How long one feed may stay silent.")
+    fetch_limit_mb: int = Field(25, ge=1, description="The largest answer of a feed that is read, in MB.")
+    holidays: Words = Field(
+        (), description="Further dates (YYYY-MM-DD) on which arXiv announces nothing, beside its known ones."
+    )
+    quiet_day: Literal["skip", "note"] = Field(
+        "skip", description="When there is nothing for a reader: send nothing, or a short note that says why."
+    )
+    for_you: int = Field(7, ge=0, le=50, description="Papers chosen for the reader in a mail of ten.")
+    trending: int = Field(3, ge=0, le=50, description="Papers everyone reads in a mail of ten.")
+    score_floor: float = Field(
+        0.1, ge=0, le=1, description="A paper that fits a reader less than this is not chosen for them."
+    )
+    first_digest_days: int = Field(7, ge=1, le=31, description="How far back a reader's first digest looks.")
+    catch_up_days: int = Field(14, ge=1, le=31, description="How far back a digest looks after a pause.")
+    stale_after: timedelta = Field(
+        timedelta(hours=20), description="A digest not out this long after it was due is dropped; its papers wait."
+    )
+    late_feed_wait: timedelta = Field(
+        timedelta(hours=6), description="How long a digest waits for papers that should have been out."
+    )
+    batch_size: int = Field(500, ge=1, le=5000, description="Digests composed together.")
+
+    @field_validator("sources")
+    @classmethod
+    def _known_sources(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in value if name not in SOURCE_NAMES]
+        if unknown:
+            raise ValueError(f"no feed is called {unknown[0]!r}; choose from {', '.join(SOURCE_NAMES)}")
+        return value
+
+    @field_validator("base_url", "huggingface_url", "arxiv_rss_url", "arxiv_oai_url", "arxiv_api_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.netloc:
+            raise ValueError("must start with http:// or https://")
+        return value.rstrip("/")
+
+
+def read_settings() -> Settings:
+    """Read the environment and `.env`. Raises BadInput naming the first setting that can not be used."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"][:1]).upper()
+        reason = first["msg"].removeprefix("Value error, ")
+        raise BadInput(f"DIGEST_{name}: {reason}.") from None

@@ -1,0 +1,101 @@
+"""Opening the database: one `Database` a process, SQLite or PostgreSQL by address."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from digest.errors import BadInput, StopRun
+
+
+class Database:
+    """A pool of connections. Use cases open a transaction with `begin()` and hand the connection down."""
+
+    def __init__(self, url: str) -> None:
+        """Prepare the pool; nothing is opened before the first transaction. Raises BadInput for a bad URL."""
+        try:
+            address = make_url(url)
+        except ArgumentError:
+            raise BadInput("DIGEST_DATABASE_URL is no database address; try sqlite:///digest.db.") from None
+        if address.drivername in {"postgres", "postgresql"}:
+            address = address.set(drivername="postgresql+psycopg")
+        if address.get_backend_name() not in {"sqlite", "postgresql"}:
+            raise BadInput("DIGEST_DATABASE_URL must start with sqlite:/// or postgresql://.")
+        self.engine: Engine = create_engine(address, pool_pre_ping=True)
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+
+    @property
+    def shown_url(self) -> str:
+        """The address without its password."""
+        return self.engine.url.render_as_string(hide_password=True)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the one-file database."""
+        return self.engine.dialect.name == "sqlite"
+
+    def begin(self) -> AbstractContextManager[Connection]:
+        """Give a connection in a transaction that commits at the end, or rolls back on any error.
+
+        Raises StopRun when the database can not be reached or was never initialised.
+        """
+        return self._transaction(read_only=False)
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """Give a connection for reading: one consistent view that holds up no writer. Raises StopRun."""
+        return self._transaction(read_only=True)
+
+    @contextmanager
+    def _transaction(self, *, read_only: bool) -> Iterator[Connection]:
+        try:
+            with self.engine.connect() as connection:
+                if read_only:
+                    options = {"digest_read_only": True, "postgresql_readonly": True}
+                    connection = connection.execution_options(**options)  # noqa: PLW2901
+                with connection.begin():
+                    yield connection
+        except OperationalError as error:
+            raise StopRun(_plain_words(error)) from error
+        except DBAPIError as error:
+            if "does not exist" in str(error.orig) and "relation" in str(error.orig):
+                raise StopRun("The database is empty; run: digest init") from error
+            raise
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self.engine.dispose()
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    assert isinstance(connection, sqlite3.Connection)
+    # Transactions are opened by us, see _begin_sqlite.
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        # In WAL mode a crash of the process loses nothing; only a power cut may lose the last commits.
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        "busy_timeout=30000",
+        "cache_size=-65536",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later fails with "locked" when another wrote between;
+    # taking the write lock at once makes the second one wait instead.
+    read_only = connection.get_execution_options().get("digest_read_only", False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def _plain_words(error: OperationalError) -> str:
+    reason = str(error.orig).strip().splitlines()[0]
+    if "no such table" in reason or "no such column" in reason:
+        return "The database is empty or from another version; run: digest init"
+    return f"The database can not be used ({reason}); check DIGEST_DATABASE_URL."

@@ -1,0 +1,458 @@
+"""Queries about deliveries: the ledger of every mail, from plan to answer."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
+
+from digest.delivery.claimed import Claimed, Kind
+from digest.store.models import cards, deliveries, papers, picks, subscribers
+from digest.store.papers import upsert
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """A promise to be kept: one mail for one reader and edition."""
+
+    subscriber_id: int
+    edition_on: date
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPick:
+    """One paper of one mail, as recorded."""
+
+    delivery_id: int
+    subscriber_id: int
+    paper_number: int
+    card_id: int
+    position: int
+    section: str
+    score: float
+    reasons: dict[str, Any]
+
+
+def plan(connection: Connection, kind: Kind, new: Collection[NewDelivery]) -> int:
+    """Write a planned row for each; one that exists for reader, kind and edition stays. Return how many are new."""
+    if not new:
+        return 0
+    statement = upsert(connection)(deliveries).on_conflict_do_nothing(
+        index_elements=["subscriber_id", "kind", "edition_on"]
+    )
+    rows = [
+        {
+            "subscriber_id": one.subscriber_id,
+            "kind": kind,
+            "edition_on": one.edition_on,
+            "status": "planned",
+            "due_at": one.due_at,
+            "next_try_at": one.due_at,
+        }
+        for one in new
+    ]
+    return connection.execute(statement, rows).rowcount
+
+
+def claim(
+    connection: Connection,
+    now: datetime,
+    lease: timedelta,
+    limit: int,
+    only: int | None = None,
+) -> list[Claimed]:
+    """Take on open deliveries whose time has come, the longest waiting first.
+
+    Whoever claims has them alone until the lease is over; then a crash is assumed, and they may be
+    claimed again. `only` keeps to one reader.
+    """
+    ready = (
+        select(
+            deliveries.c.id,
+            deliveries.c.subscriber_id,
+            deliveries.c.kind,
+            deliveries.c.edition_on,
+            deliveries.c.due_at,
+            deliveries.c.attempts,
+            deliveries.c.status,
+            deliveries.c.contents,
+        )
+        .where(deliveries.c.next_try_at <= now)
+        .order_by(deliveries.c.next_try_at, deliveries.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    if only is not None:
+        ready = ready.where(deliveries.c.subscriber_id == only)
+    rows = connection.execute(ready).all()
+    connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id.in_([row.id for row in rows]))
+        .values(status="claimed", attempts=deliveries.c.attempts + 1, next_try_at=now + lease, reason="")
+    )
+    claimed = [
+        Claimed(
+            id=row.id,
+            subscriber_id=row.subscriber_id,
+            kind=row.kind,
+            edition_on=row.edition_on,
+            due_at=row.due_at,
+            attempts=row.attempts + 1,
+            contents=row.contents,
+            in_flight=row.status == "claimed" and row.contents is not None,
+        )
+        for row in rows
+    ]
+    return sorted(claimed, key=lambda one: (one.kind != "confirm", one.due_at, one.id))
+
+
+@dataclass(frozen=True, slots=True)
+class LastEdition:
+    """Where a reader's last settled digest stopped."""
+
+    papers_through: date
+    settled_at: datetime
+
+
+def last_editions(
+    connection: Connection, subscriber_ids: Collection[int], before: date
+) -> dict[int, LastEdition]:
+    """Return where each reader's newest finished digest of an earlier edition stopped.
+
+    Finished is sent, or skipped because there was nothing; one that was dropped or failed left its
+    papers to the next.
+    """
+    query = (
+        select(
+            deliveries.c.subscriber_id,
+            func.max(deliveries.c.papers_through).label("papers_through"),
+            func.max(deliveries.c.settled_at).label("settled_at"),
+        )
+        .where(
+            deliveries.c.subscriber_id.in_(subscriber_ids),
+            deliveries.c.kind == "digest",
+            deliveries.c.edition_on < before,
+            deliveries.c.papers_through.is_not(None),
+            deliveries.c.status.in_(("sent", "skipped")),
+        )
+        .group_by(deliveries.c.subscriber_id)
+    )
+    return {
+        row.subscriber_id: LastEdition(row.papers_through, row.settled_at)
+        for row in connection.execute(query)
+    }
+
+
+def newer_editions(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, date]:
+    """Return the newest planned digest edition of each reader."""
+    query = (
+        select(deliveries.c.subscriber_id, func.max(deliveries.c.edition_on))
+        .where(deliveries.c.subscriber_id.in_(subscriber_ids), deliveries.c.kind == "digest")
+        .group_by(deliveries.c.subscriber_id)
+    )
+    return dict(connection.execute(query).tuples().all())
+
+
+def planned_editions(connection: Connection, subscriber_ids: Collection[int]) -> set[tuple[int, date]]:
+    """Return the (reader, edition) pairs for which these readers have a digest in the ledger."""
+    query = select(deliveries.c.subscriber_id, deliveries.c.edition_on).where(
+        deliveries.c.subscriber_id.in_(subscriber_ids), deliveries.c.kind == "digest"
+    )
+    return set(connection.execute(query).tuples().all())
+
+
+def received(
+    connection: Connection, subscriber_ids: Collection[int], from_number: int, before: date | None = None
+) -> dict[int, set[int]]:
+    """Return the papers (row numbers, from one on) that are in each reader's mails, sent or on their way.
+
+    `before` keeps to mails of earlier editions: what a reader had received by then.
+    """
+    query = select(picks.c.subscriber_id, picks.c.paper_id).where(
+        picks.c.subscriber_id.in_(subscriber_ids), picks.c.paper_id >= from_number
+    )
+    if before is not None:
+        query = query.join(deliveries, picks.c.delivery_id == deliveries.c.id)
+        query = query.where(deliveries.c.edition_on < before)
+    found: dict[int, set[int]] = defaultdict(set)
+    for subscriber_id, paper_id in connection.execute(query):
+        found[subscriber_id].add(paper_id)
+    return found
+
+
+def save_cards(connection: Connection, shown: dict[str, dict[str, Any]]) -> dict[str, int]:
+    """Keep cards by digest, each once; return their row numbers by digest."""
+    if not shown:
+        return {}
+    statement = upsert(connection)(cards).on_conflict_do_nothing(index_elements=["digest"])
+    connection.execute(statement, [{"digest": key, "contents": card} for key, card in shown.items()])
+    query = select(cards.c.digest, cards.c.id).where(cards.c.digest.in_(shown))
+    return dict(connection.execute(query).tuples().all())
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """What a mail says, to be kept before it is sent."""
+
+    delivery_id: int
+    papers_after: date | None
+    papers_through: date | None
+    contents: dict[str, Any]
+    message_id: str
+
+
+def save_compositions(
+    connection: Connection, composed: Sequence[Composition], chosen: Sequence[StoredPick]
+) -> None:
+    """Keep what the mails of a batch say and the papers they carry.
+
+    Raises the database's IntegrityError when a paper is in another mail of the same reader already.
+    """
+    if composed:
+        statement = update(deliveries).where(deliveries.c.id == bindparam("row_number"))
+        statement = statement.values(
+            papers_after=bindparam("after"),
+            papers_through=bindparam("through"),
+            contents=bindparam("said"),
+            message_id=bindparam("known_as"),
+        )
+        connection.execute(
+            statement,
+            [
+                {
+                    "row_number": one.delivery_id,
+                    "after": one.papers_after,
+                    "through": one.papers_through,
+                    "said": one.contents,
+                    "known_as": one.message_id,
+                }
+                for one in composed
+            ],
+        )
+    if chosen:
+        connection.execute(
+            picks.insert(),
+            [
+                {
+                    "subscriber_id": pick.subscriber_id,
+                    "paper_id": pick.paper_number,
+                    "delivery_id": pick.delivery_id,
+                    "card_id": pick.card_id,
+                    "position": pick.position,
+                    "section": pick.section,
+                    "score": pick.score,
+                    "reasons": pick.reasons,
+                }
+                for pick in chosen
+            ],
+        )
+
+
+def read_picks(
+    connection: Connection, owners: Collection[tuple[int, int]]
+) -> dict[int, list[Row[*tuple[Any, ...]]]]:
+    """Return recorded picks by delivery, in the order of the mail; owners are (delivery, subscriber) pairs.
+
+    A row has (delivery_id, paper_id, section, score, reasons, card).
+    """
+    query = (
+        select(
+            picks.c.delivery_id,
+            picks.c.paper_id,
+            picks.c.section,
+            picks.c.score,
+            picks.c.reasons,
+            cards.c.contents.label("card"),
+        )
+        .join(cards, picks.c.card_id == cards.c.id)
+        .where(picks.c.subscriber_id.in_({subscriber for _, subscriber in owners}))
+        .where(picks.c.delivery_id.in_({delivery for delivery, _ in owners}))
+        .order_by(picks.c.delivery_id, picks.c.position)
+    )
+    found: dict[int, list[Row[*tuple[Any, ...]]]] = defaultdict(list)
+    for row in connection.execute(query):
+        found[row.delivery_id].append(row)
+    return found
+
+
+def may_be_sent(connection: Connection, delivery_id: int, statuses: Collection[str]) -> bool:
+    """Tell whether the delivery is still claimed, and its reader still in one of these states."""
+    query = (
+        select(deliveries.c.id)
+        .join(subscribers, deliveries.c.subscriber_id == subscribers.c.id)
+        .where(
+            deliveries.c.id == delivery_id,
+            deliveries.c.status == "claimed",
+            subscribers.c.status.in_(statuses),
+        )
+    )
+    return connection.execute(query).first() is not None
+
+
+def record_sent(connection: Connection, delivery_id: int, digest: str, answer: str, now: datetime) -> None:
+    """Note that the server took the mail, what it answered and the fingerprint of what was sent."""
+    _settle(connection, delivery_id, status="sent", digest=digest, smtp_answer=answer, now=now)
+
+
+def record_skipped(
+    connection: Connection,
+    delivery_id: int,
+    reason: str,
+    papers_after: date,
+    papers_through: date,
+    now: datetime,
+) -> None:
+    """Note that there was nothing to send, and why; the papers looked at count as dealt with."""
+    _settle(
+        connection,
+        delivery_id,
+        status="skipped",
+        reason=reason,
+        papers_after=papers_after,
+        papers_through=papers_through,
+        now=now,
+    )
+
+
+def record_unknown(connection: Connection, delivery_id: int, reason: str, now: datetime) -> None:
+    """Note that nobody knows whether a mail was sent; its papers count as received."""
+    _settle(connection, delivery_id, status="failed", reason=reason, now=now)
+
+
+def record_dropped(
+    connection: Connection,
+    delivery_id: int,
+    reason: str,
+    now: datetime,
+    *,
+    failed: bool = False,
+    answer: str = "",
+) -> None:
+    """Note that a mail will not be sent, and why; its papers are free for the reader's next one."""
+    connection.execute(delete(picks).where(picks.c.delivery_id == delivery_id, _same_reader(delivery_id)))
+    _settle(
+        connection,
+        delivery_id,
+        status="failed" if failed else "skipped",
+        reason=reason,
+        smtp_answer=answer or None,
+        papers_through=None,
+        contents=None,
+        now=now,
+    )
+
+
+def _same_reader(delivery_id: int) -> Any:
+    # The key of picks starts with the reader; naming them turns a scan into a look-up.
+    owner = select(deliveries.c.subscriber_id).where(deliveries.c.id == delivery_id)
+    return picks.c.subscriber_id == owner.scalar_subquery()
+
+
+def _settle(connection: Connection, delivery_id: int, *, now: datetime, **values: Any) -> None:
+    statement = update(deliveries).where(deliveries.c.id == delivery_id)
+    connection.execute(statement.values(next_try_at=None, settled_at=now, **values))
+
+
+def put_off(connection: Connection, delivery_id: int, until: datetime, reason: str, answer: str = "") -> None:
+    """Give a claimed delivery back, to be taken up again at an instant."""
+    connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery_id)
+        .values(status="planned", next_try_at=until, reason=reason, smtp_answer=answer or None)
+    )
+
+
+def give_back(connection: Connection, delivery_ids: Collection[int], now: datetime) -> None:
+    """Return claimed deliveries that were not tried, ready at once and not counted as an attempt."""
+    connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id.in_(delivery_ids), deliveries.c.status == "claimed")
+        .values(status="planned", next_try_at=now, attempts=deliveries.c.attempts - 1)
+    )
+
+
+def retry(connection: Connection, delivery_ids: Collection[int], now: datetime) -> int:
+    """Open failed or skipped deliveries again, due now; return how many."""
+    statement = (
+        update(deliveries)
+        .where(deliveries.c.id.in_(delivery_ids), deliveries.c.status.in_(("failed", "skipped")))
+        .values(status="planned", next_try_at=now, due_at=now, attempts=0, reason="", settled_at=None)
+    )
+    return connection.execute(statement).rowcount
+
+
+def find(
+    connection: Connection,
+    *,
+    subscriber_id: int | None = None,
+    status: str | None = None,
+    edition_on: date | None = None,
+    limit: int = 50,
+) -> list[Row[*tuple[Any, ...]]]:
+    """Return deliveries with their reader's address, the newest edition first."""
+    query = (
+        select(deliveries, subscribers.c.address, subscribers.c.key)
+        .join(subscribers, deliveries.c.subscriber_id == subscribers.c.id)
+        .order_by(deliveries.c.edition_on.desc(), deliveries.c.id.desc())
+        .limit(limit)
+    )
+    for column, value in (("subscriber_id", subscriber_id), ("status", status), ("edition_on", edition_on)):
+        if value is not None:
+            query = query.where(deliveries.c[column] == value)
+    return list(connection.execute(query))
+
+
+def find_one(connection: Connection, delivery_id: int) -> Row[*tuple[Any, ...]] | None:
+    """Return one delivery with its reader's address and key."""
+    query = (
+        select(deliveries, subscribers.c.address, subscribers.c.key)
+        .join(subscribers, deliveries.c.subscriber_id == subscribers.c.id)
+        .where(deliveries.c.id == delivery_id)
+    )
+    return connection.execute(query).one_or_none()
+
+
+def tally(connection: Connection, since: date) -> list[tuple[date, str, str, str, int]]:
+    """Count deliveries since an edition by (edition, kind, status, reason), the newest first."""
+    columns = (deliveries.c.edition_on, deliveries.c.kind, deliveries.c.status, deliveries.c.reason)
+    query = (
+        select(*columns, func.count())
+        .where(deliveries.c.edition_on >= since)
+        .group_by(*columns)
+        .order_by(deliveries.c.edition_on.desc(), deliveries.c.kind, deliveries.c.status)
+    )
+    return [(row[0], row[1], row[2], row[3], row[4]) for row in connection.execute(query)]
+
+
+def paper_titles(connection: Connection, subscriber_id: int, limit: int) -> list[Row[*tuple[Any, ...]]]:
+    """Return what a reader got lately: (edition_on, canonical_id, title, section, score, reasons)."""
+    query = (
+        select(
+            deliveries.c.edition_on,
+            papers.c.canonical_id,
+            papers.c.title,
+            picks.c.section,
+            picks.c.score,
+            picks.c.reasons,
+        )
+        .join(picks, picks.c.delivery_id == deliveries.c.id)
+        .join(papers, papers.c.id == picks.c.paper_id)
+        .where(picks.c.subscriber_id == subscriber_id, deliveries.c.status == "sent")
+        .order_by(deliveries.c.edition_on.desc(), picks.c.position)
+        .limit(limit)
+    )
+    return list(connection.execute(query))
+
+
+def received_on(connection: Connection, subscriber_id: int, paper_number: int) -> date | None:
+    """Return the edition in which a reader got a paper, or will; None if they did not."""
+    query = (
+        select(deliveries.c.edition_on)
+        .join(picks, picks.c.delivery_id == deliveries.c.id)
+        .where(picks.c.subscriber_id == subscriber_id, picks.c.paper_id == paper_number)
+    )
+    edition_on: date | None = connection.execute(query).scalar_one_or_none()
+    return edition_on

@@ -1,0 +1,267 @@
+"""Queries about papers, their terms and their popularity."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, bindparam, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from digest.papers.paper import Paper, Popularity
+from digest.store.models import paper_terms, papers, popularity
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPaper:
+    """A paper with its row's number and what only the database knows about it."""
+
+    number: int
+    paper: Paper
+    title_id: str
+    announced_guessed: bool
+    first_seen_at: datetime
+
+    @property
+    def announced_on(self) -> date:
+        """The announcement date, which a stored paper always has."""
+        assert self.paper.announced_on is not None
+        return self.paper.announced_on
+
+
+def _stored(row: Row[Any]) -> StoredPaper:
+    return StoredPaper(
+        number=row.id,
+        paper=Paper(
+            id=row.canonical_id,
+            title=row.title,
+            abstract=row.abstract,
+            authors=tuple(row.authors),
+            categories=tuple(row.categories),
+            announced_on=row.announced_on,
+            withdrawn=row.withdrawn,
+            links=dict(row.links),
+            raw_title=row.raw_title,
+            raw_abstract=row.raw_abstract,
+        ),
+        title_id=row.title_id,
+        announced_guessed=row.announced_guessed,
+        first_seen_at=row.first_seen_at,
+    )
+
+
+def _columns(stored: StoredPaper) -> dict[str, Any]:
+    paper = stored.paper
+    return {
+        "canonical_id": paper.id,
+        "title_id": stored.title_id,
+        "title": paper.title,
+        "abstract": paper.abstract,
+        "authors": list(paper.authors),
+        "categories": list(paper.categories),
+        "announced_on": stored.announced_on,
+        "announced_guessed": stored.announced_guessed,
+        "withdrawn": paper.withdrawn,
+        "links": dict(paper.links),
+        "raw_title": paper.raw_title,
+        "raw_abstract": paper.raw_abstract,
+        "first_seen_at": stored.first_seen_at,
+    }
+
+
+def _read(connection: Connection, query: Select[Any]) -> list[StoredPaper]:
+    return [_stored(row) for row in connection.execute(query)]
+
+
+def find_known(connection: Connection, ids: Collection[str], title_ids: Collection[str]) -> list[StoredPaper]:
+    """Return the stored papers that carry one of these canonical ids, or one of these title ids."""
+    found = or_(papers.c.canonical_id.in_(ids), papers.c.title_id.in_(title_ids))
+    return _read(connection, select(papers).where(found).order_by(papers.c.id))
+
+
+def find_by_ids(connection: Connection, ids: Collection[str]) -> dict[str, StoredPaper]:
+    """Return the stored papers with these canonical ids, by id; unknown ids are left out."""
+    rows = _read(connection, select(papers).where(papers.c.canonical_id.in_(ids)))
+    return {stored.paper.id: stored for stored in rows}
+
+
+def find_by_numbers(connection: Connection, numbers: Collection[int]) -> dict[int, StoredPaper]:
+    """Return the stored papers with these row numbers, by number."""
+    return {
+        stored.number: stored for stored in _read(connection, select(papers).where(papers.c.id.in_(numbers)))
+    }
+
+
+def numbers_of(connection: Connection, ids: Collection[str]) -> dict[str, int]:
+    """Return the row numbers of the papers with these canonical ids; unknown ids are left out."""
+    query = select(papers.c.canonical_id, papers.c.id).where(papers.c.canonical_id.in_(ids))
+    return dict(connection.execute(query).tuples().all())
+
+
+def numbers_within(connection: Connection, since: date | None, category: str | None) -> set[int]:
+    """Return the row numbers of the papers announced since a day and listed in a category or archive."""
+    query = select(papers.c.id, papers.c.categories)
+    if since is not None:
+        query = query.where(papers.c.announced_on >= since)
+    return {
+        number
+        for number, listed in connection.execute(query)
+        if category is None or any(one == category or one.startswith(f"{category}.") for one in listed)
+    }
+
+
+def announced_between(
+    connection: Connection, after: date, through: date, seen_through: datetime | None = None
+) -> list[StoredPaper]:
+    """Return the papers announced after one date and up to another, oldest row first.
+
+    `seen_through` leaves out what was first seen later than that.
+    """
+    query = select(papers).where(papers.c.announced_on > after, papers.c.announced_on <= through)
+    if seen_through is not None:
+        query = query.where(papers.c.first_seen_at <= seen_through)
+    return _read(connection, query.order_by(papers.c.id))
+
+
+def newest_announcement(connection: Connection, through: date) -> date | None:
+    """Return the latest announcement date of any stored paper that is not after `through`."""
+    newest = select(func.max(papers.c.announced_on)).where(papers.c.announced_on <= through)
+    found: date | None = connection.execute(newest).scalar_one()
+    return found
+
+
+def count_papers(connection: Connection) -> int:
+    """Return how many papers are stored."""
+    return connection.execute(select(func.count()).select_from(papers)).scalar_one()
+
+
+def newest_papers(
+    connection: Connection, top: int, since: date | None = None, through: date | None = None
+) -> list[StoredPaper]:
+    """Return the most recently announced papers, newest first."""
+    query = select(papers).order_by(papers.c.announced_on.desc(), papers.c.id.desc()).limit(top)
+    if since is not None:
+        query = query.where(papers.c.announced_on >= since)
+    if through is not None:
+        query = query.where(papers.c.announced_on <= through)
+    return _read(connection, query)
+
+
+def insert_papers(connection: Connection, new: Sequence[StoredPaper], now: datetime) -> dict[str, int]:
+    """Store new papers (their `number` is ignored); return the row numbers by canonical id."""
+    if not new:
+        return {}
+    rows = [{**_columns(stored), "updated_at": now} for stored in new]
+    statement = papers.insert().returning(papers.c.canonical_id, papers.c.id, sort_by_parameter_order=True)
+    return {row.canonical_id: row.id for row in connection.execute(statement, rows)}
+
+
+def update_papers(connection: Connection, changed: Sequence[StoredPaper], now: datetime) -> None:
+    """Overwrite the rows of these papers, found by number."""
+    if not changed:
+        return
+    statement = update(papers).where(papers.c.id == bindparam("row_number"))
+    rows = [{**_columns(stored), "updated_at": now, "row_number": stored.number} for stored in changed]
+    connection.execute(statement, rows)
+
+
+def upsert(connection: Connection) -> Any:
+    """Return the insert construct of this database: the one that knows ON CONFLICT."""
+    return sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+
+
+def save_terms(connection: Connection, counts: Mapping[int, bytes]) -> None:
+    """Store the packed term counts of papers by row number, over what was there."""
+    if not counts:
+        return
+    statement = upsert(connection)(paper_terms)
+    statement = statement.on_conflict_do_update(
+        index_elements=["paper_id"], set_={"counts": statement.excluded.counts}
+    )
+    connection.execute(statement, [{"paper_id": number, "counts": blob} for number, blob in counts.items()])
+
+
+def read_terms(connection: Connection, numbers: Collection[int] | None = None) -> dict[int, bytes]:
+    """Return packed term counts by row number, in rising order: of these papers, or of all."""
+    query = select(paper_terms.c.paper_id, paper_terms.c.counts).order_by(paper_terms.c.paper_id)
+    if numbers is not None:
+        query = query.where(paper_terms.c.paper_id.in_(numbers))
+    return dict(connection.execute(query).tuples().all())
+
+
+def newest_terms(connection: Connection, limit: int) -> list[bytes]:
+    """Return packed term counts of the newest papers, in rising order of (announced_on, row number)."""
+    newest = (
+        select(paper_terms.c.counts, papers.c.announced_on, papers.c.id)
+        .join(papers, papers.c.id == paper_terms.c.paper_id)
+        .order_by(papers.c.announced_on.desc(), papers.c.id.desc())
+        .limit(limit)
+    )
+    return [row.counts for row in connection.execute(newest)][::-1]
+
+
+def terms_between(connection: Connection, after: int, through: int) -> dict[int, bytes]:
+    """Return packed term counts of the papers with row numbers in (after, through]."""
+    query = (
+        select(paper_terms.c.paper_id, paper_terms.c.counts)
+        .where(paper_terms.c.paper_id > after, paper_terms.c.paper_id <= through)
+        .order_by(paper_terms.c.paper_id)
+    )
+    return dict(connection.execute(query).tuples().all())
+
+
+def newest_number(connection: Connection) -> int:
+    """Return the highest row number in use; 0 for an empty table."""
+    return connection.execute(select(func.max(papers.c.id))).scalar_one() or 0
+
+
+def save_popularity(connection: Connection, snapshots: Iterable[tuple[int, Popularity]]) -> int:
+    """Store snapshots by paper row number; one of the same instant is kept as it was. Return how many are new."""
+    rows = [
+        {
+            "paper_id": number,
+            "observed_at": seen.observed_at,
+            "upvotes": seen.upvotes,
+            "comments": seen.comments,
+            "stars": seen.stars,
+        }
+        for number, seen in snapshots
+    ]
+    if not rows:
+        return 0
+    statement = upsert(connection)(popularity).on_conflict_do_nothing()
+    return connection.execute(statement, rows).rowcount
+
+
+def latest_popularity(connection: Connection, numbers: Collection[int]) -> dict[int, Popularity]:
+    """Return the most recent snapshot of each of these papers, by row number."""
+    newest = (
+        select(popularity.c.paper_id, func.max(popularity.c.observed_at).label("observed_at"))
+        .where(popularity.c.paper_id.in_(numbers))
+        .group_by(popularity.c.paper_id)
+        .subquery()
+    )
+    query = select(popularity).join(
+        newest,
+        (popularity.c.paper_id == newest.c.paper_id) & (popularity.c.observed_at == newest.c.observed_at),
+    )
+    return {row.paper_id: _snapshot(row) for row in connection.execute(query)}
+
+
+def _snapshot(row: Row[Any]) -> Popularity:
+    return Popularity(row.observed_at, row.upvotes, row.comments, row.stars)
+
+
+def popularity_of(
+    connection: Connection, numbers: Collection[int], until: datetime
+) -> dict[int, list[Popularity]]:
+    """Return the snapshots of these papers up to an instant, oldest first, by row number."""
+    query = (
+        select(popularity)
+        .where(popularity.c.paper_id.in_(numbers), popularity.c.observed_at <= until)
+        .order_by(popularity.c.paper_id, popularity.c.observed_at)
+    )
+    found: dict[int, list[Popularity]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.paper_id, []).append(_snapshot(row))
+    return found

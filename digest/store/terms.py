@@ -1,0 +1,101 @@
+"""Queries about document frequencies and stored profiles."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, select
+
+from digest.ranking.profile import Profile
+from digest.ranking.terms import Statistics
+from digest.store.models import profiles, term_statistics
+from digest.store.papers import upsert
+
+
+def newest_version(connection: Connection) -> int | None:
+    """Return the version of the newest document frequencies; None when nothing was counted yet."""
+    version: int | None = connection.execute(select(func.max(term_statistics.c.version))).scalar_one()
+    return version
+
+
+def counted_papers(connection: Connection) -> tuple[int, int]:
+    """Return how many papers the newest version counts, and the row number up to which it does; (0, 0) for none."""
+    newest = (
+        select(term_statistics.c.papers, term_statistics.c.through_paper_id)
+        .order_by(term_statistics.c.version.desc())
+        .limit(1)
+    )
+    row = connection.execute(newest).one_or_none()
+    return (row.papers, row.through_paper_id) if row else (0, 0)
+
+
+def read_statistics(connection: Connection, version: int) -> Statistics:
+    """Return one version of the document frequencies; the empty ones for version 0."""
+    if version == 0:
+        return Statistics.empty()
+    query = select(term_statistics.c.frequencies).where(term_statistics.c.version == version)
+    return Statistics.from_bytes(connection.execute(query).scalar_one())
+
+
+def save_statistics(
+    connection: Connection, statistics: Statistics, through_number: int, now: datetime
+) -> None:
+    """Store a new version, counted up to a paper's row number."""
+    connection.execute(
+        term_statistics.insert().values(
+            version=statistics.version,
+            papers=statistics.papers,
+            through_paper_id=through_number,
+            frequencies=statistics.to_bytes(),
+            counted_at=now,
+        )
+    )
+
+
+def drop_unused_statistics(connection: Connection) -> int:
+    """Delete the versions that no profile was built with, but for the newest; return how many."""
+    used = select(profiles.c.statistics_version)
+    newest = select(func.max(term_statistics.c.version)).scalar_subquery()
+    unused = delete(term_statistics).where(
+        term_statistics.c.version.not_in(used), term_statistics.c.version != newest
+    )
+    return connection.execute(unused).rowcount
+
+
+def outdated_profiles(connection: Connection, version: int, limit: int) -> list[int]:
+    """Return readers whose profile was built with another version of the document frequencies."""
+    query = select(profiles.c.subscriber_id).where(profiles.c.statistics_version != version).limit(limit)
+    return list(connection.execute(query).scalars())
+
+
+def read_profiles(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, Profile]:
+    """Return the stored profiles by subscriber; who has none is left out."""
+    query = select(profiles.c.subscriber_id, profiles.c.vector).where(
+        profiles.c.subscriber_id.in_(subscriber_ids)
+    )
+    return {number: Profile.from_bytes(vector) for number, vector in connection.execute(query)}
+
+
+def save_profiles(connection: Connection, built: Mapping[int, Profile], now: datetime) -> None:
+    """Store profiles by subscriber, over what was there."""
+    if not built:
+        return
+    statement = upsert(connection)(profiles)
+    statement = statement.on_conflict_do_update(
+        index_elements=["subscriber_id"],
+        set_={name: statement.excluded[name] for name in ("vector", "statistics_version", "built_at")},
+    )
+    rows = [
+        {
+            "subscriber_id": number,
+            "vector": profile.to_bytes(),
+            "statistics_version": profile.statistics_version,
+            "built_at": now,
+        }
+        for number, profile in built.items()
+    ]
+    connection.execute(statement, rows)
+
+
+def drop_profiles(connection: Connection, subscriber_ids: Collection[int]) -> None:
+    """Forget the profiles of readers who no longer ask for anything."""
+    connection.execute(delete(profiles).where(profiles.c.subscriber_id.in_(subscriber_ids)))

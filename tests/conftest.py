@@ -1,0 +1,104 @@
+"""Fixtures of all tests: real databases, shared data, and a clear word when something is missing."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
+
+from digest.store.database import Database
+from digest.store.models import metadata
+from digest.store.schema import upgrade
+
+ROOT = Path(__file__).parent.parent
+POSTGRESQL = os.environ.get("DIGEST_TEST_POSTGRESQL_URL", "postgresql+psycopg://127.0.0.1:5432/postgres")
+
+
+def missing(what: str) -> None:
+    """Skip the test on a laptop; fail it where everything is expected to be there."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what} is missing on this machine, and CI runs every test")
+    pytest.skip(f"{what} is missing on this machine")
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep every test away from the settings and files of whoever runs it."""
+    for name in list(os.environ):
+        if name.startswith("DIGEST_") and not name.startswith("DIGEST_TEST_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Return the folder of real papers and feed samples beside the project."""
+    folder = ROOT.parent / "shared"
+    if not (folder / "data").is_dir():
+        missing("../shared, the folder of real data,")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "digest.db"
+    database = Database(f"sqlite:///{path}")
+    upgrade(database)
+    database.close()
+    return path
+
+
+@pytest.fixture
+def sqlite_url(_sqlite_template: Path, tmp_path: Path) -> str:
+    """Return the address of an empty, initialised SQLite database of this test's own."""
+    path = tmp_path / "digest.db"
+    shutil.copyfile(_sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(scope="session")
+def _postgresql(worker_id: str) -> Iterator[str]:
+    name = f"digest_test_{os.getpid()}_{worker_id}"
+    server = create_engine(POSTGRESQL, isolation_level="AUTOCOMMIT")
+    try:
+        with server.connect() as connection:
+            connection.execute(text(f'CREATE DATABASE "{name}"'))
+    except OperationalError:
+        missing("PostgreSQL")
+    url = POSTGRESQL.rpartition("/")[0] + "/" + name
+    database = Database(url)
+    upgrade(database)
+    database.close()
+    yield url
+    with server.connect() as connection:
+        connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+    server.dispose()
+
+
+@pytest.fixture
+def postgresql_url(_postgresql: str) -> str:
+    """Return the address of an empty, initialised PostgreSQL database that no other test uses meanwhile."""
+    database = Database(_postgresql)
+    with database.begin() as connection:
+        tables = ", ".join(table.name for table in metadata.sorted_tables)
+        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+    database.close()
+    return _postgresql
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Return the address of an empty database; the test runs once on SQLite and once on PostgreSQL."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """Open the empty database."""
+    opened = Database(database_url)
+    yield opened
+    opened.close()

@@ -1,0 +1,250 @@
+"""Letters, servers and certificates for the tests of mail."""
+
+import asyncio
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.smtp import SMTP
+
+from digest.mail.letter import Card, Confirmation, Letter, Pick
+from digest.mail.message import Message, digest_headers, message_id
+from digest.mail.rendering import Renderer
+
+from .servers import Handler, play
+
+TEMPLATES = Path(__file__).parents[2] / "templates" / "email"
+BASE = "https://papers.example.org"
+TOKEN = "WyJmZWVkYmFjayIsMTIzNDU2LCIyNTAzLjExNjg1IiwibW9yZSJd.aSG0xQ.Qx8Yw1cXo3mG5pQm2eJ1rS7tK0w"
+
+
+@pytest.fixture(scope="session")
+def templates() -> Path:
+    return TEMPLATES
+
+
+@pytest.fixture(scope="session")
+def renderer() -> Renderer:
+    return Renderer(TEMPLATES)
+
+
+@pytest.fixture(scope="session")
+def make_card() -> Callable[..., Card]:
+    def make(number: int = 1, **changes: object) -> Card:
+        usual: dict[str, object] = {
+            "paper_id": f"2511.{number:05}",
+            "title": f"Sparse splats: rendering rooms from {number} photographs",
+            "authors": ("Ada Grün", "Bo Li", "Chidi Okafor", "Dana Novák", "Eve Tanaka"),
+            "abstract": (
+                "We render whole rooms from a handful of photographs. Our splats are placed where the light "
+                "changes, e.g. along edges, and nowhere else. On three public sets this halves the memory. "
+                "The pictures stay as sharp as before."
+            ),
+            "categories": ("cs.CV", "cs.GR"),
+            "announced_on": date(2025, 11, 21),
+            "abstract_url": f"https://arxiv.org/abs/2511.{number:05}",
+            "pdf_url": f"https://arxiv.org/pdf/2511.{number:05}",
+            "links": (("Code", "https://code.example.org/splats"),),
+            "popularity": "38 upvotes, +21 today",
+        }
+        return Card(**{**usual, **changes})  # type: ignore[arg-type]  # tests name fields freely
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_letter(make_card: Callable[..., Card]) -> Callable[..., Letter]:
+    def make(
+        for_you: int = 7, everyone: int = 3, card: dict[str, object] | None = None, **changes: object
+    ) -> Letter:
+        picks = tuple(
+            Pick(
+                card=make_card(number, **(card or {})),
+                section="for_you" if number <= for_you else "everyone",
+                reason="Because of: gaussian splatting, novel view synthesis",
+                more_url=f"{BASE}/feedback/{TOKEN}{number}more",
+                less_url=f"{BASE}/feedback/{TOKEN}{number}less",
+            )
+            for number in range(1, for_you + everyone + 1)
+        )
+        usual: dict[str, object] = {
+            "edition_on": date(2025, 11, 22),
+            "picks": picks,
+            "considered": 612,
+            "about": "gaussian splatting, novel view synthesis",
+            "note": "",
+            "frequency": "daily",
+            "preferences_url": f"{BASE}/preferences/{TOKEN}",
+            "unsubscribe_url": f"{BASE}/unsubscribe/{TOKEN}",
+            "web_url": f"{BASE}/digest/{TOKEN}",
+            "operator": "Ada Grün, Example University",
+            "postal_address": "Example University\n1 Science Road\n12345 Exampleton",
+        }
+        return Letter(**{**usual, **changes})  # type: ignore[arg-type]  # tests name fields freely
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def confirmation() -> Confirmation:
+    return Confirmation(
+        confirm_url=f"{BASE}/confirm/{TOKEN}",
+        expires_in_days=7,
+        web_url=BASE,
+        operator="Ada Grün",
+        postal_address="1 Science Road\n12345 Exampleton",
+    )
+
+
+@pytest.fixture(scope="session")
+def make_message() -> Callable[..., Message]:
+    def make(**changes: object) -> Message:
+        usual: dict[str, object] = {
+            "sender": "Trending papers <digest@example.org>",
+            "recipient": "reader@example.net",
+            "subject": "Papers for 22 Nov: Sparse splats and 9 more",
+            "text": "A paper.\n",
+            "html": "<p>A paper.</p>\n",
+            "message_id": message_id("digest", "reader7.2025-11-22", "example.org"),
+            "date": datetime(2025, 11, 22, 5, 30, tzinfo=UTC),
+            "headers": digest_headers(
+                list_id="papers.example.org",
+                unsubscribe_url=f"{BASE}/unsubscribe/{TOKEN}",
+                unsubscribe_mailto="mailto:digest@example.org?subject=unsubscribe%20" + TOKEN,
+                help_url=f"{BASE}/",
+                owner="Ada <ada@example.org>",
+                archive_url=f"{BASE}/digest/{TOKEN}",
+            ),
+        }
+        return Message(**{**usual, **changes})  # type: ignore[arg-type]  # tests name fields freely
+
+    return make
+
+
+def missing(what: str) -> None:
+    """Skip the test on a laptop; fail it where everything is expected to be there."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what} is missing on this machine, and CI runs every test")
+    pytest.skip(f"{what} is missing on this machine")
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return the files of a certificate for `localhost`, signed by itself, and of its key."""
+    if shutil.which("openssl") is None:
+        missing("openssl")
+    folder = tmp_path_factory.mktemp("certificate")
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-keyout",
+            str(key),
+            "-out",
+            str(certificate),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return certificate, key
+
+
+@pytest.fixture
+def trusted(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the test's certificate one that clients accept."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., int]]:
+    """Start mail servers on free ports of this machine; returns the port of each."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    servers: list[asyncio.AbstractServer] = []
+
+    def start(
+        handler: Handler, tls: tuple[Path, Path] | None = None, *, implicit: bool = False, **options: Any
+    ) -> int:
+        context = None
+        if tls:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(*tls)
+
+        async def listen() -> asyncio.Server:
+            return await loop.create_server(
+                lambda: SMTP(handler, loop=loop, tls_context=None if implicit else context, **options),
+                host="127.0.0.1",
+                port=0,
+                ssl=context if implicit else None,
+            )
+
+        server = asyncio.run_coroutine_threadsafe(listen(), loop).result(10)
+        servers.append(server)
+        port: int = server.sockets[0].getsockname()[1]
+        return port
+
+    yield start
+
+    async def close() -> None:
+        for server in servers:
+            server.close()
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run_coroutine_threadsafe(close(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()
+
+
+@pytest.fixture
+def scripted() -> Iterator[Callable[[list[bytes]], int]]:
+    """Start a server that reads nothing into what it hears: it answers each line with the next of its lines.
+
+    While a mail is sent (after an answer 354) it waits for the dot. A line `b""` ends the connection, as
+    does the last line; at SILENCE it says no more.
+    """
+    listeners: list[socket.socket] = []
+
+    def serve_one(listener: socket.socket, lines: list[bytes]) -> None:
+        try:
+            while lines:
+                connection, _ = listener.accept()
+                with connection, connection.makefile("rb") as heard:
+                    play(connection, heard, lines)
+        except OSError:
+            return
+
+    def start(lines: list[bytes]) -> int:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+        threading.Thread(target=serve_one, args=(listener, list(lines)), daemon=True).start()
+        port: int = listener.getsockname()[1]
+        return port
+
+    yield start
+    for listener in listeners:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()

@@ -1,0 +1,352 @@
+"""SMTP against real servers on this machine: what is delivered, and how each refusal is sorted."""
+
+import re
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from digest.errors import DigestError, NeverSend, StopRun, TryLater
+from digest.mail.smtp import SmtpTransport
+from digest.mail.smtp_answers import Answer, sort_refusal
+from digest.mail.smtp_greeting import Server, Tls
+from digest.mail.transports import Envelope, transport_from
+
+from .servers import SILENCE, Handler, check_password
+
+CONTENT = b"Subject: Papers\r\n\r\n.a dot\r\n..two\r\n.\r\nend\r\n"
+GREETING = [b"220 ready", b"250 ready for mail"]
+PIPELINING_GREETING = [b"220 ready", b"250-ready for mail\r\n250 PIPELINING"]
+
+
+def envelope(recipient: str = "reader@example.net", content: bytes = CONTENT) -> Envelope:
+    return Envelope("digest@example.org", recipient, content, "delivery-1")
+
+
+def at(port: int, tls: Tls = Tls.NONE, host: str = "127.0.0.1", **more: object) -> SmtpTransport:
+    return SmtpTransport(Server(host, port, tls, **{"timeout_seconds": 5.0, **more}))  # type: ignore[arg-type]
+
+
+@pytest.fixture(params=[False, True], ids=["one-by-one", "pipelining"])
+def handler(request: pytest.FixtureRequest) -> Handler:
+    return Handler(pipelining=request.param)
+
+
+def test_all_mails_of_a_batch_go_over_one_connection_unchanged(
+    handler: Handler, serve: Callable[..., int]
+) -> None:
+    with at(serve(handler)).open() as connection:
+        answers = [connection.send(envelope(f"reader{number}@example.net")) for number in range(20)]
+    assert handler.connections == 1
+    assert answers == ["250 OK queued as 7"] * 20
+    assert [mail.rcpt_tos for mail in handler.taken] == [
+        [f"reader{number}@example.net"] for number in range(20)
+    ]
+    assert {mail.mail_from for mail in handler.taken} == {"digest@example.org"}
+    assert {mail.content for mail in handler.taken} == {CONTENT}
+
+
+def test_an_empty_batch_makes_no_connection(handler: Handler, serve: Callable[..., int]) -> None:
+    with at(serve(handler)).open():
+        pass
+    assert handler.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("450 4.2.1 greylisted", TryLater),
+        ("451 try again", TryLater),
+        ("452 4.2.2 over quota", TryLater),
+        ("550 5.1.1 no such user", NeverSend),
+        ("550 mailbox unavailable", NeverSend),
+        ("551 user not local", NeverSend),
+        ("553 mailbox name not allowed", NeverSend),
+        ("550 5.2.1 mailbox disabled", NeverSend),
+        ("552 5.2.2 mailbox full", TryLater),
+        ("552 storage exceeded", TryLater),
+        ("550 5.2.2 mailbox full", TryLater),
+        ("554 5.3.0 no", TryLater),
+        ("550 5.1.1 unknown in relay recipient table", NeverSend),
+        ("554 5.7.1 relay access denied", StopRun),
+        ("550 relaying denied", StopRun),
+        ("530 5.7.0 log in first", StopRun),
+    ],
+)
+def test_a_refused_recipient_costs_that_mail_alone(
+    handler: Handler, serve: Callable[..., int], answer: str, expected: type[DigestError]
+) -> None:
+    handler.rcpt["bad@example.net"] = answer
+    with at(serve(handler)).open() as connection:
+        with pytest.raises(expected, match=re.escape(answer)):
+            connection.send(envelope("bad@example.net"))
+        connection.send(envelope())
+    assert handler.connections == 1
+    assert [mail.rcpt_tos for mail in handler.taken] == [["reader@example.net"]]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("451 4.3.0 try again", TryLater),
+        ("452 disk full", TryLater),
+        ("552 5.2.2 mailbox full", TryLater),
+        ("550 looks like spam", TryLater),
+        ("550 5.1.1 no such user after all", NeverSend),
+        ("550 5.7.1 not from you", StopRun),
+    ],
+)
+def test_a_refused_mail_costs_that_mail_alone(
+    handler: Handler, serve: Callable[..., int], answer: str, expected: type[DigestError]
+) -> None:
+    handler.data = [answer]
+    with at(serve(handler)).open() as connection:
+        with pytest.raises(expected, match=re.escape(answer)):
+            connection.send(envelope())
+        connection.send(envelope())
+    assert handler.connections == 1
+    assert len(handler.taken) == 1
+
+
+def test_a_policy_refusal_after_good_mails_is_about_that_mail(
+    handler: Handler, serve: Callable[..., int]
+) -> None:
+    handler.rcpt["closed@example.net"] = "550 5.7.1 members only"
+    with at(serve(handler)).open() as connection:
+        connection.send(envelope())
+        with pytest.raises(TryLater, match="policy"):
+            connection.send(envelope("closed@example.net"))
+
+
+def test_a_refused_sender_stops_the_run_and_says_what_to_look_at(
+    handler: Handler, serve: Callable[..., int]
+) -> None:
+    handler.mail = "553 5.1.8 no such sender domain"
+    with at(serve(handler)).open() as connection, pytest.raises(StopRun, match="DIGEST_SENDER"):
+        connection.send(envelope())
+
+
+def test_a_busy_server_is_asked_again_later(handler: Handler, serve: Callable[..., int]) -> None:
+    handler.mail = "451 4.3.2 too busy"
+    with at(serve(handler)).open() as connection:
+        with pytest.raises(TryLater, match="too busy"):
+            connection.send(envelope())
+        handler.mail = ""
+        connection.send(envelope())
+    assert handler.connections == 1
+
+
+@pytest.mark.parametrize("ending", [b"421 4.7.0 enough for now", b""])
+@pytest.mark.parametrize("greeting", [GREETING, PIPELINING_GREETING], ids=["one-by-one", "pipelining"])
+def test_a_server_that_ends_the_connection_between_mails_is_called_again_unseen(
+    scripted: Callable[[list[bytes]], int], greeting: list[bytes], ending: bytes
+) -> None:
+    mail = [b"250 ok", b"250 ok", b"354 go on", b"250 taken"]
+    goodbye = [ending, b""] if ending else [b""]
+    port = scripted([*greeting, *mail, *goodbye, *greeting, *mail])
+    with at(port).open() as connection:
+        assert connection.send(envelope()) == "250 taken"
+        assert connection.send(envelope()) == "250 taken"
+
+
+def test_a_server_that_ends_the_connection_twice_has_its_mail_later_and_the_next_one_tries_anew(
+    scripted: Callable[[list[bytes]], int],
+) -> None:
+    mail = [b"250 ok", b"250 ok", b"354 go on", b"250 taken"]
+    port = scripted([*GREETING, *mail, b"", *GREETING, b"", *GREETING, *mail])
+    with at(port).open() as connection:
+        connection.send(envelope())
+        with pytest.raises(TryLater, match="ended the connection"):
+            connection.send(envelope())
+        assert connection.send(envelope()) == "250 taken"
+
+
+def test_a_lost_answer_is_never_a_second_mail_at_once(scripted: Callable[[list[bytes]], int]) -> None:
+    mail = [b"250 ok", b"250 ok", b"354 go on"]
+    port = scripted(
+        [
+            *GREETING,
+            *mail,
+            b"250 first",
+            b"250 ok",
+            b"250 ok",
+            b"354 go on",
+            b"",
+            *GREETING,
+            *mail,
+            b"250 third",
+        ]
+    )
+    with at(port).open() as connection:
+        connection.send(envelope())
+        with pytest.raises(TryLater, match="did not say"):
+            connection.send(envelope())
+        assert connection.send(envelope()) == "250 third"
+
+
+def test_421_after_the_mail_is_try_later_and_the_next_mail_gets_a_new_connection(
+    scripted: Callable[[list[bytes]], int],
+) -> None:
+    mail = [b"250 ok", b"250 ok", b"354 go on"]
+    port = scripted([*GREETING, *mail, b"421 4.3.2 shutting down", *[b""], *GREETING, *mail, b"250 taken"])
+    with at(port).open() as connection:
+        with pytest.raises(TryLater, match="shutting down"):
+            connection.send(envelope())
+        assert connection.send(envelope()) == "250 taken"
+
+
+def test_a_silent_server_is_left_after_the_time_out(scripted: Callable[[list[bytes]], int]) -> None:
+    port = scripted([*GREETING, SILENCE])
+    with at(port, timeout_seconds=0.3).open() as connection, pytest.raises(TryLater, match="silent"):
+        connection.send(envelope())
+
+
+def test_a_pipelining_server_that_waits_for_a_mail_without_recipient_gets_none(
+    scripted: Callable[[list[bytes]], int],
+) -> None:
+    port = scripted(
+        [
+            *PIPELINING_GREETING,
+            b"250 ok",
+            b"550 5.1.1 nobody",
+            b"354 go on",
+            b"554 no recipient",
+            b"250 reset",
+            b"250 ok",
+            b"250 ok",
+            b"354 go on",
+            b"250 taken",
+        ]
+    )
+    with at(port).open() as connection:
+        with pytest.raises(NeverSend, match="nobody"):
+            connection.send(envelope())
+        assert connection.send(envelope()) == "250 taken"
+
+
+def test_nobody_listening_stops_the_run() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with at(port).open() as connection, pytest.raises(StopRun, match="DIGEST_MAIL_URL"):
+        connection.send(envelope())
+
+
+def test_an_unknown_host_stops_the_run() -> None:
+    with at(25, host="mail.invalid").open() as connection, pytest.raises(StopRun, match=r"mail\.invalid"):
+        connection.send(envelope())
+
+
+def test_a_busy_greeting_is_try_later(scripted: Callable[[list[bytes]], int]) -> None:
+    with (
+        at(scripted([b"421 too many connections"])).open() as connection,
+        pytest.raises(TryLater, match="too many"),
+    ):
+        connection.send(envelope())
+
+
+def test_a_closed_door_stops_the_run(scripted: Callable[[list[bytes]], int]) -> None:
+    with (
+        at(scripted([b"554 no service for you"])).open() as connection,
+        pytest.raises(StopRun, match="no service"),
+    ):
+        connection.send(envelope())
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+def test_login_over_tls_delivers(
+    handler: Handler, serve: Callable[..., int], certificate: tuple[Path, Path], scheme: str
+) -> None:
+    port = serve(
+        handler,
+        certificate,
+        implicit=scheme == "smtps",
+        authenticator=check_password,
+        auth_required=scheme == "smtp",
+        auth_require_tls=scheme == "smtp",
+    )
+    transport = transport_from(f"{scheme}://me%40example.org:s3cret%2F%2B@localhost:{port}")
+    with transport.open() as connection:
+        connection.send(envelope())
+    assert len(handler.taken) == 1
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_bad_password_stops_the_run_and_is_not_repeated(
+    handler: Handler, serve: Callable[..., int], certificate: tuple[Path, Path]
+) -> None:
+    port = serve(handler, certificate, authenticator=check_password, auth_required=True)
+    transport = transport_from(f"smtp://me%40example.org:wr0ng@localhost:{port}")
+    with transport.open() as connection, pytest.raises(StopRun, match="user or password") as caught:
+        connection.send(envelope())
+    assert "wr0ng" not in str(caught.value)
+    assert "wr0ng" not in repr(transport.server if isinstance(transport, SmtpTransport) else "")
+    assert handler.taken == []
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+def test_a_certificate_nobody_vouches_for_stops_the_run(
+    handler: Handler, serve: Callable[..., int], certificate: tuple[Path, Path], scheme: str
+) -> None:
+    port = serve(handler, certificate, implicit=scheme == "smtps")
+    transport = transport_from(f"{scheme}://me:secret@localhost:{port}")
+    with transport.open() as connection, pytest.raises(StopRun, match="certificate"):
+        connection.send(envelope())
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_certificate_for_another_name_stops_the_run(
+    handler: Handler, serve: Callable[..., int], certificate: tuple[Path, Path]
+) -> None:
+    port = serve(handler, certificate)
+    with at(port, Tls.REQUIRED).open() as connection, pytest.raises(StopRun, match="certificate"):
+        connection.send(envelope())
+
+
+def test_a_password_is_never_sent_where_the_server_offers_no_tls(
+    handler: Handler, serve: Callable[..., int]
+) -> None:
+    port = serve(handler, authenticator=check_password, auth_require_tls=False)
+    transport = transport_from(f"smtp://me:secret@localhost:{port}")
+    with transport.open() as connection, pytest.raises(StopRun, match="no TLS"):
+        connection.send(envelope())
+
+
+@pytest.mark.usefixtures("trusted")
+def test_tls_is_used_where_it_is_offered(
+    serve: Callable[..., int], certificate: tuple[Path, Path], handler: Handler
+) -> None:
+    port = serve(handler, certificate, require_starttls=True)
+    with at(port, Tls.OFFERED, host="localhost").open() as connection:
+        connection.send(envelope())
+    assert len(handler.taken) == 1
+
+
+def test_tls_spoken_to_a_plain_port_stops_the_run(handler: Handler, serve: Callable[..., int]) -> None:
+    with at(serve(handler), Tls.IMPLICIT).open() as connection, pytest.raises(StopRun, match=r"No TLS with"):
+        connection.send(envelope())
+
+
+@pytest.mark.parametrize(
+    "recipient",
+    ["a@b.c>\r\nRCPT TO:<evil@example.net", "a b@example.net", "", "jörg@example.net", "no-at-sign"],
+)
+def test_an_address_that_could_break_out_of_the_command_is_never_sent(
+    handler: Handler, serve: Callable[..., int], recipient: str
+) -> None:
+    with at(serve(handler)).open() as connection:
+        with pytest.raises(NeverSend):
+            connection.send(envelope(recipient))
+        connection.send(envelope())
+    assert [mail.rcpt_tos for mail in handler.taken] == [["reader@example.net"]]
+
+
+def test_every_refusal_is_sorted() -> None:
+    for step in ("MAIL", "RCPT", "DATA"):
+        for code in (*range(400, 460), *range(500, 560)):
+            for status in ("", "5.1.1", "5.2.2", "5.7.1", "4.2.0"):
+                error = sort_refusal(step, Answer(code, f"{status} text".strip()), has_taken_mail=False)
+                assert isinstance(error, TryLater | NeverSend | StopRun)
+                if code < 500:
+                    assert isinstance(error, TryLater)

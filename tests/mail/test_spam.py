@@ -1,0 +1,49 @@
+"""What a spam filter thinks of our mails."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from digest.mail.letter import Confirmation, Letter
+from digest.mail.message import Message, confirm_headers
+from digest.mail.rendering import Renderer, Words
+
+from .conftest import missing
+
+
+def points(content: bytes) -> tuple[float, str]:
+    """Return what SpamAssassin adds for what it does not like (network tests off), and its report."""
+    if shutil.which("spamassassin") is None:
+        missing("spamassassin")
+    run = subprocess.run(["spamassassin", "-L", "-t"], input=content, capture_output=True, check=False)
+    report = run.stdout.decode("utf-8", "replace").rpartition("Content analysis details:")[2]
+    scores = [
+        float(score) for score in re.findall(r"^\s*(-?\d+\.\d+) [A-Z][A-Z0-9_]+ ", report, re.MULTILINE)
+    ]
+    assert scores, report
+    return sum(score for score in scores if score > 0), report
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("kind", ["digest", "long", "quiet", "confirm"])
+def test_a_spam_filter_finds_nothing_wrong(
+    renderer: Renderer,
+    make_letter: Callable[..., Letter],
+    make_message: Callable[..., Message],
+    confirmation: Confirmation,
+    kind: str,
+) -> None:
+    made: dict[str, Callable[[], Words]] = {
+        "digest": lambda: renderer.digest(make_letter()),
+        "long": lambda: renderer.digest(make_letter(20, 10)),
+        "quiet": lambda: renderer.digest(make_letter(0, 0, note="arXiv announced nothing today.")),
+        "confirm": lambda: renderer.confirm(confirmation),
+    }
+    words = made[kind]()
+    changes = {"headers": confirm_headers()} if kind == "confirm" else {}
+    message = make_message(subject=words.subject, text=words.text, html=words.html, **changes)
+    added, report = points(message.to_bytes())
+    assert added < 1.0, report

@@ -1,0 +1,73 @@
+"""The template files themselves: complete, strict, one line per subject."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from jinja2 import UndefinedError
+
+from digest.mail.compiling import minify
+from digest.mail.letter import Confirmation, Letter
+from digest.mail.rendering import Renderer
+
+TRIO = ("subject.txt", "body.txt", "body.mjml")
+
+
+def folders(templates: Path) -> list[Path]:
+    return sorted(path for path in templates.iterdir() if path.is_dir())
+
+
+def test_every_mail_has_its_three_files(templates: Path) -> None:
+    assert {folder.name for folder in folders(templates)} >= {"_base", "digest", "confirm"}
+    for folder in folders(templates):
+        assert [name for name in TRIO if not (folder / name).is_file()] == [], folder.name
+
+
+def test_every_mail_stands_on_the_base(templates: Path) -> None:
+    for folder in folders(templates):
+        if folder.name == "_base":
+            continue
+        for name in TRIO:
+            assert f'extends "_base/{name}"' in (folder / name).read_text(), f"{folder.name}/{name}"
+
+
+def test_every_subject_is_one_line(
+    renderer: Renderer, make_letter: Callable[..., Letter], confirmation: Confirmation
+) -> None:
+    for words in (renderer.digest(make_letter()), renderer.confirm(confirmation)):
+        assert words.subject
+        assert words.subject == " ".join(words.subject.split())
+
+
+@pytest.mark.parametrize("name", TRIO)
+def test_a_variable_nobody_set_is_an_error_in_each_file(
+    templates: Path, tmp_path: Path, confirmation: Confirmation, name: str
+) -> None:
+    for source in templates.rglob("*"):
+        if source.is_file():
+            target = tmp_path / source.relative_to(templates)
+            target.parent.mkdir(exist_ok=True)
+            target.write_text(source.read_text())
+    changed = tmp_path / "confirm" / name
+    changed.write_text(
+        changed.read_text()
+        .replace("{% endblock", "{{ nobody }}{% endblock", 1)
+        .replace("[% endblock", "{{ nobody }}[% endblock", 1)
+    )
+    with pytest.raises(UndefinedError, match="nobody"):
+        Renderer(tmp_path).confirm(confirmation)
+
+
+def test_minifying_keeps_words_apart_and_what_outlook_reads() -> None:
+    html = (
+        "<!-- ours -->\n<style>\n  a > b { color : red; }\n  /* why */ c{d:e}\n</style>\n"
+        '<!--[if mso]>\n  <table  role="presentation"\n border="0" ><![endif]-->\n'
+        "<!--[if !mso]><!-->\n<p>shown</p>\n<!--<![endif]-->\n"
+        '<p class="">one\n   two  <b>three</b> <i>four</i>\n{% if a > b %} five {% endif %}</p>'
+    )
+    assert minify(html) == (
+        "<style>\na>b{color :red}\nc{d:e}\n</style>\n"
+        '<!--[if mso]>\n<table role="presentation" border="0"><![endif]-->\n'
+        "<!--[if !mso]><!-->\n<p>shown</p>\n<!--<![endif]-->\n"
+        "<p>one\ntwo  <b>three</b> <i>four</i>\n{% if a > b %} five {% endif %}</p>\n"
+    )

@@ -1,0 +1,127 @@
+"""A feed server of our own on this machine: it answers at the paths of the real services, as told.
+
+Give a path its replies with `serve`; the last one repeats. Everything asked for is kept in `requests`.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl, unquote_plus, urlsplit
+
+
+@dataclass(frozen=True)
+class Reply:
+    body: bytes = b""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    declared_length: int | None = None
+    """More than is sent makes half a body."""
+    silence: float = 0
+    """Seconds before the first byte."""
+    repeated: int = 1
+    """How often the body is sent; huge bodies need no memory here."""
+
+
+@dataclass(frozen=True)
+class Request:
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    at: float
+
+
+Answering = Reply | Callable[[Request], Reply]
+
+
+class FeedServer:
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.requests: list[Request] = []
+        self.most_at_once = 0
+        self._at_once = 0
+        self._replies: dict[str, list[Answering]] = {}
+        self._lock = threading.Lock()
+        self.stopping = threading.Event()
+
+    def serve(self, path: str, *replies: Answering) -> None:
+        self._replies[path] = list(replies)
+
+    def answer(self, request: Request) -> Reply:
+        with self._lock:
+            self.requests.append(request)
+            replies = self._replies.get(request.path, [Reply(status=404)])
+            reply = replies.pop(0) if len(replies) > 1 else replies[0]
+        return reply(request) if callable(reply) else reply
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        with self._lock:
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+        yield
+        with self._lock:
+            self._at_once -= 1
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    feeds: FeedServer
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        request = Request(
+            path=unquote_plus(parts.path.replace("+", "%2B")),
+            query=dict(parse_qsl(parts.query)),
+            headers=dict(self.headers.items()),
+            at=time.monotonic(),
+        )
+        with self.feeds.counted():
+            self._send(self.feeds.answer(request))
+
+    def _send(self, reply: Reply) -> None:
+        if reply.silence:
+            self.feeds.stopping.wait(reply.silence)
+        total = len(reply.body) * reply.repeated
+        try:
+            self.send_response(reply.status)
+            for name, value in reply.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(reply.declared_length or total))
+            self.end_headers()
+            for _ in range(reply.repeated):
+                self.wfile.write(reply.body)
+        except OSError:
+            # The other side had enough.
+            self.close_connection = True
+        if reply.declared_length:
+            self.close_connection = True
+
+    def log_message(self, *_words: object) -> None:
+        """Keep the test's output clean."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    # Answers that nobody waits for any more must not hold up the end of a test.
+    block_on_close = False
+
+
+@contextmanager
+def feed_server() -> Iterator[FeedServer]:
+    """Run a server on a free port for as long as the block lasts."""
+    handler = type("Handler", (_Handler,), {})
+    server = _Server(("127.0.0.1", 0), handler)
+    feeds = FeedServer(f"http://127.0.0.1:{server.server_address[1]}")
+    handler.feeds = feeds
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield feeds
+    finally:
+        feeds.stopping.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,265 @@
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from random import Random
+from typing import Any
+
+import pytest
+
+from digest.errors import StopRun, TryLater
+from digest.papers.sources.http import Fetcher, IntervalPacer, user_agent
+from tests.papers.feed_server import FeedServer, Reply, Request, feed_server
+
+NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def feeds() -> Iterator[FeedServer]:
+    with feed_server() as server:
+        yield server
+
+
+class Waits:
+    """Stands in for sleeping, and remembers how long."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    def __call__(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+
+
+def make_fetcher(waits: Waits, **options: Any) -> Fetcher:
+    return Fetcher(
+        user_agent=user_agent("1.2", "https://papers.example.org", "ops@example.org"),
+        now=lambda: NOW,
+        sleep=waits,
+        random=Random(1),
+        **{"timeout": timedelta(seconds=5)} | options,
+    )
+
+
+@pytest.fixture
+def waits() -> Waits:
+    return Waits()
+
+
+@pytest.fixture
+def fetcher(waits: Waits) -> Iterator[Fetcher]:
+    made = make_fetcher(waits)
+    yield made
+    made.close()
+
+
+def test_every_request_says_who_asks(feeds: FeedServer, fetcher: Fetcher) -> None:
+    feeds.serve("/x", Reply(b"gulls"))
+    answer = fetcher.get(f"{feeds.address}/x", {"a": "1 & 2"})
+    assert (answer.text, answer.cut, answer.status) == ("gulls", "", 200)
+    assert feeds.requests[0].headers["User-Agent"] == (
+        "trending-papers-digest/1.2 (+https://papers.example.org; ops@example.org)"
+    )
+    assert feeds.requests[0].query == {"a": "1 & 2"}
+
+
+def test_a_contact_can_not_break_the_header() -> None:
+    assert (
+        user_agent("1", "https://x.example", "ops\r\nEvil: 1 ü")
+        == "trending-papers-digest/1 (+https://x.example; opsEvil: 1 )"
+    )
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_busy_feed_is_asked_again(feeds: FeedServer, fetcher: Fetcher, waits: Waits, status: int) -> None:
+    feeds.serve("/x", Reply(status=status), Reply(status=status), Reply(b"gulls"))
+    assert fetcher.get(f"{feeds.address}/x").body == b"gulls"
+    assert len(waits.seconds) == 2
+
+
+def test_waits_grow_and_vary(feeds: FeedServer, fetcher: Fetcher, waits: Waits) -> None:
+    feeds.serve("/x", Reply(status=503))
+    with pytest.raises(
+        TryLater, match=r"is busy or down \(it answered 503 Service Unavailable\); try again later\."
+    ) as failure:
+        fetcher.get(f"{feeds.address}/x")
+    assert failure.value.seconds is None
+    assert len(feeds.requests) == 4
+    assert [round(wait, 3) for wait in waits.seconds] != [2, 4, 8]
+    for wait, longest in zip(waits.seconds, (2, 4, 8), strict=True):
+        assert longest / 2 <= wait <= longest
+
+
+def test_the_time_a_feed_asks_for_is_given(feeds: FeedServer, fetcher: Fetcher, waits: Waits) -> None:
+    date = format_datetime(NOW + timedelta(seconds=40), usegmt=True)
+    feeds.serve(
+        "/x",
+        Reply(status=429, headers={"Retry-After": "7"}),
+        Reply(status=503, headers={"Retry-After": date}),
+        Reply(b"gulls"),
+    )
+    fetcher.get(f"{feeds.address}/x")
+    assert 7 <= waits.seconds[0] <= 8
+    assert 40 <= waits.seconds[1] <= 41
+
+
+@pytest.mark.parametrize("nonsense", ["soon", "-5", "", "٣", "Wed, 99 Mar 2026 12:00:00 GMT"])
+def test_a_senseless_time_is_not_obeyed(
+    feeds: FeedServer, fetcher: Fetcher, waits: Waits, nonsense: str
+) -> None:
+    headers = {"Retry-After": nonsense.encode().decode("latin-1")}
+    feeds.serve("/x", Reply(status=503, headers=headers), Reply(b"gulls"))
+    fetcher.get(f"{feeds.address}/x")
+    assert waits.seconds[0] <= 2
+
+
+def test_a_feed_that_asks_for_an_hour_is_left_alone(
+    feeds: FeedServer, fetcher: Fetcher, waits: Waits
+) -> None:
+    feeds.serve("/x", Reply(status=429, headers={"Retry-After": "3600"}))
+    with pytest.raises(TryLater) as failure:
+        fetcher.get(f"{feeds.address}/x")
+    assert failure.value.seconds is not None
+    assert failure.value.seconds >= 3600
+    assert waits.seconds == []
+    assert len(feeds.requests) == 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
+def test_a_refusal_stops_the_run_at_once(feeds: FeedServer, fetcher: Fetcher, status: int) -> None:
+    feeds.serve("/x", Reply(status=status))
+    with pytest.raises(
+        StopRun, match=rf"refuses us \(it answered {status}.*check its address in the settings"
+    ):
+        fetcher.get(f"{feeds.address}/x")
+    assert len(feeds.requests) == 1
+
+
+def test_some_errors_are_worth_reading(feeds: FeedServer, fetcher: Fetcher) -> None:
+    feeds.serve("/x", Reply(b"why", status=400))
+    answer = fetcher.get(f"{feeds.address}/x", readable_errors=frozenset({400}))
+    assert (answer.status, answer.body) == (400, b"why")
+
+
+def test_silence_ends_in_one_clear_error(feeds: FeedServer, waits: Waits) -> None:
+    feeds.serve("/x", Reply(b"late", silence=30))
+    fetcher = make_fetcher(waits, timeout=timedelta(seconds=0.1), tries=2)
+    with pytest.raises(TryLater, match=r"127\.0\.0\.1 did not answer within 0\.1 seconds"):
+        fetcher.get(f"{feeds.address}/x")
+    assert len(waits.seconds) == 1
+    fetcher.close()
+
+
+def test_a_feed_that_is_not_there_can_not_be_reached(waits: Waits) -> None:
+    with feed_server() as gone:
+        address = gone.address
+    fetcher = make_fetcher(waits, tries=2)
+    with pytest.raises(TryLater, match="can not be reached"):
+        fetcher.get(address)
+    fetcher.close()
+
+
+def test_an_address_of_no_web_is_an_error_of_the_settings(fetcher: Fetcher) -> None:
+    with pytest.raises(StopRun, match="check the address"):
+        fetcher.get("ftp://127.0.0.1/x")
+
+
+def test_half_a_body_is_asked_for_again(feeds: FeedServer, fetcher: Fetcher) -> None:
+    feeds.serve("/x", Reply(b"gul", declared_length=500), Reply(b"gulls"))
+    assert fetcher.get(f"{feeds.address}/x").body == b"gulls"
+
+
+def test_half_a_body_is_kept_when_no_try_brings_all(
+    feeds: FeedServer, fetcher: Fetcher, waits: Waits
+) -> None:
+    feeds.serve("/x", Reply(b"gul", declared_length=500))
+    answer = fetcher.get(f"{feeds.address}/x")
+    assert answer.body == b"gul"
+    assert answer.cut == "127.0.0.1 broke off in the middle of its answer"
+    assert len(waits.seconds) == 3
+
+
+def test_a_huge_body_is_read_up_to_the_limit(feeds: FeedServer, waits: Waits) -> None:
+    feeds.serve("/x", Reply(b"gulls" * 200_000, repeated=50))
+    fetcher = make_fetcher(waits, largest_body=2**20)
+    started = time.perf_counter()
+    answer = fetcher.get(f"{feeds.address}/x")
+    assert len(answer.body) == 2**20
+    assert answer.cut == "127.0.0.1 answered more than 1 MB; the rest was not read"
+    assert time.perf_counter() - started < 5
+    fetcher.close()
+
+
+def test_a_body_that_drips_is_not_waited_for(feeds: FeedServer, waits: Waits) -> None:
+    feeds.serve("/x", Reply(b"gulls" * 1_000_000))
+    ticks = iter(range(0, 10_000, 30))
+    fetcher = make_fetcher(waits, monotonic=lambda: float(next(ticks)))
+    answer = fetcher.get(f"{feeds.address}/x")
+    assert "too slowly" in answer.cut
+    assert 0 < len(answer.body) < 5_000_000
+    fetcher.close()
+
+
+def test_redirections_are_followed_but_not_for_ever(feeds: FeedServer, fetcher: Fetcher) -> None:
+    feeds.serve("/old", Reply(status=301, headers={"Location": "/new"}))
+    feeds.serve("/new", Reply(b"gulls"))
+    assert fetcher.get(f"{feeds.address}/old").body == b"gulls"
+    feeds.serve("/new", Reply(status=302, headers={"Location": "/old"}))
+    with pytest.raises(StopRun, match="redirects without end"):
+        fetcher.get(f"{feeds.address}/old")
+
+
+def test_turns_are_a_pause_apart() -> None:
+    waits = Waits()
+    ticks = iter([0.0, 1.0, 2.5, 3.0, 20.0, 21.0])
+    pacer = IntervalPacer(timedelta(seconds=3), sleep=waits, monotonic=lambda: next(ticks))
+    with pacer.turn():
+        pass  # ended at 1.0: the next may start at 4.0
+    with pacer.turn():
+        pass  # asked at 2.5, ended at 3.0
+    with pacer.turn():
+        pass  # asked at 20.0
+    assert waits.seconds == [1.5]
+
+
+def test_turns_are_given_back_after_an_error() -> None:
+    pacer = IntervalPacer(timedelta(0))
+    with pytest.raises(ValueError, match="gull"), pacer.turn():
+        raise ValueError("gull")
+    with pacer.turn():
+        pass
+
+
+def test_many_threads_ask_one_at_a_time_and_a_pause_apart(feeds: FeedServer) -> None:
+    pause = 0.1
+
+    def slow(_request: Request) -> Reply:
+        return Reply(b"gulls", silence=0.02)
+
+    feeds.serve("/x", slow)
+    pacer = IntervalPacer(timedelta(seconds=pause))
+    fetcher = make_fetcher(Waits())
+    threads = [
+        threading.Thread(target=fetcher.get, args=(f"{feeds.address}/x",), kwargs={"pacer": pacer})
+        for _ in range(5)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    fetcher.close()
+    times = sorted(request.at for request in feeds.requests)
+    assert len(times) == 5
+    assert feeds.most_at_once == 1
+    assert min(later - earlier for earlier, later in zip(times, times[1:], strict=False)) >= pause
+
+
+def test_retries_and_redirections_wait_for_their_turn_too(feeds: FeedServer, fetcher: Fetcher) -> None:
+    feeds.serve("/old", Reply(status=503), Reply(status=301, headers={"Location": "/new"}))
+    feeds.serve("/new", Reply(b"gulls"))
+    pauses = Waits()
+    pacer = IntervalPacer(timedelta(seconds=3), sleep=pauses)
+    fetcher.get(f"{feeds.address}/old", pacer=pacer)
+    assert len(feeds.requests) == 3
+    assert len(pauses.seconds) == 2
+    assert all(2.5 < wait <= 3 for wait in pauses.seconds)

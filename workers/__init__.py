@@ -1,0 +1,1 @@
+"""The digest's use cases as Celery tasks, for many machines."""
