@@ -6,8 +6,6 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Connection
-
 from digest.delivery.editions import Edition, Editions, Window
 from digest.delivery.freshness import FeedState, feed_state
 from digest.delivery.letters import Chosen, Contents, Imprint, about, rhythm_in_words
@@ -20,6 +18,7 @@ from digest.store import fetches as fetch_store
 from digest.store import papers as paper_store
 from digest.store import readers as reader_store
 from digest.store import terms as term_store
+from digest.store.database import Connection
 
 NO_PROFILE = Profile(0, ())
 
@@ -200,8 +199,8 @@ def _chosen(edition: Edition, profile: Profile, choice: Choice) -> tuple[str, Ch
     key, card = edition.card(choice.place)
     terms: tuple[tuple[str, float], ...] = ()
     if choice.interest >= 0:
-        row = edition.shelf.rows[profile.statistics_version][choice.place]
-        named = reasons(profile.interests[choice.interest], row, card.title, card.abstract)
+        row = edition.shelf.row(profile.statistics_version, choice.place)
+        named = reasons(profile.interests[choice.interest], row, edition.shelf.naming(choice.place))
         terms = tuple((reason.term, reason.share) for reason in named)
     number = edition.numbers[choice.place]
     return key, Chosen(number, card, choice.section, choice.score, terms, choice.author)

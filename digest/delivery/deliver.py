@@ -12,9 +12,6 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from random import Random
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
-
 from digest.delivery.claimed import Claimed
 from digest.delivery.compose import Composer, Request, Selection
 from digest.delivery.letters import Chosen, Contents, Imprint, build_mail
@@ -28,7 +25,7 @@ from digest.readers.addresses import address_hash
 from digest.readers.links import Links
 from digest.store import deliveries as ledger
 from digest.store import readers as reader_store
-from digest.store.database import Database
+from digest.store.database import Conflict, Connection, Database
 from digest.store.deliveries import Composition, StoredPick
 
 LEASE = timedelta(minutes=15)
@@ -114,7 +111,7 @@ def compose_batch(
             with office.database.begin() as connection:
                 outcome = Summary()
                 ready = _compose(office, connection, work, now, outcome)
-        except IntegrityError:
+        except Conflict:
             # Another worker gave one of these readers one of these papers meanwhile: look again.
             if attempt == _COMPOSING_TRIES - 1:
                 raise
@@ -209,12 +206,13 @@ def _settle_selections(
             case PutOff(until, reason):
                 ledger.put_off(connection, one.id, until, reason)
                 summary.put_off[reason] += 1
-    cards = {
-        key: pick.card.to_json()
+    # Readers share cards: a few hundred of them for thousands of picks.
+    shown = {
+        key: pick.card
         for _, selection in sending
         for key, pick in zip(selection.card_keys, selection.picks, strict=True)
     }
-    card_ids = ledger.save_cards(connection, cards)
+    card_ids = ledger.save_cards(connection, {key: card.to_json() for key, card in shown.items()})
     ledger.save_compositions(
         connection,
         compositions,
@@ -286,9 +284,8 @@ def _send(
     claimed = one.claimed
     with office.database.read() as connection:
         # Whoever unsubscribed since the batch was composed gets nothing any more.
-        wanted = ledger.may_be_sent(
-            connection, claimed.id, ("active",) if claimed.kind == "digest" else ("pending",)
-        )
+        status = "active" if claimed.kind == "digest" else "pending"
+        wanted = ledger.may_be_sent(connection, claimed.id, status)
     if not wanted:
         with office.database.begin() as connection:
             _drop(connection, claimed, Drop("withdrawn"), clock(), summary)

@@ -9,7 +9,6 @@ from hashlib import sha256
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection
 
 from digest.mail.letter import Card
 from digest.papers.identifiers import abstract_url, pdf_url
@@ -20,6 +19,7 @@ from digest.ranking.terms import Statistics, unpack_counts
 from digest.ranking.trending import NEWNESS, popularity_line, trending
 from digest.store import papers as paper_store
 from digest.store import terms as term_store
+from digest.store.database import Connection
 from digest.store.papers import StoredPaper
 
 # What everyone reads may be a week old: votes come in for days after a paper is out.

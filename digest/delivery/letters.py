@@ -53,9 +53,16 @@ class Contents:
     def to_json(self) -> dict[str, Any]:
         """Return what the database keeps; `from_json` gives the same contents back."""
         return {
-            **asdict(self),
+            "kind": self.kind,
+            "reader": self.reader,
+            "recipient": self.recipient,
             "edition_on": self.edition_on.isoformat(),
             "composed_at": self.composed_at.isoformat(),
+            "imprint": asdict(self.imprint),
+            "considered": self.considered,
+            "about": self.about,
+            "note": self.note,
+            "frequency": self.frequency,
         }
 
     @classmethod

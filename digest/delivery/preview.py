@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import numpy as np
-from sqlalchemy import Connection
 
 from digest.delivery.compose import Choosing, Composer, Request, Selection
 from digest.delivery.letters import Chosen, Contents, Imprint, Mail, build_mail
@@ -13,7 +12,7 @@ from digest.errors import NotFound
 from digest.mail.rendering import Renderer
 from digest.papers.identifiers import canonical_id
 from digest.papers.paper import Paper
-from digest.ranking.explain import Reason, reasons
+from digest.ranking.explain import Naming, Reason, reasons
 from digest.ranking.scoring import score
 from digest.ranking.shelf import Shelf
 from digest.ranking.terms import count_terms, unpack_counts
@@ -23,6 +22,7 @@ from digest.store import deliveries as ledger
 from digest.store import papers as paper_store
 from digest.store import readers as reader_store
 from digest.store import terms as term_store
+from digest.store.database import Connection
 
 _MOST_REASONS = 8
 
@@ -92,9 +92,8 @@ def explain(connection: Connection, choosing: Choosing, subscriber: Subscriber, 
         value, best = float(scores.values[0, 0]), int(scores.interests[0, 0])
         if best >= 0:
             interest = profile.interests[best].name
-            why = reasons(
-                profile.interests[best], row, stored.paper.title, stored.paper.abstract, _MOST_REASONS
-            )
+            naming = Naming(stored.paper.title, stored.paper.abstract)
+            why = reasons(profile.interests[best], (row.indices, row.data), naming, _MOST_REASONS)
     liked = [
         number
         for number, verdict in reader_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])

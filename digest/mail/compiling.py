@@ -1,4 +1,4 @@
-"""From `body.mjml` to a Jinja template that costs nothing per reader but its own words.
+"""The template environments, and the way from `body.mjml` to HTML that costs a reader only its own words.
 
 Three steps, the first two once per template and process:
 1. Jinja with square brackets (`[% extends %]`, `[% block %]`) puts a mail and its base together.
@@ -7,10 +7,13 @@ Three steps, the first two once per template and process:
 """
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BaseLoader, Environment, FileSystemLoader, StrictUndefined
 from mjml import mjml_to_html
+
+from digest.mail import wording
 
 # What Outlook reads stands in conditional comments; all other comments are ours and stay at home.
 _COMMENT = re.compile(
@@ -23,6 +26,50 @@ _AFTER_COLON = re.compile(r":\s+")
 _BETWEEN = re.compile(r"[ \t]*\n\s*")
 _IN_TAG = re.compile(r"<[a-z][^<>{}]*\s[^<>]*>", re.DOTALL)
 _EMPTY_ATTRIBUTE = re.compile(r' (?:class|style)=""')
+
+
+def html_environment(templates: Path) -> Environment:
+    """Return the escaping environment: `<name>/body.html` for each mail, compiled now, and what stands as is."""
+    return _environment(_CompiledLoader(templates), autoescape=True)
+
+
+def text_environment(templates: Path) -> Environment:
+    """Return the environment of text and subjects: no escaping, as nobody would undo it."""
+    return _environment(FileSystemLoader(templates), autoescape=False)
+
+
+def _environment(loader: BaseLoader, *, autoescape: bool) -> Environment:
+    environment = Environment(
+        loader=loader,
+        autoescape=autoescape,  # noqa: S701 - decided by the two functions above
+        undefined=StrictUndefined,
+        auto_reload=False,
+    )
+    environment.filters.update(
+        day=wording.day,
+        short_day=wording.short_day,
+        weekday=wording.weekday,
+        shorten=wording.shorten,
+        wrapped=wording.wrapped,
+        ljust=str.ljust,
+    )
+    return environment
+
+
+class _CompiledLoader(FileSystemLoader):
+    """Loads `<name>/body.html` from `<name>/body.mjml`, compiled; every other file as it stands."""
+
+    def __init__(self, templates: Path) -> None:
+        super().__init__(templates)
+        self._bodies = {
+            f"{path.parent.name}/body.html": compile_mjml(templates, path.parent.name)
+            for path in sorted(templates.glob("[!_]*/body.mjml"))
+        }
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        if template in self._bodies:
+            return self._bodies[template], template, lambda: True
+        return super().get_source(environment, template)
 
 
 def compile_mjml(templates: Path, name: str) -> str:
@@ -50,9 +97,12 @@ def minify(html: str) -> str:
     """
     html = _COMMENT.sub(lambda match: match[1] or "", html)
     html = _STYLE_SHEET.sub(lambda match: match[1] + _minify_styles(match[2]) + match[3], html)
-    html = _IN_TAG.sub(lambda match: _EMPTY_ATTRIBUTE.sub("", re.sub(r"\s+", " ", match[0])), html)
-    html = html.replace(" >", ">")
+    html = _IN_TAG.sub(lambda match: _minify_tag(match[0]), html)
     return _BETWEEN.sub("\n", html).strip() + "\n"
+
+
+def _minify_tag(tag: str) -> str:
+    return _EMPTY_ATTRIBUTE.sub("", re.sub(r"\s+", " ", tag)).replace(" >", ">")
 
 
 def _minify_styles(sheet: str) -> str:

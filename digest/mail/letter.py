@@ -1,7 +1,7 @@
 """The values a mail is made from, and the words it comes out as. No rendering here."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, Self
 
@@ -31,7 +31,18 @@ class Card:
 
     def to_json(self) -> dict[str, Any]:
         """Return what `json.dumps` takes; `from_json` gives the same card back."""
-        return {**asdict(self), "announced_on": self.announced_on.isoformat()}
+        return {
+            "paper_id": self.paper_id,
+            "title": self.title,
+            "authors": list(self.authors),
+            "abstract": self.abstract,
+            "categories": list(self.categories),
+            "announced_on": self.announced_on.isoformat(),
+            "abstract_url": self.abstract_url,
+            "pdf_url": self.pdf_url,
+            "links": [list(link) for link in self.links],
+            "popularity": self.popularity,
+        }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:

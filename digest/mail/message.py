@@ -73,7 +73,6 @@ class Message:
             "MIME-Version: 1.0",
             f'Content-Type: multipart/alternative; boundary="{boundary}"',
             "",
-            "",
         ]
         # "=_" never occurs in quoted-printable text, so neither part can hold the boundary.
         return b"".join(

@@ -2,24 +2,21 @@
 
 Each mail is a folder of three files, `subject.txt`, `body.txt` and `body.mjml`, over the same three in
 `_base/`. HTML is escaped, text and subject are not, and a variable nobody set is an error in all three.
-What a mail shows of a paper is equal for all its readers: `card.html` and `card.txt` are filled once per
-paper and kept; per reader there is only the reason and the links. The same letter gives the same words,
+What a mail shows of a paper is equal for all its readers: `paper.*` and `links.*` are filled once per paper
+and kept; per reader there is only the reason and the feedback links. The same letter gives the same words,
 byte for byte.
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from textwrap import fill
 from typing import Any
 
-from jinja2 import BaseLoader, Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from digest.mail import wording
-from digest.mail.compiling import compile_mjml
+from digest.mail.compiling import html_environment, text_environment
 from digest.mail.letter import Card, Confirmation, Letter, Pick, Section, Words
 from digest.mail.quoted import transferred_size
 
@@ -27,21 +24,21 @@ __all__ = ["HTML_LIMIT", "Card", "Confirmation", "Letter", "Pick", "Renderer", "
 
 HTML_LIMIT = 85_000
 """Bytes of HTML as transferred. Gmail cuts a mail near 102 kB and hides the unsubscribe link with it."""
-TEXT_WIDTH = 72
-_WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x20\x7f<>\"]{1,2000}")
 TITLE_LIMIT = 300
 ABOUT_LIMIT = 300
 REASON_LIMIT = 200
 NOTE_LIMIT = 600
 OPERATOR_LIMIT = 300
 LINKS_SHOWN = 4
-CARD_FRAME = 500
-"""The least that a card weighs beside what it says: its table row, the two feedback links."""
-EXCERPT_LIMITS = (360, 180, 0)
+CARD_FRAME = 400
+"""The least that a card weighs beside what it says: its frame and the two feedback links."""
+EXCERPT_LIMITS = (400, 200, 0)
 """Characters of an abstract, from what we like to show down to what fits in a very long mail."""
 KEPT_CARDS = 4096
 """Papers kept rendered: a few editions' worth, some 5 kB each."""
 SECTIONS: dict[Section, str] = {"for_you": "For you", "everyone": "What everyone reads"}
+
+_WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x20\x7f<>\"]{1,2000}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +59,8 @@ class Renderer:
     """
 
     def __init__(self, templates: Path, kept_cards: int = KEPT_CARDS) -> None:
-        self._html = _environment(_Compiled(templates), autoescape=True)
-        self._text = _environment(FileSystemLoader(templates), autoescape=False)
+        self._html = html_environment(templates)
+        self._text = text_environment(templates)
         self._fragments = lru_cache(kept_cards)(self._render_card)
 
     def digest(self, letter: Letter) -> Words:
@@ -149,9 +146,7 @@ class Renderer:
         return self._text.get_template(f"{name}/body.txt").render(variables).strip("\n") + "\n"
 
     def _fill_html(self, name: str, variables: dict[str, Any]) -> str:
-        """Return pure ASCII: character references are smaller and quicker on the way than encoded UTF-8."""
-        html = self._html.get_template(f"{name}/body.html").render(variables)
-        return html if html.isascii() else html.encode("ascii", "xmlcharrefreplace").decode("ascii")
+        return _ascii(self._html.get_template(f"{name}/body.html").render(variables))
 
     def _render_card(self, card: Card, limit: int) -> _Fragments:
         title = wording.shorten(card.title, TITLE_LIMIT) or card.paper_id
@@ -177,11 +172,15 @@ class Renderer:
         }
         return _Fragments(
             title=title,
-            paper_html=Markup(self._html.get_template("digest/paper.html").render(paper)),  # noqa: S704
-            links_html=Markup(self._html.get_template("digest/links.html").render(links)),  # noqa: S704
+            paper_html=self._fragment_html("digest/paper.html", paper),
+            links_html=self._fragment_html("digest/links.html", links),
             paper_text=self._text.get_template("digest/paper.txt").render(paper),
             links_text=self._text.get_template("digest/links.txt").render(links).rstrip("\n"),
         )
+
+    def _fragment_html(self, name: str, variables: dict[str, Any]) -> Markup:
+        # What an escaping template made is safe to stand in another.
+        return Markup(_ascii(self._html.get_template(name).render(variables)))  # noqa: S704
 
     def _without_lowest(self, picks: tuple[Pick, ...], excess: int) -> tuple[Pick, ...]:
         """Return the picks without as many of the lowest as free `excess` bytes, one at the least."""
@@ -192,60 +191,14 @@ class Renderer:
             if excess <= 0:
                 break
             fragments = self._fragments(pick.card, EXCERPT_LIMITS[-1])
-            excess -= len(fragments.paper_html) + len(fragments.links_html) + CARD_FRAME
+            excess -= transferred_size(fragments.paper_html + fragments.links_html, 0) + CARD_FRAME
             left_out.add(id(pick))
         return tuple(pick for pick in picks if id(pick) not in left_out)
 
 
-class _Compiled(FileSystemLoader):
-    """Loads `<name>/body.html` by compiling `<name>/body.mjml`; every other file as it stands."""
-
-    def __init__(self, templates: Path) -> None:
-        super().__init__(templates)
-        self._bodies = {
-            f"{path.parent.name}/body.html": compile_mjml(templates, path.parent.name)
-            for path in sorted(templates.glob("[!_]*/body.mjml"))
-        }
-
-    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
-        if template in self._bodies:
-            return self._bodies[template], template, lambda: True
-        return super().get_source(environment, template)
-
-
-def _environment(loader: BaseLoader, *, autoescape: bool) -> Environment:
-    environment = Environment(
-        loader=loader,
-        autoescape=autoescape,  # noqa: S701 - off for plain text, where escaping would show
-        undefined=StrictUndefined,
-        auto_reload=False,
-        keep_trailing_newline=False,
-        extensions=[],
-    )
-    environment.filters.update(
-        day=wording.day,
-        short_day=wording.short_day,
-        weekday=wording.weekday,
-        shorten=wording.shorten,
-        wrapped=_wrapped,
-        ljust=str.ljust,
-    )
-    return environment
-
-
-def _wrapped(text: str, indent: int = 0) -> str:
-    """Return `text` in lines of TEXT_WIDTH columns, each indented; addresses are never broken."""
-    margin = " " * indent
-    if len(text) + indent <= TEXT_WIDTH:
-        return margin + text
-    return fill(
-        text,
-        TEXT_WIDTH,
-        initial_indent=margin,
-        subsequent_indent=margin,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+def _ascii(html: str) -> str:
+    """Return `html` in ASCII: character references are smaller and quicker on the way than encoded UTF-8."""
+    return html if html.isascii() else html.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
 @lru_cache(64)

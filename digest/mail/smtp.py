@@ -37,6 +37,8 @@ from digest.mail.envelope import Envelope
 from digest.mail.smtp_answers import Answer, read_answer, sort_refusal
 from digest.mail.smtp_greeting import Server, greet
 
+GO_ON = 354
+
 
 class _Gone(Exception):
     """The server ended the connection before it had the whole mail."""
@@ -96,18 +98,13 @@ class SmtpConnection:
     def _deliver(self, commands: list[bytes], content: bytes) -> str:
         session = self._session or self._connect()
         answers = self._exchange(session, commands)
-        refused = next((index for index, answer in enumerate(answers) if answer.code >= 400), None)
-        if refused is not None:
-            refusal = answers[refused]
-            if answers[-1].code == 354:  # RFC 2920 § 3.1: the server waits for a mail it has no recipient for
-                self._exchange(session, [b".\r\n"])
-            self._reset(session)
-            raise sort_refusal(
-                ("MAIL", "RCPT", "DATA")[refused], refusal, has_taken_mail=self._has_taken_mail
-            )
+        for step, answer in zip(("MAIL", "RCPT", "DATA"), answers, strict=False):
+            if not (answer.code == GO_ON if step == "DATA" else answer.is_yes):
+                self._reset(session, waits_for_mail=answers[-1].code == GO_ON)
+                raise sort_refusal(step, answer, has_taken_mail=self._has_taken_mail)
         self._write(session, content)
         answer = self._answer_to_content(session)
-        if answer.code >= 400:
+        if not answer.is_yes:
             if answer.code == 421:
                 self._drop()
             raise sort_refusal("DATA", answer, has_taken_mail=self._has_taken_mail)
@@ -123,7 +120,7 @@ class SmtpConnection:
         for command in commands:
             self._write(session, command)
             answers.append(self._read(session))
-            if answers[-1].code >= 400:
+            if not answers[-1].is_yes:
                 break
         return answers
 
@@ -158,10 +155,12 @@ class SmtpConnection:
             raise TryLater(f"The mail server was silent for {seconds:.0f} seconds.") from error
         raise _Gone("connection lost") from error
 
-    def _reset(self, session: smtplib.SMTP) -> None:
+    def _reset(self, session: smtplib.SMTP, *, waits_for_mail: bool) -> None:
         """Clear a refused transaction. A connection that can not even do that is given up."""
         try:
-            if self._exchange(session, [b"RSET\r\n"])[0].code >= 400:
+            if waits_for_mail:  # RFC 2920 § 3.1: it said yes to DATA without a recipient
+                self._exchange(session, [b".\r\n"])
+            if not self._exchange(session, [b"RSET\r\n"])[0].is_yes:
                 self._drop()
         except (_Gone, TryLater):
             self._drop()

@@ -29,6 +29,11 @@ class Answer:
         found = _ENHANCED.match(self.text)
         return found[1] if found else ""
 
+    @property
+    def is_yes(self) -> bool:
+        """Whether the server did what it was asked."""
+        return 200 <= self.code < 300
+
     def __str__(self) -> str:
         return f"{self.code} {self.text}"
 

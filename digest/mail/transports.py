@@ -9,7 +9,8 @@
 | `smtp://[user:password@]host[:port]` | a mail server; port 25, or 587 with a user; see `smtp` for TLS |
 | `smtps://[user:password@]host[:port]` | the same over TLS from the first byte; port 465 |
 
-User and password are percent-encoded in the URL.
+User and password are percent-encoded in the URL. `smtp://` takes one option: `?tls=yes` refuses a server
+that offers no TLS; `?tls=no` does without, and is for a server on this machine alone, without password.
 """
 
 from pathlib import Path

@@ -7,8 +7,12 @@ surrogates or overrides of the writing direction, and not longer than it was ask
 import re
 from collections.abc import Sequence
 from datetime import date
+from textwrap import fill
 
 ELLIPSIS = "…"
+TEXT_WIDTH = 72
+EXCERPT_READ = 4000
+"""Characters of an abstract that are looked at; arXiv takes up to 1920."""
 MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
@@ -24,6 +28,12 @@ _UNSEEN = re.compile(
 )
 _SPACES = re.compile(r"\s+")
 _SENTENCE_END = re.compile(r"[.!?][)\]\"'\u2019\u201d]*(?=\s+[^\sa-z])")
+_DEED = re.compile(
+    r"\b(?:we|this (?:paper|work|article|study|thesis|survey|report))\b(?: \w+){0,3}? "
+    r"(?:propose|present|introduce|develop|describe|show|study|investigate|explore|design|build|release|address"
+    r"|demonstrate|prove|analy[sz]e|examine|review|survey|evaluate|formulate|find)",
+    re.IGNORECASE,
+)
 _NOT_AN_END = re.compile(
     r"(?:\b(?:e\.g|i\.e|cf|et al|vs|etc|resp|approx|w\.r\.t|a\.k\.a|Fig|Figs|Eq|Eqs|Sec|Tab|Alg|No|Dr|Prof|St)"
     r"|\b[A-Z])\.$"
@@ -49,15 +59,32 @@ def shorten(text: str, limit: int) -> str:
 
 
 def excerpt(abstract: str, limit: int) -> str:
-    """Return the first sentences of `abstract` that fit in `limit` characters; the first one cut if need be."""
-    line = one_line(abstract[: 8 * limit + 1000])
+    """Return whole sentences of `abstract`, at most `limit` characters of it, for a reader in a hurry.
+
+    It starts at the beginning, unless what the authors did (the first sentence with "we propose" and the
+    like) would not fit: then it starts there, after an ellipsis. A first sentence too long is cut.
+    """
+    line = one_line(abstract[:EXCERPT_READ])
     if len(line) <= limit:
         return line
-    end = 0
-    for match in _SENTENCE_END.finditer(line, 0, limit + 2):
-        if match.end() <= limit and not _NOT_AN_END.search(line[max(0, match.end() - 12) : match.end()]):
-            end = match.end()
-    return line[:end] if end > limit // 3 else shorten(line, limit)
+    ends = [
+        match.end()
+        for match in _SENTENCE_END.finditer(line)
+        if not _NOT_AN_END.search(line[max(0, match.end() - 12) : match.end()])
+    ]
+    starts = [0, *(end + 1 for end in ends)]
+    deed = _DEED.search(line)
+    start = max(start for start in starts if start <= (deed.start() if deed else 0))
+    if start and deed and deed.end() > max((end for end in ends if end <= limit), default=0):
+        return f"{ELLIPSIS} {_whole_sentences(line, start, ends, limit - 2)}"
+    return _whole_sentences(line, 0, ends, limit)
+
+
+def _whole_sentences(line: str, start: int, ends: Sequence[int], limit: int) -> str:
+    end = max((end for end in ends if start < end <= start + limit), default=start)
+    if len(line) - start <= limit:
+        end = len(line)
+    return line[start:end] if end > start + limit // 4 else shorten(line[start:], limit)
 
 
 def author_line(authors: Sequence[str], shown: int = 3) -> str:
@@ -91,3 +118,18 @@ def holdings(for_you: int, everyone: int, considered: int) -> str:
     ]
     counted = f"{considered:,} new paper{'s' * (considered != 1)}"
     return f"{' · '.join(parts)}, out of {counted}" if parts else f"{counted} looked at"
+
+
+def wrapped(text: str, indent: int = 0) -> str:
+    """Return `text` in lines of TEXT_WIDTH columns, each indented; addresses are never broken."""
+    margin = " " * indent
+    if len(text) + indent <= TEXT_WIDTH:
+        return margin + text
+    return fill(
+        text,
+        TEXT_WIDTH,
+        initial_indent=margin,
+        subsequent_indent=margin,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import islice
 
-from sqlalchemy import Connection
-
 from digest.errors import DigestError
 from digest.papers.identifiers import is_title_id, title_id
 from digest.papers.paper import Paper, Popularity, Sighting
@@ -14,7 +12,7 @@ from digest.papers.sources.common import Rejected
 from digest.ranking.terms import count_terms, pack_counts, unpack_counts
 from digest.store import papers as store
 from digest.store import terms as term_store
-from digest.store.database import Database
+from digest.store.database import Connection, Database
 from digest.store.papers import StoredPaper
 
 # Large enough that a statement's fixed cost vanishes, small enough that memory stays flat.

@@ -4,7 +4,6 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection
 
 from digest.errors import NotFound
 from digest.papers.identifiers import canonical_id
@@ -14,6 +13,7 @@ from digest.ranking.terms import unpack_counts
 from digest.ranking.trending import Watched, popularity_line, trending
 from digest.store import papers as store
 from digest.store import terms as term_store
+from digest.store.database import Connection
 from digest.store.papers import StoredPaper
 
 TRENDING_DAYS = timedelta(days=7)

@@ -1,16 +1,29 @@
-"""Why a paper was picked: the terms of its text that carried the score."""
+"""Why a paper was picked: the terms of its text that carried the score, as a person would write them."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from digest.ranking.profile import Interest
-from digest.ranking.terms import DIMENSIONS, Phrase, phrases
+from digest.ranking.terms import occurrences
+
+Row = tuple[NDArray[np.int32], NDArray[np.float32]]
+"""The filled buckets of a paper's weighed row, sorted, and their weights."""
 
 _LEAST = 0.04
+"""Share of the score below which a term is no reason."""
+_LEAST_OF_A_WORD = 0.08
+"""The same for a single word, which says less."""
+_GAIN = 1.1
+"""How much more a longer phrase must carry than the shorter one inside it to be named instead."""
+_LONGEST = 48
+_UNREADABLE = re.compile(r"[^\w\s'\u2019&+-]|_")
+_GAP = re.compile(r"[\s-]")
+_WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,53 +36,135 @@ class Reason:
     """What taking it out means: these entries of the paper's row."""
 
 
-def reasons(
-    interest: Interest, paper: csr_matrix, title: str, abstract: str, most: int = 3
-) -> tuple[Reason, ...]:
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Neighbouring words of a paper and every bucket they fill, the joint one of a word or pair first."""
+
+    surface: str
+    buckets: tuple[int, ...]
+
+    @property
+    def is_word(self) -> bool:
+        """Whether it is a single word."""
+        return len(self.buckets) == 1
+
+
+class Naming:
+    """How one paper's terms can be named. Read once per paper; names are worked out when asked for."""
+
+    def __init__(self, title: str, abstract: str) -> None:
+        self._found = occurrences(title, abstract)
+        self._names: dict[int, Span | None] = {}
+        self._longer: dict[int, list[Span]] = {}
+
+    def name(self, bucket: int) -> Span | None:
+        """Return the best way to write a bucket; None for a pair that only stop words join."""
+        if bucket not in self._names:
+            self._names[bucket] = self._word(bucket) or self._pair(bucket)
+        return self._names[bucket]
+
+    def longer(self, pair: int) -> list[Span]:
+        """Return the phrases of three and four words that hold a pair, as they stand in the text."""
+        if pair not in self._longer:
+            places = np.flatnonzero(self._found.pairs[:, 0] == pair).tolist()
+            self._longer[pair] = [self._joined(first, last) for first, last in self._chains(places)]
+        return self._longer[pair]
+
+    def _word(self, bucket: int) -> Span | None:
+        same = self._found.words[self._found.words[:, 0] == bucket]
+        spellings = [self._found.text[start:end] for _, start, end in same.tolist()]
+        written = _best_spelling(spellings)
+        return _span(written, (bucket, *self._found.joint.get(bucket, ()))) if written else None
+
+    def _pair(self, bucket: int) -> Span | None:
+        same = self._found.pairs[self._found.pairs[:, 0] == bucket].tolist()
+        spellings = [self._found.text[start:end] for _, start, end, _, _ in same]
+        written = _best_spelling([one for one in spellings if len(_WORD.findall(one)) <= 2])
+        return _span(written, (bucket, *same[0][3:])) if written else None
+
+    def _chains(self, places: list[int]) -> Iterator[tuple[int, int]]:
+        """Yield the (first, last) place of the runs of two and three overlapping pairs around each place."""
+        pairs = self._found.pairs
+        for place in places:
+            for length in (2, 3):
+                for first in range(max(0, place - length + 1), place + 1):
+                    last = first + length - 1
+                    if last < len(pairs) and (pairs[first + 1 : last + 1, 1] < pairs[first:last, 2]).all():
+                        yield first, last
+
+    def _joined(self, first: int, last: int) -> Span:
+        run = self._found.pairs[first : last + 1].tolist()
+        written = self._found.text[run[0][1] : run[-1][2]]
+        is_name = _is_readable(written) and len(_GAP.split(written)) <= len(run) + 1
+        return _span(written, [bucket for pair in run for bucket in (pair[0], *pair[3:])] if is_name else [])
+
+
+def reasons(interest: Interest, paper: Row, naming: Naming, most: int = 3) -> tuple[Reason, ...]:
     """Name up to `most` terms that carried a paper's score, the strongest first.
 
-    `paper` is its one weighed row. A phrase stands for its parts too: setting `buckets` of a reason
-    to zero in `paper` lowers the product with `interest` by exactly `share` of it. No bucket is
-    counted in two reasons. Empty when the product is not positive.
+    `paper` is its weighed row. A phrase stands for its parts too: setting `buckets` of a reason to zero
+    in `paper` lowers the product with `interest` by exactly `share` of it. No bucket is counted in two
+    reasons. Empty when the product is not positive.
     """
     parts = contributions(interest, paper)
     total = sum(parts.values())
     if total <= 0:
         return ()
     found: list[Reason] = []
-    free = dict(parts)
-    spans = list(_spans(phrases(title, abstract), parts))
-    while len(found) < most:
-        best = max(spans, key=lambda span: _worth(span, free), default=None)
-        if best is None or _worth(best, free) < _LEAST * total:
+    # Reasons begin with a strong term; looking at every weak one would cost most of the time.
+    strongest = nlargest(4 * most, parts, key=parts.__getitem__)
+    spans = [span for bucket in strongest if (span := naming.name(bucket))]
+    while spans and len(found) < most:
+        best = _lengthened(max(spans, key=lambda span: _worth(span, parts)), naming, parts)
+        share = _worth(best, parts) / total
+        if share < (_LEAST_OF_A_WORD if best.is_word else _LEAST):
             break
-        buckets = tuple(sorted({bucket for bucket in best[1] if bucket in free}))
-        share = sum(free.pop(bucket) for bucket in buckets) / total
-        found.append(Reason(best[0], share, buckets))
+        taken = tuple(bucket for bucket in best.buckets if bucket in parts)
+        found.append(Reason(best.surface, share, taken))
+        for bucket in taken:
+            del parts[bucket]
     return tuple(found)
 
 
-def contributions(interest: Interest, paper: csr_matrix) -> dict[int, float]:
+def contributions(interest: Interest, paper: Row) -> dict[int, float]:
     """Return what each bucket that interest and paper share adds to the score."""
-    weights = np.zeros(DIMENSIONS, np.float32)
-    weights[interest.terms] = interest.weights
-    added: NDArray[np.float32] = weights[paper.indices] * paper.data
-    return {int(b): float(v) for b, v in zip(paper.indices, added, strict=True) if v}
+    buckets, weights = paper
+    if not len(interest.terms):
+        return {}
+    places = np.searchsorted(interest.terms, buckets)
+    places[places == len(interest.terms)] = 0
+    shared = np.flatnonzero(interest.terms[places] == buckets)
+    added = interest.weights[places[shared]] * weights[shared]
+    return dict(zip(buckets[shared].tolist(), added.tolist(), strict=True))
 
 
-Span = tuple[str, frozenset[int]]
+def _worth(span: Span, parts: dict[int, float]) -> float:
+    worth = 0.0
+    for bucket in span.buckets:
+        worth += parts.get(bucket, 0.0)
+    return worth
 
 
-def _worth(span: Span, free: dict[int, float]) -> float:
-    return sum(free.get(bucket, 0.0) for bucket in span[1])
+def _lengthened(span: Span, naming: Naming, parts: dict[int, float]) -> Span:
+    """Return the longer phrase around a pair if the words it adds carry their part of the score."""
+    best, bar = span, _worth(span, parts) * _GAIN
+    for longer in naming.longer(span.buckets[0]):
+        worth = _worth(longer, parts)
+        if worth >= bar:
+            best, bar = longer, worth * _GAIN
+    return best
 
 
-def _spans(occurrences: Sequence[Phrase], parts: dict[int, float]) -> Iterator[Span]:
-    """Yield every readable word and pair with the buckets it stands for."""
-    for phrase in occurrences:
-        if parts.get(phrase.bucket, 0.0) > 0 and _readable(phrase.surface):
-            yield phrase.surface, frozenset((phrase.bucket, *phrase.parts))
+def _span(written: str, buckets: Sequence[int]) -> Span:
+    return Span(written, tuple(dict.fromkeys(buckets)))
 
 
-def _readable(surface: str) -> bool:
-    return not any(c in surface for c in ",;:()[]{}$\\/\"|<>=~_^") and len(surface) <= 48
+def _is_readable(written: str) -> bool:
+    """Leave out what no person would name."""
+    return len(written) <= _LONGEST and not _UNREADABLE.search(written)
+
+
+def _best_spelling(spellings: Sequence[str]) -> str:
+    """Return the readable spelling with the fewest capitals, as titles write every word with one; "" if none."""
+    readable = [one for one in spellings if _is_readable(one)]
+    return min(readable, key=lambda one: sum(map(str.isupper, one)), default="")

@@ -37,7 +37,9 @@ class TermIndex:
         """
         return self._nearest(count_terms([("", query)]), limit, among)
 
-    def similar(self, counts: csr_matrix, limit: int = 10, among: NDArray[np.bool_] | None = None) -> list[Hit]:
+    def similar(
+        self, counts: csr_matrix, limit: int = 10, among: NDArray[np.bool_] | None = None
+    ) -> list[Hit]:
         """Return the papers closest to one row of raw counts; mask the paper itself if it is stored."""
         return self._nearest(counts, limit, among)
 

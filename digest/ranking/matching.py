@@ -36,7 +36,9 @@ def name_parts(author: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(text.translate(_LETTERS).lower()))
 
 
-_LETTERS = str.maketrans({"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ß": "ss", "æ": "ae", "Æ": "AE"})
+_LETTERS = str.maketrans(
+    {"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ß": "ss", "æ": "ae", "Æ": "AE"}
+)
 
 
 def same_author(one: Sequence[str], other: Sequence[str]) -> bool:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from digest.ranking.background import Background
-from digest.ranking.learning import learn
+from digest.ranking.interests import learn_interests
 from digest.ranking.terms import pack_buckets, unpack_buckets
 
 LIMIT = 4096
@@ -139,6 +139,6 @@ def build_profile(
     have no rows. The same arguments give the same profile. What comes back is already rounded to
     what `to_bytes` stores. With nothing to learn from, the profile has no interests.
     """
-    learned = learn(topics, liked, disliked, background, terms_for, MOST_INTERESTS)
+    learned = learn_interests(topics, liked, disliked, background, terms_for, MOST_INTERESTS)
     rounded = (Interest.rounded(name, terms, weights) for name, terms, weights in learned)
     return Profile(background.statistics.version, tuple(i for i in rounded if len(i.terms)))

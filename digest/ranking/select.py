@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from digest.ranking.scoring import Scores, score
 from digest.ranking.shelf import Shelf
+from digest.ranking.trending import NEWNESS
 
 __all__ = ["Choice", "Rules", "Scores", "Shelf", "choose", "score"]
 
@@ -67,7 +68,8 @@ def choose(
 
     `values` and `interests` are the reader's rows of `Scores`; `seen` holds the ids of all papers the
     reader ever got, and neither they nor their near-duplicates come again. When one section is short
-    the other fills up. Withdrawn papers never come.
+    the other fills up. Withdrawn papers never come. What everyone reads has popularity to show for it;
+    only a reader without any taste gets papers there that are merely new.
     """
     taken = {int(shelf.groups[shelf.places[paper]]) for paper in shelf.places.keys() & seen}
     picks = _Picks(shelf, values, interests, taken)
@@ -85,8 +87,10 @@ def choose(
     cap = max(1, ceil(quota * rules.interest_share)) if several else quota
     picks.take_by_taste(fits, len(picks.chosen) + quota, cap)
     start = len(picks.chosen)
+    # What is only new is read by nobody yet: it stands in for readers alone of whom we know nothing.
+    least = NEWNESS if (interests >= 0).any() or picks.chosen else 0.0
     for place in shelf.by_trend:
-        if len(picks.chosen) >= size:
+        if len(picks.chosen) >= size or shelf.trending[place] <= least:
             break
         if allowed[place]:
             picks.take(place, "everyone")

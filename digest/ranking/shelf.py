@@ -11,6 +11,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from digest.papers.paper import Paper
+from digest.ranking.explain import Naming, Row
 from digest.ranking.matching import alternatives, folded, name_parts, same_author
 from digest.ranking.profile import Profile
 from digest.ranking.scoring import Scores, score
@@ -38,6 +39,7 @@ class Shelf:
     _by_trend: list[int]
     _masks: dict[object, NDArray[np.bool_]] = field(default_factory=dict)
     _follows: dict[str, tuple[tuple[int, str], ...]] = field(default_factory=dict)
+    _namings: dict[int, Naming] = field(default_factory=dict)
 
     @classmethod
     def build(
@@ -69,6 +71,20 @@ class Shelf:
             np.argsort(-trending, kind="stable").tolist(),
         )
 
+    def row(self, version: int, place: int) -> Row:
+        """Return a paper's weighed row in one version of the statistics."""
+        rows = self.rows[version]
+        start, end = rows.indptr[place], rows.indptr[place + 1]
+        return rows.indices[start:end], rows.data[start:end]
+
+    def naming(self, place: int) -> Naming:
+        """How the terms of a paper can be named; worked out once per paper."""
+        known = self._namings.get(place)
+        if known is None:
+            paper = self.papers[place]
+            known = self._namings[place] = Naming(paper.title, paper.abstract)
+        return known
+
     def score(self, profiles: Sequence[Profile]) -> Scores:
         """Score readers whose profiles may name different versions of the statistics.
 
@@ -84,7 +100,7 @@ class Shelf:
         of_profile = np.array([profile.statistics_version for profile in profiles], np.int64)
         for version in sorted(versions):
             places = np.flatnonzero(of_profile == version)
-            part = score([profiles[place] for place in places], self.rows[version])
+            part = score([profiles[place] for place in places.tolist()], self.rows[version])
             values[places], winners[places] = part.values, part.interests
         return Scores(values, winners)
 
@@ -152,7 +168,7 @@ def _listed(categories: Sequence[str], wanted: str) -> bool:
 
 
 def duplicate_groups(titles: Sequence[str], rows: csr_matrix) -> NDArray[np.int32]:
-    """Number the papers so that near-duplicates, and parts of one series, share a number."""
+    """Give each paper a number that near-duplicates, and parts of one series, share."""
     size = rows.shape[0]
     if not size:
         return np.zeros(0, np.int32)
@@ -165,9 +181,15 @@ def duplicate_groups(titles: Sequence[str], rows: csr_matrix) -> NDArray[np.int3
     shared = (kept @ kept.T).tocoo()
     near = (shared.data > _DUPLICATE / 4) & (shared.row < shared.col)
     one, other = shared.row[near], shared.col[near]
-    close = np.asarray(rows[one].multiply(rows[other]).sum(axis=1)).ravel() >= _DUPLICATE if len(one) else near[:0]
+    close = (
+        np.asarray(rows[one].multiply(rows[other]).sum(axis=1)).ravel() >= _DUPLICATE
+        if len(one)
+        else near[:0]
+    )
     first: dict[str, int] = {}
-    same = [(first.setdefault(_series(title) or str(place), place), place) for place, title in enumerate(titles)]
+    same = [
+        (first.setdefault(_series(title) or str(place), place), place) for place, title in enumerate(titles)
+    ]
     left = np.concatenate([one[close], [a for a, _ in same]]).astype(int)
     right = np.concatenate([other[close], [b for _, b in same]]).astype(int)
     graph = coo_matrix((np.ones(len(left), np.int8), (left, right)), shape=(size, size))

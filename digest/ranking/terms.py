@@ -15,10 +15,10 @@ import math
 import re
 import unicodedata
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -35,34 +35,54 @@ MOST = 15
 """Counts stop here: four bits each when packed, and the logarithm is nearly flat by then."""
 
 _CHUNK = 2_048
-_TOKEN = re.compile(r"[^\W_]+|[.!?;:](?=\s|$)")
-_SILENT, _BREAK = 0, 1  # hash codes of what is no term: stop words, and the end of a phrase
+_TOKEN = re.compile(r"[^\W_]+|[(),]|[.!?;:](?=\s|$)")
+_JOINT = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_BREAK = 1  # the code of the end of a phrase
 _REMEMBERED = 300_000
+_ENOUGH = 500
+"""From this many papers on, a term that a single one of them holds counts as noise."""
 
 
-def _fold(text: str) -> str:
-    """Lower case, accents and ligatures resolved."""
-    if not text.isascii():
-        text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return text.lower()
+def _unaccented(text: str) -> str:
+    """Resolve accents and ligatures."""
+    if text.isascii():
+        return text
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
 
 
-class _Codes(dict[str, int]):
-    """Word -> 32-bit hash of its stem, worked out once per word."""
+class _Codes(dict[str, tuple[int, ...]]):
+    """Word as written -> the 32-bit hashes it stands for, worked out once per word.
 
-    def __missing__(self, word: str) -> int:
+    Nothing for a stop word; `MotionGPT` gives itself, the end of a phrase, `motion` and `gpt`.
+    """
+
+    def __missing__(self, word: str) -> tuple[int, ...]:
         if len(self) > _REMEMBERED:
             self.clear()
-        self[word] = code = _code(word)
-        return code
+        if not word[0].isalnum():
+            codes: tuple[int, ...] = (_BREAK,)
+        else:
+            inner = _inner(word)
+            codes = (_code(word), _BREAK, *map(_code, inner)) if inner else (_code(word),)
+            codes = codes if codes[0] else ()
+        self[word] = codes
+        return codes
+
+
+def _inner(word: str) -> list[str]:
+    """Return the words a joint name is made of; none for a plain word."""
+    if word.islower() or word[1:].islower():
+        return []
+    parts = [part for part in _JOINT.split(word) if len(part) > 1 and _code(part)]
+    return parts if len(parts) > 1 else []
 
 
 def _code(word: str) -> int:
-    if not word[0].isalnum():
-        return _BREAK
+    """Hash the stem of a word; 0 when it says nothing."""
+    word = word.lower()
     if word in STOP_WORDS or len(word) < 2 or word.isdigit():
-        return _SILENT
-    return zlib.crc32(stem(word).encode()) | 2  # never one of the two special codes
+        return 0
+    return zlib.crc32(stem(word).encode()) | 2  # never the code of the end of a phrase
 
 
 _CODES = _Codes()
@@ -107,13 +127,15 @@ def _count_chunk(
     texts: Sequence[tuple[str, str]],
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint8]]:
     """Return (terms per paper, buckets, counts) of a few papers, counted together."""
-    found = [_TOKEN.findall(_fold(text)) for pair in texts for text in pair]
-    lengths = [len(words) for words in found]
     code = _CODES.__getitem__
-    codes = np.fromiter((c for words in found for c in map(code, words)), np.uint64, sum(lengths))
+    found = [
+        list(chain.from_iterable(map(code, _TOKEN.findall(_unaccented(text)))))
+        for pair in texts
+        for text in pair
+    ]
+    lengths = [len(codes) for codes in found]
+    codes = np.fromiter(chain.from_iterable(found), np.uint64, sum(lengths))
     part = np.repeat(np.arange(len(found)), lengths)
-    kept = codes != _SILENT
-    codes, part = codes[kept], part[kept]
     word = codes != _BREAK
     pair = word[:-1] & word[1:] & (part[:-1] == part[1:])
     buckets = np.concatenate([_buckets(codes[word]), _buckets(_pairs(codes[:-1][pair], codes[1:][pair]))])
@@ -197,58 +219,69 @@ def unpack_counts(blobs: Sequence[bytes]) -> csr_matrix:
     return _rows(np.concatenate([np.zeros(1, np.int64), lengths]), buckets, counts)
 
 
-class Phrase(NamedTuple):
-    """One occurrence of a term in a text: its bucket, how the text writes it, the buckets inside it."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Occurrences:
+    """Where the terms of a paper stand in its text, in reading order; a few kB."""
 
-    bucket: int
-    surface: str
-    parts: tuple[int, ...]
-    """The buckets of the words of a pair; empty for a word."""
-
-
-def phrases(title: str, abstract: str) -> list[Phrase]:
-    """Every term of a paper in reading order, as the paper writes it; the same buckets as `count_terms`."""
-    words: list[tuple[int, int, tuple[str, int, int]]] = []  # code, sentence, where it stands
-    sentence = 0
-    for text in (title, abstract):
-        for match in _TOKEN.finditer(_unaccented(text)):
-            code = _CODES[match.group().lower()]
-            if code == _BREAK:
-                sentence += 1
-            elif code != _SILENT:
-                words.append((code, sentence, (text, match.start(), match.end())))
-        sentence += 1
-    codes = np.array([word[0] for word in words], np.uint64)
-    single = _buckets(codes).tolist()
-    double = _buckets(_pairs(codes[:-1], codes[1:])).tolist()
-    found: list[Phrase] = []
-    for place, (_, sentence, (text, start, end)) in enumerate(words):
-        found.append(Phrase(single[place], text[start:end], ()))
-        if place + 1 < len(words) and words[place + 1][1] == sentence:
-            surface = " ".join(text[start : words[place + 1][2][2]].split())
-            found.append(Phrase(double[place], surface, (single[place], single[place + 1])))
-    return found
+    text: str
+    """Title and abstract, a line each."""
+    words: NDArray[np.int32]
+    """[word, (bucket, start, end)]"""
+    pairs: NDArray[np.int32]
+    """[pair, (bucket, start, end, bucket of its first word, bucket of its second)]; stop words may stand inside."""
+    joint: dict[int, tuple[int, ...]]
+    """The buckets of the words that a joint name such as `MotionGPT` is made of, by its bucket."""
 
 
-def _unaccented(text: str) -> str:
+def occurrences(title: str, abstract: str) -> Occurrences:
+    """Find every term of a paper where it is written; the same buckets as `count_terms`."""
+    text = f"{title}\n{abstract}"
+    found = [*_written(text, 0, len(title)), *_written(text, len(title) + 1, len(text))]
+    codes = np.array([word.code for word in found], np.uint64)
+    single = _buckets(codes).astype(np.int32)
+    double = _buckets(_pairs(codes[:-1], codes[1:])).astype(np.int32)
+    starts = np.array([word.start for word in found], np.int32)
+    ends = np.array([word.end for word in found], np.int32)
+    is_word = codes != _BREAK
+    is_pair = is_word[:-1] & is_word[1:]
+    pairs = np.stack([double, starts[:-1], ends[1:], single[:-1], single[1:]], axis=1)
+    joint: dict[int, tuple[int, ...]] = {}
+    for at, word in enumerate(found):
+        if word.inner:
+            first, last = at + 2, at + 2 + word.inner  # behind a joint name: a break, then its parts
+            joint[int(single[at])] = (*single[first:last].tolist(), *double[first : last - 1].tolist())
+    return Occurrences(text, np.stack([single, starts, ends], axis=1)[is_word], pairs[is_pair], joint)
+
+
+class _Word(NamedTuple):
+    code: int
+    inner: int
+    """How many words a joint name is made of."""
+    start: int
+    end: int
+
+
+def _written(text: str, start: int, end: int) -> Iterator[_Word]:
+    """Yield the codes of a stretch of text with where they stand in it, and a break behind it."""
+    for match in _TOKEN.finditer(_unaccented_in_place(text[start:end])):
+        codes = _CODES[match.group()]
+        at, behind = start + match.start(), start + match.end()
+        for place, code in enumerate(codes[:2]):
+            yield _Word(code, 0 if place else max(0, len(codes) - 2), at, behind)
+        if len(codes) > 2:
+            for part in _JOINT.split(match.group()):
+                if len(part) > 1 and (code := _code(part)):
+                    yield _Word(code, 0, at, at + len(part))
+                at += len(part)
+    yield _Word(_BREAK, 0, end, end)
+
+
+def _unaccented_in_place(text: str) -> str:
     """Fold accents letter by letter, so that places in the result are places in the text."""
     if text.isascii():
         return text
-    return "".join(_plain_letter(c) for c in text)
-
-
-def _plain_letter(letter: str) -> str:
-    plain = _fold(letter)
-    return plain if len(plain) == 1 else letter
-
-
-def named_terms(title: str, abstract: str) -> dict[int, str]:
-    """Map each bucket of a paper to the term as the paper writes it, the longest spelling it has there."""
-    names: dict[int, str] = {}
-    for phrase in phrases(title, abstract):
-        if len(phrase.surface) > len(names.get(phrase.bucket, "")):
-            names[phrase.bucket] = phrase.surface
-    return names
+    plain = (_unaccented(letter) for letter in text)
+    return "".join(p if len(p) == 1 else letter for p, letter in zip(plain, text, strict=True))
 
 
 @dataclass(frozen=True)
@@ -288,32 +321,33 @@ class Statistics:
 
     @cached_property
     def _rarity(self) -> NDArray[np.float32]:
-        """Inverse document frequency of each bucket, a whole multiple of 1/256."""
+        """Inverse document frequency of each bucket, a whole multiple of 1/256; 0 for noise."""
         levels, place = np.unique(self.frequencies, return_inverse=True)
+        least = 2 if self.papers >= _ENOUGH else 0
         table = [
-            round(256 * (1 + math.log((1 + self.papers) / (1 + int(level))))) / 256 for level in levels
+            round(256 * (1 + math.log((1 + self.papers) / (1 + level)))) / 256 if level >= least else 0.0
+            for level in levels.tolist()
         ]
         return np.array(table, np.float32)[place]
 
-    def rarity(self, buckets: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Return 1 + ln((1 + papers) / (1 + papers with the term)) of each bucket."""
-        return self._rarity[buckets]
-
     def weigh(self, counts: csr_matrix) -> csr_matrix:
-        """Weigh raw counts: (1 + ln count) x rarity, rows of unit length, float32 multiples of `STEP`."""
-        if not len(counts.data):
-            return csr_matrix(counts.shape, dtype=np.float32)
+        """Weigh raw counts: (1 + ln count) x rarity, rows of unit length, float32 multiples of `STEP`.
+
+        Rarity is 1 + ln((1 + papers) / (1 + papers with the term)). Terms met in fewer than two papers
+        get no weight (once there are 500 papers): they would only lengthen the row.
+        """
+        rarity = self._rarity[counts.indices]
+        known = rarity > 0
+        edges = np.concatenate([np.zeros(1, np.int64), np.cumsum(known)])[counts.indptr]
         # Whole numbers of 1/64 and 1/256: the sum of their squares is exact in float64.
-        table = np.array([0, *(round(64 * (1 + math.log(n))) for n in range(1, 256))], np.float32)
-        weights = table[counts.data] * self._rarity[counts.indices]
-        lengths = np.diff(counts.indptr)
+        weights = _DAMPED[counts.data[known]] * rarity[known]
+        lengths = np.diff(edges)
         filled = np.flatnonzero(lengths)
-        squares = np.add.reduceat(np.square(weights, dtype=np.float64), counts.indptr[:-1][filled])
-        scale = (1 / STEP / np.sqrt(squares)).astype(np.float32)
-        weights *= np.repeat(scale, lengths[filled])
-        np.rint(weights, out=weights)
-        weights *= np.float32(STEP)
-        matrix = csr_matrix(counts.shape, dtype=np.float32)
-        matrix.indptr, matrix.indices, matrix.data = counts.indptr, counts.indices, weights
-        matrix.has_sorted_indices = matrix.has_canonical_format = True
-        return matrix
+        if len(filled):
+            squares = np.add.reduceat(np.square(weights, dtype=np.float64), edges[:-1][filled])
+            scale = (1 / STEP / np.sqrt(squares)).astype(np.float32)
+            weights = np.rint(weights * np.repeat(scale, lengths[filled])) * np.float32(STEP)
+        return _rows(np.concatenate([np.zeros(1, np.int64), lengths]), counts.indices[known], weights)
+
+
+_DAMPED = np.array([0, *(round(64 * (1 + math.log(n))) for n in range(1, 256))], np.float32)

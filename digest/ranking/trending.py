@@ -109,9 +109,7 @@ def _typical(papers: Sequence[Watched], speeds: Sequence[float]) -> dict[tuple[s
             cells[_cell(paper)].append(speed)
     watched = [speed for paper, speed in zip(papers, speeds, strict=True) if paper.snapshots]
     overall = sum(watched) / len(watched) if watched else 0.0
-    return {
-        cell: (sum(inside) + DRAWN * overall) / (len(inside) + DRAWN) for cell, inside in cells.items()
-    }
+    return {cell: (sum(inside) + DRAWN * overall) / (len(inside) + DRAWN) for cell, inside in cells.items()}
 
 
 def _until(paper: Watched, now: datetime) -> list[Popularity]:

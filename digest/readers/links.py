@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
-from urllib.parse import urlencode
+from urllib.parse import quote
 
 from itsdangerous import BadSignature, Signer
 
@@ -52,7 +52,7 @@ class Links:
 
     def feedback(self, mail_link: str, paper_id: str, verdict: Verdict) -> str:
         """Return the link to one verdict on one paper, given the mail's feedback link: signed once a mail."""
-        return f"{mail_link}?{urlencode({'paper': paper_id, 'verdict': verdict})}"
+        return f"{mail_link}?paper={quote(paper_id, safe='')}&verdict={verdict}"
 
     def read(self, purpose: Purpose, token: str) -> Claim:
         """Return what a token says. Raises BadLink when it was not made here for this purpose."""

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from sqlalchemy import Connection
-
 from digest.readers.signup import find
 from digest.readers.transfer import record_of
 from digest.store import deliveries as ledger
 from digest.store import papers as paper_store
 from digest.store import readers as store
 from digest.store import terms as term_store
+from digest.store.database import Connection
 
 _MOST_PAPERS = 200
 

@@ -3,15 +3,13 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from digest.ranking.background import Background
 from digest.ranking.profile import Profile, build_profile
 from digest.ranking.terms import unpack_counts
 from digest.store import papers as paper_store
 from digest.store import readers as reader_store
 from digest.store import terms as term_store
-from digest.store.database import Database
+from digest.store.database import Connection, Database
 
 BACKGROUND_PAPERS = 48_000
 """Profiles are learned against the newest so many papers: more than a year of five arXiv categories."""

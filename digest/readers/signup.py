@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from digest.errors import BadInput, NotFound
 from digest.papers.identifiers import canonical_id
 from digest.readers.addresses import address_hash, address_key, parse_address
@@ -15,7 +13,7 @@ from digest.readers.subscriber import Interests, Rhythm, Subscriber
 from digest.store import deliveries as ledger
 from digest.store import papers as paper_store
 from digest.store import readers as store
-from digest.store.database import Database
+from digest.store.database import Connection, Database
 from digest.store.deliveries import NewDelivery
 
 CONSENT = "A digest of new papers by mail, until unsubscribed."

@@ -6,10 +6,15 @@ from contextlib import AbstractContextManager, contextmanager
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from digest.errors import BadInput, StopRun
+
+__all__ = ["Conflict", "Connection", "Database"]
+
+Conflict = IntegrityError
+"""A constraint refused a write: somebody else did the same thing first."""
 
 
 class Database:

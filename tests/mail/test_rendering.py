@@ -46,6 +46,9 @@ class Page(HTMLParser):
         self.feed(html)
         self.close()
 
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
         if tag not in self.VOID:
@@ -244,9 +247,9 @@ def test_any_text_makes_a_sound_mail(
 
 def test_thirty_papers_with_sixty_authors_fit(renderer: Renderer, make_letter: Callable[..., Letter]) -> None:
     card: dict[str, object] = {
-        "title": "A title – with “quotes” of three hundred letters " * 10,
+        "title": "A title \u2014 with “quotes” of three hundred letters " * 10,
         "authors": tuple(f"Author Número {number}" for number in range(60)),
-        "abstract": "A sentence – with “quotes” and ünusual letters. " * 40,
+        "abstract": "A sentence \u2014 with “quotes” and ünusual letters. " * 40,
     }
     words = renderer.digest(make_letter(20, 10, card))
     assert len(quoted_printable(words.html)) <= HTML_LIMIT

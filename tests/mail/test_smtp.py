@@ -225,6 +225,13 @@ def test_a_pipelining_server_that_waits_for_a_mail_without_recipient_gets_none(
         assert connection.send(envelope()) == "250 taken"
 
 
+@pytest.mark.parametrize("answer", [b"hello?", b"350 perhaps", b"", b"25 ok"])
+def test_only_a_clear_yes_counts_as_sent(scripted: Callable[[list[bytes]], int], answer: bytes) -> None:
+    port = scripted([*GREETING, b"250 ok", b"250 ok", b"354 go on", answer])
+    with at(port).open() as connection, pytest.raises(TryLater):
+        connection.send(envelope())
+
+
 def test_nobody_listening_stops_the_run() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

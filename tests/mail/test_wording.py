@@ -71,6 +71,17 @@ def test_an_excerpt_ends_with_a_sentence(limit: int, expected: str) -> None:
     assert wording.excerpt(abstract, limit) == expected
 
 
+BACKGROUND = "Rooms are hard to render. Many photographs are needed, and much memory. "
+DEED = "In this paper we propose sparse splats. They halve the memory."
+
+
+def test_an_excerpt_tells_what_was_done_rather_than_why() -> None:
+    assert wording.excerpt(BACKGROUND + DEED, 80) == f"… {DEED}"
+    assert wording.excerpt(BACKGROUND + DEED, 120) == f"{BACKGROUND}{DEED.partition(' They')[0]}"
+    assert wording.excerpt(BACKGROUND + DEED, 200) == BACKGROUND + DEED
+    assert wording.excerpt(BACKGROUND * 2, 80) == BACKGROUND.strip()
+
+
 @pytest.mark.parametrize(
     ("authors", "expected"),
     [

@@ -68,7 +68,7 @@ class FeedServer:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    feeds: FeedServer
+    server: "_Server"
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
@@ -78,12 +78,12 @@ class _Handler(BaseHTTPRequestHandler):
             headers=dict(self.headers.items()),
             at=time.monotonic(),
         )
-        with self.feeds.counted():
-            self._send(self.feeds.answer(request))
+        with self.server.feeds.counted():
+            self._send(self.server.feeds.answer(request))
 
     def _send(self, reply: Reply) -> None:
         if reply.silence:
-            self.feeds.stopping.wait(reply.silence)
+            self.server.feeds.stopping.wait(reply.silence)
         total = len(reply.body) * reply.repeated
         try:
             self.send_response(reply.status)
@@ -108,20 +108,21 @@ class _Server(ThreadingHTTPServer):
     # Answers that nobody waits for any more must not hold up the end of a test.
     block_on_close = False
 
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.feeds = FeedServer(f"http://127.0.0.1:{self.server_address[1]}")
+
 
 @contextmanager
 def feed_server() -> Iterator[FeedServer]:
     """Run a server on a free port for as long as the block lasts."""
-    handler = type("Handler", (_Handler,), {})
-    server = _Server(("127.0.0.1", 0), handler)
-    feeds = FeedServer(f"http://127.0.0.1:{server.server_address[1]}")
-    handler.feeds = feeds
+    server = _Server()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield feeds
+        yield server.feeds
     finally:
-        feeds.stopping.set()
+        server.feeds.stopping.set()
         server.shutdown()
         server.server_close()
         thread.join()

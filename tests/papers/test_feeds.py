@@ -63,7 +63,7 @@ def fetcher() -> Iterator[Fetcher]:
     made = Fetcher(
         user_agent="test",
         now=lambda: NOW,
-        timeout=timedelta(seconds=1),
+        timeout=timedelta(seconds=10),
         largest_body=2**20,
         tries=2,
         sleep=lambda _: None,
@@ -74,15 +74,19 @@ def fetcher() -> Iterator[Fetcher]:
 
 
 @pytest.fixture
-def make(feeds: FeedServer, fetcher: Fetcher) -> Make:
-    settings = Settings(
+def configured(feeds: FeedServer) -> Settings:
+    return Settings(
         huggingface_url=feeds.address,
         arxiv_rss_url=feeds.address,
         arxiv_oai_url=f"{feeds.address}/oai",
         arxiv_api_url=f"{feeds.address}/api/query",
         arxiv_categories=("cs.AI", "cs.CV"),
     )
-    return lambda name: source_named(name, settings, fetcher, FreePacer())
+
+
+@pytest.fixture
+def make(configured: Settings, fetcher: Fetcher) -> Make:
+    return lambda name: source_named(name, configured, fetcher, FreePacer())
 
 
 def gathered(
@@ -161,12 +165,14 @@ def test_a_bad_answer_is_one_clear_error(
 
 
 @every_source
-def test_a_silent_feed_is_one_clear_error(feeds: FeedServer, make: Make, name: str) -> None:
+def test_a_silent_feed_is_one_clear_error(feeds: FeedServer, configured: Settings, name: str) -> None:
     feeds.serve(PATHS[name], Reply(GOOD[name], silence=20))
-    sightings, _, error = gathered(make(name))
+    impatient = Fetcher(user_agent="test", now=lambda: NOW, timeout=timedelta(seconds=0.1), tries=1)
+    sightings, _, error = gathered(source_named(name, configured, impatient, FreePacer()))
+    impatient.close()
     assert sightings == []
     assert isinstance(error, TryLater)
-    assert "did not answer within 1 seconds" in str(error)
+    assert "did not answer within 0.1 seconds" in str(error)
 
 
 @every_source
@@ -331,7 +337,7 @@ def test_rss_says_the_same_as_atom(feeds: FeedServer, make: Make) -> None:
     assert new.paper.categories == ("cs.CV",)
 
 
-def test_a_full_feed_is_asked_for_category_by_category(feeds: FeedServer, make: Make) -> None:
+def test_a_full_feed_is_asked_for_category_by_category(feeds: FeedServer) -> None:
     many = samples.atom_feed(*(samples.atom_entry(f"2603.{n:05}") for n in range(1, 2001)))
     assert len(many) > 2**20
     fetcher = Fetcher(user_agent="test", now=lambda: NOW)

@@ -3,6 +3,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -251,7 +252,7 @@ def test_many_threads_ask_one_at_a_time_and_a_pause_apart(feeds: FeedServer) -> 
     times = sorted(request.at for request in feeds.requests)
     assert len(times) == 5
     assert feeds.most_at_once == 1
-    assert min(later - earlier for earlier, later in zip(times, times[1:], strict=False)) >= pause
+    assert min(later - earlier for earlier, later in pairwise(times)) >= pause
 
 
 def test_retries_and_redirections_wait_for_their_turn_too(feeds: FeedServer, fetcher: Fetcher) -> None:

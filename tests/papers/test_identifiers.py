@@ -135,7 +135,7 @@ def test_a_refusal_of_a_long_text_stays_short() -> None:
         ("DM^2S^2: Deep Multi-Modal Sequence Sets", r"DM$^2$S$^2$: Deep Multi-Modal Sequence  Sets"),
         ("NÜWA: Visual Synthesis", r"N\"UWA: Visual Synthesis"),
         ("NÜWA: Visual Synthesis", "NU\u0308WA: Visual Synthesis"),
-        ("α-GAN for “Gulls”", r"$\alpha$-GAN for ``Gulls''"),
+        ("\N{GREEK SMALL LETTER ALPHA}-GAN for “Gulls”", r"$\alpha$-GAN for ``Gulls''"),
         ("OCC-Alpha:Empowering Models", "OCC-Alpha: Empowering\n  Models"),
         ("Gulls — an Overview", "GULLS -- An overview"),
         ("Ze\u200bro\u00ad-Width", "Zero Width"),
@@ -190,7 +190,7 @@ def test_old_and_new_ids_sort_by_their_month() -> None:
         "1501.00001",
         "2508.13426",
     ]
-    assert sorted(reversed(ordered), key=sort_key) == ordered
+    assert sorted(set(ordered), key=sort_key) == ordered
 
 
 def test_an_id_tells_its_month() -> None:

@@ -22,7 +22,9 @@ LONGEST_NAME = 1_000
 MOST_AUTHORS = 10_000
 
 _CATEGORY = re.compile(r"[a-z]+(?:-[a-z]+)*(?:\.[A-Za-z]+(?:-[A-Za-z]+)*)?")
-_WITHDRAWN_COMMENT = re.compile(r"\b(?:withdrawn|withdraws)\b(?!\s+from\b(?!\s+(?:the\s+)?arxiv\b))", re.IGNORECASE)
+_WITHDRAWN_COMMENT = re.compile(
+    r"\b(?:withdrawn|withdraws)\b(?!\s+from\b(?!\s+(?:the\s+)?arxiv\b))", re.IGNORECASE
+)
 _WITHDRAWN_ABSTRACT = re.compile(
     r"\A\W*(?:(?:this|the|our)\s+)?(?:paper|article|submission|manuscript|preprint|work|version|authors?)\b"
     r"[^.]{0,60}\bwithdr(?:awn|ew)\b|\A\W*(?:withdrawn|retracted)\b",

@@ -32,7 +32,7 @@ def _record(line: bytes) -> Any:
     if len(line) > LONGEST_LINE:
         raise BadInput(f"the line is longer than {LONGEST_LINE:,} bytes")
     try:
-        return json.loads(line)
+        return json.loads(line.strip())
     except UnicodeDecodeError:
         raise BadInput("the line is not UTF-8 text") from None
     except (ValueError, RecursionError) as error:
@@ -41,7 +41,7 @@ def _record(line: bytes) -> Any:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg[0].lower()}{error.msg[1:]} at character {error.colno}"
+        return f"{error.msg[0].lower()}{error.msg[1:]} at character {error.pos + 1}"
     return "nested too deep" if isinstance(error, RecursionError) else "a number is too long"
 
 

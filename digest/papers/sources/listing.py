@@ -81,5 +81,5 @@ def _without_button(title: str) -> str:
     return title if not glued[:1].strip() or _ENDING.match(glued) else glued
 
 
-_ENDING = re.compile(r"(?:rs?|d|s)?\b")
-"""What makes another word of the button's: subscriber, subscribed."""
+_ENDING = re.compile(r"(?:rs?|d|s)\b|[:;,.!?-]")
+"""What makes the word part of a title: Subscribers, Subscribed, Subscribe:."""

@@ -1,0 +1,52 @@
+"""`digest doctor`: is everything in order, and if not, what to do."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from digest.cli import output
+from digest.cli.parts import opened
+
+if TYPE_CHECKING:
+    from digest.doctor.check import Check
+
+
+def doctor(
+    mail: Annotated[
+        bool,
+        typer.Option(
+            "--mail", help="Visit the mail server too, up to the sender's address, and look up SPF and DMARC."
+        ),
+    ] = False,
+    feeds: Annotated[bool, typer.Option("--feeds", help="Ask each feed once, too.")] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check settings, database, papers, mails waiting, broker and mail; say what to do about each fault.
+
+    Sends nothing and changes nothing. Exit code 0: all is good; 1: there are warnings; 2: something is bad.
+
+    Example: digest doctor --mail --feeds
+    """
+    from digest.doctor.check import exit_code, summary
+    from digest.doctor.examination import examine
+
+    checks: list[Check] = []
+    for check in examine(opened, mail=mail, feeds=feeds):
+        checks.append(check)
+        if not json_output:
+            _show(check)
+    if json_output:
+        output.as_json(checks)
+    else:
+        output.say()
+        output.say(f"{summary(checks)}.")
+    if code := exit_code(checks):
+        raise typer.Exit(code)
+
+
+def _show(check: "Check") -> None:
+    from digest.doctor.check import lines
+
+    for line in lines(check, sys.stdout.encoding or "utf-8"):
+        output.say(line)

@@ -1,0 +1,102 @@
+"""One finding of the doctor, and what all findings together amount to."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from digest.errors import DigestError
+from digest.mail.wording import shorten
+
+State = Literal["good", "warning", "bad"]
+Result = TypeVar("Result")
+
+_SIGNS: dict[State, str] = {"good": "✓", "warning": "!", "bad": "✗"}
+_PLAIN_SIGNS: dict[State, str] = {"good": "+", "warning": "!", "bad": "x"}
+_EXIT_CODES: dict[State, int] = {"good": 0, "warning": 1, "bad": 2}
+_LONGEST_QUOTE = 200
+_ADVICE = "Look at its setting with: digest settings"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What was found about one thing, in a sentence, and what to do about it, "" if nothing."""
+
+    name: str
+    state: State
+    finding: str
+    advice: str = ""
+
+
+def good(name: str, finding: str) -> Check:
+    """Return a finding that needs nothing done."""
+    return Check(name, "good", finding)
+
+
+def warning(name: str, finding: str, advice: str) -> Check:
+    """Return a finding that mails can go out in spite of."""
+    return Check(name, "warning", finding, advice)
+
+
+def bad(name: str, finding: str, advice: str) -> Check:
+    """Return a finding that keeps mails, or some of them, from going out."""
+    return Check(name, "bad", finding, advice)
+
+
+def exit_code(checks: Iterable[Check]) -> int:
+    """Return 0 when all is good, 1 for warnings, 2 when something is bad."""
+    return max((_EXIT_CODES[check.state] for check in checks), default=0)
+
+
+def lines(check: Check, encoding: str = "utf-8") -> list[str]:
+    """Return the check as a person reads it: a sign, the finding, the advice below it.
+
+    All of it can be written in `encoding`.
+    """
+    sign = _SIGNS[check.state]
+    if _written_in(encoding, sign) != sign:
+        sign = _PLAIN_SIGNS[check.state]
+    found = [f"{sign} {check.name}: {check.finding}"]
+    if check.advice:
+        found.append(f"    {check.advice}")
+    return [_written_in(encoding, line) for line in found]
+
+
+def _written_in(encoding: str, text: str) -> str:
+    return text.encode(encoding, "replace").decode(encoding)
+
+
+def summary(checks: Iterable[Check]) -> str:
+    """Return "9 good, 1 warning, 0 bad"."""
+    states = [check.state for check in checks]
+    warnings = states.count("warning")
+    return (
+        f"{states.count('good')} good, {warnings} warning{'s' * (warnings != 1)}, {states.count('bad')} bad"
+    )
+
+
+def attempt(name: str, work: Callable[[], Result], advice: str = _ADVICE) -> Result | Check:
+    """Return what `work` returns, or the check that says why it could not be done.
+
+    A DigestError says itself what to do; `advice` is for errors that nobody foresaw.
+
+    Of those only the kind is told: their words may hold a piece of a password.
+    """
+    try:
+        return work()
+    except DigestError as error:
+        return Check(name, "bad", str(error))
+    except Exception as error:  # noqa: BLE001 - a sick part must not end the examination of the others
+        kind = type(error).__name__
+        return bad(name, f"This could not be examined ({kind}).", advice)
+
+
+def attempted(name: str, examine: Callable[[], Iterable[Check]], advice: str = _ADVICE) -> list[Check]:
+    """Return the checks of one part; one bad check when it can not be examined."""
+    found = attempt(name, lambda: list(examine()), advice)
+    return [found] if isinstance(found, Check) else found
+
+
+def quoted(text: object) -> str:
+    """Return what another program said as part of a sentence: one short line without its full stop."""
+    line = shorten(str(text), _LONGEST_QUOTE).rstrip(". ")
+    return "".join(sign if sign.isprintable() else "?" for sign in line)

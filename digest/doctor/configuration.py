@@ -1,0 +1,147 @@
+"""The settings: whether they fit together and fit the way mail goes."""
+
+import os
+import re
+from collections.abc import Collection
+from difflib import get_close_matches
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from digest.doctor.check import Check, bad, good, quoted, warning
+from digest.errors import BadInput
+from digest.mail.addresses import read_address
+from digest.mail.smtp_greeting import Server, is_loopback
+from digest.papers.sources.choose import holidays_of
+from digest.settings import Settings
+
+_ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?(DIGEST_\w+)\s*=", re.MULTILINE | re.IGNORECASE)
+# Settings of the product's own tests, which may stand in a developer's environment.
+_OTHERS = "DIGEST_TEST_"
+_SHORTEST_KEY = 16
+# Names nobody on the internet can answer under (RFC 2606, RFC 6762, RFC 8375), or that never leave a house.
+_NO_DOMAINS = (
+    "localhost", "local", "localdomain", "internal", "lan", "home.arpa",
+    "test", "invalid", "example", "example.com", "example.net", "example.org",
+)  # fmt: skip
+
+
+def names_given() -> list[str]:
+    """Return the names, never the values, of all settings in the environment and in `.env`."""
+    file = Path(".env")
+    written = (
+        _ASSIGNMENT.findall(file.read_text(encoding="utf-8", errors="replace")) if file.is_file() else []
+    )
+    return [name.upper() for name in (*os.environ, *written) if name.upper().startswith("DIGEST_")]
+
+
+def judge_settings(settings: Settings, names: Collection[str], server: Server | None) -> list[Check]:
+    """Judge all settings that can be judged by themselves; `server` is None when mail stays here."""
+    key = settings.secret_key
+    return [
+        judge_names(names),
+        judge_holidays(settings),
+        judge_secret_key(
+            None if key is None else key.get_secret_value(),
+            has_one_file=settings.database_url.get_secret_value().startswith("sqlite"),
+        ),
+        judge_base_url(settings.base_url, server),
+        judge_sender(settings.sender, server),
+        judge_contact(settings.contact, settings.sources),
+    ]
+
+
+def judge_names(names: Collection[str]) -> Check:
+    """Find settings that nobody reads, as a slip of the pen makes them."""
+    known = {f"DIGEST_{name.upper()}" for name in Settings.model_fields}
+    unknown = sorted({name for name in names if name not in known and not name.startswith(_OTHERS)})
+    if not unknown:
+        return good("settings", "They can be read.")
+    near = get_close_matches(unknown[0], known, n=1)
+    meant = f"Did you mean {near[0]}? " if near else ""
+    return warning(
+        "settings",
+        f"There is no setting called {quoted(', '.join(unknown))}; it has no effect.",
+        f"{meant}All settings: digest settings",
+    )
+
+
+def judge_holidays(settings: Settings) -> Check:
+    """Judge the further days without papers."""
+    try:
+        holidays_of(settings)
+    except BadInput as error:
+        return Check("holidays", "bad", str(error))
+    count = len(settings.holidays)
+    return good("holidays", f"{count} beside arXiv's known ones." if count else "arXiv's known ones.")
+
+
+def judge_secret_key(key: str | None, *, has_one_file: bool) -> Check:
+    """Judge what links are signed with; `has_one_file` is SQLite, where key and readers share a file anyway."""
+    name = "secret key"
+    advice = "Set DIGEST_SECRET_KEY to 64 random hexadecimal digits, the same on every machine."
+    if key is None:
+        if has_one_file:
+            return good(name, "Kept in the database.")
+        return warning(name, "Kept in the database, where every machine and back-up can read it.", advice)
+    if len(key) < _SHORTEST_KEY:
+        return warning(
+            name,
+            f"DIGEST_SECRET_KEY is shorter than {_SHORTEST_KEY} characters, so that links could be forged.",
+            f"{advice} Links in mails already sent then stop working.",
+        )
+    return good(name, "Set.")
+
+
+def judge_base_url(url: str, server: Server | None) -> Check:
+    """Judge where links lead: readers must reach it, and one-click needs https (RFC 8058, section 3.1)."""
+    name = "web address"
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    leaves_here = server is not None and not is_loopback(server.host)
+    if is_loopback(host) or host.endswith(".localhost"):
+        if not leaves_here:
+            return good(name, f"{url} is this machine.")
+        return warning(
+            name,
+            f"Mails go out by {server}, but their links lead to {url}, which is each reader's own machine.",
+            "Set DIGEST_BASE_URL to the https:// address at which readers reach the web side.",
+        )
+    if parts.scheme == "https":
+        return good(name, f"{url} is encrypted.")
+    finding = f"{url} is not https, which unsubscribing with one click needs."
+    advice = "Put the web side behind TLS and set DIGEST_BASE_URL to its https:// address."
+    return bad(name, finding, advice) if leaves_here else warning(name, finding, advice)
+
+
+def judge_sender(sender: str, server: Server | None) -> Check:
+    """Judge whom mails come from: a real address, once they leave this machine."""
+    name = "sender"
+    advice = "Set DIGEST_SENDER to an address of a domain you run, as Name <address>."
+    try:
+        address = read_address(sender)
+    except BadInput as error:
+        return bad(name, str(error), advice)
+    if server is None or not is_local_domain(address.domain):
+        return good(name, f"{address.mailbox}.")
+    finding = f"{address.mailbox} is no address that mail servers elsewhere accept."
+    return warning(name, finding, advice) if is_loopback(server.host) else bad(name, finding, advice)
+
+
+def is_local_domain(domain: str) -> bool:
+    """Tell whether nobody elsewhere can send mail to, or look up, this domain."""
+    lower = domain.lower()
+    return "." not in lower or any(lower == end or lower.endswith(f".{end}") for end in _NO_DOMAINS)
+
+
+def judge_contact(contact: str, sources: Collection[str]) -> Check:
+    """Judge whether the operator of a feed can reach us before they shut us out."""
+    name = "contact"
+    if contact:
+        return good(name, f"Feeds are told {quoted(contact)}.")
+    if not sources:
+        return good(name, "Not needed, as no feed is read.")
+    return warning(
+        name,
+        "Feeds are read without saying whom to write to when something is wrong.",
+        "Set DIGEST_CONTACT to a mail address or a page of yours.",
+    )

@@ -1,0 +1,103 @@
+"""The whole examination, in the order in which one thing rests on another."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
+
+from digest.doctor.broker import examine_broker
+from digest.doctor.check import Check, attempt, attempted, good
+from digest.doctor.configuration import is_local_domain, judge_settings, names_given
+from digest.doctor.database import examine_database
+from digest.doctor.feeds import examine_feeds
+from digest.doctor.folder import examine_transport
+from digest.doctor.ledger import examine_ledger
+from digest.doctor.library import examine_library
+from digest.doctor.mail_server import judge_visit
+from digest.doctor.sender_domain import examine_sender_domain
+from digest.doctor.smtp_visit import TIMEOUT_SECONDS, visit
+from digest.errors import BadInput
+from digest.mail.addresses import read_address
+from digest.mail.smtp import SmtpTransport
+from digest.mail.smtp_greeting import Server
+from digest.papers.sources.choose import holidays_of
+from digest.wiring import VERSION, Parts
+
+
+def examine(
+    open_parts: Callable[[], AbstractContextManager[Parts]], *, mail: bool = False, feeds: bool = False
+) -> Iterator[Check]:
+    """Yield every check as it is made; whatever is wrong with the installation, nothing is raised.
+
+    `mail` visits the mail server and looks the sender's domain up; `feeds` asks each feed once.
+    """
+    with ExitStack() as stack:
+        parts = attempt(
+            "settings", lambda: stack.enter_context(open_parts()), "Look into .env: it must be UTF-8."
+        )
+        if isinstance(parts, Check):
+            yield parts
+            return
+        yield from _settings(parts)
+        yield from _stored(parts)
+        broker = parts.settings.broker_url
+        if broker is not None:
+            yield from attempted("broker", lambda: [examine_broker(broker.get_secret_value())])
+        yield from attempted("mail", lambda: _mail(parts, thorough=mail))
+        if feeds:
+            yield from attempted(
+                "feeds",
+                lambda: examine_feeds(parts.settings, VERSION, holidays_of(parts.settings), parts.clock()),
+            )
+
+
+def _settings(parts: Parts) -> list[Check]:
+    return attempted("settings", lambda: judge_settings(parts.settings, names_given(), _server(parts)))
+
+
+def _server(parts: Parts) -> Server | None:
+    """Return the server that mail goes to; None when it stays here, or nobody can tell."""
+    try:
+        transport = parts.transport
+    except BadInput:
+        return None
+    return transport.server if isinstance(transport, SmtpTransport) else None
+
+
+def _stored(parts: Parts) -> Iterator[Check]:
+    """Look at all that is in the database; without a sound one there is nothing else to see there."""
+    found = attempted(
+        "database",
+        lambda: examine_database(parts.database, parts.clock),
+        "Check DIGEST_DATABASE_URL; a / # @ or : in the password must be percent-encoded.",
+    )
+    yield from found
+    if any(check.state == "bad" for check in found):
+        return
+    settings, now = parts.settings, parts.clock()
+    yield from attempted(
+        "papers",
+        lambda: examine_library(
+            parts.database, settings.sources, holidays_of(settings), settings.late_feed_wait, now
+        ),
+    )
+    yield from attempted("queue", lambda: examine_ledger(parts.database, settings.stale_after, now))
+
+
+def _mail(parts: Parts, *, thorough: bool) -> Iterator[Check]:
+    server = _server(parts)
+    if server is None:
+        yield examine_transport(parts.transport)
+    elif thorough:
+        yield from _smtp(server, parts)
+    else:
+        yield good("mail", f"Goes out by {server}, which was not asked; to ask it: digest doctor --mail")
+
+
+def _smtp(server: Server, parts: Parts) -> Iterator[Check]:
+    sender = parts.settings.sender
+    patient = replace(server, timeout_seconds=min(server.timeout_seconds, TIMEOUT_SECONDS))
+    yield from judge_visit(visit(patient, sender), parts.clock())
+    domain = attempt("sender", lambda: read_address(sender).domain)
+    # Of an address that is none, or of no public domain, the settings' own check has said enough.
+    if not isinstance(domain, Check) and not is_local_domain(domain):
+        yield from examine_sender_domain(domain)

@@ -1,0 +1,116 @@
+"""The feeds, asked once each: whether they answer, and with papers."""
+
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+
+from digest.doctor.check import Check, attempt, bad, good, quoted, warning
+from digest.errors import DigestError
+from digest.papers.calendar import EASTERN, announces_on, last_expected
+from digest.papers.sources.choose import pacer_from, source_named
+from digest.papers.sources.common import Rejected, Source
+from digest.papers.sources.http import Fetcher, user_agent
+from digest.settings import Settings
+
+# Enough to know that a feed is well; a long list would need more requests.
+_ENOUGH = 500
+_MANY_REJECTED = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a feed showed."""
+
+    source: str
+    since: date
+    papers: int = 0
+    newest_on: date | None = None
+    rejected: int = 0
+    rejection: str = ""
+    """Why the first item was left out."""
+    error: str = ""
+    """Why the feed broke off, or gave nothing; a sentence."""
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there was more than was looked at."""
+        return self.papers + self.rejected >= _ENOUGH
+
+
+@contextmanager
+def asking_once(settings: Settings, version: str, now: datetime) -> Iterator[Fetcher]:
+    """Give a fetcher that asks once, and takes no for an answer."""
+    fetcher = Fetcher(
+        user_agent=user_agent(version, settings.base_url, settings.contact),
+        now=lambda: now,
+        timeout=settings.fetch_timeout,
+        largest_body=settings.fetch_limit_mb * 2**20,
+        tries=1,
+    )
+    with closing(fetcher):
+        yield fetcher
+
+
+def examine_feeds(
+    settings: Settings, version: str, holidays: Collection[date], now: datetime
+) -> Iterator[Check]:
+    """Ask every feed of the settings for the newest announcement's papers, arXiv's in turns."""
+    since = last_expected(now, holidays)
+    pacer = pacer_from(settings)
+    is_quiet = not announces_on(now.astimezone(EASTERN).date(), holidays)
+    with asking_once(settings, version, now) as fetcher:
+        for name in settings.sources:
+            source = source_named(name, settings, fetcher, pacer)
+            sample = attempt(_check_name(name), partial(ask, source, since, now))
+            yield sample if isinstance(sample, Check) else judge_sample(sample, is_quiet=is_quiet)
+
+
+def _check_name(source: str) -> str:
+    return f"feed {source}, asked now"
+
+
+def ask(source: Source, since: date, now: datetime) -> Sample:
+    """Look at what a feed shows of the days from `since` on; nothing is stored."""
+    papers, newest_on, rejected, rejection, error = 0, None, 0, "", ""
+    try:
+        for item in source.fetch(since, now):
+            if isinstance(item, Rejected):
+                rejected += 1
+                rejection = rejection or f"{item.where}: {item.reason}"
+            else:
+                papers += 1
+                newest_on = max(filter(None, (newest_on, item.paper.announced_on)), default=None)
+            if papers + rejected >= _ENOUGH:
+                break
+    except DigestError as failure:
+        error = str(failure)
+    return Sample(source.name, since, papers, newest_on, rejected, rejection, error)
+
+
+def judge_sample(sample: Sample, *, is_quiet: bool) -> Check:
+    """Judge what a feed showed; `is_quiet` says that none is due today."""
+    name = _check_name(sample.source)
+    if sample.error and not sample.papers:
+        return bad(name, sample.error, "If it stays so, check the feed's address in: digest settings")
+    least = "at least " if sample.is_cut else ""
+    newest = f", the newest of {sample.newest_on}" if sample.newest_on else ""
+    finding = f"It shows {least}{sample.papers:,} paper{'s' * (sample.papers != 1)}{newest}."
+    if sample.error:
+        return warning(name, f"{finding} Then: {sample.error}", "Ask again in some minutes.")
+    total = sample.papers + sample.rejected
+    if sample.rejected > _MANY_REJECTED * total:
+        return warning(
+            name,
+            f"{finding} {sample.rejected:,} of {total:,} items can not be read, the first is {quoted(sample.rejection)}.",
+            "The feed may have changed its form; look for a newer version of this program.",
+        )
+    if not sample.papers:
+        finding = f"It answers, and shows no paper of {sample.since} or later."
+        if is_quiet:
+            return good(name, f"{finding} None is due today.")
+        return warning(
+            name, finding, "Ask again in some hours; arXiv fills its feeds at midnight in New York."
+        )
+    return good(name, finding)

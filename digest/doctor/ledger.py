@@ -1,0 +1,75 @@
+"""The ledger: whether mails that should go out are taken up, and whether they arrive."""
+
+from datetime import datetime, timedelta
+
+from digest.doctor.check import Check, bad, good, quoted, warning
+from digest.doctor.database import spoken
+from digest.store import health
+from digest.store.database import Database
+from digest.store.health import Queue, Settled
+
+# cron runs the job every hour; the second run that did not come is a sign.
+_ONE_RUN_LATE = timedelta(hours=2)
+_DAY = timedelta(days=1)
+_FEW_FAIL = 0.02
+_MANY_FAIL = 0.2
+_KEEP_IT_RUNNING = "Let cron run `digest run` every hour, and look at its output."
+
+
+def examine_ledger(database: Database, stale_after: timedelta, now: datetime) -> list[Check]:
+    """Look at planning, at what waits, and at what was settled during the last day."""
+    with health.reading(database) as connection:
+        count, since = health.unplanned_readers(connection, now - _ONE_RUN_LATE)
+        waiting = health.queue(connection, now)
+        settled = health.settled_since(connection, now - _DAY)
+    return [
+        judge_planning(count, since, stale_after, now),
+        judge_queue(waiting, stale_after, now),
+        judge_settled(settled),
+    ]
+
+
+def judge_planning(count: int, since: datetime | None, stale_after: timedelta, now: datetime) -> Check:
+    """Judge whether the daily job runs: readers who were due long ago and have no delivery say it does not."""
+    name = "schedule"
+    if not count or since is None:
+        return good(name, "No reader waits for a digest that nobody planned.")
+    finding = (
+        f"{count:,} digest{'s' * (count != 1)} should have been planned, the first {spoken(now - since)} ago."
+    )
+    state = bad if now - since > stale_after else warning
+    return state(name, finding, f"The daily job does not run. {_KEEP_IT_RUNNING}")
+
+
+def judge_queue(waiting: Queue, stale_after: timedelta, now: datetime) -> Check:
+    """Judge how long planned deliveries wait to be taken up; after `stale_after` they are dropped."""
+    name = "queue"
+    put_off = ""
+    if waiting.put_off:
+        reason = f" ({quoted(waiting.reason)})" if waiting.reason else ""
+        put_off = f" {waiting.put_off:,} will be tried again{reason}."
+    age = now - waiting.overdue_since if waiting.overdue_since else timedelta()
+    if age <= _ONE_RUN_LATE:
+        finding = f"{waiting.open:,} deliveries wait for their time." if waiting.open else "Empty."
+        return good(name, finding + put_off)
+    finding = f"{waiting.overdue:,} deliveries wait to be taken up, the first for {spoken(age)}.{put_off}"
+    if age > stale_after:
+        return bad(name, finding, f"They are too late to send. {_KEEP_IT_RUNNING}")
+    return warning(name, finding, f"Nobody takes them up. {_KEEP_IT_RUNNING}")
+
+
+def judge_settled(settled: Settled) -> Check:
+    """Judge the share of the last day's mails that was given up."""
+    name = "deliveries"
+    total = settled.sent + settled.failed
+    if not total:
+        return good(name, "None was sent during the last day.")
+    if not settled.failed:
+        return good(name, f"{settled.sent:,} sent during the last day, none failed.")
+    share = settled.failed / total
+    reason = f" Most often: {quoted(settled.reason)}." if settled.reason else ""
+    finding = f"{settled.failed:,} of {total:,} failed during the last day ({share:.1%}).{reason}"
+    advice = "See them with: digest deliveries list --status failed"
+    if share < _FEW_FAIL:
+        return good(name, finding)
+    return bad(name, finding, advice) if share >= _MANY_FAIL else warning(name, finding, advice)

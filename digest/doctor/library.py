@@ -1,0 +1,107 @@
+"""The papers and the feeds they come from: fresh, late or broken, by arXiv's own calendar."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from digest.doctor.check import Check, bad, good, quoted, warning
+from digest.doctor.database import spoken
+from digest.papers.calendar import announces_on, last_expected, out_at
+from digest.store import fetches, health, papers
+from digest.store.database import Database
+
+_FORGOTTEN_AFTER = timedelta(days=2)
+_FAILING_FOR = timedelta(days=1)
+_MOST_COUNTED = 366
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the newest reading of a feed went, and when one last gave anything."""
+
+    source: str
+    status: str
+    finished_at: datetime
+    seen: int
+    error: str
+    last_good_at: datetime | None
+
+
+def examine_library(
+    database: Database,
+    sources: Sequence[str],
+    holidays: Collection[date],
+    patience: timedelta,
+    now: datetime,
+) -> list[Check]:
+    """Look at the newest paper and at the newest reading of each feed in the settings."""
+    with health.reading(database) as connection:
+        newest_on = papers.newest_announcement(connection, last_expected(now, holidays))
+        last_good = health.last_good_fetches(connection, now)
+        readings = {
+            row.source: Reading(
+                row.source, row.status, row.finished_at, row.seen, row.error, last_good.get(row.source)
+            )
+            for row in fetches.last_rows(connection, now)
+        }
+    return [
+        judge_freshness(newest_on, holidays, patience, now, is_fed=bool(readings)),
+        *(judge_reading(source, readings.get(source), now) for source in sources),
+    ]
+
+
+def judge_freshness(
+    newest_on: date | None,
+    holidays: Collection[date],
+    patience: timedelta,
+    now: datetime,
+    *,
+    is_fed: bool,
+) -> Check:
+    """Hold the newest paper against the announcement that should be out; `patience` is what feeds may lag."""
+    name = "papers"
+    advice = "Read the feeds with: digest papers fetch" if is_fed else "Get some with: digest papers fetch"
+    if newest_on is None:
+        return bad(name, "There are none yet.", advice)
+    expected = last_expected(now, holidays)
+    missed = missed_announcements(newest_on, expected, holidays)
+    if not missed:
+        return good(name, f"The newest are of {newest_on}, and nothing later was announced.")
+    if missed == 1 and now - out_at(expected) <= patience:
+        return good(
+            name, f"The newest are of {newest_on}; those of {expected} are just out and may yet come."
+        )
+    finding = f"The newest are of {newest_on}; {missed} announcement{'s' * (missed != 1)} since then did not arrive."
+    if not is_fed:
+        return warning(name, f"{finding} No feed was ever read here.", advice)
+    return warning(name, finding, advice) if missed == 1 else bad(name, finding, advice)
+
+
+def missed_announcements(newest_on: date, expected: date, holidays: Collection[date]) -> int:
+    """Count the announcements after one day up to another, a year's at most."""
+    days = min((expected - newest_on).days, _MOST_COUNTED)
+    return sum(announces_on(expected - timedelta(days=back), holidays) for back in range(max(days, 0)))
+
+
+def judge_reading(source: str, reading: Reading | None, now: datetime) -> Check:
+    """Judge how the newest reading of a feed went."""
+    name = f"feed {source}"
+    advice = f"Try it with: digest papers fetch {source}"
+    if reading is None:
+        return warning(name, "It was never read.", advice)
+    ago = f"{spoken(now - reading.finished_at)} ago"
+    if reading.status == "failed":
+        finding = f"Reading it failed {ago} ({quoted(reading.error)})."
+        last = reading.last_good_at
+        if last is not None and now - last <= _FAILING_FOR:
+            return warning(name, f"{finding} It worked {spoken(now - last)} ago.", advice)
+        return bad(name, finding, f"{advice}, and ask it once with: digest doctor --feeds")
+    if now - reading.finished_at > _FORGOTTEN_AFTER:
+        return warning(
+            name,
+            f"It was last read {ago}.",
+            "Let cron run `digest run` every hour, or take the feed out of DIGEST_SOURCES.",
+        )
+    if reading.status == "partial":
+        return warning(name, f"It was read in part {ago} ({quoted(reading.error)}).", advice)
+    return good(name, f"Read {ago}: {reading.seen:,} papers.")

@@ -1,0 +1,138 @@
+"""Queries about how the database and the work in it are doing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from alembic.script import ScriptDirectory
+from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy.exc import DBAPIError
+
+from digest.errors import StopRun
+from digest.store.database import Database
+from digest.store.models import deliveries, fetches, subscribers
+from digest.store.schema import MIGRATIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The deliveries that are not settled."""
+
+    open: int
+    overdue: int
+    """How many could have been taken up by now."""
+    overdue_since: datetime | None
+    """Since when the longest waiting of these could have been."""
+    put_off: int
+    """How many were tried before, and wait for another time."""
+    reason: str
+    """Why most of these were put off; may be empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of deliveries settled lately; skipped ones are not counted."""
+
+    sent: int
+    failed: int
+    reason: str
+    """Why most of the failed ones did; may be empty."""
+
+
+@contextmanager
+def reading(database: Database) -> Iterator[Connection]:
+    """Give a connection for reading; whatever the database does not stand for becomes StopRun, a sentence."""
+    try:
+        with database.read() as connection:
+            yield connection
+    except DBAPIError as error:
+        reason = (str(error.orig).strip().splitlines() or ["no reason given"])[0]
+        raise StopRun(
+            f"The database can not be read ({reason}); restore it from a back-up, or check DIGEST_DATABASE_URL."
+        ) from error
+
+
+def file_of(database: Database) -> Path | None:
+    """Return the file that holds a SQLite database, which may not be there yet; None for any other."""
+    name = database.engine.url.database
+    return Path(name) if database.is_sqlite and name and name != ":memory:" else None
+
+
+def knows_revision(revision: str) -> bool:
+    """Tell whether this version of the product knows a database revision; a later one's it does not."""
+    history = ScriptDirectory(str(MIGRATIONS))
+    return any(one.revision == revision for one in history.walk_revisions())
+
+
+def clock_of(connection: Connection) -> datetime | None:
+    """Return the instant on the database server's own clock; None for SQLite, which has none."""
+    if connection.dialect.name != "postgresql":
+        return None
+    instant: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return instant.astimezone(UTC)
+
+
+def queue(connection: Connection, now: datetime) -> Queue:
+    """Count what waits to be delivered."""
+    waits = deliveries.c.next_try_at.is_not(None)
+    is_overdue = deliveries.c.next_try_at <= now
+    was_tried = waits & (deliveries.c.status == "planned") & (deliveries.c.attempts > 0)
+    row = connection.execute(
+        select(
+            func.count(),
+            func.count().filter(is_overdue),
+            func.min(deliveries.c.next_try_at),
+            func.count().filter(was_tried),
+        ).where(waits)
+    ).one()
+    return Queue(
+        open=row[0],
+        overdue=row[1],
+        overdue_since=row[2] if row[1] else None,
+        put_off=row[3],
+        reason=_commonest_reason(connection, was_tried) if row[3] else "",
+    )
+
+
+def settled_since(connection: Connection, since: datetime) -> Settled:
+    """Count what was sent, and what was given up, since an instant."""
+    is_recent = deliveries.c.settled_at >= since
+    has_failed = is_recent & (deliveries.c.status == "failed")
+    row = connection.execute(
+        select(
+            func.count().filter(deliveries.c.status == "sent"),
+            func.count().filter(deliveries.c.status == "failed"),
+        ).where(is_recent)
+    ).one()
+    return Settled(row[0], row[1], _commonest_reason(connection, has_failed) if row[1] else "")
+
+
+def _commonest_reason(connection: Connection, which: ColumnElement[bool]) -> str:
+    query = (
+        select(deliveries.c.reason)
+        .where(which, deliveries.c.reason != "")
+        .group_by(deliveries.c.reason)
+        .order_by(func.count().desc(), deliveries.c.reason)
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none() or ""
+
+
+def unplanned_readers(connection: Connection, before: datetime) -> tuple[int, datetime | None]:
+    """Count active readers whose digest was due before an instant and is not planned; and tell since when."""
+    due = subscribers.c.next_due_at
+    query = select(func.count(), func.min(due)).where(subscribers.c.status == "active", due < before)
+    count, since = connection.execute(query).one()
+    return count, since
+
+
+def last_good_fetches(connection: Connection, now: datetime) -> dict[str, datetime]:
+    """Return when each feed was last read with some success, by name."""
+    query = (
+        select(fetches.c.source, func.max(fetches.c.finished_at))
+        .where(fetches.c.finished_at <= now, fetches.c.status.in_(("complete", "partial")))
+        .group_by(fetches.c.source)
+    )
+    return dict(connection.execute(query).all())

@@ -1,0 +1,132 @@
+"""Imports point down: the table of layers, held against every import in the tree."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+# From the top. A module belongs to the first layer that names it or a package around it, and may import
+# from its own layer and those below.
+LAYERS: dict[str, tuple[str, ...]] = {
+    "door": ("digest.cli", "digest.web", "workers"),
+    "wiring": ("digest.wiring", "digest.demo", "digest.doctor"),
+    "use case": (
+        "digest.papers.ingest",
+        "digest.papers.fetch",
+        "digest.papers.library",
+        "digest.readers.signup",
+        "digest.readers.preferences",
+        "digest.readers.profiles",
+        "digest.readers.privacy",
+        "digest.readers.transfer",
+        "digest.delivery.compose",
+        "digest.delivery.daily",
+        "digest.delivery.deliver",
+        "digest.delivery.editions",
+        "digest.delivery.plan",
+        "digest.delivery.preview",
+    ),
+    "edge": (
+        "digest.clock",
+        "digest.settings",
+        "digest.store",
+        "digest.papers.sources",
+        "digest.mail.transports",
+        "digest.mail.folders",
+        "digest.mail.smtp",
+        "digest.mail.smtp_greeting",
+    ),
+    "core": ("digest",),
+}
+ORDER = list(LAYERS)
+OUTSIDE = {
+    "sqlalchemy": ("digest.store",),
+    "alembic": ("digest.store",),
+    "httpx": ("digest.papers.sources",),
+    "smtplib": ("digest.mail", "digest.doctor"),
+    "celery": ("workers",),
+    "typer": ("digest.cli",),
+    "rich": ("digest.cli",),
+    "sklearn": ("digest.ranking",),
+    "jinja2": ("digest.mail", "digest.web"),
+    "pydantic_settings": ("digest.settings",),
+}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for package in ("digest", "workers"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            assert node.module is not None
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def is_within(module: str, package: str) -> bool:
+    return module == package or module.startswith(package + ".")
+
+
+def layer(module: str) -> int:
+    return next(
+        position
+        for position, name in enumerate(ORDER)
+        if any(is_within(module, package) for package in LAYERS[name])
+    )
+
+
+MODULES = dict(modules())
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_down(module: str) -> None:
+    upward = {
+        other
+        for other in imports(MODULES[module])
+        if other in MODULES and layer(other) < layer(module)
+    }
+    assert not upward, f"{module} ({ORDER[layer(module)]}) imports from above: {sorted(upward)}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_outside_things_stay_where_they_belong(module: str) -> None:
+    for other in imports(MODULES[module]):
+        homes = OUTSIDE.get(other.partition(".")[0])
+        assert homes is None or any(is_within(module, home) for home in homes), f"{module} imports {other}"
+
+
+def test_nothing_in_the_product_imports_the_workers() -> None:
+    assert not [
+        module
+        for module, path in MODULES.items()
+        if module.startswith("digest") and any(is_within(other, "workers") for other in imports(path))
+    ]
+
+
+def test_doors_do_not_import_each_other() -> None:
+    doors = LAYERS["door"]
+    for module, path in MODULES.items():
+        own = [door for door in doors if is_within(module, door)]
+        if own:
+            others = [door for door in doors if door not in own]
+            assert not [other for other in imports(path) if any(is_within(other, door) for door in others)]
+
+
+def test_only_doors_read_the_clock() -> None:
+    readers = [
+        module
+        for module, path in MODULES.items()
+        if "digest.clock" in set(imports(path)) and ORDER[layer(module)] != "door"
+    ]
+    assert not readers
