@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     fetch_timeout: timedelta = Field(timedelta(seconds=30), description="How long one feed may stay silent.")
     fetch_limit_mb: int = Field(25, ge=1, description="The largest answer of a feed that is read, in MB.")
     holidays: Words = Field(
-        (), description="Further dates (YYYY-MM-DD) on which arXiv announces nothing, beside its known ones."
+        (), description="Further days (YYYY-MM-DD) whose mailing arXiv defers, beside those it has told for this year."
     )
     quiet_day: Literal["skip", "note"] = Field(
         "skip", description="When there is nothing for a reader: send nothing, or a short note that says why."
@@ -119,6 +119,8 @@ def read_settings() -> Settings:
     """Read the environment and `.env`. Raises BadInput naming the first setting that can not be used."""
     try:
         return Settings()
+    except (UnicodeDecodeError, OSError):
+        raise BadInput("The file .env can not be read; it must be plain UTF-8 text.") from None
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"][:1]).upper()

@@ -555,7 +555,7 @@ def almost_redis() -> Iterator[Callable[[bytes], int]]:
     ],
 )
 def test_how_a_redis_can_answer(answer: bytes, words: str, almost_redis: Callable[[bytes], int]) -> None:
-    check = examine_broker(f"redis://127.0.0.1:{almost_redis(answer)}/0", timeout_seconds=0.3)
+    check = examine_broker(f"redis://127.0.0.1:{almost_redis(answer)}/0", timeout_seconds=1)
     assert check.state == ("good" if b"PONG" in answer else "bad")
     assert words in check.finding
 
@@ -716,7 +716,7 @@ def test_plain_text_to_a_port_that_begins_with_tls(
     tls: Tls, serve: Callable[..., int], certificate: tuple[Path, Path]
 ) -> None:
     port = serve(Handler(), certificate, implicit=True)
-    check = trouble(visited(port, tls, seconds=0.5), Trouble.TLS_FIRST)
+    check = trouble(visited(port, tls, seconds=1), Trouble.TLS_FIRST)
     assert f"smtps:// in DIGEST_MAIL_URL for port {port}" in check.advice
 
 
@@ -881,7 +881,7 @@ def test_a_sender_that_is_none_is_not_offered(serve: Callable[..., int]) -> None
 def test_servers_of_bad_manners(
     said: list[bytes], kind: Trouble, scripted: Callable[[list[bytes]], int]
 ) -> None:
-    told = trouble(visited(scripted(said), Tls.OFFERED, seconds=0.5), kind)
+    told = trouble(visited(scripted(said), Tls.OFFERED, seconds=1), kind)
     assert told.state == ("warning" if kind is Trouble.BUSY else "bad")
 
 

@@ -37,6 +37,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "digest.mail.transports",
         "digest.mail.folders",
         "digest.mail.smtp",
+        "digest.mail.smtp_answers",
         "digest.mail.smtp_greeting",
     ),
     "core": ("digest",),

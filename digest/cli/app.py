@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from digest.cli import deliveries, demo, operate, papers, preview, run, subscribers
+from digest.cli import deliveries, demo, doctor, operate, papers, preview, run, subscribers
 
 application = typer.Typer(
     name="digest",
@@ -42,4 +42,5 @@ application.command()(preview.preview)
 application.command()(preview.explain)
 application.add_typer(deliveries.application, name="deliveries")
 application.command()(operate.status)
+application.command()(doctor.doctor)
 application.command(name="settings")(operate.show_settings)

@@ -30,7 +30,8 @@ def warn(line: str) -> None:
 
 def as_json(value: object) -> None:
     """Print a value as JSON; dates as ISO 8601, sets sorted, dataclasses by field."""
-    typer.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+    ascii_only = (getattr(sys.stdout, "encoding", None) or "ascii").lower() not in {"utf-8", "utf8"}
+    typer.echo(json.dumps(value, default=_plain, ensure_ascii=ascii_only, indent=2))
 
 
 def _plain(value: object) -> object:

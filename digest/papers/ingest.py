@@ -1,12 +1,13 @@
 """Taking papers in: what feeds and files show becomes rows, once each, with their terms beside them."""
 
+from calendar import monthrange
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import islice
 
 from digest.errors import DigestError
-from digest.papers.identifiers import is_title_id, title_id
+from digest.papers.identifiers import id_month, is_title_id, title_id
 from digest.papers.paper import Paper, Popularity, Sighting
 from digest.papers.sources.common import Rejected
 from digest.ranking.terms import count_terms, pack_counts, unpack_counts
@@ -142,8 +143,8 @@ def _meet(connection: Connection, chunk: list[Sighting], now: datetime) -> list[
 
 
 def first_sighting(paper: Paper, now: datetime) -> StoredPaper:
-    """Return what to store of a paper never seen before; the day it was seen stands in for an unknown date."""
-    announced_on = paper.announced_on or now.date()
+    """Return what to store of a paper never seen before, with a guess where its date is unknown."""
+    announced_on = paper.announced_on or _guessed_date(paper.id, now)
     return StoredPaper(
         number=0,
         paper=replace(paper, announced_on=announced_on),
@@ -153,19 +154,29 @@ def first_sighting(paper: Paper, now: datetime) -> StoredPaper:
     )
 
 
+def _guessed_date(paper_id: str, now: datetime) -> date:
+    """Return the day it was seen; but for an id of an earlier month, that month's last: it is not new."""
+    year, month = id_month(paper_id) or (now.year, now.month)
+    if (year, month) >= (now.year, now.month):
+        return now.date()
+    return date(year, month, monthrange(year, month)[1])
+
+
 def merge(stored: StoredPaper, paper: Paper) -> StoredPaper:
     """Return the stored paper as a further sighting leaves it.
 
     A sighting with categories is arXiv's own record: its text, authors and withdrawal replace what is
     stored. A sighting without them (a page that shows papers) only fills what is empty, so that two
-    feeds which tell a paper differently do not overwrite each other for ever. A date once told stays:
-    a later version is not a new paper.
+    feeds which tell a paper differently do not overwrite each other for ever. A date once told stays, as a
+    later version is not a new paper; but arXiv's own goes before the day a page took the paper up.
     """
     old = stored.paper
     is_record = bool(paper.categories) or not old.categories
     replaces_text = is_record and bool(paper.abstract or not old.abstract) and not is_title_id(paper.id)
     text_from = paper if replaces_text else old
-    told = stored.announced_guessed and paper.announced_on is not None
+    told = paper.announced_on is not None and (
+        stored.announced_guessed or (not old.categories and bool(paper.categories))
+    )
     merged = replace(
         old,
         id=old.id if is_title_id(paper.id) else paper.id,

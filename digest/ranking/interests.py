@@ -1,10 +1,11 @@
 """What a reader told, sorted into interests: one per topic or group of liked papers that stand apart."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 
 from digest.ranking.background import Background
 from digest.ranking.index import best
@@ -12,8 +13,19 @@ from digest.ranking.learning import DEFAULT, Examples, Tuning, learn, with_neigh
 from digest.ranking.terms import DIMENSIONS, count_terms
 
 Learned = tuple[str, NDArray[np.int32], NDArray[np.float32]]
+Named = tuple[str, Examples]
 
 MARKED = "papers you marked"
+_APART = 0.3
+"""Two groups are interests of their own when papers across are this little alike, beside those within."""
+_LENT = 1.0
+"""How much of that likeness papers of another group weigh in learning an interest."""
+_AKIN = 0.3
+"""A topic joins a group of liked papers when papers across are this much alike, beside those within."""
+_SMALLEST = 3
+"""Papers a group of its own must have."""
+_LOOKED_AT = 200
+"""Newest liked papers that are sorted; older ones follow the group they are closest to."""
 
 
 def learn_interests(
@@ -25,19 +37,17 @@ def learn_interests(
     most: int,
     tuning: Tuning = DEFAULT,
 ) -> list[Learned]:
-    """Return (name, sorted terms, weights) of each interest, at most `most` of them."""
+    """Return (name, sorted terms, weights) of each interest, at most `most` of them, topics first."""
     against = background.statistics.weigh(disliked)
-    groups = list(_of_topics(topics, background, tuning))[: most - 1 if liked.shape[0] else most]
-    groups += list(_of_papers(background.statistics.weigh(liked), background, tuning))
-    groups = groups[:most]
-    size = terms_for(max(1, len(groups)))
-    return [(name, *learn(examples, against, background, size, tuning)) for name, examples in groups]
+    topical = list(_of_topics(topics, background, tuning))
+    groups = list(_of_papers(background.statistics.weigh(liked), background, tuning))
+    named = _joined(topical, groups, background)[:most]
+    size = terms_for(max(1, len(named)))
+    return [(name, *learn(examples, against, background, size, tuning)) for name, examples in named]
 
 
-def _of_topics(
-    topics: Sequence[str], background: Background, tuning: Tuning
-) -> Iterator[tuple[str, Examples]]:
-    for topic in topics:
+def _of_topics(topics: Sequence[str], background: Background, tuning: Tuning) -> Iterator[Named]:
+    for topic in dict.fromkeys(topics):
         words = background.statistics.weigh(count_terms([("", topic)]))
         if words.nnz:
             yield topic, _found(words, background, tuning)
@@ -51,14 +61,124 @@ def _found(words: csr_matrix, background: Background, tuning: Tuning) -> Example
     near = best(fit, tuning.found)
     if not len(near):
         return Examples(words, np.ones(1, np.float32), typed)
-    return Examples(background.papers[near], fit[near], typed)
+    return Examples(background.papers[near], fit[near] / fit[near].sum(), typed)
 
 
-def _of_papers(liked: csr_matrix, background: Background, tuning: Tuning) -> Iterator[tuple[str, Examples]]:
-    count = liked.shape[0]
-    if not count:
-        return
+def _of_papers(liked: csr_matrix, background: Background, tuning: Tuning) -> Iterator[Examples]:
+    """Yield the examples of each group; papers of other groups take part as far as they are alike."""
     nothing = np.zeros(DIMENSIONS, np.float32)
-    examples = Examples(liked, np.full(count, 1 / count, np.float32), nothing)
-    weight = tuning.neighbours_weight * min(1.0, 5 / count) ** tuning.fading
-    yield MARKED, with_neighbours(examples, background, tuning.neighbours, weight)
+    groups = grouped(liked, background.mean)
+    for members in groups:
+        weights = np.zeros(liked.shape[0], np.float32)
+        if len(groups) > 1:
+            weights[:] = _borrowed(liked, members, background.mean)
+        weights[members] = 1
+        used = weights > 0
+        examples = Examples(liked[used], weights[used] / weights.sum(), nothing)
+        weight = tuning.neighbours_weight * min(1.0, 5 / len(members)) ** tuning.fading
+        yield with_neighbours(examples, background, tuning.neighbours, weight)
+
+
+def _borrowed(liked: csr_matrix, members: NDArray[np.int64], mean: NDArray[np.float32]) -> float:
+    """Return the weight that papers outside of a group have in learning it."""
+    start = max(0, liked.shape[0] - _LOOKED_AT)
+    inside = np.isin(np.arange(start, liked.shape[0]), members)
+    return max(0.0, _likeness(_similarities(liked[start:], mean), inside)) * _LENT
+
+
+def _joined(topics: list[Named], groups: list[Examples], background: Background) -> list[Named]:
+    """Let each group of liked papers join the first topic it is akin to; the others stand alone."""
+    merged = dict(topics)
+    alone: list[Named] = []
+    for group in groups:
+        for name, topic in merged.items():
+            both = vstack([topic.rows, group.rows], format="csr")
+            inside = np.arange(both.shape[0]) < topic.rows.shape[0]
+            if _likeness(_similarities(both, background.mean), inside) >= _AKIN:
+                merged[name] = _together(topic, group)
+                break
+        else:
+            alone.append((MARKED, group))
+    return [*merged.items(), *alone]
+
+
+def _together(topic: Examples, group: Examples) -> Examples:
+    """Count the liked papers twice as much as those found by words."""
+    return replace(
+        topic,
+        rows=vstack([topic.rows, group.rows], format="csr"),
+        weights=np.concatenate([topic.weights / 3, group.weights / group.weights.sum() * 2 / 3]),
+        fits=group.fits,
+    )
+
+
+def grouped(rows: csr_matrix, mean: NDArray[np.float32]) -> list[NDArray[np.int64]]:
+    """Split papers into groups that have little in common; most readers' papers are one group.
+
+    `mean` is the mean row of the background: what all papers have in common does not count.
+    """
+    if not rows.shape[0]:
+        return []
+    start = max(0, rows.shape[0] - _LOOKED_AT)
+    groups = _split(_similarities(rows[start:], mean), np.arange(rows.shape[0] - start))
+    if len(groups) > 1 and start:
+        older = rows[:start] @ vstack([csr_matrix(rows[start + g].mean(axis=0)) for g in groups]).T.toarray()
+        nearest = older.argmax(axis=1)
+        return [
+            np.concatenate([np.flatnonzero(nearest == place), start + group])
+            for place, group in enumerate(groups)
+        ]
+    return [np.arange(rows.shape[0])] if len(groups) == 1 else groups
+
+
+def _similarities(rows: csr_matrix, mean: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the products of rows less the mean; zero on the diagonal."""
+    common = (rows @ mean).astype(np.float64)
+    products: NDArray[np.float64] = (rows @ rows.T).toarray().astype(np.float64)
+    products += float(mean @ mean) - common[:, None] - common[None]
+    np.fill_diagonal(products, 0)
+    return products
+
+
+def _split(products: NDArray[np.float64], members: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Part the members in two for as long as the parts stand apart."""
+    if len(members) < 2 * _SMALLEST:
+        return [members]
+    part = products[np.ix_(members, members)]
+    inside = _halved(part)
+    smaller = min(inside.sum(), (~inside).sum())
+    if smaller < max(_SMALLEST, len(members) / 20) or _likeness(part, inside) >= _APART:
+        return [members]
+    return [*_split(products, members[inside]), *_split(products, members[~inside])]
+
+
+def _halved(products: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Part papers along their main direction, then move each to the side it is more like."""
+    centred = products - products.mean(axis=0) - products.mean(axis=1)[:, None] + products.mean()
+    main = np.linalg.eigh(centred)[1][:, -1]
+    inside: NDArray[np.bool_] = main * np.sign(main[np.abs(main).argmax()]) > 0
+    for _ in range(10):
+        count = int(inside.sum())
+        if count in {0, len(inside)}:
+            break
+        here = products[:, inside].sum(axis=1) / np.maximum(1, count - inside)
+        there = products[:, ~inside].sum(axis=1) / np.maximum(1, len(inside) - count - ~inside)
+        moved = here > there
+        if (moved == inside).all():
+            break
+        inside = moved
+    return inside
+
+
+def _likeness(products: NDArray[np.float64], inside: NDArray[np.bool_]) -> float:
+    """Return how alike papers of two groups are, beside papers within each: about 1 when there is no border."""
+    one, other = products[np.ix_(inside, inside)], products[np.ix_(~inside, ~inside)]
+    across = float(products[np.ix_(inside, ~inside)].mean())
+    within = _within(one) * _within(other)
+    return across / within**0.5 if within > 0 else 1.0
+
+
+def _within(products: NDArray[np.float64]) -> float:
+    """Return the mean product of two papers of a group; one paper alone counts as a typical group."""
+    count = len(products)
+    return max(0.0, float(products.sum()) / (count * (count - 1))) if count > 1 else 0.1

@@ -63,6 +63,8 @@ class Examples:
     weights: Weights
     words: Weights
     """Dense row of the words that were typed, all zero when none were."""
+    fits: Weights | None = None
+    """How well each background paper fits, where that is known already."""
 
 
 def learn(
@@ -110,6 +112,7 @@ def with_neighbours(examples: Examples, background: Background, count: int, weig
         examples,
         rows=vstack([examples.rows, background.papers[near]], format="csr"),
         weights=np.concatenate([examples.weights, share]).astype(np.float32),
+        fits=fit_,
     )
 
 
@@ -167,7 +170,7 @@ def _opponents(
 
     No paper that is an example is among them.
     """
-    fit_ = background.papers @ guess
+    fit_ = background.papers @ guess if examples.fits is None else examples.fits.copy()
     closed = np.isin(background.prints, fingerprints(examples.rows))
     fit_[closed] = -np.inf
     close = np.sort(best(fit_, min(near, background.size // 4)))

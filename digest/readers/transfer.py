@@ -41,8 +41,8 @@ def change_from(clear: Sequence[str] | None = None, **fields: Any) -> Change:
     for name in clear or ():
         if name not in _WORDS:
             raise BadInput(f"{name!r} can not be cleared; choose from {', '.join(_WORDS)}.")
-    emptied: dict[str, tuple[str, ...]] = dict.fromkeys(clear or (), ())
-    given = {
+    emptied: dict[str, Any] = dict.fromkeys(clear or (), ())
+    given: dict[str, Any] = {
         name: clean_words(value) if name in _WORDS else value
         for name, value in fields.items()
         if value is not None

@@ -24,13 +24,16 @@ class Database:
         """Prepare the pool; nothing is opened before the first transaction. Raises BadInput for a bad URL."""
         try:
             address = make_url(url)
-        except ArgumentError:
+        except (ArgumentError, ValueError):
+            # The parser's own words can hold a piece of the password.
             raise BadInput("DIGEST_DATABASE_URL is no database address; try sqlite:///digest.db.") from None
         if address.drivername in {"postgres", "postgresql"}:
             address = address.set(drivername="postgresql+psycopg")
-        if address.get_backend_name() not in {"sqlite", "postgresql"}:
+        if address.drivername not in {"sqlite", "postgresql+psycopg"}:
             raise BadInput("DIGEST_DATABASE_URL must start with sqlite:/// or postgresql://.")
-        self.engine: Engine = create_engine(address, pool_pre_ping=True)
+        # An address that swallows packets would otherwise hold a command for minutes.
+        patience = {} if address.drivername == "sqlite" else {"connect_timeout": 10}
+        self.engine: Engine = create_engine(address, pool_pre_ping=True, connect_args=patience)
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
@@ -66,6 +69,9 @@ class Database:
                 with connection.begin():
                     yield connection
         except OperationalError as error:
+            raise StopRun(_plain_words(error.orig)) from error
+        except sqlite3.DatabaseError as error:
+            # Raised while opening, before SQLAlchemy could wrap it: the file is something else.
             raise StopRun(_plain_words(error)) from error
         except DBAPIError as error:
             if "does not exist" in str(error.orig) and "relation" in str(error.orig):
@@ -99,8 +105,8 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
-def _plain_words(error: OperationalError) -> str:
-    reason = str(error.orig).strip().splitlines()[0]
+def _plain_words(error: BaseException | None) -> str:
+    reason = next(iter(str(error).strip().splitlines()), "no reason given")
     if "no such table" in reason or "no such column" in reason:
         return "The database is empty or from another version; run: digest init"
     return f"The database can not be used ({reason}); check DIGEST_DATABASE_URL."

@@ -153,7 +153,7 @@ def newer_editions(connection: Connection, subscriber_ids: Collection[int]) -> d
         .where(deliveries.c.subscriber_id.in_(subscriber_ids), deliveries.c.kind == "digest")
         .group_by(deliveries.c.subscriber_id)
     )
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def planned_editions(connection: Connection, subscriber_ids: Collection[int]) -> set[tuple[int, date]]:
@@ -161,7 +161,7 @@ def planned_editions(connection: Connection, subscriber_ids: Collection[int]) ->
     query = select(deliveries.c.subscriber_id, deliveries.c.edition_on).where(
         deliveries.c.subscriber_id.in_(subscriber_ids), deliveries.c.kind == "digest"
     )
-    return set(connection.execute(query).tuples().all())
+    return set(connection.execute(query).all())
 
 
 def received(
@@ -190,7 +190,7 @@ def save_cards(connection: Connection, shown: dict[str, dict[str, Any]]) -> dict
     statement = upsert(connection)(cards).on_conflict_do_nothing(index_elements=["digest"])
     connection.execute(statement, [{"digest": key, "contents": card} for key, card in shown.items()])
     query = select(cards.c.digest, cards.c.id).where(cards.c.digest.in_(shown))
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 @dataclass(frozen=True, slots=True)

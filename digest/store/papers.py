@@ -95,7 +95,7 @@ def find_by_numbers(connection: Connection, numbers: Collection[int]) -> dict[in
 def numbers_of(connection: Connection, ids: Collection[str]) -> dict[str, int]:
     """Return the row numbers of the papers with these canonical ids; unknown ids are left out."""
     query = select(papers.c.canonical_id, papers.c.id).where(papers.c.canonical_id.in_(ids))
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def numbers_within(connection: Connection, since: date | None, category: str | None) -> set[int]:
@@ -186,7 +186,7 @@ def read_terms(connection: Connection, numbers: Collection[int] | None = None) -
     query = select(paper_terms.c.paper_id, paper_terms.c.counts).order_by(paper_terms.c.paper_id)
     if numbers is not None:
         query = query.where(paper_terms.c.paper_id.in_(numbers))
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def newest_terms(connection: Connection, limit: int) -> list[bytes]:
@@ -207,7 +207,7 @@ def terms_between(connection: Connection, after: int, through: int) -> dict[int,
         .where(paper_terms.c.paper_id > after, paper_terms.c.paper_id <= through)
         .order_by(paper_terms.c.paper_id)
     )
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def newest_number(connection: Connection) -> int:

@@ -155,7 +155,7 @@ def first_due(connection: Connection) -> datetime | None:
 def count_by_status(connection: Connection) -> dict[str, int]:
     """Return how many readers there are of each status; a status nobody has is left out."""
     query = select(subscribers.c.status, func.count()).group_by(subscribers.c.status)
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def insert_subscribers(

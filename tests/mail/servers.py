@@ -27,7 +27,8 @@ class Handler:
     ) -> list[str]:
         self.connections += 1
         session.host_name = hostname
-        return ["250-PIPELINING", *responses] if self.pipelining else responses
+        # Behind the greeting: the first line names the server, and offers nothing.
+        return [responses[0], "250-PIPELINING", *responses[1:]] if self.pipelining else responses
 
     async def handle_MAIL(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
