@@ -76,6 +76,9 @@ class Settings(BaseSettings):
         timedelta(seconds=3), description="The least time between two requests to arXiv; its terms ask for 3 s."
     )
     fetch_timeout: timedelta = Field(timedelta(seconds=30), description="How long one feed may stay silent.")
+    fetch_tries: int = Field(
+        4, ge=1, le=10, description="How often a feed that is busy or silent is asked, each time after a longer pause."
+    )
     fetch_limit_mb: int = Field(25, ge=1, description="The largest answer of a feed that is read, in MB.")
     holidays: Words = Field(
         (), description="Further days (YYYY-MM-DD) whose mailing arXiv defers, beside those it has told for this year."

@@ -4,6 +4,9 @@ Exit codes everywhere: 0 all done, 1 done in part, 2 nothing could be done. Erro
 """
 
 import sys
+from typing import NoReturn
+
+import typer
 
 
 def main() -> None:
@@ -12,13 +15,28 @@ def main() -> None:
     from digest.errors import DigestError
 
     try:
-        application()
+        code = application(standalone_mode=False)
     except DigestError as error:
-        print(f"digest: {error}", file=sys.stderr)  # noqa: T201 - the command line's own voice
-        sys.exit(2)
+        _fail(str(error))
+    except typer.TyperException as error:
+        _fail(_usage(error))
+    except typer.Abort:
+        _fail("Nothing was done; answer y, or give --yes.")
+    except OSError as error:
+        _fail(f"{error.filename or 'A file'} can not be used ({error.strerror}); free it or choose another.")
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:
-        # Whoever read our output has seen enough, as `head` has.
-        sys.stderr.close()
-        sys.exit(0)
+    sys.exit(code)
+
+
+def _usage(error: typer.TyperException) -> str:
+    """Say what was typed wrong and where to read how it goes; nothing where the help was shown already."""
+    message = " ".join(error.format_message().split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    return message and f"{message}; see: {context.command_path if context else 'digest'} --help"
+
+
+def _fail(message: str) -> NoReturn:
+    if message:
+        typer.echo(f"digest: {message}", err=True)
+    sys.exit(2)

@@ -9,6 +9,7 @@ from digest.cli import deliveries, demo, doctor, operate, papers, preview, run, 
 application = typer.Typer(
     name="digest",
     help="Trending papers in your inbox: new papers that fit each reader, by mail, with the reason for each pick.",
+    epilog="Example: digest init && digest papers fetch && digest papers list",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

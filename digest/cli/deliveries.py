@@ -9,7 +9,9 @@ from digest.cli.parts import opened
 from digest.cli.times import parse_date
 
 application = typer.Typer(
-    help="Look into the ledger of mails, and open failed ones again.", no_args_is_help=True
+    help="Look into the ledger of mails, and open failed ones again.",
+    epilog="Example: digest deliveries list --status failed",
+    no_args_is_help=True,
 )
 
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -130,10 +132,11 @@ def retry(
 
     Example: digest deliveries retry 42 43
     """
+    from digest.errors import NotFound
     from digest.store import deliveries as ledger
 
     with opened() as parts, parts.database.begin() as connection:
         opened_again = ledger.retry(connection, deliveries, parts.clock())
-    output.say(f"{opened_again} of {len(deliveries)} opened again.")
     if not opened_again:
-        raise typer.Exit(2)
+        raise NotFound("None of these mails is failed or skipped; see: digest deliveries list")
+    output.say(f"{opened_again} of {len(deliveries)} opened again.")

@@ -16,12 +16,19 @@ def init() -> None:
 
     Example: digest init
     """
+    from digest.papers.ingest import recount
+    from digest.readers.profiles import rebuild_outdated
     from digest.store.schema import newest_revision, present_revision, upgrade
 
     with opened() as parts:
         before = present_revision(parts.database)
         upgrade(parts.database)
         place = parts.database.shown_url
+        with output.progress("counting terms anew") as show:
+            recounted = recount(parts.database, parts.clock(), show)
+        if recounted:
+            rebuilt = rebuild_outdated(parts.database, parts.profiles, parts.clock())
+            output.say(f"Counted all terms anew, and built {rebuilt:,} profiles on them.")
     if before is None:
         output.say(f"Created {place}.")
     elif before != newest_revision():

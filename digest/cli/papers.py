@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from digest.papers.ingest import Intake
     from digest.store.papers import StoredPaper
 
-application = typer.Typer(help="Fetch, import and look at papers.", no_args_is_help=True)
+application = typer.Typer(
+    help="Fetch, import and look at papers.",
+    epilog="Example: digest papers import papers.jsonl.gz",
+    no_args_is_help=True,
+)
 
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Top = Annotated[int, typer.Option("--top", min=1, max=1000, help="How many papers at most.")]
@@ -113,7 +117,7 @@ def _report_import(file: Path, tally: "Intake", *, json_output: bool) -> None:
     if len(tally.rejected) > shown:
         output.warn(f"... and {len(tally.rejected) - shown} more")
     if tally.error is not None:
-        output.warn(f"{file.name}: {tally.error}")
+        output.warn(f"digest: {tally.error}")
     if json_output or (tally.error is not None and not tally.seen):
         return
     counts = (

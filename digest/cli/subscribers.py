@@ -13,7 +13,11 @@ from digest.cli.times import parse_date
 if TYPE_CHECKING:
     from digest.readers.subscriber import Subscriber
 
-application = typer.Typer(help="Add, change and look at readers.", no_args_is_help=True)
+application = typer.Typer(
+    help="Add, change and look at readers.",
+    epilog="Example: digest subscribers list --status active",
+    no_args_is_help=True,
+)
 
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The reader's address.")]

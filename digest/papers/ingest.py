@@ -10,7 +10,7 @@ from digest.errors import DigestError
 from digest.papers.identifiers import id_month, is_title_id, title_id
 from digest.papers.paper import Paper, Popularity, Sighting
 from digest.papers.sources.common import Rejected
-from digest.ranking.terms import count_terms, pack_counts, unpack_counts
+from digest.ranking.terms import Statistics, count_terms, pack_counts, unpack_counts
 from digest.store import papers as store
 from digest.store import terms as term_store
 from digest.store.database import Connection, Database
@@ -220,16 +220,47 @@ def _repeats(last: Popularity, snapshot: Popularity) -> bool:
     )
 
 
+def recount(database: Database, now: datetime, progress: Callable[[int], None]) -> bool:
+    """Count all papers' terms anew if an older version of the term space counted them; tell whether it did.
+
+    The profiles are then of a version that is gone, and are built anew before they are used. A recount
+    that breaks off begins again.
+    """
+    with database.read() as connection:
+        if not term_store.is_in_another_space(connection):
+            return False
+        last = term_store.newest_version(connection) or 0
+    after, done = 0, 0
+    while True:
+        with database.begin() as connection:
+            page = store.page(connection, after, CHUNK)
+            blobs = pack_counts(count_terms([(one.paper.title, one.paper.abstract) for one in page]))
+            store.save_terms(connection, {one.number: blob for one, blob in zip(page, blobs, strict=True)})
+        done += len(page)
+        progress(done)
+        if len(page) < CHUNK:
+            break
+        after = page[-1].number
+    with database.begin() as connection:
+        term_store.drop_statistics(connection)
+        _count_all(connection, Statistics.empty(), last + 1, 0, now)
+    return True
+
+
 def count_new_papers(connection: Connection, now: datetime) -> None:
     """Cut a new version of the document frequencies once a tenth of the papers is not in the last one."""
     counted, after = term_store.counted_papers(connection)
     if store.count_papers(connection) - counted <= UNCOUNTED_SHARE * counted:
         return
-    through = store.newest_number(connection)
     last = term_store.newest_version(connection) or 0
-    statistics = term_store.read_statistics(connection, last)
+    _count_all(connection, term_store.read_statistics(connection, last), last + 1, after, now)
+
+
+def _count_all(connection: Connection, statistics: Statistics, version: int, after: int, now: datetime) -> None:
+    """Add every paper past a row number to the document frequencies, and store them as a new version."""
+    through = store.newest_number(connection)
     while after < through:
         blobs = store.terms_between(connection, after, after + CHUNK)
-        statistics = statistics.adding(unpack_counts(list(blobs.values())), last + 1)
+        statistics = statistics.adding(unpack_counts(list(blobs.values())), version)
         after += CHUNK
     term_store.save_statistics(connection, statistics, through, now)

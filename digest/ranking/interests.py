@@ -18,8 +18,6 @@ Named = tuple[str, Examples]
 MARKED = "papers you marked"
 _APART = 0.3
 """Two groups are interests of their own when papers across are this little alike, beside those within."""
-_LENT = 1.0
-"""How much of that likeness papers of another group weigh in learning an interest."""
 _AKIN = 0.3
 """A topic joins a group of liked papers when papers across are this much alike, beside those within."""
 _SMALLEST = 3
@@ -65,25 +63,12 @@ def _found(words: csr_matrix, background: Background, tuning: Tuning) -> Example
 
 
 def _of_papers(liked: csr_matrix, background: Background, tuning: Tuning) -> Iterator[Examples]:
-    """Yield the examples of each group; papers of other groups take part as far as they are alike."""
     nothing = np.zeros(DIMENSIONS, np.float32)
-    groups = grouped(liked, background.mean)
-    for members in groups:
-        weights = np.zeros(liked.shape[0], np.float32)
-        if len(groups) > 1:
-            weights[:] = _borrowed(liked, members, background.mean)
-        weights[members] = 1
-        used = weights > 0
-        examples = Examples(liked[used], weights[used] / weights.sum(), nothing)
-        weight = tuning.neighbours_weight * min(1.0, 5 / len(members)) ** tuning.fading
+    for members in grouped(liked, background.mean):
+        count = len(members)
+        examples = Examples(liked[members], np.full(count, 1 / count, np.float32), nothing)
+        weight = tuning.neighbours_weight * min(1.0, 5 / count) ** tuning.fading
         yield with_neighbours(examples, background, tuning.neighbours, weight)
-
-
-def _borrowed(liked: csr_matrix, members: NDArray[np.int64], mean: NDArray[np.float32]) -> float:
-    """Return the weight that papers outside of a group have in learning it."""
-    start = max(0, liked.shape[0] - _LOOKED_AT)
-    inside = np.isin(np.arange(start, liked.shape[0]), members)
-    return max(0.0, _likeness(_similarities(liked[start:], mean), inside)) * _LENT
 
 
 def _joined(topics: list[Named], groups: list[Examples], background: Background) -> list[Named]:

@@ -59,19 +59,19 @@ _AT_ONCE = 64
 def _products(interests: Sequence[Interest], papers: csr_matrix) -> NDArray[np.float32]:
     """Multiply every interest with every paper, a few interests at a time, with only the papers' columns."""
     columns, places = np.unique(papers.indices, return_inverse=True)
-    rows = csr_matrix((papers.data, places, papers.indptr), shape=(papers.shape[0], len(columns)))
-    lookup = np.full(DIMENSIONS, -1, np.int32)
+    shape = papers.shape[0], len(columns) + 1
+    rows = csr_matrix((papers.data, places.astype(np.int32), papers.indptr), shape=shape)
+    # Terms that no paper holds go to a row of their own at the end, which nothing is multiplied with.
+    lookup = np.full(DIMENSIONS, len(columns) * _AT_ONCE, np.int32)
     lookup[columns] = np.arange(len(columns), dtype=np.int32) * _AT_ONCE
     products = np.empty((len(interests), papers.shape[0]), np.float32)
-    dense = np.zeros((len(columns), _AT_ONCE), np.float32)
+    dense = np.zeros((len(columns) + 1, _AT_ONCE), np.float32)
     cells = dense.reshape(-1)
     for start in range(0, len(interests), _AT_ONCE):
         batch = interests[start : start + _AT_ONCE]
-        owner = np.repeat(np.arange(len(batch), dtype=np.int32), [len(i.terms) for i in batch])
         at = lookup[np.concatenate([i.terms for i in batch])]
-        held = at >= 0
-        at = at[held] + owner[held]
-        cells[at] = np.concatenate([i.weights for i in batch])[held]
+        at += np.repeat(np.arange(len(batch), dtype=np.int32), [len(i.terms) for i in batch])
+        cells[at] = np.concatenate([i.weights for i in batch])
         products[start : start + _AT_ONCE] = (rows @ dense)[:, : len(batch)].T
         cells[at] = 0
     return products

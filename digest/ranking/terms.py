@@ -28,6 +28,8 @@ from scipy.sparse import csr_matrix
 from digest.ranking.words import STOP_WORDS, stem
 
 DIMENSIONS = 2**20
+SPACE = 1
+"""Raised whenever the same text would count to other buckets: stored counts are then made anew."""
 STEP = 2.0**-12
 """Weights of papers are whole multiples of this."""
 TITLE_WEIGHT = 3

@@ -126,6 +126,8 @@ term_statistics = Table(
     "term_statistics",
     metadata,
     Column("version", Integer, primary_key=True, autoincrement=False),
+    # Which term space counted: see digest.ranking.terms.SPACE.
+    Column("space", Integer, nullable=False),
     Column("papers", Integer, nullable=False),
     # Every paper up to this id is counted in.
     Column("through_paper_id", BigId, nullable=False),

@@ -123,6 +123,11 @@ def announced_between(
     return _read(connection, query.order_by(papers.c.id))
 
 
+def page(connection: Connection, after: int, limit: int) -> list[StoredPaper]:
+    """Return papers by rising row number, starting after one: a page of a walk over all."""
+    return _read(connection, select(papers).where(papers.c.id > after).order_by(papers.c.id).limit(limit))
+
+
 def newest_announcement(connection: Connection, through: date) -> date | None:
     """Return the latest announcement date of any stored paper that is not after `through`."""
     newest = select(func.max(papers.c.announced_on)).where(papers.c.announced_on <= through)

@@ -5,8 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, select
 
+from digest.errors import NotFound
 from digest.ranking.profile import Profile
-from digest.ranking.terms import Statistics
+from digest.ranking.terms import SPACE, Statistics
 from digest.store.models import profiles, term_statistics
 from digest.store.papers import upsert
 
@@ -29,11 +30,14 @@ def counted_papers(connection: Connection) -> tuple[int, int]:
 
 
 def read_statistics(connection: Connection, version: int) -> Statistics:
-    """Return one version of the document frequencies; the empty ones for version 0."""
+    """Return one version of the document frequencies; the empty ones for version 0. Raises NotFound."""
     if version == 0:
         return Statistics.empty()
     query = select(term_statistics.c.frequencies).where(term_statistics.c.version == version)
-    return Statistics.from_bytes(connection.execute(query).scalar_one())
+    frequencies = connection.execute(query).scalar_one_or_none()
+    if frequencies is None:
+        raise NotFound(f"The term weights of version {version} are gone; run: digest init")
+    return Statistics.from_bytes(frequencies)
 
 
 def save_statistics(
@@ -43,12 +47,24 @@ def save_statistics(
     connection.execute(
         term_statistics.insert().values(
             version=statistics.version,
+            space=SPACE,
             papers=statistics.papers,
             through_paper_id=through_number,
             frequencies=statistics.to_bytes(),
             counted_at=now,
         )
     )
+
+
+def is_in_another_space(connection: Connection) -> bool:
+    """Tell whether what is stored was counted by another version of the term space."""
+    query = select(term_statistics.c.version).where(term_statistics.c.space != SPACE).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def drop_statistics(connection: Connection) -> None:
+    """Delete every version of the document frequencies."""
+    connection.execute(delete(term_statistics))
 
 
 def drop_unused_statistics(connection: Connection) -> int:

@@ -36,6 +36,7 @@ def fetcher_from(settings: Settings, version: str, now: Callable[[], datetime]) 
         now=now,
         timeout=settings.fetch_timeout,
         largest_body=settings.fetch_limit_mb * 2**20,
+        tries=settings.fetch_tries,
     )
 
 

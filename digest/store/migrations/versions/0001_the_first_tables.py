@@ -111,6 +111,7 @@ def upgrade() -> None:
     op.create_table(
         "term_statistics",
         sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("space", sa.Integer(), nullable=False),
         sa.Column("papers", sa.Integer(), nullable=False),
         sa.Column("through_paper_id", BigId, nullable=False),
         sa.Column("frequencies", sa.LargeBinary(), nullable=False),

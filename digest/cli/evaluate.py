@@ -1,0 +1,216 @@
+"""`digest evaluate`: how good the ranking is, on reading lists that people keep."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from digest.cli import output
+
+if TYPE_CHECKING:
+    from digest.ranking.evaluate import Corpus, ReadingList, Task
+
+_STUDIES = ("taps", "pairs", "less")
+
+
+def evaluate(
+    papers: Annotated[
+        Path, typer.Option(metavar="FILE", help="The stream of papers, any file `papers import` takes.")
+    ],
+    libraries: Annotated[Path, typer.Option(metavar="FILE", help="Reading lists as JSON.")],
+    profile: Annotated[
+        str | None, typer.Option(metavar="KIND", help="Only one kind: full, recent5 or keywords.")
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OTHER", help="Compare with `centroid` or with an earlier --json output (a file)."
+        ),
+    ] = None,
+    study: Annotated[
+        str | None, typer.Option(metavar="WHAT", help="Simulate readers instead: taps, pairs or less.")
+    ] = None,
+    theme: Annotated[
+        str, typer.Option(metavar="WORDS", help="What `--study less` mutes by example.")
+    ] = "medical",
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Also draw the figures per list.")
+    ] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure the ranking on real reading lists: profiles from before a day, judged by what came after.
+
+    Example: digest evaluate --papers papers.jsonl.gz --libraries libraries.json --against centroid
+    """
+    from digest.errors import BadInput
+    from digest.ranking.evaluate import KINDS, costs, summary, tasks
+    from digest.ranking.evaluate import evaluate as measured
+
+    if profile is not None and profile not in KINDS:
+        raise BadInput(f"There is no profile {profile!r}; give one of {', '.join(KINDS)}.")
+    if study is not None and study not in _STUDIES:
+        raise BadInput(f"There is no study {study!r}; give one of {', '.join(_STUDIES)}.")
+    kinds = KINDS if profile is None else (profile,)
+    corpus, lists = _corpus(papers), _lists(libraries)
+    made = tasks(corpus, lists)
+    if study is not None:
+        _show_study(_study(study, corpus, made, theme), json_output=json_output)
+        return
+    found = measured(made, kinds)
+    record = summary(made, found, costs(made, kinds))
+    if against is not None:
+        record["against"] = _against(against, made, record, kinds)
+    if plot is not None:
+        _draw(record, plot)
+    if json_output:
+        output.as_json(record)
+    else:
+        _show(record)
+
+
+def _corpus(path: Path) -> "Corpus":
+    from digest.clock import utc_now
+    from digest.errors import BadInput
+    from digest.papers.paper import Sighting
+    from digest.papers.sources.files import read_file
+    from digest.ranking.evaluate import Corpus
+
+    found = [item.paper for item in read_file(path, utc_now()) if isinstance(item, Sighting)]
+    dated = [(p.id, p.announced_on, p.title, p.abstract) for p in found if p.announced_on is not None]
+    if not dated:
+        raise BadInput(f"{path} holds no paper with a date.")
+    return Corpus.build(dated)
+
+
+def _lists(path: Path) -> "list[ReadingList]":
+    from digest.ranking.evaluate import reading_lists
+
+    return reading_lists(_json(path))
+
+
+def _json(path: Path) -> Any:
+    import json
+
+    from digest.errors import BadInput
+
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise BadInput(f"{path} can not be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise BadInput(f"{path} is no JSON: {error}.") from None
+
+
+def _against(
+    other: str, made: "list[Task]", record: dict[str, Any], kinds: tuple[str, ...]
+) -> dict[str, Any]:
+    """Compare each kind's nDCG@50 list by list with another scorer or an earlier run."""
+    from dataclasses import asdict
+
+    from digest.errors import BadInput
+    from digest.ranking.evaluate import SCORERS, compare
+    from digest.ranking.evaluate import evaluate as measured
+
+    if other in SCORERS:
+        rivals = {
+            kind: [f["ndcg@50"] for f in found]
+            for kind, found in measured(made, kinds, SCORERS[other]).items()
+        }
+    else:
+        earlier = _json(Path(other))
+        try:
+            by_name = {one["name"]: one["profiles"] for one in earlier["lists"]}
+            rivals = {kind: [by_name[task.wanted.name][kind]["ndcg@50"] for task in made] for kind in kinds}
+        except (KeyError, TypeError):
+            raise BadInput(f"{other} is no output of digest evaluate --json over the same lists.") from None
+    sources = [task.wanted.source for task in made]
+    return {
+        kind: asdict(
+            compare([one["profiles"][kind]["ndcg@50"] for one in record["lists"]], rivals[kind], sources)
+        )
+        for kind in kinds
+    }
+
+
+def _show(record: dict[str, Any]) -> None:
+    kinds = list(record["profiles"])
+    lines = [
+        {"list": one["name"], **{kind: one["profiles"][kind]["ndcg@50"] for kind in kinds}}
+        for one in record["lists"]
+    ]
+    output.rows(["list", *kinds], lines, json_output=False, empty="There are no lists.")
+    output.say()
+    for kind in kinds:
+        figures = ", ".join(f"{name} {value:.3f}" for name, value in record["profiles"][kind].items())
+        output.say(f"{kind}: {figures}")
+    output.say(
+        f"building a profile {record['build_ms']['median']:.0f} ms (95 %: {record['build_ms']['p95']:.0f} ms), "
+        f"at most {record['profile_bytes']['max']:,} bytes, {record['scored_per_s']:,.0f} readers scored a second"
+    )
+    for kind, gain in record.get("against", {}).items():
+        output.say(
+            f"{kind} against the other: {gain['mean']:+.3f} nDCG@50 "
+            f"(95 % between {gain['low']:+.3f} and {gain['high']:+.3f}), better in {gain['better']:.0%} of draws"
+        )
+
+
+def _study(study: str, corpus: "Corpus", made: "list[Task]", theme: str) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from digest.ranking import studies
+
+    if study == "pairs":
+        halves = [half for one, other in studies.pairs(made) for half in studies.pair(one, other)]
+        kept = [half.kept for half in halves if half.alone > 0]
+        return {
+            "mean": {
+                "kept": sum(kept) / max(1, len(kept)),
+                "kept_90": sum(k >= 0.9 for k in kept) / max(1, len(kept)),
+            },
+            "lists": [asdict(half) for half in halves],
+        }
+    found = []
+    for task in made:
+        start = corpus.before(task.wanted.split)
+        counts = corpus.counts[start : start + task.papers.shape[0]]
+        found.append(studies.taps(task, counts) if study == "taps" else studies.muted(task, counts, theme))
+    names = [{"name": task.wanted.name} for task in made]
+    return {
+        "mean": studies.mean_of(found),
+        "lists": [name | one for name, one in zip(names, found, strict=True)],
+    }
+
+
+def _show_study(record: dict[str, Any], *, json_output: bool) -> None:
+    if json_output:
+        output.as_json(record)
+        return
+    output.rows(list(record["lists"][0]), record["lists"], json_output=False, empty="There are no lists.")
+    output.say(", ".join(f"{key} {value:.3f}" for key, value in record["mean"].items()))
+
+
+def _draw(record: dict[str, Any], path: Path) -> None:
+    from importlib import import_module
+
+    from digest.errors import BadInput
+
+    try:
+        figures = import_module("matplotlib.figure")
+    except ImportError:
+        raise BadInput(
+            "Drawing needs matplotlib: install it beside the product, or leave --plot out."
+        ) from None
+    kinds = list(record["profiles"])
+    names = [one["name"] for one in record["lists"]]
+    figure = figures.Figure(figsize=(9, 0.3 * len(names) + 1.5), layout="constrained")
+    axes = figure.subplots()
+    for place, kind in enumerate(kinds):
+        values = [one["profiles"][kind]["ndcg@50"] for one in record["lists"]]
+        mean = record["profiles"][kind]["ndcg@50"]
+        axes.scatter(values, range(len(names)), label=f"{kind} (mean {mean:.3f})", color=f"C{place}")
+        axes.axvline(mean, color=f"C{place}", linewidth=0.8)
+    axes.set_yticks(range(len(names)), names, fontsize=7)
+    axes.invert_yaxis()
+    axes.set_xlabel("nDCG@50, mean over weeks")
+    axes.legend()
+    figure.savefig(path, format="png", dpi=150)

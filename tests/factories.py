@@ -1,0 +1,307 @@
+"""Papers, readers and post offices for tests: each with defaults, so that a test names only what it is about."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from sqlalchemy import update
+
+from digest.delivery.compose import Choosing, Composer
+from digest.delivery.daily import Job, Report, run
+from digest.delivery.deliver import PostOffice, Summary, deliver_ready
+from digest.delivery.letters import Imprint, build_mail
+from digest.delivery.outcome import Patience
+from digest.delivery.plan import plan_due
+from digest.delivery.preview import recorded
+from digest.mail.envelope import Connection as Server
+from digest.mail.envelope import Envelope, Transport
+from digest.mail.folders import MemoryTransport
+from digest.mail.rendering import Renderer
+from digest.papers.ingest import Intake, take_in
+from digest.papers.paper import Paper, Popularity, Sighting
+from digest.papers.sources.common import make_paper as paper_from_feed
+from digest.readers.links import Links
+from digest.readers.profiles import ProfileBuilder
+from digest.readers.signup import find, subscribe
+from digest.readers.subscriber import Status, Subscriber
+from digest.readers.transfer import application_from
+from digest.store import deliveries as ledger
+from digest.store import fetches as fetch_store
+from digest.store import readers as reader_store
+from digest.store.database import Database
+from digest.store.fetches import FetchOutcome, FetchStatus
+from digest.store.models import subscribers
+
+TEMPLATES = Path(__file__).parent.parent / "templates" / "email"
+SECRET = b"a secret of the tests"
+BASE_URL = "https://papers.example.org"
+DAY = timedelta(days=1)
+
+MONDAY = date(2026, 3, 2)
+"""A week without holidays begins."""
+TUESDAY, WEDNESDAY, THURSDAY, FRIDAY, SATURDAY, SUNDAY = (MONDAY + ahead * DAY for ahead in range(1, 7))
+
+IMPRINT = Imprint(
+    sender="Trending papers <digest@papers.example.org>",
+    operator="The library",
+    postal_address="1 Science Road, Exampleton",
+    list_id="papers.example.org",
+)
+
+SUBJECTS: dict[str, tuple[str, str]] = {
+    "splats": (
+        "Gaussian splatting of rooms",
+        "Novel view synthesis with gaussian splatting renders rooms from photographs in real time.",
+    ),
+    "robots": (
+        "Robot manipulation with tactile grasping",
+        "A robot arm learns manipulation and grasping of cloth from tactile sensing and demonstrations.",
+    ),
+    "speech": (
+        "Streaming speech recognition for dialects",
+        "Automatic speech recognition transcribes dialect audio with a streaming acoustic encoder.",
+    ),
+    "proteins": (
+        "Protein structure prediction from sequences",
+        "Protein folding and structure prediction use evolutionary sequence alignments of amino acids.",
+    ),
+}
+
+
+def at(day: date, hour: int = 8, minute: int = 0) -> datetime:
+    """An instant of a day, in UTC."""
+    return datetime(day.year, day.month, day.day, hour, minute, tzinfo=UTC)
+
+
+@dataclass
+class Clock:
+    """A clock that stands until it is moved."""
+
+    now: datetime
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+def make_paper(number: int = 1, subject: str = "splats", **changes: Any) -> Paper:
+    """A paper as a feed would tell it, unlike any of another number."""
+    title, abstract = SUBJECTS[subject]
+    usual: dict[str, Any] = {
+        "paper_id": f"2603.{number:05}",
+        "title": f"{title}: study {_word(number)}",
+        "abstract": f"{abstract} Our study is called {_word(number)} and has {_word(number + 7919)} in it.",
+        "authors": (f"Ada {_word(number).title()}", "Bo Li"),
+        "categories": ("cs.CV", "cs.LG"),
+        "announced_on": TUESDAY,
+    }
+    return paper_from_feed(**{**usual, **changes})
+
+
+def _word(number: int) -> str:
+    """A made-up word for a number; different numbers give words that no stemmer joins."""
+    syllables = "ba", "ko", "mi", "du", "fe", "lo", "ra", "ni", "su", "ga"
+    return "".join(syllables[int(digit)] for digit in f"{number:05}") + "x"
+
+
+def make_papers(count: int, *, first: int = 1, **fields: Any) -> list[Paper]:
+    """So many papers, their subjects taking turns unless one is named."""
+    turns = [fields.pop("subject")] if "subject" in fields else list(SUBJECTS)
+    return [
+        make_paper(number, turns[number % len(turns)], **fields) for number in range(first, first + count)
+    ]
+
+
+def add_papers(database: Database, *papers: Paper, now: datetime | None = None, upvotes: int = 0) -> Intake:
+    """Store papers first seen at `now` (the morning of the earliest announcement), with upvotes if any."""
+    seen_at = now or at(min(paper.announced_on or TUESDAY for paper in papers), 1)
+    votes = Popularity(seen_at, upvotes) if upvotes else None
+    return take_in(database, [Sighting(paper, votes) for paper in papers], seen_at)
+
+
+def add_reader(
+    database: Database,
+    address: str = "ada@example.org",
+    *,
+    status: Status = "active",
+    builder: ProfileBuilder | None = None,
+    now: datetime | None = None,
+    next_due_at: datetime | None = None,
+    **fields: Any,
+) -> Subscriber:
+    """A reader in UTC at 7, who told nothing unless `topics` and the like are given, never planned."""
+    added = subscribe(
+        database,
+        builder or ProfileBuilder(),
+        SECRET,
+        application_from(address=address, **fields),
+        now or at(MONDAY, 0),
+        confirmed=status != "pending",
+        how="test",
+    )
+    with database.begin() as connection:
+        if added.status != status:
+            reader_store.set_status(connection, added.id, status)
+        if next_due_at is not None:
+            reader_store.set_next_due(connection, [(added.id, next_due_at)])
+        return reader_store.find_by_numbers(connection, [added.id])[added.id]
+
+
+def add_readers(database: Database, count: int, **fields: Any) -> list[Subscriber]:
+    """So many readers, r001@example.org and on."""
+    builder = ProfileBuilder()
+    return [
+        add_reader(database, f"r{number:03}@example.org", builder=builder, **fields)
+        for number in range(1, count + 1)
+    ]
+
+
+def set_address(database: Database, reader: Subscriber, address: str) -> None:
+    """Write an address into the table that no sign-up would take."""
+    with database.begin() as connection:
+        connection.execute(update(subscribers).where(subscribers.c.id == reader.id).values(address=address))
+
+
+def set_status(database: Database, reader: Subscriber, status: Status) -> None:
+    with database.begin() as connection:
+        reader_store.set_status(connection, reader.id, status)
+
+
+@cache
+def renderer() -> Renderer:
+    """The real templates, compiled once a process."""
+    return Renderer(TEMPLATES)
+
+
+def links() -> Links:
+    return Links(BASE_URL, SECRET)
+
+
+def office(
+    database: Database,
+    transport: Transport | None = None,
+    *,
+    choosing: Choosing | None = None,
+    patience: Patience | None = None,
+    batch_size: int = 500,
+) -> PostOffice:
+    """A post office with real templates, a known secret and a transport that remembers."""
+    return PostOffice(
+        database=database,
+        composer=Composer(choosing or Choosing()),
+        links=links(),
+        renderer=renderer(),
+        transport=transport or MemoryTransport(),
+        imprint=IMPRINT,
+        secret=SECRET,
+        patience=patience or Patience(),
+        batch_size=batch_size,
+        luck=Random(7),
+    )
+
+
+def deliver_due(post: PostOffice, now: datetime) -> Summary:
+    """Plan who is due, then deliver all that is ready, the clock standing at `now`."""
+    plan_due(post.database, now)
+    return deliver_ready(post, lambda: now)
+
+
+def whole_run(post: PostOffice, now: datetime, **job: Any) -> Report:
+    """One `digest run`, the clock standing at `now`."""
+    return run(post, ProfileBuilder(), Job(**job), lambda: now)
+
+
+def record_fetch(
+    database: Database,
+    now: datetime,
+    status: FetchStatus = "complete",
+    source: str = "arxiv",
+    newest_on: date | None = None,
+) -> None:
+    """Note that a feed was read at an instant, and how it went."""
+    with database.begin() as connection:
+        number = fetch_store.begin_fetch(connection, source, now)
+        fetch_store.end_fetch(connection, number, FetchOutcome(status, newest_on=newest_on), now)
+
+
+def sent_to(transport: MemoryTransport) -> list[str]:
+    """The recipients, in the order of sending."""
+    return [envelope.recipient for envelope in transport.envelopes]
+
+
+def deliveries_of(database: Database, reader: Subscriber) -> list[Any]:
+    """A reader's rows of the ledger, the oldest edition first."""
+    with database.read() as connection:
+        return ledger.find(connection, subscriber_id=reader.id, limit=1000)[::-1]
+
+
+def one_delivery(database: Database, reader: Subscriber) -> Any:
+    """The only row of the ledger that a reader has."""
+    (row,) = deliveries_of(database, reader)
+    return row
+
+
+def papers_of(database: Database, delivery_id: int) -> list[str]:
+    """The ids of the papers a delivery carries, in its order."""
+    with database.read() as connection:
+        return [pick.card.paper_id for pick in recorded(connection, delivery_id)[1]]
+
+
+def received_by(database: Database, reader: Subscriber) -> dict[date, list[str]]:
+    """The papers in each mail that a reader got, by edition."""
+    return {
+        row.edition_on: papers_of(database, row.id)
+        for row in deliveries_of(database, reader)
+        if row.status == "sent" and row.kind == "digest"
+    }
+
+
+def rebuilt(database: Database, delivery_id: int) -> bytes:
+    """A mail made again from what its delivery recorded."""
+    with database.read() as connection:
+        contents, picks = recorded(connection, delivery_id)
+    return build_mail(contents, picks, links(), renderer()).message.to_bytes()
+
+
+def reader_now(database: Database, address: str) -> Subscriber:
+    with database.read() as connection:
+        return find(connection, address)
+
+
+class Interposed:
+    """A transport whose every mail passes a function first; the function may raise, or stir things up.
+
+    It is handed the envelope and the function that sends it on to memory.
+    """
+
+    def __init__(self, interfere: Callable[[Envelope, Callable[[Envelope], str]], str]) -> None:
+        self.memory = MemoryTransport()
+        self._interfere = interfere
+
+    def open(self) -> AbstractContextManager[Server]:
+        return _Opened(self)
+
+    def send(self, envelope: Envelope) -> str:
+        return self._interfere(envelope, self.memory.send)
+
+    @property
+    def envelopes(self) -> Sequence[Envelope]:
+        return self.memory.envelopes
+
+
+class _Opened(AbstractContextManager[Server]):
+    def __init__(self, transport: Interposed) -> None:
+        self._transport = transport
+
+    def __enter__(self) -> Server:
+        return self._transport
+
+    def __exit__(self, *_: object) -> None:
+        return None
