@@ -4,6 +4,7 @@ Every field is an environment variable `DIGEST_<NAME>`; its description is the h
 `digest settings` prints. Secrets stay masked in every representation.
 """
 
+import re
 from datetime import timedelta
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -21,7 +22,39 @@ def _split_words(value: object) -> object:
     return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
 
+_SPAN = re.compile(r"(?P<number>[0-9]{1,6}(?:\.[0-9]{1,6})?)\s*(?P<unit>[smhd]?)")
+_UNITS = {
+    "d": timedelta(days=1),
+    "h": timedelta(hours=1),
+    "m": timedelta(minutes=1),
+    "s": timedelta(seconds=1),
+}
+
+
+def _read_span(value: object) -> object:
+    """Let a span of time be written as `30s`, `5m`, `20h` or `2d`; a bare number is seconds."""
+    if not isinstance(value, str):
+        return value
+    match = _SPAN.fullmatch(value.strip())
+    if match is None:
+        raise ValueError("write a time like 30s, 5m, 20h or 2d")
+    return _UNITS[match["unit"] or "s"] * float(match["number"])
+
+
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_words)]
+Span = Annotated[timedelta, BeforeValidator(_read_span)]
+
+
+def as_written(value: object) -> str:
+    """Return a setting's value the way one writes it in the environment; a secret stays masked."""
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    if isinstance(value, timedelta):
+        unit = next((unit for unit, length in _UNITS.items() if value >= length and not value % length), "s")
+        return f"{value / _UNITS[unit]:g}{unit}"
+    return str(value)
 
 
 class Settings(BaseSettings):
@@ -36,7 +69,8 @@ class Settings(BaseSettings):
         description="Where everything is kept: sqlite:///FILE or postgresql://user:password@host/name.",
     )
     broker_url: SecretStr | None = Field(
-        None, description="Redis for the Celery workers: redis://host:6379/0. Without it, one process does all."
+        None,
+        description="Redis for the Celery workers: redis://host:6379/0. Without it, one process does all.",
     )
     mail_url: SecretStr = Field(
         SecretStr("maildir:outbox"),
@@ -44,17 +78,20 @@ class Settings(BaseSettings):
         "smtps://user:password@host:465, console: (standard output), memory: (nowhere).",
     )
     base_url: str = Field(
-        "http://localhost:8000", description="The address of the web side; every link in a mail starts with it."
+        "http://localhost:8000",
+        description="The address of the web side; every link in a mail starts with it.",
     )
     sender: str = Field(
         "Trending papers <digest@localhost>", description="The From of every mail, as Name <address>."
     )
     operator: str = Field(
-        "", description="Who answers for the list (List-Owner, and named in each mail's foot); empty: the sender."
+        "",
+        description="Who answers for the list (List-Owner, and named in each mail's foot); empty: the sender.",
     )
     postal_address: str = Field("", description="Printed in each mail's foot, where the law asks for one.")
     list_id: str = Field(
-        "", description="List-Id domain (RFC 2919); never change it. Empty: `papers.` and the sender's domain."
+        "",
+        description="List-Id domain (RFC 2919); never change it. Empty: `papers.` and the sender's domain.",
     )
     secret_key: SecretStr | None = Field(
         None, description="Signs the links in mails. Empty: one is made and kept in the database."
@@ -72,16 +109,23 @@ class Settings(BaseSettings):
     contact: str = Field(
         "", description="A mail address or page named in the User-Agent, so that a feed can reach you."
     )
-    arxiv_pause: timedelta = Field(
-        timedelta(seconds=3), description="The least time between two requests to arXiv; its terms ask for 3 s."
+    arxiv_pause: Span = Field(
+        timedelta(seconds=3),
+        description="The least time between two requests to arXiv; its terms ask for 3 s.",
     )
-    fetch_timeout: timedelta = Field(timedelta(seconds=30), description="How long one feed may stay silent.")
+    fetch_timeout: Span = Field(
+        timedelta(seconds=30), gt=timedelta(0), description="How long one feed may stay silent."
+    )
     fetch_tries: int = Field(
-        4, ge=1, le=10, description="How often a feed that is busy or silent is asked, each time after a longer pause."
+        4,
+        ge=1,
+        le=10,
+        description="How often a feed that is busy or silent is asked, each time after a longer pause.",
     )
     fetch_limit_mb: int = Field(25, ge=1, description="The largest answer of a feed that is read, in MB.")
     holidays: Words = Field(
-        (), description="Further days (YYYY-MM-DD) whose mailing arXiv defers, beside those it has told for this year."
+        (),
+        description="Further days (YYYY-MM-DD) whose mailing arXiv defers, beside those it has told for this year.",
     )
     quiet_day: Literal["skip", "note"] = Field(
         "skip", description="When there is nothing for a reader: send nothing, or a short note that says why."
@@ -93,10 +137,11 @@ class Settings(BaseSettings):
     )
     first_digest_days: int = Field(7, ge=1, le=31, description="How far back a reader's first digest looks.")
     catch_up_days: int = Field(14, ge=1, le=31, description="How far back a digest looks after a pause.")
-    stale_after: timedelta = Field(
-        timedelta(hours=20), description="A digest not out this long after it was due is dropped; its papers wait."
+    stale_after: Span = Field(
+        timedelta(hours=20),
+        description="A digest not out this long after it was due is dropped; its papers wait.",
     )
-    late_feed_wait: timedelta = Field(
+    late_feed_wait: Span = Field(
         timedelta(hours=6), description="How long a digest waits for papers that should have been out."
     )
     batch_size: int = Field(500, ge=1, le=5000, description="Digests composed together.")

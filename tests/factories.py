@@ -1,13 +1,15 @@
 """Papers, readers and post offices for tests: each with defaults, so that a test names only what it is about."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from random import Random
-from typing import Any
+from threading import Barrier
+from typing import Any, TypeVar
 
 from sqlalchemy import update
 
@@ -36,6 +38,8 @@ from digest.store import readers as reader_store
 from digest.store.database import Database
 from digest.store.fetches import FetchOutcome, FetchStatus
 from digest.store.models import subscribers
+
+Result = TypeVar("Result")
 
 TEMPLATES = Path(__file__).parent.parent / "templates" / "email"
 SECRET = b"a secret of the tests"
@@ -305,3 +309,15 @@ class _Opened(AbstractContextManager[Server]):
 
     def __exit__(self, *_: object) -> None:
         return None
+
+
+def together(*tasks: Callable[[], Result]) -> list[Result]:
+    """Run tasks at the same moment, a thread each; return what they returned, or raise what one raised."""
+    start = Barrier(len(tasks))
+
+    def begin(task: Callable[[], Result]) -> Result:
+        start.wait(timeout=10)
+        return task()
+
+    with ThreadPoolExecutor(len(tasks)) as threads:
+        return [future.result() for future in [threads.submit(begin, task) for task in tasks]]

@@ -101,7 +101,7 @@ def show_settings(json_output: JsonOutput = False) -> None:
 
     Example: digest settings
     """
-    from digest.settings import Settings, read_settings
+    from digest.settings import Settings, as_written, read_settings
 
     settings = read_settings()
     output.rows(
@@ -109,7 +109,7 @@ def show_settings(json_output: JsonOutput = False) -> None:
         [
             {
                 "setting": f"DIGEST_{name.upper()}",
-                "value": "" if (value := getattr(settings, name)) is None else output.cell(value),
+                "value": as_written(getattr(settings, name)),
                 "help": field.description,
             }
             for name, field in Settings.model_fields.items()

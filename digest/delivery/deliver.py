@@ -260,7 +260,9 @@ def _send_all(
         try:
             taken = _send(office, server, one, clock, summary)
         except StopRun as stop:
-            _give_back(office, ready[position:], clock())
+            # The mail that met the trouble goes to the end of the queue, should the trouble be its own.
+            _put_off(office, one, TryLater(str(stop)), clock())
+            _give_back(office, ready[position + 1 :], clock())
             summary.stopped = str(stop)
             return
         refusals = 0 if taken else refusals + 1
@@ -270,6 +272,12 @@ def _send_all(
                 f"The mail server refused {refusals} mails in a row; see: digest deliveries list"
             )
             return
+
+
+def _put_off(office: PostOffice, one: _Ready, later: TryLater, now: datetime) -> None:
+    wait = pause(one.claimed.attempts, later.seconds, office.luck.random())
+    with office.database.begin() as connection:
+        ledger.put_off(connection, one.claimed.id, now + wait, SERVER_BUSY, str(later))
 
 
 def _give_back(office: PostOffice, rest: Sequence[_Ready], now: datetime) -> None:
@@ -309,10 +317,7 @@ def _send(
     try:
         answer = server.send(envelope)
     except TryLater as later:
-        now = clock()
-        with office.database.begin() as connection:
-            wait = pause(claimed.attempts, later.seconds, office.luck.random())
-            ledger.put_off(connection, claimed.id, now + wait, SERVER_BUSY, str(later))
+        _put_off(office, one, later, clock())
         summary.put_off[SERVER_BUSY] += 1
         return False
     except NeverSend as never:

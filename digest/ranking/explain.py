@@ -18,7 +18,7 @@ _LEAST = 0.04
 """Share of the score below which a term is no reason."""
 _LEAST_OF_A_WORD = 0.08
 """The same for a single word, which says less."""
-_GAIN = 1.1
+_GAIN = 1.2
 """How much more a longer phrase must carry than the shorter one inside it to be named instead."""
 _LONGEST = 48
 _UNREADABLE = re.compile(r"[^\w\s'\u2019&+-]|_")

@@ -48,6 +48,8 @@ class Tuning:
     """Weight of the words themselves beside what the papers found with them write."""
     against: float = 1.0
     """Weight of all disliked papers together, beside the liked ones."""
+    avoidance: float = 0.3
+    """How much the guess turns from what disliked papers have beyond the liked ones, from five on."""
     level: float = 0.3
     """Score that the best fitting half percent of the background gets on average."""
 
@@ -71,7 +73,11 @@ def learn(
     examples: Examples, disliked: csr_matrix, background: Background, size: int, tuning: Tuning = DEFAULT
 ) -> tuple[NDArray[np.int32], Weights]:
     """Return (sorted terms, weights) of at most `size` terms."""
-    guess = _mean(examples) - background.mean + tuning.words * examples.words
+    typical = _mean(examples)
+    guess = typical - background.mean + tuning.words * examples.words
+    if disliked.shape[0]:
+        beyond = np.asarray(disliked.mean(axis=0)).ravel().astype(np.float32) - typical
+        guess -= np.float32(tuning.avoidance * min(1.0, disliked.shape[0] / 5)) * np.maximum(beyond, 0)
     spread = float((background.sample @ guess).std()) if background.size else 0.0
     wide = tuning.guess_of_words if examples.words.any() else tuning.guess
     guess *= np.float32(wide / spread if spread > 0 else 1.0)

@@ -85,25 +85,26 @@ def pairs(made: Sequence[Task], most: int = 40) -> list[tuple[Task, Task]]:
 
 
 def muted(task: Task, counts: csr_matrix, theme: str, examples: int = 3) -> dict[str, float]:
-    """Let a reader tap *less* on the first papers about a theme that reach the top fifty.
+    """Let a reader of a list's topic tap *less* on the first papers about a theme among the best 200.
 
-    Returns how many of the top fifty hold the theme's words before and after (the tapped ones left
-    out), and what share of the other papers of the top fifty stays there.
+    Returns how many of the best 200 hold the theme's words before and after (the tapped ones left
+    out), and what share of the other papers among the best 50 stays there.
     """
     words = set(count_terms([("", theme)]).indices.tolist())
     about = np.array([bool(words & set(counts[row].indices.tolist())) for row in range(counts.shape[0])])
-    liked = task.past[task.library]
-    before = _top(_scored(build_profile([], liked, task.past[[]], task.background), task.papers), 50)
+    nothing = task.past[[]]
+    topics = [task.wanted.topic]
+    before = _top(_scored(build_profile(topics, nothing, nothing, task.background), task.papers), 200)
     tapped = [row for row in before if about[row]][:examples]
-    after = _scored(build_profile([], liked, counts[tapped], task.background), task.papers)
+    after = _scored(build_profile(topics, nothing, counts[tapped], task.background), task.papers)
     after[tapped] = -1
-    shown = _top(after, 50)
-    others = [row for row in before if not about[row]]
+    shown = _top(after, 200)
+    others = [row for row in before[:50] if not about[row]]
     return {
         "tapped": float(len(tapped)),
         "before": float(sum(about[row] for row in before) - len(tapped)),
         "after": float(sum(about[row] for row in shown)),
-        "others_kept": len(set(others) & set(shown)) / max(1, len(others)),
+        "others_kept": len(set(others) & set(shown[:50])) / max(1, len(others)),
     }
 
 
@@ -114,7 +115,8 @@ def mean_of(found: Iterable[dict[str, float]]) -> dict[str, Any]:
 
 
 def _scored(profile: Profile, papers: csr_matrix) -> NDArray[np.float32]:
-    return score([Profile.from_bytes(profile.to_bytes())], papers).values[0]
+    values: NDArray[np.float32] = score([Profile.from_bytes(profile.to_bytes())], papers).values
+    return values[0]
 
 
 def _top(scores: NDArray[np.float32], limit: int) -> list[int]:

@@ -234,8 +234,8 @@ def save_popularity(connection: Connection, snapshots: Iterable[tuple[int, Popul
     ]
     if not rows:
         return 0
-    statement = upsert(connection)(popularity).on_conflict_do_nothing()
-    return connection.execute(statement, rows).rowcount
+    statement = upsert(connection)(popularity).on_conflict_do_nothing().returning(popularity.c.paper_id)
+    return len(connection.execute(statement, rows).all())
 
 
 def latest_popularity(connection: Connection, numbers: Collection[int]) -> dict[int, Popularity]:

@@ -84,7 +84,7 @@ SETTINGS = {
     "a feed's address": ("DIGEST_ARXIV_RSS_URL", "file:///etc/passwd", "https://"),
     "a number that is none": ("DIGEST_FETCH_LIMIT_MB", "lots", "integer"),
     "a number out of range": ("DIGEST_SCORE_FLOOR", "7", "less than or equal to 1"),
-    "a time that is none": ("DIGEST_FETCH_TIMEOUT", "soonish", "duration"),
+    "a time that is none": ("DIGEST_FETCH_TIMEOUT", "soonish", "30s"),
     "a word of none": ("DIGEST_QUIET_DAY", "sing", "skip"),
     "no database": ("DIGEST_DATABASE_URL", "a shoe box", "sqlite:///"),
     "another database": ("DIGEST_DATABASE_URL", "mysql://host/name", "postgresql://"),
@@ -121,7 +121,9 @@ def test_an_env_file_that_is_no_text_is_named(digest: Shell) -> None:
 
 def test_the_environment_goes_before_the_env_file(digest: Shell) -> None:
     (digest.folder / ".env").write_text("DIGEST_QUIET_DAY=sing\nDIGEST_FOR_YOU=4\n")
-    shown = {row["setting"]: row["value"] for row in digest("settings", "--json", DIGEST_QUIET_DAY="note").json}
+    shown = {
+        row["setting"]: row["value"] for row in digest("settings", "--json", DIGEST_QUIET_DAY="note").json
+    }
     assert (shown["DIGEST_QUIET_DAY"], shown["DIGEST_FOR_YOU"]) == ("note", "4")
 
 
