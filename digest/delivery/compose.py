@@ -180,7 +180,7 @@ class Composer:
         shelf = edition.shelf
         known = [profiles.get(one.subscriber.id, NO_PROFILE) for one in readers]
         scores = shelf.score(known)
-        ids = {number: paper.id for number, paper in zip(edition.numbers, shelf.papers, strict=True)}
+        ids = edition.ids
         chosen: dict[int, list[tuple[str, Chosen]]] = {}
         for row, (one, profile) in enumerate(zip(readers, known, strict=True)):
             subscriber = one.subscriber

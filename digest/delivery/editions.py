@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
@@ -42,13 +43,15 @@ class Window:
     seen_after: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Edition:
     """A shelf with what the database and the mail know of its papers; lists run along `shelf.papers`."""
 
     window: Window
     shelf: Shelf
     numbers: list[int]
+    namesakes: Mapping[int, str]
+    """Papers of the weeks before that came back under another id: row number to the id on the shelf."""
     considered: int
     """How many of the papers are new in this window; the others are here because everyone reads them."""
     _stored: list[StoredPaper]
@@ -65,10 +68,16 @@ class Edition:
             known = self._cards[place] = (fingerprint(card.to_json()), card)
         return known
 
-    @property
+    @cached_property
+    def ids(self) -> dict[int, str]:
+        """The id on the shelf by row number: of its own papers, and of those put up again."""
+        shown = {number: paper.id for number, paper in zip(self.numbers, self.shelf.papers, strict=True)}
+        return {**self.namesakes, **shown}
+
+    @cached_property
     def first_number(self) -> int:
-        """The lowest row number on the shelf."""
-        return min(self.numbers, default=0)
+        """The lowest row number that stands for a paper on the shelf."""
+        return min(self.ids, default=0)
 
 
 def fingerprint(document: dict[str, Any]) -> str:
@@ -152,11 +161,22 @@ class Editions:
                 heat[places],
             ),
             numbers=[one.number for one in stored],
+            namesakes=_namesakes(stored, around),
             considered=int(new.sum()),
             _stored=stored,
             _popularity=snapshots,
             _now=now,
         )
+
+
+def _namesakes(shown: list[StoredPaper], around: list[StoredPaper]) -> dict[int, str]:
+    by_title = {one.title_id: one.paper.id for one in shown}
+    on_shelf = {one.number for one in shown}
+    return {
+        one.number: by_title[one.title_id]
+        for one in around
+        if one.title_id in by_title and one.number not in on_shelf
+    }
 
 
 def _is_new(stored: StoredPaper, window: Window, now: datetime) -> bool:

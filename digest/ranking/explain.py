@@ -23,6 +23,8 @@ _GAIN = 1.2
 _LONGEST = 48
 _UNREADABLE = re.compile(r"[^\w\s'\u2019&+-]|_")
 _GAP = re.compile(r"[\s-]")
+_HYPHENATED_BEFORE = re.compile(r"(?:[^\W_]+-)+\Z")
+_HYPHENATED_AFTER = re.compile(r"(?:-[^\W_]+)+")
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 
 
@@ -72,15 +74,22 @@ class Naming:
 
     def _word(self, bucket: int) -> Span | None:
         same = self._found.words[self._found.words[:, 0] == bucket]
-        spellings = [self._found.text[start:end] for _, start, end in same.tolist()]
+        spellings = [self._whole(start, end) for _, start, end in same.tolist()]
         written = _best_spelling(spellings)
         return _span(written, (bucket, *self._found.joint.get(bucket, ()))) if written else None
 
     def _pair(self, bucket: int) -> Span | None:
         same = self._found.pairs[self._found.pairs[:, 0] == bucket].tolist()
-        spellings = [self._found.text[start:end] for _, start, end, _, _ in same]
+        spellings = [self._whole(start, end) for _, start, end, _, _ in same]
         written = _best_spelling([one for one in spellings if len(_WORD.findall(one)) <= 2])
         return _span(written, (bucket, *same[0][3:])) if written else None
+
+    def _whole(self, start: int, end: int) -> str:
+        """Return a stretch of the text with the hyphenated words at its ends unbroken."""
+        text = self._found.text
+        before = _HYPHENATED_BEFORE.search(text, max(0, start - _LONGEST), start)
+        after = _HYPHENATED_AFTER.match(text, end)
+        return text[before.start() if before else start : after.end() if after else end]
 
     def _chains(self, places: list[int]) -> Iterator[tuple[int, int]]:
         """Yield the (first, last) place of the runs of two and three overlapping pairs around each place."""
@@ -94,8 +103,9 @@ class Naming:
 
     def _joined(self, first: int, last: int) -> Span:
         run = self._found.pairs[first : last + 1].tolist()
-        written = self._found.text[run[0][1] : run[-1][2]]
-        is_name = _is_readable(written) and len(_GAP.split(written)) <= len(run) + 1
+        within = self._found.text[run[0][1] : run[-1][2]]
+        written = self._whole(run[0][1], run[-1][2])
+        is_name = _is_readable(written) and len(_GAP.split(within)) <= len(run) + 1
         return _span(written, [bucket for pair in run for bucket in (pair[0], *pair[3:])] if is_name else [])
 
 
@@ -111,11 +121,13 @@ def reasons(interest: Interest, paper: Row, naming: Naming, most: int = 3) -> tu
     if total <= 0:
         return ()
     found: list[Reason] = []
+    named: set[int] = set()
     # Reasons begin with a strong term; looking at every weak one would cost most of the time.
     strongest = nlargest(4 * most, parts, key=parts.__getitem__)
     spans = [span for bucket in strongest if (span := naming.name(bucket))]
     while spans and len(found) < most:
-        best = _lengthened(max(spans, key=lambda span: _worth(span, parts)), naming, parts)
+        best = max(spans, key=lambda span: _worth(span, parts))
+        best = _lengthened(best, naming, parts, named)
         share = _worth(best, parts) / total
         if share < (_LEAST_OF_A_WORD if best.is_word else _LEAST):
             break
@@ -123,6 +135,9 @@ def reasons(interest: Interest, paper: Row, naming: Naming, most: int = 3) -> tu
         found.append(Reason(best.surface, share, taken))
         for bucket in taken:
             del parts[bucket]
+        # A word is named once: "fast radio bursts" leaves nothing to say to "repeating fast".
+        named.update(best.buckets)
+        spans = [span for span in spans if named.isdisjoint(span.buckets)]
     return tuple(found)
 
 
@@ -145,12 +160,12 @@ def _worth(span: Span, parts: dict[int, float]) -> float:
     return worth
 
 
-def _lengthened(span: Span, naming: Naming, parts: dict[int, float]) -> Span:
+def _lengthened(span: Span, naming: Naming, parts: dict[int, float], named: set[int]) -> Span:
     """Return the longer phrase around a pair if the words it adds carry their part of the score."""
     best, bar = span, _worth(span, parts) * _GAIN
     for longer in naming.longer(span.buckets[0]):
         worth = _worth(longer, parts)
-        if worth >= bar:
+        if worth >= bar and named.isdisjoint(longer.buckets):
             best, bar = longer, worth * _GAIN
     return best
 

@@ -1,0 +1,66 @@
+"""Help on every command, and a start that stays light."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+import typer.main
+from typer.core import TyperGroup
+
+from digest import cli
+from digest.cli.app import application
+
+from .shell import Shell
+
+HEAVY = {"numpy", "scipy", "sklearn", "sqlalchemy", "httpx", "celery", "fastapi", "jinja2", "feedparser"}
+
+
+def commands(group: object = None, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the words of every command and group, the whole first."""
+    yield path
+    found = group or typer.main.get_command(application)
+    if isinstance(found, TyperGroup):
+        for name, command in found.commands.items():
+            yield from commands(command, (*path, name))
+
+
+@pytest.mark.parametrize("words", list(commands()), ids=lambda words: " ".join(words) or "digest")
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_is_shown_with_an_example_of_that_command(
+    tmp_path_factory: pytest.TempPathFactory, words: tuple[str, ...], flag: str
+) -> None:
+    answer = Shell(tmp_path_factory.getbasetemp())(*words, flag)
+    assert answer.err == ""
+    assert f"Example: {' '.join(('digest', *words))}" in " ".join(answer.out.split())
+    assert "\x1b" not in answer.out
+
+
+@pytest.mark.parametrize("words", [(), ("papers",), ("subscribers",), ("deliveries",)], ids=str)
+def test_a_group_alone_shows_its_help_and_did_nothing(empty: Shell, words: tuple[str, ...]) -> None:
+    answer = empty.tries(*words)
+    assert (answer.code, answer.err) == (2, "")
+    assert "Example:" in answer.out
+
+
+def test_the_commands_of_the_surface_exist() -> None:
+    found = set(commands())
+    top = "demo init run preview explain status doctor settings".split()
+    papers = "fetch import list search similar show".split()
+    subscribers = "add list show edit pause resume remove confirm import export".split()
+    deliveries = "list show retry".split()
+    assert {(name,) for name in top} <= found
+    assert {("papers", name) for name in papers} <= found
+    assert {("subscribers", name) for name in subscribers} <= found
+    assert {("deliveries", name) for name in deliveries} <= found
+
+
+def test_the_version_is_told(empty: Shell) -> None:
+    assert empty("--version").out.startswith("trending-papers-digest ")
+
+
+@pytest.mark.parametrize("module", ["digest.cli.app", cli.__name__, "digest.settings"])
+def test_nothing_heavy_is_imported_before_a_command_needs_it(module: str) -> None:
+    probe = f"import sys, {module}; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+    loaded = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert HEAVY.isdisjoint(loaded.stdout.split())
