@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from digest.errors import BadInput
 
+_LIMIT = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
 SOURCE_NAMES = ("huggingface", "arxiv", "arxiv-oai", "arxiv-api")
 
 
@@ -133,7 +134,7 @@ class Settings(BaseSettings):
     for_you: int = Field(7, ge=0, le=50, description="Papers chosen for the reader in a mail of ten.")
     trending: int = Field(3, ge=0, le=50, description="Papers everyone reads in a mail of ten.")
     score_floor: float = Field(
-        0.1, ge=0, le=1, description="A paper that fits a reader less than this is not chosen for them."
+        0.12, ge=0, le=1, description="A paper that fits a reader less than this is not chosen for them."
     )
     first_digest_days: int = Field(7, ge=1, le=31, description="How far back a reader's first digest looks.")
     catch_up_days: int = Field(14, ge=1, le=31, description="How far back a digest looks after a pause.")
@@ -145,6 +146,16 @@ class Settings(BaseSettings):
         timedelta(hours=6), description="How long a digest waits for papers that should have been out."
     )
     batch_size: int = Field(500, ge=1, le=5000, description="Digests composed together.")
+    lease: Span = Field(
+        timedelta(minutes=15),
+        ge=timedelta(seconds=2),
+        le=timedelta(hours=1),
+        description="How long a worker may keep a batch; after a crash it is taken up again then.",
+    )
+    mail_limits: Words = Field(
+        (),
+        description="The most mails the server may be given, such as 14/second,50000/day, over all workers together.",
+    )
 
     @field_validator("sources")
     @classmethod
@@ -152,6 +163,14 @@ class Settings(BaseSettings):
         unknown = [name for name in value if name not in SOURCE_NAMES]
         if unknown:
             raise ValueError(f"no feed is called {unknown[0]!r}; choose from {', '.join(SOURCE_NAMES)}")
+        return value
+
+    @field_validator("mail_limits")
+    @classmethod
+    def _mail_limits(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [limit for limit in value if not _LIMIT.fullmatch(limit)]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is no limit; write it like 14/second or 50000/day")
         return value
 
     @field_validator("base_url", "huggingface_url", "arxiv_rss_url", "arxiv_oai_url", "arxiv_api_url")

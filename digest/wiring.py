@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from importlib.metadata import version
@@ -11,16 +12,20 @@ from random import SystemRandom
 from digest.delivery.compose import Choosing, Composer
 from digest.delivery.deliver import PostOffice
 from digest.delivery.letters import Imprint
+from digest.delivery.limits import Limit, Limits, NoLimits, ProviderLimits
 from digest.delivery.outcome import Patience
 from digest.mail.addresses import read_address
+from digest.mail.kept import KeptTransport
 from digest.mail.rendering import Renderer
-from digest.mail.transports import Transport, transport_from
+from digest.mail.transports import transport_from
 from digest.papers.sources.choose import fetcher_from, holidays_of, pacer_from, source_named
 from digest.papers.sources.common import Source
 from digest.papers.sources.http import Fetcher, Pacer
+from digest.papers.sources.pacing import SharedPacer
 from digest.readers.links import Links
 from digest.readers.profiles import ProfileBuilder
 from digest.settings import Settings
+from digest.store import deliveries as ledger
 from digest.store import readers as reader_store
 from digest.store.database import Database
 
@@ -37,9 +42,16 @@ def templates_folder() -> Path:
 class Parts:
     """The parts of one installation in one process."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        is_stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`is_stopping` is asked between two mails; once it says so, what was not sent is given back."""
         self.settings = settings
         self.clock = clock
+        self.is_stopping = is_stopping
 
     @cached_property
     def database(self) -> Database:
@@ -77,9 +89,37 @@ class Parts:
         )
 
     @cached_property
-    def transport(self) -> Transport:
-        """The way mail goes. Raises BadInput when DIGEST_MAIL_URL is none."""
-        return transport_from(self.settings.mail_url.get_secret_value())
+    def transport(self) -> KeptTransport:
+        """The way mail goes, with its connections kept from batch to batch. Raises BadInput for a bad mail URL."""
+        return KeptTransport(transport_from(self.settings.mail_url.get_secret_value()))
+
+    @cached_property
+    def limits(self) -> Limits:
+        """What the mail provider takes, counted in Redis if there is a broker, else here and in the ledger."""
+        wanted = [Limit.parse(text) for text in self.settings.mail_limits]
+        if not wanted:
+            return NoLimits()
+        if self.redis_url:
+            return ProviderLimits(wanted, self.account, self.redis_url)
+        return ProviderLimits(wanted, self.account, sent_since=self._sent_since)
+
+    def _sent_since(self, instant: datetime) -> int:
+        with self.database.read() as connection:
+            return ledger.count_sent(connection, instant)
+
+    @property
+    def account(self) -> str:
+        """The mail server and the user there, without the password."""
+        address = self.settings.mail_url.get_secret_value().strip()
+        kind, at, place = address.rpartition("@")
+        return f"{kind.rpartition(':')[0]}@{place}" if at else address
+
+    @property
+    def redis_url(self) -> str:
+        """The Redis that all processes of this installation share; empty without one."""
+        broker = self.settings.broker_url
+        address = broker.get_secret_value() if broker else ""
+        return address if address.startswith(("redis://", "rediss://")) else ""
 
     @cached_property
     def choosing(self) -> Choosing:
@@ -119,7 +159,15 @@ class Parts:
             patience=Patience(settings.stale_after, settings.late_feed_wait, settings.quiet_day),
             batch_size=settings.batch_size,
             luck=SystemRandom(),
+            lease=settings.lease,
+            limits=self.limits,
+            account=self.account,
+            is_stopping=self.is_stopping,
         )
+
+    def sampling(self, size: int) -> PostOffice:
+        """Return the post office for batches of another size."""
+        return replace(self.post_office, batch_size=size)
 
     @cached_property
     def fetcher(self) -> Fetcher:
@@ -129,10 +177,14 @@ class Parts:
     @cached_property
     def arxiv_pacer(self) -> Pacer:
         """The one queue that all requests to arXiv stand in."""
+        if self.redis_url:
+            return SharedPacer(self.redis_url, self.settings.arxiv_pause)
         return pacer_from(self.settings)
 
     def close(self) -> None:
         """Give back what was opened."""
+        if "transport" in self.__dict__:
+            self.transport.close()
         if "database" in self.__dict__:
             self.database.close()
         if "fetcher" in self.__dict__:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from digest.store.database import Database
 from digest.store.models import metadata
-from digest.store.schema import upgrade
+from digest.store.schema import newest_revision, upgrade
 
 ROOT = Path(__file__).parent.parent
 POSTGRESQL = os.environ.get("DIGEST_TEST_POSTGRESQL_URL", "postgresql+psycopg://127.0.0.1:5432/postgres")
@@ -85,6 +85,10 @@ def postgresql_url(_postgresql: str) -> str:
     with database.begin() as connection:
         tables = ", ".join(table.name for table in metadata.sorted_tables)
         connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+        # A test may have passed this database off as an older one.
+        connection.execute(
+            text("UPDATE alembic_version SET version_num = :newest"), {"newest": newest_revision()}
+        )
     database.close()
     return _postgresql
 

@@ -14,6 +14,8 @@ def main() -> None:
     from digest.cli.app import application
     from digest.errors import DigestError
 
+    if not all(map(_is_text, sys.argv)):
+        _fail("A word that was typed is not UTF-8 text; type it again.")
     try:
         code = application(standalone_mode=False)
     except DigestError as error:
@@ -27,6 +29,11 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(code)
+
+
+def _is_text(word: str) -> bool:
+    """Whether the terminal sent text: bytes that are none arrive as halves of characters."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in word)
 
 
 def _usage(error: typer.TyperException) -> str:

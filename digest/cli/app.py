@@ -4,7 +4,21 @@ from typing import Annotated
 
 import typer
 
-from digest.cli import deliveries, demo, doctor, operate, papers, preview, run, subscribers
+from digest.cli import (
+    bench,
+    deliveries,
+    demo,
+    doctor,
+    evaluate,
+    operate,
+    papers,
+    preview,
+    run,
+    subscribers,
+    up,
+    web,
+    worker,
+)
 
 application = typer.Typer(
     name="digest",
@@ -39,9 +53,15 @@ application.command()(operate.init)
 application.add_typer(papers.application, name="papers")
 application.add_typer(subscribers.application, name="subscribers")
 application.command()(run.run)
+application.command()(evaluate.evaluate)
 application.command()(preview.preview)
 application.command()(preview.explain)
 application.add_typer(deliveries.application, name="deliveries")
 application.command()(operate.status)
 application.command()(doctor.doctor)
+application.command()(web.web)
+application.command()(up.up)
+application.add_typer(bench.application, name="bench")
+application.command()(worker.worker)
+application.command()(worker.beat)
 application.command(name="settings")(operate.show_settings)

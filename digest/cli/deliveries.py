@@ -14,6 +14,9 @@ application = typer.Typer(
     no_args_is_help=True,
 )
 
+# The largest row number of the database.
+_LAST = 2**63 - 1
+
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -24,7 +27,7 @@ def list_(
         str | None, typer.Option(metavar="WORD", help="planned, claimed, sent, skipped or failed.")
     ] = None,
     date: Annotated[str | None, typer.Option(metavar="DATE", help="Only this edition.")] = None,
-    top: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    top: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
     json_output: JsonOutput = False,
 ) -> None:
     """List mails, the newest edition first: planned, sent, skipped and why.
@@ -74,7 +77,7 @@ def _record(row: Any) -> dict[str, Any]:
 
 @application.command()
 def show(
-    delivery: Annotated[int, typer.Argument(metavar="ID", help="The number that `list` shows.")],
+    delivery: Annotated[int, typer.Argument(metavar="ID", max=_LAST, help="The number that `list` shows.")],
     format_: Annotated[
         str | None, typer.Option("--format", metavar="FORMAT", help="Make the mail again: text, html or eml.")
     ] = None,
@@ -126,7 +129,9 @@ def show(
 
 @application.command()
 def retry(
-    deliveries: Annotated[list[int], typer.Argument(metavar="ID...", help="The numbers that `list` shows.")],
+    deliveries: Annotated[
+        list[int], typer.Argument(metavar="ID...", max=_LAST, help="The numbers that `list` shows.")
+    ],
 ) -> None:
     """Open failed or skipped mails again; the next `digest run` takes them up.
 

@@ -198,7 +198,7 @@ def _draw(record: dict[str, Any], path: Path) -> None:
         figures = import_module("matplotlib.figure")
     except ImportError:
         raise BadInput(
-            "Drawing needs matplotlib: install it beside the product, or leave --plot out."
+            "Drawing needs matplotlib; install it with pip install 'trending-papers-digest[plot]', or leave --plot out."
         ) from None
     kinds = list(record["profiles"])
     names = [one["name"] for one in record["lists"]]

@@ -1,5 +1,6 @@
 """`digest init`, `status`, `doctor` and `settings`: looking after an installation."""
 
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -42,8 +43,8 @@ def status(json_output: JsonOutput = False) -> None:
 
     Example: digest status
     """
+    from digest.store import circuits, fetches, papers, readers
     from digest.store import deliveries as ledger
-    from digest.store import fetches, papers, readers
 
     with opened() as parts, parts.database.read() as connection:
         now = parts.clock()
@@ -65,6 +66,7 @@ def status(json_output: JsonOutput = False) -> None:
             ],
             "readers": readers.count_by_status(connection),
             "next_due_at": readers.first_due(connection),
+            "circuits": [asdict(one) for one in circuits.open_circuits(connection)],
             "deliveries": [
                 {"edition_on": day, "kind": kind, "status": state, "reason": reason, "count": count}
                 for day, kind, state, reason, count in ledger.tally(
@@ -75,11 +77,15 @@ def status(json_output: JsonOutput = False) -> None:
     if json_output:
         output.as_json(found)
         return
-    output.say(f"papers   {found['papers']:,}, the newest of {found['newest_on'] or 'no day'}")
+    newest = f", the newest of {found['newest_on']}" if found["newest_on"] else ""
+    output.say(f"papers   {found['papers']:,}{newest}")
     counts = ", ".join(f"{count:,} {state}" for state, count in sorted(found["readers"].items()))
-    output.say(
-        f"readers  {counts or 'none'}; next digest due {output.cell(found['next_due_at']) or 'at the next run'}"
-    )
+    due = f"; next digest due {output.cell(found['next_due_at']) or 'at the next run'}" if counts else ""
+    output.say(f"readers  {counts or 'none'}{due}")
+    for one in found["circuits"]:
+        output.say(
+            f"mail     {one['name']} is left alone until {output.cell(one['try_again_at'])}: {one['reason']}"
+        )
     output.say()
     output.rows(
         ("source", "status", "finished_at", "seen", "added", "newest_on", "error"),

@@ -104,10 +104,8 @@ def import_(
             _report_import(file, tally, json_output=json_output)
     if json_output:
         output.as_json([_import_record(file, tally) for file, tally in results])
-    if all(tally.error is not None and not tally.seen for _, tally in results):
-        raise typer.Exit(2)
     if any(tally.error is not None or tally.rejected for _, tally in results):
-        raise typer.Exit(1)
+        raise typer.Exit(1 if any(tally.seen for _, tally in results) else 2)
 
 
 def _report_import(file: Path, tally: "Intake", *, json_output: bool) -> None:
@@ -162,6 +160,37 @@ def list_(
         json_output=json_output,
         empty="There are no such papers; fetch some with: digest papers fetch",
     )
+
+
+@application.command()
+def trending(
+    explain: Annotated[
+        str, typer.Option("--explain", metavar="ID", help="The paper, as 2508.13426 or its address.")
+    ],
+    json_output: JsonOutput = False,
+) -> None:
+    """Show the numbers behind a paper's place among what everyone reads; docs/trending.md has the formula.
+
+    Example: digest papers trending --explain 2508.13426
+    """
+    from dataclasses import asdict
+
+    from digest.papers.library import explain_trend
+
+    with opened() as parts, parts.database.read() as connection:
+        stored, trend = explain_trend(connection, parts.clock(), explain)
+    if json_output:
+        output.as_json({**_brief(stored), **asdict(trend)})
+        return
+    output.say(stored.paper.title)
+    output.say(
+        f"points    {trend.points:10.2f}  upvotes + comments / 2 + stars / 10, from {trend.snapshots} snapshots"
+    )
+    output.say(f"velocity  {trend.velocity:10.2f}  gains, each halved every two days")
+    output.say(f"typical   {trend.typical:10.2f}  of {trend.field or 'no field'}, announced on that weekday")
+    output.say(f"standing  {trend.standing:10.3f}  velocity / (velocity + typical + 4)")
+    output.say(f"age       {trend.age_days:10.2f}  days")
+    output.say(f"score     {trend.score:10.3f}  (0.1 + 0.9 x standing) x 2^(-age / 7)")
 
 
 @application.command()

@@ -93,7 +93,7 @@ def explain(
     for one in found.reasons:
         output.say(f"  {one.share:5.0%}  {one.term}")
     if found.closest:
-        output.say(f"The liked paper most like it ({found.closest[1]:.2f}): {found.closest[0]}")
+        output.say(f"It is close to the liked paper ({found.closest[1]:.2f}): {found.closest[0]}")
     for obstacle in found.obstacles:
         output.say(f"It is kept out: {obstacle}.")
     if found.received_on:

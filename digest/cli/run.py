@@ -90,9 +90,11 @@ def _show(report: "Report", *, json_output: bool) -> None:
     summary = report.deliveries
     for one in report.fetched:
         if one.error:
-            output.warn(f"{one.source}: {one.error}")
+            output.warn(
+                one.error if one.error.startswith(f"{one.source}: ") else f"{one.source}: {one.error}"
+            )
     if summary.stopped:
-        output.warn(f"Stopped: {summary.stopped}")
+        output.warn(f"digest: {summary.stopped}")
     if json_output:
         output.as_json(_record(report))
         return

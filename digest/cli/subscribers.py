@@ -111,7 +111,7 @@ def list_(
     status: Annotated[
         str | None, typer.Option(metavar="WORD", help="pending, active, paused, unsubscribed or suppressed.")
     ] = None,
-    top: Annotated[int, typer.Option(min=1, help="How many readers at most.")] = 100,
+    top: Annotated[int, typer.Option(min=1, max=100_000, help="How many readers at most.")] = 100,
     json_output: JsonOutput = False,
 ) -> None:
     """List readers in the order they came.

@@ -4,13 +4,16 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from digest.errors import BadInput
 
+# Room enough on both sides to count days without leaving the calendar.
+_YEARS = range(1900, 3000)
+
 
 def parse_date(text: str | None) -> date | None:
     """Read YYYY-MM-DD. Raises BadInput."""
     if text is None:
         return None
     try:
-        return date.fromisoformat(text)
+        return _in_reach(date.fromisoformat(text))
     except ValueError:
         raise BadInput(f"{text!r} is no date; write it like 2026-11-22.") from None
 
@@ -21,13 +24,20 @@ def parse_instant(text: str | None) -> datetime | None:
         return None
     try:
         if len(text) == len("2026-11-22"):
-            return end_of(date.fromisoformat(text))
+            return end_of(_in_reach(date.fromisoformat(text)))
         instant = datetime.fromisoformat(text)
+        _in_reach(instant.date())
     except ValueError:
         raise BadInput(
             f"{text!r} is no instant; write it like 2026-11-22T07:00 or 2026-11-22T07:00+01:00."
         ) from None
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+def _in_reach(day: date) -> date:
+    if day.year not in _YEARS:
+        raise ValueError("out of reach")
+    return day
 
 
 def end_of(day: date) -> datetime:

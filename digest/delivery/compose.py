@@ -11,7 +11,7 @@ from digest.delivery.freshness import FeedState, feed_state
 from digest.delivery.letters import Chosen, Contents, Imprint, about, rhythm_in_words
 from digest.ranking.explain import reasons
 from digest.ranking.profile import Profile
-from digest.ranking.select import Choice, Rules, choose
+from digest.ranking.select import FLOOR, Choice, Rules, choose
 from digest.readers.subscriber import Subscriber
 from digest.store import deliveries as ledger
 from digest.store import fetches as fetch_store
@@ -29,7 +29,7 @@ class Choosing:
 
     for_you: int = 7
     trending: int = 3
-    score_floor: float = 0.1
+    score_floor: float = FLOOR
     first_digest_days: int = 7
     catch_up_days: int = 14
     holidays: frozenset[date] = frozenset()

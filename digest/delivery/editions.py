@@ -123,8 +123,8 @@ class Editions:
     def edition(
         self, connection: Connection, window: Window, versions: Collection[int], now: datetime
     ) -> Edition:
-        """Return the edition of a window for profiles of these versions; made anew when papers came in."""
-        newest = paper_store.newest_number(connection)
+        """Return the edition of a window for profiles of these versions; made anew when papers or votes came in."""
+        newest = (paper_store.newest_number(connection), paper_store.newest_snapshot(connection))
         hour = window.seen_after and window.seen_after.replace(minute=0, second=0, microsecond=0)
         window = Window(window.after, window.through, hour)
         key = (window, frozenset(versions), newest, now.date())

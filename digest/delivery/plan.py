@@ -1,40 +1,32 @@
 """Planning: one delivery row for each reader who is due, written before anything is sent."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime
 
-from digest.delivery.schedule import due_at, latest_edition, local_date, next_due_at, sends_on
+from digest.delivery.schedule import latest_edition, local_date, next_due_at, sends_on
+from digest.errors import BadInput
 from digest.readers.subscriber import Rhythm
-from digest.store import deliveries as ledger
 from digest.store import readers as store
 from digest.store.database import Database
-from digest.store.deliveries import NewDelivery
+from digest.store.planning import MOST_CLOCKS, Clock, Slot, crowd, plan_span, tell_of_many
 
-PAGE = 5000
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """A reader's edition that is due, when it was, and when the next one is."""
-
-    edition_on: date
-    due_at: datetime
-    next_due_at: datetime | None
+SPAN = 20_000
+"""Readers planned in one transaction: enough that its cost vanishes, so few that others need not wait."""
+_MANY = 1000
 
 
 def slot_at(now: datetime, rhythm: Rhythm, *, is_first: bool) -> Slot | None:
     """Return the edition that is due at `now`; None when there is none.
 
     A reader who was never planned gets their first digest at once, dated on their own calendar, and the
-    next on another day. Whoever missed editions gets the newest only: it looks back over the others.
+    next on another day. Whoever missed editions gets the newest only, however late: it looks back over the
+    others. A daily job that always runs an hour too early would else never send anything.
     """
     if is_first:
         today = local_date(now, rhythm)
         return Slot(today, now, next_due_at(now, rhythm, after=today))
     edition_on = latest_edition(now, rhythm)
-    due = due_at(edition_on, rhythm) if edition_on else None
-    return Slot(edition_on, due, next_due_at(now, rhythm)) if edition_on and due else None
+    return Slot(edition_on, now, next_due_at(now, rhythm)) if edition_on else None
 
 
 def slot_on(edition_on: date, now: datetime, rhythm: Rhythm) -> Slot | None:
@@ -65,25 +57,29 @@ def _plan(
     only: int | None,
     slot_of: Callable[[Rhythm, bool], Slot | None],
 ) -> int:
-    """Walk over pages of readers, a transaction each. Readers who share a clock share the arithmetic."""
-    slots: dict[tuple[str, int, str, bool], Slot | None] = {}
-    planned, after = 0, 0
+    """Find the clocks of those who are due, do the arithmetic once for each, and plan span by span."""
     with database.begin() as connection:
         store.resume_rested(connection, now.date())
-    while True:
+    with database.read() as connection:
+        due = crowd(connection, due_by, only)
+    if due is None:
+        return 0
+    slots = [(clock, slot) for clock in due.clocks if (slot := _slot(clock, slot_of))]
+    parts = [dict(slots[start : start + MOST_CLOCKS]) for start in range(0, len(slots), MOST_CLOCKS)]
+    planned = 0
+    for first in range(due.first, due.last + 1, SPAN):
+        for part in parts:
+            with database.begin() as connection:
+                planned += plan_span(connection, part, (first, first + SPAN - 1), due_by, only)
+    if planned >= _MANY:
         with database.begin() as connection:
-            readers = store.page_due(connection, after, PAGE, due_by, only)
-            new: list[NewDelivery] = []
-            moved: list[tuple[int, datetime | None]] = []
-            for row in readers:
-                key = (row.timezone, row.hour, row.frequency, row.next_due_at is None)
-                if key not in slots:
-                    slots[key] = slot_of(Rhythm(*key[:3]), key[3])
-                if slot := slots[key]:
-                    new.append(NewDelivery(row.id, slot.edition_on, slot.due_at))
-                    moved.append((row.id, slot.next_due_at))
-            planned += ledger.plan(connection, "digest", new)
-            store.set_next_due(connection, moved)
-        if len(readers) < PAGE:
-            return planned
-        after = readers[-1].id
+            tell_of_many(connection)
+    return planned
+
+
+def _slot(clock: Clock, slot_of: Callable[[Rhythm, bool], Slot | None]) -> Slot | None:
+    try:
+        return slot_of(Rhythm(clock.timezone, clock.hour, clock.frequency), clock.is_first)
+    except BadInput:
+        # A zone that this machine's data does not know yet: these readers wait, all others do not.
+        return None

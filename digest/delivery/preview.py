@@ -13,6 +13,7 @@ from digest.mail.rendering import Renderer
 from digest.papers.identifiers import canonical_id
 from digest.papers.paper import Paper
 from digest.ranking.explain import Naming, Reason, reasons
+from digest.ranking.kinship import closest
 from digest.ranking.scoring import score
 from digest.ranking.shelf import Shelf
 from digest.ranking.terms import count_terms, unpack_counts
@@ -67,7 +68,7 @@ class Explanation:
     """The name of the interest that fits best; empty when the reader has none."""
     reasons: tuple[Reason, ...]
     closest: tuple[str, float] | None
-    """The liked paper most like it, by title, and how alike they are (cosine)."""
+    """The one liked paper it is close to, by title, and how close (cosine); None when no single one stands out."""
     obstacles: tuple[str, ...]
     """The reader's own rules that keep it out, in words."""
     received_on: date | None
@@ -99,19 +100,18 @@ def explain(connection: Connection, choosing: Choosing, subscriber: Subscriber, 
         for number, verdict in reader_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
         if verdict == "more" and number != stored.number
     ]
-    closest: tuple[str, float] | None = None
-    if blobs := paper_store.read_terms(connection, liked):
-        alike = (statistics.weigh(unpack_counts(list(blobs.values()))) @ row.T).toarray().ravel()
-        number = list(blobs)[int(alike.argmax())]
-        title = paper_store.find_by_numbers(connection, [number])[number].paper.title
-        closest = (title, float(alike.max()))
+    blobs = paper_store.read_terms(connection, liked)
+    near: tuple[str, float] | None = None
+    if found := closest(row, statistics.weigh(unpack_counts(list(blobs.values())))):
+        number = list(blobs)[found[0]]
+        near = (paper_store.find_by_numbers(connection, [number])[number].paper.title, found[1])
     return Explanation(
         paper=stored.paper,
         score=value,
         floor=choosing.score_floor,
         interest=interest,
         reasons=why,
-        closest=closest,
+        closest=near,
         obstacles=_obstacles(subscriber, stored.paper),
         received_on=ledger.received_on(connection, subscriber.id, stored.number),
     )

@@ -19,6 +19,7 @@ from digest.errors import BadInput
 from digest.mail.addresses import read_address
 from digest.mail.smtp import SmtpTransport
 from digest.mail.smtp_greeting import Server
+from digest.mail.transports import Transport, transport_from
 from digest.papers.sources.choose import holidays_of
 from digest.wiring import VERSION, Parts
 
@@ -54,10 +55,15 @@ def _settings(parts: Parts) -> list[Check]:
     return attempted("settings", lambda: judge_settings(parts.settings, names_given(), _server(parts)))
 
 
+def _transport(parts: Parts) -> Transport:
+    """Return the way mail goes, with no connections kept. Raises BadInput."""
+    return transport_from(parts.settings.mail_url.get_secret_value())
+
+
 def _server(parts: Parts) -> Server | None:
     """Return the server that mail goes to; None when it stays here, or nobody can tell."""
     try:
-        transport = parts.transport
+        transport = _transport(parts)
     except BadInput:
         return None
     return transport.server if isinstance(transport, SmtpTransport) else None
@@ -86,7 +92,7 @@ def _stored(parts: Parts) -> Iterator[Check]:
 def _mail(parts: Parts, *, thorough: bool) -> Iterator[Check]:
     server = _server(parts)
     if server is None:
-        yield examine_transport(parts.transport)
+        yield examine_transport(_transport(parts))
     elif thorough:
         yield from _smtp(server, parts)
     else:

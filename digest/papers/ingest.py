@@ -57,10 +57,12 @@ def take_in(
     sightings = _good_ones(items, tally)
     while tally.error is None and (chunk := _next_chunk(sightings, tally)):
         with database.begin() as connection:
+            store.take_turns(connection)
             _store_chunk(connection, chunk, now, tally)
         progress(tally)
     if tally.added:
         with database.begin() as connection:
+            store.take_turns(connection)
             count_new_papers(connection, now)
     return tally
 
@@ -106,7 +108,9 @@ def _store_chunk(connection: Connection, chunk: list[Sighting], now: datetime, t
 
     rewritten = [one.paper for one in (*added, *changed)]
     blobs = pack_counts(count_terms([(paper.title, paper.abstract) for paper in rewritten]))
-    store.save_terms(connection, {numbers[paper.id]: blob for paper, blob in zip(rewritten, blobs, strict=True)})
+    store.save_terms(
+        connection, {numbers[paper.id]: blob for paper, blob in zip(rewritten, blobs, strict=True)}
+    )
 
     snapshots = {numbers[entry.after.paper.id]: entry.snapshots for entry in entries if entry.snapshots}
     tally.seen += len(entries)
@@ -256,7 +260,9 @@ def count_new_papers(connection: Connection, now: datetime) -> None:
     _count_all(connection, term_store.read_statistics(connection, last), last + 1, after, now)
 
 
-def _count_all(connection: Connection, statistics: Statistics, version: int, after: int, now: datetime) -> None:
+def _count_all(
+    connection: Connection, statistics: Statistics, version: int, after: int, now: datetime
+) -> None:
     """Add every paper past a row number to the document frequencies, and store them as a new version."""
     through = store.newest_number(connection)
     while after < through:

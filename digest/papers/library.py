@@ -10,7 +10,7 @@ from digest.papers.identifiers import canonical_id
 from digest.papers.paper import Popularity
 from digest.ranking.index import Hit, TermIndex
 from digest.ranking.terms import unpack_counts
-from digest.ranking.trending import Watched, popularity_line, trending
+from digest.ranking.trending import Trend, Watched, explain_trending, popularity_line, trending
 from digest.store import papers as store
 from digest.store import terms as term_store
 from digest.store.database import Connection
@@ -53,6 +53,22 @@ def trending_papers(
         (around[place], float(heat[place]), popularity_line(snapshots.get(around[place].number, []), now))
         for place in order[:top]
     ]
+
+
+def explain_trend(connection: Connection, now: datetime, paper_id: str) -> tuple[StoredPaper, Trend]:
+    """Return a paper with the numbers behind its trending score, against the papers of the week around it.
+
+    Raises BadInput or NotFound.
+    """
+    wanted = find_paper(connection, paper_id)
+    newest = store.newest_announcement(connection, now.date()) or wanted.announced_on
+    after = min(newest - TRENDING_DAYS, wanted.announced_on - timedelta(days=1))
+    around = [one for one in store.announced_between(connection, after, newest) if not one.paper.withdrawn]
+    others = [one for one in around if one.number != wanted.number]
+    papers = [wanted, *others]
+    snapshots = store.popularity_of(connection, [one.number for one in papers], now)
+    trends = explain_trending([watched(one, snapshots.get(one.number, [])) for one in papers], now)
+    return wanted, trends[0]
 
 
 def _in_category(stored: StoredPaper, category: str | None) -> bool:

@@ -157,8 +157,8 @@ def tasks(corpus: Corpus, lists: Sequence[ReadingList]) -> list[Task]:
 def as_delivered(task: Task, kind: str) -> NDArray[np.float32]:
     """Score the papers by the profile exactly as it is stored and used in delivery."""
     stored = Profile.from_bytes(task.profile(kind).to_bytes())
-    values: NDArray[np.float32] = score([stored], task.papers).values
-    return values[0]
+    values: NDArray[np.float32] = score([stored], task.papers).values[0]
+    return values
 
 
 def centroid(task: Task, kind: str) -> NDArray[np.float32]:

@@ -20,7 +20,7 @@ _APART = 0.3
 """Two groups are interests of their own when papers across are this little alike, beside those within."""
 _AKIN = 0.3
 """A topic joins a group of liked papers when papers across are this much alike, beside those within."""
-_SMALLEST = 3
+_SMALLEST = 5
 """Papers a group of its own must have."""
 _LOOKED_AT = 200
 """Newest liked papers that are sorted; older ones follow the group they are closest to."""

@@ -46,10 +46,8 @@ class Tuning:
     """Stored papers that stand for a topic's words."""
     words: float = 0.5
     """Weight of the words themselves beside what the papers found with them write."""
-    against: float = 1.0
-    """Weight of all disliked papers together, beside the liked ones."""
-    avoidance: float = 0.3
-    """How much the guess turns from what disliked papers have beyond the liked ones, from five on."""
+    against: float = 0.4
+    """Weight of five or more disliked papers together, beside the liked ones."""
     level: float = 0.3
     """Score that the best fitting half percent of the background gets on average."""
 
@@ -73,20 +71,16 @@ def learn(
     examples: Examples, disliked: csr_matrix, background: Background, size: int, tuning: Tuning = DEFAULT
 ) -> tuple[NDArray[np.int32], Weights]:
     """Return (sorted terms, weights) of at most `size` terms."""
-    typical = _mean(examples)
-    guess = typical - background.mean + tuning.words * examples.words
-    if disliked.shape[0]:
-        beyond = np.asarray(disliked.mean(axis=0)).ravel().astype(np.float32) - typical
-        guess -= np.float32(tuning.avoidance * min(1.0, disliked.shape[0] / 5)) * np.maximum(beyond, 0)
+    guess = _mean(examples) - background.mean + tuning.words * examples.words
     spread = float((background.sample @ guess).std()) if background.size else 0.0
     wide = tuning.guess_of_words if examples.words.any() else tuning.guess
     guess *= np.float32(wide / spread if spread > 0 else 1.0)
     terms = largest(np.abs(guess), tuning.candidates)
     if background.size:
-        trial = _Trial.of(examples, disliked, background, tuning, guess)
-        weights = trial.weights(terms, guess)
-        terms = terms[largest(np.abs(weights), size)]
-        weights = trial.weights(terms, guess)
+        trial = _Trial.of(examples, disliked, background, tuning, guess).on(terms)
+        kept = largest(np.abs(trial.weights(guess[terms])), size)
+        terms = terms[kept]
+        weights = trial.on(kept).weights(guess[terms])
     else:
         terms = terms[largest(np.abs(guess[terms]), size)]
         weights = guess[terms].astype(np.float64)
@@ -155,18 +149,22 @@ class _Trial:
         wanted = np.where(np.arange(rows.shape[0]) < examples.rows.shape[0], 1.0, -1.0)
         return cls(rows, wanted, np.concatenate(importance).astype(np.float64), tuning.strength)
 
-    def weights(self, terms: NDArray[np.intp], guess: Weights) -> NDArray[np.float64]:
-        """Run the regression on these terms alone."""
-        lookup = np.full(DIMENSIONS, -1, np.int32)
-        lookup[terms] = np.arange(len(terms), dtype=np.int32)
-        columns = lookup[self.rows.indices]
-        held = columns >= 0
+    def on(self, columns: NDArray[np.intp]) -> "_Trial":
+        """Return the same with these columns alone."""
+        lookup = np.full(self.rows.shape[1], -1, np.int32)
+        lookup[columns] = np.arange(len(columns), dtype=np.int32)
+        found = lookup[self.rows.indices]
+        held = found >= 0
         edges = np.concatenate([[0], np.cumsum(held)])[self.rows.indptr]
         part = csr_matrix(
-            (self.rows.data[held].astype(np.float64), columns[held], edges),
-            shape=(self.rows.shape[0], len(terms)),
+            (self.rows.data[held].astype(np.float64), found[held], edges),
+            shape=(self.rows.shape[0], len(columns)),
         )
-        return fit(part, self.wanted, self.importance, self.strength, guess[terms].astype(np.float64))
+        return replace(self, rows=part)
+
+    def weights(self, guess: Weights) -> NDArray[np.float64]:
+        """Run the regression."""
+        return fit(self.rows, self.wanted, self.importance, self.strength, guess.astype(np.float64))
 
 
 def _opponents(

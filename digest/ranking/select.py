@@ -15,7 +15,7 @@ from digest.ranking.trending import NEWNESS
 __all__ = ["Choice", "Rules", "Scores", "Shelf", "choose", "score"]
 
 Section = Literal["for_you", "everyone"]
-FLOOR = 0.1
+FLOOR = 0.12
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,8 +115,8 @@ def mean_of(found: Iterable[dict[str, float]]) -> dict[str, Any]:
 
 
 def _scored(profile: Profile, papers: csr_matrix) -> NDArray[np.float32]:
-    values: NDArray[np.float32] = score([Profile.from_bytes(profile.to_bytes())], papers).values
-    return values[0]
+    values: NDArray[np.float32] = score([Profile.from_bytes(profile.to_bytes())], papers).values[0]
+    return values
 
 
 def _top(scores: NDArray[np.float32], limit: int) -> list[int]:

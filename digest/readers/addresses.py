@@ -17,7 +17,11 @@ def parse_address(text: str) -> str:
     try:
         # Names under .test (RFC 2606) are for trying things out, which is welcome here.
         found = validate_email(
-            text.strip(), check_deliverability=False, allow_smtputf8=False, test_environment=True
+            text.strip(),
+            check_deliverability=False,
+            allow_smtputf8=False,
+            strict=True,
+            test_environment=True,
         )
     except EmailNotValidError as error:
         shown = text.strip()[:80]

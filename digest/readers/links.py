@@ -8,6 +8,7 @@ same link, so a mail can be made again byte for byte.
 import hashlib
 from dataclasses import dataclass
 from datetime import date
+from hmac import compare_digest
 from typing import Literal
 from urllib.parse import quote
 
@@ -56,8 +57,12 @@ class Links:
 
     def read(self, purpose: Purpose, token: str) -> Claim:
         """Return what a token says. Raises BadLink when it was not made here for this purpose."""
+        signer = self._signers[purpose]
         try:
-            reader, _, day = self._signers[purpose].unsign(token).decode().partition(".")
+            signed = signer.unsign(token)
+            # The signature is read leniently, so that more than one spelling passes; only ours is good.
+            genuine = compare_digest(signer.sign(signed), token.encode())
+            reader, _, day = signed.decode().partition(".") if genuine else ("", "", "")
             return Claim(reader, date(int(day[:4]), int(day[4:6]), int(day[6:])))
         except (BadSignature, UnicodeDecodeError, ValueError):
             raise BadLink(

@@ -1,6 +1,6 @@
 """Keeping profiles true to what readers said: built when words or verdicts change, then stored."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from digest.ranking.background import Background
@@ -54,13 +54,19 @@ class ProfileBuilder:
         return self._background
 
 
-def rebuild_outdated(database: Database, builder: ProfileBuilder, now: datetime) -> int:
+def rebuild_outdated(
+    database: Database,
+    builder: ProfileBuilder,
+    now: datetime,
+    is_over: Callable[[], bool] = lambda: False,
+) -> int:
     """Build the profiles anew that name another than the newest term weights; return how many.
 
-    An old profile goes on giving its scores, so this may take its time: a transaction per page.
+    An old profile goes on giving its scores, so this may take its time: a transaction per page. `is_over` is
+    asked after each; what is left is for the next time.
     """
     done = 0
-    while True:
+    while not (done and is_over()):
         with database.begin() as connection:
             newest = term_store.newest_version(connection) or 0
             page = term_store.outdated_profiles(connection, newest, _PAGE)
@@ -70,3 +76,4 @@ def rebuild_outdated(database: Database, builder: ProfileBuilder, now: datetime)
                 term_store.drop_unused_statistics(connection)
                 return done
         done += len(page)
+    return done

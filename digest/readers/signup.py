@@ -8,16 +8,18 @@ from datetime import datetime
 from digest.errors import BadInput, NotFound
 from digest.papers.identifiers import canonical_id
 from digest.readers.addresses import address_hash, address_key, parse_address
+from digest.readers.links import Verdict
 from digest.readers.profiles import ProfileBuilder
-from digest.readers.subscriber import Interests, Rhythm, Subscriber
+from digest.readers.subscriber import Interests, Rhythm, Status, Subscriber
 from digest.store import deliveries as ledger
 from digest.store import papers as paper_store
 from digest.store import readers as store
-from digest.store.database import Connection, Database
+from digest.store.database import Conflict, Connection, Database
 from digest.store.deliveries import NewDelivery
 
 CONSENT = "A digest of new papers by mail, until unsubscribed."
 MOST_PAPERS = 50
+_AGREED: tuple[Status, ...] = ("active", "paused")
 
 
 def check_max_papers(number: int) -> None:
@@ -36,10 +38,22 @@ class Application:
     interests: Interests = field(default_factory=Interests)
     likes: tuple[str, ...] = ()
     """Papers they want more of, by id in any form."""
+    dislikes: tuple[str, ...] = ()
+    """Papers they want less of."""
+    status: Status | None = None
+    """What they were where they come from; None for somebody new. Moving wakes nobody up."""
 
     def __post_init__(self) -> None:
         """Refuse an impossible number of papers. Raises BadInput."""
         check_max_papers(self.max_papers)
+
+    def first_status(self, *, confirmed: bool) -> Status:
+        """Return what they become: who left stays gone, and who never confirmed is asked, whatever we are told."""
+        if self.status in {"unsubscribed", "suppressed"}:
+            return self.status
+        if self.status == "pending" or not confirmed:
+            return "pending"
+        return self.status or "active"
 
 
 def subscribe(
@@ -57,8 +71,14 @@ def subscribe(
     Raises BadInput for a bad or taken address, or one that must not be written to; NotFound for a
     liked paper that is not stored.
     """
-    with database.begin() as connection:
-        added = subscribe_many(connection, builder, secret, [application], now, confirmed=confirmed, how=how)
+    try:
+        with database.begin() as connection:
+            added = subscribe_many(
+                connection, builder, secret, [application], now, confirmed=confirmed, how=how
+            )
+    except Conflict:
+        # Somebody signed up with the same address in the same moment.
+        raise _taken(parse_address(application.address)) from None
     if isinstance(added[0], BadInput | NotFound):
         raise added[0]
     return added[0]
@@ -74,47 +94,54 @@ def subscribe_many(
     confirmed: bool,
     how: str,
 ) -> list[Subscriber | BadInput | NotFound]:
-    """Take on as many as can be; return for each the reader, or why not."""
+    """Take on as many as can be; return for each the reader, or why not.
+
+    If `confirmed`, they agreed already; the others have a confirmation mail planned.
+    """
     results: list[Subscriber | BadInput | NotFound] = []
     refusals = _Refusals(connection, secret, applications)
-    accepted: list[tuple[int, Subscriber, list[int]]] = []
+    accepted: list[tuple[int, Subscriber, dict[int, Verdict]]] = []
     for application in applications:
         try:
-            address, likes = refusals.check(application)
+            address, verdicts = refusals.check(application)
         except (BadInput, NotFound) as refusal:
             results.append(refusal)
             continue
+        status = application.first_status(confirmed=confirmed)
         subscriber = Subscriber(
             id=0,
             key=secrets.token_hex(8),
             address=address,
-            status="active" if confirmed else "pending",
+            status=status,
             rhythm=application.rhythm,
             max_papers=application.max_papers,
             created_at=now,
             interests=application.interests,
-            confirmed_at=now if confirmed else None,
+            confirmed_at=now if status in _AGREED else None,
         )
-        accepted.append((len(results), subscriber, likes))
+        accepted.append((len(results), subscriber, verdicts))
         results.append(subscriber)
     keys = {one.address: address_key(one.address) for _, one, _ in accepted}
     numbers = store.insert_subscribers(connection, [one for _, one, _ in accepted], keys)
     store.save_verdicts(
         connection,
         [
-            (number, paper, "more")
-            for number, (_, _, likes) in zip(numbers, accepted, strict=True)
-            for paper in likes
+            (number, paper, verdict)
+            for number, (_, _, verdicts) in zip(numbers, accepted, strict=True)
+            for paper, verdict in verdicts.items()
         ],
         now,
     )
     stored = store.find_by_numbers(connection, numbers)
     for number, (place, _, _) in zip(numbers, accepted, strict=True):
         results[place] = stored[number]
-    if confirmed:
-        store.record_consents(connection, numbers, CONSENT, how, now)
-    else:
-        ledger.plan(connection, "confirm", [NewDelivery(number, now.date(), now) for number in numbers])
+    agreed = [number for number in numbers if stored[number].status in _AGREED]
+    store.record_consents(connection, agreed, CONSENT, how, now)
+    asked = [number for number in numbers if stored[number].status == "pending"]
+    ledger.plan(connection, "confirm", [NewDelivery(number, now.date(), now) for number in asked])
+    for one in stored.values():
+        if one.status == "suppressed":
+            store.suppress(connection, address_hash(one.address, secret), how, now)
     builder.rebuild(connection, numbers, now)
     return results
 
@@ -124,31 +151,41 @@ class _Refusals:
 
     def __init__(self, connection: Connection, secret: bytes, applications: Sequence[Application]) -> None:
         self._secret = secret
-        addresses = [application.address.strip() for application in applications]
+        addresses = [address for one in applications if (address := _mailable(one.address))]
         self._taken = store.taken_address_keys(connection, {address_key(address) for address in addresses})
         self._suppressed = store.suppressed(connection, {address_hash(one, secret) for one in addresses})
-        liked = {liked for application in applications for liked in application.likes}
-        self._papers = paper_store.numbers_of(connection, {_known_form(one) for one in liked})
+        marked = {paper for one in applications for paper in (*one.likes, *one.dislikes)}
+        self._papers = paper_store.numbers_of(connection, {_known_form(one) for one in marked})
 
-    def check(self, application: Application) -> tuple[str, list[int]]:
-        """Return the address to write to and the row numbers of the liked papers, or raise."""
+    def check(self, application: Application) -> tuple[str, dict[int, Verdict]]:
+        """Return the address to write to and the verdicts by row number of the paper, or raise."""
         address = parse_address(application.address)
         key = address_key(address)
         if key in self._taken:
-            raise BadInput(
-                f"{address} is a subscriber already; change it with: digest subscribers edit {address}"
-            )
-        if address_hash(address, self._secret) in self._suppressed:
+            raise _taken(address)
+        if application.status != "suppressed" and address_hash(address, self._secret) in self._suppressed:
             raise BadInput(f"{address} must not be written to: it refused our mail or asked for none.")
-        likes = [self._number(liked) for liked in application.likes]
+        verdicts: dict[int, Verdict] = {self._number(paper): "less" for paper in application.dislikes}
+        verdicts |= {self._number(paper): "more" for paper in application.likes}
         self._taken.add(key)
-        return address, list(dict.fromkeys(likes))
+        return address, verdicts
 
     def _number(self, liked: str) -> int:
         paper_id = canonical_id(liked)
         if paper_id not in self._papers:
             raise NotFound(f"There is no paper {paper_id} here; fetch or import it first.")
         return self._papers[paper_id]
+
+
+def _taken(address: str) -> BadInput:
+    return BadInput(f"{address} is a subscriber already; change it with: digest subscribers edit {address}")
+
+
+def _mailable(text: str) -> str:
+    try:
+        return parse_address(text)
+    except BadInput:
+        return ""
 
 
 def _known_form(text: str) -> str:

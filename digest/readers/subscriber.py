@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from digest.errors import BadInput
+from digest.papers.latex import visible
 
 Status = Literal["pending", "active", "paused", "unsubscribed", "suppressed"]
 Frequency = Literal["daily", "weekdays", "weekly", "off"]
@@ -115,6 +116,6 @@ def parse_status(text: str | None) -> Status | None:
 
 
 def clean_words(texts: list[str] | tuple[str, ...]) -> tuple[str, ...]:
-    """Put each text on one line, drop empty and repeated ones, keep the order."""
-    lines = (" ".join(text.split()) for text in texts)
+    """Put each text on one line without invisible characters, drop empty and repeated ones, keep the order."""
+    lines = (" ".join(visible(text).split()) for text in texts)
     return tuple(dict.fromkeys(line for line in lines if line))

@@ -13,14 +13,15 @@ from digest.errors import BadInput, NotFound
 from digest.readers.preferences import Change
 from digest.readers.profiles import ProfileBuilder
 from digest.readers.signup import Application, subscribe_many
-from digest.readers.subscriber import Interests, Rhythm, Subscriber, clean_words
+from digest.readers.subscriber import Interests, Rhythm, Subscriber, clean_words, parse_status
 from digest.store import papers as paper_store
 from digest.store import readers as store
 from digest.store.database import Database
 
 _WORDS = ("topics", "must", "mute", "follow", "categories")
 _RHYTHM = ("timezone", "hour", "frequency")
-_FIELDS = ("address", *_WORDS, "likes", *_RHYTHM, "max_papers")
+_VERDICTS = ("likes", "dislikes")
+_FIELDS = ("address", *_WORDS, *_VERDICTS, *_RHYTHM, "max_papers", "status")
 _CHUNK = 500
 
 
@@ -32,6 +33,8 @@ def application_from(**fields: Any) -> Application:
         rhythm=Rhythm(**{name: given[name] for name in _RHYTHM if name in given}),
         interests=Interests(**{name: clean_words(given[name]) for name in _WORDS if name in given}),
         likes=clean_words(given.get("likes", ())),
+        dislikes=clean_words(given.get("dislikes", ())),
+        status=parse_status(given.get("status")),
         **({"max_papers": given["max_papers"]} if "max_papers" in given else {}),
     )
 
@@ -69,7 +72,7 @@ def record_of(subscriber: Subscriber) -> dict[str, Any]:
 
 
 def export_lines(database: Database) -> Iterator[str]:
-    """Yield every reader as a JSON line that `import_subscribers` takes, likes included."""
+    """Yield every reader as a JSON line that `import_subscribers` takes, likes and dislikes included."""
     after = 0
     while True:
         with database.read() as connection:
@@ -78,10 +81,11 @@ def export_lines(database: Database) -> Iterator[str]:
             marked = {paper for said in verdicts.values() for paper, _ in said}
             papers = paper_store.find_by_numbers(connection, marked)
         for one in readers:
-            likes = [
-                papers[paper].paper.id for paper, verdict in verdicts.get(one.id, []) if verdict == "more"
-            ]
-            yield json.dumps({**record_of(one), "likes": likes}, ensure_ascii=False)
+            marked_as: dict[str, list[str]] = {"more": [], "less": []}
+            for paper, verdict in verdicts.get(one.id, []):
+                marked_as[verdict].append(papers[paper].paper.id)
+            record = {**record_of(one), "likes": marked_as["more"], "dislikes": marked_as["less"]}
+            yield json.dumps(record, ensure_ascii=False)
         if len(readers) < _CHUNK:
             return
         after = readers[-1].id
@@ -107,6 +111,7 @@ def import_subscribers(
     """Take on the readers of a file, a transaction per few hundred; yield the running tally after each.
 
     JSON lines or CSV with a header, told apart by the first character. A bad line costs itself alone.
+    A `status` in it is kept: who left where they come from gets no mail here either.
     Raises BadInput when the file can not be read.
     """
     done = Imported()
@@ -159,9 +164,12 @@ def _records(file: Path) -> Iterator[tuple[int, object]]:
 
 def _parsed(line: str) -> object:
     try:
-        return json.loads(line)
-    except ValueError:
+        record = json.loads(line)
+        # Escapes can spell letters that no text can hold; better they cost the line here than the rest later.
+        json.dumps(record, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
         return None
+    return record
 
 
 def _from_csv(record: Mapping[str | None, Any]) -> dict[str, Any]:
@@ -169,13 +177,15 @@ def _from_csv(record: Mapping[str | None, Any]) -> dict[str, Any]:
         str(name).strip().lower(): value.strip() for name, value in record.items() if isinstance(value, str)
     }
     cells.setdefault("address", cells.get("email", ""))
-    listed: dict[str, Any] = {name: cells[name].split(";") for name in (*_WORDS, "likes") if cells.get(name)}
+    listed: dict[str, Any] = {
+        name: cells[name].split(";") for name in (*_WORDS, *_VERDICTS) if cells.get(name)
+    }
     numbers = {
         name: int(cells[name]) if cells[name].isdigit() else cells[name]
         for name in ("hour", "max_papers")
         if cells.get(name)
     }
-    texts = {name: cells[name] for name in ("address", "timezone", "frequency") if cells.get(name)}
+    texts = {name: cells[name] for name in ("address", "timezone", "frequency", "status") if cells.get(name)}
     return {**texts, **listed, **numbers}
 
 
@@ -186,15 +196,15 @@ def _application(record: object) -> Application:
     fields.setdefault("address", record.get("email"))
     if not isinstance(fields["address"], str) or not fields["address"].strip():
         raise BadInput("the address is missing.")
-    for name in (*_WORDS, "likes"):
+    for name in (*_WORDS, *_VERDICTS):
         value = fields.get(name, [])
         fields[name] = [value] if isinstance(value, str) else value
         if not isinstance(fields[name], list) or not all(isinstance(one, str) for one in fields[name]):
             raise BadInput(f"{name} must be a list of texts.")
     for name in ("hour", "max_papers"):
-        if not isinstance(fields.get(name, 1), int):
+        if type(fields.get(name, 1)) is not int:
             raise BadInput(f"{name} must be a number.")
-    for name in ("timezone", "frequency"):
+    for name in ("timezone", "frequency", "status"):
         if not isinstance(fields.get(name, ""), str):
             raise BadInput(f"{name} must be a text.")
     return application_from(**fields)

@@ -1,8 +1,10 @@
 """Opening the database: one `Database` a process, SQLite or PostgreSQL by address."""
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -34,6 +36,15 @@ class Database:
         # An address that swallows packets would otherwise hold a command for minutes.
         patience = {} if address.drivername == "sqlite" else {"connect_timeout": 10}
         self.engine: Engine = create_engine(address, pool_pre_ping=True, connect_args=patience)
+        # Made here, opened by the first `quick()`. Single statements need no ping, no reset, no transaction.
+        self._quick: Engine = create_engine(
+            address,
+            isolation_level="AUTOCOMMIT",
+            pool_reset_on_return=None,
+            connect_args=patience,
+        )
+        if not self.is_sqlite:
+            event.listen(self._quick, "connect", _do_not_wait_for_the_disk)
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
@@ -60,12 +71,31 @@ class Database:
         return self._transaction(read_only=True)
 
     @contextmanager
+    def quick(self) -> Iterator[Connection]:
+        """Give a connection on which each statement commits by itself, without waiting for the disk.
+
+        Only a crash of the database's whole machine can lose such a commit. Raises StopRun. PostgreSQL only.
+        """
+        assert not self.is_sqlite
+        try:
+            with self._quick.connect() as connection:
+                yield connection
+        except OperationalError as error:
+            raise StopRun(_plain_words(error.orig)) from error
+
+    @property
+    def _for_reading(self) -> dict[str, Any]:
+        if self.is_sqlite:
+            return {"digest_read_only": True}
+        # Its usual level shows every statement what others wrote in between.
+        return {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
+
+    @contextmanager
     def _transaction(self, *, read_only: bool) -> Iterator[Connection]:
         try:
             with self.engine.connect() as connection:
                 if read_only:
-                    options = {"digest_read_only": True, "postgresql_readonly": True}
-                    connection = connection.execution_options(**options)  # noqa: PLW2901
+                    connection = connection.execution_options(**self._for_reading)  # noqa: PLW2901
                 with connection.begin():
                     yield connection
         except OperationalError as error:
@@ -81,6 +111,7 @@ class Database:
     def close(self) -> None:
         """Give every connection back."""
         self.engine.dispose()
+        self._quick.dispose()
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
@@ -96,6 +127,11 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -
         "cache_size=-65536",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _do_not_wait_for_the_disk(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    with contextlib.closing(connection.cursor()) as cursor:
+        cursor.execute("SET synchronous_commit TO off")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, literal, select, update
 
 from digest.delivery.claimed import Claimed, Kind
+from digest.store.bulk import insert_rows, update_rows
 from digest.store.models import cards, deliveries, papers, picks, subscribers
 from digest.store.papers import upsert
 
@@ -64,11 +65,12 @@ def claim(
     lease: timedelta,
     limit: int,
     only: int | None = None,
+    kind: Kind | None = None,
 ) -> list[Claimed]:
     """Take on open deliveries whose time has come, the longest waiting first.
 
     Whoever claims has them alone until the lease is over; then a crash is assumed, and they may be
-    claimed again. `only` keeps to one reader.
+    claimed again. `only` and `kind` keep to one reader and one kind.
     """
     ready = (
         select(
@@ -88,6 +90,9 @@ def claim(
     )
     if only is not None:
         ready = ready.where(deliveries.c.subscriber_id == only)
+    if kind is not None:
+        # Written out, so that the small index of open confirmations is found.
+        ready = ready.where(deliveries.c.kind == literal(kind, literal_execute=True))
     rows = connection.execute(ready).all()
     connection.execute(
         update(deliveries)
@@ -108,6 +113,21 @@ def claim(
         for row in rows
     ]
     return sorted(claimed, key=lambda one: (one.kind != "confirm", one.due_at, one.id))
+
+
+def count_sent(connection: Connection, since: datetime) -> int:
+    """Count the mails that a server took since an instant."""
+    query = select(func.count()).where(deliveries.c.settled_at >= since, deliveries.c.status == "sent")
+    return connection.execute(query).scalar_one()
+
+
+def count_ready(connection: Connection, now: datetime, most: int, kind: Kind | None = None) -> int:
+    """Count the deliveries that could be claimed, up to `most`."""
+    ready = select(deliveries.c.id).where(deliveries.c.next_try_at <= now)
+    if kind is not None:
+        ready = ready.where(deliveries.c.kind == literal(kind, literal_execute=True))
+    query = select(func.count()).select_from(ready.limit(most).subquery())
+    return connection.execute(query).scalar_one()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +209,9 @@ def save_cards(connection: Connection, shown: dict[str, dict[str, Any]]) -> dict
     if not shown:
         return {}
     statement = upsert(connection)(cards).on_conflict_do_nothing(index_elements=["digest"])
-    connection.execute(statement, [{"digest": key, "contents": card} for key, card in shown.items()])
+    # In one order for all: two workers that keep the same cards the other way round would wait for each other.
+    rows = [{"digest": key, "contents": shown[key]} for key in sorted(shown)]
+    connection.execute(statement, rows)
     query = select(cards.c.digest, cards.c.id).where(cards.c.digest.in_(shown))
     return dict(connection.execute(query).all())
 
@@ -212,44 +234,40 @@ def save_compositions(
 
     Raises the database's IntegrityError when a paper is in another mail of the same reader already.
     """
-    if composed:
+    said = [
+        {
+            "id": one.delivery_id,
+            "papers_after": one.papers_after,
+            "papers_through": one.papers_through,
+            "contents": one.contents,
+            "message_id": one.message_id,
+        }
+        for one in composed
+    ]
+    carried = [
+        {
+            "subscriber_id": pick.subscriber_id,
+            "paper_id": pick.paper_number,
+            "delivery_id": pick.delivery_id,
+            "card_id": pick.card_id,
+            "position": pick.position,
+            "section": pick.section,
+            "score": pick.score,
+            "reasons": pick.reasons,
+        }
+        for pick in chosen
+    ]
+    is_bulk = connection.dialect.name == "postgresql"
+    if said and is_bulk:
+        update_rows(connection, deliveries, said)
+    elif said:
         statement = update(deliveries).where(deliveries.c.id == bindparam("row_number"))
-        statement = statement.values(
-            papers_after=bindparam("after"),
-            papers_through=bindparam("through"),
-            contents=bindparam("said"),
-            message_id=bindparam("known_as"),
-        )
-        connection.execute(
-            statement,
-            [
-                {
-                    "row_number": one.delivery_id,
-                    "after": one.papers_after,
-                    "through": one.papers_through,
-                    "said": one.contents,
-                    "known_as": one.message_id,
-                }
-                for one in composed
-            ],
-        )
-    if chosen:
-        connection.execute(
-            picks.insert(),
-            [
-                {
-                    "subscriber_id": pick.subscriber_id,
-                    "paper_id": pick.paper_number,
-                    "delivery_id": pick.delivery_id,
-                    "card_id": pick.card_id,
-                    "position": pick.position,
-                    "section": pick.section,
-                    "score": pick.score,
-                    "reasons": pick.reasons,
-                }
-                for pick in chosen
-            ],
-        )
+        names: dict[str, Any] = {name: bindparam(name) for name in said[0] if name != "id"}
+        connection.execute(statement.values(names), [{"row_number": row.pop("id"), **row} for row in said])
+    if carried and is_bulk:
+        insert_rows(connection, picks, carried)
+    elif carried:
+        connection.execute(picks.insert(), carried)
 
 
 def read_picks(
@@ -279,39 +297,19 @@ def read_picks(
     return found
 
 
-# These two run for every mail; put together once, they cost a third.
-_MAY_BE_SENT = (
-    select(deliveries.c.id)
-    .join(subscribers, deliveries.c.subscriber_id == subscribers.c.id)
-    .where(
-        deliveries.c.id == bindparam("number"),
-        deliveries.c.status == "claimed",
-        subscribers.c.status == bindparam("wanted"),
+def held(connection: Connection, work: Collection[Claimed]) -> set[int]:
+    """Return those of these deliveries (row numbers) that are still this worker's, locked until it commits.
+
+    Whoever sleeps through a lease finds that another worker has taken over, and must leave them alone.
+    """
+    query = (
+        select(deliveries.c.id, deliveries.c.attempts)
+        .where(deliveries.c.id.in_([one.id for one in work]), deliveries.c.status == "claimed")
+        .order_by(deliveries.c.id)
+        .with_for_update()
     )
-)
-_RECORD_SENT = (
-    update(deliveries)
-    .where(deliveries.c.id == bindparam("number"))
-    .values(
-        status="sent",
-        next_try_at=None,
-        settled_at=bindparam("at"),
-        digest=bindparam("fingerprint"),
-        smtp_answer=bindparam("answer"),
-    )
-)
-
-
-def may_be_sent(connection: Connection, delivery_id: int, status: str) -> bool:
-    """Tell whether the delivery is still claimed, and its reader still of this status."""
-    return connection.execute(_MAY_BE_SENT, {"number": delivery_id, "wanted": status}).first() is not None
-
-
-def record_sent(connection: Connection, delivery_id: int, digest: str, answer: str, now: datetime) -> None:
-    """Note that the server took the mail, what it answered and the fingerprint of what was sent."""
-    connection.execute(
-        _RECORD_SENT, {"number": delivery_id, "at": now, "fingerprint": digest, "answer": answer}
-    )
+    attempts = {one.id: one.attempts for one in work}
+    return {row.id for row in connection.execute(query) if row.attempts == attempts[row.id]}
 
 
 def record_skipped(

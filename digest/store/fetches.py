@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from digest.delivery.freshness import LastFetch
 from digest.store.models import fetches
@@ -71,3 +71,8 @@ def last_rows(connection: Connection, now: datetime) -> list[Row[Any]]:
     return list(
         connection.execute(select(fetches).where(fetches.c.id.in_(newest)).order_by(fetches.c.source))
     )
+
+
+def drop_fetches(connection: Connection, before: datetime) -> int:
+    """Forget the readings that began before an instant; return how many."""
+    return connection.execute(delete(fetches).where(fetches.c.started_at < before)).rowcount

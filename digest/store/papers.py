@@ -11,6 +11,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from digest.papers.paper import Paper, Popularity
 from digest.store.models import paper_terms, papers, popularity
 
+# Any number that nothing else here locks.
+_TAKING_IN = 7_234_002
+
 
 @dataclass(frozen=True, slots=True)
 class StoredPaper:
@@ -71,6 +74,13 @@ def _columns(stored: StoredPaper) -> dict[str, Any]:
 
 def _read(connection: Connection, query: Select[Any]) -> list[StoredPaper]:
     return [_stored(row) for row in connection.execute(query)]
+
+
+def take_turns(connection: Connection) -> None:
+    """Let nobody else take papers in until this transaction ends: two feeds may show the same new paper."""
+    # On SQLite a transaction that writes has the database alone anyway.
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_TAKING_IN)))
 
 
 def find_known(connection: Connection, ids: Collection[str], title_ids: Collection[str]) -> list[StoredPaper]:
@@ -218,6 +228,12 @@ def terms_between(connection: Connection, after: int, through: int) -> dict[int,
 def newest_number(connection: Connection) -> int:
     """Return the highest row number in use; 0 for an empty table."""
     return connection.execute(select(func.max(papers.c.id))).scalar_one() or 0
+
+
+def newest_snapshot(connection: Connection) -> datetime | None:
+    """Return when popularity was last observed."""
+    observed_at: datetime | None = connection.execute(select(func.max(popularity.c.observed_at))).scalar_one()
+    return observed_at
 
 
 def save_popularity(connection: Connection, snapshots: Iterable[tuple[int, Popularity]]) -> int:

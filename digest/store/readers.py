@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, delete, func, or_, select, update
 
 from digest.readers.subscriber import INTEREST_KINDS, InterestKind, Interests, Rhythm, Status, Subscriber
-from digest.store.models import consents, feedback, interests, secrets, subscribers, suppressions
+from digest.store.models import consents, deliveries, feedback, interests, secrets, subscribers, suppressions
 from digest.store.papers import upsert
 
 _FIELD: dict[InterestKind, str] = {
@@ -61,6 +61,12 @@ def read_interests(connection: Connection, subscriber_ids: Collection[int]) -> d
 def find_by_address_key(connection: Connection, key: str) -> Subscriber | None:
     """Return the reader with this normalised address."""
     found = _read(connection, select(subscribers).where(subscribers.c.address_key == key))
+    return found[0] if found else None
+
+
+def find_by_key(connection: Connection, key: str) -> Subscriber | None:
+    """Return the reader whom links call by this key."""
+    found = _read(connection, select(subscribers).where(subscribers.c.key == key))
     return found[0] if found else None
 
 
@@ -212,6 +218,24 @@ def _insert_interests(connection: Connection, asked: Iterable[tuple[int, Interes
 def delete_subscriber(connection: Connection, number: int) -> None:
     """Remove a reader and everything that hangs on them."""
     connection.execute(delete(subscribers).where(subscribers.c.id == number))
+
+
+def drop_unconfirmed(connection: Connection, before: datetime) -> int:
+    """Delete whoever never confirmed and was last asked to before an instant; return how many.
+
+    Readers who had confirmed once, and asked for mail again after they left, go back to unsubscribed.
+    """
+    asked_since = select(deliveries.c.subscriber_id).where(
+        deliveries.c.kind == "confirm", deliveries.c.edition_on >= before.date()
+    )
+    lapsed = (
+        (subscribers.c.status == "pending")
+        & (subscribers.c.created_at < before)
+        & subscribers.c.id.not_in(asked_since)
+    )
+    once_confirmed = subscribers.c.confirmed_at.is_not(None)
+    connection.execute(update(subscribers).where(lapsed & once_confirmed).values(status="unsubscribed"))
+    return connection.execute(delete(subscribers).where(lapsed)).rowcount
 
 
 def save_feedback(

@@ -2,8 +2,11 @@
 
 import email
 import json
+import os
+import pty
 import subprocess
 import sys
+import termios
 from email import policy
 from pathlib import Path
 
@@ -21,7 +24,7 @@ DELIVERY = {
     "settled_at", "papers_after", "papers_through", "message_id", "smtp_answer",
 }  # fmt: skip
 RUN = {"fetched", "rebuilt", "planned", "sent", "skipped", "waiting", "failed", "stopped"}
-STATUS = {"at", "papers", "newest_on", "feeds", "readers", "next_due_at", "deliveries"}
+STATUS = {"at", "circuits", "papers", "newest_on", "feeds", "readers", "next_due_at", "deliveries"}
 PORTRAIT = {"reader", "feedback", "profile", "received", "consents"}
 EXPLANATION = {
     "id", "title", "score", "floor", "interest", "reasons", "closest", "obstacles", "received_on",
@@ -39,6 +42,10 @@ LISTS = {
     "run --dry-run": (("run", "--dry-run", "--now", NOON), REHEARSAL),
 }
 OBJECTS = {
+    "papers trending": (
+        ("papers", "trending", "--explain", "2511.00001"),
+        BRIEF | {"score", "points", "velocity", "typical", "standing", "age_days", "snapshots", "field", "weekday"},
+    ),
     "papers show": (("papers", "show", "2511.00001"), {"paper", "first_seen_at", "popularity"}),
     "subscribers add": (("subscribers", "add", "bo@example.org"), READER),
     "subscribers show": (("subscribers", "show", ANA), PORTRAIT),
@@ -83,7 +90,11 @@ def test_nothing_found_is_an_empty_list_and_a_word_on_the_side(empty: Shell, wor
 
 
 def test_a_line_in_a_pipe_stays_one_line_whatever_a_title_holds(empty: Shell) -> None:
-    record = {"title": "Tabs\tand\nlines \u2028 \x1b[31mred", "abstract": "Words enough.", "date": "2025-11-20"}
+    record = {
+        "title": "Tabs\tand\nlines \u2028 \x1b[31mred",
+        "abstract": "Words enough.",
+        "date": "2025-11-20",
+    }
     (empty.folder / "odd.jsonl").write_text(json.dumps(record))
     empty("papers", "import", "odd.jsonl")
     answer = empty("papers", "search", "tabs lines")
@@ -95,7 +106,8 @@ def test_a_line_in_a_pipe_stays_one_line_whatever_a_title_holds(empty: Shell) ->
 def test_papers_are_found_by_words_by_likeness_and_by_any_form_of_their_id(digest: Shell) -> None:
     hits = digest("papers", "search", "noisy speech", "--json").json
     assert hits[0]["id"] == "2511.00003"
-    assert [hit["id"] for hit in digest("papers", "similar", "arXiv:2511.00001v3", "--json").json][0] == "2511.00002"
+    alike = digest("papers", "similar", "arXiv:2511.00001v3", "--json").json
+    assert alike[0]["id"] == "2511.00002"
     for form in ("2511.00002", "https://arxiv.org/abs/2511.00002v2", "arXiv:2511.00002"):
         assert digest("papers", "show", form, "--json").json["paper"]["title"] == "Splats for gardens"
     assert "Bo Li, Ada Fern" in digest("papers", "show", "2511.00002").out
@@ -123,7 +135,12 @@ def test_a_reader_comes_changes_rests_and_goes(digest: Shell) -> None:
         "subscribers", "edit", name, "--hour", "6", "--timezone", "Asia/Kolkata", "--mute", "gulls",
         "--clear", "topics", "--less", "2511.00001", "--json",
     ).json  # fmt: skip
-    assert (edited["hour"], edited["timezone"], edited["mute"], edited["topics"]) == (6, "Asia/Kolkata", ["gulls"], [])
+    assert (edited["hour"], edited["timezone"], edited["mute"], edited["topics"]) == (
+        6,
+        "Asia/Kolkata",
+        ["gulls"],
+        [],
+    )
     told = digest("subscribers", "show", name, "--json").json["feedback"]
     assert {(one["verdict"], one["id"]) for one in told} == {("more", "2511.00003"), ("less", "2511.00001")}
     assert digest("subscribers", "pause", name, "--until", "2099-01-01", "--json").json["status"] == "paused"
@@ -154,7 +171,7 @@ def test_bad_lines_of_readers_cost_themselves_alone(digest: Shell, tmp_path: Pat
     answer = digest.tries("subscribers", "import", "readers.csv", "--json")
     assert answer.code == 1
     assert answer.json["added"] == 2
-    assert [line.partition(":")[2].partition(":")[0] for line in answer.json["rejected"]] == ["3", "4", "5"]
+    assert {line.split(":")[1] for line in answer.json["rejected"]} == {"3", "4", "5"}
     assert len(answer.err.splitlines()) == 3
     again = digest.tries("subscribers", "import", "readers.csv")
     assert (again.code, again.lines) == (2, ["0 readers added, 5 left out."])
@@ -185,7 +202,9 @@ def test_an_explanation_names_terms_and_obstacles(digest: Shell) -> None:
 
 
 def test_the_ledger_shows_a_mail_and_makes_it_again_byte_for_byte(digest: Shell) -> None:
-    assert digest("run", "--no-fetch", "--now", NOON, DIGEST_MAIL_URL="file:mails").lines[-1].endswith("1 sent.")
+    assert (
+        digest("run", "--no-fetch", "--now", NOON, DIGEST_MAIL_URL="file:mails").lines[-1].endswith("1 sent.")
+    )
     (row,) = digest("deliveries", "list", "--json").json
     assert set(row) == DELIVERY
     assert (row["status"], row["address"], row["edition_on"]) == ("sent", ANA, "2025-11-20")
@@ -203,7 +222,7 @@ def test_what_failed_for_good_can_be_opened_again(digest: Shell) -> None:
     stopped = digest.tries("run", "--no-fetch", "--now", NOON, DIGEST_MAIL_URL="file:blocked")
     assert stopped.code == 2
     assert "blocked" in stopped.error
-    assert digest("run", "--no-fetch", "--now", NOON, "--json").json["sent"] == 1
+    assert digest("run", "--no-fetch", "--now", "2025-11-20T13:00", "--json").json["sent"] == 1
     digest("run", "--no-fetch", "--now", "2025-11-22T12:00")
     (quiet,) = digest("deliveries", "list", "--status", "skipped", "--json").json
     assert quiet["reason"]
@@ -218,6 +237,26 @@ def test_a_pending_reader_is_asked_once_and_gets_no_digest(empty: Shell) -> None
     message = email.message_from_bytes(mail.read_bytes(), policy=policy.default)
     assert message["List-Unsubscribe"] is None
     assert empty("run", "--no-fetch", "--json", DIGEST_MAIL_URL="file:mails").json["sent"] == 0
+
+
+def test_the_status_of_an_empty_installation_claims_nothing(empty: Shell) -> None:
+    assert [line for line in empty("status").lines if line] == ["papers   0", "readers  none"]
+
+
+def test_the_status_tells_how_things_stand(digest: Shell) -> None:
+    told = digest("status").lines
+    assert told[0] == "papers   3, the newest of 2025-11-20"
+    assert told[1] == "readers  1 active; next digest due at the next run"
+
+
+def test_a_visit_to_the_doctor_is_a_list_of_findings(digest: Shell) -> None:
+    answer = digest.tries("doctor", "--json")
+    assert answer.code in {0, 1, 2}
+    assert answer.err == ""
+    assert len({frozenset(finding) for finding in answer.json}) == 1
+    plain = digest.tries("doctor")
+    assert plain.code == answer.code
+    assert "\x1b" not in plain.out
 
 
 def test_init_creates_and_then_leaves_alone(tmp_path: Path) -> None:
@@ -242,7 +281,7 @@ def test_the_installed_command_speaks_the_same(digest: Shell) -> None:
 
 
 def test_output_survives_a_terminal_that_knows_only_ascii(digest: Shell) -> None:
-    (digest.folder / "odd.jsonl").write_text('{"title": "Möwen zählen – 鷗", "abstract": "Gulls, gulls."}\n')
+    (digest.folder / "odd.jsonl").write_text('{"title": "Möwen zählen 鷗", "abstract": "Gulls, gulls."}\n')
     digest("papers", "import", "odd.jsonl")
     answer = subprocess.run(
         [Path(sys.executable).with_name("digest"), "papers", "search", "gulls"],
@@ -253,3 +292,18 @@ def test_output_survives_a_terminal_that_knows_only_ascii(digest: Shell) -> None
     )
     assert (answer.returncode, answer.stderr) == (0, b"")
     assert b"hlen" in answer.stdout
+
+
+def test_a_table_is_shown_on_a_terminal_and_lines_in_a_pipe(digest: Shell) -> None:
+    screen, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 100))
+    command = Path(sys.executable).with_name("digest")
+    subprocess.run(
+        [command, "papers", "list"], cwd=digest.folder, stdout=terminal, stderr=subprocess.DEVNULL, check=True
+    )
+    os.close(terminal)
+    shown = os.read(screen, 100_000).decode()
+    os.close(screen)
+    assert "announced on" in shown
+    assert "\t" not in shown
+    assert "announced" not in digest("papers", "list").out

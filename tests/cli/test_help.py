@@ -45,10 +45,10 @@ def test_a_group_alone_shows_its_help_and_did_nothing(empty: Shell, words: tuple
 
 def test_the_commands_of_the_surface_exist() -> None:
     found = set(commands())
-    top = "demo init run preview explain status doctor settings".split()
-    papers = "fetch import list search similar show".split()
-    subscribers = "add list show edit pause resume remove confirm import export".split()
-    deliveries = "list show retry".split()
+    top = ["demo", "init", "run", "preview", "explain", "status", "doctor", "settings"]
+    papers = ["fetch", "import", "list", "search", "similar", "show"]
+    subscribers = ["add", "list", "show", "edit", "pause", "resume", "remove", "confirm", "import", "export"]
+    deliveries = ["list", "show", "retry"]
     assert {(name,) for name in top} <= found
     assert {("papers", name) for name in papers} <= found
     assert {("subscribers", name) for name in subscribers} <= found

@@ -118,7 +118,10 @@ def test_many_workers_at_once_send_each_mail_once(database: Database) -> None:
     done = together(*[lambda post=post: deliver_ready(post, lambda: at(TUESDAY)) for post in posts])
     assert sum(summary.sent for summary in done) == 12
     recipients = [
-        address for post in posts if isinstance(post.transport, MemoryTransport) for address in sent_to(post.transport)
+        address
+        for post in posts
+        if isinstance(post.transport, MemoryTransport)
+        for address in sent_to(post.transport)
     ]
     assert sorted(recipients) == sorted(reader.address for reader in readers)
 

@@ -21,7 +21,7 @@ def test_an_older_space_is_counted_anew(database: Database) -> None:
     reader = subscribe(database, ProfileBuilder(), b"secret", application, NOW, confirmed=True, how="test")
     with database.begin() as connection:
         expected = Library(connection).search(connection, "gaussian splatting", 5)
-        blobs = dict(connection.execute(paper_terms.select()).all())
+        blobs: dict[int, bytes] = dict(connection.execute(paper_terms.select()).all())
         # As an older version would have left it: other buckets, another space.
         connection.execute(paper_terms.update().values(counts=bytes(32)))
         connection.execute(term_statistics.update().values(space=0))

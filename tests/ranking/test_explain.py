@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from digest.ranking.background import Background
-from digest.ranking.explain import Naming, Reason, Row, reasons
+from digest.ranking.explain import Naming, Reason, Row, contributions, reasons
 from digest.ranking.profile import Interest, Profile, build_profile
 from digest.ranking.terms import Statistics, count_terms, unpack_counts
 from digest.sample import sample_sightings
@@ -30,10 +30,7 @@ def row(place: int) -> Row:
 
 
 def product(interest: Interest, paper: Row) -> float:
-    weights = dict(zip(interest.terms.tolist(), interest.weights.tolist(), strict=True))
-    return sum(
-        weights.get(bucket, 0.0) * value for bucket, value in zip(*map(np.ndarray.tolist, paper), strict=True)
-    )
+    return sum(contributions(interest, paper).values())
 
 
 def best_fits(interest: Interest, most: int = 5) -> list[int]:

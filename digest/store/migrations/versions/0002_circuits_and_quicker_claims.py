@@ -1,15 +1,14 @@
-"""Circuits of mail servers, and indexes that keep a claim's cost flat however many deliveries wait.
-
-Revision ID: 0002
-"""
+"""Circuits of mail servers, and indexes that keep a claim's cost flat however many deliveries wait."""
 
 import sqlalchemy as sa
 from alembic import op
 
-from digest.store.models import Instant
-
 revision = "0002"
 down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+Instant = sa.DateTime(timezone=True)
 
 _OPEN = sa.text("next_try_at IS NOT NULL")
 _OPEN_CONFIRMATION = sa.text("next_try_at IS NOT NULL AND kind = 'confirm'")
@@ -19,8 +18,8 @@ def upgrade() -> None:
     op.create_table(
         "circuits",
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("opened_at", Instant(), nullable=False),
-        sa.Column("try_again_at", Instant(), nullable=False),
+        sa.Column("opened_at", Instant, nullable=False),
+        sa.Column("try_again_at", Instant, nullable=False),
         sa.Column("trips", sa.SmallInteger(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_circuits")),

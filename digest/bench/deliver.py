@@ -1,0 +1,190 @@
+"""Measuring delivery end to end: plan, then worker processes of the product until every mail is out."""
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from digest.bench.scenery import PATTERNS, Scale, fill
+from digest.bench.stages import STAGES, measure
+from digest.delivery.deliver import Summary, deliver_batch
+from digest.delivery.plan import plan_due
+from digest.errors import StopRun
+from digest.settings import Settings
+from digest.store import scratch
+from digest.wiring import Parts
+
+BATCH = 500
+SAMPLE = 200
+"""So many mails are sent with stopwatches on, beside those whose rate is measured."""
+_QUIET_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be measured."""
+
+    scale: Scale
+    workers: int
+    mail_url: str | None = None
+    """None: a Maildir in the scratch folder."""
+    database_url: str | None = None
+    broker_url: str | None = None
+    """With a Redis the workers are Celery's; without, plain processes over the same use case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What came out."""
+
+    digests: int
+    seconds: float
+    cpu_ms_per_digest: dict[str, float]
+    message_bytes: int
+    peak_rss_mb: float
+    planned_per_s: float
+    papers_per_digest: float
+    database_mb: float
+
+    @property
+    def rate_per_s(self) -> float:
+        """Digests a second, end to end."""
+        return self.digests / self.seconds
+
+
+def bench(wish: Wish, clock: Callable[[], datetime], say: Callable[[str], None]) -> Measured:
+    """Make the scene, measure, and clear it away. Raises StopRun when mails can not be delivered."""
+    with tempfile.TemporaryDirectory(prefix="digest-bench-") as name:
+        folder = Path(name)
+        with scratch.scratch_database(wish.database_url, folder) as database_url:
+            settings = Settings.model_construct(
+                database_url=SecretStr(database_url),
+                broker_url=SecretStr(wish.broker_url) if wish.broker_url else None,
+                mail_url=SecretStr(wish.mail_url or f"maildir:{folder / 'outbox'}"),
+                base_url="https://papers.example.org",
+                sender="Trending papers <digest@papers.example.org>",
+                secret_key=SecretStr("the bench has no secrets"),
+                batch_size=BATCH,
+            )
+            parts = Parts(settings, clock)
+            try:
+                return _measure(parts, wish, folder, say)
+            finally:
+                parts.close()
+
+
+def _measure(parts: Parts, wish: Wish, folder: Path, say: Callable[[str], None]) -> Measured:
+    clock, scale = parts.clock, wish.scale
+    now = clock()
+    say(
+        f"Making {scale.readers:,} readers, {min(PATTERNS, scale.readers)} of them with a profile of their own ..."
+    )
+    fill(parts, Scale(scale.readers + 2 * SAMPLE, scale.papers, scale.per_mail, scale.library), now)
+    begun = time.perf_counter()
+    planned = plan_due(parts.database, clock())
+    planned_per_s = planned / (time.perf_counter() - begun)
+    say(f"Planned {planned:,} at {planned_per_s:,.0f}/s. Sending {2 * SAMPLE} with stopwatches on ...")
+    office = parts.sampling(SAMPLE)
+    # The first batch warms everything up.
+    warming = Summary()
+    deliver_batch(office, clock, warming)
+    if warming.stopped:
+        raise StopRun(warming.stopped)
+    watch = measure(office, clock)
+    before = _sent(parts)
+    say(f"Delivering with {wish.workers} worker processes ...")
+    seconds = _run(parts, wish, folder)
+    digests = _sent(parts) - before
+    with parts.database.read() as connection:
+        papers, size = scratch.picks_per_mail(connection), scratch.size_of(connection)
+    # What the children used at most, each by itself; in kB on Linux, in bytes elsewhere.
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return Measured(
+        digests=digests,
+        seconds=seconds,
+        cpu_ms_per_digest={stage: 1000 * watch.seconds[stage] / watch.mails for stage in STAGES},
+        message_bytes=round(watch.octets / watch.mails),
+        peak_rss_mb=peak / (1024 if sys.platform == "linux" else 2**20),
+        planned_per_s=planned_per_s,
+        papers_per_digest=papers,
+        database_mb=size / 1e6,
+    )
+
+
+def _sent(parts: Parts) -> int:
+    with parts.database.read() as connection:
+        return scratch.sent_mails(connection)
+
+
+def _run(parts: Parts, wish: Wish, folder: Path) -> float:
+    """Let workers deliver what is open; return the seconds from the first claim to the last record."""
+    with parts.database.read() as connection:
+        last_before = scratch.last_settled(connection)
+    with _workers(parts, wish, folder) as processes:
+        began_at = None
+        left, changed = -1, time.monotonic()
+        while left:
+            time.sleep(0.05 if began_at is None else 0.5)
+            with parts.database.read() as connection:
+                if began_at is None and scratch.has_claims(connection):
+                    began_at = parts.clock()
+                now_left = scratch.open_deliveries(connection) if began_at else -1
+            if now_left != left:
+                left, changed = now_left, time.monotonic()
+            if time.monotonic() - changed > _QUIET_SECONDS or (
+                left and not wish.broker_url and all(one.poll() is not None for one in processes)
+            ):
+                raise StopRun(f"The workers stopped with {left:,} mails to go; see the log above.")
+    with parts.database.read() as connection:
+        ended_at = scratch.last_settled(connection)
+    assert began_at is not None
+    assert ended_at is not None
+    assert last_before is None or ended_at > last_before
+    return (ended_at - began_at).total_seconds()
+
+
+@contextmanager
+def _workers(parts: Parts, wish: Wish, folder: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
+    settings = parts.settings
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DIGEST_")} | {
+        "DIGEST_DATABASE_URL": settings.database_url.get_secret_value(),
+        "DIGEST_MAIL_URL": settings.mail_url.get_secret_value(),
+        "DIGEST_BASE_URL": settings.base_url,
+        "DIGEST_SENDER": settings.sender,
+        "DIGEST_SECRET_KEY": parts.secret.decode(),
+        "DIGEST_BATCH_SIZE": str(settings.batch_size),
+        # One thread a process: numerical libraries would otherwise fight over the cores.
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    if wish.broker_url:
+        environment["DIGEST_BROKER_URL"] = wish.broker_url
+        count, module = 1, ["celery", "--app", "workers.app", "--quiet", "worker", "--loglevel", "WARNING"]
+        module += ["--concurrency", str(wish.workers), "--without-gossip", "--without-mingle"]
+    else:
+        count, module = wish.workers, ["digest.bench.loop"]
+    command = [sys.executable, "-m", *module]
+    with (folder / "workers.log").open("wb") as log:
+        processes = [
+            subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)  # noqa: S603
+            for _ in range(count)
+        ]
+        try:
+            if wish.broker_url:
+                sweep = [sys.executable, "-m", "celery", "--app", "workers.app", "--quiet", "call", "sweep"]
+                subprocess.run(sweep, env=environment, cwd=folder, stdout=log, stderr=log, check=True)  # noqa: S603
+            yield processes
+        finally:
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.wait(60)

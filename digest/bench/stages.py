@@ -1,0 +1,109 @@
+"""Where the time of a mail goes: the parts of a post office, wrapped in stopwatches."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+from digest.delivery.compose import Composer
+from digest.delivery.deliver import PostOffice, Summary, deliver_batch
+from digest.delivery.letters import build_mail
+from digest.delivery.preview import recorded
+from digest.errors import StopRun
+from digest.mail.envelope import Connection, Envelope, Transport
+from digest.mail.rendering import Renderer
+from digest.store import deliveries as ledger
+
+Result = TypeVar("Result")
+STAGES = ("score", "render", "mime", "send", "record")
+
+
+@dataclass
+class Stopwatch:
+    """CPU seconds of this thread by stage."""
+
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    mails: int = 0
+    octets: int = 0
+
+    def timed(self, stage: str, work: Callable[[], Result]) -> Result:
+        """Do some work on a stage's account."""
+        begun = time.thread_time()
+        try:
+            return work()
+        finally:
+            self.seconds[stage] += time.thread_time() - begun
+
+
+class _Timed:
+    """Another part, one of its methods timed."""
+
+    def __init__(self, part: object, method: str, stage: str, watch: Stopwatch) -> None:
+        self._part, self._method, self._stage, self._watch = part, method, stage, watch
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._part, name)
+        if name != self._method:
+            return found
+        return lambda *args, **kwargs: self._watch.timed(self._stage, lambda: found(*args, **kwargs))
+
+
+@dataclass
+class _TimedTransport:
+    transport: Transport
+    watch: Stopwatch
+
+    @contextmanager
+    def open(self) -> Iterator[Connection]:
+        with self.transport.open() as connection:
+            yield _TimedConnection(connection, self.watch)
+
+
+@dataclass
+class _TimedConnection:
+    connection: Connection
+    watch: Stopwatch
+
+    def send(self, envelope: Envelope) -> str:
+        self.watch.mails += 1
+        self.watch.octets += len(envelope.content)
+        return self.watch.timed("send", lambda: self.connection.send(envelope))
+
+
+def measure(office: PostOffice, clock: Callable[[], datetime]) -> Stopwatch:
+    """Deliver one batch with stopwatches on; what no other stage accounts for is the database's.
+
+    The first mail of a process pays for what all others share; a batch before this one has paid already.
+    """
+    watch = Stopwatch()
+    timed = replace(
+        office,
+        composer=cast("Composer", _Timed(office.composer, "select", "score", watch)),
+        renderer=cast("Renderer", _Timed(office.renderer, "digest", "render", watch)),
+        transport=_TimedTransport(office.transport, watch),
+    )
+    summary = Summary()
+    begun = time.thread_time()
+    deliver_batch(timed, clock, summary)
+    whole = time.thread_time() - begun
+    if summary.stopped or not watch.mails:
+        raise StopRun(f"The measurement sent no mail: {summary.stopped or 'nothing was ready'}.")
+    watch.seconds["mime"] = _mime_seconds(office, watch.mails)
+    watch.seconds["record"] = max(0.0, whole - sum(watch.seconds[stage] for stage in STAGES[:-1]))
+    return watch
+
+
+def _mime_seconds(office: PostOffice, mails: int) -> float:
+    """Write some of the sent mails once more, and say what that takes for all."""
+    with office.database.read() as connection:
+        rows = ledger.find(connection, status="sent", limit=50)
+        messages = [
+            build_mail(*recorded(connection, row.id), office.links, office.renderer).message for row in rows
+        ]
+    begun = time.thread_time()
+    for message in messages:
+        message.to_bytes()
+    return (time.thread_time() - begun) / len(messages) * mails

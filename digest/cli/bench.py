@@ -1,0 +1,102 @@
+"""`digest bench`: what this machine can do."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from digest.cli import output
+
+application = typer.Typer(
+    help="Measure what this machine can do, in a database that is gone afterwards.",
+    epilog="Example: digest bench score --papers 600",
+    no_args_is_help=True,
+)
+
+Library = Annotated[
+    Path | None,
+    typer.Option(
+        "--library", metavar="FILE", help="Papers to use (JSON lines); else the sample feed, varied."
+    ),
+]
+JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@application.command()
+def deliver(
+    subscribers: Annotated[int, typer.Option(min=1, metavar="N", help="How many readers.")] = 2000,
+    papers: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How many new papers they choose from.")
+    ] = 600,
+    per_mail: Annotated[int, typer.Option(min=1, max=50, metavar="N", help="Papers in a mail.")] = 10,
+    mail_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where mail goes; else a folder that is thrown away.")
+    ] = None,
+    database_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A PostgreSQL to make a scratch database in; else an SQLite file."),
+    ] = None,
+    broker_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="A Redis, to have Celery workers do it.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Worker processes.")] = 2,
+    library: Library = None,
+    json_output: JsonOutput = False,
+) -> None:
+    """Plan and deliver a digest to N made-up readers, and say how fast it went and where the time goes.
+
+    Give --mail-url the address of a server that throws mail away: these mails go to readers who do not exist.
+
+    Example: digest bench deliver --subscribers 5000 --workers 2
+    """
+    from digest.bench.deliver import Wish, bench
+    from digest.bench.scenery import Scale
+    from digest.clock import utc_now
+
+    wish = Wish(Scale(subscribers, papers, per_mail, library), workers, mail_url, database_url, broker_url)
+    found = bench(wish, utc_now, output.warn)
+    record = {
+        "digests": found.digests,
+        "seconds": round(found.seconds, 3),
+        "rate_per_s": round(found.rate_per_s, 1),
+        "cpu_ms_per_digest": {name: round(value, 3) for name, value in found.cpu_ms_per_digest.items()},
+        "message_bytes": found.message_bytes,
+        "peak_rss_mb": round(found.peak_rss_mb, 1),
+        "planned_per_s": round(found.planned_per_s, 1),
+    }
+    if json_output:
+        output.as_json(record)
+        return
+    output.say(f"{found.digests:,} digests in {found.seconds:,.1f} s: {found.rate_per_s:,.0f} a second")
+    output.say(f"planned at {found.planned_per_s:,.0f} a second")
+    total = sum(found.cpu_ms_per_digest.values())
+    parts = ", ".join(f"{name} {value:.2f}" for name, value in found.cpu_ms_per_digest.items())
+    output.say(f"CPU a digest {total:.2f} ms: {parts}")
+    output.say(f"{found.papers_per_digest:.1f} papers and {found.message_bytes:,} bytes a mail")
+    output.say(f"{found.peak_rss_mb:,.0f} MB at most in one process, {found.database_mb:,.0f} MB of database")
+
+
+@application.command()
+def score(
+    profiles: Annotated[int, typer.Option(min=1, metavar="N", help="How many profiles.")] = 20_000,
+    papers: Annotated[int, typer.Option(min=1, metavar="N", help="How many papers.")] = 600,
+    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Processes.")] = 2,
+    library: Library = None,
+    json_output: JsonOutput = False,
+) -> None:
+    """Score profiles against an edition of papers, and say how many a second.
+
+    Example: digest bench score --profiles 20000 --papers 600
+    """
+    from digest.bench.score import bench
+    from digest.clock import utc_now
+
+    found = bench(profiles, papers, workers, library, utc_now())
+    if json_output:
+        output.as_json(asdict(found) | {"rate_per_s": round(found.rate_per_s, 1)})
+        return
+    output.say(
+        f"{found.profiles:,} profiles against {found.papers:,} papers in {found.seconds:.2f} s "
+        f"on {found.workers} processes: {found.rate_per_s:,.0f} a second"
+    )

@@ -1,0 +1,46 @@
+"""`digest web`: the pages, feeds and interface, served by uvicorn."""
+
+from typing import Annotated
+
+import typer
+
+from digest.cli import output
+from digest.cli.parts import opened
+
+APPLICATION = "digest.web.app:application"
+"""Where uvicorn finds what it serves; each of its processes makes its own."""
+
+
+def web(
+    host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on.")] = 8000,
+    processes: Annotated[int, typer.Option(min=1, max=64, help="How many processes serve.")] = 1,
+) -> None:
+    """Serve the web side: sign-up, preferences, feedback, trending, search, feeds.
+
+    Every link in a mail leads to DIGEST_BASE_URL, so set that to where people reach this. A proxy on this
+    machine may stand in front; its X-Forwarded-For is believed.
+
+    Example: digest web --host 0.0.0.0 --port 8000 --processes 2
+    """
+    import uvicorn
+
+    from digest.errors import StopRun
+    from digest.store.schema import newest_revision, present_revision
+
+    with opened() as parts:
+        if present_revision(parts.database) != newest_revision():
+            raise StopRun("The database is empty or from another version; run: digest init")
+        base_url = parts.settings.base_url
+    output.say(f"Serving http://{host}:{port}/ for {base_url}/ (Ctrl-C stops it).")
+    uvicorn.run(
+        APPLICATION,
+        factory=True,
+        host=host,
+        port=port,
+        workers=processes,
+        log_level="warning",
+        # A line per request would write every reader's secret links into a file.
+        access_log=False,
+        server_header=False,
+    )

@@ -1,0 +1,133 @@
+"""The jobs that keep an installation going, each over the parts of one process.
+
+Celery tasks and `digest up` call the same ones. Every job may be done twice, by two processes at once, or
+be cut off anywhere: what is left undone is done the next time.
+"""
+
+import logging
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from digest.delivery.claimed import Kind
+from digest.delivery.deliver import Summary, deliver_batch
+from digest.delivery.plan import plan_due
+from digest.delivery.timetable import JobName
+from digest.papers.fetch import DAYS_BACK, fetch
+from digest.readers.consent import purge_unconfirmed
+from digest.readers.profiles import rebuild_outdated
+from digest.store import deliveries as ledger
+from digest.store import fetches as fetch_store
+from digest.wiring import Parts
+
+VOTED = ("huggingface",)
+"""The feeds that tell how many people like a paper."""
+VOTES_BACK = timedelta(days=3)
+"""Votes are counted again for papers of so many days."""
+REBUILDING = timedelta(minutes=5)
+"""So long one turn at rebuilding profiles may take; the next goes on with the rest."""
+FETCHES_KEPT = timedelta(days=90)
+MOST_BATCHES = 256
+"""More batches than this are not asked for at once: each that is done asks for the next."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How many batches of each kind are ready to be delivered."""
+
+    confirmations: int
+    digests: int
+
+
+def read_feeds(parts: Parts) -> None:
+    """Read every feed of the settings."""
+    _read(parts, parts.settings.sources, DAYS_BACK)
+
+
+def refresh_popularity(parts: Parts) -> None:
+    """Count the votes of recent papers again."""
+    _read(parts, [name for name in parts.settings.sources if name in VOTED], VOTES_BACK)
+
+
+def _read(parts: Parts, names: Collection[str], back: timedelta) -> None:
+    for name in names:
+        fetched = fetch(parts.database, parts.source(name), parts.clock().date() - back, parts.clock)
+        _log.info(
+            "%s: %s papers, %s new (%s)", name, fetched.intake.seen, fetched.intake.added, fetched.status
+        )
+        if fetched.error:
+            _log.warning("%s: %s", name, fetched.error)
+
+
+def plan(parts: Parts) -> None:
+    """Plan a digest for everyone who is due."""
+    planned = plan_due(parts.database, parts.clock())
+    if planned:
+        _log.info("%s digests planned", planned)
+
+
+def deliver(parts: Parts, kind: Kind) -> bool:
+    """Deliver one batch; tell whether there may be more to do right now."""
+    summary = Summary()
+    had_work = deliver_batch(parts.post_office, parts.clock, summary, kind=kind, patient=True)
+    if had_work:
+        _log.info(
+            "%s: %s sent, %s skipped, %s waiting, %s failed",
+            kind,
+            summary.sent,
+            summary.skipped.total(),
+            summary.put_off.total(),
+            summary.failed.total(),
+        )
+    if summary.stopped:
+        _log.warning("%s: %s", kind, summary.stopped)
+    return had_work and not summary.stopped and not parts.is_stopping()
+
+
+def backlog(parts: Parts) -> Backlog:
+    """Count the batches that are ready: due ones, and those whose worker or server let them down."""
+    now, size = parts.clock(), parts.settings.batch_size
+    with parts.database.read() as connection:
+        confirmations = ledger.count_ready(connection, now, size, "confirm")
+        digests = ledger.count_ready(connection, now, size * MOST_BATCHES, "digest")
+    return Backlog(-(-confirmations // size), -(-digests // size))
+
+
+def rebuild(parts: Parts) -> None:
+    """Bring profiles to the newest term weights, for a while."""
+    until = parts.clock() + REBUILDING
+    done = rebuild_outdated(
+        parts.database,
+        parts.profiles,
+        parts.clock(),
+        lambda: parts.is_stopping() or parts.clock() > until,
+    )
+    if done:
+        _log.info("%s profiles brought up to date", done)
+
+
+def rebuild_one(parts: Parts, subscriber_id: int) -> None:
+    """Build one reader's profile anew."""
+    with parts.database.begin() as connection:
+        parts.profiles.rebuild(connection, [subscriber_id], parts.clock())
+
+
+def keep_house(parts: Parts) -> None:
+    """Forget whoever never confirmed, and how feeds were read long ago."""
+    now = parts.clock()
+    forgotten = purge_unconfirmed(parts.database, now)
+    with parts.database.begin() as connection:
+        dropped = fetch_store.drop_fetches(connection, now - FETCHES_KEPT)
+    _log.info("%s unconfirmed readers forgotten, %s old readings of feeds dropped", forgotten, dropped)
+
+
+JOBS: Mapping[JobName, Callable[[Parts], None]] = {
+    "plan": plan,
+    "fetch": read_feeds,
+    "popularity": refresh_popularity,
+    "rebuild": rebuild,
+    "housekeeping": keep_house,
+}
+"""The jobs of the timetable by name; `sweep` is each runner's own way of having batches delivered."""

@@ -1,0 +1,60 @@
+"""Turns at arXiv shared by every process of an installation: a key in Redis that one holds at a time."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from digest.errors import TryLater
+
+HOLD = timedelta(minutes=10)
+"""A turn that is not given back this long belongs to a process that is gone."""
+_KEY = "digest:turn:arxiv"
+_LOOK_AGAIN_SECONDS = 0.1
+# The holder's own key turns into the pause itself, by running out when the pause is over.
+_GIVE_BACK = "if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('pexpire', KEYS[1], ARGV[2]) end"
+
+
+class SharedPacer:
+    """One request at a time over all workers, each starting at least `pause` after the one before ended."""
+
+    def __init__(
+        self,
+        redis_url: str,
+        pause: timedelta,
+        *,
+        key: str = _KEY,
+        hold: timedelta = HOLD,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._redis = Redis.from_url(redis_url)
+        self._pause = max(1, round(pause.total_seconds() * 1000))
+        self._key = key
+        self._hold = round(hold.total_seconds() * 1000)
+        self._sleep = sleep
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for a turn, and hold it as long as the request takes. Raises TryLater without Redis."""
+        name = secrets.token_hex(8)
+        try:
+            while not self._redis.set(self._key, name, nx=True, px=self._hold):
+                self._sleep(_LOOK_AGAIN_SECONDS)
+        except RedisError as error:
+            raise TryLater(
+                "Redis does not answer, and arXiv is asked only in turn with the other workers; try again later."
+            ) from error
+        try:
+            yield
+        finally:
+            # Without Redis nobody gets a turn before the key runs out: late, but polite.
+            with suppress(RedisError):
+                self._redis.eval(_GIVE_BACK, 1, self._key, name, self._pause)
+
+    def close(self) -> None:
+        """Close the connection to Redis."""
+        self._redis.close()

@@ -1,0 +1,114 @@
+"""Coming and going from the web side: asking for mail, saying no to it, and coming back.
+
+Nobody learns here who is a reader: a request is answered the same way whatever the address, and only the
+mail that goes there, at most one a day, says more.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from digest.delivery.letters import CONFIRM_DAYS
+from digest.errors import NotFound
+from digest.readers.addresses import address_hash, address_key, parse_address
+from digest.readers.profiles import ProfileBuilder
+from digest.readers.signup import CONSENT, Application, subscribe_many
+from digest.readers.subscriber import Subscriber
+from digest.store import deliveries as ledger
+from digest.store import readers as store
+from digest.store.database import Conflict, Connection, Database
+from digest.store.deliveries import NewDelivery
+
+REFUSAL = "No more mail."
+
+
+def reader_of(connection: Connection, key: str) -> Subscriber:
+    """Return the reader whom a genuine link names. Raises NotFound when they were erased since."""
+    subscriber = store.find_by_key(connection, key)
+    if subscriber is None:
+        raise NotFound(
+            "Nothing is kept about this reader any more; to get papers again, sign up on the first page."
+        )
+    return subscriber
+
+
+def ask(
+    database: Database, builder: ProfileBuilder, secret: bytes, application: Application, now: datetime
+) -> Subscriber | None:
+    """Take a request for mail; return the reader whose confirmation waits to be sent, None when none goes.
+
+    A mail goes to a new address, to one that never confirmed and to one that had unsubscribed, once a day
+    (UTC). Readers are left as they are, and so are addresses that must not be written to. Raises BadInput
+    for what is no address.
+    """
+    address = parse_address(application.address)
+    try:
+        with database.begin() as connection:
+            return _ask(connection, builder, secret, replace(application, address=address), now)
+    except Conflict:
+        # Somebody asked for the same address in the same moment; that request stands for both.
+        return None
+
+
+def _ask(
+    connection: Connection, builder: ProfileBuilder, secret: bytes, application: Application, now: datetime
+) -> Subscriber | None:
+    if store.suppressed(connection, {address_hash(application.address, secret)}):
+        return None
+    known = store.find_by_address_key(connection, address_key(application.address))
+    if known is None:
+        added = subscribe_many(connection, builder, secret, [application], now, confirmed=False, how="web")[0]
+        return added if isinstance(added, Subscriber) else None
+    return known if _ask_again(connection, known, now) else None
+
+
+def _ask_again(connection: Connection, known: Subscriber, now: datetime) -> bool:
+    if known.status not in {"pending", "unsubscribed"}:
+        return False
+    store.set_status(connection, known.id, "pending")
+    return bool(ledger.plan(connection, "confirm", [NewDelivery(known.id, now.date(), now)]))
+
+
+def ask_again(database: Database, key: str, now: datetime) -> Subscriber | None:
+    """Plan another confirmation for whoever let the first one lapse; None when no mail goes. Raises NotFound."""
+    with database.begin() as connection:
+        known = reader_of(connection, key)
+        return known if known.status == "pending" and _ask_again(connection, known, now) else None
+
+
+def unsubscribe(database: Database, key: str, now: datetime, how: str) -> Subscriber | None:
+    """Send this reader nothing more, mails planned already included; None when they were erased.
+
+    Harmless to repeat.
+    """
+    with database.begin() as connection:
+        subscriber = store.find_by_key(connection, key)
+        if subscriber is None or subscriber.status in {"unsubscribed", "suppressed"}:
+            return subscriber
+        store.set_status(connection, subscriber.id, "unsubscribed")
+        store.record_consents(connection, [subscriber.id], REFUSAL, how, now)
+        return replace(subscriber, status="unsubscribed")
+
+
+def resubscribe(database: Database, key: str, now: datetime, how: str) -> Subscriber:
+    """Send mail again to a reader who had confirmed and then left. Raises NotFound.
+
+    Whoever never confirmed, rests or must not be written to stays as they are.
+    """
+    with database.begin() as connection:
+        subscriber = reader_of(connection, key)
+        if subscriber.confirmed_at is None or subscriber.status not in {"unsubscribed", "pending"}:
+            return subscriber
+        # Planned anew: a due time from before they left would be a mail for a day long gone.
+        back = replace(subscriber, status="active", paused_until=None, next_due_at=None)
+        store.update_subscriber(connection, back)
+        store.record_consents(connection, [subscriber.id], CONSENT, how, now)
+        return back
+
+
+def purge_unconfirmed(database: Database, now: datetime) -> int:
+    """Delete whoever was asked to confirm and did not while the link was good; return how many.
+
+    Somebody who had confirmed once, left and asked again without confirming is unsubscribed as before.
+    """
+    with database.begin() as connection:
+        return store.drop_unconfirmed(connection, now - timedelta(days=CONFIRM_DAYS))

@@ -1,0 +1,70 @@
+"""All jobs of the timetable in one process, each in a thread of its own, until it is told to stop."""
+
+import logging
+from collections.abc import Callable
+from threading import Event, Thread
+
+from digest import jobs
+from digest.delivery.timetable import TIMETABLE, Entry
+from digest.errors import DigestError
+from digest.wiring import Parts
+
+_log = logging.getLogger(__name__)
+_FIRST_FETCH_SECONDS = 300.0
+
+
+class Runner:
+    """Does every job when the timetable says so. A slow one holds up only itself; a failed one comes again.
+
+    `stop` lets the mails in flight finish, gives the others back, and returns when all threads have ended.
+    """
+
+    def __init__(self, parts: Parts, stopping: Event) -> None:
+        """`parts` must have been told to ask `stopping` between mails."""
+        self._parts = parts
+        self._stopping = stopping
+        self._has_fed = Event()
+        self._threads = [
+            Thread(target=self._repeat, args=(entry,), name=entry.job, daemon=True) for entry in TIMETABLE
+        ]
+
+    def start(self) -> None:
+        """Begin; every job is done at once, then by the timetable."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stop, and wait for what is at work."""
+        self._stopping.set()
+        self._has_fed.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _repeat(self, entry: Entry) -> None:
+        do = self._job(entry)
+        if entry.job == "plan":
+            # Whoever is due at the start gets the papers that the first reading of the feeds brings.
+            self._has_fed.wait(_FIRST_FETCH_SECONDS)
+        while not self._stopping.is_set():
+            try:
+                do()
+            except DigestError as error:
+                _log.warning("%s: %s", entry.job, error)
+            except Exception:  # noqa: BLE001 - a fault in one job must not end the others
+                _log.exception("%s failed", entry.job)
+            if entry.job == "fetch":
+                self._has_fed.set()
+            self._stopping.wait(entry.every.total_seconds())
+
+    def _job(self, entry: Entry) -> Callable[[], None]:
+        if entry.job == "sweep":
+            return self._deliver
+        job = jobs.JOBS[entry.job]
+        return lambda: job(self._parts)
+
+    def _deliver(self) -> None:
+        more = True
+        while more and not self._stopping.is_set():
+            # Somebody waits for a confirmation: it goes between any two batches of digests.
+            confirmations = jobs.deliver(self._parts, "confirm")
+            more = jobs.deliver(self._parts, "digest") or confirmations

@@ -1,0 +1,183 @@
+"""Writing planned deliveries by the thousand, without reading a reader into this process."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import (
+    CTE,
+    Boolean,
+    ColumnElement,
+    Connection,
+    Date,
+    Executable,
+    SmallInteger,
+    Text,
+    and_,
+    column,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+    values,
+)
+
+from digest.readers.subscriber import Frequency
+from digest.store.models import Instant, deliveries, subscribers
+from digest.store.papers import upsert
+
+MOST_CLOCKS = 2000
+"""So many clocks fit into one statement of either database."""
+# Any number that nothing else here locks.
+_PLANNING = 7_234_001
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What readers have in common who are due at the same instants."""
+
+    timezone: str
+    hour: int
+    frequency: Frequency
+    is_first: bool
+    """Whether they were never planned before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """An edition that is due, when it was, and when the next one is."""
+
+    edition_on: date
+    due_at: datetime
+    next_due_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """The readers to be planned: their clocks, and the span of their row numbers."""
+
+    clocks: Sequence[Clock]
+    first: int
+    last: int
+
+
+def crowd(connection: Connection, due_by: datetime | None, only: int | None = None) -> Crowd | None:
+    """Return active readers who are due by an instant or were never planned; all for None. None for nobody."""
+    is_first = subscribers.c.next_due_at.is_(None)
+    columns = (subscribers.c.timezone, subscribers.c.hour, subscribers.c.frequency, is_first)
+    query = (
+        select(*columns, func.min(subscribers.c.id), func.max(subscribers.c.id))
+        .where(_is_due(due_by, only))
+        .group_by(*columns)
+    )
+    rows = connection.execute(query).all()
+    if not rows:
+        return None
+    clocks = [Clock(row[0], row[1], row[2], bool(row[3])) for row in rows]
+    return Crowd(clocks, min(row[4] for row in rows), max(row[5] for row in rows))
+
+
+def plan_span(
+    connection: Connection,
+    slots: Mapping[Clock, Slot],
+    span: tuple[int, int],
+    due_by: datetime | None,
+    only: int | None = None,
+) -> int:
+    """Plan a digest for each due reader (row numbers from, to) of these clocks, at most MOST_CLOCKS of them.
+
+    Their next due instant moves on in the same transaction. A delivery that exists stays as it is. Returns
+    how many are new.
+    """
+    table = _table(slots)
+    here = and_(
+        subscribers.c.id.between(*span),
+        _is_due(due_by, only),
+        subscribers.c.timezone == table.c.timezone,
+        subscribers.c.hour == table.c.hour,
+        subscribers.c.frequency == table.c.frequency,
+        subscribers.c.next_due_at.is_(None) == table.c.is_first,
+    )
+    move = update(subscribers).where(here).values(next_due_at=table.c.next_due_at)
+    fields = (subscribers.c.id, table.c.edition_on, table.c.due_at)
+    if connection.dialect.name == "sqlite":
+        # The transaction has the database alone, so both statements see the same readers.
+        connection.execute(_insert(connection, select(*fields).where(here).cte("due")))
+        planned: int = connection.execute(select(func.changes())).scalar_one()
+        connection.execute(move)
+        return planned
+    # Planners take turns. In one statement, so that nobody becomes due between the two halves.
+    connection.execute(select(func.pg_advisory_xact_lock(_PLANNING)))
+    return connection.execute(_insert(connection, move.returning(*fields).cte("due"))).rowcount
+
+
+def tell_of_many(connection: Connection) -> None:
+    """Let PostgreSQL know at once that a crowd was planned; until it does, it sorts them all for every claim."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(text("ANALYZE deliveries"))
+
+
+def _is_due(due_by: datetime | None, only: int | None) -> ColumnElement[bool]:
+    due = (subscribers.c.status == "active") & (subscribers.c.frequency != "off")
+    if due_by is not None:
+        due &= or_(subscribers.c.next_due_at.is_(None), subscribers.c.next_due_at <= due_by)
+    if only is not None:
+        due &= subscribers.c.id == only
+    return due
+
+
+def _table(slots: Mapping[Clock, Slot]) -> CTE:
+    columns = (
+        column("timezone", Text),
+        column("hour", SmallInteger),
+        column("frequency", Text),
+        column("is_first", Boolean),
+        column("edition_on", Date),
+        column("due_at", Instant),
+        column("next_due_at", Instant),
+    )
+    rows = [
+        (
+            clock.timezone,
+            clock.hour,
+            clock.frequency,
+            clock.is_first,
+            slot.edition_on,
+            slot.due_at,
+            slot.next_due_at,
+        )
+        for clock, slot in slots.items()
+    ]
+    return values(*columns, name="slots").data(rows).cte("slots")
+
+
+def _insert(connection: Connection, due: CTE) -> Executable:
+    number, edition_on, due_at = due.c
+    chosen = select(
+        number,
+        literal("digest"),
+        edition_on,
+        literal("planned"),
+        literal(""),
+        due_at,
+        due_at,
+        literal(0, SmallInteger),
+    )
+    columns = (
+        "subscriber_id",
+        "kind",
+        "edition_on",
+        "status",
+        "reason",
+        "due_at",
+        "next_try_at",
+        "attempts",
+    )
+    # SQLite reads ON after a bare SELECT as a join; a WHERE stands between.
+    statement = upsert(connection)(deliveries).from_select(list(columns), chosen.where(literal(True)))
+    once: Executable = statement.on_conflict_do_nothing(
+        index_elements=["subscriber_id", "kind", "edition_on"]
+    )
+    return once.execution_options(preserve_rowcount=True)

@@ -1,0 +1,122 @@
+"""The two short statements that go with every mail: may it be sent, and it was sent.
+
+On PostgreSQL both go in one round trip, on a connection of their own. Its commits do not wait for the
+disk: a crash of this process or a restart of the server loses nothing, only a crash of the server's whole
+machine may forget the last half second, and the mails of it come twice under the same Message-ID.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+
+from digest.delivery.claimed import Claimed
+from digest.errors import StopRun
+from digest.store.database import Connection, Database
+from digest.store.models import deliveries, subscribers
+
+PATIENCE = timedelta(minutes=2)
+"""How long a record waits for a database that restarts; giving up would send that mail twice."""
+_PAUSE_SECONDS = 0.5
+
+# Put together once: they run for every mail.
+_MAY_BE_SENT = (
+    select(deliveries.c.id)
+    .join(subscribers, deliveries.c.subscriber_id == subscribers.c.id)
+    .where(
+        deliveries.c.id == bindparam("next_number"),
+        deliveries.c.status == "claimed",
+        deliveries.c.attempts == bindparam("attempt"),
+        subscribers.c.status == bindparam("wanted"),
+    )
+)
+_RECORD_SENT = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("number"))
+    .values(
+        status="sent",
+        next_try_at=None,
+        settled_at=bindparam("at"),
+        digest=bindparam("fingerprint"),
+        smtp_answer=bindparam("answer"),
+    )
+)
+_RECORD_AND_ASK = _MAY_BE_SENT.add_cte(_RECORD_SENT.returning(deliveries.c.id).cte("recorded"))
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A mail that the server took, with its answer and the fingerprint of what was sent."""
+
+    delivery_id: int
+    digest: str
+    answer: str
+    at: datetime
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The parameters of the record."""
+        return {
+            "number": self.delivery_id,
+            "at": self.at,
+            "fingerprint": self.digest,
+            "answer": self.answer,
+        }
+
+
+def _question(one: Claimed) -> dict[str, Any]:
+    wanted = "active" if one.kind == "digest" else "pending"
+    return {"next_number": one.id, "attempt": one.attempts, "wanted": wanted}
+
+
+class Recorder:
+    """Asks and records, for one batch on one connection."""
+
+    def __init__(
+        self,
+        transaction: Callable[[], AbstractContextManager[Connection]],
+        patience: timedelta,
+        *,
+        joined: bool,
+    ) -> None:
+        self._transaction = transaction
+        self._patience = patience.total_seconds()
+        self._joined = joined
+
+    def may_be_sent(self, one: Claimed) -> bool:
+        """Tell whether a delivery is still this worker's, and its reader still waits for it. Raises StopRun."""
+        with self._transaction() as connection:
+            return connection.execute(_MAY_BE_SENT, _question(one)).first() is not None
+
+    def record(self, taken: Taken, then: Claimed | None) -> bool:
+        """Note that a mail was taken, and tell whether the one after it may be sent.
+
+        Waits for a database that restarts. Raises StopRun when it does not come back.
+        """
+        give_up_at = time.monotonic() + self._patience
+        while True:
+            try:
+                return self._record(taken, then)
+            except StopRun:
+                if time.monotonic() > give_up_at:
+                    raise
+                time.sleep(_PAUSE_SECONDS)
+
+    def _record(self, taken: Taken, then: Claimed | None) -> bool:
+        with self._transaction() as connection:
+            if then is not None and self._joined:
+                values = taken.values | _question(then)
+                return connection.execute(_RECORD_AND_ASK, values).first() is not None
+            connection.execute(_RECORD_SENT, taken.values)
+            return then is not None and connection.execute(_MAY_BE_SENT, _question(then)).first() is not None
+
+
+def recorder(database: Database, patience: timedelta = PATIENCE) -> Recorder:
+    """Return a recorder over a database, for one thread."""
+    if database.is_sqlite:
+        return Recorder(database.begin, patience, joined=False)
+    return Recorder(database.quick, patience, joined=True)

@@ -1,0 +1,133 @@
+"""The interface for programs: papers, search and trending as JSON, described by OpenAPI."""
+
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+
+from digest.mail.letter import Card
+from digest.mail.wording import one_line
+from digest.store import papers as paper_store
+from digest.web.catalogue import PER_CATEGORY, Period
+from digest.web.pages import is_web_address, paper_path
+from digest.web.papers import LONGEST_QUERY
+from digest.web.site import OnSite, Site
+
+router = APIRouter(prefix="/api")
+pages = APIRouter(include_in_schema=False)
+Top = Annotated[int, Query(ge=1, le=100, description="How many papers at most.")]
+Category = Annotated[
+    str, Query(max_length=60, description="Only papers of this category (cs.CL) or archive (cs).")
+]
+
+
+class PaperOut(BaseModel):
+    """One paper."""
+
+    id: str = Field(description="Canonical id: an arXiv id without version, or title: and 16 hex digits.")
+    title: str
+    authors: list[str]
+    abstract: str
+    categories: list[str] = Field(description="arXiv categories, the primary one first.")
+    announced_on: date
+    page: str = Field(description="Its page here.")
+    links: dict[str, str] = Field(description="Its pages elsewhere, by kind.")
+    popularity: str = Field(description="What people made of it, in words; may be empty.")
+
+
+class FoundOut(BaseModel):
+    """A paper and how well it fits, from 0 to 1."""
+
+    fit: float
+    paper: PaperOut
+
+
+class DetailOut(PaperOut):
+    """One paper with those most like it."""
+
+    similar: list[FoundOut]
+
+
+class Problem(BaseModel):
+    """What went wrong, in one sentence."""
+
+    error: str
+
+
+_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": Problem}, 422: {"model": Problem}}
+
+
+@router.get("/papers", summary="The newest papers")
+def papers(
+    site: OnSite,
+    top: Top = 30,
+    since: Annotated[date | None, Query(description="Announced on that day or later (2026-11-22).")] = None,
+) -> list[PaperOut]:
+    """Return the papers announced last, the newest first."""
+    with site.parts.database.read() as connection:
+        stored = paper_store.newest_papers(connection, top, since)
+        return [paper_out(site, card) for card in site.catalogue.cards(connection, stored)]
+
+
+@router.get("/papers/{paper_id:path}", summary="One paper", responses=_NOT_FOUND)
+def paper(
+    site: OnSite,
+    paper_id: Annotated[str, Path(description="An arXiv id or address, or a title id.")],
+    similar: Annotated[int, Query(ge=0, le=50, description="How many papers like it to add.")] = 0,
+) -> DetailOut:
+    """Return one paper by its id or arXiv address; ids of before 2007 contain a slash: math/0611800."""
+    card = site.catalogue.paper(paper_id)
+    found = site.catalogue.similar(card.paper_id, similar) if similar else []
+    return DetailOut(**paper_out(site, card).model_dump(), similar=_found(site, found))
+
+
+@router.get("/search", summary="Search by words")
+def search(
+    site: OnSite,
+    q: Annotated[str, Query(min_length=1, max_length=LONGEST_QUERY, description="Words to look for.")],
+    category: Category = "",
+    top: Top = 30,
+) -> list[FoundOut]:
+    """Return the papers that fit the words best, best first."""
+    return _found(site, site.catalogue.search(one_line(q), top, one_line(category)))
+
+
+@router.get("/trending", summary="What is trending")
+def trending(
+    site: OnSite,
+    period: Annotated[Period, Query(description="Of which time.")] = "week",
+    category: Category = "",
+    top: Annotated[int, Query(ge=1, le=PER_CATEGORY, description="How many papers at most.")] = 30,
+) -> list[PaperOut]:
+    """Return the most trending papers of a period, the hottest first."""
+    return [paper_out(site, card) for card in site.catalogue.trending(period).papers(category)[:top]]
+
+
+def _found(site: Site, found: list[tuple[Card, float]]) -> list[FoundOut]:
+    return [FoundOut(fit=round(fit, 4), paper=paper_out(site, card)) for card, fit in found]
+
+
+def paper_out(site: Site, card: Card) -> PaperOut:
+    """Return a paper as programs read it; addresses that are none are left out."""
+    every = (("abstract", card.abstract_url), ("pdf", card.pdf_url), *card.links)
+    return PaperOut(
+        id=card.paper_id,
+        title=one_line(card.title),
+        authors=[one_line(name) for name in card.authors],
+        abstract=card.abstract,
+        categories=list(card.categories),
+        announced_on=card.announced_on,
+        page=f"{site.base_url}{paper_path(card.paper_id)}",
+        links={kind.lower(): url for kind, url in every if is_web_address(url)},
+        popularity=card.popularity,
+    )
+
+
+@pages.get("/docs")
+def docs(site: OnSite, request: Request) -> Response:
+    """Show the interface for people, made from its OpenAPI document."""
+    described = request.app.openapi()["paths"]
+    operations = [(path, methods["get"]) for path, methods in described.items() if "get" in methods]
+    return site.page("docs.html", operations=operations)

@@ -1,0 +1,142 @@
+"""The web application: its routes, its errors as pages, and the strict layer around it all.
+
+Serve it with uvicorn: `digest.web.app:application` makes it from the settings of the environment.
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from threading import Thread
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+from digest.clock import utc_now
+from digest.errors import BadInput, BadLink, DigestError, NotFound, StopRun, TryLater
+from digest.settings import read_settings
+from digest.web import api, feedback, feeds, health, home, mails, papers, preferences, signup
+from digest.web.safety import Safety
+from digest.web.site import RECHECK, Site
+from digest.wiring import VERSION, Parts
+
+HEADINGS = {
+    400: "That did not work",
+    403: "This link does not work",
+    404: "There is nothing here",
+    405: "There is nothing here",
+    413: "That is too much",
+    422: "That did not work",
+    429: "Not so fast",
+    503: "Not just now",
+}
+_STATUS: dict[type[DigestError], int] = {
+    BadInput: 422,
+    BadLink: 403,
+    NotFound: 404,
+    TryLater: 429,
+    StopRun: 503,
+}
+_log = logging.getLogger("digest.web")
+_OUT_OF_ORDER = "We can not get at our papers just now; please try again in a few minutes."
+_FAILED = "Something went wrong on our side; please try again in a minute."
+
+
+def create_app(parts: Parts, recheck: timedelta = RECHECK) -> FastAPI:
+    """Return the web application over the parts of an installation.
+
+    `recheck` is how long new papers may take to show.
+    """
+    app = FastAPI(
+        title="Trending papers",
+        version=VERSION,
+        description="Papers, search and trending lists as JSON. Nothing needs a key.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        # The redirect would be to whatever host the caller named.
+        redirect_slashes=False,
+        lifespan=_serving,
+    )
+    site = Site(parts, recheck)
+    app.state.site = site
+    for group in (home, signup, preferences, feedback, mails, papers, feeds, health):
+        app.include_router(group.router)
+    app.include_router(api.router)
+    app.include_router(api.pages)
+    app.mount("/static", _Static(directory=site.static))
+    app.add_exception_handler(DigestError, _foreseen)
+    app.add_exception_handler(RequestValidationError, _unreadable)
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_middleware(
+        Safety,
+        failure=lambda path: problem(site, path, 500, _FAILED),
+        https=site.base_url.startswith("https:"),
+        answers=site.answers,
+    )
+    return app
+
+
+def application() -> FastAPI:
+    """Return the application of the environment's settings. Raises BadInput for a setting that can not be."""
+    return create_app(Parts(read_settings(), utc_now))
+
+
+@asynccontextmanager
+async def _serving(app: FastAPI) -> AsyncIterator[None]:
+    """Prepare while the first requests are answered already."""
+    Thread(target=app.state.site.warm, daemon=True).start()
+    yield
+
+
+class _Static(StaticFiles):
+    """Files that browsers may keep for ever: their addresses change with their content."""
+
+    def file_response(self, *args: object, **named: object) -> Response:
+        response = super().file_response(*args, **named)  # type: ignore[arg-type]
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+def problem(site: Site, path: str, status: int, message: str) -> Response:
+    """Return an error as its caller reads it: JSON for programs, a page that helps for people."""
+    if path.startswith("/api/"):
+        return JSONResponse({"error": message}, status)
+    heading = HEADINGS.get(status, "That did not work")
+    return site.private_page("problem.html", status, heading=heading, message=message)
+
+
+def _foreseen(request: Request, error: Exception) -> Response:
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 503)
+    message = str(error)
+    if status == 503:
+        # These words are for whoever runs this.
+        _log.error("%s", message)
+        message = _OUT_OF_ORDER
+    response = problem(request.app.state.site, request.url.path, status, message)
+    if isinstance(error, TryLater) and error.seconds is not None:
+        response.headers["Retry-After"] = f"{error.seconds:.0f}"
+    return response
+
+
+def _unreadable(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = next(iter(error.errors()), {"loc": ("",), "msg": ""})
+    message = f"{first['loc'][-1]}: {first['msg']}."
+    return problem(request.app.state.site, request.url.path, 422, message)
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    messages = {
+        404: "This page does not exist; look at what is trending, or search.",
+        405: "This page can not do that.",
+    }
+    message = messages.get(error.status_code, "This could not be read; please go back and try again.")
+    response = problem(request.app.state.site, request.url.path, error.status_code, message)
+    for name, value in (error.headers or {}).items():
+        response.headers[name] = value
+    return response

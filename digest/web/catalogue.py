@@ -1,0 +1,175 @@
+"""The stored papers as the web side shows them: prepared once a process, anew when papers come in."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import Literal, get_args
+
+from digest.delivery.editions import card_of
+from digest.mail.letter import Card
+from digest.papers.library import Library, find_paper, trending_papers
+from digest.store import papers as paper_store
+from digest.store import terms as term_store
+from digest.store.database import Connection, Database
+from digest.store.papers import StoredPaper
+from digest.web.kept import Kept
+
+Period = Literal["today", "week", "month"]
+PERIODS: tuple[Period, ...] = get_args(Period)
+MONTH = timedelta(days=30)
+PER_CATEGORY = 50
+CATEGORIES_SHOWN = 40
+STARTERS = 12
+_SLOT = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Trending:
+    """The most trending papers of a period: of all categories, and of each."""
+
+    everything: tuple[Card, ...]
+    by_category: dict[str, tuple[Card, ...]]
+    """By category (`cs.CL`) and by archive (`cs`)."""
+    categories: tuple[str, ...]
+    """The categories with the most papers, in order of their names."""
+
+    def papers(self, category: str | None) -> tuple[Card, ...]:
+        """Return the hottest papers, of one category if it is named."""
+        return self.everything if not category else self.by_category.get(category, ())
+
+
+class Catalogue:
+    """Search, look-alikes and trending lists of one process. May be used by several threads."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime], recheck: timedelta) -> None:
+        """Prepare nothing yet. `recheck` is how long the present state is trusted before it is looked at."""
+        self._database = database
+        self._clock = clock
+        self._recheck = recheck.total_seconds()
+        self._stamp: tuple[float, tuple[int, int, int]] | None = None
+        self._library = Kept(self._read_library)
+        self._trending = {period: Kept(self._maker(period)) for period in PERIODS}
+
+    def stamp_if_known(self) -> tuple[int, int, int] | None:
+        """Return the stamp as long as it is trusted, without a look at the database."""
+        known = self._stamp
+        return known[1] if known is not None and monotonic() - known[0] < self._recheck else None
+
+    def stamp(self) -> tuple[int, int, int]:
+        """Return what changes when something shown here does: papers, term weights, or ten minutes."""
+        known = self.stamp_if_known()
+        if known is not None:
+            return known
+        slot = int(self._clock().timestamp() // _SLOT.total_seconds())
+        with self._database.read() as connection:
+            newest = paper_store.newest_number(connection)
+            version = term_store.newest_version(connection) or 0
+        stamp = newest, version, slot
+        self._stamp = monotonic(), stamp
+        return stamp
+
+    def warm(self) -> None:
+        """Prepare everything."""
+        for period in PERIODS:
+            self.trending(period)
+        self._library.get(self.stamp()[:2])
+
+    def is_fresh(self, period: Period) -> bool:
+        """Tell whether a list is of the present state; if not, the next to ask makes it so."""
+        return self._trending[period].is_fresh(self.stamp())
+
+    def trending(self, period: Period) -> Trending:
+        """Return the most trending papers of a period."""
+        return self._trending[period].get(self.stamp())
+
+    def search(self, words: str, most: int, category: str = "") -> list[tuple[Card, float]]:
+        """Return the papers that fit the words best and how well (0 to 1), best first."""
+        library = self._library.get(self.stamp()[:2])
+        with self._database.read() as connection:
+            found = library.search(connection, words, most if not category else 20 * most)
+            inside = [hit for hit in found if not category or _is_in(hit[0], category)][:most]
+            return self._with_fit(connection, inside)
+
+    def similar(self, paper_id: str, most: int) -> list[tuple[Card, float]]:
+        """Return the papers most like a stored one, best first. Raises BadInput or NotFound."""
+        library = self._library.get(self.stamp()[:2])
+        with self._database.read() as connection:
+            return self._with_fit(connection, library.similar(connection, paper_id, most))
+
+    def paper(self, paper_id: str) -> Card:
+        """Return one paper by any form of its id. Raises BadInput or NotFound."""
+        with self._database.read() as connection:
+            return self.cards(connection, [find_paper(connection, paper_id)])[0]
+
+    def cards(self, connection: Connection, stored: Sequence[StoredPaper]) -> list[Card]:
+        """Return stored papers as pages show them."""
+        now = self._clock()
+        seen = paper_store.popularity_of(connection, [one.number for one in stored], now)
+        return [card_of(one, seen.get(one.number, []), now) for one in stored]
+
+    def starters(self) -> list[Card]:
+        """Return a dozen varied recent papers for somebody to tick: the hottest of each category in turn."""
+        return varied(self.trending("week").everything, STARTERS)
+
+    def _with_fit(
+        self, connection: Connection, found: Sequence[tuple[StoredPaper, float]]
+    ) -> list[tuple[Card, float]]:
+        cards = self.cards(connection, [stored for stored, _ in found])
+        return [(card, fit) for card, (_, fit) in zip(cards, found, strict=True)]
+
+    def _read_library(self) -> Library:
+        with self._database.read() as connection:
+            return Library(connection)
+
+    def _maker(self, period: Period) -> Callable[[], Trending]:
+        return lambda: self._read_trending(period)
+
+    def _read_trending(self, period: Period) -> Trending:
+        now = self._clock()
+        with self._database.read() as connection:
+            newest_on = paper_store.newest_announcement(connection, now.date())
+            since = {"today": newest_on, "week": None, "month": newest_on and newest_on - MONTH}[period]
+            most = paper_store.count_papers(connection)
+            found = trending_papers(connection, now, since, None, most)
+        counted = Counter(category for stored, _, _ in found for category in stored.paper.categories)
+        lists: dict[str, list[StoredPaper]] = {}
+        lines: dict[int, str] = {}
+        for stored, _, line in found:
+            lines[stored.number] = line
+            for name in _lists_of(stored):
+                of_name = lists.setdefault(name, [])
+                if len(of_name) < PER_CATEGORY:
+                    of_name.append(stored)
+        made = {
+            stored.number: replace(card_of(stored, [], now), popularity=lines[stored.number])
+            for listed in lists.values()
+            for stored in listed
+        }
+        by_category = {name: tuple(made[one.number] for one in listed) for name, listed in lists.items()}
+        return Trending(
+            everything=by_category.pop("", ()),
+            by_category=by_category,
+            categories=tuple(sorted(name for name, _ in counted.most_common(CATEGORIES_SHOWN))),
+        )
+
+
+def _lists_of(stored: StoredPaper) -> set[str]:
+    categories = stored.paper.categories
+    return {"", *categories, *(category.partition(".")[0] for category in categories)}
+
+
+def _is_in(stored: StoredPaper, category: str) -> bool:
+    return category in _lists_of(stored)
+
+
+def varied(cards: Sequence[Card], most: int) -> list[Card]:
+    """Take the first of each primary category, then the second of each, until there are enough."""
+    turns: Counter[str] = Counter()
+    placed: list[tuple[int, int]] = []
+    for place, card in enumerate(cards):
+        field = card.categories[0] if card.categories else ""
+        placed.append((turns[field], place))
+        turns[field] += 1
+    return [cards[place] for _, place in sorted(placed)[:most]]

@@ -1,0 +1,49 @@
+"""A paper as reference managers read it: BibTeX and RIS."""
+
+import re
+
+from digest.mail.letter import Card
+from digest.mail.wording import one_line
+from digest.papers.identifiers import is_title_id
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$", "_": r"\_",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+}  # fmt: skip
+_NO_KEY = re.compile(r"[^a-z0-9]+")
+
+
+def bibtex(card: Card) -> str:
+    """Return a paper as one BibTeX entry."""
+    family = _NO_KEY.sub("", (card.authors[0] if card.authors else "").lower().rpartition(" ")[2])
+    fields = {
+        "title": f"{{{_escaped(card.title)}}}",
+        "author": " and ".join(_escaped(name) for name in card.authors),
+        "year": str(card.announced_on.year),
+        "eprint": "" if is_title_id(card.paper_id) else card.paper_id,
+        "archiveprefix": "" if is_title_id(card.paper_id) else "arXiv",
+        "primaryclass": _escaped(next(iter(card.categories), "")),
+        "url": card.abstract_url,
+    }
+    key = f"{family or 'paper'}{card.announced_on.year}{_NO_KEY.sub('', card.paper_id.lower())}"
+    lines = "".join(f"  {name:<13} = {{{value}}},\n" for name, value in fields.items() if value)
+    return f"@misc{{{key},\n{lines}}}\n"
+
+
+def ris(card: Card) -> str:
+    """Return a paper as one RIS record."""
+    lines = [
+        ("TY", "UNPB"),
+        ("TI", one_line(card.title)),
+        *(("AU", one_line(name)) for name in card.authors),
+        ("PY", str(card.announced_on.year)),
+        ("DA", f"{card.announced_on:%Y/%m/%d}"),
+        ("AB", one_line(card.abstract)),
+        ("UR", card.abstract_url),
+        ("ER", ""),
+    ]
+    return "".join(f"{tag}  - {value}\r\n" for tag, value in lines if value or tag == "ER")
+
+
+def _escaped(text: str) -> str:
+    return "".join(_SPECIAL.get(character, character) for character in one_line(text))

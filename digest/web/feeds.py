@@ -1,0 +1,164 @@
+"""Feeds: what is trending for everybody, and each reader's own digests, as Atom and JSON Feed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response
+
+from digest.delivery.letters import Chosen
+from digest.delivery.preview import recorded
+from digest.mail.letter import Card
+from digest.mail.wording import one_line
+from digest.store import deliveries as ledger
+from digest.web.pages import paper_path
+from digest.web.site import OnSite, Site
+
+router = APIRouter(include_in_schema=False)
+TRENDING_SHOWN = 50
+DIGESTS_SHOWN = 10
+ATOM = "http://www.w3.org/2005/Atom"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One paper of a feed."""
+
+    card: Card
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What a feed says, in either form."""
+
+    title: str
+    url: str
+    home: str
+    at: datetime
+    items: tuple[Item, ...]
+    base_url: str
+
+    def address_of(self, card: Card) -> str:
+        """Return the address of a paper's page here, which is also what the paper is called in the feed."""
+        return f"{self.base_url}{paper_path(card.paper_id)}"
+
+
+@router.get("/feed.xml")
+def trending_atom(site: OnSite) -> Response:
+    """Return the trending papers as Atom (RFC 4287)."""
+    return _public(_atom(_trending(site, "feed.xml")))
+
+
+@router.get("/feed.json")
+def trending_json(site: OnSite) -> Response:
+    """Return the trending papers as JSON Feed 1.1."""
+    return _public(_json(_trending(site, "feed.json")))
+
+
+@router.get("/feed/{token}.xml")
+def own_atom(site: OnSite, token: str) -> Response:
+    """Return a reader's last digests as Atom."""
+    return _atom(_own(site, token, "xml"))
+
+
+@router.get("/feed/{token}.json")
+def own_json(site: OnSite, token: str) -> Response:
+    """Return a reader's last digests as JSON Feed."""
+    return _json(_own(site, token, "json"))
+
+
+def _public(response: Response) -> Response:
+    response.headers["Cache-Control"] = "public, max-age=300"
+    return response
+
+
+def _trending(site: Site, name: str) -> Feed:
+    cards = site.catalogue.trending("week").everything[:TRENDING_SHOWN]
+    items = tuple(Item(card, _midnight(card.announced_on)) for card in cards)
+    return _feed(site, "Trending papers", f"/{name}", items)
+
+
+def _own(site: Site, token: str, ending: str) -> Feed:
+    with site.parts.database.read() as connection:
+        subscriber = site.reader(connection, "feed", token)
+        rows = ledger.find(connection, subscriber_id=subscriber.id, status="sent", limit=DIGESTS_SHOWN)
+        mails = [recorded(connection, row.id) for row in rows if row.kind == "digest"]
+    items = tuple(
+        Item(pick.card, contents.composed_at, _why(pick)) for contents, picks in mails for pick in picks
+    )
+    return _feed(site, "Your trending papers", f"/feed/{token}.{ending}", items)
+
+
+def _why(pick: Chosen) -> str:
+    return pick.reason or ("Everyone reads it" if pick.section == "everyone" else "")
+
+
+def _feed(site: Site, title: str, path: str, items: Sequence[Item]) -> Feed:
+    newest = max((item.at for item in items), default=datetime(1970, 1, 1, tzinfo=UTC))
+    home = f"{site.base_url}/"
+    return Feed(title, f"{site.base_url}{path}", home, newest, tuple(items), site.base_url)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _atom(feed: Feed) -> Response:
+    root = ET.Element("feed", {"xmlns": ATOM})
+    _add(root, "id", feed.url)
+    _add(root, "title", feed.title)
+    _add(root, "updated", feed.at.isoformat())
+    ET.SubElement(root, "link", {"rel": "self", "href": feed.url})
+    ET.SubElement(root, "link", {"rel": "alternate", "href": feed.home})
+    _add(ET.SubElement(root, "author"), "name", "Trending papers")
+    for item in feed.items:
+        entry = ET.SubElement(root, "entry")
+        _add(entry, "id", feed.address_of(item.card))
+        _add(entry, "title", item.card.title)
+        _add(entry, "updated", item.at.isoformat())
+        _add(entry, "published", _midnight(item.card.announced_on).isoformat())
+        ET.SubElement(entry, "link", {"rel": "alternate", "href": feed.address_of(item.card)})
+        for name in item.card.authors:
+            _add(ET.SubElement(entry, "author"), "name", name)
+        for category in item.card.categories:
+            ET.SubElement(entry, "category", {"term": one_line(category)})
+        _add(entry, "summary", _summary(item))
+    content = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return Response(content, media_type="application/atom+xml")
+
+
+def _add(parent: ET.Element, name: str, text: str) -> None:
+    ET.SubElement(parent, name).text = one_line(text)
+
+
+def _summary(item: Item) -> str:
+    parts = (item.reason, item.card.popularity, item.card.abstract)
+    return " — ".join(one_line(part) for part in parts if part)
+
+
+def _json(feed: Feed) -> Response:
+    document: dict[str, Any] = {
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": feed.title,
+        "home_page_url": feed.home,
+        "feed_url": feed.url,
+        "items": [
+            {
+                "id": feed.address_of(item.card),
+                "url": feed.address_of(item.card),
+                "external_url": item.card.abstract_url or feed.address_of(item.card),
+                "title": one_line(item.card.title),
+                "content_text": _summary(item),
+                "date_published": item.at.isoformat(),
+                "authors": [{"name": one_line(name)} for name in item.card.authors],
+                "tags": [one_line(category) for category in item.card.categories],
+            }
+            for item in feed.items
+        ],
+    }
+    return JSONResponse(document, media_type="application/feed+json")

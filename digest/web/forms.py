@@ -1,0 +1,65 @@
+"""What people type into forms: read whole, cleaned of what nobody types, never trusted further."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from digest.errors import BadInput
+from digest.mail.wording import one_line
+from digest.readers.subscriber import clean_words
+
+MOST_FIELDS = 500
+_SEPARATORS = re.compile(r"[\s,;]+")
+
+
+class Form:
+    """The fields of a posted form. A field that is missing is empty."""
+
+    def __init__(self, fields: Mapping[str, Sequence[str]]) -> None:
+        self._fields = fields
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._fields
+
+    def raw(self, name: str) -> str:
+        """Return a field as it was sent."""
+        return next(iter(self._fields.get(name, ())), "")
+
+    def text(self, name: str) -> str:
+        """Return a field on one line, without invisible characters."""
+        return one_line(self.raw(name))
+
+    def lines(self, name: str) -> tuple[str, ...]:
+        """Return the lines of a field, each cleaned, empty and repeated ones left out."""
+        return clean_words([one_line(line) for line in self.raw(name).splitlines()])
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """Return the words of a field, parted by spaces, commas or semicolons."""
+        return clean_words(_SEPARATORS.split(self.text(name)))
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Return every value of a field that can be ticked more than once."""
+        return clean_words([one_line(value) for value in self._fields.get(name, ())])
+
+    def number(self, name: str) -> int:
+        """Return a field as a whole number. Raises BadInput."""
+        text = self.text(name)
+        try:
+            return int(text[:9])
+        except ValueError:
+            raise BadInput(f"{text[:40]!r} is no number; please go back and choose one.") from None
+
+
+async def read_form(request: Request) -> Form:
+    """Read a form in either encoding; a body in any other form has no fields."""
+    fields: dict[str, list[str]] = {}
+    async with request.form(max_files=10, max_fields=MOST_FIELDS) as sent:
+        for name, value in sent.multi_items():
+            if isinstance(value, str):
+                fields.setdefault(name, []).append(value)
+    return Form(fields)
+
+
+Posted = Annotated[Form, Depends(read_form)]

@@ -1,0 +1,61 @@
+"""The first page: the call to sign up, and what is trending; and the page that says how it all works."""
+
+from typing import get_args
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
+
+from digest.errors import NotFound
+from digest.mail.wording import one_line
+from digest.ranking import trending
+from digest.web.catalogue import PERIODS, Period
+from digest.web.site import OnSite, Site
+
+router = APIRouter(include_in_schema=False)
+PAPERS_SHOWN = 30
+
+
+def period_from(text: str) -> Period:
+    """Return the period of this name. Raises NotFound."""
+    for period in PERIODS:
+        if text == period:
+            return period
+    raise NotFound(f"There is no list of that time; choose from {', '.join(get_args(Period))}.")
+
+
+@router.get("/")
+async def home(site: OnSite, period: str = "week", category: str = "") -> Response:
+    """Show what is trending, under the field for one's address."""
+    wanted, of_category = period_from(period), one_line(category[:60])
+    key = (wanted, of_category, site.catalogue.stamp_if_known())
+    kept = site.kept_pages.get(key)
+    if kept is not None:
+        return kept
+    return await run_in_threadpool(_home, site, wanted, of_category)
+
+
+def _home(site: Site, period: Period, category: str) -> Response:
+    key = (period, category, site.catalogue.stamp())
+    kept = site.kept_pages.get(key)
+    if kept is not None:
+        return kept
+    is_fresh = site.catalogue.is_fresh(period)
+    found = site.catalogue.trending(period)
+    page = site.page(
+        "home.html",
+        period=period,
+        category=category,
+        categories=found.categories,
+        cards=found.papers(category)[:PAPERS_SHOWN],
+    )
+    # Made-up categories would push out the pages that people look at.
+    if is_fresh and (not category or category in found.by_category):
+        site.kept_pages.put(key, page)
+    return page
+
+
+@router.get("/about")
+async def about(site: OnSite) -> Response:
+    """Say how papers are chosen, what trending means, and what is kept about readers."""
+    return site.page("about.html", trending=trending)

@@ -1,0 +1,55 @@
+"""Values that cost something to make, kept by a process until what they were made from has changed."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from threading import Lock
+from typing import Generic, TypeVar
+
+Value = TypeVar("Value")
+
+
+class Kept(Generic[Value]):
+    """One value, made again when its stamp changes. While that goes on, others get the last one."""
+
+    def __init__(self, make: Callable[[], Value]) -> None:
+        self._make = make
+        self._held: tuple[object, Value] | None = None
+        self._lock = Lock()
+
+    def is_fresh(self, stamp: object) -> bool:
+        """Tell whether the value of this stamp is there already."""
+        return self._held is not None and self._held[0] == stamp
+
+    def get(self, stamp: object) -> Value:
+        """Return the value for this stamp, or the one before while somebody else is making it."""
+        held = self._held
+        if held is not None and (held[0] == stamp or self._lock.locked()):
+            return held[1]
+        with self._lock:
+            if self._held is None or self._held[0] != stamp:
+                self._held = (stamp, self._make())
+            return self._held[1]
+
+
+class KeptMany(Generic[Value]):
+    """The values used last, by key; so many and no more."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._values: OrderedDict[object, Value] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: object) -> Value | None:
+        """Return the value of a key, if it is kept."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
+
+    def put(self, key: object, value: Value) -> None:
+        """Keep a value, at the cost of the one longest unused."""
+        with self._lock:
+            self._values[key] = value
+            self._values.move_to_end(key)
+            while len(self._values) > self._most:
+                self._values.popitem(last=False)

@@ -1,0 +1,186 @@
+"""Choosing for a batch: a fixed number of questions to the database, and the same choice for each reader alone."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import event
+
+from digest.delivery.compose import Choosing, Composer, Request
+from digest.delivery.deliver import LEASE, Summary, compose_batch
+from digest.delivery.plan import plan_due
+from digest.delivery.preview import explain, preview
+from digest.papers.identifiers import canonical_id
+from digest.readers.profiles import ProfileBuilder
+from digest.readers.subscriber import Subscriber
+from digest.store import deliveries as ledger
+from digest.store.database import Database
+from tests.factories import (
+    SUBJECTS,
+    TUESDAY,
+    WEDNESDAY,
+    add_papers,
+    add_reader,
+    at,
+    deliver_due,
+    make_paper,
+    make_papers,
+    office,
+    rebuilt,
+    received_by,
+)
+
+TOPICS = ("gaussian splatting", "robot grasping", "speech recognition", "protein folding")
+
+
+@contextmanager
+def statements(database: Database) -> Iterator[list[str]]:
+    """Collect what is asked of the database."""
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        asked.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    yield asked
+    event.remove(database.engine, "before_cursor_execute", note)
+
+
+def varied(database: Database, count: int, name: str = "r") -> list[Subscriber]:
+    builder = ProfileBuilder()
+    return [
+        add_reader(
+            database,
+            f"{name}{number}@example.org",
+            builder=builder,
+            topics=[TOPICS[number % 4]] if number % 5 == 0 else [],
+            max_papers=1 + number % 12,
+            mute=["cloth"] if number % 7 == 0 else [],
+        )
+        for number in range(count)
+    ]
+
+
+def statements_for(database: Database, readers: list[Subscriber]) -> int:
+    plan_due(database, at(TUESDAY))
+    with database.begin() as connection:
+        work = ledger.claim(connection, at(TUESDAY), LEASE, 1000)
+    assert len(work) == len(readers)
+    with statements(database) as asked:
+        ready = compose_batch(office(database), work, at(TUESDAY), Summary())
+    assert len(ready) == len(readers)
+    return len(asked)
+
+
+def test_many_readers_cost_as_many_questions_as_few(database: Database) -> None:
+    add_papers(database, *make_papers(60), upvotes=4)
+    few = statements_for(database, varied(database, 20))
+    many = statements_for(database, varied(database, 200, "many"))
+    assert many <= few <= 30
+
+
+def test_a_reader_gets_the_same_alone_and_among_others(database: Database) -> None:
+    add_papers(database, *make_papers(60), upvotes=4)
+    readers = varied(database, 30)
+    requests = [Request(reader, TUESDAY) for reader in readers]
+    with database.read() as connection:
+        together = Composer(Choosing()).select(connection, requests, at(TUESDAY))
+        for selection in together:
+            request = Request(selection.subscriber, TUESDAY)
+            (alone,) = Composer(Choosing()).select(connection, [request], at(TUESDAY))
+            assert alone == selection
+    assert Composer(Choosing()).select(connection, [], at(TUESDAY)) == []
+
+
+def test_rules_are_kept(database: Database) -> None:
+    add_papers(
+        database,
+        *make_papers(24),
+        make_paper(90, "robots", categories=("math.CO",)),
+        make_paper(91, "robots", withdrawn=True),
+        upvotes=5,
+    )
+    post = office(database)
+    wanted = {
+        "must": add_reader(database, "must@example.org", must=["splatting|protein"], max_papers=50),
+        "mute": add_reader(database, "mute@example.org", mute=["splatting", "speech"], max_papers=50),
+        "category": add_reader(database, "category@example.org", categories=["math"], max_papers=50),
+        "follow": add_reader(database, "follow@example.org", follow=["A. Babababakox"], max_papers=2),
+    }
+    deliver_due(post, at(TUESDAY))
+    got = {name: received_by(database, reader)[TUESDAY] for name, reader in wanted.items()}
+    subject = {paper.id: name for name in SUBJECTS for paper in make_papers(1, subject=name)}
+    assert subject
+    names = list(SUBJECTS)
+    assert {names[int(paper[5:]) % 4] for paper in got["must"]} == {"splats", "proteins"}
+    assert {names[int(paper[5:]) % 4] for paper in got["mute"] if paper != "2603.00090"} == {
+        "robots",
+        "proteins",
+    }
+    assert got["category"] == ["2603.00090"]
+    assert got["follow"][0] == "2603.00001"
+    assert len(got["follow"]) == 2
+    assert all("2603.00091" not in papers for papers in got.values())
+
+
+def test_the_card_says_how_popular_a_paper_was_by_then(database: Database) -> None:
+    add_papers(database, make_paper(1), now=at(TUESDAY, 6), upvotes=5)
+    reader = add_reader(database)
+    add_papers(database, make_paper(1), now=at(TUESDAY, 12), upvotes=50)
+    deliver_due(office(database), at(TUESDAY))
+    with database.read() as connection:
+        row = ledger.find(connection, subscriber_id=reader.id)[0]
+    assert b"5 upvotes" in rebuilt(database, row.id)
+    assert b"50 upvotes" not in rebuilt(database, row.id)
+
+
+def test_a_long_lived_composer_sees_what_comes_in(database: Database) -> None:
+    add_papers(database, *make_papers(3))
+    post = office(database)
+    early = add_reader(database, "early@example.org")
+    deliver_due(post, at(TUESDAY))
+    add_papers(database, *make_papers(3, first=20), now=at(TUESDAY, 9))
+    late = add_reader(database, "late@example.org")
+    deliver_due(post, at(TUESDAY, 10))
+    assert len(received_by(database, early)[TUESDAY]) == 3
+    assert len(received_by(database, late)[TUESDAY]) == 6
+
+
+def test_a_preview_looks_at_a_day_as_it_was(database: Database) -> None:
+    add_papers(
+        database, *make_papers(6), *make_papers(6, first=20, announced_on=WEDNESDAY), now=at(TUESDAY, 1)
+    )
+    reader = add_reader(database, topics=["gaussian splatting"], max_papers=4)
+    post = office(database)
+    deliver_due(post, at(TUESDAY))
+    deliver_due(post, at(WEDNESDAY))
+    received = received_by(database, reader)
+    for day in (TUESDAY, WEDNESDAY):
+        with database.read() as connection:
+            seen = preview(connection, Composer(Choosing()), reader, day, at(day))
+        assert [pick.card.paper_id for pick in seen.picks] == received[day]
+
+
+def test_an_explanation_names_score_reasons_and_obstacles(database: Database) -> None:
+    add_papers(database, *make_papers(40), make_paper(90, "splats", withdrawn=True))
+    reader = add_reader(
+        database,
+        topics=["gaussian splatting"],
+        likes=["2603.00008"],
+        must=["rooms"],
+        mute=["cloth"],
+        categories=["cs.CV"],
+    )
+    deliver_due(office(database), at(TUESDAY))
+    with database.read() as connection:
+        fits = explain(connection, Choosing(), reader, "https://arxiv.org/abs/2603.00004v2")
+        other = explain(connection, Choosing(), reader, canonical_id("2603.00001"))
+        gone = explain(connection, Choosing(), reader, "2603.00090")
+    assert fits.score > other.score
+    assert fits.score >= fits.floor
+    assert any("splat" in reason.term for reason in fits.reasons)
+    assert fits.closest is not None
+    assert (fits.obstacles, fits.received_on) == ((), TUESDAY)
+    assert other.obstacles == ("it must mention 'rooms'", "it mentions the muted 'cloth'")
+    assert other.received_on is None
+    assert "it was withdrawn" in gone.obstacles

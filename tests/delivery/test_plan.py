@@ -1,0 +1,212 @@
+"""Who is planned, for which edition, and when next."""
+
+from datetime import date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digest.delivery.plan import plan_due, plan_edition, slot_at, slot_on
+from digest.delivery.schedule import local_date, next_due_at
+from digest.readers.preferences import Change, change
+from digest.readers.profiles import ProfileBuilder
+from digest.readers.subscriber import Frequency, Rhythm, Subscriber
+from digest.store import readers as reader_store
+from digest.store.database import Database
+from tests.delivery.test_schedule import instants, rhythms
+from tests.factories import (
+    DAY,
+    MONDAY,
+    SATURDAY,
+    SUNDAY,
+    THURSDAY,
+    TUESDAY,
+    WEDNESDAY,
+    add_reader,
+    add_readers,
+    at,
+    deliver_due,
+    deliveries_of,
+    office,
+    one_delivery,
+    reader_now,
+)
+
+
+@given(rhythms, instants)
+def test_a_first_digest_is_due_at_once_and_the_next_on_another_day(rhythm: Rhythm, now: datetime) -> None:
+    slot = slot_at(now, rhythm, is_first=True)
+    assert slot is not None
+    assert (slot.edition_on, slot.due_at) == (local_date(now, rhythm), now)
+    assert slot.next_due_at is not None
+    assert slot.next_due_at > now
+    assert local_date(slot.next_due_at, rhythm) > slot.edition_on
+
+
+@given(rhythms, instants)
+def test_a_slot_never_lies_in_the_future(rhythm: Rhythm, now: datetime) -> None:
+    slot = slot_at(now, rhythm, is_first=False)
+    assert slot is not None
+    assert slot.edition_on <= local_date(now, rhythm)
+    assert slot.due_at <= now
+    assert slot.next_due_at == next_due_at(now, rhythm)
+
+
+def test_a_named_edition_is_for_those_who_get_one_that_day() -> None:
+    assert slot_on(SATURDAY, at(SATURDAY), Rhythm(frequency="weekdays")) is None
+    assert slot_on(TUESDAY, at(TUESDAY), Rhythm(frequency="weekly")) is None
+    slot = slot_on(MONDAY, at(MONDAY, 3), Rhythm(hour=7, frequency="weekly"))
+    assert slot is not None
+    assert (slot.due_at, slot.next_due_at) == (at(MONDAY, 3), at(MONDAY + 7 * DAY, 7))
+
+
+def test_only_one_reader_can_be_planned(database: Database) -> None:
+    one, other = add_readers(database, 2)
+    assert plan_due(database, at(TUESDAY), only=one.id) == 1
+    assert plan_edition(database, WEDNESDAY, at(TUESDAY), only=one.id) == 1
+    assert deliveries_of(database, other) == []
+
+
+def test_each_reader_is_due_on_their_own_clock(database: Database) -> None:
+    zones = {"Pacific/Auckland": 18, "Asia/Kolkata": 1, "Europe/Berlin": 6, "America/New_York": 12}
+    readers = {
+        zone: add_reader(
+            database, f"{hour}@example.org", timezone=zone, hour=7, next_due_at=at(MONDAY, hour + 1)
+        )
+        for zone, hour in zones.items()
+    }
+    order: list[str] = []
+    # Auckland's Tuesday begins on Monday evening, UTC.
+    for hour in range(17, 17 + 24):
+        now = at(MONDAY, 0) + hour * (DAY / 24)
+        plan_due(database, now + DAY / 48)
+        done = [
+            zone
+            for zone, reader in readers.items()
+            if any(row.edition_on == TUESDAY for row in deliveries_of(database, reader))
+        ]
+        order += [zone for zone in done if zone not in order]
+    assert order == list(zones)
+
+
+def test_walking_the_hours_of_a_month_gives_each_reader_each_day_once(database: Database) -> None:
+    readers = [
+        add_reader(database, f"r{place}@example.org", timezone=zone, hour=hour, frequency=frequency)
+        for place, (zone, hour, frequency) in enumerate(
+            [
+                ("UTC", 0, "daily"),
+                ("Europe/Berlin", 2, "daily"),
+                ("Pacific/Kiritimati", 23, "daily"),
+                ("America/New_York", 7, "weekdays"),
+                ("Asia/Kathmandu", 12, "weekly"),
+            ]
+        )
+    ]
+    start = at(SUNDAY + 14 * DAY, 0)
+    for step in range(14 * 8):
+        plan_due(database, start + step * (DAY / 8))
+    for reader in readers:
+        got = [row.edition_on for row in deliveries_of(database, reader)]
+        assert len(got) == len(set(got))
+        wanted = {"daily": 13, "weekdays": 10, "weekly": 2}[reader.rhythm.frequency]
+        assert wanted <= len(got) <= wanted + 2
+        if reader.rhythm.frequency == "daily":
+            assert [day + DAY for day in got[:-1]] == got[1:]
+
+
+# Changes of rhythm.
+
+
+END = at(MONDAY + 14 * DAY, 0)
+
+
+def walk(url: str, reader: Change, changes: dict[datetime, Change]) -> list[date]:
+    """Walk two weeks from one due instant to the next, changing the reader on the way; return their editions.
+
+    There are no papers, so that an edition that came to its turn is one that was skipped as quiet.
+    """
+    database = Database(url)
+    post, builder = office(database), ProfileBuilder()
+    address = add_reader(database, next_due_at=at(MONDAY, 7)).address
+    change(database, builder, address, reader, at(MONDAY, 0))
+    instants = dict(changes)
+    while True:
+        due = reader_now(database, address).next_due_at or END
+        now = min([due, *instants])
+        if now >= END:
+            break
+        if wanted := instants.pop(now, None):
+            change(database, builder, address, wanted, now)
+        else:
+            deliver_due(post, now)
+    rows = deliveries_of(database, reader_now(database, address))
+    database.close()
+    return [row.edition_on for row in rows if (row.status, row.reason) == ("skipped", "nothing new")]
+
+
+@pytest.mark.parametrize("changed", [at(WEDNESDAY, 3), at(WEDNESDAY, 10), at(WEDNESDAY, 20)])
+@pytest.mark.parametrize("hour", [0, 7, 18, 23])
+def test_another_hour_neither_skips_nor_doubles_a_day(sqlite_url: str, changed: datetime, hour: int) -> None:
+    assert walk(sqlite_url, Change(), {changed: Change(hour=hour)}) == [MONDAY + n * DAY for n in range(14)]
+
+
+@pytest.mark.parametrize(
+    "zone", ["Pacific/Kiritimati", "Asia/Tokyo", "America/Los_Angeles", "Pacific/Pago_Pago"]
+)
+def test_moving_to_another_zone_neither_skips_nor_doubles_a_day(sqlite_url: str, zone: str) -> None:
+    got = walk(sqlite_url, Change(), {at(WEDNESDAY, 10): Change(timezone=zone)})
+    assert got == [MONDAY + n * DAY for n in range(len(got))]
+    assert len(got) >= 13
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "days"),
+    [
+        ("daily", "weekly", [0, 1, 2, 7]),
+        ("daily", "weekdays", [0, 1, 2, 3, 4, 7, 8, 9, 10, 11]),
+        ("daily", "off", [0, 1, 2]),
+        ("weekdays", "daily", list(range(14))),
+        ("weekly", "daily", [0, *range(3, 14)]),
+        ("weekly", "weekdays", [0, 3, 4, 7, 8, 9, 10, 11]),
+    ],
+)
+def test_another_frequency_begins_with_its_next_day(
+    sqlite_url: str, before: Frequency, after: Frequency, days: list[int]
+) -> None:
+    got = walk(sqlite_url, Change(frequency=before), {at(WEDNESDAY, 10): Change(frequency=after)})
+    assert got == [MONDAY + n * DAY for n in days]
+
+
+def test_changing_there_and_back_changes_nothing(sqlite_url: str) -> None:
+    changes = {
+        at(WEDNESDAY, 10): Change(frequency="weekly", hour=3),
+        at(WEDNESDAY, 11): Change(frequency="daily", hour=7),
+    }
+    assert walk(sqlite_url, Change(), changes) == [MONDAY + n * DAY for n in range(14)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 100), st.sampled_from(["hour", "timezone"])), max_size=4))
+def test_no_change_of_clock_makes_a_reader_wait_longer_than_before(
+    changes: list[tuple[int, str]],
+) -> None:
+    reader = Subscriber(
+        1, "k", "a@example.org", "active", Rhythm(), 10, at(MONDAY), next_due_at=at(THURSDAY, 7)
+    )
+    for value, name in changes:
+        wanted = (
+            Change(hour=value % 24) if name == "hour" else Change(timezone=f"Etc/GMT{value % 24 - 12:+d}")
+        )
+        before = reader.next_due_at
+        reader = wanted.applied(reader, at(WEDNESDAY, 10))
+        assert reader.next_due_at is not None
+        assert before is not None
+        assert at(WEDNESDAY, 10) < reader.next_due_at <= before
+
+
+def test_planning_moves_the_next_due_instant(database: Database) -> None:
+    reader = add_reader(database, timezone="Asia/Tokyo", hour=9)
+    plan_due(database, at(TUESDAY, 8))
+    assert one_delivery(database, reader).edition_on == TUESDAY
+    assert reader_now(database, reader.address).next_due_at == at(WEDNESDAY, 0)
+    with database.read() as connection:
+        assert reader_store.first_due(connection) == at(WEDNESDAY, 0)

@@ -1,0 +1,232 @@
+"""A quiet day, a holiday, a late feed and a broken one are four things, to the reader and in the ledger."""
+
+from datetime import date, datetime, timedelta
+from email import message_from_bytes, policy
+
+import pytest
+
+from digest.delivery.compose import Choosing
+from digest.delivery.deliver import deliver_ready
+from digest.delivery.freshness import FeedState, LastFetch, feed_state
+from digest.delivery.outcome import NOTES, Patience, PutOff, Send, Skip, decide
+from digest.delivery.plan import plan_due
+from digest.mail.folders import MemoryTransport
+from digest.readers.subscriber import Subscriber
+from digest.store.database import Database
+from digest.store.fetches import FetchStatus
+from tests.factories import (
+    DAY,
+    FRIDAY,
+    MONDAY,
+    SATURDAY,
+    THURSDAY,
+    TUESDAY,
+    WEDNESDAY,
+    Clock,
+    add_papers,
+    add_reader,
+    at,
+    deliver_due,
+    deliveries_of,
+    make_paper,
+    make_papers,
+    office,
+    papers_of,
+    received_by,
+    record_fetch,
+)
+
+GOOD_FRIDAY = date(2026, 4, 3)
+"""No holiday of arXiv's that we know of; a setting can name it."""
+
+
+def with_first_digest(database: Database, day: date = TUESDAY) -> Subscriber:
+    """A reader who got all there was up to a day."""
+    add_papers(database, *make_papers(3, announced_on=day))
+    reader = add_reader(database)
+    assert deliver_due(office(database), at(day)).sent == 1
+    return reader
+
+
+def last_of(database: Database, reader: Subscriber) -> tuple[str, str]:
+    row = deliveries_of(database, reader)[-1]
+    return row.status, row.reason
+
+
+def test_a_day_without_an_announcement_is_quiet(database: Database) -> None:
+    reader = with_first_digest(database, FRIDAY)
+    record_fetch(database, at(SATURDAY, 6))
+    assert dict(deliver_due(office(database), at(SATURDAY)).skipped) == {"no announcement": 1}
+    assert last_of(database, reader) == ("skipped", "no announcement")
+
+
+def test_a_holiday_named_in_the_settings_is_quiet(database: Database) -> None:
+    # A deferral on Good Friday takes away the listing of the Monday after.
+    monday = GOOD_FRIDAY + 3 * DAY
+    reader = with_first_digest(database, GOOD_FRIDAY)
+    record_fetch(database, at(monday, 6))
+    choosing = Choosing(holidays=frozenset({GOOD_FRIDAY}))
+    deliver_due(office(database, choosing=choosing), at(monday))
+    assert last_of(database, reader) == ("skipped", "no announcement")
+
+
+def test_the_same_monday_without_the_holiday_is_late(database: Database) -> None:
+    monday = GOOD_FRIDAY + 3 * DAY
+    reader = with_first_digest(database, GOOD_FRIDAY)
+    record_fetch(database, at(monday, 6))
+    deliver_due(office(database), at(monday))
+    assert last_of(database, reader) == ("planned", "late feed")
+
+
+def test_papers_that_do_not_fit_are_another_reason(database: Database) -> None:
+    reader = with_first_digest(database)
+    other = add_reader(database, "must@example.org", must=["no such word"])
+    add_papers(database, *make_papers(3, first=20, announced_on=WEDNESDAY))
+    record_fetch(database, at(WEDNESDAY, 6))
+    assert dict(deliver_due(office(database), at(WEDNESDAY)).skipped) == {"nothing fits": 1}
+    assert last_of(database, other) == ("skipped", "nothing fits")
+    assert last_of(database, reader)[0] == "sent"
+
+
+def test_a_late_feed_waits_and_goes_out_when_papers_come(database: Database) -> None:
+    reader = with_first_digest(database)
+    record_fetch(database, at(WEDNESDAY, 6))
+    post, clock = office(database), Clock(at(WEDNESDAY, 7))
+    plan_due(database, clock())
+    assert dict(deliver_ready(post, clock).put_off) == {"late feed": 1}
+    assert last_of(database, reader) == ("planned", "late feed")
+    assert deliver_ready(post, clock).put_off.total() == 0, "it rests for a while"
+    clock.advance(hours=2)
+    assert deliver_ready(post, clock).put_off.total() == 1
+    add_papers(database, make_paper(50, announced_on=WEDNESDAY), now=clock())
+    clock.advance(hours=1)
+    assert deliver_ready(post, clock).sent == 1
+    assert received_by(database, reader)[WEDNESDAY] == ["2603.00050"]
+
+
+def test_a_late_feed_is_not_waited_for_without_end(database: Database) -> None:
+    reader = with_first_digest(database)
+    record_fetch(database, at(WEDNESDAY, 6))
+    post, clock = office(database), Clock(at(WEDNESDAY, 7))
+    plan_due(database, clock())
+    for _ in range(12):
+        assert deliver_ready(post, clock).put_off.total() == 1
+        clock.advance(minutes=30)
+    assert clock() == at(WEDNESDAY, 13)
+    assert dict(deliver_ready(post, clock).skipped) == {"late feed": 1}
+    # What came too late is in the next one.
+    add_papers(database, make_paper(50, announced_on=WEDNESDAY), now=at(WEDNESDAY, 20))
+    add_papers(database, make_paper(51, announced_on=THURSDAY), now=at(THURSDAY, 1))
+    deliver_due(post, at(THURSDAY, 7))
+    assert sorted(received_by(database, reader)[THURSDAY]) == ["2603.00050", "2603.00051"]
+
+
+def test_a_feed_that_fails_is_a_fault(database: Database) -> None:
+    reader = with_first_digest(database)
+    record_fetch(database, at(WEDNESDAY, 5))
+    record_fetch(database, at(WEDNESDAY, 6), "failed")
+    post = office(database, patience=Patience(late_feed_wait=timedelta(0)))
+    deliver_due(post, at(WEDNESDAY, 7))
+    assert last_of(database, reader) == ("skipped", "feed fault")
+
+
+def test_papers_imported_by_hand_are_never_late(database: Database) -> None:
+    reader = with_first_digest(database)
+    deliver_due(office(database), at(WEDNESDAY, 7))
+    assert last_of(database, reader) == ("skipped", "nothing new")
+
+
+def test_a_feed_that_works_again_is_no_fault(database: Database) -> None:
+    reader = with_first_digest(database)
+    record_fetch(database, at(WEDNESDAY, 5), "failed")
+    record_fetch(database, at(WEDNESDAY, 6))
+    deliver_due(office(database), at(WEDNESDAY, 7))
+    assert last_of(database, reader) == ("planned", "late feed")
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"), [("complete", "late feed"), ("failed", "feed fault"), (None, "nothing new")]
+)
+def test_a_note_says_why_there_is_nothing(
+    database: Database, status: FetchStatus | None, reason: str
+) -> None:
+    reader = with_first_digest(database)
+    if status:
+        record_fetch(database, at(WEDNESDAY, 6), status)
+    transport = MemoryTransport()
+    patience = Patience(quiet_day="note", late_feed_wait=timedelta(0))
+    deliver_due(office(database, transport, patience=patience), at(WEDNESDAY, 7))
+    row = deliveries_of(database, reader)[-1]
+    assert (row.status, papers_of(database, row.id)) == ("sent", [])
+    message = message_from_bytes(transport.envelopes[0].content, policy=policy.default)
+    body = message.get_body(("plain",))
+    assert body is not None
+    assert " ".join(NOTES[reason].split()) in " ".join(body.get_content().split())
+
+
+def test_a_note_takes_nothing_from_the_next_digest(database: Database) -> None:
+    reader = with_first_digest(database)
+    record_fetch(database, at(WEDNESDAY, 6))
+    post = office(database, patience=Patience(quiet_day="note", late_feed_wait=timedelta(0)))
+    assert deliver_due(post, at(WEDNESDAY, 7)).sent == 1
+    add_papers(database, make_paper(50, announced_on=WEDNESDAY), now=at(WEDNESDAY, 20))
+    assert deliver_due(post, at(THURSDAY, 7)).sent == 1
+    assert received_by(database, reader)[THURSDAY] == ["2603.00050"]
+
+
+def test_an_empty_library_is_recorded_too(database: Database) -> None:
+    reader = add_reader(database)
+    deliver_due(office(database), at(TUESDAY))
+    assert last_of(database, reader) == ("skipped", "nothing new")
+
+
+# The pure decisions.
+
+
+def fetched(*, failed: bool = False) -> LastFetch:
+    return LastFetch("arxiv", at(WEDNESDAY, 6), failed)
+
+
+@pytest.mark.parametrize(
+    ("after", "newest_on", "fetches", "state"),
+    [
+        (TUESDAY, WEDNESDAY, [fetched()], "out"),
+        (TUESDAY, WEDNESDAY, [], "out"),
+        (TUESDAY, WEDNESDAY, [fetched(failed=True)], "out"),
+        (TUESDAY, TUESDAY, [fetched()], "late"),
+        (TUESDAY, None, [fetched()], "late"),
+        (TUESDAY, TUESDAY, [fetched(), fetched(failed=True)], "fault"),
+        (TUESDAY, TUESDAY, [], "unfed"),
+        (WEDNESDAY, WEDNESDAY, [fetched()], "holiday"),
+        (WEDNESDAY, WEDNESDAY, [fetched(failed=True)], "holiday"),
+        (MONDAY, TUESDAY, [fetched()], "late"),
+    ],
+)
+def test_the_state_of_the_feeds(
+    after: date, newest_on: date | None, fetches: list[LastFetch], state: FeedState
+) -> None:
+    assert feed_state(at(WEDNESDAY), after, newest_on, fetches, ()) == state
+
+
+def outcome(picks: int, state: FeedState, now: datetime, patience: Patience | None = None) -> object:
+    considered = 5 if picks else 0
+    return decide(picks, considered, state, at(WEDNESDAY, 7), now, patience or Patience())
+
+
+def test_papers_go_out_whatever_the_feeds_do() -> None:
+    for state in ("out", "holiday", "late", "fault", "unfed"):
+        assert outcome(1, state, at(WEDNESDAY, 8)) == Send()
+
+
+def test_the_last_look_is_at_the_end_of_the_wait() -> None:
+    assert outcome(0, "late", at(WEDNESDAY, 7)) == PutOff(at(WEDNESDAY, 7, 30), "late feed")
+    assert outcome(0, "fault", at(WEDNESDAY, 12, 45)) == PutOff(at(WEDNESDAY, 13), "feed fault")
+    assert outcome(0, "late", at(WEDNESDAY, 13)) == Skip("late feed")
+
+
+def test_every_reason_has_its_note() -> None:
+    noting = Patience(quiet_day="note")
+    for state in ("out", "holiday", "late", "fault", "unfed"):
+        sent = outcome(0, state, at(WEDNESDAY, 20), noting)
+        assert isinstance(sent, Send)
+        assert sent.note == NOTES[sent.reason]

@@ -1,0 +1,151 @@
+"""What was sent can be made again byte for byte from what its delivery recorded, whatever happened since."""
+
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from digest.delivery.letters import Contents, Imprint
+from digest.delivery.outcome import Patience
+from digest.delivery.preview import recorded
+from digest.errors import NotFound
+from digest.mail.folders import MemoryTransport
+from digest.papers.ingest import take_in
+from digest.papers.paper import Popularity, Sighting
+from digest.readers.preferences import Change, change, pause
+from digest.readers.profiles import ProfileBuilder
+from digest.store.database import Database
+from tests.factories import (
+    DAY,
+    SATURDAY,
+    SUNDAY,
+    TUESDAY,
+    WEDNESDAY,
+    add_papers,
+    add_reader,
+    at,
+    deliver_due,
+    deliveries_of,
+    make_paper,
+    make_papers,
+    office,
+    one_delivery,
+    papers_of,
+    reader_now,
+    rebuilt,
+)
+
+
+def send_one(database: Database, **fields: Any) -> tuple[bytes, Any]:
+    """Send one rich digest; return its bytes and its row."""
+    add_papers(database, *make_papers(12), upvotes=30)
+    take_in(database, [Sighting(make_paper(1), Popularity(at(TUESDAY, 6), 51, 4, 9))], at(TUESDAY, 6))
+    reader = add_reader(
+        database,
+        "grace+papers@bücher.example",
+        topics=["gaussian splatting: “quotes” & <tags>", "speech recognition"],
+        follow=["Bo Li"],
+        timezone="America/Argentina/Buenos_Aires",
+        **fields,
+    )
+    transport = MemoryTransport()
+    assert deliver_due(office(database, transport), at(TUESDAY, 12)).sent == 1
+    (envelope,) = transport.envelopes
+    return envelope.content, one_delivery(database, reader)
+
+
+def test_the_record_gives_the_same_bytes(database: Database) -> None:
+    content, row = send_one(database)
+    assert rebuilt(database, row.id) == content
+    assert row.digest == sha256(content).hexdigest()
+
+
+def test_later_versions_votes_and_settings_change_nothing(database: Database) -> None:
+    content, row = send_one(database)
+    revised = [
+        make_paper(
+            number, title=f"Revised {number}", abstract="All new.", authors=("Eve",), withdrawn=number == 3
+        )
+        for number in range(1, 13)
+    ]
+    sightings = [Sighting(paper, Popularity(at(WEDNESDAY), 900, 70, 800)) for paper in revised]
+    assert take_in(database, sightings, at(WEDNESDAY)).changed == 12
+    new = Change(
+        topics=("robots",), follow=(), timezone="Asia/Tokyo", hour=3, frequency="weekly", max_papers=2
+    )
+    change(database, ProfileBuilder(), row.address, new, at(WEDNESDAY), dislikes=["2603.00004"])
+    pause(database, row.address, None, at(WEDNESDAY))
+    assert rebuilt(database, row.id) == content
+    assert deliveries_of(database, reader_now(database, row.address))[0].digest == row.digest
+
+
+def test_a_note_can_be_made_again_too(database: Database) -> None:
+    add_papers(database, *make_papers(3))
+    reader = add_reader(database)
+    transport = MemoryTransport()
+    post = office(database, transport, patience=Patience(quiet_day="note"))
+    for day in (TUESDAY, SATURDAY, SUNDAY):
+        deliver_due(post, at(day))
+    row = deliveries_of(database, reader)[-1]
+    assert (row.status, papers_of(database, row.id)) == ("sent", [])
+    assert rebuilt(database, row.id) == transport.envelopes[-1].content
+
+
+def test_a_confirmation_can_be_made_again_too(database: Database) -> None:
+    reader = add_reader(database, status="pending")
+    transport = MemoryTransport()
+    deliver_due(office(database, transport), at(TUESDAY, 1) - DAY)
+    row = one_delivery(database, reader)
+    assert rebuilt(database, row.id) == transport.envelopes[0].content
+    assert row.digest == sha256(transport.envelopes[0].content).hexdigest()
+
+
+def test_the_record_keeps_what_the_mail_was_about(database: Database) -> None:
+    _, row = send_one(database)
+    with database.read() as connection:
+        contents, picks = recorded(connection, row.id)
+    assert contents.recipient == "grace+papers@xn--bcher-kva.example"
+    assert contents.message_id == row.message_id
+    assert contents.considered == 12
+    assert {pick.section for pick in picks} == {"for_you", "everyone"}
+    assert any(pick.terms for pick in picks)
+    assert any(pick.author == "Bo Li" for pick in picks)
+    assert [pick.number for pick in picks] == list(dict.fromkeys(pick.number for pick in picks))
+
+
+def test_a_mail_that_was_never_composed_can_not_be_shown(database: Database) -> None:
+    reader = add_reader(database)
+    deliver_due(office(database), at(TUESDAY))
+    row = one_delivery(database, reader)
+    assert row.status == "skipped"
+    with pytest.raises(NotFound), database.read() as connection:
+        recorded(connection, row.id)
+    with pytest.raises(NotFound), database.read() as connection:
+        recorded(connection, 999_999)
+
+
+def test_contents_survive_their_trip_through_json() -> None:
+    contents = Contents(
+        kind="digest",
+        reader="0123456789abcdef",
+        recipient="ada@example.org",
+        edition_on=TUESDAY,
+        composed_at=at(TUESDAY).replace(microsecond=123_456),
+        imprint=Imprint("Ada <a@example.org>", "Ada", "Road 1\nTown", "papers.example.org"),
+        considered=612,
+        about="a · b",
+        note="n",
+        frequency="every day",
+    )
+    assert Contents.from_json(contents.to_json()) == contents
+
+
+def test_message_ids_differ_by_reader_edition_and_kind() -> None:
+    imprint = Imprint("a@example.org", "", "", "papers.example.org")
+    ids = {
+        Contents(kind, reader, "x@example.org", day, at(TUESDAY), imprint).message_id
+        for kind in ("digest", "confirm")
+        for reader in ("0011", "0022")
+        for day in (TUESDAY, WEDNESDAY)
+    }
+    assert len(ids) == 8

@@ -1,0 +1,104 @@
+"""Reading a feed: what is good is kept, and one row says how it went."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import pytest
+
+from digest.errors import DigestError, StopRun, TryLater
+from digest.papers.fetch import fetch, fetch_status
+from digest.papers.ingest import Intake
+from digest.papers.paper import Sighting
+from digest.papers.sources.common import Rejected
+from digest.store import fetches as fetch_store
+from digest.store import papers as store
+from digest.store.database import Database
+from tests.factories import MONDAY, TUESDAY, Clock, at, make_papers
+
+
+@dataclass
+class Canned:
+    """A feed that gives what it was made with, then raises what it was made with."""
+
+    items: list[Sighting | Rejected]
+    error: DigestError | None = None
+    name: str = "arxiv"
+    asked: list[tuple[date, datetime]] = field(default_factory=list)
+
+    def fetch(self, since: date, now: datetime) -> Iterator[Sighting | Rejected]:
+        self.asked.append((since, now))
+        yield from self.items
+        if self.error:
+            raise self.error
+
+
+def good(count: int) -> list[Sighting | Rejected]:
+    return [Sighting(paper) for paper in make_papers(count)]
+
+
+def row(database: Database) -> Any:
+    with database.read() as connection:
+        (found,) = fetch_store.last_rows(connection, at(TUESDAY, 23))
+    return found
+
+
+def test_a_good_reading_is_complete(database: Database) -> None:
+    clock, feed = Clock(at(TUESDAY)), Canned(good(5))
+    fetched = fetch(database, feed, MONDAY, clock)
+    assert (fetched.status, fetched.error, feed.asked) == ("complete", "", [(MONDAY, at(TUESDAY))])
+    written = row(database)
+    assert (written.status, written.seen, written.added, written.changed) == ("complete", 5, 5, 0)
+    assert (written.newest_on, written.rejected, written.error) == (TUESDAY, 0, "")
+    assert (written.started_at, written.finished_at) == (at(TUESDAY), at(TUESDAY))
+
+
+@pytest.mark.parametrize("error", [TryLater("The feed is busy.", 60), StopRun("The feed refuses us.")])
+@pytest.mark.parametrize("came", [0, 3])
+def test_a_reading_that_breaks_off_keeps_what_came(database: Database, error: DigestError, came: int) -> None:
+    fetched = fetch(database, Canned(good(came), error), MONDAY, Clock(at(TUESDAY)))
+    assert fetched.status == ("partial" if came else "failed")
+    assert fetched.error == str(error)
+    written = row(database)
+    assert (written.status, written.added, written.error) == (fetched.status, came, str(error))
+    with database.read() as connection:
+        assert store.count_papers(connection) == came
+        (last,) = fetch_store.last_fetches(connection, at(TUESDAY, 23))
+    assert last.failed == (came == 0)
+
+
+def test_items_left_out_are_told(database: Database) -> None:
+    feed = Canned(
+        [*good(2), Rejected("arxiv item 3", "the title is missing"), Rejected("arxiv item 4", "no id")]
+    )
+    fetched = fetch(database, feed, MONDAY, Clock(at(TUESDAY)))
+    assert fetched.status == "partial"
+    assert fetched.error == "2 items left out, the first at arxiv item 3: the title is missing"
+    assert row(database).rejected == 2
+
+
+def test_an_endless_error_is_cut_in_the_ledger(database: Database) -> None:
+    fetch(database, Canned([], TryLater("x" * 5000)), MONDAY, Clock(at(TUESDAY)))
+    assert len(row(database).error) == 500
+
+
+def test_the_newest_reading_of_each_feed_counts(database: Database) -> None:
+    for hour, name, error in ((1, "arxiv", None), (2, "huggingface", None), (3, "arxiv", TryLater("busy"))):
+        fetch(database, Canned([], error, name), MONDAY, Clock(at(TUESDAY, hour)))
+    with database.read() as connection:
+        at_two = fetch_store.last_fetches(connection, at(TUESDAY, 2))
+        later = fetch_store.last_fetches(connection, at(TUESDAY, 4))
+    assert [(one.source, one.failed) for one in at_two] == [("arxiv", False), ("huggingface", False)]
+    assert [(one.source, one.failed) for one in later] == [("arxiv", True), ("huggingface", False)]
+
+
+def test_a_reading_that_never_ended_does_not_count(database: Database) -> None:
+    with database.begin() as connection:
+        fetch_store.begin_fetch(connection, "arxiv", at(TUESDAY))
+    with database.read() as connection:
+        assert fetch_store.last_fetches(connection, at(TUESDAY, 9)) == []
+
+
+def test_nothing_new_is_complete() -> None:
+    assert fetch_status(Intake()) == "complete"

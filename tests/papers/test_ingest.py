@@ -1,0 +1,408 @@
+"""Taking papers in: one row a paper however it was shown, nothing told twice, nothing half-written."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from digest.errors import StopRun, TryLater
+from digest.papers.identifiers import title_id
+from digest.papers.ingest import Intake, first_sighting, merge, take_in
+from digest.papers.library import find_paper
+from digest.papers.paper import Paper, Popularity, Sighting
+from digest.papers.sources.common import Rejected
+from digest.papers.sources.common import make_paper as paper_from_feed
+from digest.ranking.scoring import score
+from digest.ranking.terms import unpack_counts
+from digest.readers.profiles import ProfileBuilder, rebuild_outdated
+from digest.store import papers as store
+from digest.store import terms as term_store
+from digest.store.database import Database
+from digest.store.models import paper_terms, papers, popularity
+from digest.store.papers import StoredPaper
+from tests.factories import (
+    DAY,
+    MONDAY,
+    TUESDAY,
+    WEDNESDAY,
+    add_papers,
+    add_reader,
+    at,
+    make_paper,
+    make_papers,
+    together,
+)
+
+TITLE = make_paper(1).title
+
+
+def record(**changes: Any) -> Paper:
+    """The paper in arXiv's own words."""
+    return make_paper(1, **changes)
+
+
+def shown(**changes: Any) -> Paper:
+    """The paper as Hugging Face shows it: no categories, other words, a day of its own."""
+    usual: dict[str, Any] = {
+        "paper_id": "2603.00001",
+        "title": f"{TITLE} 🤗",
+        "abstract": "As a page tells it.",
+        "authors": ("A. Babababakox",),
+        "announced_on": WEDNESDAY,
+        "links": {"code": "https://code.example.org/x", "project": "https://x.example.org/"},
+    }
+    return paper_from_feed(**{**usual, **changes})
+
+
+def listed(**changes: Any) -> Paper:
+    """The paper as a listing page without ids shows it."""
+    usual: dict[str, Any] = {"paper_id": "", "title": TITLE.upper(), "abstract": "From a listing."}
+    return paper_from_feed(**{**usual, **changes})
+
+
+def only(database: Database) -> StoredPaper:
+    """The one paper there is."""
+    with database.read() as connection:
+        (number,) = connection.execute(select(papers.c.id)).scalars()
+        return store.find_by_numbers(connection, [number])[number]
+
+
+def contents(database: Database) -> list[list[object]]:
+    """All that is stored of papers, to be compared."""
+    with database.read() as connection:
+        return [
+            list(connection.execute(select(table).order_by(*table.primary_key.columns)).all())
+            for table in (papers, paper_terms, popularity)
+        ]
+
+
+def take_one(
+    database: Database, paper: Paper, now_on: date = TUESDAY, votes: Popularity | None = None
+) -> Intake:
+    return take_in(database, [Sighting(paper, votes)], at(now_on))
+
+
+# Who meets whom.
+
+
+@pytest.mark.parametrize("order", [(record, shown), (shown, record)])
+def test_arxivs_record_and_a_page_make_one_paper_in_arxivs_words(
+    database: Database, order: tuple[object, ...]
+) -> None:
+    for one in order:
+        assert callable(one)
+        take_one(database, one())
+    stored = only(database)
+    paper, told = stored.paper, record()
+    assert (paper.title, paper.abstract, paper.authors) == (told.title, told.abstract, told.authors)
+    assert (paper.categories, paper.announced_on) == (told.categories, told.announced_on)
+    assert paper.links == shown().links
+    assert not stored.announced_guessed
+
+
+@pytest.mark.parametrize("known", [record, shown])
+@pytest.mark.parametrize("title_first", [True, False])
+def test_a_title_alone_meets_its_paper(database: Database, known: object, *, title_first: bool) -> None:
+    assert callable(known)
+    other = known(title=TITLE)
+    first, second = (listed(), other) if title_first else (other, listed())
+    take_one(database, first)
+    take_one(database, second, WEDNESDAY)
+    paper = only(database).paper
+    assert paper.id == "2603.00001"
+    assert paper.announced_on == other.announced_on
+    if not title_first:
+        assert paper.title == TITLE
+        assert paper.abstract == other.abstract
+
+
+def test_all_three_in_one_reading_are_one(database: Database) -> None:
+    sightings = [Sighting(listed()), Sighting(shown(title=TITLE)), Sighting(record()), Sighting(listed())]
+    tally = take_in(database, sightings, at(TUESDAY))
+    assert (tally.seen, tally.added, tally.changed) == (1, 1, 0)
+    assert only(database).paper.abstract == record().abstract
+
+
+def test_two_papers_of_one_title_with_their_own_ids_stay_two(database: Database) -> None:
+    tally = take_in(database, [Sighting(record()), Sighting(record(paper_id="2603.00002"))], at(TUESDAY))
+    assert tally.added == 2
+
+
+def test_a_title_alone_can_be_found_under_its_own_id(database: Database) -> None:
+    take_one(database, listed())
+    with database.read() as connection:
+        assert find_paper(connection, title_id(TITLE)).paper == only(database).paper
+
+
+def test_versions_are_one_paper(database: Database) -> None:
+    take_one(database, record())
+    tally = take_one(
+        database, record(paper_id="2603.00001v2", title="A better title", announced_on=WEDNESDAY)
+    )
+    assert (tally.added, tally.changed) == (0, 1)
+    stored = only(database)
+    assert (stored.paper.title, stored.paper.announced_on) == ("A better title", TUESDAY)
+    # Under its new title, too.
+    assert take_one(database, listed(title="A BETTER TITLE")).added == 0
+
+
+# What stays and what gives way.
+
+
+def test_a_date_once_told_stays(database: Database) -> None:
+    take_one(database, record())
+    take_one(database, record(announced_on=WEDNESDAY), WEDNESDAY)
+    take_one(database, record(announced_on=MONDAY), WEDNESDAY)
+    assert only(database).announced_on == TUESDAY
+
+
+def test_a_guessed_date_gives_way_to_the_first_that_is_told(database: Database) -> None:
+    take_one(database, record(announced_on=None), WEDNESDAY)
+    assert (only(database).announced_on, only(database).announced_guessed) == (WEDNESDAY, True)
+    take_one(database, record(announced_on=None), WEDNESDAY + DAY)
+    assert only(database).announced_on == WEDNESDAY
+    take_one(database, record(announced_on=TUESDAY), WEDNESDAY + DAY)
+    assert (only(database).announced_on, only(database).announced_guessed) == (TUESDAY, False)
+
+
+@pytest.mark.parametrize(
+    ("paper_id", "guess"),
+    [
+        ("2603.00001", TUESDAY),
+        ("2602.00001", date(2026, 2, 28)),
+        ("2402.00001", date(2024, 2, 29)),
+        ("math/0611800", date(2006, 11, 30)),
+        ("2604.00001", TUESDAY),
+        ("", TUESDAY),
+    ],
+)
+def test_the_id_keeps_an_old_paper_from_passing_for_new(paper_id: str, guess: date) -> None:
+    stored = first_sighting(make_paper(1, paper_id=paper_id, announced_on=None), at(TUESDAY))
+    assert (stored.announced_on, stored.announced_guessed) == (guess, True)
+
+
+def test_a_withdrawal_is_kept_until_arxiv_takes_it_back(database: Database) -> None:
+    take_one(database, record())
+    take_one(database, record(withdrawn=True))
+    take_one(database, shown())
+    assert only(database).paper.withdrawn
+    take_one(database, record())
+    assert not only(database).paper.withdrawn
+
+
+def test_links_of_all_feeds_are_kept(database: Database) -> None:
+    take_one(database, record(links={"doi": "https://doi.org/10.1/x"}))
+    take_one(database, shown())
+    take_one(database, record())
+    assert set(only(database).paper.links) == {"doi", "code", "project"}
+
+
+def test_an_empty_abstract_or_author_list_takes_nothing_away(database: Database) -> None:
+    take_one(database, record())
+    take_one(database, record(abstract="", authors=()))
+    assert (only(database).paper.abstract, only(database).paper.authors) == (
+        record().abstract,
+        record().authors,
+    )
+
+
+def test_other_line_breaks_are_no_change(database: Database) -> None:
+    take_one(database, record())
+    wrapped = record(title=TITLE.replace(" ", "\n  "), abstract=record().abstract.replace(" ", "\n"))
+    assert take_one(database, wrapped).changed == 0
+
+
+def test_merging_again_changes_nothing_more() -> None:
+    stored = first_sighting(listed(), at(TUESDAY))
+    for one in (record(), shown(), listed(), record(withdrawn=True)):
+        stored = merge(stored, one)
+        assert merge(stored, one) == stored
+
+
+def test_words_that_change_are_counted_anew(database: Database) -> None:
+    take_one(database, record())
+    with database.read() as connection:
+        before = dict(store.read_terms(connection))
+    take_one(database, record(title="Quite other words"))
+    with database.read() as connection:
+        after = dict(store.read_terms(connection))
+    assert before.keys() == after.keys()
+    assert before != after
+
+
+# Again and again.
+
+
+def many() -> Iterator[Sighting]:
+    for number in range(1, 30):
+        yield Sighting(make_paper(number), Popularity(at(TUESDAY), number, 1, None))
+        if number % 3 == 0:
+            yield Sighting(listed(title=make_paper(number).title))
+        if number % 4 == 0:
+            yield Sighting(shown(paper_id=f"2603.{number:05}"), Popularity(at(TUESDAY, 9), number + 1))
+
+
+def test_taking_the_same_in_again_changes_nothing(database: Database) -> None:
+    first = take_in(database, many(), at(TUESDAY))
+    assert (first.seen, first.added) == (29, 29)
+    before = contents(database)
+    again = take_in(database, many(), at(WEDNESDAY))
+    assert (again.seen, again.added, again.changed, again.snapshots, again.unchanged) == (29, 0, 0, 0, 29)
+    assert contents(database) == before
+
+
+def test_several_who_take_the_same_in_at_once_make_each_paper_once(database: Database) -> None:
+    tallies = together(*[lambda: take_in(database, many(), at(TUESDAY))] * 3)
+    assert sum(tally.added for tally in tallies) == 29
+    with database.read() as connection:
+        assert store.count_papers(connection) == 29
+        assert len(store.read_terms(connection)) == 29
+
+
+def test_the_tally_grows_with_each_thousand(database: Database) -> None:
+    told: list[tuple[int, int]] = []
+    sightings = (Sighting(make_paper(number)) for number in range(1, 2101))
+    take_in(database, sightings, at(TUESDAY), lambda tally: told.append((tally.seen, tally.added)))
+    assert told == [(1000, 1000), (2000, 2000), (2100, 2100)]
+
+
+# Popularity.
+
+
+def upvotes(database: Database) -> list[tuple[int, int]]:
+    with database.read() as connection:
+        rows = connection.execute(select(popularity).order_by(popularity.c.observed_at)).all()
+    return [(row.observed_at.day, row.upvotes) for row in rows]
+
+
+def test_a_level_is_not_repeated_within_a_day(database: Database) -> None:
+    for hour in (1, 5, 9):
+        add_papers(database, record(), now=at(TUESDAY, hour), upvotes=7)
+    add_papers(database, record(), now=at(TUESDAY, 12), upvotes=8)
+    add_papers(database, record(), now=at(WEDNESDAY, 11), upvotes=8)
+    assert upvotes(database) == [(3, 7), (3, 8)]
+    # A day later it says something again: that nothing has changed.
+    add_papers(database, record(), now=at(WEDNESDAY, 12), upvotes=8)
+    assert upvotes(database) == [(3, 7), (3, 8), (4, 8)]
+
+
+def test_comments_and_stars_count_as_news(database: Database) -> None:
+    for votes in (
+        Popularity(at(TUESDAY, 1), 7),
+        Popularity(at(TUESDAY, 2), 7, 1),
+        Popularity(at(TUESDAY, 3), 7, 1, 5),
+    ):
+        assert take_one(database, record(), votes=votes).snapshots == 1
+
+
+def test_a_snapshot_of_the_same_instant_is_kept_as_it_was(database: Database) -> None:
+    for count, new in ((7, 1), (9, 0)):
+        assert take_one(database, record(), votes=Popularity(at(TUESDAY), count)).snapshots == new
+    assert upvotes(database) == [(3, 7)]
+
+
+def test_snapshots_reach_the_paper_that_a_title_met(database: Database) -> None:
+    take_one(database, record())
+    take_one(database, listed(), votes=Popularity(at(TUESDAY), 12))
+    with database.read() as connection:
+        found = store.popularity_of(connection, [only(database).number], at(WEDNESDAY))
+    assert [one.upvotes for one in found[only(database).number]] == [12]
+
+
+def test_any_number_of_votes_can_be_stored(database: Database) -> None:
+    take_one(database, record(), votes=Popularity(at(TUESDAY), 2**31 - 1, 2**31 - 1, 2**31 - 1))
+    assert upvotes(database) == [(3, 2**31 - 1)]
+
+
+# Feeds that break off, items that are no good.
+
+
+@pytest.mark.parametrize("error", [TryLater("503", 60), StopRun("403 go away")])
+def test_a_feed_that_breaks_off_keeps_what_came(database: Database, error: TryLater | StopRun) -> None:
+    def feed() -> Iterator[Sighting]:
+        yield from (Sighting(paper) for paper in make_papers(1500))
+        raise error
+
+    tally = take_in(database, feed(), at(TUESDAY))
+    assert (tally.added, tally.error) == (1500, error)
+    with database.read() as connection:
+        assert store.count_papers(connection) == 1500
+        assert term_store.counted_papers(connection)[0] == 1500
+
+
+def test_a_rejected_item_costs_itself(database: Database) -> None:
+    items: list[Sighting | Rejected] = [
+        Sighting(make_paper(1)),
+        Rejected("x:2", "no title"),
+        Sighting(make_paper(3)),
+        Rejected("x:4", "no id"),
+    ]
+    tally = take_in(database, items, at(TUESDAY))
+    assert (tally.seen, [one.where for one in tally.rejected]) == (2, ["x:2", "x:4"])
+
+
+def test_an_error_nobody_thought_of_leaves_nothing_half_written(database: Database) -> None:
+    def feed() -> Iterator[Sighting]:
+        yield from (Sighting(paper) for paper in make_papers(1200))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        take_in(database, feed(), at(TUESDAY))
+    with database.read() as connection:
+        assert store.count_papers(connection) == 1000 == len(store.read_terms(connection))
+
+
+def test_an_empty_feed_is_no_trouble(database: Database) -> None:
+    tally = take_in(database, [], at(TUESDAY))
+    assert tally == Intake()
+
+
+# Document frequencies.
+
+
+def versions(database: Database) -> tuple[int, int]:
+    with database.read() as connection:
+        return term_store.newest_version(connection) or 0, term_store.counted_papers(connection)[0]
+
+
+def test_a_new_version_is_cut_when_a_tenth_is_new(database: Database) -> None:
+    add_papers(database, *make_papers(100))
+    assert versions(database) == (1, 100)
+    add_papers(database, *make_papers(10, first=101))
+    assert versions(database) == (1, 100), "a tenth is not more than a tenth"
+    add_papers(database, *make_papers(1, first=111))
+    assert versions(database) == (2, 111)
+    # Nothing new, no version; and adding bit by bit counts the same as all at once.
+    add_papers(database, *make_papers(111))
+    assert versions(database) == (2, 111)
+    with database.read() as connection:
+        grown = term_store.read_statistics(connection, 2)
+    fresh = replace(grown, papers=0, frequencies=grown.frequencies * 0)
+    with database.read() as connection:
+        whole = fresh.adding(unpack_counts(list(store.read_terms(connection).values())), 2)
+    assert whole.papers == 111
+    assert (whole.frequencies == grown.frequencies).all()
+
+
+def test_profiles_of_an_older_version_keep_their_scores(database: Database) -> None:
+    add_papers(database, *make_papers(60))
+    reader = add_reader(database, topics=["gaussian splatting", "speech recognition"])
+
+    def scores() -> tuple[int, bytes]:
+        with database.read() as connection:
+            profile = term_store.read_profiles(connection, [reader.id])[reader.id]
+            statistics = term_store.read_statistics(connection, profile.statistics_version)
+            counts = unpack_counts(list(store.read_terms(connection, range(1, 61)).values()))
+            return profile.statistics_version, score([profile], statistics.weigh(counts)).values.tobytes()
+
+    before = scores()
+    add_papers(database, *make_papers(60, first=100, subject="robots"))
+    assert versions(database)[0] == 2
+    assert scores() == before
+    assert rebuild_outdated(database, ProfileBuilder(), at(WEDNESDAY)) == 1
+    version, _ = scores()
+    assert version == 2
+    assert rebuild_outdated(database, ProfileBuilder(), at(WEDNESDAY) + timedelta(hours=1)) == 0

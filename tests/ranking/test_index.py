@@ -1,0 +1,34 @@
+import numpy as np
+
+from digest.ranking.index import TermIndex, best
+from digest.ranking.terms import Statistics, count_terms
+from tests.ranking.texts import FIELDS, papers
+
+COUNTS = count_terms([text for field in FIELDS for text in papers(field, 50)])
+INDEX = TermIndex.build(Statistics.empty().adding(COUNTS, 1), COUNTS)
+
+
+def test_search_finds_the_field_of_the_words() -> None:
+    hits = INDEX.search("speech recognition", 10)
+    assert len(hits) == 10
+    assert all(150 <= hit.row < 200 for hit in hits)
+    assert all(0 < hit.score <= 1 for hit in hits)
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+
+def test_similar_finds_the_field_of_the_paper_and_leaves_out_what_is_masked() -> None:
+    others = np.arange(COUNTS.shape[0]) != 60
+    hits = INDEX.similar(COUNTS[60], 10, others)
+    assert all(50 <= hit.row < 100 and hit.row != 60 for hit in hits)
+    assert INDEX.similar(COUNTS[60], 1)[0].row == 60
+
+
+def test_nothing_is_found_for_words_nobody_wrote() -> None:
+    assert INDEX.search("zyzzyva the") == []
+    assert INDEX.search("speech", 0) == []
+    assert TermIndex.build(Statistics.empty(), count_terms([])).search("speech") == []
+
+
+def test_the_best_come_first_and_ties_in_order_of_place() -> None:
+    assert best(np.array([1, 3, 0, 3, 2], np.float32), 3).tolist() == [1, 3, 4]
+    assert best(np.array([0, -1, 0.5], np.float32), 3).tolist() == [2]

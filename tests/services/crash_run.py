@@ -1,0 +1,196 @@
+"""The long crash run, by hand: everything dies at random while thousands of digests go out.
+
+    python -m tests.services.crash_run [--readers 20000] [--kills 30] [--evil 0.06] [--workers 3]
+
+It starts a PostgreSQL, a Redis, an evil mail server and workers of its own in a folder that is gone afterwards,
+kills workers with SIGKILL, restarts PostgreSQL twice and Redis once, flushes Redis, and then counts. The exit
+code is 0 when every reader has exactly one mail or a recorded permanent failure, and no more mails came twice
+than were killed on their way or whose answer was never given.
+"""
+
+import argparse
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from pydantic import SecretStr
+
+from digest.bench.scenery import Scale, fill
+from digest.clock import utc_now
+from digest.delivery.plan import plan_due
+from digest.errors import StopRun
+from digest.settings import Settings
+from digest.store.database import Database
+from digest.store.schema import upgrade
+from digest.wiring import Parts
+from tests.services.site import Site, copies, free_port, wait_for
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+@dataclass
+class Cluster:
+    """A PostgreSQL of its own, run by an ordinary user as it must be."""
+
+    folder: Path
+    port: int
+
+    def __post_init__(self) -> None:
+        self.data = self.folder / "data"
+        if os.geteuid() == 0:
+            os.chown(self.folder, pwd.getpwnam("postgres").pw_uid, -1)
+        self._do("initdb", "-D", str(self.data), "-U", "root", "-A", "trust", "--no-sync")
+        self.start()
+        self.url = f"postgresql://root@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1"
+        self._do("pg_ctl", "-D", str(self.data), "-w", "-l", str(self.folder / "log"), "-o", options, "start")
+
+    def stop(self, how: str) -> None:
+        self._do("pg_ctl", "-D", str(self.data), "-w", "-m", how, "stop")
+
+    def _do(self, program: str, *arguments: str) -> None:
+        path = shutil.which(program) or next(
+            (str(one) for one in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))), ""
+        )
+        command = [path, *arguments]
+        if os.geteuid() == 0:
+            command = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *command]
+        subprocess.run(command, check=True, cwd=self.folder, stdout=subprocess.DEVNULL)
+
+
+def populate(url: str, readers: int) -> None:
+    database = Database(url)
+    upgrade(database)
+    database.close()
+    settings = Settings.model_construct(database_url=SecretStr(url), secret_key=SecretStr("crash"))
+    parts = Parts(settings, utc_now)
+    fill(parts, Scale(readers, 300), utc_now())
+    say(f"planned {plan_due(parts.database, utc_now())}")
+    parts.close()
+
+
+@dataclass
+class Disaster:
+    """When, by the share of mails that are out, something happens."""
+
+    at: float
+    what: str
+
+
+def disasters(kills: int, luck: Random) -> Sequence[Disaster]:
+    fixed = [
+        Disaster(0.25, "restart postgresql"),
+        Disaster(0.65, "restart postgresql"),
+        Disaster(0.35, "restart redis"),
+        Disaster(0.5, "flush redis"),
+    ]
+    killing = [Disaster(luck.uniform(0.02, 0.95), "kill") for _ in range(kills)]
+    return sorted([*fixed, *killing], key=lambda one: one.at)
+
+
+def befall(site: Site, cluster: Cluster, one: Disaster, luck: Random) -> None:
+    say(f"{time.strftime('%H:%M:%S')} at {one.at:.0%}: {one.what}")
+    if one.what == "kill":
+        site.kill(luck.choice(site.workers))
+        site.start_worker()
+    elif one.what == "restart postgresql":
+        site.database.close()
+        cluster.stop("fast")
+        cluster.start()
+    elif one.what == "restart redis":
+        site.restart_redis()
+    else:
+        site.flush_redis()
+
+
+def run(site: Site, cluster: Cluster, readers: int, kills: int, workers: int, seconds: float) -> None:
+    luck = Random(11)
+    coming = list(disasters(kills, luck))
+    beats = [site.start("beat"), site.start("beat")]
+    for _ in range(workers):
+        site.start_worker()
+    give_up_at, last_told = time.monotonic() + seconds, 0.0
+    while True:
+        assert time.monotonic() < give_up_at, f"not done in {seconds:.0f} s: {site.statuses()}"
+        try:
+            found = site.statuses()
+        except StopRun:
+            time.sleep(0.5)
+            continue
+        if not found["planned"] + found["claimed"]:
+            return
+        out = (found["sent"] + found["failed"]) / readers
+        while coming and coming[0].at <= out:
+            befall(site, cluster, coming.pop(0), luck)
+        # A beat that lost its lock to a flush ends, and is started again as a service would be.
+        for place, beat in enumerate(beats):
+            if beat.poll() is not None:
+                beats[place] = site.start("beat")
+        if out > 0.97 or time.monotonic() - last_told > 20:
+            site.hurry()
+        if time.monotonic() - last_told > 20:
+            last_told = time.monotonic()
+            say(f"{time.strftime('%H:%M:%S')} {dict(found)}")
+        site.ask("sweep")
+        time.sleep(0.5)
+
+
+def judge(site: Site, readers: int, kills: int) -> bool:
+    found, received = site.statuses(), site.received()
+    untold = sum(how == "untold" for _, _, how in received)
+    twice = copies(received)
+    reached = Counter(recipient for recipient, _, _ in received)
+    say(f"ledger: {dict(found)}")
+    say(f"received {len(received)} mails by {len(reached)} readers, {twice} of them copies;")
+    say(f"{kills} kills, {untold} mails whose answer was never given")
+    good = sum(found.values()) == readers
+    good &= found["sent"] + found["failed"] == readers
+    good &= found["sent"] <= len(reached) <= found["sent"] + found["failed"]
+    good &= twice <= kills + untold
+    say("all is well" if good else "SOMETHING WAS LOST OR DOUBLED")
+    return good
+
+
+def main() -> int:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--readers", type=int, default=20_000)
+    asked.add_argument("--kills", type=int, default=30)
+    asked.add_argument("--evil", type=float, default=0.06)
+    asked.add_argument("--workers", type=int, default=3)
+    asked.add_argument("--seconds", type=float, default=1800)
+    wish = asked.parse_args()
+    with tempfile.TemporaryDirectory(prefix="digest-crash-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "postgresql").mkdir()
+        cluster = Cluster(folder / "postgresql", free_port())
+        try:
+            populate(cluster.url, wish.readers)
+            site = Site(folder / "site", cluster.url, lease_seconds=20, batch_size=100, evil=wish.evil)
+            try:
+                run(site, cluster, wish.readers, wish.kills, wish.workers, wish.seconds)
+                wait_for(lambda: not site.open(), 60, "the end")
+                return 0 if judge(site, wish.readers, wish.kills) else 1
+            finally:
+                Path("crash-run.log").write_text(site.log())
+                site.close()
+        finally:
+            cluster.stop("immediate")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,189 @@
+"""The ledger: who may take on what, what is open, and what several workers at once do to it."""
+
+from datetime import timedelta
+
+import pytest
+
+from digest.delivery.claimed import Claimed, parse_delivery_status
+from digest.errors import BadInput
+from digest.store import deliveries as ledger
+from digest.store.database import Database
+from digest.store.deliveries import NewDelivery
+from digest.store.models import cards
+from tests.factories import (
+    DAY,
+    MONDAY,
+    TUESDAY,
+    WEDNESDAY,
+    add_reader,
+    add_readers,
+    at,
+    deliveries_of,
+    one_delivery,
+    together,
+)
+
+LEASE = timedelta(minutes=15)
+
+
+def plan(database: Database, count: int, day: int = 0) -> None:
+    """Plan a digest for so many new readers, due a minute apart."""
+    readers = add_readers(database, count)
+    with database.begin() as connection:
+        ledger.plan(
+            connection,
+            "digest",
+            [
+                NewDelivery(one.id, TUESDAY + day * DAY, at(TUESDAY, 7) + timedelta(minutes=place))
+                for place, one in enumerate(readers)
+            ],
+        )
+
+
+def claim(database: Database, minute: int = 59, limit: int = 100) -> list[Claimed]:
+    with database.begin() as connection:
+        return ledger.claim(connection, at(TUESDAY, 7, minute), LEASE, limit)
+
+
+def test_planning_tells_how_many_are_new(database: Database) -> None:
+    readers = add_readers(database, 3)
+    new = [NewDelivery(one.id, TUESDAY, at(TUESDAY)) for one in readers]
+    with database.begin() as connection:
+        assert ledger.plan(connection, "digest", new[:2]) == 2
+        assert ledger.plan(connection, "digest", new) == 1
+        assert ledger.plan(connection, "confirm", new) == 3
+        assert ledger.plan(connection, "digest", []) == 0
+
+
+def test_only_what_is_due_is_claimed_the_longest_waiting_first(database: Database) -> None:
+    plan(database, 5)
+    assert [one.subscriber_id for one in claim(database, 2)] == [1, 2, 3]
+    assert [one.subscriber_id for one in claim(database, 10, limit=1)] == [4]
+    assert [one.attempts for one in claim(database, 10)] == [1]
+    assert claim(database, 10) == []
+
+
+def test_workers_at_once_claim_different_ones(database: Database) -> None:
+    plan(database, 30)
+    work = together(*[lambda: claim(database, limit=10)] * 4)
+    numbers = [one.id for part in work for one in part]
+    assert len(numbers) == len(set(numbers)) == 30
+
+
+def test_a_claim_is_over_with_its_lease(database: Database) -> None:
+    plan(database, 2)
+    first = claim(database, 10)
+    assert claim(database, 24) == []
+    second = claim(database, 25)
+    assert [(one.id, one.attempts) for one in second] == [(one.id, 2) for one in first]
+    with database.begin() as connection:
+        assert ledger.held(connection, first) == set()
+        assert ledger.held(connection, second) == {one.id for one in second}
+
+
+def test_what_was_given_back_is_ready_and_uncounted(database: Database) -> None:
+    plan(database, 2)
+    first = claim(database, 10)
+    with database.begin() as connection:
+        ledger.give_back(connection, [first[0].id], at(TUESDAY, 7, 11))
+        assert ledger.held(connection, first) == {first[1].id}
+    assert [(one.id, one.attempts) for one in claim(database, 11)] == [(first[0].id, 1)]
+
+
+def test_what_is_settled_is_never_claimed_again(database: Database) -> None:
+    plan(database, 3)
+    work = claim(database)
+    with database.begin() as connection:
+        ledger.record_dropped(connection, work[0].id, "stale", at(TUESDAY))
+        ledger.record_skipped(connection, work[1].id, "nothing new", MONDAY, TUESDAY, at(TUESDAY))
+        ledger.record_unknown(connection, work[2].id, "who knows", at(TUESDAY))
+    with database.begin() as connection:
+        assert ledger.claim(connection, at(TUESDAY + 30 * DAY), LEASE, 100) == []
+        assert ledger.retry(connection, [one.id for one in work], at(WEDNESDAY)) == 3
+        assert ledger.retry(connection, [one.id for one in work], at(WEDNESDAY)) == 0
+        assert len(ledger.claim(connection, at(WEDNESDAY), LEASE, 100)) == 3
+
+
+def test_an_edition_that_was_dropped_is_not_where_the_next_one_starts(database: Database) -> None:
+    reader = add_reader(database)
+    with database.begin() as connection:
+        days = [MONDAY, TUESDAY, WEDNESDAY]
+        ledger.plan(connection, "digest", [NewDelivery(reader.id, day, at(MONDAY)) for day in days])
+    first, second, _ = deliveries_of(database, reader)
+    with database.begin() as connection:
+        ledger.record_skipped(connection, first.id, "nothing new", MONDAY - DAY, MONDAY, at(MONDAY, 9))
+        ledger.record_dropped(connection, second.id, "stale", at(TUESDAY, 9))
+    with database.read() as connection:
+        last = ledger.last_editions(connection, [reader.id], WEDNESDAY)[reader.id]
+        assert (last.papers_through, last.settled_at) == (MONDAY, at(MONDAY, 9))
+        assert ledger.last_editions(connection, [reader.id], MONDAY) == {}
+        assert ledger.newer_editions(connection, [reader.id]) == {reader.id: WEDNESDAY}
+
+
+def test_a_card_is_kept_once(database: Database) -> None:
+    with database.begin() as connection:
+        first = ledger.save_cards(connection, {"a": {"x": 1}, "b": {"x": 2}})
+        second = ledger.save_cards(connection, {"b": {"x": 9}, "c": {"x": 3}})
+        assert ledger.save_cards(connection, {}) == {}
+    assert first["b"] == second["b"]
+    assert len({*first.values(), *second.values()}) == 3
+    with database.read() as connection:
+        kept = {row.digest: row.contents for row in connection.execute(cards.select())}
+    assert kept == {"a": {"x": 1}, "b": {"x": 2}, "c": {"x": 3}}
+
+
+def test_workers_that_keep_the_same_cards_in_any_order_do_not_block_each_other(database: Database) -> None:
+    shown = {f"{number:04}": {"x": number} for number in range(600)}
+    backwards = dict(reversed(shown.items()))
+
+    def keep(some: dict[str, dict[str, int]]) -> dict[str, int]:
+        with database.begin() as connection:
+            return ledger.save_cards(connection, some)
+
+    for kept in together(lambda: keep(shown), lambda: keep(backwards), lambda: keep(shown)):
+        assert len(kept) == 600
+    with database.read() as connection:
+        assert len(connection.execute(cards.select()).all()) == 600
+
+
+def test_the_tally_counts_by_edition_and_reason(database: Database) -> None:
+    plan(database, 3)
+    work = claim(database)
+    with database.begin() as connection:
+        for one in work[:2]:
+            ledger.record_skipped(connection, one.id, "nothing new", MONDAY, TUESDAY, at(TUESDAY))
+    with database.read() as connection:
+        assert ledger.tally(connection, TUESDAY) == [
+            (TUESDAY, "digest", "claimed", "", 1),
+            (TUESDAY, "digest", "skipped", "nothing new", 2),
+        ]
+        assert ledger.tally(connection, WEDNESDAY) == []
+
+
+def test_a_status_is_read_as_typed() -> None:
+    assert parse_delivery_status("sent") == "sent"
+    assert parse_delivery_status(None) is None
+    with pytest.raises(BadInput, match="planned, claimed, sent, skipped, failed"):
+        parse_delivery_status("lost")
+
+
+def test_a_delivery_is_found_with_its_reader(database: Database) -> None:
+    plan(database, 2)
+    with database.read() as connection:
+        assert ledger.find_one(connection, 999) is None
+        found = ledger.find(connection, status="planned", edition_on=TUESDAY, limit=1)
+    assert [row.address for row in found] == ["r002@example.org"]
+
+
+def test_one_row_says_why_it_waits(database: Database) -> None:
+    reader = add_reader(database)
+    with database.begin() as connection:
+        ledger.plan(connection, "digest", [NewDelivery(reader.id, TUESDAY, at(TUESDAY))])
+        ledger.put_off(connection, 1, at(TUESDAY, 9), "late feed", "452 busy")
+    row = one_delivery(database, reader)
+    assert (row.status, row.reason, row.smtp_answer, row.next_try_at) == (
+        "planned",
+        "late feed",
+        "452 busy",
+        at(TUESDAY, 9),
+    )

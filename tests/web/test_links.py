@@ -1,0 +1,305 @@
+"""The links of the mails: GET looks, POST acts, and no link does what it was not made for."""
+
+import re
+from html import unescape
+
+import pytest
+from sqlalchemy import select
+
+from digest.delivery.daily import Job, run
+from digest.delivery.letters import CONFIRM_DAYS
+from digest.mail.folders import MemoryTransport
+from digest.readers.consent import purge_unconfirmed
+from digest.readers.links import PURPOSES, Links, Purpose
+from digest.readers.signup import find
+from digest.readers.subscriber import Subscriber
+from digest.store.models import metadata
+from digest.wiring import Parts
+from tests.factories import (
+    BASE_URL,
+    SECRET,
+    WEDNESDAY,
+    Clock,
+    add_papers,
+    add_reader,
+    at,
+    deliveries_of,
+    links,
+    make_papers,
+    office,
+    one_delivery,
+    reader_now,
+    rebuilt,
+)
+from tests.web.visitor import Visitor
+
+TOPICS = ["gaussian splatting", "robot grasping"]
+
+
+@pytest.fixture
+def reader(parts: Parts) -> Subscriber:
+    add_papers(parts.database, *make_papers(12))
+    added = add_reader(parts.database, topics=TOPICS)
+    post = office(parts.database)
+    run(post, parts.profiles, Job(), lambda: at(WEDNESDAY))
+    return added
+
+
+def path(purpose: Purpose, reader: Subscriber, link_maker: Links | None = None) -> str:
+    return (link_maker or links()).link(purpose, reader.key, WEDNESDAY).removeprefix(BASE_URL)
+
+
+def dump(parts: Parts) -> dict[str, list[tuple[object, ...]]]:
+    with parts.database.read() as connection:
+        return {
+            table.name: [tuple(row) for row in connection.execute(select(table))]
+            for table in metadata.sorted_tables
+        }
+
+
+def links_of_a_mail(parts: Parts, reader: Subscriber) -> set[str]:
+    """Every link of the reader's mail that leads to us, its headers included."""
+    content = rebuilt(parts.database, one_delivery(parts.database, reader).id)
+    readable = re.sub(rb"=\r?\n", b"", content).replace(b"=3D", b"=").decode(errors="replace")
+    return {unescape(found) for found in re.findall(rf"{re.escape(BASE_URL)}[^\s\"<>)]*", readable)}
+
+
+def test_looking_at_every_link_of_a_mail_changes_nothing(
+    parts: Parts, visitor: Visitor, reader: Subscriber
+) -> None:
+    found = links_of_a_mail(parts, reader)
+    assert len(found) > 12
+    assert {one.split("/")[3] for one in found} >= {"feedback", "preferences", "unsubscribe", "digest"}
+    before = dump(parts)
+    for link in found:
+        for method in ("GET", "HEAD"):
+            answer = visitor.ask(method, link.removeprefix(BASE_URL))
+            assert answer.status_code == 200, link
+            assert "set-cookie" not in answer.headers
+            assert (answer.text == "") == (method == "HEAD")
+    assert dump(parts) == before
+
+
+def test_the_list_unsubscribe_post_is_taken_as_the_rfc_sends_it(
+    parts: Parts, visitor: Visitor, reader: Subscriber
+) -> None:
+    boundary = "---FormBoundaryjWmhtjORrn"
+    multipart = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\n'
+        f"One-Click\r\n--{boundary}--\r\n"
+    )
+    for content, kind in (
+        ("List-Unsubscribe=One-Click", "application/x-www-form-urlencoded"),
+        (multipart, f"multipart/form-data; boundary={boundary}"),
+        ("", "text/plain"),
+        ("--nonsense", "multipart/form-data"),
+    ):
+        with parts.database.begin() as connection:
+            connection.exec_driver_sql("update subscribers set status='active'")
+        answer = visitor.post(path("unsubscribe", reader), content=content, headers={"Content-Type": kind})
+        assert answer.status_code == 200
+        assert "location" not in answer.headers
+        assert "set-cookie" not in answer.headers
+        assert reader_now(parts.database, reader.address).status == "unsubscribed"
+
+
+def test_unsubscribing_twice_is_once_and_a_mail_already_planned_is_not_sent(
+    parts: Parts, visitor: Visitor, reader: Subscriber, clock: Clock
+) -> None:
+    add_papers(parts.database, *make_papers(5, first=100, announced_on=WEDNESDAY))
+    for _ in range(2):
+        assert "You are unsubscribed" in visitor.post(path("unsubscribe", reader)).text
+    clock.advance(days=1)
+    transport = MemoryTransport()
+    run(office(parts.database, transport), parts.profiles, Job(), clock)
+    assert not transport.envelopes
+    assert "Welcome back" in visitor.post(path("unsubscribe", reader) + "/undo").text
+    assert reader_now(parts.database, reader.address).status == "active"
+    run(office(parts.database, transport), parts.profiles, Job(), clock)
+    assert len(transport.envelopes) == 1
+
+
+def test_an_old_unsubscribe_link_works_for_ever(
+    parts: Parts, visitor: Visitor, reader: Subscriber, clock: Clock
+) -> None:
+    clock.advance(days=3000)
+    assert visitor.post(path("unsubscribe", reader)).status_code == 200
+    assert reader_now(parts.database, reader.address).status == "unsubscribed"
+
+
+def pending(parts: Parts) -> tuple[Subscriber, str]:
+    waiting = add_reader(parts.database, "new@example.org", status="pending", now=at(WEDNESDAY))
+    return waiting, path("confirm", waiting)
+
+
+def test_confirming_takes_a_post_and_happens_once(parts: Parts, visitor: Visitor) -> None:
+    waiting, link = pending(parts)
+    assert "Confirm subscription" in visitor.get(link).text
+    assert reader_now(parts.database, waiting.address).status == "pending"
+    page = visitor.post(link)
+    assert page.status_code == 200
+    assert "What do you work on?" in page.text
+    assert f'action="/preferences/{waiting.key}.' in page.text
+    assert reader_now(parts.database, waiting.address).status == "active"
+    assert "You are in already" in visitor.post(link).text
+    with parts.database.read() as connection:
+        assert len(connection.exec_driver_sql("select * from consents").all()) == 1
+
+
+def test_a_confirmation_lapses_and_can_be_asked_for_again(
+    parts: Parts, visitor: Visitor, clock: Clock
+) -> None:
+    waiting, link = pending(parts)
+    clock.advance(days=CONFIRM_DAYS + 1)
+    for answer in (visitor.get(link), visitor.post(link)):
+        assert answer.status_code == 403
+        assert "Send a new link" in answer.text
+    assert reader_now(parts.database, waiting.address).status == "pending"
+    assert "Look into your inbox" in visitor.post(f"{link}/again").text
+    fresh = links().link("confirm", waiting.key, clock().date()).removeprefix(BASE_URL)
+    assert sorted(row.edition_on for row in deliveries_of(parts.database, waiting)) == [
+        WEDNESDAY,
+        clock().date(),
+    ]
+    assert visitor.post(fresh).status_code == 200
+    assert reader_now(parts.database, waiting.address).status == "active"
+
+
+def test_an_old_confirmation_does_not_undo_a_goodbye(parts: Parts, visitor: Visitor) -> None:
+    waiting, link = pending(parts)
+    visitor.post(link)
+    visitor.post(path("unsubscribe", waiting))
+    assert "You had unsubscribed" in visitor.post(link).text
+    assert reader_now(parts.database, waiting.address).status == "unsubscribed"
+
+
+def test_who_never_confirms_is_forgotten_and_who_did_once_is_not(
+    parts: Parts, visitor: Visitor, reader: Subscriber, clock: Clock
+) -> None:
+    pending(parts)
+    visitor.post(path("unsubscribe", reader))
+    visitor.post("/subscribe", data={"email": reader.address})
+    assert reader_now(parts.database, reader.address).status == "pending"
+    clock.advance(days=CONFIRM_DAYS)
+    assert purge_unconfirmed(parts.database, clock()) == 0
+    clock.advance(days=1)
+    assert purge_unconfirmed(parts.database, clock()) == 1
+    assert reader_now(parts.database, reader.address).status == "unsubscribed"
+    assert visitor.get(path("confirm", reader)).status_code == 200
+
+
+@pytest.mark.parametrize("made_for", PURPOSES)
+def test_a_link_is_good_for_one_purpose_only(
+    visitor: Visitor, parts: Parts, reader: Subscriber, made_for: Purpose
+) -> None:
+    token = path(made_for, reader).rpartition("/")[2]
+    before = dump(parts)
+    for purpose in PURPOSES:
+        ending = {"feed": ".xml", "feedback": "?paper=2603.00001&verdict=more"}.get(purpose, "")
+        for method in ("GET", "POST"):
+            if purpose == made_for or (method == "POST" and purpose in {"digest", "feed"}):
+                continue
+            answer = visitor.ask(method, f"/{purpose}/{token}{ending}")
+            assert answer.status_code == 403, f"{method} {purpose}"
+            assert "open it again from the mail" in answer.text
+    assert dump(parts) == before
+
+
+def test_a_token_that_is_forged_cut_or_names_another_reader_is_refused(
+    visitor: Visitor, parts: Parts, reader: Subscriber
+) -> None:
+    other = add_reader(parts.database, "bo@example.org")
+    genuine = path("unsubscribe", reader).rpartition("/")[2]
+    of_another = Links(BASE_URL, b"another secret").link("unsubscribe", reader.key, WEDNESDAY)
+    before = dump(parts)
+    for token in (
+        genuine.replace(reader.key, other.key),
+        genuine.replace("20260304", "20260305"),
+        genuine[:-1],
+        genuine[:-4] + "AAAA",
+        genuine[1:],
+        genuine + "A",
+        genuine.rpartition(".")[0],
+        of_another.rpartition("/")[2],
+        "x",
+        "..",
+        "%00",
+        "é",
+    ):
+        answer = visitor.post(f"/unsubscribe/{token}")
+        assert answer.status_code in {403, 404, 405}, token
+    assert dump(parts) == before
+
+
+def test_links_of_an_erased_reader_say_so(visitor: Visitor, reader: Subscriber) -> None:
+    visitor.post(path("preferences", reader), data={"do": "erase"})
+    for purpose in ("preferences", "confirm", "digest"):
+        answer = visitor.get(path(purpose, reader))
+        assert answer.status_code == 404
+        assert "Nothing is kept" in answer.text
+    assert visitor.post(path("unsubscribe", reader)).status_code == 200
+
+
+def test_less_like_this_is_kept_shown_and_undone(visitor: Visitor, parts: Parts, reader: Subscriber) -> None:
+    link = path("feedback", reader) + "?paper=2603.00004&verdict=less"
+    page = visitor.get(link)
+    assert "Less like this?" in page.text
+    before = dump(parts)["profiles"]
+    target = path("feedback", reader)
+    done = visitor.post(target, data={"paper": "2603.00004", "verdict": "less"})
+    assert "Noted" in done.text
+    assert "Counts for less now" in done.text
+    assert dump(parts)["profiles"] != before
+    assert [row[2] for row in dump(parts)["feedback"]] == ["less"]
+    undone = visitor.post(target, data={"paper": "2603.00004", "verdict": "none"})
+    assert "Taken back" in undone.text
+    assert dump(parts)["feedback"] == []
+    assert [row[1] for row in dump(parts)["profiles"]] == [row[1] for row in before]
+
+
+def test_a_post_to_the_very_link_of_the_mail_works_too(
+    visitor: Visitor, parts: Parts, reader: Subscriber
+) -> None:
+    assert visitor.post(path("feedback", reader) + "?paper=2603.00004&verdict=more").status_code == 200
+    assert [row[2] for row in dump(parts)["feedback"]] == ["more"]
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("", 422),
+        ("?paper=2603.00004&verdict=maybe", 422),
+        ("?paper=9999.00001", 422),
+        ("?paper=2603.99999", 404),
+    ],
+)
+def test_feedback_on_nothing_is_refused(
+    visitor: Visitor, reader: Subscriber, query: str, status: int
+) -> None:
+    assert visitor.get(path("feedback", reader) + query).status_code == status
+
+
+def test_the_web_view_shows_what_the_mail_had(visitor: Visitor, parts: Parts, reader: Subscriber) -> None:
+    page = visitor.get(path("digest", reader)).text
+    with parts.database.read() as connection:
+        titles = connection.exec_driver_sql("select title from papers p join picks on paper_id = p.id").all()
+    assert titles
+    for (title,) in titles:
+        assert title in page
+    assert "Because of:" in page
+    other_day = links().link("digest", reader.key, at(WEDNESDAY).date().replace(day=1))
+    assert visitor.get(other_day.removeprefix(BASE_URL)).status_code == 404
+
+
+def test_private_pages_are_kept_by_nobody(visitor: Visitor, reader: Subscriber) -> None:
+    for purpose in ("preferences", "unsubscribe", "digest", "confirm"):
+        answer = visitor.get(path(purpose, reader))
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-robots-tag"] == "noindex"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+def test_the_secret_of_the_tests_is_the_one_of_the_site(parts: Parts, reader: Subscriber) -> None:
+    assert parts.secret == SECRET
+    with parts.database.read() as connection:
+        assert find(connection, reader.address).key == reader.key

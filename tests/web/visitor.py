@@ -1,0 +1,38 @@
+"""A visitor without a browser: asks the real application, in this process, and remembers nothing."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from tests.factories import BASE_URL
+
+_THREAD = ThreadPoolExecutor(1)
+
+
+class Visitor:
+    """Sends requests; each stands alone, as cookies would be news to this site."""
+
+    def __init__(self, app: FastAPI, host: str = "192.0.2.1") -> None:
+        self.app = app
+        self.host = host
+
+    def ask(self, method: str, path: str, **request: Any) -> httpx.Response:
+        # A thread of its own: the browser of other tests leaves a loop running in this one.
+        return _THREAD.submit(asyncio.run, self._ask(method, path, request)).result()
+
+    def get(self, path: str, **request: Any) -> httpx.Response:
+        return self.ask("GET", path, **request)
+
+    def head(self, path: str) -> httpx.Response:
+        return self.ask("HEAD", path)
+
+    def post(self, path: str, **request: Any) -> httpx.Response:
+        return self.ask("POST", path, **request)
+
+    async def _ask(self, method: str, path: str, request: dict[str, Any]) -> httpx.Response:
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=True, client=(self.host, 12345))
+        async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+            return await client.request(method, path, **request)

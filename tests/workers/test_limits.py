@@ -1,0 +1,128 @@
+"""Provider limits: N and never N + 1 in any span, over threads and processes; what exceeds waits."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from digest.delivery.deliver import Summary, deliver_batch, deliver_ready
+from digest.delivery.limits import BOUNDLESS, Limit, NoLimits, ProviderLimits
+from digest.delivery.plan import plan_due
+from digest.errors import BadInput, TryLater
+from digest.mail.folders import MemoryTransport
+from digest.store import deliveries as ledger
+from digest.store.database import Database
+from tests.factories import TUESDAY, add_papers, add_readers, at, make_papers, office
+from tests.services.site import free_port
+
+
+def limits(*texts: str, **more: object) -> ProviderLimits:
+    return ProviderLimits([Limit.parse(text) for text in texts], "someone@mail", **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "14", "14/week", "0/second", "-1/day", "a/second", "14 / second", "1e3/hour"]
+)
+def test_what_is_no_limit_is_refused(text: str) -> None:
+    with pytest.raises(BadInput):
+        Limit.parse(text)
+
+
+def test_no_more_than_the_limit_set_out_in_any_second() -> None:
+    shared = limits("20/second")
+    taken: list[float] = []
+
+    def take() -> None:
+        for _ in range(10):
+            assert shared.wait(30) == 0
+            taken.append(time.monotonic())
+
+    with ThreadPoolExecutor(5) as threads:
+        for done in [threads.submit(take) for _ in range(5)]:
+            done.result()
+    taken.sort()
+    assert len(taken) == 50
+    # Counted at the turn, seen a moment later: a hundredth of a second is for that.
+    assert all(later - sooner > 0.99 for sooner, later in zip(taken, taken[20:], strict=False))
+
+
+def test_a_longer_wait_is_told_and_not_waited_for() -> None:
+    few = limits("2/hour", "100/second")
+    assert [few.wait(1), few.wait(1)] == [0, 0]
+    wait = few.wait(1)
+    assert 3500 < wait <= 3600
+    assert few.room(at(TUESDAY)) == 0
+
+
+def test_the_room_is_that_of_the_fullest_window() -> None:
+    several = limits("5/day", "3/hour", "1/second")
+    assert several.room(at(TUESDAY)) == 3
+    assert NoLimits().room(at(TUESDAY)) == BOUNDLESS
+
+
+def test_mails_that_the_ledger_knows_count_too() -> None:
+    assert limits("5/day", sent_since=lambda _: 4).room(at(TUESDAY)) == 1
+    assert limits("5/day", sent_since=lambda _: 9).room(at(TUESDAY)) == 0
+
+
+def test_without_redis_no_mail_goes_that_could_be_one_too_many() -> None:
+    lost = limits("5/day", storage_url=f"redis://127.0.0.1:{free_port()}/0")
+    with pytest.raises(TryLater, match="Redis"):
+        lost.room(at(TUESDAY))
+    with pytest.raises(TryLater, match="Redis"):
+        lost.wait(1)
+
+
+@pytest.fixture
+def waiting(database: Database) -> Database:
+    add_papers(database, *make_papers(12))
+    add_readers(database, 8)
+    plan_due(database, at(TUESDAY))
+    return database
+
+
+def test_what_exceeds_the_limit_waits_and_goes_later(waiting: Database) -> None:
+    transport = MemoryTransport()
+    post = replace(office(waiting, transport), limits=limits("5/hour"))
+    summary = deliver_ready(post, lambda: at(TUESDAY))
+    assert (summary.sent, len(transport.envelopes)) == (5, 5)
+    assert "limit" in summary.stopped
+    with waiting.read() as connection:
+        assert ledger.count_ready(connection, at(TUESDAY, 9), 100) == 3
+        assert ledger.count_sent(connection, at(TUESDAY, 0)) == 5
+    later = replace(post, limits=limits("5/hour"))
+    assert deliver_ready(later, lambda: at(TUESDAY, 10)).sent == 3
+    assert len({envelope.recipient for envelope in transport.envelopes}) == 8
+
+
+def test_whoever_leaves_while_their_mail_waits_for_its_turn_gets_none(waiting: Database) -> None:
+    class Leaving(NoLimits):
+        never_waits = False
+
+        def wait(self, longest: float) -> float:  # noqa: ARG002
+            with waiting.begin() as connection:
+                connection.exec_driver_sql("UPDATE subscribers SET status = 'unsubscribed' WHERE id > 4")
+            return 0.0
+
+    transport = MemoryTransport()
+    summary = deliver_ready(replace(office(waiting, transport), limits=Leaving()), lambda: at(TUESDAY))
+    assert (summary.sent, summary.skipped) == (4, {"withdrawn": 4})
+
+
+def test_a_process_that_is_to_stop_gives_the_rest_back(waiting: Database) -> None:
+    transport = MemoryTransport()
+    post = replace(office(waiting, transport), is_stopping=lambda: len(transport.envelopes) >= 3)
+    post_batch = replace(post, batch_size=100)
+    summary = Summary()
+    assert deliver_batch(post_batch, lambda: at(TUESDAY), summary)
+    assert summary.sent == 3
+    with waiting.read() as connection:
+        assert ledger.count_ready(connection, at(TUESDAY), 100) == 5
+
+
+def test_windows_slide() -> None:
+    quick = ProviderLimits([Limit(3, timedelta(seconds=1), "3/second")], "slide")
+    assert [quick.wait(0) for _ in range(3)] == [0, 0, 0]
+    assert quick.wait(0) > 0

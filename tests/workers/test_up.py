@@ -1,0 +1,68 @@
+"""`digest up`: everything in one process, without any server, stopped cleanly."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from mailbox import Maildir
+from pathlib import Path
+
+from digest.clock import utc_now
+from digest.store.database import Database
+from digest.store.models import deliveries
+from tests.conftest import ROOT
+from tests.factories import add_papers, add_reader, add_readers, make_papers
+
+
+def start(folder: Path, **environment: str) -> subprocess.Popen[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DIGEST_")}
+    nowhere = {"DIGEST_HUGGINGFACE_URL": "http://127.0.0.1:1", "DIGEST_ARXIV_RSS_URL": "http://127.0.0.1:1"}
+    return subprocess.Popen(
+        [sys.executable, "-c", "from digest.cli import main; main()", "up"],
+        env=kept | {"PYTHONPATH": str(ROOT)} | nowhere | environment,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def statuses(database: Database) -> list[str]:
+    with database.read() as connection:
+        return [row.status for row in connection.execute(deliveries.select())]
+
+
+def wait_until_sent(database: Database, count: int) -> None:
+    give_up_at = time.monotonic() + 60
+    while statuses(database).count("sent") < count:
+        assert time.monotonic() < give_up_at, statuses(database)
+        time.sleep(0.05)
+
+
+def test_everything_runs_in_one_process_and_stops_in_the_middle_of_a_batch(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    database = Database(sqlite_url)
+    now = utc_now()
+    add_papers(database, *make_papers(20, announced_on=now.date() - timedelta(days=1)), now=now)
+    add_readers(database, 40, now=now)
+    add_reader(database, "new@example.org", status="pending", now=now)
+    # Two mails a second, so that the batch is surely at work when the signal comes.
+    process = start(tmp_path, DIGEST_DATABASE_URL=sqlite_url, DIGEST_MAIL_LIMITS="2/second")
+    try:
+        wait_until_sent(database, 3)
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 0, said
+    assert "Stopped." in said
+    found = statuses(database)
+    mails = [message["To"] for message in Maildir(tmp_path / "outbox")]
+    assert found.count("sent") == len(mails) == len(set(mails))
+    assert "new@example.org" in mails
+    assert set(found) == {"sent", "planned"}
+    assert len(found) == 41
+    database.close()

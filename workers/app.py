@@ -1,0 +1,117 @@
+"""The Celery application: how tasks are carried, kept safe and timed. The tasks are in `workers.tasks`.
+
+Nothing that matters lives in the broker. What is to be sent stands in the database; a task only says that
+there is something to do, so a lost one is asked for again by the next sweep, and a doubled one finds nothing.
+"""
+
+from multiprocessing import RawValue
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_process_shutdown, worker_shutdown, worker_shutting_down
+from kombu import Queue
+
+from digest.clock import utc_now
+from digest.delivery.timetable import TIMETABLE
+from digest.settings import Settings, read_settings
+from digest.wiring import Parts
+
+QUEUES = ("confirmations", "digests", "papers", "upkeep")
+"""In the order in which a worker looks for its next task: somebody waits for a confirmation."""
+ROUTES = {
+    "deliver_confirmations": "confirmations",
+    "deliver_digests": "digests",
+    "fetch": "papers",
+    "popularity": "papers",
+    "rebuild": "papers",
+    "rebuild_profile": "papers",
+    "plan": "upkeep",
+    "sweep": "upkeep",
+    "housekeeping": "upkeep",
+}
+
+# One byte that a worker and the processes it forks share, without a lock that a killed one could hold on to.
+_stopping = RawValue("b", 0)
+
+
+def is_stopping() -> bool:
+    """Tell whether this worker was asked to stop."""
+    return bool(_stopping.value)
+
+
+def configured(settings: Settings) -> dict[str, Any]:
+    """Return the configuration of Celery that these settings stand for."""
+    broker = settings.broker_url.get_secret_value() if settings.broker_url else "memory://"
+    lease = round(settings.lease.total_seconds())
+    schedule = {
+        entry.job: {
+            "task": entry.job,
+            "schedule": entry.every.total_seconds(),
+            # Nobody needs the tick of an hour ago.
+            "options": {"expires": max(30, entry.every.total_seconds())},
+        }
+        for entry in TIMETABLE
+    }
+    return {
+        "broker_url": broker,
+        "broker_connection_retry_on_startup": True,
+        "broker_transport_options": {
+            # Later than any task can end, or a task at work would be handed out a second time.
+            "visibility_timeout": 2 * max(lease, 900) + 300,
+            "queue_order_strategy": "priority",
+            "health_check_interval": 30,
+        },
+        "task_ignore_result": True,
+        "task_serializer": "json",
+        "result_serializer": "json",
+        "event_serializer": "json",
+        "accept_content": ["json"],
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "task_soft_time_limit": max(lease, 900),
+        "task_time_limit": max(lease, 900) + 60,
+        "task_queues": [Queue(name) for name in QUEUES],
+        "task_routes": {task: {"queue": queue} for task, queue in ROUTES.items()},
+        "task_default_queue": "upkeep",
+        "task_create_missing_queues": False,
+        "worker_prefetch_multiplier": 1,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        # Far above what a worker needs; whatever leaks, a machine is not brought down by it.
+        "worker_max_memory_per_child": 1_000_000,
+        "worker_send_task_events": False,
+        "timezone": "UTC",
+        "enable_utc": True,
+        "beat_schedule": schedule,
+        "beat_scheduler": "redbeat.RedBeatScheduler",
+        "beat_max_loop_interval": 5,
+        "redbeat_redis_url": broker,
+        "redbeat_key_prefix": "digest:beat:",
+        # A second beat waits until the first has been silent this long.
+        "redbeat_lock_timeout": 30,
+    }
+
+
+_settings = read_settings()
+app = Celery("digest", include=["workers.tasks"])
+app.conf.update(configured(_settings))
+
+_parts: list[Parts] = []
+
+
+def parts() -> Parts:
+    """Return the parts of this process; each forked process makes its own."""
+    if not _parts:
+        _parts.append(Parts(_settings, utc_now, is_stopping))
+    return _parts[0]
+
+
+@worker_shutting_down.connect
+def _stop(**_: object) -> None:
+    _stopping.value = 1
+
+
+@worker_process_shutdown.connect
+@worker_shutdown.connect
+def _close(**_: object) -> None:
+    while _parts:
+        _parts.pop().close()
