@@ -16,6 +16,7 @@ from digest.delivery.timetable import JobName
 from digest.papers.fetch import DAYS_BACK, fetch
 from digest.readers.consent import purge_unconfirmed
 from digest.readers.profiles import rebuild_outdated
+from digest.store import circuits as circuit_store
 from digest.store import deliveries as ledger
 from digest.store import fetches as fetch_store
 from digest.wiring import Parts
@@ -87,11 +88,18 @@ def deliver(parts: Parts, kind: Kind) -> bool:
 
 
 def backlog(parts: Parts) -> Backlog:
-    """Count the batches that are ready: due ones, and those whose worker or server let them down."""
+    """Count the batches that are ready: due ones, and those whose worker or server let them down.
+
+    None for a mail server that is left alone, and one of each kind when it is to be tried again.
+    """
     now, size = parts.clock(), parts.settings.batch_size
     with parts.database.read() as connection:
+        circuit = circuit_store.find_circuit(connection, parts.account)
+        if circuit and circuit.try_again_at > now:
+            return Backlog(0, 0)
+        most = 1 if circuit else MOST_BATCHES
         confirmations = ledger.count_ready(connection, now, size, "confirm")
-        digests = ledger.count_ready(connection, now, size * MOST_BATCHES, "digest")
+        digests = ledger.count_ready(connection, now, size * most, "digest")
     return Backlog(-(-confirmations // size), -(-digests // size))
 
 

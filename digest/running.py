@@ -1,6 +1,7 @@
 """All jobs of the timetable in one process, each in a thread of its own, until it is told to stop."""
 
 import logging
+import time
 from collections.abc import Callable
 from threading import Event, Thread
 
@@ -11,6 +12,7 @@ from digest.wiring import Parts
 
 _log = logging.getLogger(__name__)
 _FIRST_FETCH_SECONDS = 300.0
+_MOMENT_SECONDS = 3.0
 
 
 class Runner:
@@ -34,11 +36,12 @@ class Runner:
             thread.start()
 
     def stop(self) -> None:
-        """Stop, and wait for what is at work."""
+        """Stop; wait for the mail in flight, and a moment for the rest, which is safe to cut off anywhere."""
         self._stopping.set()
         self._has_fed.set()
+        give_up_at = time.monotonic() + _MOMENT_SECONDS
         for thread in self._threads:
-            thread.join()
+            thread.join(None if thread.name == "sweep" else max(0.0, give_up_at - time.monotonic()))
 
     def _repeat(self, entry: Entry) -> None:
         do = self._job(entry)
@@ -51,7 +54,8 @@ class Runner:
             except DigestError as error:
                 _log.warning("%s: %s", entry.job, error)
             except Exception:  # noqa: BLE001 - a fault in one job must not end the others
-                _log.exception("%s failed", entry.job)
+                if not self._stopping.is_set():
+                    _log.exception("%s failed", entry.job)
             if entry.job == "fetch":
                 self._has_fed.set()
             self._stopping.wait(entry.every.total_seconds())

@@ -13,6 +13,7 @@ from kombu import Queue
 
 from digest.clock import utc_now
 from digest.delivery.timetable import TIMETABLE
+from digest.errors import DigestError
 from digest.settings import Settings, read_settings
 from digest.wiring import Parts
 
@@ -94,6 +95,8 @@ def configured(settings: Settings) -> dict[str, Any]:
 _settings = read_settings()
 app = Celery("digest", include=["workers.tasks"])
 app.conf.update(configured(_settings))
+# What was foreseen, such as a database that restarts, is told in one line; the next sweep asks again.
+app.Task.throws = (DigestError,)
 
 _parts: list[Parts] = []
 

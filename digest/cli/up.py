@@ -2,7 +2,9 @@
 
 import logging
 import signal
-from threading import Event
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,9 +16,14 @@ if TYPE_CHECKING:
 
 
 def up(
+    host: Annotated[
+        str, typer.Option(help="The address the pages are served at; 0.0.0.0 for all.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port the pages are served at.")] = 8000,
+    no_web: Annotated[bool, typer.Option("--no-web", help="Serve no pages.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell about every job.")] = False,
 ) -> None:
-    """Run everything in one process: read the feeds, plan, deliver, by the timetable. No server is needed.
+    """Run everything in one process: read the feeds, plan, deliver, serve the pages. No server is needed.
 
     The database is created or upgraded first. SIGTERM or Ctrl-C finishes the mail in flight, gives the rest
     back and stops.
@@ -41,16 +48,52 @@ def up(
     try:
         upgrade(parts.database)
         runner = Runner(_ready(parts), stopping)
-        runner.start()
-        output.say("Running; stop with Ctrl-C.")
-        # Whatever else belongs to one process, such as the web side, is started here and stopped below.
-        while not stopping.wait(3600):
-            pass
-        output.say("Stopping: the mail in flight is finished, the rest stays planned.")
-        runner.stop()
+        with nullcontext() if no_web else _pages(host, port):
+            runner.start()
+            output.say("Running; stop with Ctrl-C.")
+            while not stopping.wait(3600):
+                pass
+            output.say("Stopping: the mail in flight is finished, the rest stays planned.")
+            runner.stop()
     finally:
         parts.close()
     output.say("Stopped.")
+
+
+@contextmanager
+def _pages(host: str, port: int) -> Iterator[None]:
+    """Serve the web side in a thread. Raises StopRun when it does not start."""
+    import uvicorn
+
+    from digest.cli.web import APPLICATION
+    from digest.errors import StopRun
+
+    server = uvicorn.Server(
+        uvicorn.Config(
+            APPLICATION,
+            factory=True,
+            host=host,
+            port=port,
+            log_level="warning",
+            # A line per request would write every reader's secret links into a file.
+            access_log=False,
+            server_header=False,
+        )
+    )
+    thread = Thread(target=server.run, name="web", daemon=True)
+    thread.start()
+    while not server.started:
+        thread.join(0.05)
+        if not thread.is_alive():
+            raise StopRun(
+                f"The pages can not be served at {host}:{port}; choose another --port, or --no-web."
+            )
+    try:
+        output.say(f"Serving http://{host}:{port}/")
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def _ready(parts: "Parts") -> "Parts":

@@ -19,7 +19,8 @@ def web(
     """Serve the web side: sign-up, preferences, feedback, trending, search, feeds.
 
     Every link in a mail leads to DIGEST_BASE_URL, so set that to where people reach this. A proxy on this
-    machine may stand in front; its X-Forwarded-For is believed.
+    machine may stand in front; its X-Forwarded-For is believed. Name one elsewhere in FORWARDED_ALLOW_IPS,
+    or all visitors count as one against the limits on sign-ups.
 
     Example: digest web --host 0.0.0.0 --port 8000 --processes 2
     """

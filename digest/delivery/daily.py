@@ -9,6 +9,7 @@ from digest.delivery.deliver import PostOffice, Summary, deliver_ready
 from digest.delivery.plan import plan_due, plan_edition, slot_at, slot_on
 from digest.papers.fetch import DAYS_BACK, Fetched, fetch
 from digest.papers.sources.common import Source
+from digest.readers.consent import purge_unconfirmed
 from digest.readers.profiles import ProfileBuilder, rebuild_outdated
 from digest.readers.subscriber import Subscriber
 from digest.store import deliveries as ledger
@@ -50,10 +51,14 @@ class Report:
 
 
 def run(office: PostOffice, builder: ProfileBuilder, job: Job, clock: Callable[[], datetime]) -> Report:
-    """Fetch, bring profiles up to date, plan and deliver. Running it again sends nothing twice."""
+    """Fetch, forget who never confirmed, bring profiles up to date, plan and deliver.
+
+    Running it again sends nothing twice.
+    """
     report = Report()
     for source in job.sources:
         report.fetched.append(fetch(office.database, source, clock().date() - DAYS_BACK, clock))
+    purge_unconfirmed(office.database, clock())
     report.rebuilt = rebuild_outdated(office.database, builder, clock())
     now = clock()
     if job.edition_on is None:

@@ -1,12 +1,14 @@
 """The interface for programs: papers, search and trending as JSON, described by OpenAPI."""
 
+import re
 from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
+from digest.errors import BadInput, NotFound
 from digest.mail.letter import Card
 from digest.mail.wording import one_line
 from digest.store import papers as paper_store
@@ -17,6 +19,16 @@ from digest.web.site import OnSite, Site
 
 router = APIRouter(prefix="/api")
 pages = APIRouter(include_in_schema=False)
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _written_as_a_day(value: object) -> object:
+    """Refuse the seconds since 1970 that would pass for a day."""
+    if isinstance(value, str) and not _DAY.fullmatch(value):
+        raise ValueError("write a day like 2026-11-22")
+    return value
+
+
 Top = Annotated[int, Query(ge=1, le=100, description="How many papers at most.")]
 Category = Annotated[
     str, Query(max_length=60, description="Only papers of this category (cs.CL) or archive (cs).")
@@ -56,14 +68,18 @@ class Problem(BaseModel):
     error: str
 
 
-_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": Problem}, 422: {"model": Problem}}
+_NO_SUCH: dict[int | str, dict[str, Any]] = {404: {"model": Problem}, 422: {"model": Problem}}
 
 
 @router.get("/papers", summary="The newest papers")
 def papers(
     site: OnSite,
     top: Top = 30,
-    since: Annotated[date | None, Query(description="Announced on that day or later (2026-11-22).")] = None,
+    since: Annotated[
+        date | None,
+        BeforeValidator(_written_as_a_day),
+        Query(description="Announced on that day or later (2026-11-22)."),
+    ] = None,
 ) -> list[PaperOut]:
     """Return the papers announced last, the newest first."""
     with site.parts.database.read() as connection:
@@ -71,14 +87,17 @@ def papers(
         return [paper_out(site, card) for card in site.catalogue.cards(connection, stored)]
 
 
-@router.get("/papers/{paper_id:path}", summary="One paper", responses=_NOT_FOUND)
+@router.get("/papers/{paper_id:path}", summary="One paper", responses=_NO_SUCH)
 def paper(
     site: OnSite,
     paper_id: Annotated[str, Path(description="An arXiv id or address, or a title id.")],
     similar: Annotated[int, Query(ge=0, le=50, description="How many papers like it to add.")] = 0,
 ) -> DetailOut:
     """Return one paper by its id or arXiv address; ids of before 2007 contain a slash: math/0611800."""
-    card = site.catalogue.paper(paper_id)
+    try:
+        card = site.catalogue.paper(paper_id)
+    except BadInput as error:
+        raise NotFound(str(error)) from None
     found = site.catalogue.similar(card.paper_id, similar) if similar else []
     return DetailOut(**paper_out(site, card).model_dump(), similar=_found(site, found))
 

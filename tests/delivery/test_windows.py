@@ -11,6 +11,7 @@ from digest.delivery.plan import plan_edition
 from digest.papers.paper import Paper
 from digest.readers.preferences import pause, resume
 from digest.store.database import Database
+from digest.store.readers import page
 from tests.factories import (
     DAY,
     FRIDAY,
@@ -236,3 +237,13 @@ def test_waiting_deliveries_go_out_with_the_next_run(database: Database) -> None
     assert plan_edition(database, TUESDAY, at(TUESDAY)) == 1
     assert deliver_ready(office(database), lambda: at(TUESDAY, 7)).sent == 0, "not before it is due"
     assert deliver_ready(office(database), lambda: at(TUESDAY, 9)).sent == 1
+
+
+def test_a_run_forgets_who_never_confirmed(database: Database) -> None:
+    add_reader(database, "early@example.org", status="pending", now=at(MONDAY - timedelta(days=14), 9))
+    add_reader(database, "late@example.org", status="pending", now=at(MONDAY, 9))
+
+    whole_run(office(database), at(THURSDAY, 9))
+
+    with database.read() as connection:
+        assert [one.address for one in page(connection)] == ["late@example.org"]

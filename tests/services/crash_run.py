@@ -172,6 +172,7 @@ def main() -> int:
     asked.add_argument("--evil", type=float, default=0.06)
     asked.add_argument("--workers", type=int, default=3)
     asked.add_argument("--seconds", type=float, default=1800)
+    asked.add_argument("--log", type=Path, help="keep what the processes said in this file")
     wish = asked.parse_args()
     with tempfile.TemporaryDirectory(prefix="digest-crash-") as name:
         folder = Path(name)
@@ -186,7 +187,8 @@ def main() -> int:
                 wait_for(lambda: not site.open(), 60, "the end")
                 return 0 if judge(site, wish.readers, wish.kills) else 1
             finally:
-                Path("crash-run.log").write_text(site.log())
+                if wish.log:
+                    wish.log.write_text(site.log())
                 site.close()
         finally:
             cluster.stop("immediate")

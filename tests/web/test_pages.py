@@ -137,7 +137,9 @@ def test_programs_get_papers_search_and_trending(library: Visitor) -> None:
     ("path", "status"),
     [
         ("/api/papers/2603.09999", 404),
-        ("/api/papers/nonsense", 422),
+        ("/api/papers/nonsense", 404),
+        ("/api/papers?since=0", 422),
+        ("/api/papers?since=2026-02-30", 422),
         ("/api/papers?top=0", 422),
         ("/api/trending?period=decade", 422),
         ("/api/search", 422),

@@ -87,7 +87,7 @@ def test_saving_shows_what_one_would_get_and_sends_nothing(
     visitor: Visitor, parts: Parts, reader: Subscriber
 ) -> None:
     page = send(visitor, reader, topics="speech recognition")
-    preview = page.partition("What you would get now")[2].partition("What we know about you")[0]
+    preview = page.partition('id="preview"')[2].partition("What we know about you")[0]
     assert "Streaming speech recognition" in preview
     assert "Protein" not in preview
     assert "Because of:" in preview

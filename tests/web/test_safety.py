@@ -283,6 +283,6 @@ def test_no_question_of_a_program_breaks_anything(
 ) -> None:
     clean = {name: value.encode(errors="replace").decode() for name, value in asked.items()}
     answer = visitor.get(f"/api/{path}", params=clean)
-    assert answer.status_code in {200, 422}
+    assert answer.status_code in {200, 404, 422}
     assert answer.json() is not None
     assert reader

@@ -2,25 +2,29 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from datetime import timedelta
 from mailbox import Maildir
 from pathlib import Path
+from urllib.request import urlopen
 
 from digest.clock import utc_now
+from digest.delivery.plan import plan_due
 from digest.store.database import Database
 from digest.store.models import deliveries
 from tests.conftest import ROOT
 from tests.factories import add_papers, add_reader, add_readers, make_papers
+from tests.services.site import free_port
 
 
-def start(folder: Path, **environment: str) -> subprocess.Popen[str]:
+def start(folder: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DIGEST_")}
     nowhere = {"DIGEST_HUGGINGFACE_URL": "http://127.0.0.1:1", "DIGEST_ARXIV_RSS_URL": "http://127.0.0.1:1"}
     return subprocess.Popen(
-        [sys.executable, "-c", "from digest.cli import main; main()", "up"],
+        [sys.executable, "-c", "from digest.cli import main; main()", "up", *options],
         env=kept | {"PYTHONPATH": str(ROOT)} | nowhere | environment,
         cwd=folder,
         stdout=subprocess.PIPE,
@@ -49,10 +53,16 @@ def test_everything_runs_in_one_process_and_stops_in_the_middle_of_a_batch(
     add_papers(database, *make_papers(20, announced_on=now.date() - timedelta(days=1)), now=now)
     add_readers(database, 40, now=now)
     add_reader(database, "new@example.org", status="pending", now=now)
+    plan_due(database, now)
     # Two mails a second, so that the batch is surely at work when the signal comes.
-    process = start(tmp_path, DIGEST_DATABASE_URL=sqlite_url, DIGEST_MAIL_LIMITS="2/second")
+    port = free_port()
+    process = start(
+        tmp_path, "--port", str(port), DIGEST_DATABASE_URL=sqlite_url, DIGEST_MAIL_LIMITS="2/second"
+    )
     try:
         wait_until_sent(database, 3)
+        with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=10) as answer:
+            assert answer.status == 200
         process.send_signal(signal.SIGTERM)
         said, _ = process.communicate(timeout=30)
     finally:
@@ -66,3 +76,15 @@ def test_everything_runs_in_one_process_and_stops_in_the_middle_of_a_batch(
     assert set(found) == {"sent", "planned"}
     assert len(found) == 41
     database.close()
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        process = start(tmp_path, "--port", str(port))
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert f"digest: The pages can not be served at 127.0.0.1:{port}" in said
+    assert "Traceback" not in said

@@ -1,0 +1,86 @@
+"""The jobs: what is asked for, and what housekeeping forgets."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from pydantic import SecretStr
+
+from digest import jobs
+from digest.delivery.circuit import trip
+from digest.delivery.plan import plan_due
+from digest.settings import Settings
+from digest.store.database import Database
+from digest.store.models import fetches
+from digest.wiring import Parts
+from tests.factories import TUESDAY, Clock, add_papers, add_reader, add_readers, at, make_papers, record_fetch
+
+CLOCK = Clock(at(TUESDAY))
+
+
+@pytest.fixture
+def parts(sqlite_url: str) -> Iterator[Parts]:
+    settings = Settings.model_construct(
+        database_url=SecretStr(sqlite_url),
+        mail_url=SecretStr("maildir:outbox"),
+        secret_key=SecretStr("x"),
+        sender="Papers <digest@example.org>",
+        base_url="https://papers.example.org",
+        batch_size=10,
+    )
+    made = Parts(settings, Clock(at(TUESDAY)))
+    yield made
+    made.close()
+
+
+def test_as_many_batches_are_asked_for_as_are_ready(parts: Parts) -> None:
+    assert jobs.backlog(parts) == jobs.Backlog(0, 0)
+    add_readers(parts.database, 21)
+    add_reader(parts.database, "new@example.org", status="pending")
+    jobs.plan(parts)
+    assert jobs.backlog(parts) == jobs.Backlog(1, 3)
+
+
+def test_a_server_that_is_left_alone_is_asked_nothing_and_then_tried_once(parts: Parts) -> None:
+    add_readers(parts.database, 21)
+    jobs.plan(parts)
+    trip(parts.database, parts.account, "no", parts.clock())
+    assert jobs.backlog(parts) == jobs.Backlog(0, 0)
+    parts.clock = Clock(at(TUESDAY) + timedelta(minutes=5))
+    assert jobs.backlog(parts) == jobs.Backlog(0, 1)
+
+
+def test_each_kind_of_mail_is_delivered_by_itself(parts: Parts) -> None:
+    add_papers(parts.database, *make_papers(12))
+    add_readers(parts.database, 3)
+    add_reader(parts.database, "new@example.org", status="pending", now=at(TUESDAY, 7))
+    plan_due(parts.database, parts.clock())
+    assert jobs.deliver(parts, "confirm")
+    assert jobs.backlog(parts) == jobs.Backlog(0, 1)
+    assert jobs.deliver(parts, "digest")
+    assert jobs.backlog(parts) == jobs.Backlog(0, 0)
+    assert not jobs.deliver(parts, "digest")
+
+
+def test_housekeeping_forgets_old_readings_and_whoever_never_confirmed(parts: Parts) -> None:
+    record_fetch(parts.database, at(TUESDAY) - timedelta(days=91))
+    record_fetch(parts.database, at(TUESDAY) - timedelta(days=1))
+    add_reader(parts.database, "late@example.org", status="pending", now=at(TUESDAY) - timedelta(days=60))
+    jobs.keep_house(parts)
+    with parts.database.read() as connection:
+        assert len(connection.execute(fetches.select()).all()) == 1
+    assert count_readers(parts.database) == 0
+
+
+def count_readers(database: Database) -> int:
+    from digest.store.readers import count_by_status
+
+    with database.read() as connection:
+        return sum(count_by_status(connection).values())
+
+
+def test_the_account_names_server_and_user_and_never_the_password(sqlite_url: str) -> None:
+    settings = Settings.model_construct(
+        database_url=SecretStr(sqlite_url), mail_url=SecretStr("smtp://me:secret@mail.example.org:587")
+    )
+    assert Parts(settings, CLOCK).account == "smtp://me@mail.example.org:587"
