@@ -12,7 +12,14 @@ ROOT = Path(__file__).parent.parent
 # from its own layer and those below.
 LAYERS: dict[str, tuple[str, ...]] = {
     "door": ("digest.cli", "digest.web", "workers"),
-    "wiring": ("digest.wiring", "digest.demo", "digest.doctor", "digest.bench", "digest.jobs", "digest.running"),
+    "wiring": (
+        "digest.wiring",
+        "digest.demo",
+        "digest.doctor",
+        "digest.bench",
+        "digest.jobs",
+        "digest.running",
+    ),
     "use case": (
         "digest.papers.ingest",
         "digest.papers.fetch",
@@ -103,9 +110,7 @@ MODULES = dict(modules())
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_point_down(module: str) -> None:
     upward = {
-        other
-        for other in imports(MODULES[module])
-        if other in MODULES and layer(other) < layer(module)
+        other for other in imports(MODULES[module]) if other in MODULES and layer(other) < layer(module)
     }
     assert not upward, f"{module} ({ORDER[layer(module)]}) imports from above: {sorted(upward)}"
 

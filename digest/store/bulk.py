@@ -13,7 +13,9 @@ def insert_rows(connection: Connection, table: Table, rows: Collection[Mapping[s
     """Insert rows that name the same columns. Raises the database's IntegrityError."""
     names = list(next(iter(rows)))
     columns = ", ".join(names)
-    statement = f"INSERT INTO {table.name} ({columns}) SELECT {_chosen(table, names)} FROM {_rows(table, names)}"  # noqa: S608 - names of our own tables
+    statement = (
+        f"INSERT INTO {table.name} ({columns}) SELECT {_chosen(table, names)} FROM {_rows(table, names)}"  # noqa: S608 - names of our own tables
+    )
     connection.execute(text(statement), _arrays(table, names, rows))
 
 

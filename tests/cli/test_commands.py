@@ -44,7 +44,8 @@ LISTS = {
 OBJECTS = {
     "papers trending": (
         ("papers", "trending", "--explain", "2511.00001"),
-        BRIEF | {"score", "points", "velocity", "typical", "standing", "age_days", "snapshots", "field", "weekday"},
+        BRIEF
+        | {"score", "points", "velocity", "typical", "standing", "age_days", "snapshots", "field", "weekday"},
     ),
     "papers show": (("papers", "show", "2511.00001"), {"paper", "first_seen_at", "popularity"}),
     "subscribers add": (("subscribers", "add", "bo@example.org"), READER),
