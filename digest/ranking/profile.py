@@ -7,11 +7,13 @@ Weights are small whole numbers times a power of two. With the papers' weights o
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+from threadpoolctl import ThreadpoolController
 
 from digest.ranking.background import Background
 from digest.ranking.interests import learn_interests
@@ -130,6 +132,11 @@ def terms_for(interests: int) -> int:
     return (LIMIT - _HEAD.size - interests * each) // (3 * interests)
 
 
+@cache
+def _linear_algebra() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
 def build_profile(
     topics: Sequence[str], liked: csr_matrix, disliked: csr_matrix, background: Background
 ) -> Profile:
@@ -139,6 +146,9 @@ def build_profile(
     have no rows. The same arguments give the same profile. What comes back is already rounded to
     what `to_bytes` stores. With nothing to learn from, the profile has no interests.
     """
-    learned = learn_interests(topics, liked, disliked, background, terms_for, MOST_INTERESTS)
+    # These products are small: a second thread of the linear algebra library costs as much as the first, and
+    # gains nothing. One thread also sums in the same order everywhere.
+    with _linear_algebra().limit(limits=1):
+        learned = learn_interests(topics, liked, disliked, background, terms_for, MOST_INTERESTS)
     rounded = (Interest.rounded(name, terms, weights) for name, terms, weights in learned)
     return Profile(background.statistics.version, tuple(i for i in rounded if len(i.terms)))
