@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from random import Random
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
@@ -260,8 +259,3 @@ def user_agent(version: str, base_url: str, contact: str) -> str:
     parts = [f"+{base_url}", contact] if contact else [f"+{base_url}"]
     printable = "; ".join("".join(sign for sign in part if "\x20" <= sign < "\x7f") for part in parts)
     return f"trending-papers-digest/{version} ({printable})"
-
-
-def host_of(address: str) -> str:
-    """Return the host of an address, for messages."""
-    return urlsplit(address).netloc or address
