@@ -10,7 +10,9 @@ from digest.cli import output
 if TYPE_CHECKING:
     from digest.ranking.evaluate import Corpus, ReadingList, Task
 
-_STUDIES = ("taps", "pairs", "less")
+_STUDIES = ("taps", "pairs", "less", "tuning")
+_ONE_FIELD = 0.5
+"""From this kinship on, two lists are about one field."""
 
 
 def evaluate(
@@ -28,7 +30,12 @@ def evaluate(
         ),
     ] = None,
     study: Annotated[
-        str | None, typer.Option(metavar="WHAT", help="Simulate readers instead: taps, pairs or less.")
+        str | None,
+        typer.Option(
+            metavar="WHAT",
+            help="Instead: readers who tap (taps), two interests in one (pairs), muting by example (less), or choices "
+            "held against unseen lists and weeks (tuning, half an hour).",
+        ),
     ] = None,
     theme: Annotated[
         str, typer.Option(metavar="WORDS", help="What `--study less` mutes by example.")
@@ -156,18 +163,36 @@ def _show(record: dict[str, Any]) -> None:
 
 def _study(study: str, corpus: "Corpus", made: "list[Task]", theme: str) -> dict[str, Any]:
     from dataclasses import asdict
+    from statistics import mean
 
     from digest.ranking import studies
+    from digest.ranking.evaluate import KINDS, tasks
 
+    if study == "tuning":
+        before = [one for task in made for one in studies.earlier(task.wanted, corpus)]
+        weeks = {"the lists' own": made, "earlier": tasks(corpus, before)}
+        return {
+            "lists": [
+                {"weeks": name, "profile": kind, **studies.tuned(judged, kind)}
+                for name, judged in weeks.items()
+                for kind in KINDS
+            ]
+        }
     if study == "pairs":
-        halves = [half for one, other in studies.pairs(made) for half in studies.pair(one, other)]
-        kept = [half.kept for half in halves if half.alone > 0]
+        joined = [
+            {**asdict(half), "kinship": studies.kinship(one, other)}
+            for one, other in studies.pairs(made)
+            for half in studies.pair(one, other)
+        ]
+        judged = [half for half in joined if half["alone"] > 0]
+        unrelated = [half["kept"] for half in judged if half["kinship"] < _ONE_FIELD]
         return {
             "mean": {
-                "kept": sum(kept) / max(1, len(kept)),
-                "kept_90": sum(k >= 0.9 for k in kept) / max(1, len(kept)),
+                "kept": mean(half["kept"] for half in judged),
+                "kept_90": mean(half["kept"] >= 0.9 for half in judged),
+                "kept_90_of_two_fields": mean(kept >= 0.9 for kept in unrelated),
             },
-            "lists": [asdict(half) for half in halves],
+            "lists": joined,
         }
     found = []
     for task in made:
@@ -186,7 +211,8 @@ def _show_study(record: dict[str, Any], *, json_output: bool) -> None:
         output.as_json(record)
         return
     output.rows(list(record["lists"][0]), record["lists"], json_output=False, empty="There are no lists.")
-    output.say(", ".join(f"{key} {value:.3f}" for key, value in record["mean"].items()))
+    if "mean" in record:
+        output.say(", ".join(f"{key} {value:.3f}" for key, value in record["mean"].items()))
 
 
 def _draw(record: dict[str, Any], path: Path) -> None:

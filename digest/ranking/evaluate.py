@@ -21,6 +21,7 @@ from sklearn.metrics import roc_auc_score
 
 from digest.errors import BadInput
 from digest.ranking.background import Background
+from digest.ranking.learning import DEFAULT, Tuning
 from digest.ranking.profile import Profile, build_profile
 from digest.ranking.scoring import score
 from digest.ranking.terms import Statistics, count_terms
@@ -119,11 +120,11 @@ class Task:
         """Rows of the library in `past`, oldest first."""
         return [self.known[paper] for paper in self.wanted.library if paper in self.known]
 
-    def profile(self, kind: str) -> Profile:
+    def profile(self, kind: str, tuning: Tuning = DEFAULT) -> Profile:
         """Build the profile a reader of this list would have at the split, as it is stored."""
         rows = {"full": self.library, "recent5": self.library[-5:], "keywords": []}[kind]
         topics = [self.wanted.topic] if kind == "keywords" else []
-        return build_profile(topics, self.past[rows], self.past[[]], self.background)
+        return build_profile(topics, self.past[rows], self.past[[]], self.background, tuning)
 
 
 def tasks(corpus: Corpus, lists: Sequence[ReadingList]) -> list[Task]:
@@ -154,9 +155,9 @@ def tasks(corpus: Corpus, lists: Sequence[ReadingList]) -> list[Task]:
     return made
 
 
-def as_delivered(task: Task, kind: str) -> NDArray[np.float32]:
+def as_delivered(task: Task, kind: str, tuning: Tuning = DEFAULT) -> NDArray[np.float32]:
     """Score the papers by the profile exactly as it is stored and used in delivery."""
-    stored = Profile.from_bytes(task.profile(kind).to_bytes())
+    stored = Profile.from_bytes(task.profile(kind, tuning).to_bytes())
     values: NDArray[np.float32] = score([stored], task.papers).values[0]
     return values
 

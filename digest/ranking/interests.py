@@ -9,18 +9,18 @@ from scipy.sparse import csr_matrix, vstack
 
 from digest.ranking.background import Background
 from digest.ranking.index import best
-from digest.ranking.learning import DEFAULT, Examples, Tuning, learn, with_neighbours
-from digest.ranking.terms import DIMENSIONS, count_terms
+from digest.ranking.learning import Examples, Tuning, learn, widened, with_neighbours
+from digest.ranking.terms import count_terms
 
 Learned = tuple[str, NDArray[np.int32], NDArray[np.float32]]
 Named = tuple[str, Examples]
 
 MARKED = "papers you marked"
-_APART = 0.3
+_APART = 0.35
 """Two groups are interests of their own when papers across are this little alike, beside those within."""
 _AKIN = 0.3
 """A topic joins a group of liked papers when papers across are this much alike, beside those within."""
-_SMALLEST = 5
+_SMALLEST = 8
 """Papers a group of its own must have."""
 _LOOKED_AT = 200
 """Newest liked papers that are sorted; older ones follow the group they are closest to."""
@@ -33,40 +33,58 @@ def learn_interests(
     background: Background,
     terms_for: Callable[[int], int],
     most: int,
-    tuning: Tuning = DEFAULT,
+    tuning: Tuning,
 ) -> list[Learned]:
-    """Return (name, sorted terms, weights) of each interest, at most `most` of them, topics first."""
-    against = background.statistics.weigh(disliked)
-    topical = list(_of_topics(topics, background, tuning))
-    groups = list(_of_papers(background.statistics.weigh(liked), background, tuning))
+    """Return (name, terms, weights) of each interest, at most `most` of them, topics first."""
+    words = {
+        topic: row for topic in topics if (row := background.statistics.weigh(count_terms([("", topic)]))).nnz
+    }
+    told = [*words.values(), background.statistics.weigh(liked), background.statistics.weigh(disliked)]
+    terms, rows = _placed(told, background)
+    *typed, wanted, against = rows
+    topical = [(topic, _found(row, background, tuning)) for topic, row in zip(words, typed, strict=True)]
+    groups = list(_of_papers(wanted, background, tuning))
     named = _joined(topical, groups, background)[:most]
     size = terms_for(max(1, len(named)))
-    return [(name, *learn(examples, against, background, size, tuning)) for name, examples in named]
+    learned = ((name, learn(examples, against, background, size, tuning)) for name, examples in named)
+    return [(name, terms[columns], weights) for name, (columns, weights) in learned]
 
 
-def _of_topics(topics: Sequence[str], background: Background, tuning: Tuning) -> Iterator[Named]:
-    for topic in dict.fromkeys(topics):
-        words = background.statistics.weigh(count_terms([("", topic)]))
-        if words.nnz:
-            yield topic, _found(words, background, tuning)
+def _placed(told: Sequence[csr_matrix], background: Background) -> tuple[NDArray[np.int32], list[csr_matrix]]:
+    """Put rows of buckets into the background's columns; return the bucket of each column and the rows.
+
+    Terms that no background paper holds get columns of their own behind the others.
+    """
+    held = background.places
+    others = np.unique(np.concatenate([rows.indices[held[rows.indices] < 0] for rows in told]))
+    terms = np.concatenate([background.terms, others]).astype(np.int32)
+    placed = []
+    for rows in told:
+        places = held[rows.indices]
+        missing = places < 0
+        places[missing] = background.width + np.searchsorted(others, rows.indices[missing])
+        placed.append(csr_matrix((rows.data, places, rows.indptr), shape=(rows.shape[0], len(terms))))
+    return terms, placed
 
 
 def _found(words: csr_matrix, background: Background, tuning: Tuning) -> Examples:
     """Let the stored papers that fit the words best stand for them."""
-    typed = np.zeros(DIMENSIONS, np.float32)
+    width = words.shape[1]
+    typed = np.zeros(width, np.float32)
     typed[words.indices] = words.data
-    fit = background.papers @ typed
-    near = best(fit, tuning.found)
+    fits = background.fit(typed)
+    near = best(fits, tuning.found)
     if not len(near):
         return Examples(words, np.ones(1, np.float32), typed)
-    return Examples(background.papers[near], fit[near] / fit[near].sum(), typed)
+    rows = widened(background.papers[near], width)
+    return Examples(rows, fits[near] / fits[near].sum(), typed, fits=fits)
 
 
 def _of_papers(liked: csr_matrix, background: Background, tuning: Tuning) -> Iterator[Examples]:
-    nothing = np.zeros(DIMENSIONS, np.float32)
+    nothing = np.zeros(liked.shape[1], np.float32)
     for members in grouped(liked, background.mean):
         count = len(members)
-        examples = Examples(liked[members], np.full(count, 1 / count, np.float32), nothing)
+        examples = Examples(liked[members], np.full(count, 1 / count, np.float32), nothing, count)
         weight = tuning.neighbours_weight * min(1.0, 5 / count) ** tuning.fading
         yield with_neighbours(examples, background, tuning.neighbours, weight)
 
@@ -77,9 +95,7 @@ def _joined(topics: list[Named], groups: list[Examples], background: Background)
     alone: list[Named] = []
     for group in groups:
         for name, topic in merged.items():
-            both = vstack([topic.rows, group.rows], format="csr")
-            inside = np.arange(both.shape[0]) < topic.rows.shape[0]
-            if _likeness(_similarities(both, background.mean), inside) >= _AKIN:
+            if likeness(topic.rows, group.rows, background.mean) >= _AKIN:
                 merged[name] = _together(topic, group)
                 break
         else:
@@ -93,6 +109,7 @@ def _together(topic: Examples, group: Examples) -> Examples:
         topic,
         rows=vstack([topic.rows, group.rows], format="csr"),
         weights=np.concatenate([topic.weights / 3, group.weights / group.weights.sum() * 2 / 3]),
+        marked=group.marked,
         fits=group.fits,
     )
 
@@ -118,7 +135,9 @@ def grouped(rows: csr_matrix, mean: NDArray[np.float32]) -> list[NDArray[np.int6
 
 def _similarities(rows: csr_matrix, mean: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the products of rows less the mean; zero on the diagonal."""
-    common = (rows @ mean).astype(np.float64)
+    padded = np.zeros(rows.shape[1], np.float32)
+    padded[: len(mean)] = mean
+    common = (rows @ padded).astype(np.float64)
     products: NDArray[np.float64] = (rows @ rows.T).toarray().astype(np.float64)
     products += float(mean @ mean) - common[:, None] - common[None]
     np.fill_diagonal(products, 0)
@@ -155,8 +174,13 @@ def _halved(products: NDArray[np.float64]) -> NDArray[np.bool_]:
     return inside
 
 
-def _likeness(products: NDArray[np.float64], inside: NDArray[np.bool_]) -> float:
+def likeness(one: csr_matrix, other: csr_matrix, mean: NDArray[np.float32]) -> float:
     """Return how alike papers of two groups are, beside papers within each: about 1 when there is no border."""
+    both = vstack([one, other], format="csr")
+    return _likeness(_similarities(both, mean), np.arange(both.shape[0]) < one.shape[0])
+
+
+def _likeness(products: NDArray[np.float64], inside: NDArray[np.bool_]) -> float:
     one, other = products[np.ix_(inside, inside)], products[np.ix_(~inside, ~inside)]
     across = float(products[np.ix_(inside, ~inside)].mean())
     within = _within(one) * _within(other)

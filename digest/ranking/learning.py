@@ -3,9 +3,11 @@
 1. A guess: the mean of the examples (and, while they are few, of the stored papers closest to them;
    for words, of the stored papers that fit them best) minus the mean of the background.
 2. Logistic regression of the examples against the background, around that guess, on the terms where
-   the guess is largest. Of the background, the papers nearest to the guess take part one by one; of
-   all others a sample, each weighing as much as those it stands for.
-3. The most important terms are kept and the regression is run again on them alone.
+   the guess is largest and, with thirty examples, on the main directions in which papers differ. Of the
+   background, the papers nearest to the guess take part one by one; of all others a sample, each weighing
+   as much as those it stands for.
+3. Directions are folded back into terms, the most important terms are kept, and the regression is run
+   again on them alone.
 """
 
 from dataclasses import dataclass, replace
@@ -16,15 +18,16 @@ from scipy.sparse import csr_matrix, vstack
 
 from digest.ranking.background import Background, fingerprints
 from digest.ranking.index import best
-from digest.ranking.logistic import fit
-from digest.ranking.terms import DIMENSIONS
+from digest.ranking.logistic import Table, fit
 
 Weights = NDArray[np.float32]
+_FIRST = 20_000
+"""Columns among which the largest weights mostly are."""
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """The numbers chosen on the public lists by cross-validation over their sources."""
+    """Numbers chosen on reading lists; `digest evaluate --study tuning` shows how they do on unseen ones."""
 
     candidates: int = 3_000
     """Terms the first regression looks at."""
@@ -46,6 +49,10 @@ class Tuning:
     """Stored papers that stand for a topic's words."""
     words: float = 0.5
     """Weight of the words themselves beside what the papers found with them write."""
+    directed: int = 30
+    """Liked papers from which on directions take part."""
+    along: float = 1.0
+    """How much further the regression may go along a direction than with a single term."""
     against: float = 0.4
     """Weight of five or more disliked papers together, beside the liked ones."""
     level: float = 0.3
@@ -63,33 +70,46 @@ class Examples:
     weights: Weights
     words: Weights
     """Dense row of the words that were typed, all zero when none were."""
+    marked: int = 0
+    """How many of the rows are papers that the reader liked."""
     fits: Weights | None = None
     """How well each background paper fits, where that is known already."""
 
 
 def learn(
-    examples: Examples, disliked: csr_matrix, background: Background, size: int, tuning: Tuning = DEFAULT
-) -> tuple[NDArray[np.int32], Weights]:
-    """Return (sorted terms, weights) of at most `size` terms."""
-    guess = _mean(examples) - background.mean + tuning.words * examples.words
-    spread = float((background.sample @ guess).std()) if background.size else 0.0
+    examples: Examples, disliked: csr_matrix, background: Background, size: int, tuning: Tuning
+) -> tuple[NDArray[np.intp], Weights]:
+    """Return (sorted columns, weights) of at most `size` columns.
+
+    The rows of `examples` and `disliked` have the background's columns, and behind them those of terms that
+    none of its papers holds.
+    """
+    guess = _less_the_mean(_mean(examples) + tuning.words * examples.words, background)
+    spread = float((background.sample @ guess[: background.width]).std()) if background.size else 0.0
     wide = tuning.guess_of_words if examples.words.any() else tuning.guess
     guess *= np.float32(wide / spread if spread > 0 else 1.0)
-    terms = largest(np.abs(guess), tuning.candidates)
-    if background.size:
-        trial = _Trial.of(examples, disliked, background, tuning, guess).on(terms)
-        kept = largest(np.abs(trial.weights(guess[terms])), size)
-        terms = terms[kept]
-        weights = trial.on(kept).weights(guess[terms])
+    columns = largest(np.abs(guess), tuning.candidates)
+    if not background.width:
+        columns = columns[largest(np.abs(guess[columns]), size)]
+        return columns, _levelled(columns, guess[columns], examples, background, tuning)
+    trial = _Trial.of(examples, disliked, background, tuning, guess)
+    if examples.marked < tuning.directed:
+        found = np.zeros(len(guess))
+        found[columns] = trial.weights(columns, guess)
     else:
-        terms = terms[largest(np.abs(guess[terms]), size)]
-        weights = guess[terms].astype(np.float64)
-    return terms.astype(np.int32), _levelled(terms, weights, examples, background, tuning)
+        found = trial.weights_along(columns, guess, background, tuning.along)
+        guess = found.astype(np.float32)
+    columns = largest(np.abs(found), size)
+    return columns, _levelled(columns, trial.weights(columns, guess), examples, background, tuning)
 
 
 def largest(values: NDArray[np.floating], limit: int) -> NDArray[np.intp]:
-    """Return the sorted places of the `limit` largest values that are not zero."""
-    places = np.flatnonzero(values)
+    """Return the sorted places of the `limit` largest values above zero, the first of equal ones."""
+    least = 0.0
+    if len(values) > _FIRST >= limit:
+        # No value is among the largest of all that is less than the last of the largest of some.
+        least = float(np.partition(values[:_FIRST], _FIRST - limit)[_FIRST - limit])
+    places = np.flatnonzero(values >= least if least > 0 else values)
     if len(places) <= limit:
         return places
     kept = values[places]
@@ -102,34 +122,45 @@ def with_neighbours(examples: Examples, background: Background, count: int, weig
     """Let the stored papers closest to the examples join them, with `weight` of theirs in all."""
     if not background.size or weight < 0.02:
         return examples
-    towards = _mean(examples) - background.mean
-    fit_ = background.papers @ towards
-    near = best(fit_, count)
+    fits = background.fit(_less_the_mean(_mean(examples), background))
+    near = best(fits, count)
     if not len(near):
         return examples
-    share = fit_[near] / fit_[near].sum() * weight * examples.weights.sum()
+    share = fits[near] / fits[near].sum() * weight * examples.weights.sum()
     return replace(
         examples,
-        rows=vstack([examples.rows, background.papers[near]], format="csr"),
+        rows=vstack([examples.rows, widened(background.papers[near], examples.rows.shape[1])], format="csr"),
         weights=np.concatenate([examples.weights, share]).astype(np.float32),
-        fits=fit_,
+        fits=fits,
     )
+
+
+def widened(rows: csr_matrix, width: int) -> csr_matrix:
+    """Return the same rows with empty columns behind them."""
+    return csr_matrix((rows.data, rows.indices, rows.indptr), shape=(rows.shape[0], width))
 
 
 def _mean(examples: Examples) -> Weights:
     """Return the weighted mean row, dense."""
     rows, total = examples.rows, float(examples.weights.sum())
     if not total:
-        return np.zeros(DIMENSIONS, np.float32)
+        return np.zeros(rows.shape[1], np.float32)
     each = np.repeat(examples.weights / total, np.diff(rows.indptr))
-    return np.bincount(rows.indices, rows.data * each, DIMENSIONS).astype(np.float32)
+    return np.bincount(rows.indices, rows.data * each, rows.shape[1]).astype(np.float32)
+
+
+def _less_the_mean(row: Weights, background: Background) -> Weights:
+    row[: background.width] -= background.mean
+    return row
 
 
 @dataclass(frozen=True)
 class _Trial:
     """Examples on one side, background and disliked papers on the other."""
 
-    rows: csr_matrix
+    sides: tuple[csr_matrix, csr_matrix, csr_matrix]
+    opponents: NDArray[np.int64]
+    """The rows of the second side in the background."""
     wanted: NDArray[np.float64]
     importance: NDArray[np.float64]
     strength: float
@@ -139,32 +170,54 @@ class _Trial:
         cls, examples: Examples, disliked: csr_matrix, background: Background, tuning: Tuning, guess: Weights
     ) -> "_Trial":
         places, standing_for = _opponents(examples, background, guess, tuning.near)
-        rows = vstack([examples.rows, background.papers[places], disliked], format="csr")
-        half = rows.shape[0] / 2
+        sides = examples.rows, background.papers[places], disliked
+        counts = [rows.shape[0] for rows in sides]
+        half = sum(counts) / 2
         importance = [
             examples.weights / examples.weights.sum() * half,
             standing_for / standing_for.sum() * half if len(places) else standing_for,
             np.full(disliked.shape[0], half * tuning.against / max(5, disliked.shape[0])),
         ]
-        wanted = np.where(np.arange(rows.shape[0]) < examples.rows.shape[0], 1.0, -1.0)
-        return cls(rows, wanted, np.concatenate(importance).astype(np.float64), tuning.strength)
+        wanted = np.repeat([1.0, -1.0, -1.0], counts)
+        return cls(sides, places, wanted, np.concatenate(importance).astype(np.float64), tuning.strength)
 
-    def on(self, columns: NDArray[np.intp]) -> "_Trial":
-        """Return the same with these columns alone."""
-        lookup = np.full(self.rows.shape[1], -1, np.int32)
-        lookup[columns] = np.arange(len(columns), dtype=np.int32)
-        found = lookup[self.rows.indices]
-        held = found >= 0
-        edges = np.concatenate([[0], np.cumsum(held)])[self.rows.indptr]
-        part = csr_matrix(
-            (self.rows.data[held].astype(np.float64), found[held], edges),
-            shape=(self.rows.shape[0], len(columns)),
-        )
-        return replace(self, rows=part)
+    def weights(self, columns: NDArray[np.intp], guess: Weights) -> NDArray[np.float64]:
+        """Return the weights that these columns get by themselves."""
+        return self._fit(Table(self._on(columns)), guess[columns].astype(np.float64))
 
-    def weights(self, guess: Weights) -> NDArray[np.float64]:
-        """Run the regression."""
-        return fit(self.rows, self.wanted, self.importance, self.strength, guess.astype(np.float64))
+    def weights_along(
+        self, columns: NDArray[np.intp], guess: Weights, background: Background, along: float
+    ) -> NDArray[np.float64]:
+        """Return the weights of all columns, when these and the directions are learned together."""
+        directions = background.directions
+        examples, _, disliked = self.sides
+        parts = directions.of(examples), background.directed[self.opponents], directions.of(disliked)
+        has = np.vstack(parts) * np.float32(along)
+        start = np.concatenate([guess[columns].astype(np.float64), np.zeros(len(directions))])
+        learned = self._fit(Table(self._on(columns), has), start)
+        weights = np.zeros(len(guess))
+        weights[columns] = learned[: len(columns)]
+        folded = directions.folded(along * learned[len(columns) :])
+        weights[: len(folded)] += folded
+        return weights
+
+    def _on(self, columns: NDArray[np.intp]) -> csr_matrix:
+        return vstack([_only(rows, columns) for rows in self.sides], format="csr")
+
+    def _fit(self, table: Table, guess: NDArray[np.float64]) -> NDArray[np.float64]:
+        return fit(table, self.wanted, self.importance, self.strength, guess)
+
+
+def _only(rows: csr_matrix, columns: NDArray[np.intp]) -> csr_matrix:
+    """Return these columns of the rows, in order."""
+    lookup = np.full(rows.shape[1], -1, np.int32)
+    within = columns[: np.searchsorted(columns, rows.shape[1])]
+    lookup[within] = np.arange(len(within), dtype=np.int32)
+    found = lookup[rows.indices]
+    held = found >= 0
+    edges = np.concatenate([[0], np.cumsum(held)])[rows.indptr]
+    shape = rows.shape[0], len(columns)
+    return csr_matrix((rows.data[held].astype(np.float64), found[held], edges), shape=shape)
 
 
 def _opponents(
@@ -174,10 +227,10 @@ def _opponents(
 
     No paper that is an example is among them.
     """
-    fit_ = background.papers @ guess if examples.fits is None else examples.fits.copy()
+    fits = background.fit(guess) if examples.fits is None else examples.fits.copy()
     closed = np.isin(background.prints, fingerprints(examples.rows))
-    fit_[closed] = -np.inf
-    close = np.sort(best(fit_, min(near, background.size // 4)))
+    fits[closed] = -np.inf
+    close = np.sort(best(fits, min(near, background.size // 4)))
     closed[close] = True
     far = background.sample_rows[~closed[background.sample_rows]]
     share = (background.size - len(close)) / max(1, len(far))
@@ -185,16 +238,16 @@ def _opponents(
 
 
 def _levelled(
-    terms: NDArray[np.intp],
-    weights: NDArray[np.float64],
+    columns: NDArray[np.intp],
+    weights: NDArray[np.floating],
     examples: Examples,
     background: Background,
     tuning: Tuning,
 ) -> Weights:
     """Scale so that the best fitting half percent of the background scores `tuning.level` on average."""
-    dense = np.zeros(DIMENSIONS, np.float32)
-    dense[terms] = weights
-    fits = np.sort(background.sample @ dense)[::-1]
+    dense = np.zeros(examples.rows.shape[1], np.float32)
+    dense[columns] = weights
+    fits = np.sort(background.sample @ dense[: background.width])[::-1]
     if len(fits) < 200:
         fits = np.sort(examples.rows @ dense)[::-1]
         top = float(fits.mean()) / 2 if len(fits) else float(dense @ examples.words)

@@ -10,18 +10,46 @@ _STEPS = 8
 _INNER_STEPS = 12
 
 
-def fit(rows: csr_matrix, wanted: Vector, importance: Vector, strength: float, guess: Vector) -> Vector:
+class Table:
+    """What is known of each row: sparse columns, and behind them dense ones. Multiplies as one matrix."""
+
+    def __init__(self, sparse: csr_matrix, dense: NDArray[np.float32] | None = None) -> None:
+        self.shape = sparse.shape[0], sparse.shape[1] + (0 if dense is None else dense.shape[1])
+        self._sparse, self._across = sparse, sparse.T.tocsr()
+        self._dense = dense
+
+    def times(self, weights: Vector) -> Vector:
+        """Return each row's product with weights of the columns."""
+        width = self._sparse.shape[1]
+        found: Vector = self._sparse @ weights[:width]
+        if self._dense is not None:
+            found += self._dense @ weights[width:].astype(np.float32)
+        return found
+
+    def sums(self, weights: Vector) -> Vector:
+        """Return the sum of each column, the rows weighed."""
+        found: Vector = self._across @ weights
+        if self._dense is None:
+            return found
+        return np.concatenate([found, weights.astype(np.float32) @ self._dense])
+
+    def squared(self) -> "Table":
+        """Return the table of squares."""
+        sparse = self._sparse.copy()
+        sparse.data = sparse.data**2
+        return Table(sparse, None if self._dense is None else self._dense**2)
+
+
+def fit(table: Table, wanted: Vector, importance: Vector, strength: float, guess: Vector) -> Vector:
     """Return the weights that tell rows marked +1 in `wanted` from those marked -1.
 
-    Minimises  |w - guess|^2 / 2 strength + sum(importance x log(1 + exp(-wanted (rows w + bias)))):
+    Minimises  |w - guess|^2 / 2 strength + sum(importance x log(1 + exp(-wanted (table w + bias)))):
     with few rows the guess stays, with many the rows decide. Newton's method with conjugate
     gradients inside; the same input gives the same output.
     """
-    across = rows.T.tocsr()
-    squared = across.copy()
-    squared.data = squared.data**2
-    change, bias = np.zeros(rows.shape[1]), 0.0
-    margins = rows @ guess
+    squared = table.squared()
+    change, bias = np.zeros(table.shape[1]), 0.0
+    margins = table.times(guess)
     bias = -float(margins.max(initial=0.0)) / 2
     margins = margins + bias
     loss = _loss(margins, wanted, importance, change, strength)
@@ -29,16 +57,16 @@ def fit(rows: csr_matrix, wanted: Vector, importance: Vector, strength: float, g
     for _ in range(_STEPS):
         chance = 1 / (1 + np.exp(np.clip(wanted * margins, -30, 30)))
         pull = -wanted * importance * chance
-        slope, slope_bias = across @ pull + change / strength, float(pull.sum())
+        slope, slope_bias = table.sums(pull) + change / strength, float(pull.sum())
         steepness = float(slope @ slope + slope_bias**2)
         first = first or steepness
         if steepness <= 1e-6 * first:
             break
         curve = importance * chance * (1 - chance)
         move, move_bias = _newton_step(
-            rows, across, squared @ curve + 1 / strength, curve, strength, slope, slope_bias
+            table, squared.sums(curve) + 1 / strength, curve, strength, slope, slope_bias
         )
-        along = rows @ move + move_bias
+        along = table.times(move) + move_bias
         promised = float(slope @ move + slope_bias * move_bias)
         size = 1.0
         while size > 1e-3:
@@ -62,8 +90,7 @@ def _loss(margins: Vector, wanted: Vector, importance: Vector, change: Vector, s
 
 
 def _newton_step(
-    rows: csr_matrix,
-    across: csr_matrix,
+    table: Table,
     diagonal: Vector,
     curve: Vector,
     strength: float,
@@ -77,8 +104,8 @@ def _newton_step(
     way, way_bias = rest / diagonal, rest_bias / diagonal_bias
     size = start = float(rest @ way + rest_bias * way_bias)
     for _ in range(_INNER_STEPS):
-        felt = curve * (rows @ way + way_bias)
-        bent, bent_bias = across @ felt + way / strength, float(felt.sum())
+        felt = curve * (table.times(way) + way_bias)
+        bent, bent_bias = table.sums(felt) + way / strength, float(felt.sum())
         length = size / float(way @ bent + way_bias * bent_bias)
         move, move_bias = move + length * way, move_bias + length * way_bias
         rest, rest_bias = rest - length * bent, rest_bias - length * bent_bias

@@ -17,6 +17,7 @@ from threadpoolctl import ThreadpoolController
 
 from digest.ranking.background import Background
 from digest.ranking.interests import learn_interests
+from digest.ranking.learning import DEFAULT, Tuning
 from digest.ranking.terms import pack_buckets, unpack_buckets
 
 LIMIT = 4096
@@ -138,7 +139,11 @@ def _linear_algebra() -> ThreadpoolController:
 
 
 def build_profile(
-    topics: Sequence[str], liked: csr_matrix, disliked: csr_matrix, background: Background
+    topics: Sequence[str],
+    liked: csr_matrix,
+    disliked: csr_matrix,
+    background: Background,
+    tuning: Tuning = DEFAULT,
 ) -> Profile:
     """Learn a reader's profile from a few words and the papers they marked.
 
@@ -149,6 +154,6 @@ def build_profile(
     # These products are small: a second thread of the linear algebra library costs as much as the first, and
     # gains nothing. One thread also sums in the same order everywhere.
     with _linear_algebra().limit(limits=1):
-        learned = learn_interests(topics, liked, disliked, background, terms_for, MOST_INTERESTS)
+        learned = learn_interests(topics, liked, disliked, background, terms_for, MOST_INTERESTS, tuning)
     rounded = (Interest.rounded(name, terms, weights) for name, terms, weights in learned)
     return Profile(background.statistics.version, tuple(i for i in rounded if len(i.terms)))

@@ -52,26 +52,36 @@ def score(profiles: Sequence[Profile], papers: csr_matrix) -> Scores:
     return Scores(values, winners)
 
 
-_AT_ONCE = 64
-"""Interests multiplied together: few enough that their columns stay in the processor's cache."""
+_AT_ONCE = 256
+"""Interests multiplied together."""
 
 
 def _products(interests: Sequence[Interest], papers: csr_matrix) -> NDArray[np.float32]:
-    """Multiply every interest with every paper, a few interests at a time, with only the papers' columns."""
-    columns, places = np.unique(papers.indices, return_inverse=True)
-    shape = papers.shape[0], len(columns) + 1
-    rows = csr_matrix((papers.data, places.astype(np.int32), papers.indptr), shape=shape)
-    # Terms that no paper holds go to a row of their own at the end, which nothing is multiplied with.
-    lookup = np.full(DIMENSIONS, len(columns) * _AT_ONCE, np.int32)
-    lookup[columns] = np.arange(len(columns), dtype=np.int32) * _AT_ONCE
+    """Multiply every interest with every paper, some at a time, by the terms alone that both of them have.
+
+    Most terms of a day's papers are in no profile of a batch; leaving them out makes the product half as much
+    work, and its columns few enough for the processor's cache.
+    """
+    is_held = np.zeros(DIMENSIONS, bool)
+    is_held[papers.indices] = True
+    columns = np.flatnonzero(is_held)
+    lookup = np.full(DIMENSIONS, len(columns), np.int32)
+    lookup[columns] = np.arange(len(columns), dtype=np.int32)
+    places = lookup[papers.indices]
     products = np.empty((len(interests), papers.shape[0]), np.float32)
-    dense = np.zeros((len(columns) + 1, _AT_ONCE), np.float32)
-    cells = dense.reshape(-1)
     for start in range(0, len(interests), _AT_ONCE):
         batch = interests[start : start + _AT_ONCE]
         at = lookup[np.concatenate([i.terms for i in batch])]
-        at += np.repeat(np.arange(len(batch), dtype=np.int32), [len(i.terms) for i in batch])
-        cells[at] = np.concatenate([i.weights for i in batch])
-        products[start : start + _AT_ONCE] = (rows @ dense)[:, : len(batch)].T
-        cells[at] = 0
+        # The column behind the last stands for terms that no paper has.
+        shared = np.zeros(len(columns) + 1, bool)
+        shared[at] = True
+        shared[-1] = False
+        held = shared[places]
+        edges = np.concatenate([[0], np.cumsum(held)])[papers.indptr]
+        new = np.where(shared, np.cumsum(shared, dtype=np.int32) - 1, shared.sum(dtype=np.int32))
+        dense = np.zeros((int(new[-1]) + 1, len(batch)), np.float32)
+        of = np.repeat(np.arange(len(batch)), [len(i.terms) for i in batch])
+        dense[new[at], of] = np.concatenate([i.weights for i in batch])
+        rows = csr_matrix((papers.data[held], new[places[held]], edges), shape=(papers.shape[0], len(dense)))
+        products[start : start + _AT_ONCE] = (rows @ dense).T
     return products

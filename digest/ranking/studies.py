@@ -1,7 +1,12 @@
-"""What the benchmark says about readers who learn: taps, two interests in one reader, muting by example."""
+"""What the benchmark says beside its figures.
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+How readers fare who tap, who follow two fields, or who mute by example; and whether what was chosen on some
+lists and weeks holds on others.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import combinations
 from typing import Any
 
@@ -9,13 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
-from digest.ranking.evaluate import Task, measure
+from digest.ranking.evaluate import Corpus, ReadingList, Task, as_delivered, measure
+from digest.ranking.interests import likeness
+from digest.ranking.learning import DEFAULT, Tuning
 from digest.ranking.profile import Profile, build_profile
 from digest.ranking.scoring import score
 from digest.ranking.terms import count_terms
 
 _SHOWN = 10
 _LIKED = 100
+_WINDOW = timedelta(days=61)
+_LEAST_LIBRARY = 10
+_LEAST_PICKS = 8
+_TUNED = ("strength", "guess", "guess_of_words", "near", "neighbours_weight", "found", "words", "along")
 
 
 def taps(task: Task, counts: csr_matrix) -> dict[str, float]:
@@ -57,20 +68,38 @@ class Half:
 
 def pair(one: Task, other: Task) -> tuple[Half, Half]:
     """Join the libraries of two lists of the same split to one reader and see what each keeps."""
-    rows = sorted({*one.library[-_LIKED:], *other.library[-_LIKED:]})
-    both = build_profile([], one.past[rows], one.past[[]], one.background)
-    return _half(one, both), _half(other, both)
+    halves = one.library[-_LIKED:], other.library[-_LIKED:]
+    both = build_profile([], one.past[sorted({*halves[0], *halves[1]})], one.past[[]], one.background)
+    weighed = [one.background.statistics.weigh(one.past[rows]) for rows in halves]
+    first, second = (_shares(both, rows) for rows in weighed)
+    return _half(one, both, first >= second), _half(other, both, second >= first)
 
 
-def _half(task: Task, both: Profile) -> Half:
-    own = build_profile([], task.past[task.library[-_LIKED:]], task.past[[]], task.background)
-    alone = measure(task, _scored(own, task.papers))["ndcg@50"]
+def _shares(profile: Profile, rows: csr_matrix) -> NDArray[np.float64]:
+    """Return the share of papers that each interest of a profile fits best."""
+    winners = np.maximum(0, score([profile], rows).interests[0])
+    shares: NDArray[np.float64] = np.bincount(winners, minlength=len(profile.interests)) / len(winners)
+    return shares
+
+
+def _half(task: Task, both: Profile, own: NDArray[np.bool_]) -> Half:
+    """Rank what the reader's interests in this list bring; if the other list took all, their best one's."""
+    alone = measure(task, _scored(_alone(task), task.papers))["ndcg@50"]
     found = score([both], task.papers)
-    kept = []
-    for place in range(len(both.interests)):
-        mine = np.where(found.interests[0] == place, found.values[0], -1).astype(np.float32)
-        kept.append(measure(task, mine)["ndcg@50"])
-    return Half(task.wanted.name, alone, max(kept, default=0.0) / alone if alone else float("nan"))
+    mine = np.flatnonzero(own) if own.any() else [int(np.argmax(found.values[0]))]
+    brought = np.where(np.isin(found.interests[0], mine), found.values[0], -1).astype(np.float32)
+    kept = measure(task, brought)["ndcg@50"]
+    return Half(task.wanted.name, alone, kept / alone if alone else float("nan"))
+
+
+def _alone(task: Task) -> Profile:
+    return build_profile([], task.past[task.library[-_LIKED:]], task.past[[]], task.background)
+
+
+def kinship(one: Task, other: Task) -> float:
+    """Return how alike two libraries are: about 0 for unrelated fields, 1 for one field under two names."""
+    rows = [task.background.papers[task.library[-_LIKED:]] for task in (one, other)]
+    return likeness(rows[0], rows[1], one.background.mean)
 
 
 def pairs(made: Sequence[Task], most: int = 40) -> list[tuple[Task, Task]]:
@@ -105,6 +134,55 @@ def muted(task: Task, counts: csr_matrix, theme: str, examples: int = 3) -> dict
         "before": float(sum(about[row] for row in before) - len(tapped)),
         "after": float(sum(about[row] for row in shown)),
         "others_kept": len(set(others) & set(shown[:50])) / max(1, len(others)),
+    }
+
+
+def earlier(wanted: ReadingList, corpus: Corpus) -> Iterator[ReadingList]:
+    """Yield the list as it was two and four months before its split, judged by what it picked next.
+
+    These weeks played no part in choosing anything. A list with too few picks before or in a window is left out.
+    """
+    days = [(corpus.announced_on[corpus.places[one]], one) for one in wanted.library if one in corpus.places]
+    for back in (2, 1):
+        split = wanted.split - back * _WINDOW
+        end = split + _WINDOW - timedelta(days=1)
+        library = tuple(paper for day, paper in days if day < split)
+        test = frozenset(paper for day, paper in days if split <= day <= end)
+        if len(library) >= _LEAST_LIBRARY and len(test) >= _LEAST_PICKS:
+            yield replace(wanted, split=split, test_end=end, library=library, test=test)
+
+
+def choices() -> dict[str, Tuning]:
+    """Return the tuning in use and its neighbours: one number at a time halved and doubled."""
+    found = {"in use": DEFAULT}
+    for name in _TUNED:
+        value = getattr(DEFAULT, name)
+        for word, other in (("halved", value / 2), ("doubled", value * 2)):
+            found[f"{name} {word}"] = replace(DEFAULT, **{name: type(value)(other)})
+    return found
+
+
+def tuned(made: Sequence[Task], kind: str) -> dict[str, float]:
+    """Choose a tuning for each source by all the others, and see how it does on that source.
+
+    Returns nDCG@50 of the tuning in use, of the one chosen without the source that is judged, and of the one
+    that is best in hindsight; means over the tasks.
+    """
+    figures = np.array(
+        [
+            [measure(task, as_delivered(task, kind, tuning))["ndcg@50"] for task in made]
+            for tuning in choices().values()
+        ]
+    )
+    sources = np.array([task.wanted.source for task in made])
+    held_out = [
+        figures[figures[:, sources != own].mean(axis=1).argmax(), sources == own]
+        for own in np.unique(sources)
+    ]
+    return {
+        "in use": float(figures[0].mean()),
+        "held out": float(np.concatenate(held_out).mean()),
+        "hindsight": float(figures.mean(axis=1).max()),
     }
 
 
