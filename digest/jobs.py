@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from digest.delivery.claimed import Kind
+from digest.delivery.claimed import Stream
 from digest.delivery.deliver import Summary, deliver_batch
 from digest.delivery.plan import plan_due
 from digest.delivery.timetable import JobName
@@ -36,9 +36,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How many batches of each kind are ready to be delivered."""
+    """How many batches of each stream are ready to be delivered."""
 
-    confirmations: int
+    transactional: int
     digests: int
 
 
@@ -69,28 +69,28 @@ def plan(parts: Parts) -> None:
         _log.info("%s digests planned", planned)
 
 
-def deliver(parts: Parts, kind: Kind) -> bool:
+def deliver(parts: Parts, stream: Stream) -> bool:
     """Deliver one batch; tell whether there may be more to do right now."""
     summary = Summary()
-    had_work = deliver_batch(parts.post_office, parts.clock, summary, kind=kind, patient=True)
+    had_work = deliver_batch(parts.post_office, parts.clock, summary, stream=stream, patient=True)
     if had_work:
         _log.info(
             "%s: %s sent, %s skipped, %s waiting, %s failed",
-            kind,
+            stream,
             summary.sent,
             summary.skipped.total(),
             summary.put_off.total(),
             summary.failed.total(),
         )
     if summary.stopped:
-        _log.warning("%s: %s", kind, summary.stopped)
+        _log.warning("%s: %s", stream, summary.stopped)
     return had_work and not summary.stopped and not parts.is_stopping()
 
 
 def backlog(parts: Parts) -> Backlog:
     """Count the batches that are ready: due ones, and those whose worker or server let them down.
 
-    None for a mail server that is left alone, and one of each kind when it is to be tried again.
+    None for a mail server that is left alone, and one of each stream when it is to be tried again.
     """
     now, size = parts.clock(), parts.settings.batch_size
     with parts.database.read() as connection:
@@ -98,9 +98,9 @@ def backlog(parts: Parts) -> Backlog:
         if circuit and circuit.try_again_at > now:
             return Backlog(0, 0)
         most = 1 if circuit else MOST_BATCHES
-        confirmations = ledger.count_ready(connection, now, size, "confirm")
+        transactional = ledger.count_ready(connection, now, size, "transactional")
         digests = ledger.count_ready(connection, now, size * most, "digest")
-    return Backlog(-(-confirmations // size), -(-digests // size))
+    return Backlog(-(-transactional // size), -(-digests // size))
 
 
 def rebuild(parts: Parts) -> None:

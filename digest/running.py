@@ -69,6 +69,6 @@ class Runner:
     def _deliver(self) -> None:
         more = True
         while more and not self._stopping.is_set():
-            # Somebody waits for a confirmation: it goes between any two batches of digests.
-            confirmations = jobs.deliver(self._parts, "confirm")
-            more = jobs.deliver(self._parts, "digest") or confirmations
+            # Somebody waits for these: they go between any two batches of digests.
+            transactional = jobs.deliver(self._parts, "transactional")
+            more = jobs.deliver(self._parts, "digest") or transactional

@@ -17,10 +17,10 @@ from digest.errors import DigestError
 from digest.settings import Settings, read_settings
 from digest.wiring import Parts
 
-QUEUES = ("confirmations", "digests", "papers", "upkeep")
-"""In the order in which a worker looks for its next task: somebody waits for a confirmation."""
+QUEUES = ("transactional", "digests", "papers", "upkeep")
+"""In the order in which a worker looks for its next task: somebody waits for the mails of the first."""
 ROUTES = {
-    "deliver_confirmations": "confirmations",
+    "deliver_transactional": "transactional",
     "deliver_digests": "digests",
     "fetch": "papers",
     "popularity": "papers",

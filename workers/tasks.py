@@ -3,7 +3,7 @@
 from celery import Task
 
 from digest import jobs
-from digest.delivery.claimed import Kind
+from digest.delivery.claimed import Stream
 from workers.app import app, is_stopping, parts
 
 
@@ -18,14 +18,14 @@ def plan() -> None:
 def sweep() -> None:
     """Ask for as many batches as are ready, less those that are asked for already."""
     ready = jobs.backlog(parts())
-    _ask_for(deliver_confirmations, "confirmations", ready.confirmations)
+    _ask_for(deliver_transactional, "transactional", ready.transactional)
     _ask_for(deliver_digests, "digests", ready.digests)
 
 
-@app.task(name="deliver_confirmations")
-def deliver_confirmations() -> None:
-    """Deliver a batch of confirmations, and ask for the next."""
-    _deliver("confirm", deliver_confirmations)
+@app.task(name="deliver_transactional")
+def deliver_transactional() -> None:
+    """Deliver a batch of mails that somebody waits for, and ask for the next."""
+    _deliver("transactional", deliver_transactional)
 
 
 @app.task(name="deliver_digests")
@@ -64,8 +64,8 @@ def housekeeping() -> None:
     jobs.keep_house(parts())
 
 
-def _deliver(kind: Kind, task: Task) -> None:
-    if not is_stopping() and jobs.deliver(parts(), kind):
+def _deliver(stream: Stream, task: Task) -> None:
+    if not is_stopping() and jobs.deliver(parts(), stream):
         task.delay()
 
 

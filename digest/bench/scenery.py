@@ -21,6 +21,7 @@ PATTERNS = 200
 OLDER = 3000
 """Papers from before the edition, which profiles are learned from and against."""
 EDITION_DAYS = 5
+_PATTERN_PAPERS = 500
 LIKES = 8
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Asia/Tokyo", "Australia/Sydney")
 
@@ -38,7 +39,7 @@ class Scale:
 
 def fill(parts: Parts, scale: Scale, now: datetime) -> None:
     """Store an edition of papers, older ones, and readers with profiles who are all due."""
-    papers = _papers(scale, now)
+    papers = papers_from(scale.library, scale.papers + OLDER, now)
     edition, older = papers[: scale.papers], papers[scale.papers :]
     day = timedelta(days=1)
     sightings = [
@@ -70,19 +71,19 @@ def fill(parts: Parts, scale: Scale, now: datetime) -> None:
     analyze(parts.database)
 
 
-def _papers(scale: Scale, now: datetime) -> list[Paper]:
-    wanted = scale.papers + OLDER
-    if scale.library is None:
+def papers_from(library: Path | None, wanted: int, now: datetime) -> list[Paper]:
+    """Return so many papers: of a file, as far as it reaches, and then made up out of those."""
+    if library is None:
         return _varied([one.paper for one in sample_sightings(now)], wanted)
-    found = []
-    for item in read_file(scale.library, now):
+    found: list[Paper] = []
+    for item in read_file(library, now):
         if isinstance(item, Sighting) and item.paper.abstract:
             found.append(item.paper)
             if len(found) == wanted:
-                break
-    if len(found) < scale.papers:
-        raise BadInput(f"{scale.library} has {len(found)} papers; ask for no more than that.")
-    return found
+                return found
+    if not found:
+        raise BadInput(f"{library} has no papers with abstracts.")
+    return found + _varied(found[:_PATTERN_PAPERS], wanted - len(found))
 
 
 def _varied(papers: Sequence[Paper], count: int) -> list[Paper]:

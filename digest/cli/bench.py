@@ -100,3 +100,48 @@ def score(
         f"{found.profiles:,} profiles against {found.papers:,} papers in {found.seconds:.2f} s "
         f"on {found.workers} processes: {found.rate_per_s:,.0f} a second"
     )
+
+
+@application.command()
+def web(
+    papers: Annotated[int, typer.Option(min=10, metavar="N", help="How many papers are stored.")] = 50_000,
+    processes: Annotated[int, typer.Option(min=1, max=64, help="How many processes serve.")] = 2,
+    seconds: Annotated[float, typer.Option(min=0.5, help="How long to ask, for each kind of page.")] = 10,
+    database_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A PostgreSQL to make a scratch database in; else an SQLite file."),
+    ] = None,
+    library: Library = None,
+    json_output: JsonOutput = False,
+) -> None:
+    """Serve made-up papers with `digest web`, ask for its first page and for searches, and say how fast it was.
+
+    The one who asks runs on this machine too and takes its share of it.
+
+    Example: digest bench web --papers 50000 --processes 2
+    """
+    from digest.bench.web import Wish, bench
+    from digest.clock import utc_now
+
+    found = bench(Wish(papers, processes, seconds, library, database_url), utc_now, output.warn)
+    if json_output:
+        record = {
+            name: {what: round(value, 2) for what, value in asdict(got).items()}
+            for name, got in (("home", found.home), ("search", found.search))
+        }
+        output.as_json(
+            {
+                "papers": found.papers,
+                "processes": found.processes,
+                **record,
+                "peak_rss_mb": round(found.peak_rss_mb, 1),
+            }
+        )
+        return
+    output.say(f"{found.papers:,} papers, {found.processes} processes")
+    for name, got in (("home", found.home), ("search", found.search)):
+        output.say(
+            f"{name:7}{got.rate_per_s:8,.0f} a second; p50 {got.p50_ms:.1f}, p95 {got.p95_ms:.1f}, "
+            f"p99 {got.p99_ms:.1f} ms; {got.failed} failed"
+        )
+    output.say(f"{found.peak_rss_mb:,.0f} MB at most in one process")

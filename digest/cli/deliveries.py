@@ -23,6 +23,7 @@ JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @application.command("list")
 def list_(
     subscriber: Annotated[str | None, typer.Option(metavar="EMAIL", help="Only this reader's.")] = None,
+    kind: Annotated[str | None, typer.Option(metavar="WORD", help="digest, confirm or links.")] = None,
     status: Annotated[
         str | None, typer.Option(metavar="WORD", help="planned, claimed, sent, skipped or failed.")
     ] = None,
@@ -34,7 +35,7 @@ def list_(
 
     Example: digest deliveries list --status failed
     """
-    from digest.delivery.claimed import parse_delivery_status
+    from digest.delivery.claimed import parse_delivery_status, parse_kind
     from digest.readers.signup import find
     from digest.store import deliveries as ledger
 
@@ -43,6 +44,7 @@ def list_(
         found = ledger.find(
             connection,
             subscriber_id=reader,
+            kind=parse_kind(kind),
             status=parse_delivery_status(status),
             edition_on=parse_date(date),
             limit=top,

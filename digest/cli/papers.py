@@ -205,10 +205,11 @@ def search(
 
     Example: digest papers search "long-context language models" --top 5
     """
-    from digest.papers.library import Library
+    from digest.papers.library import Library, read_found
 
+    start = parse_date(since)
     with opened() as parts, parts.database.read() as connection:
-        found = Library(connection, parse_date(since), category).search(connection, query, top)
+        found = read_found(connection, Library(connection).search(query, top, start, category))
     _print_hits(found, json_output=json_output)
 
 
@@ -224,10 +225,13 @@ def similar(
 
     Example: digest papers similar 2508.13426
     """
-    from digest.papers.library import Library
+    from digest.papers.library import Library, find_paper, read_found
 
+    start = parse_date(since)
     with opened() as parts, parts.database.read() as connection:
-        found = Library(connection, parse_date(since), category).similar(connection, paper_id, top)
+        number = find_paper(connection, paper_id).number
+        library = Library(connection)
+        found = read_found(connection, library.similar(connection, number, top, start, category))
     _print_hits(found, json_output=json_output)
 
 

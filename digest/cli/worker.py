@@ -8,7 +8,7 @@ import typer
 
 from digest.errors import StopRun
 
-QUEUES = "confirmations,digests,papers,upkeep"
+QUEUES = "transactional,digests,papers,upkeep"
 
 
 def worker(

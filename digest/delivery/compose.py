@@ -12,6 +12,7 @@ from digest.delivery.letters import Chosen, Contents, Imprint, about, rhythm_in_
 from digest.ranking.explain import reasons
 from digest.ranking.profile import Profile
 from digest.ranking.select import FLOOR, Choice, Rules, choose
+from digest.readers.profiles import NO_PROFILE
 from digest.readers.subscriber import Subscriber
 from digest.store import deliveries as ledger
 from digest.store import fetches as fetch_store
@@ -19,8 +20,6 @@ from digest.store import papers as paper_store
 from digest.store import readers as reader_store
 from digest.store import terms as term_store
 from digest.store.database import Connection
-
-NO_PROFILE = Profile(0, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,10 @@ class Request:
 
     subscriber: Subscriber
     edition_on: date
+    profile: Profile | None = None
+    """What to choose by; None for the profile that is stored."""
+    marked: AbstractSet[int] = frozenset()
+    """Papers, by row number, that they gave a verdict on beside those that are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class Selection:
 
 
 class Composer:
-    """Chooses papers for readers. Keeps editions between batches; one a process."""
+    """Chooses papers for readers. Keeps editions between batches; one a process, for all its threads."""
 
     def __init__(self, choosing: Choosing) -> None:
         self._choosing = choosing
@@ -112,15 +115,15 @@ class Composer:
         newest_on = paper_store.newest_announcement(connection, now.date())
         fetches = fetch_store.last_fetches(connection, now)
         profiles = term_store.read_profiles(connection, numbers)
+        profiles |= {one.subscriber.id: one.profile for one in requests if one.profile is not None}
         verdicts = reader_store.read_feedback(connection, numbers)
         selections: list[Selection] = []
         for window, readers in self._windows(connection, requests, newest_on, now).items():
             state = feed_state(now, window.after, newest_on, fetches, self._choosing.holidays)
-            versions = {
-                profiles[one.subscriber.id].statistics_version
-                for one in readers
-                if one.subscriber.id in profiles
-            }
+            known = (profiles.get(one.subscriber.id, NO_PROFILE) for one in readers)
+            versions = {profile.statistics_version for profile in known if profile.interests}
+            # Who told us nothing shares the papers, as they are now weighed, of those who did.
+            versions = versions or {term_store.newest_version(connection) or 0}
             edition = self._editions.edition(connection, window, versions, now)
             received = ledger.received(
                 connection, [one.subscriber.id for one in readers], edition.first_number, received_before
@@ -128,6 +131,7 @@ class Composer:
             seen = {
                 one.subscriber.id: received.get(one.subscriber.id, set())
                 | {paper for paper, _ in verdicts.get(one.subscriber.id, [])}
+                | one.marked
                 for one in readers
             }
             chosen = self._choose(edition, readers, profiles, seen) if edition.considered else {}

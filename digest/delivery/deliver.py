@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from digest.delivery.circuit import TRIAL_MAILS, admit, mend, trip
-from digest.delivery.claimed import Claimed, Kind
+from digest.delivery.claimed import Claimed, Stream
 from digest.delivery.compose import Request, Selection
-from digest.delivery.letters import Chosen, Contents
+from digest.delivery.letters import PAST_DIGESTS, Chosen, Contents
 from digest.delivery.office import LEASE, PostOffice, Ready, Summary
 from digest.delivery.outcome import PutOff, Send, Skip, decide, standing
 from digest.delivery.sending import LIMIT_REACHED, MOST_REFUSALS, drop, send_all
@@ -47,13 +47,13 @@ def deliver_batch(
     clock: Callable[[], datetime],
     summary: Summary,
     only: int | None = None,
-    kind: Kind | None = None,
+    stream: Stream | None = None,
     *,
     patient: bool = False,
 ) -> bool:
     """Claim, compose and send one batch, adding to `summary`; tell whether there was anything to do.
 
-    `only` and `kind` keep to one reader and one kind of mail. A server that would take no mail is tried
+    `only` and `stream` keep to one reader and one stream of mails. A server that would take no mail is tried
     again with a few; a `patient` caller leaves it alone until its circuit says so.
     """
     now = clock()
@@ -68,7 +68,7 @@ def deliver_batch(
         return False
     most = min(room, TRIAL_MAILS if admission.circuit else office.batch_size)
     with office.database.begin() as connection:
-        work = ledger.claim(connection, now, office.lease, most, only, kind) if most else []
+        work = ledger.claim(connection, now, office.lease, most, only, stream) if most else []
         if not most and ledger.count_ready(connection, now, 1):
             summary.stopped = LIMIT_REACHED
     if not work:
@@ -112,6 +112,9 @@ def _compose(
     work = [one for one in work if one.id in held]
     readers = reader_store.find_by_numbers(connection, {one.subscriber_id for one in work})
     newest = ledger.newer_editions(connection, list(readers))
+    past = ledger.sent_editions(
+        connection, {one.subscriber_id for one in work if one.kind == "links"}, PAST_DIGESTS
+    )
     ready: list[Ready] = []
     fresh: list[Claimed] = []
     composed: list[Claimed] = []
@@ -122,8 +125,11 @@ def _compose(
             drop(connection, one, lost, now, summary)
         elif one.contents is not None:
             composed.append(one)
-        elif one.kind == "confirm":
-            contents = Contents("confirm", reader.key, reader.address, one.edition_on, now, office.imprint)
+        elif one.kind != "digest":
+            editions = tuple(past.get(one.subscriber_id, ()))
+            contents = Contents(
+                one.kind, reader.key, reader.address, one.edition_on, now, office.imprint, past=editions
+            )
             ledger.save_compositions(connection, [_composition(one, contents, None)], [])
             ready.append(Ready(one, contents, ()))
         else:

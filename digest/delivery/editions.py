@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -107,9 +108,13 @@ def card_of(stored: StoredPaper, snapshots: list[Popularity], now: datetime) -> 
 
 
 class Editions:
-    """Keeps the last few editions and the document frequencies they were weighed with."""
+    """Keeps the last few editions and the document frequencies they were weighed with.
+
+    May be used by several threads: what one of them prepares, the others wait for.
+    """
 
     def __init__(self) -> None:
+        self._preparing = Lock()
         self._editions: OrderedDict[tuple[Any, ...], Edition] = OrderedDict()
         self._statistics: dict[int, Statistics] = {}
 
@@ -128,13 +133,14 @@ class Editions:
         hour = window.seen_after and window.seen_after.replace(minute=0, second=0, microsecond=0)
         window = Window(window.after, window.through, hour)
         key = (window, frozenset(versions), newest, now.date())
-        known = self._editions.get(key)
-        if known is None:
-            known = self._editions[key] = self._build(connection, window, versions, now)
-            while len(self._editions) > _KEPT:
-                self._editions.popitem(last=False)
-        self._editions.move_to_end(key)
-        return known
+        with self._preparing:
+            known = self._editions.get(key)
+            if known is None:
+                known = self._editions[key] = self._build(connection, window, versions, now)
+                while len(self._editions) > _KEPT:
+                    self._editions.popitem(last=False)
+            self._editions.move_to_end(key)
+            return known
 
     def _build(
         self, connection: Connection, window: Window, versions: Collection[int], now: datetime

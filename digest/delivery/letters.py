@@ -7,14 +7,16 @@ from datetime import date, datetime
 from typing import Any, Self
 
 from digest.mail.addresses import mailto, read_address
-from digest.mail.letter import Card, Confirmation, Letter, Pick, Section, Words
-from digest.mail.message import Message, confirm_headers, digest_headers, message_id
+from digest.mail.letter import Card, Confirmation, Letter, OwnLinks, Pick, Section, Words
+from digest.mail.message import Message, digest_headers, message_id, transactional_headers
 from digest.mail.rendering import Renderer
 from digest.readers.links import Links
 from digest.readers.subscriber import Rhythm
 
 CONFIRM_DAYS = 7
 """How long a confirmation link is good."""
+PAST_DIGESTS = 10
+"""So many of a reader's last digests stand in the mail with their links."""
 _LONGEST_ABOUT = 200
 _UNSAFE = re.compile(r"[^A-Za-z0-9._@+-]")
 
@@ -49,6 +51,8 @@ class Contents:
     about: str = ""
     note: str = ""
     frequency: str = ""
+    past: tuple[date, ...] = ()
+    """The editions of earlier digests that it links to, the newest first."""
 
     def to_json(self) -> dict[str, Any]:
         """Return what the database keeps; `from_json` gives the same contents back."""
@@ -63,6 +67,7 @@ class Contents:
             "about": self.about,
             "note": self.note,
             "frequency": self.frequency,
+            "past": [edition_on.isoformat() for edition_on in self.past],
         }
 
     @classmethod
@@ -74,6 +79,8 @@ class Contents:
                 "edition_on": date.fromisoformat(value["edition_on"]),
                 "composed_at": datetime.fromisoformat(value["composed_at"]),
                 "imprint": Imprint(**value["imprint"]),
+                # Mails of earlier versions have none.
+                "past": tuple(date.fromisoformat(edition_on) for edition_on in value.get("past", ())),
             }
         )
 
@@ -150,6 +157,8 @@ def build_mail(contents: Contents, picks: Sequence[Chosen], links: Links, render
     """Render the words and write the message of a recorded delivery."""
     if contents.kind == "confirm":
         return _confirmation(contents, links, renderer)
+    if contents.kind == "links":
+        return _own_links(contents, links, renderer)
     reader, day, imprint = contents.reader, contents.edition_on, contents.imprint
     feedback = links.link("feedback", reader, day)
     unsubscribe = links.link("unsubscribe", reader, day)
@@ -201,7 +210,23 @@ def _confirmation(contents: Contents, links: Links, renderer: Renderer) -> Mail:
             postal_address=contents.imprint.postal_address,
         )
     )
-    return Mail(_message(contents, words, confirm_headers()), words)
+    return Mail(_message(contents, words, transactional_headers()), words)
+
+
+def _own_links(contents: Contents, links: Links, renderer: Renderer) -> Mail:
+    reader, day = contents.reader, contents.edition_on
+    words = renderer.links(
+        OwnLinks(
+            preferences_url=links.link("preferences", reader, day),
+            feed_url=links.feed(reader, day),
+            unsubscribe_url=links.link("unsubscribe", reader, day),
+            past=tuple((edition, links.link("digest", reader, edition)) for edition in contents.past),
+            web_url=links.home,
+            operator=contents.imprint.operator,
+            postal_address=contents.imprint.postal_address,
+        )
+    )
+    return Mail(_message(contents, words, transactional_headers()), words)
 
 
 def _message(contents: Contents, words: Words, headers: tuple[tuple[str, str], ...]) -> Message:

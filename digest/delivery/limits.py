@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from limits import RateLimitItem, parse
 from limits.errors import ConfigurationError, StorageError
@@ -99,15 +99,7 @@ class ProviderLimits:
         self._account = account
         self._sent_since = sent_since
         self._sleep = sleep
-        try:
-            storage = storage_from_string(storage_url, wrap_exceptions=True)
-        except ConfigurationError:
-            raise BadInput(
-                "DIGEST_BROKER_URL is no address of a Redis; try redis://127.0.0.1:6379/0."
-            ) from None
-        assert isinstance(storage, Storage)
-        assert isinstance(storage, MovingWindowSupport)
-        self._limiter = MovingWindowRateLimiter(storage)
+        self._limiter = sliding_windows(storage_url)
 
     def room(self, now: datetime) -> int:
         """Return what the fullest of the longer windows still holds."""
@@ -141,6 +133,20 @@ class ProviderLimits:
         except StorageError as error:
             raise _uncounted() from error
         return max(_LEAST_WAIT, free_at - time.time())
+
+
+def sliding_windows(storage_url: str = "memory://", **redis: Any) -> MovingWindowRateLimiter:
+    """Return a counter of sliding windows, in this process or in Redis; it raises StorageError without Redis.
+
+    `redis` goes to Redis' own client. Raises BadInput when the storage's address is none.
+    """
+    try:
+        storage = storage_from_string(storage_url, wrap_exceptions=True, **redis)
+    except (ConfigurationError, ValueError):
+        raise BadInput("DIGEST_BROKER_URL is no address of a Redis; try redis://127.0.0.1:6379/0.") from None
+    assert isinstance(storage, Storage)
+    assert isinstance(storage, MovingWindowSupport)
+    return MovingWindowRateLimiter(storage)
 
 
 def _uncounted() -> TryLater:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from digest.delivery.claimed import Claimed
+from digest.delivery.claimed import RECIPIENTS, Claimed
 from digest.delivery.freshness import FeedState
 from digest.readers.subscriber import Status
 
@@ -90,14 +90,14 @@ def standing(
 ) -> Drop | None:
     """Say whether a claimed delivery has lost its point, before anything is composed.
 
-    A digest goes to active readers only, a confirmation to pending ones; both while they are fresh. A
-    digest that was composed goes out even when the next one is planned: the two share no paper.
+    Each kind goes to its RECIPIENTS only, and while it is fresh. A digest that was composed goes out even
+    when the next one is planned: the two share no paper.
     """
-    if claimed.kind == "confirm" and status != "pending":
-        return Drop(f"already {status}")
-    if claimed.kind == "digest" and status != "active":
+    if status not in RECIPIENTS[claimed.kind]:
+        if claimed.kind == "confirm":
+            return Drop(f"already {status}")
         return Drop("unconfirmed" if status == "pending" else status)
-    if claimed.contents is None and claimed.edition_on < newest_edition_on:
+    if claimed.kind == "digest" and claimed.contents is None and claimed.edition_on < newest_edition_on:
         return Drop(SUPERSEDED)
     if now - claimed.due_at > patience.stale_after:
         return Drop(STALE, keeps_papers=claimed.in_flight)

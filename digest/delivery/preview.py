@@ -18,6 +18,7 @@ from digest.ranking.scoring import score
 from digest.ranking.shelf import Shelf
 from digest.ranking.terms import count_terms, unpack_counts
 from digest.readers.links import Links
+from digest.readers.preferences import Draft
 from digest.readers.subscriber import Subscriber
 from digest.store import deliveries as ledger
 from digest.store import papers as paper_store
@@ -29,10 +30,21 @@ _MOST_REASONS = 8
 
 
 def preview(
-    connection: Connection, composer: Composer, subscriber: Subscriber, edition_on: date, now: datetime
+    connection: Connection,
+    composer: Composer,
+    subscriber: Subscriber,
+    edition_on: date,
+    now: datetime,
+    draft: Draft | None = None,
 ) -> Selection:
-    """Return what a reader would get in an edition, whatever their status and hour; nothing is written."""
-    return composer.select(connection, [Request(subscriber, edition_on)], now, received_before=edition_on)[0]
+    """Return what a reader would get in an edition, whatever their status and hour; nothing is written.
+
+    With a draft: what they would get, had they saved it.
+    """
+    request = Request(subscriber, edition_on)
+    if draft is not None:
+        request = Request(draft.subscriber, edition_on, draft.profile, draft.marked)
+    return composer.select(connection, [request], now, received_before=edition_on)[0]
 
 
 def preview_mail(

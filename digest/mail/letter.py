@@ -109,6 +109,20 @@ class Confirmation:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnLinks:
+    """Everything the mail says that sends a reader their links again. No text of theirs."""
+
+    preferences_url: str
+    feed_url: str
+    unsubscribe_url: str
+    past: tuple[tuple[date, str], ...]
+    """The last digests and their web pages, the newest first."""
+    web_url: str
+    operator: str
+    postal_address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """A mail in words: the subject on one line, plain text with newlines, HTML."""
 

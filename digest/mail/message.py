@@ -50,7 +50,7 @@ class Message:
     date: datetime
     """Aware; goes out in UTC."""
     headers: Headers = ()
-    """Further fields, printable ASCII, as `digest_headers()` or `confirm_headers()` makes them."""
+    """Further fields, printable ASCII, as `digest_headers()` or `transactional_headers()` makes them."""
 
     def to_bytes(self) -> bytes:
         """Return the whole mail with CRLF line ends, no line over 998 bytes, nothing but ASCII.
@@ -136,8 +136,8 @@ def digest_headers(
     return tuple(fields)
 
 
-def confirm_headers() -> Headers:
-    """Return the fields of a confirmation. It is no list mail: a way to unsubscribe makes it look like spam."""
+def transactional_headers() -> Headers:
+    """Return the fields of a mail that was asked for. It is no list mail: list fields make it look like spam."""
     return (("Auto-Submitted", "auto-generated"),)
 
 

@@ -17,10 +17,10 @@ from markupsafe import Markup
 
 from digest.mail import wording
 from digest.mail.compiling import html_environment, text_environment
-from digest.mail.letter import Card, Confirmation, Letter, Pick, Section, Words
+from digest.mail.letter import Card, Confirmation, Letter, OwnLinks, Pick, Section, Words
 from digest.mail.quoted import transferred_size
 
-__all__ = ["HTML_LIMIT", "Card", "Confirmation", "Letter", "Pick", "Renderer", "Section", "Words"]
+__all__ = ["HTML_LIMIT", "Card", "Confirmation", "Letter", "OwnLinks", "Pick", "Renderer", "Section", "Words"]
 
 HTML_LIMIT = 85_000
 """Bytes of HTML as transferred. Gmail cuts a mail near 102 kB and hides the unsubscribe link with it."""
@@ -95,17 +95,17 @@ class Renderer:
         variables: dict[str, Any] = {
             "confirm_url": confirmation.confirm_url,
             "days": f"{days} day{'s' * (days != 1)}",
-            "web_url": confirmation.web_url,
             "preheader": "One tap, and the papers come to you.",
-            "operator": wording.shorten(confirmation.operator, OPERATOR_LIMIT),
-            "postal_address": _address_line(confirmation.postal_address),
         }
-        variables["subject"] = self._subject("confirm", variables)
-        return Words(
-            subject=variables["subject"],
-            text=self._fill_text("confirm", variables),
-            html=self._fill_html("confirm", variables),
-        )
+        return self._transactional("confirm", confirmation, variables)
+
+    def links(self, own: OwnLinks) -> Words:
+        """Return the words of the mail that sends a reader their links again."""
+        variables: dict[str, Any] = {
+            "own": own,
+            "preheader": "Preferences, feed, past digests, and the way out.",
+        }
+        return self._transactional("links", own, variables)
 
     def kept(self) -> tuple[int, int]:
         """Return how many papers are kept rendered, and how often one was used again."""
@@ -138,6 +138,19 @@ class Renderer:
         }
         variables["subject"] = self._subject("digest", variables)
         return variables
+
+    def _transactional(self, name: str, mail: Confirmation | OwnLinks, variables: dict[str, Any]) -> Words:
+        variables |= {
+            "web_url": mail.web_url,
+            "operator": wording.shorten(mail.operator, OPERATOR_LIMIT),
+            "postal_address": _address_line(mail.postal_address),
+        }
+        variables["subject"] = self._subject(name, variables)
+        return Words(
+            subject=variables["subject"],
+            text=self._fill_text(name, variables),
+            html=self._fill_html(name, variables),
+        )
 
     def _subject(self, name: str, variables: dict[str, Any]) -> str:
         return wording.one_line(self._text.get_template(f"{name}/subject.txt").render(variables))

@@ -26,6 +26,7 @@ _UNSEEN = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u202a-\u202e\u2060-\u206f"
     "\ufeff\ufff9-\uffff\ud800-\udfff\U000e0000-\U000e007f]"
 )
+_ODD_BUT_PRINTABLE = "  ", "\ufffc", "\ufffd"
 _SPACES = re.compile(r"\s+")
 _SENTENCE_END = re.compile(r"[.!?][)\]\"'\u2019\u201d]*(?=\s+[^\sa-z])")
 _DEED = re.compile(
@@ -42,6 +43,9 @@ _NOT_AN_END = re.compile(
 
 def one_line(text: str) -> str:
     """Return `text` as one clean line: no control characters, every run of white space one space."""
+    if text.isprintable() and not any(odd in text for odd in _ODD_BUT_PRINTABLE):
+        # Most text, and ten times as fast.
+        return text.strip()
     return _SPACES.sub(" ", _UNSEEN.sub("", text)).strip()
 
 

@@ -1,6 +1,8 @@
 """The stored papers as a library: trending, search and look-alikes."""
 
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +16,11 @@ from digest.ranking.trending import Trend, Watched, explain_trending, popularity
 from digest.store import papers as store
 from digest.store import terms as term_store
 from digest.store.database import Connection
-from digest.store.papers import StoredPaper
+from digest.store.papers import Listing, StoredPaper
 
 TRENDING_DAYS = timedelta(days=7)
+_CHUNK = 4096
+"""Papers weighed together; all at once would take five times the memory of the result."""
 
 
 def find_paper(connection: Connection, paper_id: str) -> StoredPaper:
@@ -48,7 +52,11 @@ def trending_papers(
     around = [one for one in store.announced_between(connection, after, newest) if not one.paper.withdrawn]
     snapshots = store.popularity_of(connection, [one.number for one in around], now)
     heat = trending([watched(one, snapshots.get(one.number, [])) for one in around], now)
-    order = [place for place in np.argsort(-heat, kind="stable") if _in_category(around[place], category)]
+    order = [
+        place
+        for place in np.argsort(-heat, kind="stable")
+        if category is None or category in listed_under(around[place].paper.categories)
+    ]
     return [
         (around[place], float(heat[place]), popularity_line(snapshots.get(around[place].number, []), now))
         for place in order[:top]
@@ -71,42 +79,83 @@ def explain_trend(connection: Connection, now: datetime, paper_id: str) -> tuple
     return wanted, trends[0]
 
 
-def _in_category(stored: StoredPaper, category: str | None) -> bool:
-    return category is None or any(
-        one == category or one.startswith(f"{category}.") for one in stored.paper.categories
-    )
+def listed_under(categories: Sequence[str]) -> set[str]:
+    """Return what papers of these categories are found under: the categories (`cs.CL`) and archives (`cs`)."""
+    return {*categories, *(category.partition(".")[0] for category in categories)}
+
+
+class Found(NamedTuple):
+    """A stored paper's row number and how well it fits, 0 to 1."""
+
+    number: int
+    fit: float
+
+
+def read_found(connection: Connection, found: Sequence[Found]) -> list[tuple[StoredPaper, float]]:
+    """Return found papers as they are stored, in the same order."""
+    stored = store.find_by_numbers(connection, [one.number for one in found])
+    return [(stored[one.number], one.fit) for one in found]
 
 
 class Library:
-    """All stored papers, or those since a day and of a category, ready to be asked."""
+    """All stored papers, ready to be asked. May be used by several threads."""
 
-    def __init__(
-        self, connection: Connection, since: date | None = None, category: str | None = None
-    ) -> None:
-        blobs = store.read_terms(connection)
-        self._numbers = list(blobs)
+    def __init__(self, connection: Connection) -> None:
+        terms = store.read_terms(connection)
+        self._numbers = np.array(list(terms), np.int64)
         version = term_store.newest_version(connection) or 0
+        blobs = list(terms.values())
         self._index = TermIndex.build(
-            term_store.read_statistics(connection, version), unpack_counts(list(blobs.values()))
+            term_store.read_statistics(connection, version),
+            (unpack_counts(blobs[start : start + _CHUNK]) for start in range(0, len(blobs), _CHUNK)),
         )
-        self._among: NDArray[np.bool_] | None = None
-        if since is not None or category is not None:
-            wanted = store.numbers_within(connection, since, category)
-            self._among = np.isin(np.array(self._numbers), np.array(sorted(wanted), dtype=np.int64))
+        self._facets = _Facets(store.listings(connection), self._numbers)
 
-    def search(self, connection: Connection, query: str, top: int) -> list[tuple[StoredPaper, float]]:
-        """Return the papers that fit the words best and how well (cosine), best first."""
-        return self._papers(connection, self._index.search(query, top, self._among))
+    def search(
+        self, query: str, top: int, since: date | None = None, category: str | None = None
+    ) -> list[Found]:
+        """Return the papers that fit the words best, best first: of all, or since a day and of a category."""
+        return self._found(self._index.search(query, top, self._facets.among(since, category)))
 
-    def similar(self, connection: Connection, paper_id: str, top: int) -> list[tuple[StoredPaper, float]]:
-        """Return the papers most like a stored one, best first; itself left out. Raises BadInput or NotFound."""
-        stored = find_paper(connection, paper_id)
-        counts = unpack_counts(list(store.read_terms(connection, [stored.number]).values()))
-        hits = self._index.similar(counts, top + 1, self._among)
-        others = [hit for hit in hits if self._numbers[hit.row] != stored.number]
-        return self._papers(connection, others[:top])
+    def similar(
+        self,
+        connection: Connection,
+        number: int,
+        top: int,
+        since: date | None = None,
+        category: str | None = None,
+    ) -> list[Found]:
+        """Return the papers most like the stored one of this row number, best first; itself left out."""
+        counts = unpack_counts(list(store.read_terms(connection, [number]).values()))
+        found = self._found(self._index.similar(counts, top + 1, self._facets.among(since, category)))
+        return [one for one in found if one.number != number][:top]
 
-    def _papers(self, connection: Connection, hits: list[Hit]) -> list[tuple[StoredPaper, float]]:
-        numbers = [self._numbers[hit.row] for hit in hits]
-        stored = store.find_by_numbers(connection, numbers)
-        return [(stored[number], hit.score) for number, hit in zip(numbers, hits, strict=True)]
+    def _found(self, hits: list[Hit]) -> list[Found]:
+        return [Found(int(self._numbers[hit.row]), hit.score) for hit in hits]
+
+
+class _Facets:
+    """The days of an index's rows, and the rows of each category."""
+
+    def __init__(self, listings: Iterable[Listing], numbers: NDArray[np.int64]) -> None:
+        rows = {number: row for row, number in enumerate(numbers.tolist())}
+        self._days = np.zeros(len(rows), np.int32)
+        of_name: dict[str, list[int]] = {}
+        for number, announced_on, categories in listings:
+            row = rows.get(number)
+            if row is not None:
+                self._days[row] = announced_on.toordinal()
+                for name in listed_under(categories):
+                    of_name.setdefault(name, []).append(row)
+        self._rows = {name: np.array(listed, np.int32) for name, listed in of_name.items()}
+
+    def among(self, since: date | None, category: str | None) -> NDArray[np.bool_] | None:
+        """Return a mask of the rows since a day and of a category; None when neither is named."""
+        if since is None and category is None:
+            return None
+        among = np.full(len(self._days), category is None)
+        if category is not None:
+            among[self._rows.get(category, [])] = True
+        if since is not None:
+            among &= self._days >= since.toordinal()
+        return among

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -34,9 +35,8 @@ class Shelf:
     """Near-duplicates and parts of a series share a number."""
     places: dict[str, int]
     withdrawn: NDArray[np.bool_]
-    _texts: list[str]
-    _authors: dict[str, list[tuple[int, tuple[str, ...], str]]]
-    _by_trend: list[int]
+    by_trend: list[int]
+    """Places, the most trending first."""
     _masks: dict[object, NDArray[np.bool_]] = field(default_factory=dict)
     _follows: dict[str, tuple[tuple[int, str], ...]] = field(default_factory=dict)
     _namings: dict[int, Naming] = field(default_factory=dict)
@@ -51,13 +51,6 @@ class Shelf:
     ) -> Self:
         """Prepare papers, their raw counts and trending scores (same order) for profiles of these versions."""
         rows = {version.version: version.weigh(counts) for version in statistics}
-        texts = [folded(paper.title) + "." + folded(paper.abstract) for paper in papers]
-        authors: dict[str, list[tuple[int, tuple[str, ...], str]]] = {}
-        for place, paper in enumerate(papers):
-            for author in paper.authors:
-                parts = name_parts(author)
-                if parts:
-                    authors.setdefault(parts[-1], []).append((place, parts, author))
         some = next(iter(rows.values()), csr_matrix(counts.shape, dtype=np.float32))
         return cls(
             tuple(papers),
@@ -66,10 +59,24 @@ class Shelf:
             duplicate_groups([paper.title for paper in papers], some),
             {paper.id: place for place, paper in enumerate(papers)},
             np.array([paper.withdrawn for paper in papers], bool),
-            texts,
-            authors,
             np.argsort(-trending, kind="stable").tolist(),
         )
+
+    # The next two are made when the first reader asks for a word or an author.
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        return [folded(paper.title) + "." + folded(paper.abstract) for paper in self.papers]
+
+    @cached_property
+    def _authors(self) -> dict[str, list[tuple[int, tuple[str, ...], str]]]:
+        authors: dict[str, list[tuple[int, tuple[str, ...], str]]] = {}
+        for place, paper in enumerate(self.papers):
+            for author in paper.authors:
+                parts = name_parts(author)
+                if parts:
+                    authors.setdefault(parts[-1], []).append((place, parts, author))
+        return authors
 
     def row(self, version: int, place: int) -> Row:
         """Return a paper's weighed row in one version of the statistics."""
@@ -156,11 +163,6 @@ class Shelf:
             found = tuple({place: name for place, other, name in known if same_author(parts, other)}.items())
             self._follows[author] = found
         return found
-
-    @property
-    def by_trend(self) -> list[int]:
-        """Places, the most trending first."""
-        return self._by_trend
 
 
 def _listed(categories: Sequence[str], wanted: str) -> bool:

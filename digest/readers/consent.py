@@ -1,12 +1,13 @@
-"""Coming and going from the web side: asking for mail, saying no to it, and coming back.
+"""Coming and going from the web side: asking for mail or for lost links, saying no to it, and coming back.
 
 Nobody learns here who is a reader: a request is answered the same way whatever the address, and only the
-mail that goes there, at most one a day, says more.
+mail that goes there, at most one of a kind a day, says more.
 """
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from digest.delivery.claimed import RECIPIENTS
 from digest.delivery.letters import CONFIRM_DAYS
 from digest.errors import NotFound
 from digest.readers.addresses import address_hash, address_key, parse_address
@@ -73,6 +74,24 @@ def ask_again(database: Database, key: str, now: datetime) -> Subscriber | None:
     with database.begin() as connection:
         known = reader_of(connection, key)
         return known if known.status == "pending" and _ask_again(connection, known, now) else None
+
+
+def ask_for_links(database: Database, secret: bytes, typed: str, now: datetime) -> Subscriber | None:
+    """Take a request for a reader's links; return the reader whose mail waits to be sent, None when none goes.
+
+    One goes to whoever had confirmed, also to those who left since, once a day (UTC); to strangers, to
+    whoever never confirmed, and to addresses that must not be written to, none. Raises BadInput for what is
+    no address.
+    """
+    address = parse_address(typed)
+    with database.begin() as connection:
+        known = store.find_by_address_key(connection, address_key(address))
+        if known is None or known.confirmed_at is None or known.status not in RECIPIENTS["links"]:
+            return None
+        if store.suppressed(connection, {address_hash(address, secret)}):
+            return None
+        asked = [NewDelivery(known.id, now.date(), now)]
+        return known if ledger.plan(connection, "links", asked) else None
 
 
 def unsubscribe(database: Database, key: str, now: datetime, how: str) -> Subscriber | None:

@@ -12,7 +12,7 @@ from digest.ranking.profile import Profile
 from digest.ranking.terms import unpack_counts
 from digest.readers.consent import reader_of
 from digest.readers.links import Verdict
-from digest.readers.profiles import ProfileBuilder
+from digest.readers.profiles import NO_PROFILE, ProfileBuilder
 from digest.readers.subscriber import Subscriber
 from digest.store import papers as paper_store
 from digest.store import readers as store
@@ -22,7 +22,6 @@ from digest.store.database import Connection, Database
 TERMS_SHOWN = 5
 _NOTICEABLE = 0.002
 """A change of a term's weight below this moves no paper."""
-NOTHING = Profile(0, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ def verdict_on(connection: Connection, subscriber: Subscriber, paper_number: int
 
 
 def _profile(connection: Connection, number: int) -> Profile:
-    return term_store.read_profiles(connection, [number]).get(number, NOTHING)
+    return term_store.read_profiles(connection, [number]).get(number, NO_PROFILE)
 
 
 def _weight(profile: Profile, bucket: int) -> float:

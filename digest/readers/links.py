@@ -51,6 +51,10 @@ class Links:
         token = self._signers[purpose].sign(f"{reader}.{issued_on:%Y%m%d}").decode()
         return f"{self._base_url}/{purpose}/{token}"
 
+    def feed(self, reader: str, issued_on: date) -> str:
+        """Return the link to a reader's own feed, as Atom."""
+        return f"{self.link('feed', reader, issued_on)}.xml"
+
     def feedback(self, mail_link: str, paper_id: str, verdict: Verdict) -> str:
         """Return the link to one verdict on one paper, given the mail's feedback link: signed once a mail."""
         return f"{mail_link}?paper={quote(paper_id, safe='')}&verdict={verdict}"

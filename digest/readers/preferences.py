@@ -8,12 +8,13 @@ from typing import Any
 from digest.delivery.schedule import next_due_at
 from digest.errors import BadInput, NotFound
 from digest.papers.identifiers import canonical_id
+from digest.ranking.profile import Profile
 from digest.readers.profiles import ProfileBuilder
 from digest.readers.signup import check_max_papers, find
 from digest.readers.subscriber import Frequency, Rhythm, Subscriber
 from digest.store import papers as paper_store
 from digest.store import readers as store
-from digest.store.database import Database
+from digest.store.database import Connection, Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +72,50 @@ def change(
     with database.begin() as connection:
         subscriber = find(connection, address)
         store.update_subscriber(connection, wanted.applied(subscriber, now))
-        verdicts = [(one, "more") for one in likes] + [(one, "less") for one in dislikes]
-        numbers = paper_store.numbers_of(connection, {canonical_id(one) for one, _ in verdicts})
-        for paper, verdict in verdicts:
-            number = numbers.get(canonical_id(paper))
-            if number is None:
-                raise NotFound(f"There is no paper {canonical_id(paper)} here; fetch or import it first.")
+        numbers = _numbers(connection, [*likes, *dislikes])
+        verdicts = ["more"] * len(likes) + ["less"] * len(dislikes)
+        for number, verdict in zip(numbers, verdicts, strict=True):
             store.save_feedback(connection, subscriber.id, number, verdict, now)
         builder.rebuild(connection, [subscriber.id], now)
         return find(connection, address)
+
+
+def _numbers(connection: Connection, papers: Sequence[str]) -> list[int]:
+    """Return the row number of each paper. Raises BadInput or NotFound."""
+    ids = [canonical_id(paper) for paper in papers]
+    numbers = paper_store.numbers_of(connection, set(ids))
+    missing = next((one for one in ids if one not in numbers), None)
+    if missing is not None:
+        raise NotFound(f"There is no paper {missing} here; fetch or import it first.")
+    return [numbers[one] for one in ids]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A reader as a change would leave them. Nothing of it is stored."""
+
+    subscriber: Subscriber
+    profile: Profile
+    marked: frozenset[int]
+    """The papers, by row number, that the change puts among the liked ones."""
+
+
+def draft(
+    connection: Connection,
+    builder: ProfileBuilder,
+    subscriber: Subscriber,
+    wanted: Change,
+    now: datetime,
+    likes: Sequence[str] = (),
+) -> Draft:
+    """Return what `change` would make of a reader, and write nothing. Raises what `change` raises."""
+    changed = wanted.applied(subscriber, now)
+    liked = sorted(set(_numbers(connection, likes)))
+    said = store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
+    earlier = [(number, verdict) for number, verdict in said if number not in liked]
+    # As a word given now is read back: the newest last, those of one instant by number.
+    said = [*earlier, *((number, "more") for number in liked)]
+    return Draft(changed, builder.build(connection, changed.interests.topics, said), frozenset(liked))
 
 
 def pause(database: Database, address: str, until: date | None, now: datetime) -> Subscriber:

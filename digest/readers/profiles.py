@@ -1,7 +1,13 @@
 """Keeping profiles true to what readers said: built when words or verdicts change, then stored."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
 
 from digest.ranking.background import Background
 from digest.ranking.profile import Profile, build_profile
@@ -11,16 +17,34 @@ from digest.store import readers as reader_store
 from digest.store import terms as term_store
 from digest.store.database import Connection, Database
 
+NO_PROFILE = Profile(0, ())
+"""Of somebody who told us nothing."""
 BACKGROUND_PAPERS = 48_000
 """Profiles are learned against the newest so many papers: more than a year of five arXiv categories."""
+_KEPT = 16
 _PAGE = 200
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Stock:
+    """The background papers and which ones they are."""
+
+    background: Background
+    numbers: NDArray[np.int64]
+    """The row number of each in the database."""
+
+
 class ProfileBuilder:
-    """Builds profiles. Keeps the background papers, some 90 MB, for as long as their version is the newest."""
+    """Builds profiles. Keeps the background papers, some 90 MB, for as long as their version is the newest.
+
+    May be used by several threads.
+    """
 
     def __init__(self) -> None:
-        self._background: Background | None = None
+        self._stock: Stock | None = None
+        self._reading = Lock()
+        # A reader who tries out filters asks for the same profile again and again, and then saves it.
+        self._learned = lru_cache(_KEPT)(_learn)
 
     def rebuild(self, connection: Connection, subscriber_ids: Collection[int], now: datetime) -> None:
         """Build and store the profiles of these readers anew; who told us nothing keeps none."""
@@ -31,27 +55,59 @@ class ProfileBuilder:
         built: dict[int, Profile] = {}
         for number in subscriber_ids:
             words = topics[number].topics if number in topics else ()
-            said = verdicts.get(number, [])
-            liked = [blobs[paper] for paper, verdict in said if verdict == "more" and paper in blobs]
-            disliked = [blobs[paper] for paper, verdict in said if verdict == "less" and paper in blobs]
-            if words or liked:
-                profile = build_profile(
-                    words, unpack_counts(liked), unpack_counts(disliked), self.background(connection)
-                )
-                if profile.interests:
-                    built[number] = profile
+            profile = self._build(connection, words, verdicts.get(number, []), blobs)
+            if profile.interests:
+                built[number] = profile
         term_store.save_profiles(connection, built, now)
         term_store.drop_profiles(connection, set(subscriber_ids) - built.keys())
 
+    def build(
+        self, connection: Connection, topics: Sequence[str], verdicts: Sequence[tuple[int, str]]
+    ) -> Profile:
+        """Return the profile that somebody would have who said this, the oldest word first; nothing is written."""
+        blobs = paper_store.read_terms(connection, {paper for paper, _ in verdicts})
+        return self._build(connection, topics, verdicts, blobs)
+
+    def _build(
+        self,
+        connection: Connection,
+        topics: Sequence[str],
+        verdicts: Iterable[tuple[int, str]],
+        blobs: Mapping[int, bytes],
+    ) -> Profile:
+        marked: dict[str, list[bytes]] = {"more": [], "less": []}
+        for paper, verdict in verdicts:
+            if paper in blobs:
+                marked[verdict].append(blobs[paper])
+        if not topics and not marked["more"]:
+            return NO_PROFILE
+        return self._learned(
+            tuple(topics), tuple(marked["more"]), tuple(marked["less"]), self.background(connection)
+        )
+
     def background(self, connection: Connection) -> Background:
         """Return the papers that profiles are learned against, in the newest version of the term weights."""
+        return self.stock(connection).background
+
+    def stock(self, connection: Connection) -> Stock:
+        """Return the background papers with their row numbers."""
         version = term_store.newest_version(connection) or 0
-        if self._background is None or self._background.statistics.version != version:
-            blobs = paper_store.newest_terms(connection, BACKGROUND_PAPERS)
-            self._background = Background.build(
-                term_store.read_statistics(connection, version), unpack_counts(blobs)
-            )
-        return self._background
+        with self._reading:
+            if self._stock is None or self._stock.background.statistics.version != version:
+                blobs = paper_store.newest_terms(connection, BACKGROUND_PAPERS)
+                statistics = term_store.read_statistics(connection, version)
+                self._stock = Stock(
+                    Background.build(statistics, unpack_counts(list(blobs.values()))),
+                    np.fromiter(blobs, np.int64, len(blobs)),
+                )
+                self._learned.cache_clear()
+            return self._stock
+
+
+def _learn(
+    topics: tuple[str, ...], liked: tuple[bytes, ...], disliked: tuple[bytes, ...], background: Background
+) -> Profile:
+    return build_profile(topics, unpack_counts(liked), unpack_counts(disliked), background)
 
 
 def rebuild_outdated(

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, literal, select, update
 
-from digest.delivery.claimed import Claimed, Kind
+from digest.delivery.claimed import Claimed, Kind, Stream
 from digest.store.bulk import insert_rows, update_rows
 from digest.store.models import cards, deliveries, papers, picks, subscribers
 from digest.store.papers import upsert
@@ -65,12 +65,12 @@ def claim(
     lease: timedelta,
     limit: int,
     only: int | None = None,
-    kind: Kind | None = None,
+    stream: Stream | None = None,
 ) -> list[Claimed]:
     """Take on open deliveries whose time has come, the longest waiting first.
 
     Whoever claims has them alone until the lease is over; then a crash is assumed, and they may be
-    claimed again. `only` and `kind` keep to one reader and one kind.
+    claimed again. `only` and `stream` keep to one reader and one stream.
     """
     ready = (
         select(
@@ -90,9 +90,8 @@ def claim(
     )
     if only is not None:
         ready = ready.where(deliveries.c.subscriber_id == only)
-    if kind is not None:
-        # Written out, so that the small index of open confirmations is found.
-        ready = ready.where(deliveries.c.kind == literal(kind, literal_execute=True))
+    if stream is not None:
+        ready = ready.where(_in_stream(stream))
     rows = connection.execute(ready).all()
     connection.execute(
         update(deliveries)
@@ -112,7 +111,7 @@ def claim(
         )
         for row in rows
     ]
-    return sorted(claimed, key=lambda one: (one.kind != "confirm", one.due_at, one.id))
+    return sorted(claimed, key=lambda one: (one.kind == "digest", one.due_at, one.id))
 
 
 def count_sent(connection: Connection, since: datetime) -> int:
@@ -121,13 +120,19 @@ def count_sent(connection: Connection, since: datetime) -> int:
     return connection.execute(query).scalar_one()
 
 
-def count_ready(connection: Connection, now: datetime, most: int, kind: Kind | None = None) -> int:
+def count_ready(connection: Connection, now: datetime, most: int, stream: Stream | None = None) -> int:
     """Count the deliveries that could be claimed, up to `most`."""
     ready = select(deliveries.c.id).where(deliveries.c.next_try_at <= now)
-    if kind is not None:
-        ready = ready.where(deliveries.c.kind == literal(kind, literal_execute=True))
+    if stream is not None:
+        ready = ready.where(_in_stream(stream))
     query = select(func.count()).select_from(ready.limit(most).subquery())
     return connection.execute(query).scalar_one()
+
+
+def _in_stream(stream: Stream) -> ColumnElement[bool]:
+    # Written out, so that the small index of open transactional mails is found.
+    digest = literal("digest", literal_execute=True)
+    return deliveries.c.kind == digest if stream == "digest" else deliveries.c.kind != digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +180,31 @@ def newer_editions(connection: Connection, subscriber_ids: Collection[int]) -> d
         .group_by(deliveries.c.subscriber_id)
     )
     return dict(connection.execute(query).all())
+
+
+def sent_editions(
+    connection: Connection, subscriber_ids: Collection[int], most: int
+) -> dict[int, list[date]]:
+    """Return the editions of the last digests that each reader was sent, the newest first."""
+    if not subscriber_ids:
+        return {}
+    rank = func.row_number().over(
+        partition_by=deliveries.c.subscriber_id, order_by=deliveries.c.edition_on.desc()
+    )
+    sent = (
+        select(deliveries.c.subscriber_id, deliveries.c.edition_on, rank.label("rank"))
+        .where(
+            deliveries.c.subscriber_id.in_(subscriber_ids),
+            deliveries.c.kind == "digest",
+            deliveries.c.status == "sent",
+        )
+        .subquery()
+    )
+    query = select(sent.c.subscriber_id, sent.c.edition_on).where(sent.c.rank <= most).order_by(sent.c.rank)
+    found: dict[int, list[date]] = defaultdict(list)
+    for subscriber_id, edition_on in connection.execute(query):
+        found[subscriber_id].append(edition_on)
+    return found
 
 
 def planned_editions(connection: Connection, subscriber_ids: Collection[int]) -> set[tuple[int, date]]:
@@ -403,6 +433,7 @@ def find(
     connection: Connection,
     *,
     subscriber_id: int | None = None,
+    kind: Kind | None = None,
     status: str | None = None,
     edition_on: date | None = None,
     limit: int = 50,
@@ -414,7 +445,8 @@ def find(
         .order_by(deliveries.c.edition_on.desc(), deliveries.c.id.desc())
         .limit(limit)
     )
-    for column, value in (("subscriber_id", subscriber_id), ("status", status), ("edition_on", edition_on)):
+    wanted = {"subscriber_id": subscriber_id, "kind": kind, "status": status, "edition_on": edition_on}
+    for column, value in wanted.items():
         if value is not None:
             query = query.where(deliveries.c[column] == value)
     return list(connection.execute(query))

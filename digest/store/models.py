@@ -215,7 +215,7 @@ deliveries = Table(
     Column("smtp_answer", Text),
     Column("settled_at", Instant),
     UniqueConstraint("subscriber_id", "kind", "edition_on"),
-    _one_of("kind", "digest", "confirm"),
+    _one_of("kind", "digest", "confirm", "links"),
     _one_of("status", "planned", "claimed", "sent", "skipped", "failed"),
     # A million share one hour; with the id in the index, a claim reads the rows it takes and no more.
     Index(
@@ -227,11 +227,11 @@ deliveries = Table(
     ),
     # So few that finding one costs nothing, however many digests wait.
     Index(
-        "ix_deliveries_open_confirmations",
+        "ix_deliveries_open_transactional",
         "next_try_at",
         "id",
-        postgresql_where=text("next_try_at IS NOT NULL AND kind = 'confirm'"),
-        sqlite_where=text("next_try_at IS NOT NULL AND kind = 'confirm'"),
+        postgresql_where=text("next_try_at IS NOT NULL AND kind <> 'digest'"),
+        sqlite_where=text("next_try_at IS NOT NULL AND kind <> 'digest'"),
     ),
 )
 

@@ -1,11 +1,12 @@
 """Queries about papers, their terms and their popularity."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, Text, bindparam, cast, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from digest.papers.paper import Paper, Popularity
@@ -30,6 +31,14 @@ class StoredPaper:
         """The announcement date, which a stored paper always has."""
         assert self.paper.announced_on is not None
         return self.paper.announced_on
+
+
+class Listing(NamedTuple):
+    """Under which day and categories a paper is listed."""
+
+    number: int
+    announced_on: date
+    categories: tuple[str, ...]
 
 
 def _stored(row: Row[Any]) -> StoredPaper:
@@ -108,16 +117,16 @@ def numbers_of(connection: Connection, ids: Collection[str]) -> dict[str, int]:
     return dict(connection.execute(query).all())
 
 
-def numbers_within(connection: Connection, since: date | None, category: str | None) -> set[int]:
-    """Return the row numbers of the papers announced since a day and listed in a category or archive."""
-    query = select(papers.c.id, papers.c.categories)
-    if since is not None:
-        query = query.where(papers.c.announced_on >= since)
-    return {
-        number
-        for number, listed in connection.execute(query)
-        if category is None or any(one == category or one.startswith(f"{category}.") for one in listed)
-    }
+def listings(connection: Connection) -> Iterator[Listing]:
+    """Yield where each paper is listed."""
+    # Some thousand combinations of categories stand for all papers; each is read once.
+    lists: dict[str, tuple[str, ...]] = {}
+    query = select(papers.c.id, papers.c.announced_on, cast(papers.c.categories, Text))
+    for number, announced_on, written in connection.execute(query):
+        categories = lists.get(written)
+        if categories is None:
+            categories = lists[written] = tuple(json.loads(written))
+        yield Listing(number, announced_on, categories)
 
 
 def announced_between(
@@ -204,15 +213,15 @@ def read_terms(connection: Connection, numbers: Collection[int] | None = None) -
     return dict(connection.execute(query).all())
 
 
-def newest_terms(connection: Connection, limit: int) -> list[bytes]:
-    """Return packed term counts of the newest papers, in rising order of (announced_on, row number)."""
+def newest_terms(connection: Connection, limit: int) -> dict[int, bytes]:
+    """Return packed term counts of the newest papers by row number, in rising order of (announced_on, number)."""
     newest = (
         select(paper_terms.c.counts, papers.c.announced_on, papers.c.id)
         .join(papers, papers.c.id == paper_terms.c.paper_id)
         .order_by(papers.c.announced_on.desc(), papers.c.id.desc())
         .limit(limit)
     )
-    return [row.counts for row in connection.execute(newest)][::-1]
+    return {row.id: row.counts for row in reversed(connection.execute(newest).all())}
 
 
 def terms_between(connection: Connection, after: int, through: int) -> dict[int, bytes]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Select, bindparam, or_, select, update
 
-from digest.delivery.claimed import Claimed
+from digest.delivery.claimed import KINDS, RECIPIENTS, Claimed, Kind
 from digest.errors import StopRun
 from digest.store.database import Connection, Database
 from digest.store.models import deliveries, subscribers
@@ -23,17 +23,24 @@ PATIENCE = timedelta(minutes=2)
 """How long a record waits for a database that restarts; giving up would send that mail twice."""
 _PAUSE_SECONDS = 0.5
 
-# Put together once: they run for every mail.
-_MAY_BE_SENT = (
-    select(deliveries.c.id)
-    .join(subscribers, deliveries.c.subscriber_id == subscribers.c.id)
-    .where(
-        deliveries.c.id == bindparam("next_number"),
-        deliveries.c.status == "claimed",
-        deliveries.c.attempts == bindparam("attempt"),
-        subscribers.c.status == bindparam("wanted"),
+
+def _may_be_sent(kind: Kind) -> Select[int]:
+    # Equals signs, because a list would be spelled out anew for every mail.
+    is_recipient = or_(*(subscribers.c.status == status for status in sorted(RECIPIENTS[kind])))
+    return (
+        select(deliveries.c.id)
+        .join(subscribers, deliveries.c.subscriber_id == subscribers.c.id)
+        .where(
+            deliveries.c.id == bindparam("next_number"),
+            deliveries.c.status == "claimed",
+            deliveries.c.attempts == bindparam("attempt"),
+            is_recipient,
+        )
     )
-)
+
+
+# Put together once: they run for every mail.
+_MAY_BE_SENT = {kind: _may_be_sent(kind) for kind in KINDS}
 _RECORD_SENT = (
     update(deliveries)
     .where(deliveries.c.id == bindparam("number"))
@@ -45,7 +52,8 @@ _RECORD_SENT = (
         smtp_answer=bindparam("answer"),
     )
 )
-_RECORD_AND_ASK = _MAY_BE_SENT.add_cte(_RECORD_SENT.returning(deliveries.c.id).cte("recorded"))
+_RECORDED = _RECORD_SENT.returning(deliveries.c.id).cte("recorded")
+_RECORD_AND_ASK = {kind: question.add_cte(_RECORDED) for kind, question in _MAY_BE_SENT.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +77,11 @@ class Taken:
 
 
 def _question(one: Claimed) -> dict[str, Any]:
-    wanted = "active" if one.kind == "digest" else "pending"
-    return {"next_number": one.id, "attempt": one.attempts, "wanted": wanted}
+    return {"next_number": one.id, "attempt": one.attempts}
+
+
+def _is_wanted(connection: Connection, one: Claimed) -> bool:
+    return connection.execute(_MAY_BE_SENT[one.kind], _question(one)).first() is not None
 
 
 class Recorder:
@@ -90,7 +101,7 @@ class Recorder:
     def may_be_sent(self, one: Claimed) -> bool:
         """Tell whether a delivery is still this worker's, and its reader still waits for it. Raises StopRun."""
         with self._transaction() as connection:
-            return connection.execute(_MAY_BE_SENT, _question(one)).first() is not None
+            return _is_wanted(connection, one)
 
     def record(self, taken: Taken, then: Claimed | None) -> bool:
         """Note that a mail was taken, and tell whether the one after it may be sent.
@@ -110,9 +121,9 @@ class Recorder:
         with self._transaction() as connection:
             if then is not None and self._joined:
                 values = taken.values | _question(then)
-                return connection.execute(_RECORD_AND_ASK, values).first() is not None
+                return connection.execute(_RECORD_AND_ASK[then.kind], values).first() is not None
             connection.execute(_RECORD_SENT, taken.values)
-            return then is not None and connection.execute(_MAY_BE_SENT, _question(then)).first() is not None
+            return then is not None and _is_wanted(connection, then)
 
 
 def recorder(database: Database, patience: timedelta = PATIENCE) -> Recorder:

@@ -1,6 +1,5 @@
 """The interface for programs: papers, search and trending as JSON, described by OpenAPI."""
 
-import re
 from datetime import date
 from typing import Annotated, Any
 
@@ -14,17 +13,16 @@ from digest.mail.wording import one_line
 from digest.store import papers as paper_store
 from digest.web.catalogue import PER_CATEGORY, Period
 from digest.web.pages import is_web_address, paper_path
-from digest.web.papers import LONGEST_QUERY
+from digest.web.papers import DAY, LONGEST_QUERY
 from digest.web.site import OnSite, Site
 
 router = APIRouter(prefix="/api")
 pages = APIRouter(include_in_schema=False)
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _written_as_a_day(value: object) -> object:
     """Refuse the seconds since 1970 that would pass for a day."""
-    if isinstance(value, str) and not _DAY.fullmatch(value):
+    if isinstance(value, str) and not DAY.fullmatch(value):
         raise ValueError("write a day like 2026-11-22")
     return value
 
@@ -32,6 +30,11 @@ def _written_as_a_day(value: object) -> object:
 Top = Annotated[int, Query(ge=1, le=100, description="How many papers at most.")]
 Category = Annotated[
     str, Query(max_length=60, description="Only papers of this category (cs.CL) or archive (cs).")
+]
+Since = Annotated[
+    date | None,
+    BeforeValidator(_written_as_a_day),
+    Query(description="Announced on that day or later (2026-11-22)."),
 ]
 
 
@@ -75,11 +78,7 @@ _NO_SUCH: dict[int | str, dict[str, Any]] = {404: {"model": Problem}, 422: {"mod
 def papers(
     site: OnSite,
     top: Top = 30,
-    since: Annotated[
-        date | None,
-        BeforeValidator(_written_as_a_day),
-        Query(description="Announced on that day or later (2026-11-22)."),
-    ] = None,
+    since: Since = None,
 ) -> list[PaperOut]:
     """Return the papers announced last, the newest first."""
     with site.parts.database.read() as connection:
@@ -92,13 +91,18 @@ def paper(
     site: OnSite,
     paper_id: Annotated[str, Path(description="An arXiv id or address, or a title id.")],
     similar: Annotated[int, Query(ge=0, le=50, description="How many papers like it to add.")] = 0,
+    category: Category = "",
+    since: Since = None,
 ) -> DetailOut:
-    """Return one paper by its id or arXiv address; ids of before 2007 contain a slash: math/0611800."""
+    """Return one paper by its id or arXiv address; ids of before 2007 contain a slash: math/0611800.
+
+    A category and a day narrow which papers like it are added.
+    """
     try:
         card = site.catalogue.paper(paper_id)
     except BadInput as error:
         raise NotFound(str(error)) from None
-    found = site.catalogue.similar(card.paper_id, similar) if similar else []
+    found = site.catalogue.similar(card.paper_id, similar, since, one_line(category)) if similar else []
     return DetailOut(**paper_out(site, card).model_dump(), similar=_found(site, found))
 
 
@@ -107,10 +111,11 @@ def search(
     site: OnSite,
     q: Annotated[str, Query(min_length=1, max_length=LONGEST_QUERY, description="Words to look for.")],
     category: Category = "",
+    since: Since = None,
     top: Top = 30,
 ) -> list[FoundOut]:
     """Return the papers that fit the words best, best first."""
-    return _found(site, site.catalogue.search(one_line(q), top, one_line(category)))
+    return _found(site, site.catalogue.search(one_line(q), top, since, one_line(category)))
 
 
 @router.get("/trending", summary="What is trending")

@@ -3,12 +3,16 @@
 Serve it with uvicorn: `digest.web.app:application` makes it from the settings of the environment.
 """
 
+import gc
 import logging
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from threading import Thread
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
@@ -40,9 +44,12 @@ _STATUS: dict[type[DigestError], int] = {
     TryLater: 429,
     StopRun: 503,
 }
+_THREADS = 8
+"""So many requests of a process are worked on at once; the others wait their turn."""
+_SWITCH_SECONDS = 0.001
+"""How long a thread may keep the others waiting; Python's own 5 ms add up over the steps of an answer."""
 _log = logging.getLogger("digest.web")
 _OUT_OF_ORDER = "We can not get at our papers just now; please try again in a few minutes."
-_FAILED = "Something went wrong on our side; please try again in a minute."
 
 
 def create_app(parts: Parts, recheck: timedelta = RECHECK) -> FastAPI:
@@ -73,7 +80,7 @@ def create_app(parts: Parts, recheck: timedelta = RECHECK) -> FastAPI:
     app.add_exception_handler(HTTPException, _refused)
     app.add_middleware(
         Safety,
-        failure=lambda path: problem(site, path, 500, _FAILED),
+        problem=partial(problem, site),
         https=site.base_url.startswith("https:"),
         answers=site.answers,
     )
@@ -88,8 +95,19 @@ def application() -> FastAPI:
 @asynccontextmanager
 async def _serving(app: FastAPI) -> AsyncIterator[None]:
     """Prepare while the first requests are answered already."""
-    Thread(target=app.state.site.warm, daemon=True).start()
+    # Pages come from one loop while searches run beside it; more threads would wait for each other and for
+    # the database's fifteen connections, and the loop for all of them.
+    current_default_thread_limiter().total_tokens = _THREADS
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    Thread(target=_prepare, args=(app.state.site,), daemon=True).start()
     yield
+
+
+def _prepare(site: Site) -> None:
+    site.warm()
+    # What is there now stays: a full collection that looks at all of it holds up every answer for 0.1 s.
+    gc.collect()
+    gc.freeze()
 
 
 class _Static(StaticFiles):

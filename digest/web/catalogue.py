@@ -3,18 +3,19 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from threading import Lock
 from time import monotonic
 from typing import Literal, get_args
 
 from digest.delivery.editions import card_of
 from digest.mail.letter import Card
-from digest.papers.library import Library, find_paper, trending_papers
+from digest.papers.library import Found, Library, find_paper, listed_under, trending_papers
 from digest.store import papers as paper_store
 from digest.store import terms as term_store
 from digest.store.database import Connection, Database
 from digest.store.papers import StoredPaper
-from digest.web.kept import Kept
+from digest.web.kept import Held, Kept, KeptMany
 
 Period = Literal["today", "week", "month"]
 PERIODS: tuple[Period, ...] = get_args(Period)
@@ -23,6 +24,9 @@ PER_CATEGORY = 50
 CATEGORIES_SHOWN = 40
 STARTERS = 12
 _SLOT = timedelta(minutes=10)
+_KEPT_CARDS = 5000
+"""Some twenty megabytes."""
+Stamp = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +52,34 @@ class Catalogue:
         self._database = database
         self._clock = clock
         self._recheck = recheck.total_seconds()
-        self._stamp: tuple[float, tuple[int, int, int]] | None = None
+        self._stamp: tuple[float, Stamp] | None = None
+        self._checking = Lock()
         self._library = Kept(self._read_library)
+        self._cards: KeptMany[Card] = KeptMany(_KEPT_CARDS)
         self._trending = {period: Kept(self._maker(period)) for period in PERIODS}
 
-    def stamp_if_known(self) -> tuple[int, int, int] | None:
-        """Return the stamp as long as it is trusted, without a look at the database."""
+    def stamp_if_known(self) -> Stamp | None:
+        """Return the stamp without a look at the database: while it is trusted, or somebody looks already."""
         known = self._stamp
-        return known[1] if known is not None and monotonic() - known[0] < self._recheck else None
+        if known is not None and (monotonic() < known[0] + self._recheck or self._checking.locked()):
+            return known[1]
+        return None
 
-    def stamp(self) -> tuple[int, int, int]:
+    def stamp(self) -> Stamp:
         """Return what changes when something shown here does: papers, term weights, or ten minutes."""
         known = self.stamp_if_known()
         if known is not None:
             return known
-        slot = int(self._clock().timestamp() // _SLOT.total_seconds())
+        with self._checking:
+            if self._stamp is None or monotonic() >= self._stamp[0] + self._recheck:
+                self._stamp = monotonic(), self._look()
+            return self._stamp[1]
+
+    def _look(self) -> Stamp:
         with self._database.read() as connection:
             newest = paper_store.newest_number(connection)
             version = term_store.newest_version(connection) or 0
-        stamp = newest, version, slot
-        self._stamp = monotonic(), stamp
-        return stamp
+        return newest, version, int(self._clock().timestamp() // _SLOT.total_seconds())
 
     def warm(self) -> None:
         """Prepare everything."""
@@ -76,27 +87,35 @@ class Catalogue:
             self.trending(period)
         self._library.get(self.stamp()[:2])
 
-    def is_fresh(self, period: Period) -> bool:
-        """Tell whether a list is of the present state; if not, the next to ask makes it so."""
-        return self._trending[period].is_fresh(self.stamp())
-
     def trending(self, period: Period) -> Trending:
         """Return the most trending papers of a period."""
+        return self.stamped_trending(period).value
+
+    def stamped_trending(self, period: Period) -> Held[Trending]:
+        """Return the most trending papers of a period with the stamp they are of."""
         return self._trending[period].get(self.stamp())
 
-    def search(self, words: str, most: int, category: str = "") -> list[tuple[Card, float]]:
-        """Return the papers that fit the words best and how well (0 to 1), best first."""
-        library = self._library.get(self.stamp()[:2])
-        with self._database.read() as connection:
-            found = library.search(connection, words, most if not category else 20 * most)
-            inside = [hit for hit in found if not category or _is_in(hit[0], category)][:most]
-            return self._with_fit(connection, inside)
+    def is_search_fresh(self) -> bool:
+        """Tell whether search knows the present papers, not those before while somebody reads the new ones."""
+        stamp = self.stamp()[:2]
+        return self._library.get(stamp).stamp == stamp
 
-    def similar(self, paper_id: str, most: int) -> list[tuple[Card, float]]:
+    def search(
+        self, words: str, most: int, since: date | None = None, category: str = ""
+    ) -> list[tuple[Card, float]]:
+        """Return the papers that fit the words best and how well (0 to 1), best first."""
+        library = self._library.get(self.stamp()[:2]).value
+        return self._shown(library.search(words, most, since, category or None))
+
+    def similar(
+        self, paper_id: str, most: int, since: date | None = None, category: str = ""
+    ) -> list[tuple[Card, float]]:
         """Return the papers most like a stored one, best first. Raises BadInput or NotFound."""
-        library = self._library.get(self.stamp()[:2])
+        library = self._library.get(self.stamp()[:2]).value
         with self._database.read() as connection:
-            return self._with_fit(connection, library.similar(connection, paper_id, most))
+            number = find_paper(connection, paper_id).number
+            found = library.similar(connection, number, most, since, category or None)
+        return self._shown(found)
 
     def paper(self, paper_id: str) -> Card:
         """Return one paper by any form of its id. Raises BadInput or NotFound."""
@@ -109,15 +128,24 @@ class Catalogue:
         seen = paper_store.popularity_of(connection, [one.number for one in stored], now)
         return [card_of(one, seen.get(one.number, []), now) for one in stored]
 
+    def _shown(self, found: Sequence[Found]) -> list[tuple[Card, float]]:
+        """Return what was found as pages show it; papers shown before come from memory."""
+        stamp = self.stamp()
+        kept = {number: self._cards.get((number, stamp)) for number, _ in found}
+        known = {number: card for number, card in kept.items() if card is not None}
+        missing = [number for number in kept if number not in known]
+        if missing:
+            with self._database.read() as connection:
+                stored = list(paper_store.find_by_numbers(connection, missing).values())
+                made = self.cards(connection, stored)
+            for one, card in zip(stored, made, strict=True):
+                known[one.number] = card
+                self._cards.put((one.number, stamp), card)
+        return [(known[number], fit) for number, fit in found]
+
     def starters(self) -> list[Card]:
         """Return a dozen varied recent papers for somebody to tick: the hottest of each category in turn."""
         return varied(self.trending("week").everything, STARTERS)
-
-    def _with_fit(
-        self, connection: Connection, found: Sequence[tuple[StoredPaper, float]]
-    ) -> list[tuple[Card, float]]:
-        cards = self.cards(connection, [stored for stored, _ in found])
-        return [(card, fit) for card, (_, fit) in zip(cards, found, strict=True)]
 
     def _read_library(self) -> Library:
         with self._database.read() as connection:
@@ -138,7 +166,7 @@ class Catalogue:
         lines: dict[int, str] = {}
         for stored, _, line in found:
             lines[stored.number] = line
-            for name in _lists_of(stored):
+            for name in {"", *listed_under(stored.paper.categories)}:
                 of_name = lists.setdefault(name, [])
                 if len(of_name) < PER_CATEGORY:
                     of_name.append(stored)
@@ -153,15 +181,6 @@ class Catalogue:
             by_category=by_category,
             categories=tuple(sorted(name for name, _ in counted.most_common(CATEGORIES_SHOWN))),
         )
-
-
-def _lists_of(stored: StoredPaper) -> set[str]:
-    categories = stored.paper.categories
-    return {"", *categories, *(category.partition(".")[0] for category in categories)}
-
-
-def _is_in(stored: StoredPaper, category: str) -> bool:
-    return category in _lists_of(stored)
 
 
 def varied(cards: Sequence[Card], most: int) -> list[Card]:

@@ -86,8 +86,10 @@ def _trending(site: Site, name: str) -> Feed:
 def _own(site: Site, token: str, ending: str) -> Feed:
     with site.parts.database.read() as connection:
         subscriber = site.reader(connection, "feed", token)
-        rows = ledger.find(connection, subscriber_id=subscriber.id, status="sent", limit=DIGESTS_SHOWN)
-        mails = [recorded(connection, row.id) for row in rows if row.kind == "digest"]
+        rows = ledger.find(
+            connection, subscriber_id=subscriber.id, kind="digest", status="sent", limit=DIGESTS_SHOWN
+        )
+        mails = [recorded(connection, row.id) for row in rows]
     items = tuple(
         Item(pick.card, contents.composed_at, _why(pick)) for contents, picks in mails for pick in picks
     )

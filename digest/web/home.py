@@ -8,8 +8,9 @@ from starlette.concurrency import run_in_threadpool
 
 from digest.errors import NotFound
 from digest.mail.wording import one_line
-from digest.ranking import trending
+from digest.ranking import trending as formula
 from digest.web.catalogue import PERIODS, Period
+from digest.web.kept import Held
 from digest.web.site import OnSite, Site
 
 router = APIRouter(include_in_schema=False)
@@ -27,35 +28,33 @@ def period_from(text: str) -> Period:
 @router.get("/")
 async def home(site: OnSite, period: str = "week", category: str = "") -> Response:
     """Show what is trending, under the field for one's address."""
-    wanted, of_category = period_from(period), one_line(category[:60])
-    key = (wanted, of_category, site.catalogue.stamp_if_known())
+    key = period_from(period), one_line(category[:60])
     kept = site.kept_pages.get(key)
-    if kept is not None:
-        return kept
-    return await run_in_threadpool(_home, site, wanted, of_category)
+    if kept is not None and kept.stamp == site.catalogue.stamp_if_known():
+        return kept.value
+    return await run_in_threadpool(_home, site, *key)
 
 
 def _home(site: Site, period: Period, category: str) -> Response:
-    key = (period, category, site.catalogue.stamp())
-    kept = site.kept_pages.get(key)
-    if kept is not None:
-        return kept
-    is_fresh = site.catalogue.is_fresh(period)
-    found = site.catalogue.trending(period)
+    found = site.catalogue.stamped_trending(period)
+    kept = site.kept_pages.get((period, category))
+    if kept is not None and kept.stamp == found.stamp:
+        return kept.value
+    trending = found.value
     page = site.page(
         "home.html",
         period=period,
         category=category,
-        categories=found.categories,
-        cards=found.papers(category)[:PAPERS_SHOWN],
+        categories=trending.categories,
+        cards=trending.papers(category)[:PAPERS_SHOWN],
     )
     # Made-up categories would push out the pages that people look at.
-    if is_fresh and (not category or category in found.by_category):
-        site.kept_pages.put(key, page)
+    if not category or category in trending.by_category:
+        site.kept_pages.put((period, category), Held(found.stamp, page))
     return page
 
 
 @router.get("/about")
 async def about(site: OnSite) -> Response:
     """Say how papers are chosen, what trending means, and what is kept about readers."""
-    return site.page("about.html", trending=trending)
+    return site.page("about.html", trending=formula)

@@ -2,10 +2,19 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from threading import Lock
 from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Held(Generic[Value]):
+    """A value and the stamp it was made for."""
+
+    stamp: object
+    value: Value
 
 
 class Kept(Generic[Value]):
@@ -13,22 +22,18 @@ class Kept(Generic[Value]):
 
     def __init__(self, make: Callable[[], Value]) -> None:
         self._make = make
-        self._held: tuple[object, Value] | None = None
+        self._held: Held[Value] | None = None
         self._lock = Lock()
 
-    def is_fresh(self, stamp: object) -> bool:
-        """Tell whether the value of this stamp is there already."""
-        return self._held is not None and self._held[0] == stamp
-
-    def get(self, stamp: object) -> Value:
+    def get(self, stamp: object) -> Held[Value]:
         """Return the value for this stamp, or the one before while somebody else is making it."""
         held = self._held
-        if held is not None and (held[0] == stamp or self._lock.locked()):
-            return held[1]
+        if held is not None and (held.stamp == stamp or self._lock.locked()):
+            return held
         with self._lock:
-            if self._held is None or self._held[0] != stamp:
-                self._held = (stamp, self._make())
-            return self._held[1]
+            if self._held is None or self._held.stamp != stamp:
+                self._held = Held(stamp, self._make())
+            return self._held
 
 
 class KeptMany(Generic[Value]):

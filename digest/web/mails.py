@@ -18,8 +18,8 @@ def web_view(site: OnSite, token: str) -> Response:
     claim = site.claim("digest", token)
     with site.parts.database.read() as connection:
         subscriber = site.reader(connection, "digest", token)
-        rows = ledger.find(connection, subscriber_id=subscriber.id, edition_on=claim.issued_on)
-        composed = [row.id for row in rows if row.kind == "digest" and row.contents is not None]
+        rows = ledger.find(connection, subscriber_id=subscriber.id, kind="digest", edition_on=claim.issued_on)
+        composed = [row.id for row in rows if row.contents is not None]
         if not composed:
             raise NotFound("No digest of that day is kept; look at what is trending now.")
         contents, chosen = recorded(connection, composed[0])

@@ -8,11 +8,15 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from digest.mail import wording
 from digest.mail.letter import Card
+from digest.web.kept import KeptMany
 
 EXCERPT = 280
+_KEPT_CARDS = 3000
+"""Some ten megabytes."""
 _WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x20\x7f<>\"]{1,2000}")
 
 
@@ -38,11 +42,23 @@ class Pages:
             paper_path=paper_path,
         )
         self._environment.tests["web_address"] = is_web_address
-        self._environment.globals.update(shared, version=_fingerprint(static), links_of=links_of)
+        self._environment.globals.update(
+            shared, version=_fingerprint(static), links_of=links_of, listed=self.listed
+        )
+        self._macros = self._environment.get_template("_papers.html").make_module()
+        self._cards: KeptMany[Markup] = KeptMany(_KEPT_CARDS)
 
     def render(self, name: str, **values: Any) -> str:
         """Return the page that a template makes of these values."""
         return self._environment.get_template(name).render(values)
+
+    def listed(self, card: Card, level: int = 3) -> Markup:
+        """Return a paper as a list for everybody shows it; made once, as most of a page is such papers."""
+        kept = self._cards.get((card, level))
+        if kept is None:
+            kept = self._macros.paper(card, level=level)  # type: ignore[attr-defined]
+            self._cards.put((card, level), kept)
+        return kept
 
 
 def paper_path(paper_id: str) -> str:

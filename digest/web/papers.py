@@ -1,42 +1,82 @@
 """One paper and its like; search by words, or by a paper's id."""
 
-from typing import Annotated
+import re
+from datetime import date
+from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
 
 from digest.errors import BadInput, NotFound
 from digest.mail.letter import Card
 from digest.mail.wording import one_line
 from digest.papers.identifiers import canonical_id
 from digest.web.citing import bibtex, ris
+from digest.web.kept import Held
 from digest.web.site import OnSite, Site
 
 router = APIRouter(include_in_schema=False)
 FOUND = 30
 SIMILAR = 10
 LONGEST_QUERY = 1000
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @router.get("/search")
-def search(
-    site: OnSite, q: Annotated[str, Query(max_length=20_000)] = "", category: Annotated[str, Query()] = ""
+async def search(
+    site: OnSite,
+    q: Annotated[str, Query(max_length=20_000)] = "",
+    category: str = "",
+    since: str = "",
 ) -> Response:
-    """Find papers by words; a paper's id or address finds it and its like."""
-    words, of_category = one_line(q[:LONGEST_QUERY]), one_line(category[:60])
+    """Find papers by words; a paper's id or address finds its like. A category and a day narrow both."""
+    question = _Question(one_line(q[:LONGEST_QUERY]), one_line(category[:60]), day_from(since))
+    kept = site.kept_searches.get(question)
+    if kept is not None and kept.stamp == site.catalogue.stamp_if_known():
+        return kept.value
+    return await run_in_threadpool(_search, site, question)
+
+
+class _Question(NamedTuple):
+    words: str
+    category: str
+    since: date | None
+
+
+def day_from(text: str) -> date | None:
+    """Return the day that somebody typed, as 2026-11-22; None for nothing. Raises BadInput."""
+    if not (text := one_line(text[:40])):
+        return None
+    try:
+        if DAY.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise BadInput(f"{text!r} is no day; write it like 2026-11-22.")
+
+
+def _search(site: Site, question: _Question) -> Response:
+    words, category, since = question
+    stamp = site.catalogue.stamp()
+    is_fresh = site.catalogue.is_search_fresh()
     named = _named(site, words)
     if named is not None:
-        found = site.catalogue.similar(named.paper_id, FOUND)
+        found = site.catalogue.similar(named.paper_id, FOUND, since, category)
     else:
-        found = site.catalogue.search(words, FOUND, of_category) if words else []
-    return site.page(
+        found = site.catalogue.search(words, FOUND, since, category) if words else []
+    page = site.page(
         "search.html",
         query=words,
-        category=of_category,
+        category=category,
+        since=since,
         categories=site.catalogue.trending("week").categories,
         named=named,
         found=found,
     )
+    if is_fresh:
+        site.kept_searches.put(question, Held(stamp, page))
+    return page
 
 
 def _named(site: Site, words: str) -> Card | None:

@@ -9,35 +9,43 @@ from zoneinfo import available_timezones
 
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
+from limits import RateLimitItemPerHour
 
 from digest.delivery.outcome import NOTES, quiet_reason
-from digest.errors import BadInput, NotFound
+from digest.errors import BadInput, NotFound, TryLater
+from digest.mail.letter import Card
+from digest.mail.wording import one_line
 from digest.papers.identifiers import canonical_id
 from digest.readers.consent import reader_of, resubscribe
 from digest.readers.consent import unsubscribe as leave
 from digest.readers.feedback import give
 from digest.readers.knowledge import known_interests
 from digest.readers.pasted import read_pasted
-from digest.readers.preferences import change, pause, remove, resume
+from digest.readers.preferences import Change, Draft, change, draft, pause, remove, resume
 from digest.readers.privacy import portrait
 from digest.readers.subscriber import FREQUENCIES, Subscriber
 from digest.readers.transfer import change_from
 from digest.store import deliveries as ledger
 from digest.store import papers as paper_store
 from digest.store import readers as reader_store
+from digest.store.database import Connection
 from digest.web.forms import Form, Posted
 from digest.web.site import OnSite, Site
 
 router = APIRouter(include_in_schema=False)
 PAST_DIGESTS = 30
 MARKED_SHOWN = 200
+PREVIEWS = RateLimitItemPerHour(1000)
+"""For one reader: as many as somebody sees who types for five minutes without a rest."""
+_WORDS = ("topics", "must", "mute", "follow")
+_NOT_SHOWN: dict[str, Any] = {"selection": None, "note": "", "problem": ""}
 _PLACES = {
     "Africa", "America", "Antarctica", "Arctic", "Asia",
     "Atlantic", "Australia", "Europe", "Indian", "Pacific",
 }  # fmt: skip
 DONE = {
     "confirmed": "Your subscription is confirmed. Say what you work on, and the first digest comes soon.",
-    "saved": "Saved. What you would get now stands below.",
+    "saved": "Saved.",
     "paused": "Paused. You get no mail until it is over.",
     "resumed": "Welcome back. Mail comes again.",
     "forgotten": "Taken back. That paper counts for nothing any more.",
@@ -53,41 +61,80 @@ def preferences(site: OnSite, token: str, done: str = "") -> Response:
     return show_preferences(site, subscriber, token, done if done in DONE else "")
 
 
-def show_preferences(site: Site, subscriber: Subscriber, token: str, done: str, wrong: str = "") -> Response:
-    """Return the page of a reader, with a word on what was just done or what went wrong."""
+def show_preferences(
+    site: Site, subscriber: Subscriber, token: str, done: str, typed: Form | None = None, wrong: str = ""
+) -> Response:
+    """Return the page of a reader, with a word on what was just done or what went wrong.
+
+    With `typed`, its fields hold what was typed and not saved, and the preview is what that would bring.
+    """
     with site.parts.database.read() as connection:
         said = reader_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])[-MARKED_SHOWN:]
         papers = paper_store.find_by_numbers(connection, [number for number, _ in said])
-        known = known_interests(connection, subscriber)
-        past = ledger.find(connection, subscriber_id=subscriber.id, status="sent", limit=PAST_DIGESTS)
-        wants_preview = done in {"saved", "confirmed"}
-        selection = site.preview(connection, subscriber) if wants_preview else None
-    marked = {number for number, _ in said}
-    ids = {papers[number].paper.id for number in marked}
-    note = ""
-    if selection is not None and not selection.picks:
-        note = NOTES[quiet_reason(selection.considered, selection.state)]
+        known = known_interests(connection, site.parts.profiles, subscriber)
+        past = ledger.sent_editions(connection, [subscriber.id], PAST_DIGESTS)
+        shown: dict[str, Any] = _NOT_SHOWN
+        if not wrong and (typed is not None or done in {"saved", "confirmed"}):
+            try:
+                shown = _previewed(site, connection, subscriber, typed)
+            except (BadInput, NotFound) as error:
+                wrong = str(error)
+        ticked = set(typed.all("like")) if typed is not None else set()
+        starters = _starters(site, connection, ticked)
+    marked = {stored.paper.id for stored in papers.values()}
     return site.private_page(
         "preferences.html",
         422 if wrong else 200,
         reader=subscriber,
         token=token,
         done=DONE.get(done, ""),
-        is_new=done == "confirmed",
+        is_new=done == "confirmed" or (typed is not None and bool(typed.text("new"))),
         wrong=wrong,
+        fields=_fields(subscriber, typed),
+        is_typed=typed is not None,
+        ticked=ticked,
         frequencies=FREQUENCIES,
         zones=zones(subscriber.rhythm.timezone),
-        starters=[card for card in site.catalogue.starters() if card.paper_id not in ids],
+        starters=[card for card in starters if card.paper_id not in marked],
         liked=[papers[number].paper for number, verdict in said if verdict == "more"],
         disliked=[papers[number].paper for number, verdict in said if verdict == "less"],
         known=known,
-        past=[(row.edition_on, site.token("digest", subscriber, row.edition_on))
-              for row in past if row.kind == "digest"],
-        selection=selection,
-        note=note,
+        past=[(edition_on, site.token("digest", subscriber, edition_on))
+              for edition_on in past.get(subscriber.id, [])],
         feed=site.token("feed", subscriber, subscriber.created_at.date()),
         tomorrow=site.now().date() + timedelta(days=1),
+        **shown,
     )  # fmt: skip
+
+
+def _starters(site: Site, connection: Connection, ticked: set[str]) -> list[Card]:
+    """Return the papers to be ticked; those that were ticked already stay, whatever is offered by now."""
+    offered = site.catalogue.starters()
+    gone = sorted(ticked - {card.paper_id for card in offered})[:MARKED_SHOWN]
+    return [
+        *offered,
+        *site.catalogue.cards(connection, list(paper_store.find_by_ids(connection, gone).values())),
+    ]
+
+
+def _fields(subscriber: Subscriber, typed: Form | None) -> dict[str, str]:
+    """Return what stands in the fields of the form: what was typed, else what is stored."""
+    asked, rhythm = subscriber.interests, subscriber.rhythm
+    stored = {
+        **{name: "\n".join(getattr(asked, name)) for name in _WORDS},
+        "categories": " ".join(asked.categories),
+        "pasted": "",
+        "frequency": rhythm.frequency,
+        "hour": str(rhythm.hour),
+        "timezone": rhythm.timezone,
+        "max_papers": str(subscriber.max_papers),
+    }
+    if typed is None:
+        return stored
+    return {
+        name: "\n".join(map(one_line, typed.raw(name).splitlines())) if name in typed else value
+        for name, value in stored.items()
+    }
 
 
 @cache
@@ -112,39 +159,79 @@ def act(site: OnSite, token: str, form: Posted) -> Response:
     try:
         done = action(site, subscriber, form)
     except (BadInput, NotFound) as error:
-        return show_preferences(site, subscriber, token, "", wrong=str(error))
+        return show_preferences(site, subscriber, token, "", form, str(error))
     if done == "erased":
         return site.private_page("erased.html")
     # So that loading the page again does not do it again. The way there is ours, never the caller's.
     return RedirectResponse(f"{site.root}/preferences/{token}?done={done}", 303)
 
 
-def _save(site: Site, subscriber: Subscriber, form: Form) -> str:
+@router.post("/preferences/{token}/preview")
+def look(site: OnSite, token: str, form: Posted) -> Response:
+    """Show what saving the form would bring, and save nothing. POST only because the form can be long.
+
+    The page's script asks for the part that changes alone.
+    """
+    with site.parts.database.read() as connection:
+        subscriber = site.reader(connection, "preferences", token)
+    if not site.previews.hit(PREVIEWS, subscriber.key):
+        raise TryLater("These were many previews; please save what you have, or go on in an hour.", 3600)
+    if form.text("part") != "preview":
+        return show_preferences(site, subscriber, token, "", form)
+    with site.parts.database.read() as connection:
+        try:
+            shown = _previewed(site, connection, subscriber, form)
+        except (BadInput, NotFound) as error:
+            shown = {**_NOT_SHOWN, "problem": str(error)}
+    return site.private_page("_preview.html", **shown)
+
+
+def _previewed(
+    site: Site, connection: Connection, subscriber: Subscriber, form: Form | None
+) -> dict[str, Any]:
+    """Return what the preview shows: of the reader as stored, or as a form would leave them.
+
+    Raises BadInput or NotFound for what can not be saved.
+    """
+    planned: Draft | None = None
+    if form is not None:
+        wanted, likes = _wanted(connection, form)
+        planned = draft(connection, site.parts.profiles, subscriber, wanted, site.now(), likes)
+    selection = site.preview(connection, subscriber, planned)
+    note = "" if selection.picks else NOTES[quiet_reason(selection.considered, selection.state)]
+    return {**_NOT_SHOWN, "selection": selection, "note": note, "today": site.today(subscriber)}
+
+
+def _wanted(connection: Connection, form: Form) -> tuple[Change, list[str]]:
+    """Return what the form changes, and the papers it likes. Raises BadInput."""
     likes = [canonical_id(one) for one in form.all("like")]
     if pasted := form.raw("pasted"):
-        likes += _known_papers(site, pasted)
+        likes += _known_papers(connection, pasted)
     fields: dict[str, Any] = {
-        **{name: list(form.lines(name)) for name in ("topics", "must", "mute", "follow")},
+        **{name: list(form.lines(name)) for name in _WORDS},
         "categories": list(form.words("categories")),
         **{name: form.text(name) for name in ("timezone", "frequency")},
         **{name: form.number(name) for name in ("hour", "max_papers") if name in form},
     }
     # A field that the form did not have stays as it was.
     wanted = change_from(**{name: value for name, value in fields.items() if name in form})
+    return wanted, list(dict.fromkeys(likes))
+
+
+def _save(site: Site, subscriber: Subscriber, form: Form) -> str:
     parts = site.parts
     with parts.database.read() as connection:
+        wanted, likes = _wanted(connection, form)
         # Reading the background takes its time; done here, it keeps no writer waiting.
         parts.profiles.background(connection)
-    likes = list(dict.fromkeys(likes))
     change(parts.database, parts.profiles, subscriber.address, wanted, site.now(), likes=likes)
     return "saved"
 
 
-def _known_papers(site: Site, text: str) -> list[str]:
+def _known_papers(connection: Connection, text: str) -> list[str]:
     """Return those of the papers a text names that are stored. Raises BadInput when none is."""
     pasted = read_pasted(text)
-    with site.parts.database.read() as connection:
-        found = paper_store.find_known(connection, pasted.ids, pasted.title_ids)
+    found = paper_store.find_known(connection, pasted.ids, pasted.title_ids)
     if not found:
         named = len({*pasted.ids, *pasted.title_ids})
         raise BadInput(

@@ -9,14 +9,14 @@ from collections import Counter
 from collections.abc import Callable
 
 from starlette.datastructures import MutableHeaders
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LARGEST_BODY = 1_000_000
 """Bytes of a posted form. A pasted library of two thousand papers fits."""
 POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -27,18 +27,19 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_TOO_LARGE = "This is more than we can take at once; please send a smaller part of it.\n"
+_TOO_LARGE = "This is more than we can take at once; please go back and send a smaller part of it."
+_FAILED = "Something went wrong on our side; please try again in a minute."
+Problem = Callable[[str, int, str], Response]
+"""Makes the answer to a request that failed, of its path, a status and a sentence."""
 _log = logging.getLogger("digest.web")
 
 
 class Safety:
     """The outermost layer around the application."""
 
-    def __init__(
-        self, app: ASGIApp, failure: Callable[[str], Response], answers: Counter[int], *, https: bool
-    ) -> None:
+    def __init__(self, app: ASGIApp, problem: Problem, answers: Counter[int], *, https: bool) -> None:
         self._app = app
-        self._failure = failure
+        self._problem = problem
         self._headers = dict(HEADERS)
         if https:
             self._headers["Strict-Transport-Security"] = "max-age=31536000"
@@ -54,12 +55,12 @@ class Safety:
             await self._app(exchange.scope, exchange.receive, exchange.send)
         except _TooLarge:
             if not exchange.started:
-                await PlainTextResponse(_TOO_LARGE, 413)(scope, receive, exchange.send)
+                await self._problem(scope["path"], 413, _TOO_LARGE)(scope, receive, exchange.send)
         except Exception:
             _log.exception("%s %s failed", scope["method"], _shown(scope["path"]))
             if exchange.started:
                 raise
-            await self._failure(scope["path"])(scope, receive, exchange.send)
+            await self._problem(scope["path"], 500, _FAILED)(scope, receive, exchange.send)
 
 
 class _TooLarge(Exception):

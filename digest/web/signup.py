@@ -1,45 +1,93 @@
-"""Signing up, confirming, leaving and coming back. Only POST acts; GET shows a page with one button."""
+"""Signing up, confirming, leaving and coming back, and finding one's links again.
 
+Only POST acts; GET shows a page with one button.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
+from anyio import to_thread
 from fastapi import APIRouter, BackgroundTasks, Request
 from fastapi.responses import Response
 
 from digest.delivery.letters import CONFIRM_DAYS
 from digest.errors import NotFound, TryLater
 from digest.readers.addresses import parse_address
-from digest.readers.consent import ask, ask_again, reader_of, resubscribe, unsubscribe
+from digest.readers.consent import ask, ask_again, ask_for_links, reader_of, resubscribe, unsubscribe
 from digest.readers.links import Claim
 from digest.readers.signup import Application, confirm
 from digest.readers.subscriber import Subscriber
-from digest.web.forms import Posted
-from digest.web.limits import sign_up_limits
+from digest.web.forms import Form, Posted
+from digest.web.limits import mail_limits
 from digest.web.preferences import show_preferences
 from digest.web.site import OnSite, Site
 
 router = APIRouter(include_in_schema=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What anybody can ask for with an address alone, and the pages around it."""
+
+    form: str
+    answer: str
+    ask: Callable[[Site, str], Subscriber | None]
+    """Returns the reader whose mail waits to be sent. Raises BadInput for what is no address."""
+
+
+def _ask_to_confirm(site: Site, address: str) -> Subscriber | None:
+    return ask(site.parts.database, site.parts.profiles, site.parts.secret, Application(address), site.now())
+
+
+def _ask_for_links(site: Site, address: str) -> Subscriber | None:
+    return ask_for_links(site.parts.database, site.parts.secret, address, site.now())
+
+
+_SIGN_UP = _Request("subscribe.html", "subscribed.html", _ask_to_confirm)
+_LINKS = _Request("links.html", "links_sent.html", _ask_for_links)
+
+
 @router.get("/subscribe")
 def sign_up_form(site: OnSite) -> Response:
     """Show the field for an address alone, for whoever opens this address by hand."""
-    return site.page("subscribe.html")
+    return site.page(_SIGN_UP.form, typed="")
 
 
 @router.post("/subscribe")
-def sign_up(site: OnSite, request: Request, form: Posted, later: BackgroundTasks) -> Response:
+async def sign_up(site: OnSite, request: Request, form: Posted, later: BackgroundTasks) -> Response:
     """Take an address and send it a confirmation; whose it is makes no difference to the answer."""
+    return await to_thread.run_sync(_send_mail, site, _SIGN_UP, request, form, later, limiter=site.asking)
+
+
+@router.get("/links")
+def links_form(site: OnSite) -> Response:
+    """Show the field for the address of a reader who lost their mails."""
+    return site.page(_LINKS.form, typed="")
+
+
+@router.post("/links")
+async def send_links(site: OnSite, request: Request, form: Posted, later: BackgroundTasks) -> Response:
+    """Send a reader their links; whether there is such a reader makes no difference to the answer."""
+    return await to_thread.run_sync(_send_mail, site, _LINKS, request, form, later, limiter=site.asking)
+
+
+def _send_mail(
+    site: Site, wanted: _Request, request: Request, form: Form, later: BackgroundTasks
+) -> Response:
     address = parse_address(form.raw("email")[:400])
     # Nobody sees this field, so whoever fills it in is a program; it is told what people are told.
     if not form.raw("website"):
+        stamp = form.raw("stamp")[:100]
+        if not site.stamps.is_ripe(stamp):
+            return site.private_page(wanted.form, typed=address, stamp=site.stamps.renewed(stamp))
         host = request.client.host if request.client else ""
-        if not site.limits.allow(sign_up_limits(host, address.rpartition("@")[2])):
-            raise TryLater("There were too many sign-ups just now; please try again in an hour.", 3600)
-        now = site.now()
-        waiting = ask(site.parts.database, site.parts.profiles, site.parts.secret, Application(address), now)
+        if not site.limits.allow(mail_limits(host, address.rpartition("@")[2])):
+            raise TryLater("Too many mails were asked for just now; please try again in an hour.", 3600)
+        waiting = wanted.ask(site, address)
         if waiting is not None:
             later.add_task(site.send_now, waiting)
-    return site.private_page("subscribed.html", days=CONFIRM_DAYS)
+    return site.private_page(wanted.answer, days=CONFIRM_DAYS)
 
 
 @router.get("/confirm/{token}")

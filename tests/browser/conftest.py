@@ -1,11 +1,33 @@
-"""A real browser for the tests that look at pages and mails."""
+"""A real browser, and a running installation for it to look at."""
 
+import email
 import os
+import re
+import socket
+import threading
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email import policy
 from pathlib import Path
 
 import pytest
+import uvicorn
 from playwright.sync_api import Browser, sync_playwright
+from pydantic import SecretStr
+
+from digest.clock import utc_now
+from digest.delivery.daily import Job, run
+from digest.papers.ingest import take_in
+from digest.readers.links import Purpose
+from digest.readers.subscriber import Subscriber
+from digest.sample import sample_sightings
+from digest.settings import Settings
+from digest.store.schema import upgrade
+from digest.web.app import create_app
+from digest.wiring import Parts
+from tests.factories import add_reader
 
 CHROMIUM = Path(os.environ.get("DIGEST_TEST_CHROMIUM", "/usr/bin/chromium"))
 
@@ -21,3 +43,93 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@dataclass
+class Clock:
+    """A clock that goes, and can be put forward."""
+
+    ahead: timedelta = field(default_factory=timedelta)
+
+    def __call__(self) -> datetime:
+        return utc_now() + self.ahead
+
+
+@dataclass
+class Place:
+    """A running installation."""
+
+    parts: Parts
+    clock: Clock
+    url: str
+    outbox: Path
+
+    def pause(self) -> None:
+        """Let as much time go by as a person needs for a form."""
+        self.clock.ahead += timedelta(seconds=3)
+
+    def mails(self) -> list[email.message.EmailMessage]:
+        """The mails so far, the newest last."""
+        files = sorted((self.outbox / "new").glob("*"), key=lambda one: one.stat().st_mtime_ns)
+        return [email.message_from_bytes(one.read_bytes(), policy=policy.default) for one in files]
+
+    def links(self, purpose: str, to: str) -> list[str]:
+        """The links of the newest mail to an address, as its text part has them."""
+        for _ in range(100):
+            sent = [one for one in self.mails() if one["To"] == to]
+            if sent:
+                break
+            # The confirmation goes out behind the answer of the page.
+            time.sleep(0.1)
+        mail = sent[-1]
+        part = mail.get_body(("plain",))
+        assert part is not None
+        return re.findall(rf"{re.escape(self.url)}/{purpose}/\S+", part.get_content())
+
+    def link(self, purpose: Purpose, reader: Subscriber) -> str:
+        return self.parts.links.link(purpose, reader.key, utc_now().date())
+
+    def deliver(self) -> None:
+        run(self.parts.post_office, self.parts.profiles, Job(), self.clock)
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("web")
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    settings = Settings.model_construct(
+        database_url=SecretStr(f"sqlite:///{folder}/digest.db"),
+        mail_url=SecretStr(f"maildir:{folder}/outbox"),
+        base_url=url,
+        sender="Trending papers <digest@papers.example.org>",
+        secret_key=SecretStr("a secret of the tests"),
+    )
+    clock = Clock()
+    parts = Parts(settings, clock)
+    upgrade(parts.database)
+    take_in(parts.database, sample_sightings(utc_now()), utc_now())
+    server = uvicorn.Server(uvicorn.Config(create_app(parts), log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    yield Place(parts, clock, url, folder / "outbox")
+    server.should_exit = True
+    thread.join(timeout=20)
+    listening.close()
+    parts.close()
+
+
+@pytest.fixture(scope="session")
+def reader(place: Place) -> Subscriber:
+    """Somebody who reads already, with a digest of today."""
+    known = add_reader(
+        place.parts.database,
+        "ana@example.org",
+        topics=["long-context language models", "robot grasping"],
+        likes=["2611.90140", "2611.90189"],
+        mute=["clinical"],
+        now=utc_now(),
+    )
+    place.deliver()
+    return known

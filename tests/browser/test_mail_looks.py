@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-from digest.mail.letter import Card, Confirmation, Letter, Pick
+from digest.mail.letter import Card, Confirmation, Letter, OwnLinks, Pick
 from digest.mail.rendering import Renderer
 
 pytestmark = pytest.mark.browser
@@ -90,6 +90,19 @@ def letter() -> Letter:
     )
 
 
+def own_links() -> OwnLinks:
+    token = "t" * 80
+    return OwnLinks(
+        preferences_url=f"{BASE}/preferences/{token}",
+        feed_url=f"{BASE}/feed/{token}.xml",
+        unsubscribe_url=f"{BASE}/unsubscribe/{token}",
+        past=tuple((date(2025, 11, 26) - timedelta(days), f"{BASE}/digest/{token}") for days in range(10)),
+        web_url=f"{BASE}/",
+        operator="Ada Grün",
+        postal_address="1 Science Road",
+    )
+
+
 @pytest.fixture(scope="module")
 def mails() -> dict[str, str]:
     renderer = Renderer(TEMPLATES)
@@ -99,6 +112,7 @@ def mails() -> dict[str, str]:
         "digest": renderer.digest(letter()).html,
         "quiet": renderer.digest(quiet).html,
         "confirm": renderer.confirm(confirmation).html,
+        "links": renderer.links(own_links()).html,
     }
 
 
@@ -126,7 +140,7 @@ def show(chromium: Browser, mails: dict[str, str]) -> Iterator[Callable[[str, in
 each_way = pytest.mark.parametrize(
     ("width", "scheme"), [(375, "light"), (375, "dark"), (800, "light"), (800, "dark")]
 )
-each_mail = pytest.mark.parametrize("name", ["digest", "quiet", "confirm"])
+each_mail = pytest.mark.parametrize("name", ["digest", "quiet", "confirm", "links"])
 
 
 @each_mail
@@ -181,8 +195,9 @@ def test_links_on_a_phone_are_big_enough_for_a_thumb(
         assert box["height"] >= 44, one.inner_text()
 
 
-def test_links_on_a_phone_do_not_overlap(show: Callable[[str, int, str], Page]) -> None:
-    boxes = [one.bounding_box() for one in show("digest", 375, "light").locator("a").all()]
+@pytest.mark.parametrize("name", ["digest", "links"])
+def test_links_on_a_phone_do_not_overlap(show: Callable[[str, int, str], Page], name: str) -> None:
+    boxes = [one.bounding_box() for one in show(name, 375, "light").locator("a").all()]
     for index, first in enumerate(boxes):
         for second in boxes[index + 1 :]:
             assert first is not None

@@ -1,112 +1,56 @@
 """The web side in a real browser: the whole way of a reader, with and without script, by keyboard, for everyone."""
 
-import email
 import json
 import re
-import socket
-import threading
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from email import policy
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
-from pydantic import SecretStr
+from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, Request, Route, expect
 
 from digest.clock import utc_now
-from digest.delivery.daily import Job, run
-from digest.papers.ingest import take_in
 from digest.readers.subscriber import Subscriber
-from digest.sample import sample_sightings
-from digest.settings import Settings
-from digest.store.schema import upgrade
-from digest.web.app import create_app
-from digest.wiring import Parts
+from digest.store import readers as reader_store
+from tests.browser.conftest import Place
 from tests.factories import add_reader, reader_now
+from tests.web.conftest import dump
 
 pytestmark = pytest.mark.browser
 
 
-@dataclass
-class Place:
-    """A running installation."""
-
-    parts: Parts
-    url: str
-    outbox: Path
-
-    def mails(self) -> list[email.message.EmailMessage]:
-        """The mails so far, the newest last."""
-        files = sorted((self.outbox / "new").glob("*"), key=lambda one: one.stat().st_mtime_ns)
-        return [email.message_from_bytes(one.read_bytes(), policy=policy.default) for one in files]
-
-    def links(self, purpose: str, to: str) -> list[str]:
-        """The links of the newest mail to an address, as its text part has them."""
-        for _ in range(100):
-            sent = [one for one in self.mails() if one["To"] == to]
-            if sent:
-                break
-            # The confirmation goes out behind the answer of the page.
-            time.sleep(0.1)
-        mail = sent[-1]
-        part = mail.get_body(("plain",))
-        assert part is not None
-        return re.findall(rf"{re.escape(self.url)}/{purpose}/\S+", part.get_content())
-
-    def link(self, purpose: str, reader: Subscriber) -> str:
-        return self.parts.links.link(purpose, reader.key, utc_now().date())  # type: ignore[arg-type]
-
-    def deliver(self) -> None:
-        run(self.parts.post_office, self.parts.profiles, Job(), utc_now)
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    folder = tmp_path_factory.mktemp("web")
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    settings = Settings.model_construct(
-        database_url=SecretStr(f"sqlite:///{folder}/digest.db"),
-        mail_url=SecretStr(f"maildir:{folder}/outbox"),
-        base_url=url,
-        sender="Trending papers <digest@papers.example.org>",
-        secret_key=SecretStr("a secret of the tests"),
-    )
-    parts = Parts(settings, utc_now)
-    upgrade(parts.database)
-    take_in(parts.database, sample_sightings(utc_now()), utc_now())
-    server = uvicorn.Server(uvicorn.Config(create_app(parts), log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    yield Place(parts, url, folder / "outbox")
-    server.should_exit = True
-    thread.join(timeout=20)
-    listening.close()
-    parts.close()
-
-
-@pytest.fixture(scope="module")
-def reader(place: Place) -> Subscriber:
-    """Somebody who reads already, with a digest of today."""
-    known = add_reader(
-        place.parts.database,
-        "ana@example.org",
-        topics=["long-context language models", "robot grasping"],
-        likes=["2611.90140", "2611.90189"],
-        mute=["clinical"],
-        now=utc_now(),
-    )
-    place.deliver()
-    return known
-
-
 def tab(chromium: Browser, **options: object) -> BrowserContext:
     return chromium.new_context(timezone_id="Europe/Berlin", locale="en-GB", **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A tab whose page must not complain about anything."""
+    context = tab(chromium)
+    opened = context.new_page()
+    troubles = complaints(opened)
+    yield opened
+    context.close()
+    assert troubles == []
+
+
+def complaints(page: Page) -> list[str]:
+    """Return a list that fills with what the browser has against a page."""
+    troubles: list[str] = []
+    page.on("console", lambda message: troubles.append(message.text))
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    return troubles
+
+
+def faults(page: Page, *rules: str) -> list[tuple[str, list[str]]]:
+    """What axe-core finds wrong: by these rules, or by all of them."""
+    options: dict[str, object] = {"resultTypes": ["violations"]}
+    if rules:
+        options["runOnly"] = list(rules)
+    found = Axe().run(page, options=options).response["violations"]
+    return [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found]
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
@@ -114,33 +58,40 @@ def test_the_whole_way_of_a_reader(chromium: Browser, place: Place, script: bool
     address = f"new-{'with' if script else 'without'}@example.org"
     context = tab(chromium, java_script_enabled=script, accept_downloads=True)
     page = context.new_page()
-    troubles: list[str] = []
-    page.on("console", lambda message: troubles.append(message.text))
-    page.on("pageerror", lambda error: troubles.append(str(error)))
+    troubles = complaints(page)
+
+    def is_for_everyone() -> None:
+        # axe-core is a script itself.
+        if script:
+            assert faults(page) == []
 
     page.goto(place.url)
+    place.pause()
     page.get_by_label("Your email address").fill(address)
     page.get_by_role("button", name="Get papers").click()
     expect(page.get_by_role("heading", name="Look into your inbox")).to_be_visible()
+    is_for_everyone()
 
     page.goto(place.links("confirm", address)[0])
     page.get_by_role("button", name="Confirm subscription").click()
     expect(page.get_by_role("heading", name="You are in")).to_be_visible()
+    is_for_everyone()
     expect(page.get_by_label("Time zone")).to_have_value("Europe/Berlin" if script else "UTC")
     page.get_by_label("Topics, in your own words").fill("robot grasping\nprotein design")
     page.get_by_role("checkbox").first.check()
     page.get_by_label("How often").select_option("daily")
-    page.get_by_role("button", name="Save and show what I would get").click()
-    expect(page.get_by_role("heading", name="What you would get now")).to_be_visible()
-    expect(page.get_by_text("Because of:").first).to_be_visible()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").first).to_contain_text("Saved")
+    expect(page.locator("#preview").get_by_text("Because of:").first).to_be_visible()
+    is_for_everyone()
     assert reader_now(place.parts.database, address).interests.topics == ("robot grasping", "protein design")
 
     place.deliver()
-    mail = place.mails()[-1]
-    assert mail["To"] == address
+    assert place.links("digest", address)
     page.goto(next(one for one in place.links("feedback", address) if "verdict=less" in one))
     page.get_by_role("button", name="Less like this").click()
     expect(page.get_by_role("status")).to_contain_text("Noted")
+    is_for_everyone()
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("status")).to_contain_text("Taken back")
 
@@ -151,16 +102,19 @@ def test_the_whole_way_of_a_reader(chromium: Browser, place: Place, script: bool
 
     page.goto(place.links("preferences", address)[0])
     page.get_by_role("button", name="Pause").click()
-    expect(page.get_by_role("status")).to_contain_text("Paused")
+    expect(page.get_by_role("status").first).to_contain_text("Paused")
+    is_for_everyone()
     page.get_by_role("button", name="Start again now").click()
-    expect(page.get_by_role("status")).to_contain_text("Welcome back")
+    expect(page.get_by_role("status").first).to_contain_text("Welcome back")
 
     page.goto(place.links("unsubscribe", address)[0])
     page.get_by_role("button", name="Unsubscribe").click()
     expect(page.get_by_role("heading", name="You are unsubscribed")).to_be_visible()
     assert reader_now(place.parts.database, address).status == "unsubscribed"
+    is_for_everyone()
     page.get_by_role("button", name="subscribe me again").click()
     expect(page.get_by_role("heading", name="Welcome back")).to_be_visible()
+    is_for_everyone()
     assert reader_now(place.parts.database, address).status == "active"
 
     page.goto(place.links("preferences", address)[0])
@@ -177,47 +131,83 @@ def test_the_whole_way_of_a_reader(chromium: Browser, place: Place, script: bool
     assert [one for one in troubles if "404" not in one] == []
 
 
-PAGES = (
-    "home", "search", "empty search", "paper", "about", "docs", "subscribe", "missing", "preferences",
-    "preview", "unsubscribe", "feedback", "digest", "confirmed", "forged",
-)  # fmt: skip
+@pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
+def test_who_is_too_quick_presses_once_more(chromium: Browser, place: Place, script: bool) -> None:
+    address = f"quick-{'with' if script else 'without'}@example.org"
+    known = add_reader(place.parts.database, address, now=utc_now())
+    context = tab(chromium, java_script_enabled=script)
+    page = context.new_page()
+    page.goto(f"{place.url}/preferences/forged.20260101.link")
+    page.get_by_role("main").get_by_role("link", name="Have your links sent").click()
+    page.get_by_label("Your email address").fill(address)
+    # However long this machine took for it.
+    place.clock.ahead -= timedelta(minutes=5)
+    page.get_by_role("button", name="Send my links").click()
+    expect(page.get_by_role("heading", name="Once more, please")).to_be_visible()
+    expect(page.get_by_label("Your email address")).to_have_value(address)
+    if script:
+        assert faults(page) == []
+    place.clock.ahead += timedelta(minutes=5)
+    page.get_by_role("button", name="Send my links").click()
+    expect(page.get_by_role("heading", name="Look into your inbox")).to_be_visible()
+    if script:
+        assert faults(page) == []
+    page.goto(place.links("preferences", address)[0])
+    expect(page.get_by_role("heading", name="Your preferences")).to_be_visible()
+    assert reader_now(place.parts.database, address) == known
+    context.close()
 
 
-def address_of(name: str, place: Place, reader: Subscriber) -> str:
-    public = {
-        "home": "/",
-        "search": "/search?q=robot+grasping",
-        "empty search": "/search?q=zzzz",
-        "paper": "/papers/2611.90140",
-        "missing": "/papers/2611.99999",
-        "forged": "/preferences/forged.20260101.link",
-    }
-    private = {
-        "preferences": place.link("preferences", reader),
-        "preview": f"{place.link('preferences', reader)}?done=saved",
-        "unsubscribe": place.link("unsubscribe", reader),
-        "feedback": f"{place.link('feedback', reader)}?paper=2611.90371&verdict=more",
-        "digest": place.link("digest", reader),
-        "confirmed": place.link("confirm", reader),
-    }
-    return private.get(name) or place.url + public.get(name, f"/{name}")
+PAGES: dict[str, Callable[[Place, Subscriber], str]] = {
+    "home": lambda place, _: place.url,
+    "search": lambda place, _: f"{place.url}/search?q=robot+grasping",
+    "empty search": lambda place, _: f"{place.url}/search?q=zzzz",
+    "paper": lambda place, _: f"{place.url}/papers/2611.90140",
+    "about": lambda place, _: f"{place.url}/about",
+    "docs": lambda place, _: f"{place.url}/docs",
+    "subscribe": lambda place, _: f"{place.url}/subscribe",
+    "links": lambda place, _: f"{place.url}/links",
+    "missing": lambda place, _: f"{place.url}/papers/2611.99999",
+    "forged": lambda place, _: f"{place.url}/preferences/forged.20260101.link",
+    "preferences": lambda place, reader: f"{place.link('preferences', reader)}?done=saved",
+    "unsubscribe": lambda place, reader: place.link("unsubscribe", reader),
+    "feedback": lambda place, reader: f"{place.link('feedback', reader)}?paper=2611.90371&verdict=more",
+    "digest": lambda place, reader: place.link("digest", reader),
+    "confirm": lambda place, _: place.link("confirm", somebody_new(place)),
+    "confirmed": lambda place, reader: place.link("confirm", reader),
+}
+
+
+def somebody_new(place: Place) -> Subscriber:
+    with place.parts.database.read() as connection:
+        known = reader_store.find_by_address_key(connection, "pending@example.org")
+    return known or add_reader(
+        place.parts.database, "pending@example.org", status="pending", now=place.clock()
+    )
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_is_for_everyone_at_every_width(
+def test_every_page_is_for_everyone_at_every_width_by_day_and_by_night(
     chromium: Browser, place: Place, reader: Subscriber, name: str
 ) -> None:
-    for width, scheme in ((375, "light"), (1280, "dark")):
-        context = tab(chromium, viewport={"width": width, "height": 900}, color_scheme=scheme)
-        page = context.new_page()
-        asked = watched(page)
-        page.goto(address_of(name, place, reader))
-        page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+    context = tab(chromium)
+    page = context.new_page()
+    asked = watched(page)
+    for width in (375, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme="light")
+        page.goto(PAGES[name](place, reader))
+        # A few: the papers of a list are all alike.
+        page.evaluate(
+            "[...document.querySelectorAll('details')].slice(0, 6).forEach(one => { one.open = true })"
+        )
         assert page.evaluate("document.documentElement.scrollWidth") == width
-        found = Axe().run(page).response["violations"]
-        assert [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found] == []
-        assert all(one.url.startswith(place.url) for one in asked)
-        context.close()
+        assert faults(page) == []
+        # The colours are all that the night changes.
+        page.emulate_media(color_scheme="dark")
+        assert faults(page, "color-contrast") == []
+    assert all(one.url.startswith(place.url) for one in asked)
+    context.close()
 
 
 def watched(page: Page) -> list[Request]:
@@ -231,19 +221,197 @@ def watched(page: Page) -> list[Request]:
     return asked
 
 
-def test_the_keyboard_is_enough(chromium: Browser, place: Place) -> None:
-    context = tab(chromium)
-    page = context.new_page()
+def reach(page: Page, wanted: Locator) -> None:
+    """Go to an element by the Tab key, as somebody without a mouse does."""
+    for _ in range(200):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("one => one === document.activeElement"):
+            return
+    pytest.fail(f"the Tab key does not lead to {wanted}")
+
+
+def press(page: Page, name: str) -> None:
+    """Go to a button and press it."""
+    reach(page, page.get_by_role("button", name=name))
+    page.keyboard.press("Enter")
+
+
+def test_the_keyboard_is_enough(page: Page, place: Place) -> None:
+    address = "keys@example.org"
     page.goto(place.url)
+    place.pause()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     expect(page.get_by_label("Your email address")).to_be_focused()
-    page.keyboard.type("keys@example.org")
+    page.keyboard.type(address)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Look into your inbox")).to_be_visible()
+
+    page.goto(place.links("confirm", address)[0])
+    press(page, "Confirm subscription")
+    expect(page.get_by_role("heading", name="You are in")).to_be_visible()
+    reach(page, page.get_by_label("Topics, in your own words"))
+    page.keyboard.type("robot grasping")
+    expect(page.locator("#preview").get_by_text("Because of:").first).to_be_visible()
+    reach(page, page.get_by_role("checkbox").first)
+    page.keyboard.press("Space")
+    reach(page, page.get_by_text("Filters"))
+    page.keyboard.press("Enter")
+    reach(page, page.get_by_label("Never show papers with"))
+    page.keyboard.type("clinical")
+    reach(page, page.get_by_label("How often"))
+    page.keyboard.type("Once")
+    press(page, "Save")
+    expect(page.get_by_role("status").first).to_contain_text("Saved")
+    stored = reader_now(place.parts.database, address)
+    assert (stored.interests.topics, stored.interests.mute) == (("robot grasping",), ("clinical",))
+    assert stored.rhythm.frequency == "weekly"
+    assert page.get_by_role("button", name=re.compile("Remove")).count() == 1
+
+    reach(page, page.get_by_label("No mail until"))
+    press(page, "Pause")
+    expect(page.get_by_text("You get no mail until you say so")).to_be_visible()
+    press(page, "Start again now")
+    expect(page.get_by_role("status").first).to_contain_text("Welcome back")
+
+    page.goto(f"{place.link('feedback', stored)}?paper=2611.90371&verdict=less")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("Noted")
+    press(page, "Undo")
+    expect(page.get_by_role("status")).to_contain_text("Taken back")
+
+    page.goto(place.link("unsubscribe", stored))
+    press(page, "Unsubscribe")
+    expect(page.get_by_role("heading", name="You are unsubscribed")).to_be_visible()
+    press(page, "That was a mistake")
+    expect(page.get_by_role("heading", name="Welcome back")).to_be_visible()
+    assert reader_now(place.parts.database, address).status == "active"
+
+    page.goto(place.url)
+    reach(page, page.get_by_label("Search papers"))
+    page.keyboard.type("robot grasping")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Papers about")).to_be_visible()
+    reach(page, page.locator("details.abstract summary").first)
+    page.keyboard.press("Enter")
+    expect(page.locator("details.abstract p").first).to_be_visible()
+
+
+TYPE_QUICKLY = """(field, words) => {
+  field.value = "";
+  for (const letter of words) {
+    field.value += letter;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+}"""
+
+
+def test_the_preview_follows_what_is_typed_and_saves_nothing(page: Page, place: Place) -> None:
+    someone = add_reader(
+        place.parts.database, "look@example.org", topics=["protein design"], now=place.clock()
+    )
+    preview, topics = page.locator("#preview"), page.get_by_label("Topics, in your own words")
+    page.goto(place.link("preferences", someone))
+    expect(preview.get_by_text("Because of: protein").first).to_be_visible()
+    expect(page.get_by_role("button", name="Show what I would get")).to_be_hidden()
+    before, asked = dump(place.parts), watched(page)
+
+    topics.evaluate(TYPE_QUICKLY, "robot grasping")
+    expect(preview.get_by_text("Because of: robot").first).to_be_visible()
+    expect(preview.get_by_text("Because of: protein")).to_have_count(0)
+    assert len(asked) == 1
+
+    page.get_by_text("Filters").click()
+    shown = preview.get_by_role("listitem").all_inner_texts()
+    page.get_by_label("Only these arXiv categories").fill("cs.")
+    expect(preview.get_by_role("status")).to_contain_text("There is no arXiv category")
+    assert preview.get_by_role("listitem").all_inner_texts() == shown
+    page.get_by_label("Only these arXiv categories").fill("")
+    page.get_by_label("Never show papers with").fill("robot")
+    expect(preview.get_by_text("Because of: robot")).to_have_count(0)
+
+    page.get_by_label("Never show papers with").fill("")
+    page.get_by_text("Tick recent papers").click()
+    ticked = page.get_by_role("checkbox").first
+    title = ticked.locator("xpath=..").inner_text().strip()
+    ticked.check()
+    expect(preview.get_by_role("status")).to_contain_text("papers out of")
+    # A paper somebody marks is known to them.
+    expect(preview.get_by_role("link", name=title)).to_have_count(0)
+    page.set_viewport_size({"width": 375, "height": 700})
+    page.get_by_role("button", name="Show what I would get").click()
+    expect(preview.get_by_role("heading")).to_be_in_viewport()
+    expect(preview).to_be_focused()
+    assert page.url == place.link("preferences", someone)
+    assert dump(place.parts) == before
+
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").first).to_contain_text("Saved")
+    assert reader_now(place.parts.database, someone.address).interests.topics == ("robot grasping",)
+
+
+def test_a_preview_that_comes_late_is_not_shown(page: Page, place: Place) -> None:
+    someone = add_reader(place.parts.database, "late@example.org", now=place.clock())
+    preview, topics = page.locator("#preview"), page.get_by_label("Topics, in your own words")
+    page.goto(place.link("preferences", someone))
+    expect(preview).to_have_attribute("aria-busy", "false")
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/preview", hold_the_first)
+    with page.expect_request("**/preview"):
+        topics.fill("protein design")
+    topics.fill("robot grasping")
+    expect(preview.get_by_text("Because of: robot").first).to_be_visible()
+    with suppress(Error):
+        # The page has given it up, so there may be nobody left to answer.
+        held[0].continue_()
+    page.wait_for_timeout(500)
+    assert preview.get_by_text("Because of: robot").count() > 0
+    assert preview.get_by_text("Because of: protein").count() == 0
+
+
+def test_without_script_a_button_shows_the_preview_and_saves_nothing(chromium: Browser, place: Place) -> None:
+    someone = add_reader(place.parts.database, "button@example.org", now=place.clock())
+    context = tab(chromium, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(place.link("preferences", someone))
+    before = dump(place.parts)
+    page.get_by_label("Topics, in your own words").fill("robot grasping")
+    page.get_by_role("checkbox").first.check()
+    page.get_by_label("How often").select_option("weekly")
+    page.get_by_role("button", name="Show what I would get").click()
+    expect(page.locator("#preview").get_by_text("Because of: robot").first).to_be_visible()
+    expect(page.get_by_label("Topics, in your own words")).to_have_value("robot grasping")
+    expect(page.get_by_role("checkbox").first).to_be_checked()
+    expect(page.get_by_label("How often")).to_have_value("weekly")
+    assert dump(place.parts) == before
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").first).to_contain_text("Saved")
+    assert reader_now(place.parts.database, someone.address).rhythm.frequency == "weekly"
     context.close()
+
+
+def test_a_scanner_with_a_browser_and_a_mouse_gives_no_feedback(
+    page: Page, place: Place, reader: Subscriber
+) -> None:
+    page.goto(f"{place.link('feedback', reader)}?paper=2611.90371&verdict=less")
+    before, asked = dump(place.parts), watched(page)
+    for step in range(12):
+        page.mouse.move(40 + 60 * step, 500 - 30 * step)
+        page.mouse.wheel(0, 40)
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(1000)
+    page.reload()
+    assert [one.method for one in asked if one.method != "GET"] == []
+    assert dump(place.parts) == before
 
 
 def test_buttons_and_fields_are_large_enough_for_a_thumb(
@@ -252,7 +420,7 @@ def test_buttons_and_fields_are_large_enough_for_a_thumb(
     context = tab(chromium, viewport={"width": 375, "height": 800}, has_touch=True)
     page: Page = context.new_page()
     for name in ("home", "preferences", "unsubscribe", "feedback"):
-        page.goto(address_of(name, place, reader))
+        page.goto(PAGES[name](place, reader))
         small = page.evaluate(
             "[...document.querySelectorAll('button:not(.small), input:not([type=checkbox]):not([type=hidden]), select')]"
             ".filter(one => !one.closest('.trap') && one.checkVisibility())"

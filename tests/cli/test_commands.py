@@ -226,6 +226,8 @@ def test_what_failed_for_good_can_be_opened_again(digest: Shell) -> None:
     assert digest("run", "--no-fetch", "--now", "2025-11-20T13:00", "--json").json["sent"] == 1
     digest("run", "--no-fetch", "--now", "2025-11-22T12:00")
     (quiet,) = digest("deliveries", "list", "--status", "skipped", "--json").json
+    assert digest("deliveries", "list", "--kind", "digest", "--status", "skipped", "--json").json == [quiet]
+    assert digest("deliveries", "list", "--kind", "links", "--json").json == []
     assert quiet["reason"]
     assert digest("deliveries", "retry", str(quiet["id"])).lines == ["1 of 1 opened again."]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from sqlalchemy import event
@@ -28,6 +29,7 @@ from tests.factories import (
     office,
     rebuilt,
     received_by,
+    together,
 )
 
 TOPICS = ("gaussian splatting", "robot grasping", "speech recognition", "protein folding")
@@ -159,6 +161,36 @@ def test_a_preview_looks_at_a_day_as_it_was(database: Database) -> None:
         with database.read() as connection:
             seen = preview(connection, Composer(Choosing()), reader, day, at(day))
         assert [pick.card.paper_id for pick in seen.picks] == received[day]
+
+
+def test_who_told_nothing_gets_no_near_duplicates_either(database: Database) -> None:
+    abstract = " ".join(f"{one}{other}zim" for one in "bdfgk" for other in ("alo", "emi", "ura", "ipo"))
+    twins = [
+        make_paper(number, title=title, abstract=abstract)
+        for number, title in ((901, "A study of everything"), (902, "All, studied once more"))
+    ]
+    add_papers(database, *make_papers(30), upvotes=2)
+    add_papers(database, *twins, upvotes=50)
+    reader = add_reader(database)
+    with database.read() as connection:
+        selection = preview(connection, Composer(Choosing()), reader, TUESDAY, at(TUESDAY))
+    chosen = {pick.card.paper_id for pick in selection.picks}
+    assert len(chosen) == 10
+    assert len(chosen & {twin.id for twin in twins}) == 1
+
+
+def test_several_threads_choose_from_one_composer(database: Database) -> None:
+    add_papers(database, *make_papers(40), upvotes=4)
+    readers = varied(database, 12)
+    composer = Composer(Choosing())
+
+    def chosen(one: Subscriber, by: Composer) -> list[str]:
+        with database.read() as connection:
+            selection = preview(connection, by, one, TUESDAY, at(TUESDAY))
+        return [pick.card.paper_id for pick in selection.picks]
+
+    at_once = together(*(partial(chosen, one, composer) for one in readers))
+    assert at_once == [chosen(one, Composer(Choosing())) for one in readers]
 
 
 def test_an_explanation_names_score_reasons_and_obstacles(database: Database) -> None:

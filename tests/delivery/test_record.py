@@ -1,10 +1,13 @@
 """What was sent can be made again byte for byte from what its delivery recorded, whatever happened since."""
 
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
 import pytest
 
+from digest.delivery.claimed import KINDS
+from digest.delivery.deliver import deliver_ready
 from digest.delivery.letters import Contents, Imprint
 from digest.delivery.outcome import Patience
 from digest.delivery.preview import recorded
@@ -12,12 +15,14 @@ from digest.errors import NotFound
 from digest.mail.folders import MemoryTransport
 from digest.papers.ingest import take_in
 from digest.papers.paper import Popularity, Sighting
+from digest.readers.consent import ask_for_links
 from digest.readers.preferences import Change, change, pause
 from digest.readers.profiles import ProfileBuilder
 from digest.store.database import Database
 from tests.factories import (
     DAY,
     SATURDAY,
+    SECRET,
     SUNDAY,
     TUESDAY,
     WEDNESDAY,
@@ -100,6 +105,21 @@ def test_a_confirmation_can_be_made_again_too(database: Database) -> None:
     assert row.digest == sha256(transport.envelopes[0].content).hexdigest()
 
 
+def test_the_mail_with_links_can_be_made_again_though_more_digests_came(database: Database) -> None:
+    _, first = send_one(database)
+    transport = MemoryTransport()
+    post = office(database, transport)
+    ask_for_links(database, SECRET, first.address, at(TUESDAY, 13))
+    assert deliver_ready(post, lambda: at(TUESDAY, 13)).sent == 1
+    add_papers(database, make_paper(99, announced_on=WEDNESDAY))
+    assert deliver_due(post, at(WEDNESDAY, 12)).sent == 1
+    (row,) = [
+        one for one in deliveries_of(database, reader_now(database, first.address)) if one.kind == "links"
+    ]
+    assert rebuilt(database, row.id) == transport.envelopes[0].content
+    assert row.digest == sha256(transport.envelopes[0].content).hexdigest()
+
+
 def test_the_record_keeps_what_the_mail_was_about(database: Database) -> None:
     _, row = send_one(database)
     with database.read() as connection:
@@ -136,16 +156,20 @@ def test_contents_survive_their_trip_through_json() -> None:
         about="a · b",
         note="n",
         frequency="every day",
+        past=(TUESDAY - DAY, TUESDAY - 2 * DAY),
     )
     assert Contents.from_json(contents.to_json()) == contents
+    of_an_earlier_version = contents.to_json()
+    del of_an_earlier_version["past"]
+    assert Contents.from_json(of_an_earlier_version) == replace(contents, past=())
 
 
 def test_message_ids_differ_by_reader_edition_and_kind() -> None:
     imprint = Imprint("a@example.org", "", "", "papers.example.org")
     ids = {
         Contents(kind, reader, "x@example.org", day, at(TUESDAY), imprint).message_id
-        for kind in ("digest", "confirm")
+        for kind in KINDS
         for reader in ("0011", "0022")
         for day in (TUESDAY, WEDNESDAY)
     }
-    assert len(ids) == 8
+    assert len(ids) == 12

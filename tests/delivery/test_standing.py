@@ -5,19 +5,23 @@ from datetime import timedelta
 
 import pytest
 
-from digest.delivery.claimed import Claimed, Kind
+from digest.delivery.claimed import KINDS, RECIPIENTS, Claimed, Kind
 from digest.delivery.deliver import LEASE, Summary, compose_batch, deliver_batch, deliver_ready
 from digest.delivery.outcome import Drop, Patience, standing
 from digest.delivery.plan import plan_due, plan_edition
 from digest.mail.envelope import Envelope
+from digest.readers.consent import ask_for_links
 from digest.readers.preferences import pause, resume
 from digest.readers.signup import confirm
 from digest.readers.subscriber import STATUSES, Status
 from digest.store import deliveries as ledger
 from digest.store.database import Database
+from digest.store.deliveries import NewDelivery
+from digest.store.recording import recorder
 from tests.factories import (
     DAY,
     MONDAY,
+    SECRET,
     THURSDAY,
     TUESDAY,
     WEDNESDAY,
@@ -182,16 +186,36 @@ def claimed(kind: Kind = "digest", *, contents: bool = False, in_flight: bool = 
 
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("contents", [False, True])
-def test_each_kind_of_mail_is_for_one_status(status: Status, *, contents: bool) -> None:
+def test_each_kind_of_mail_is_for_its_recipients(status: Status, *, contents: bool) -> None:
     now = at(TUESDAY, 9)
-    digest = standing(claimed(contents=contents), status, TUESDAY, now, Patience())
-    asked = standing(claimed("confirm", contents=contents), status, TUESDAY, now, Patience())
-    assert (digest is None) == (status == "active")
-    assert (asked is None) == (status == "pending")
+    outcomes = {
+        kind: standing(claimed(kind, contents=contents), status, TUESDAY, now, Patience()) for kind in KINDS
+    }
+    assert (outcomes["digest"] is None) == (status == "active")
+    assert (outcomes["confirm"] is None) == (status == "pending")
+    assert (outcomes["links"] is None) == (status != "suppressed")
+
+
+def test_the_last_question_before_sending_knows_the_same_recipients(database: Database) -> None:
+    readers = [add_reader(database, f"{status}@example.org", status=status) for status in STATUSES]
+    with database.begin() as connection:
+        for kind in KINDS:
+            new = [NewDelivery(one.id, WEDNESDAY, at(TUESDAY)) for one in readers]
+            ledger.plan(connection, kind, new)
+        work = ledger.claim(connection, at(TUESDAY), LEASE, 100)
+    status_of = {one.id: one.status for one in readers}
+    last = recorder(database)
+    wanted = {
+        (one.kind, status_of[one.subscriber_id])
+        for one in work
+        if one.edition_on == WEDNESDAY and last.may_be_sent(one)
+    }
+    assert wanted == {(kind, status) for kind in KINDS for status in RECIPIENTS[kind]}
 
 
 def test_a_digest_is_superseded_until_it_is_composed() -> None:
     now = at(WEDNESDAY, 1)
+    assert standing(claimed("links"), "active", WEDNESDAY, now, Patience()) is None
     assert standing(claimed(), "active", WEDNESDAY, now, Patience()) == Drop("superseded")
     assert standing(claimed(contents=True), "active", WEDNESDAY, now, Patience()) is None
 
@@ -201,3 +225,60 @@ def test_a_stale_mail_that_may_have_gone_out_keeps_its_papers() -> None:
     assert standing(claimed(), "active", TUESDAY, late, Patience()) == Drop("stale")
     kept = standing(claimed(contents=True, in_flight=True), "active", TUESDAY, late, Patience())
     assert kept == Drop("stale", keeps_papers=True)
+
+
+# A reader's links.
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_links_go_out_unless_the_reader_was_suppressed_meanwhile(database: Database, status: Status) -> None:
+    reader = add_reader(database)
+    assert ask_for_links(database, SECRET, reader.address, at(MONDAY, 9)) is not None
+    set_status(database, reader, status)
+    transport = Interposed(lambda envelope, send: send(envelope))
+    deliver_ready(office(database, transport), lambda: at(MONDAY, 9))
+    assert sent_to(transport.memory) == ([] if status == "suppressed" else [reader.address])
+    row = one_delivery(database, reader)
+    assert (row.kind, row.reason) == ("links", "suppressed" if status == "suppressed" else "")
+
+
+def test_the_links_of_the_last_digests_are_in_the_mail(database: Database) -> None:
+    reader = add_reader(database)
+    transport = Interposed(lambda envelope, send: send(envelope))
+    post = office(database, transport)
+    for day in range(12):
+        add_papers(database, *make_papers(1, first=100 + day, announced_on=MONDAY + day * DAY))
+        assert deliver_due(post, at(MONDAY + day * DAY)).sent == 1
+    asked_on = MONDAY + 12 * DAY
+    ask_for_links(database, SECRET, reader.address, at(asked_on, 1))
+    assert deliver_ready(post, lambda: at(asked_on, 1)).sent == 1
+    content = transport.envelopes[-1].content.replace(b"=\r\n", b"")
+    found = {
+        day for day in range(12) if f"digest/{reader.key}.{MONDAY + day * DAY:%Y%m%d}.".encode() in content
+    }
+    assert found == set(range(2, 12))
+    for purpose in ("preferences", "feed", "unsubscribe"):
+        assert f"/{purpose}/{reader.key}.{asked_on:%Y%m%d}.".encode() in content
+    assert b"List-Unsubscribe" not in content
+
+
+def test_links_go_out_though_the_next_edition_is_planned(database: Database) -> None:
+    """Where it is tomorrow already, tomorrow's digest is in the ledger before today's links."""
+    add_papers(database, *make_papers(5))
+    reader = add_reader(database, timezone="Pacific/Kiritimati", hour=7)
+    assert plan_due(database, at(TUESDAY, 18)) == 1
+    assert one_delivery(database, reader).edition_on == WEDNESDAY
+    ask_for_links(database, SECRET, reader.address, at(TUESDAY, 18))
+    transport = Interposed(lambda envelope, send: send(envelope))
+    assert deliver_ready(office(database, transport), lambda: at(TUESDAY, 18)).sent == 2
+
+
+def test_links_go_before_digests(database: Database) -> None:
+    add_papers(database, *make_papers(5))
+    add_reader(database, "early@example.org")
+    waiting = add_reader(database, "late@example.org", frequency="off")
+    plan_due(database, at(TUESDAY, 8))
+    ask_for_links(database, SECRET, waiting.address, at(TUESDAY, 9))
+    transport = Interposed(lambda envelope, send: send(envelope))
+    assert deliver_batch(office(database, transport), Clock(at(TUESDAY, 9)), Summary())
+    assert sent_to(transport.memory) == [waiting.address, "early@example.org"]

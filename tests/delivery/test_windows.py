@@ -48,6 +48,8 @@ def year(database: Database) -> Database:
                 list(SUBJECTS)[back % 4],
                 paper_id=f"2501.{10_000 + back * 2 + turn:05}",
                 announced_on=day,
+                # Of its own, or a digest of many days would fold papers this much alike.
+                abstract=" ".join(f"word{back + 30}part{turn}turn{place}" for place in range(40)),
             )
             for turn in range(2)
         ]

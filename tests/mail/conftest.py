@@ -8,14 +8,14 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.smtp import SMTP
 
-from digest.mail.letter import Card, Confirmation, Letter, Pick
+from digest.mail.letter import Card, Confirmation, Letter, OwnLinks, Pick
 from digest.mail.message import Message, digest_headers, message_id
 from digest.mail.rendering import Renderer
 
@@ -102,6 +102,26 @@ def confirmation() -> Confirmation:
         operator="Ada Grün",
         postal_address="1 Science Road\n12345 Exampleton",
     )
+
+
+@pytest.fixture(scope="session")
+def make_own_links() -> Callable[..., OwnLinks]:
+    def make(digests: int = 3, **changes: object) -> OwnLinks:
+        usual: dict[str, object] = {
+            "preferences_url": f"{BASE}/preferences/{TOKEN}",
+            "feed_url": f"{BASE}/feed/{TOKEN}.xml",
+            "unsubscribe_url": f"{BASE}/unsubscribe/{TOKEN}",
+            "past": tuple(
+                (date(2025, 11, 22) - timedelta(days=number), f"{BASE}/digest/{TOKEN}{number}")
+                for number in range(digests)
+            ),
+            "web_url": f"{BASE}/",
+            "operator": "Ada Grün",
+            "postal_address": "1 Science Road\n12345 Exampleton",
+        }
+        return OwnLinks(**{**usual, **changes})  # type: ignore[arg-type]  # tests name fields freely
+
+    return make
 
 
 @pytest.fixture(scope="session")

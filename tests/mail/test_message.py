@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.errors import BadInput
-from digest.mail.message import Message, confirm_headers, digest_headers, message_id
+from digest.mail.message import Message, digest_headers, message_id, transactional_headers
 
 SINGLE = ("From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type", "Auto-Submitted")
 LIST = (
@@ -135,8 +135,8 @@ def test_the_date_is_written_in_utc(make_message: Callable[..., Message]) -> Non
     assert b"\r\nDate: Tue, 31 Dec 2024 20:02:03 +0000\r\n" in make_message(date=at).to_bytes()
 
 
-def test_a_confirmation_is_no_list_mail(make_message: Callable[..., Message]) -> None:
-    message = read(make_message(headers=confirm_headers()).to_bytes())
+def test_a_mail_that_was_asked_for_is_no_list_mail(make_message: Callable[..., Message]) -> None:
+    message = read(make_message(headers=transactional_headers()).to_bytes())
     assert not [name for name in message if name.lower().startswith(("list-", "precedence"))]
     assert message["Auto-Submitted"] == "auto-generated"
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from digest.mail.letter import Confirmation, Letter
-from digest.mail.message import Message, confirm_headers
+from digest.mail.letter import Confirmation, Letter, OwnLinks
+from digest.mail.message import Message, transactional_headers
 from digest.mail.rendering import Renderer, Words
 
 from .conftest import missing
@@ -28,12 +28,13 @@ def points(content: bytes) -> tuple[float, str]:
 
 
 @pytest.mark.services
-@pytest.mark.parametrize("kind", ["digest", "long", "quiet", "confirm"])
+@pytest.mark.parametrize("kind", ["digest", "long", "quiet", "confirm", "links"])
 def test_a_spam_filter_finds_nothing_wrong(
     renderer: Renderer,
     make_letter: Callable[..., Letter],
     make_message: Callable[..., Message],
     confirmation: Confirmation,
+    make_own_links: Callable[..., OwnLinks],
     kind: str,
 ) -> None:
     made: dict[str, Callable[[], Words]] = {
@@ -41,9 +42,10 @@ def test_a_spam_filter_finds_nothing_wrong(
         "long": lambda: renderer.digest(make_letter(20, 10)),
         "quiet": lambda: renderer.digest(make_letter(0, 0, note="arXiv announced nothing today.")),
         "confirm": lambda: renderer.confirm(confirmation),
+        "links": lambda: renderer.links(make_own_links()),
     }
     words = made[kind]()
-    changes = {"headers": confirm_headers()} if kind == "confirm" else {}
+    changes = {"headers": transactional_headers()} if kind in {"confirm", "links"} else {}
     message = make_message(subject=words.subject, text=words.text, html=words.html, **changes)
     added, report = points(message.to_bytes())
     assert added < 1.0, report

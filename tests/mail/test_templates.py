@@ -7,7 +7,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from digest.mail.compiling import minify
-from digest.mail.letter import Confirmation, Letter
+from digest.mail.letter import Confirmation, Letter, OwnLinks
 from digest.mail.rendering import Renderer
 
 TRIO = ("subject.txt", "body.txt", "body.mjml")
@@ -18,7 +18,7 @@ def folders(templates: Path) -> list[Path]:
 
 
 def test_every_mail_has_its_three_files(templates: Path) -> None:
-    assert {folder.name for folder in folders(templates)} >= {"_base", "digest", "confirm"}
+    assert {folder.name for folder in folders(templates)} >= {"_base", "digest", "confirm", "links"}
     for folder in folders(templates):
         assert [name for name in TRIO if not (folder / name).is_file()] == [], folder.name
 
@@ -32,30 +32,44 @@ def test_every_mail_stands_on_the_base(templates: Path) -> None:
 
 
 def test_every_subject_is_one_line(
-    renderer: Renderer, make_letter: Callable[..., Letter], confirmation: Confirmation
+    renderer: Renderer,
+    make_letter: Callable[..., Letter],
+    confirmation: Confirmation,
+    make_own_links: Callable[..., OwnLinks],
 ) -> None:
-    for words in (renderer.digest(make_letter()), renderer.confirm(confirmation)):
+    for words in (
+        renderer.digest(make_letter()),
+        renderer.confirm(confirmation),
+        renderer.links(make_own_links()),
+    ):
         assert words.subject
         assert words.subject == " ".join(words.subject.split())
 
 
 @pytest.mark.parametrize("name", TRIO)
+@pytest.mark.parametrize("mail", ["confirm", "links"])
 def test_a_variable_nobody_set_is_an_error_in_each_file(
-    templates: Path, tmp_path: Path, confirmation: Confirmation, name: str
+    templates: Path,
+    tmp_path: Path,
+    confirmation: Confirmation,
+    make_own_links: Callable[..., OwnLinks],
+    mail: str,
+    name: str,
 ) -> None:
     for source in templates.rglob("*"):
         if source.is_file():
             target = tmp_path / source.relative_to(templates)
             target.parent.mkdir(exist_ok=True)
             target.write_text(source.read_text())
-    changed = tmp_path / "confirm" / name
+    changed = tmp_path / mail / name
     changed.write_text(
         changed.read_text()
         .replace("{% endblock", "{{ nobody }}{% endblock", 1)
         .replace("[% endblock", "{{ nobody }}[% endblock", 1)
     )
+    renderer = Renderer(tmp_path)
     with pytest.raises(UndefinedError, match="nobody"):
-        Renderer(tmp_path).confirm(confirmation)
+        _ = renderer.confirm(confirmation) if mail == "confirm" else renderer.links(make_own_links())
 
 
 def test_minifying_keeps_words_apart_and_what_outlook_reads() -> None:

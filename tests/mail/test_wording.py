@@ -23,6 +23,7 @@ def test_one_line_is_one_clean_line(text: str) -> None:
 
 def test_one_line_takes_out_what_hides_or_turns_text() -> None:
     assert wording.one_line("safe\u202etxt.exe\u202c\ufeff\u200b \x00name") == "safetxt.exe name"
+    assert wording.one_line("torn\ufffd and\ufffc joined") == "torn and joined"
 
 
 def test_one_line_keeps_joiners_that_scripts_and_emoji_need() -> None:

@@ -171,9 +171,10 @@ def test_plain_words_stay_as_they_are(text: str) -> None:
     ["{", "}", "$", "$x", "\\", "\\(", "\\textbf{", "^{", "``", "''", "~", "--", "{}", "\\'", "\\frac", "$1a", "\\cite", "`a", "{a, b", "^(a", "\u200d"],
 )  # fmt: skip
 def test_hostile_titles_take_time_in_proportion_to_their_length(piece: str) -> None:
-    started = time.perf_counter()
+    # Of the processor: on a busy machine the clock says nothing. Squared, this would take minutes.
+    started = time.process_time()
     readable(piece * (40_000 // len(piece)))
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 4
 
 
 def _real_papers(shared: Path) -> Iterator[dict[str, str]]:

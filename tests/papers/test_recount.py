@@ -20,7 +20,7 @@ def test_an_older_space_is_counted_anew(database: Database) -> None:
     application = application_from(address="ana@example.org", topics=["gaussian splatting"])
     reader = subscribe(database, ProfileBuilder(), b"secret", application, NOW, confirmed=True, how="test")
     with database.begin() as connection:
-        expected = Library(connection).search(connection, "gaussian splatting", 5)
+        expected = Library(connection).search("gaussian splatting", 5)
         blobs: dict[int, bytes] = dict(connection.execute(paper_terms.select()).all())
         # As an older version would have left it: other buckets, another space.
         connection.execute(paper_terms.update().values(counts=bytes(32)))
@@ -32,7 +32,7 @@ def test_an_older_space_is_counted_anew(database: Database) -> None:
     assert seen[-1] == len(blobs)
     with database.read() as connection:
         assert dict(connection.execute(paper_terms.select()).all()) == blobs
-        assert Library(connection).search(connection, "gaussian splatting", 5) == expected
+        assert Library(connection).search("gaussian splatting", 5) == expected
     assert rebuild_outdated(database, ProfileBuilder(), NOW) == 1
     with database.read() as connection:
         newest = term_store.newest_version(connection)

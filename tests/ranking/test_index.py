@@ -5,7 +5,8 @@ from digest.ranking.terms import Statistics, count_terms
 from tests.ranking.texts import FIELDS, papers
 
 COUNTS = count_terms([text for field in FIELDS for text in papers(field, 50)])
-INDEX = TermIndex.build(Statistics.empty().adding(COUNTS, 1), COUNTS)
+STATISTICS = Statistics.empty().adding(COUNTS, 1)
+INDEX = TermIndex.build(STATISTICS, [COUNTS[:70], COUNTS[70:71], COUNTS[71:]])
 
 
 def test_search_finds_the_field_of_the_words() -> None:
@@ -26,7 +27,23 @@ def test_similar_finds_the_field_of_the_paper_and_leaves_out_what_is_masked() ->
 def test_nothing_is_found_for_words_nobody_wrote() -> None:
     assert INDEX.search("zyzzyva the") == []
     assert INDEX.search("speech", 0) == []
-    assert TermIndex.build(Statistics.empty(), count_terms([])).search("speech") == []
+    assert TermIndex.build(Statistics.empty(), []).search("speech") == []
+
+
+def test_scores_are_those_of_the_whole_product_to_the_last_bit() -> None:
+    papers_ = STATISTICS.weigh(COUNTS)
+    for asked in (COUNTS[3], COUNTS[120], count_terms([("", "speech recognition of noisy robots")])):
+        fit = (papers_ @ STATISTICS.weigh(asked).T).toarray()[:, 0]
+        hits = INDEX.similar(asked, 40)
+        assert [hit.row for hit in hits] == best(fit, 40).tolist()
+        assert [hit.score for hit in hits] == [min(1.0, float(score)) for score in fit[best(fit, 40)]]
+
+
+def test_a_mask_shows_what_lies_behind_better_papers() -> None:
+    wanted = np.zeros(COUNTS.shape[0], np.bool_)
+    worst = INDEX.search("speech recognition", 1000)[-1]
+    wanted[worst.row] = True
+    assert INDEX.search("speech recognition", 1, wanted) == [worst]
 
 
 def test_the_best_come_first_and_ties_in_order_of_place() -> None:

@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 
 from digest.delivery.letters import CONFIRM_DAYS
-from digest.errors import NotFound
-from digest.readers.consent import ask, ask_again, purge_unconfirmed, resubscribe, unsubscribe
+from digest.errors import BadInput, NotFound
+from digest.readers.addresses import address_hash
+from digest.readers.consent import ask, ask_again, ask_for_links, purge_unconfirmed, resubscribe, unsubscribe
 from digest.readers.profiles import ProfileBuilder
-from digest.readers.signup import Application, confirm
+from digest.readers.signup import Application, confirm, subscribe
 from digest.readers.subscriber import Subscriber
 from digest.store import readers as store
 from digest.store.database import Database
@@ -74,3 +75,48 @@ def test_asking_again_keeps_the_purge_away(database: Database) -> None:
     assert ask_again(database, pending.key, LATER - timedelta(days=1)) is not None
     assert ask_again(database, pending.key, LATER - timedelta(days=1)) is None
     assert purge_unconfirmed(database, LATER) == 0
+
+
+def ask_links(database: Database, address: str = "ada@example.org", days: int = 0) -> Subscriber | None:
+    return ask_for_links(database, SECRET, address, NOW + timedelta(days=days))
+
+
+def test_many_requests_for_links_make_one_mail_a_day(database: Database) -> None:
+    reader = add_reader(database)
+    answers = together(*[lambda: ask_links(database, " ADA@example.org")] * 6)
+    assert sum(one is not None for one in answers) == 1
+    assert ask_links(database, days=1) is not None
+    assert [row.kind for row in deliveries_of(database, reader)] == ["links", "links"]
+
+
+def test_asking_for_links_changes_no_reader(database: Database) -> None:
+    reader = add_reader(database)
+    for leave in (False, True):
+        if leave:
+            unsubscribe(database, reader.key, NOW, "test")
+        before = reader_now(database, reader.address)
+        assert ask_links(database, days=int(leave)) == before
+        assert reader_now(database, reader.address) == before
+
+
+def test_links_go_to_nobody_who_never_confirmed_or_must_not_be_written_to(database: Database) -> None:
+    assert request(database, "new@example.org") is not None
+    moved = Application("moved@example.org", status="unsubscribed")
+    subscribe(database, ProfileBuilder(), SECRET, moved, NOW, confirmed=True, how="test")
+    add_reader(database, "refused@example.org", status="suppressed")
+    add_reader(database, "bounced@example.org")
+    with database.begin() as connection:
+        store.suppress(connection, address_hash("bounced@example.org", SECRET), "bounce", NOW)
+    for name in ("new", "moved", "refused", "bounced", "stranger"):
+        assert ask_links(database, f"{name}@example.org") is None
+    with pytest.raises(BadInput):
+        ask_links(database, "ada")
+
+
+def test_who_left_and_asked_for_mail_again_can_have_their_links_meanwhile(database: Database) -> None:
+    reader = add_reader(database)
+    unsubscribe(database, reader.key, NOW, "test")
+    assert request(database) is not None
+    assert ask_links(database) is not None
+    assert purge_unconfirmed(database, LATER) == 0
+    assert reader_now(database, reader.address).status == "unsubscribed"

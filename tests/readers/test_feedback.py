@@ -54,7 +54,7 @@ def test_less_alone_is_remembered_though_it_changes_no_terms(database: Database)
     assert (effect.rising, effect.falling) == ((), ())
     with database.read() as connection:
         assert verdict_on(connection, reader, 5) == "less"
-        assert known_interests(connection, reader) == []
+        assert known_interests(connection, ProfileBuilder(), reader) == ()
 
 
 def test_a_word_on_nothing_or_of_nobody_is_refused(database: Database) -> None:
@@ -67,19 +67,6 @@ def test_a_word_on_nothing_or_of_nobody_is_refused(database: Database) -> None:
     ):
         with pytest.raises(error):
             give(database, ProfileBuilder(), key, paper, "more", NOW)
-
-
-def test_what_is_known_is_named_in_the_words_of_topics_and_marked_papers(database: Database) -> None:
-    add_papers(database, *make_papers(12))
-    reader = add_reader(database, topics=["gaussian splatting"], likes=[ROBOTS])
-    with database.read() as connection:
-        known = known_interests(connection, reader)
-    terms = [term for one in known for term, _ in one.terms]
-    assert any("splatting" in term.casefold() for term in terms)
-    for one in known:
-        shares = [share for _, share in one.terms]
-        assert shares == sorted(shares, reverse=True)
-        assert not shares or shares[0] == 1.0
 
 
 def test_terms_that_share_a_word_are_said_once() -> None:

@@ -3,13 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
-from digest.delivery.claimed import Claimed, parse_delivery_status
+from digest.delivery.claimed import KINDS, Claimed, parse_delivery_status, parse_kind
 from digest.errors import BadInput
 from digest.store import deliveries as ledger
 from digest.store.database import Database
 from digest.store.deliveries import NewDelivery
-from digest.store.models import cards
+from digest.store.models import cards, deliveries
 from tests.factories import (
     DAY,
     MONDAY,
@@ -165,6 +166,43 @@ def test_a_status_is_read_as_typed() -> None:
     assert parse_delivery_status(None) is None
     with pytest.raises(BadInput, match="planned, claimed, sent, skipped, failed"):
         parse_delivery_status("lost")
+
+
+def test_a_kind_is_read_as_typed() -> None:
+    assert [parse_kind(text) for text in ("digest", "confirm", "links", None)] == [*KINDS, None]
+    with pytest.raises(BadInput, match="digest, confirm, links"):
+        parse_kind("letters")
+
+
+def test_a_stream_holds_every_kind_but_the_others(database: Database) -> None:
+    reader = add_reader(database)
+    with database.begin() as connection:
+        for kind in KINDS:
+            ledger.plan(connection, kind, [NewDelivery(reader.id, TUESDAY, at(TUESDAY))])
+        assert ledger.count_ready(connection, at(TUESDAY), 10) == 3
+        assert ledger.count_ready(connection, at(TUESDAY), 10, "transactional") == 2
+        assert ledger.count_ready(connection, at(TUESDAY), 10, "digest") == 1
+        work = ledger.claim(connection, at(TUESDAY), LEASE, 10, stream="transactional")
+        assert {one.kind for one in work} == {"confirm", "links"}
+        work = ledger.claim(connection, at(TUESDAY), LEASE, 10, stream="digest")
+        assert [one.kind for one in work] == ["digest"]
+        assert [row.kind for row in ledger.find(connection, kind="links")] == ["links"]
+
+
+def test_the_last_sent_editions_of_readers_are_found_together(database: Database) -> None:
+    first, second, third = add_readers(database, 3)
+    with database.begin() as connection:
+        days = [MONDAY + number * DAY for number in range(4)]
+        for kind in ("digest", "links"):
+            new = [NewDelivery(one.id, day, at(day)) for one in (first, second) for day in days]
+            ledger.plan(connection, kind, new)
+        connection.execute(update(deliveries).values(status="sent"))
+        connection.execute(
+            update(deliveries).where(deliveries.c.edition_on == days[2]).values(status="skipped")
+        )
+        found = ledger.sent_editions(connection, [first.id, third.id], 2)
+        assert found == {first.id: [days[3], days[1]]}
+        assert ledger.sent_editions(connection, [], 2) == {}
 
 
 def test_a_delivery_is_found_with_its_reader(database: Database) -> None:

@@ -3,13 +3,16 @@
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import insert, select
 
 from digest.errors import BadInput, StopRun
-from digest.store.database import Database
-from digest.store.models import metadata, papers
-from digest.store.schema import newest_revision, present_revision, upgrade
+from digest.store.database import Conflict, Database
+from digest.store.models import deliveries, metadata, papers
+from digest.store.schema import _config, newest_revision, present_revision, upgrade
+from tests.factories import TUESDAY, add_papers, add_reader, at, deliver_due, make_papers, office
 
 
 def test_models_and_migrations_agree(database: Database) -> None:
@@ -44,3 +47,50 @@ def test_an_unreachable_database_says_so_in_one_line() -> None:
 def test_an_address_of_another_kind_is_refused(url: str) -> None:
     with pytest.raises(BadInput, match="DIGEST_DATABASE_URL"):
         Database(url)
+
+
+def write_kind(database: Database, kind: str) -> None:
+    row = {
+        "subscriber_id": 1,
+        "kind": kind,
+        "edition_on": TUESDAY,
+        "status": "planned",
+        "reason": "",
+        "due_at": at(TUESDAY),
+        "attempts": 0,
+    }
+    with database.begin() as connection:
+        connection.execute(insert(deliveries), row)
+
+
+def test_a_ledger_of_the_version_before_takes_the_new_kind_and_keeps_every_row(database: Database) -> None:
+    command.downgrade(_config(database), "0002")
+    try:
+        add_papers(database, *make_papers(5))
+        add_reader(database)
+        assert deliver_due(office(database), at(TUESDAY)).sent == 1
+        with pytest.raises(Conflict):
+            write_kind(database, "links")
+        before = dump(database)
+        assert len(before["picks"]) == 5
+    finally:
+        upgrade(database)
+    assert dump(database) == before
+    write_kind(database, "links")
+    with pytest.raises(Conflict):
+        write_kind(database, "news")
+    opened_anew = Database(database.engine.url.render_as_string(hide_password=False))
+    with pytest.raises(Conflict):
+        write_kind(opened_anew, "letters")
+    if database.is_sqlite:
+        with opened_anew.read() as connection:
+            assert connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
+    opened_anew.close()
+
+
+def dump(database: Database) -> dict[str, list[tuple[object, ...]]]:
+    with database.read() as connection:
+        return {
+            table.name: sorted((tuple(row) for row in connection.execute(select(table))), key=repr)
+            for table in metadata.sorted_tables
+        }

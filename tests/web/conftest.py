@@ -1,22 +1,32 @@
 """An installation with papers, a reader and the web side over it, the clock standing still."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import select
 
 from digest.settings import Settings
+from digest.store.models import metadata
 from digest.web.app import create_app
 from digest.wiring import Parts
 from tests.factories import BASE_URL, SECRET, WEDNESDAY, Clock, at
+from tests.web.tour import Walk
 from tests.web.visitor import Visitor
+from tests.workers.conftest import redis_url
+
+__all__ = ["redis_url"]
 
 
-def make_parts(database_url: str, clock: Clock, outbox: Path, base_url: str = BASE_URL) -> Parts:
+def make_parts(
+    database_url: str, clock: Clock, outbox: Path, base_url: str = BASE_URL, broker_url: str = ""
+) -> Parts:
     settings = Settings.model_construct(
         database_url=SecretStr(database_url),
+        broker_url=SecretStr(broker_url) if broker_url else None,
         mail_url=SecretStr(f"maildir:{outbox}"),
         base_url=base_url,
         sender="Trending papers <digest@papers.example.org>",
@@ -27,10 +37,30 @@ def make_parts(database_url: str, clock: Clock, outbox: Path, base_url: str = BA
     return Parts(settings, clock)
 
 
+def dump(parts: Parts) -> dict[str, list[tuple[object, ...]]]:
+    """Everything in the database, by table."""
+    with parts.database.read() as connection:
+        return {
+            table.name: [tuple(row) for row in connection.execute(select(table))]
+            for table in metadata.sorted_tables
+        }
+
+
 @pytest.fixture
 def clock() -> Clock:
     """Noon of a Wednesday."""
     return Clock(at(WEDNESDAY, 12))
+
+
+@pytest.fixture(scope="session")
+def walk(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
+    """A walk through every page; taken once, as looking at what came back changes nothing."""
+    folder = tmp_path_factory.mktemp("walk")
+    shutil.copyfile(_sqlite_template, folder / "digest.db")
+    clock = Clock(at(WEDNESDAY, 12))
+    made = make_parts(f"sqlite:///{folder / 'digest.db'}", clock, folder / "outbox")
+    yield Walk(made, clock)
+    made.close()
 
 
 @pytest.fixture

@@ -1,15 +1,19 @@
 """`digest web` as people start it."""
 
+import json
 import os
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import repeat
 from pathlib import Path
 
 import httpx
 import pytest
+
+from digest.bench.load import load
 
 START = [sys.executable, "-c", "from digest.cli import main; main()", "web", "--port"]
 
@@ -39,6 +43,8 @@ def server(sqlite_url: str, port: int, tmp_path: Path) -> Iterator[subprocess.Po
     yield process
     process.kill()
     process.wait(10)
+    assert process.stdout is not None
+    process.stdout.close()
 
 
 def answer_from(port: int, path: str) -> httpx.Response:
@@ -77,3 +83,35 @@ def test_without_a_database_it_says_what_to_do(tmp_path: Path, port: int) -> Non
     )
     assert done.returncode == 2
     assert "digest init" in done.stderr
+
+
+def test_the_bench_serves_and_tells_how_fast(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from digest.cli import main; main()", "bench", "web", "--papers", "200"]
+    done = subprocess.run(
+        [*command, "--processes", "1", "--seconds", "0.5", "--json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=150,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["papers"], found["processes"]) == (200, 1)
+    assert found["peak_rss_mb"] > 0
+    for kind in ("home", "search"):
+        figures = found[kind]
+        assert figures["answers"] > 0
+        assert figures["failed"] == 0
+        assert 0 < figures["p50_ms"] <= figures["p95_ms"] <= figures["p99_ms"]
+        assert figures["rate_per_s"] > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_load_counts_what_fails(server: subprocess.Popen[str], port: int) -> None:
+    assert answer_from(port, "/healthz").text == "ok\n"
+    fine = load(port, repeat("/healthz"), 2, 0.2)
+    assert (fine.answers > 0, fine.failed) == (True, 0)
+    missing = load(port, repeat("/nothing"), 2, 0.2)
+    assert missing.failed == missing.answers > 0
+    assert server.poll() is None

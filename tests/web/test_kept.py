@@ -5,16 +5,14 @@ from threading import Event, Thread
 
 from digest.mail.letter import Card
 from digest.web.catalogue import varied
-from digest.web.kept import Kept, KeptMany
+from digest.web.kept import Held, Kept, KeptMany
 from tests.factories import TUESDAY
 
 
 def test_a_value_is_made_once_per_stamp() -> None:
     numbers = count(1)
     kept = Kept(lambda: next(numbers))
-    assert [kept.get("a"), kept.get("a"), kept.get("b"), kept.get("b")] == [1, 1, 2, 2]
-    assert kept.is_fresh("b")
-    assert not kept.is_fresh("a")
+    assert [kept.get(stamp).value for stamp in "aabb"] == [1, 1, 2, 2]
 
 
 def test_while_one_makes_the_next_value_others_get_the_last() -> None:
@@ -29,14 +27,14 @@ def test_while_one_makes_the_next_value_others_get_the_last() -> None:
         return value
 
     kept = Kept(make)
-    assert kept.get(1) == "old"
+    assert kept.get(1) == Held(1, "old")
     maker = Thread(target=kept.get, args=(2,))
     maker.start()
     assert making.wait(10)
-    assert kept.get(2) == "old"
+    assert kept.get(2) == Held(1, "old")
     may_finish.set()
     maker.join(10)
-    assert kept.get(2) == "new"
+    assert kept.get(2) == Held(2, "new")
 
 
 def test_only_so_many_are_kept_and_the_longest_unused_goes() -> None:

@@ -1,11 +1,20 @@
 """The links of the mails: GET looks, POST acts, and no link does what it was not made for."""
 
 import re
+import socket
+from collections.abc import Iterator
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 from html import unescape
+from http.client import HTTPResponse
+from pathlib import Path
+from threading import Thread
 
 import pytest
-from sqlalchemy import select
+import uvicorn
 
+from digest.delivery.claimed import KINDS, Kind
 from digest.delivery.daily import Job, run
 from digest.delivery.letters import CONFIRM_DAYS
 from digest.mail.folders import MemoryTransport
@@ -13,7 +22,7 @@ from digest.readers.consent import purge_unconfirmed
 from digest.readers.links import PURPOSES, Links, Purpose
 from digest.readers.signup import find
 from digest.readers.subscriber import Subscriber
-from digest.store.models import metadata
+from digest.web.app import create_app
 from digest.wiring import Parts
 from tests.factories import (
     BASE_URL,
@@ -27,10 +36,10 @@ from tests.factories import (
     links,
     make_papers,
     office,
-    one_delivery,
     reader_now,
     rebuilt,
 )
+from tests.web.conftest import dump
 from tests.web.visitor import Visitor
 
 TOPICS = ["gaussian splatting", "robot grasping"]
@@ -49,30 +58,50 @@ def path(purpose: Purpose, reader: Subscriber, link_maker: Links | None = None) 
     return (link_maker or links()).link(purpose, reader.key, WEDNESDAY).removeprefix(BASE_URL)
 
 
-def dump(parts: Parts) -> dict[str, list[tuple[object, ...]]]:
-    with parts.database.read() as connection:
-        return {
-            table.name: [tuple(row) for row in connection.execute(select(table))]
-            for table in metadata.sorted_tables
-        }
+@pytest.fixture
+def mails(parts: Parts, visitor: Visitor, reader: Subscriber, tmp_path: Path) -> dict[Kind, EmailMessage]:
+    """One mail of every kind: the digest, and what is sent from the pages."""
+    visitor.ask_for_mail("new@example.org")
+    visitor.ask_for_mail(reader.address, "/links")
+    outbox = [
+        message_from_bytes(file.read_bytes(), policy=default) for file in tmp_path.rglob("outbox/new/*")
+    ]
+    found: dict[Kind, EmailMessage] = {
+        "confirm": next(mail for mail in outbox if mail["To"] == "new@example.org"),
+        "links": next(mail for mail in outbox if mail["To"] == reader.address),
+        "digest": message_from_bytes(
+            rebuilt(parts.database, deliveries_of(parts.database, reader)[0].id), policy=default
+        ),
+    }
+    assert set(found) == set(KINDS)
+    return found
 
 
-def links_of_a_mail(parts: Parts, reader: Subscriber) -> set[str]:
-    """Every link of the reader's mail that leads to us, its headers included."""
-    content = rebuilt(parts.database, one_delivery(parts.database, reader).id)
-    readable = re.sub(rb"=\r?\n", b"", content).replace(b"=3D", b"=").decode(errors="replace")
-    return {unescape(found) for found in re.findall(rf"{re.escape(BASE_URL)}[^\s\"<>)]*", readable)}
+def links_of(mail: EmailMessage) -> set[str]:
+    """Every link of a mail that leads to us, its headers included."""
+    texts = [str(value) for value in mail.values()]
+    texts += [part.get_content() for part in mail.walk() if part.get_content_maintype() == "text"]
+    return {unescape(one) for text in texts for one in re.findall(rf"{re.escape(BASE_URL)}[^\s\"<>)]*", text)}
 
 
+LEADS_TO: dict[Kind, set[str]] = {
+    "digest": {"feedback", "preferences", "unsubscribe", "digest"},
+    "confirm": {"confirm"},
+    "links": {"preferences", "unsubscribe", "feed"},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_looking_at_every_link_of_a_mail_changes_nothing(
-    parts: Parts, visitor: Visitor, reader: Subscriber
+    parts: Parts, visitor: Visitor, mails: dict[Kind, EmailMessage], kind: Kind
 ) -> None:
-    found = links_of_a_mail(parts, reader)
-    assert len(found) > 12
-    assert {one.split("/")[3] for one in found} >= {"feedback", "preferences", "unsubscribe", "digest"}
+    found = links_of(mails[kind])
+    assert {one.split("/")[3] for one in found} >= LEADS_TO[kind]
+    if kind == "digest":
+        assert sum("verdict=more" in one for one in found) == sum("verdict=less" in one for one in found) > 5
     before = dump(parts)
     for link in found:
-        for method in ("GET", "HEAD"):
+        for method in ("GET", "HEAD", "GET"):
             answer = visitor.ask(method, link.removeprefix(BASE_URL))
             assert answer.status_code == 200, link
             assert "set-cookie" not in answer.headers
@@ -80,27 +109,84 @@ def test_looking_at_every_link_of_a_mail_changes_nothing(
     assert dump(parts) == before
 
 
-def test_the_list_unsubscribe_post_is_taken_as_the_rfc_sends_it(
-    parts: Parts, visitor: Visitor, reader: Subscriber
+@pytest.fixture
+def port(parts: Parts) -> Iterator[int]:
+    """The pages behind a real server, as mail programs reach them."""
+    server = uvicorn.Server(uvicorn.Config(create_app(parts), port=0, log_level="warning", lifespan="off"))
+    thread = Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        thread.join(0.01)
+    number: int = server.servers[0].sockets[0].getsockname()[1]
+    yield number
+    server.should_exit = True
+    thread.join()
+
+
+RFC_8058 = {
+    # Section 8.1, and the body of section 8.2.
+    "simple": (
+        "POST {path} HTTP/1.1\r\n"
+        "Host: {host}\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\n"
+        "Content-Length: 26\r\n"
+        "\r\n"
+        "List-Unsubscribe=One-Click"
+    ),
+    "multipart": (
+        "POST {path} HTTP/1.1\r\n"
+        "Host: {host}\r\n"
+        "Content-Type: multipart/form-data; boundary=---FormBoundaryjWmhtjORrn\r\n"
+        "Content-Length: 130\r\n"
+        "\r\n"
+        "-----FormBoundaryjWmhtjORrn\r\n"
+        'Content-Disposition: form-data; name="List-Unsubscribe"\r\n'
+        "\r\n"
+        "One-Click\r\n"
+        "-----FormBoundaryjWmhtjORrn--\r\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("example", RFC_8058)
+def test_one_click_unsubscribing_works_with_the_very_bytes_of_the_rfc(
+    parts: Parts, mails: dict[Kind, EmailMessage], reader: Subscriber, port: int, example: str
 ) -> None:
-    boundary = "---FormBoundaryjWmhtjORrn"
-    multipart = (
-        f'--{boundary}\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\n'
-        f"One-Click\r\n--{boundary}--\r\n"
-    )
-    for content, kind in (
-        ("List-Unsubscribe=One-Click", "application/x-www-form-urlencoded"),
-        (multipart, f"multipart/form-data; boundary={boundary}"),
+    mail = mails["digest"]
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    (link,) = re.findall(r"<(https://[^>]*)>", mail["List-Unsubscribe"])
+    host, path = re.fullmatch(r"https://([^/]*)(/.*)", link).groups()  # type: ignore[union-attr]
+    request = RFC_8058[example].format(path=path, host=host).encode()
+    sent = request.partition(b"\r\n\r\n")[2]
+    assert f"Content-Length: {len(sent)}\r\n".encode() in request
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(request)
+        answer = HTTPResponse(connection)
+        answer.begin()
+        body = answer.read().decode()
+    assert answer.status == 200
+    assert answer.getheader("Location") is None
+    assert answer.getheader("Set-Cookie") is None
+    assert "You are unsubscribed" in body
+    assert reader_now(parts.database, reader.address).status == "unsubscribed"
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
         ("", "text/plain"),
         ("--nonsense", "multipart/form-data"),
-    ):
-        with parts.database.begin() as connection:
-            connection.exec_driver_sql("update subscribers set status='active'")
-        answer = visitor.post(path("unsubscribe", reader), content=content, headers={"Content-Type": kind})
-        assert answer.status_code == 200
-        assert "location" not in answer.headers
-        assert "set-cookie" not in answer.headers
-        assert reader_now(parts.database, reader.address).status == "unsubscribed"
+        ("--x\r\n", "multipart/form-data; boundary=x"),
+        ("List-Unsubscribe=No", "application/x-www-form-urlencoded"),
+        ("\xff\x00" * 400, "application/octet-stream"),
+    ],
+)
+def test_one_click_unsubscribing_works_whatever_is_sent_along(
+    parts: Parts, visitor: Visitor, reader: Subscriber, content: str, kind: str
+) -> None:
+    answer = visitor.post(path("unsubscribe", reader), content=content, headers={"Content-Type": kind})
+    assert answer.status_code == 200
+    assert reader_now(parts.database, reader.address).status == "unsubscribed"
 
 
 def test_unsubscribing_twice_is_once_and_a_mail_already_planned_is_not_sent(
@@ -178,7 +264,7 @@ def test_who_never_confirms_is_forgotten_and_who_did_once_is_not(
 ) -> None:
     pending(parts)
     visitor.post(path("unsubscribe", reader))
-    visitor.post("/subscribe", data={"email": reader.address})
+    visitor.ask_for_mail(reader.address)
     assert reader_now(parts.database, reader.address).status == "pending"
     clock.advance(days=CONFIRM_DAYS)
     assert purge_unconfirmed(parts.database, clock()) == 0

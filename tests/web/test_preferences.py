@@ -1,15 +1,18 @@
 """What a reader can set, see, take along and erase from their own page."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from digest.delivery.daily import Job, run
 from digest.readers.subscriber import Subscriber
+from digest.web.preferences import PREVIEWS
 from digest.wiring import Parts
 from tests.factories import (
     BASE_URL,
+    FRIDAY,
+    TUESDAY,
     WEDNESDAY,
     Clock,
     add_papers,
@@ -21,6 +24,7 @@ from tests.factories import (
     office,
     reader_now,
 )
+from tests.web.conftest import dump
 from tests.web.visitor import Visitor
 
 
@@ -34,14 +38,26 @@ def page_of(reader: Subscriber) -> str:
     return links().link("preferences", reader.key, WEDNESDAY).removeprefix(BASE_URL)
 
 
-def send(visitor: Visitor, reader: Subscriber, do: str = "save", **fields: str | list[str]) -> str:
+def send(visitor: Visitor, reader: Subscriber, action: str = "save", **fields: str | list[str]) -> str:
     """Press a button of the page; return the page that follows."""
-    answer = visitor.post(page_of(reader), data={"do": do, **fields})
+    answer = visitor.post(page_of(reader), data={"do": action, **fields})
     assert answer.status_code == 303, answer.text
     assert answer.headers["location"].startswith("/preferences/")
     followed = visitor.get(answer.headers["location"])
     assert followed.status_code == 200
     return followed.text
+
+
+def previewed(page: str) -> str:
+    """What a page says one would get."""
+    return page.partition('id="preview"')[2].partition("</section>")[0]
+
+
+def look(visitor: Visitor, reader: Subscriber, **fields: str | list[str]) -> str:
+    """What the page's script is told while somebody types this."""
+    answer = visitor.post(f"{page_of(reader)}/preview", data={"part": "preview", **fields})
+    assert answer.status_code == 200, answer.text
+    return answer.text
 
 
 def test_everything_can_be_set_at_once(visitor: Visitor, parts: Parts, reader: Subscriber) -> None:
@@ -87,12 +103,166 @@ def test_saving_shows_what_one_would_get_and_sends_nothing(
     visitor: Visitor, parts: Parts, reader: Subscriber
 ) -> None:
     page = send(visitor, reader, topics="speech recognition")
-    preview = page.partition('id="preview"')[2].partition("What we know about you")[0]
+    preview = previewed(page)
     assert "Streaming speech recognition" in preview
     assert "Protein" not in preview
     assert "Because of:" in preview
     with parts.database.read() as connection:
         assert connection.exec_driver_sql("select count(*) from deliveries").scalar() == 0
+
+
+DRAFTS: list[dict[str, str | list[str]]] = [
+    {"topics": "speech recognition"},
+    {"topics": "speech recognition\nprotein folding", "mute": "dialect"},
+    {"like": ["2603.00002", "2603.00006"]},
+    {"topics": "", "pasted": "arXiv:2603.00007, 2603.00003v2"},
+    {"topics": "robots", "categories": "cs.LG", "max_papers": "3", "follow": "Bo Li"},
+    {"topics": "protein folding", "must": "protein|grasping"},
+]
+
+
+@pytest.mark.parametrize("fields", DRAFTS, ids="+".join)
+def test_a_preview_is_what_saving_would_bring_and_writes_nothing(
+    visitor: Visitor, parts: Parts, reader: Subscriber, fields: dict[str, str | list[str]]
+) -> None:
+    before = dump(parts)
+    shown = look(visitor, reader, **fields)
+    assert dump(parts) == before
+    assert "<li>" in shown
+    assert "<html" not in shown
+    assert previewed(send(visitor, reader, "save", **fields)) == previewed(shown)
+    assert dump(parts) != before
+
+
+def test_without_script_a_button_shows_it_and_what_was_typed_stays(
+    visitor: Visitor, parts: Parts, reader: Subscriber
+) -> None:
+    before = dump(parts)
+    typed: dict[str, str | list[str]] = {
+        "topics": "speech recognition\r\nprotein folding",
+        "pasted": "arXiv:2603.00007",
+        "like": ["2603.00002"],
+        "mute": "dialect",
+        "must": "",
+        "categories": "cs.LG",
+        "frequency": "weekly",
+        "hour": "18",
+        "timezone": "Asia/Tokyo",
+        "max_papers": "3",
+    }
+    answer = visitor.post(f"{page_of(reader)}/preview", data={"do": "save", **typed})
+    assert answer.status_code == 200
+    page = answer.text
+    assert dump(parts) == before
+    assert previewed(page) == previewed(look(visitor, reader, **typed))
+    for kept in (
+        ">\nspeech recognition\nprotein folding</textarea>",
+        ">\narXiv:2603.00007</textarea>",
+        'value="2603.00002" checked>',
+        ">\ndialect</textarea>",
+        'value="cs.LG"',
+        '<option value="weekly" selected>',
+        '<option value="18" selected>',
+        '<option value="Asia/Tokyo" selected>',
+        'max="50" value="3"',
+    ):
+        assert kept in page, kept
+    assert page.count(" checked>") == 1
+
+
+def test_a_new_reader_who_looks_first_is_still_asked_what_they_work_on(
+    visitor: Visitor, reader: Subscriber
+) -> None:
+    page = visitor.post(f"{page_of(reader)}/preview", data={"topics": "robots", "new": "yes"}).text
+    assert "What do you work on?" in page
+    assert 'name="new"' in page
+    assert "What we know about you" not in page
+
+
+def test_half_typed_words_are_answered_in_words(visitor: Visitor, parts: Parts, reader: Subscriber) -> None:
+    before = dump(parts)
+    for fields, said in (
+        ({"categories": "cs."}, "no arXiv category"),
+        ({"pasted": "2603"}, "no paper in what"),
+    ):
+        shown = look(visitor, reader, **fields)
+        assert said in shown
+        assert 'class="preview wrong"' in shown
+        assert "<li>" not in shown
+        page = visitor.post(f"{page_of(reader)}/preview", data=fields)
+        assert page.status_code == 422
+        assert page.text.count(said) == 1
+    assert dump(parts) == before
+
+
+def test_what_was_typed_stays_when_it_can_not_be_saved(visitor: Visitor, reader: Subscriber) -> None:
+    page = visitor.post(
+        page_of(reader), data={"topics": "ice cores", "max_papers": "0", "like": "2603.00002"}
+    )
+    assert page.status_code == 422
+    assert ">\nice cores</textarea>" in page.text
+    assert 'value="2603.00002" checked>' in page.text
+
+
+def test_hostile_words_stay_words_when_they_are_shown_again(visitor: Visitor, reader: Subscriber) -> None:
+    hostile = "</textarea><script>alert(1)</script>\"'{{7191*7}}\u202e"
+    names = (
+        "topics",
+        "must",
+        "mute",
+        "follow",
+        "categories",
+        "pasted",
+        "like",
+        "frequency",
+        "timezone",
+        "hour",
+    )
+    fields = {**dict.fromkeys(names, hostile), "max_papers": "5", "new": hostile}
+    harmless = {"topics": hostile, "follow": hostile}
+    for typed, status in ((fields, 422), (harmless, 200)):
+        for part, expected in (("", status), ("preview", 200)):
+            answer = visitor.post(f"{page_of(reader)}/preview", data={**typed, "part": part})
+            assert answer.status_code == expected
+            assert "<script>alert" not in answer.text
+            assert "\u202e" not in answer.text
+            assert "50337" not in answer.text
+
+
+def test_a_preview_takes_the_readers_own_link(visitor: Visitor, reader: Subscriber) -> None:
+    feedback = links().link("feedback", reader.key, WEDNESDAY).removeprefix(BASE_URL)
+    stolen = feedback.replace("/feedback/", "/preferences/")
+    for path, status in ((f"{stolen}/preview", 403), ("/preferences/forged/preview", 403)):
+        assert visitor.post(path, data={"topics": "robots"}).status_code == status
+    assert visitor.get(f"{page_of(reader)}/preview").status_code == 405
+
+
+def test_previews_of_one_reader_come_to_an_end(visitor: Visitor, parts: Parts, reader: Subscriber) -> None:
+    other = add_reader(parts.database, "ben@example.org")
+    while visitor.app.state.site.previews.hit(PREVIEWS, reader.key):
+        pass
+    answer = visitor.post(f"{page_of(reader)}/preview", data={"topics": "robots"})
+    assert answer.status_code == 429
+    assert "Retry-After" in answer.headers
+    assert "<li>" in look(visitor, other, topics="robots")
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (at(TUESDAY, 12), "Today you would get"),
+        (at(WEDNESDAY, 12), "Yesterday you would have got"),
+        (at(FRIDAY, 12), "On Tuesday you would have got"),
+    ],
+)
+def test_a_day_without_papers_shows_the_last_that_had_some(
+    visitor: Visitor, parts: Parts, reader: Subscriber, clock: Clock, now: datetime, said: str
+) -> None:
+    run(office(parts.database), parts.profiles, Job(), lambda: at(TUESDAY, 8))
+    clock.now = now
+    shown = look(visitor, reader, topics="speech recognition")
+    assert said in shown
+    assert "Streaming speech recognition" in shown
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """A visitor without a browser: asks the real application, in this process, and remembers nothing."""
 
 import asyncio
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
 
+from digest.web.stamps import LEAST
 from tests.factories import BASE_URL
 
 _THREAD = ThreadPoolExecutor(1)
@@ -26,6 +28,12 @@ class Visitor:
     def get(self, path: str, **request: Any) -> httpx.Response:
         return self.ask("GET", path, **request)
 
+    def ask_for_mail(self, address: str, path: str = "/subscribe", **fields: str) -> httpx.Response:
+        """Fill in a form as a person does, who takes a while; the clock of the tests moves on."""
+        stamp = stamp_of(self.get(path).text)
+        self.app.state.site.parts.clock.advance(seconds=LEAST.total_seconds())
+        return self.post(path, data={"email": address, "stamp": stamp, **fields})
+
     def head(self, path: str) -> httpx.Response:
         return self.ask("HEAD", path)
 
@@ -36,3 +44,9 @@ class Visitor:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=True, client=(self.host, 12345))
         async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
             return await client.request(method, path, **request)
+
+
+def stamp_of(page: str) -> str:
+    """The stamp of the form on a page."""
+    (stamp,) = re.findall(r'<input type="hidden" name="stamp" value="([^"]*)">', page)
+    return str(stamp)

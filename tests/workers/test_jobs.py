@@ -9,7 +9,9 @@ from pydantic import SecretStr
 from digest import jobs
 from digest.delivery.circuit import trip
 from digest.delivery.plan import plan_due
+from digest.readers.consent import ask_for_links
 from digest.settings import Settings
+from digest.store import deliveries as ledger
 from digest.store.database import Database
 from digest.store.models import fetches
 from digest.wiring import Parts
@@ -50,13 +52,19 @@ def test_a_server_that_is_left_alone_is_asked_nothing_and_then_tried_once(parts:
     assert jobs.backlog(parts) == jobs.Backlog(0, 1)
 
 
-def test_each_kind_of_mail_is_delivered_by_itself(parts: Parts) -> None:
+def test_each_stream_of_mail_is_delivered_by_itself(parts: Parts) -> None:
     add_papers(parts.database, *make_papers(12))
     add_readers(parts.database, 3)
     add_reader(parts.database, "new@example.org", status="pending", now=at(TUESDAY, 7))
+    lost = add_reader(parts.database, "lost@example.org", frequency="off")
+    ask_for_links(parts.database, parts.secret, lost.address, parts.clock())
     plan_due(parts.database, parts.clock())
-    assert jobs.deliver(parts, "confirm")
+    assert jobs.backlog(parts) == jobs.Backlog(1, 1)
+    assert jobs.deliver(parts, "transactional")
     assert jobs.backlog(parts) == jobs.Backlog(0, 1)
+    with parts.database.read() as connection:
+        sent = {(row.kind, row.status) for row in ledger.find(connection) if row.kind != "digest"}
+    assert sent == {("confirm", "sent"), ("links", "sent")}
     assert jobs.deliver(parts, "digest")
     assert jobs.backlog(parts) == jobs.Backlog(0, 0)
     assert not jobs.deliver(parts, "digest")

@@ -35,7 +35,7 @@ def test_every_entry_of_the_timetable_is_a_task_and_a_job() -> None:
 def test_every_task_has_a_queue_that_workers_serve() -> None:
     assert set(ROUTES) == OURS
     assert set(ROUTES.values()) == set(QUEUES)
-    assert QUEUES[0] == "confirmations"
+    assert QUEUES[0] == "transactional"
 
 
 @pytest.mark.parametrize("lease", [timedelta(seconds=20), timedelta(minutes=15), timedelta(hours=1)])

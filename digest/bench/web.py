@@ -1,0 +1,151 @@
+"""Measuring the web side: the real server over a library of papers, asked for its first page and for searches."""
+
+import os
+import re
+import resource
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import repeat
+from pathlib import Path
+from random import Random
+from urllib.parse import quote_plus
+
+from pydantic import SecretStr
+
+from digest.bench.load import Load, load
+from digest.bench.scenery import papers_from
+from digest.errors import StopRun
+from digest.papers.ingest import take_in
+from digest.papers.paper import Paper, Popularity, Sighting
+from digest.settings import Settings
+from digest.store import scratch
+from digest.wiring import Parts
+
+DAYS = 365
+"""The papers are spread over a year, and one in three of the last weeks has votes."""
+VOTED_DAYS = 14
+HOME_CONNECTIONS = 16
+SEARCH_CONNECTIONS = 8
+_START_SECONDS = 120.0
+_WORD = re.compile(r"[A-Za-z]{4,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be measured."""
+
+    papers: int
+    processes: int
+    seconds: float
+    library: Path | None = None
+    database_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What came out."""
+
+    papers: int
+    processes: int
+    home: Load
+    search: Load
+    peak_rss_mb: float
+    """Of the largest process."""
+
+
+def bench(wish: Wish, clock: Callable[[], datetime], say: Callable[[str], None]) -> Measured:
+    """Make a library, serve it, ask, and clear it away. Raises StopRun when the server does not come up."""
+    with tempfile.TemporaryDirectory(prefix="digest-bench-") as name:
+        folder = Path(name)
+        with scratch.scratch_database(wish.database_url, folder) as database_url:
+            say(f"Storing {wish.papers:,} papers ...")
+            papers = papers_from(wish.library, wish.papers, clock())
+            _store(database_url, papers, clock)
+            with _server(database_url, wish.processes, folder) as port:
+                say("Warming up ...")
+                # Each process reads its library when it starts; whoever asks meanwhile waits for it.
+                load(port, questions(papers, 1), SEARCH_CONNECTIONS, min(10.0, 1 + wish.papers / 5000))
+                say(f"Asking for the first page, then searching, {wish.seconds:g} s each ...")
+                home = load(port, repeat("/"), HOME_CONNECTIONS, wish.seconds)
+                search = load(port, questions(papers, 2), SEARCH_CONNECTIONS, wish.seconds)
+    # What the children used at most, each by itself; in kB on Linux, in bytes elsewhere.
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    peak_mb = peak / (1024 if sys.platform == "linux" else 2**20)
+    return Measured(len(papers), wish.processes, home, search, peak_mb)
+
+
+def questions(papers: Sequence[Paper], seed: int) -> Iterator[str]:
+    """Yield searches for one to four neighbouring words of a title, hardly two alike."""
+    luck = Random(seed)  # noqa: S311 - the same questions every time
+    while True:
+        words = _WORD.findall(luck.choice(papers).title)
+        if words:
+            first = luck.randrange(len(words))
+            wanted = " ".join(words[first : first + luck.randint(1, 4)])
+            yield f"/search?q={quote_plus(wanted)}"
+
+
+def _store(database_url: str, papers: Sequence[Paper], clock: Callable[[], datetime]) -> None:
+    now = clock()
+    settings = Settings.model_construct(database_url=SecretStr(database_url))
+    parts = Parts(settings, clock)
+    try:
+        take_in(
+            parts.database,
+            (
+                Sighting(
+                    replace(paper, announced_on=now.date() - timedelta(days=place % DAYS)),
+                    Popularity(now - timedelta(hours=2), 97 * place % 211)
+                    if place % DAYS < VOTED_DAYS and place % 3 == 0
+                    else None,
+                )
+                for place, paper in enumerate(papers)
+            ),
+            now,
+        )
+        scratch.analyze(parts.database)
+    finally:
+        parts.close()
+
+
+@contextmanager
+def _server(database_url: str, processes: int, folder: Path) -> Iterator[int]:
+    """Run `digest web` and give its port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DIGEST_")} | {
+        "DIGEST_DATABASE_URL": database_url,
+        "DIGEST_BASE_URL": "https://papers.example.org",
+        "DIGEST_SECRET_KEY": "the bench has no secrets",
+    }
+    command = [sys.executable, "-c", "from digest.cli import main; main()", "web"]
+    command += ["--port", str(port), "--processes", str(processes)]
+    with (folder / "web.log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)  # noqa: S603
+        try:
+            _wait_for(port, process, folder)
+            yield port
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes], folder: Path) -> None:
+    give_up_at = time.monotonic() + _START_SECONDS
+    while time.monotonic() < give_up_at and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    said = (folder / "web.log").read_text(errors="replace").strip().splitlines()
+    raise StopRun(f"The server did not come up: {said[-1] if said else 'it said nothing'}")

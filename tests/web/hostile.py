@@ -1,0 +1,43 @@
+"""A library and a reader made of words that want to be more than words."""
+
+from digest.delivery.daily import Job, run
+from digest.papers.paper import Paper
+from digest.readers.subscriber import Subscriber
+from digest.wiring import Parts
+from tests.factories import TUESDAY, WEDNESDAY, add_papers, add_reader, at, make_paper, make_papers, office
+
+ATTACK = "</title></script><script>alert(1)</script><img src=x onerror=alert(2)>\"'{{7191*7}}\u202e"
+"""Tags, the ends of tags that text may stand in, quotes, a template's formula, and a turn of the writing."""
+
+
+def hostile_paper() -> Paper:
+    return make_paper(
+        1,
+        title=f"Gaussian splatting {ATTACK}",
+        abstract=f"Gaussian splatting {ATTACK}. " * 20,
+        authors=(ATTACK, "Bo Li"),
+        categories=('cs.CV"><script>', "cs.LG"),
+        links={"code": "javascript:alert(3)", "project": 'https://x.example/"onmouseover=alert(4)'},
+        announced_on=TUESDAY,
+    )
+
+
+def add_hostile_papers(parts: Parts) -> None:
+    add_papers(parts.database, hostile_paper(), *make_papers(9, first=2))
+
+
+def add_hostile_reader(parts: Parts, address: str = "ada@example.org") -> Subscriber:
+    """A reader of hostile words."""
+    return add_reader(
+        parts.database,
+        address,
+        topics=[f"gaussian splatting {ATTACK}"],
+        follow=[ATTACK],
+        mute=[f"x{ATTACK}"],
+        must=[f"splatting|{ATTACK}"],
+    )
+
+
+def send_digests(parts: Parts) -> None:
+    """Send each reader the digest of Wednesday."""
+    run(office(parts.database), parts.profiles, Job(), lambda: at(WEDNESDAY))

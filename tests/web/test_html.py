@@ -1,0 +1,56 @@
+"""The markup of every page is what the standard asks for, by html-validate's judgement."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.conftest import missing
+from tests.web.tour import Walk
+
+RULES = {
+    "root": True,
+    "extends": ["html-validate:recommended", "html-validate:document"],
+    "rules": {
+        # A button's type is submit where none is told, and ours all submit.
+        "no-implicit-button-type": "off",
+        # Our own files come from where the page does; whoever changes those can change the page.
+        "require-sri": ["error", {"target": "crossorigin"}],
+        # Papers to tick share a name, as a form's list does.
+        "form-dup-name": ["error", {"shared": ["checkbox", "radio", "submit"]}],
+        # A paper's page is called like the paper.
+        "long-title": "off",
+    },
+}
+
+
+def test_every_page_validates(walk: Walk, tmp_path: Path) -> None:
+    program = shutil.which("html-validate")
+    if program is None:
+        missing("html-validate (npm install --global html-validate)")
+    assert program is not None
+    names = {}
+    for number, (name, answer) in enumerate(walk.pages.items()):
+        if answer.text:
+            file = tmp_path / f"{number:03}.html"
+            file.write_text(answer.text, encoding="utf-8")
+            names[file.name] = name
+    assert len(names) > 70
+    (tmp_path / "broken.html").write_text("<!DOCTYPE html><p><div></p>")
+    (tmp_path / ".htmlvalidate.json").write_text(json.dumps(RULES))
+    done = subprocess.run(
+        [program, "--formatter", "json", *names, "broken.html"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=150,
+    )
+    assert done.returncode == 1, done.stderr
+    found = {Path(page["filePath"]).name: page["messages"] for page in json.loads(done.stdout)}
+    assert found.pop("broken.html")
+    assert {
+        names[file]: [(one["ruleId"], one["line"], one["message"]) for one in messages]
+        for file, messages in found.items()
+        if messages
+    } == {}
