@@ -65,23 +65,23 @@ def _products(interests: Sequence[Interest], papers: csr_matrix) -> NDArray[np.f
     is_held = np.zeros(DIMENSIONS, bool)
     is_held[papers.indices] = True
     columns = np.flatnonzero(is_held)
-    lookup = np.full(DIMENSIONS, len(columns), np.int32)
+    lookup = np.full(DIMENSIONS, -1, np.int32)
     lookup[columns] = np.arange(len(columns), dtype=np.int32)
     places = lookup[papers.indices]
     products = np.empty((len(interests), papers.shape[0]), np.float32)
     for start in range(0, len(interests), _AT_ONCE):
         batch = interests[start : start + _AT_ONCE]
         at = lookup[np.concatenate([i.terms for i in batch])]
-        # The column behind the last stands for terms that no paper has.
-        shared = np.zeros(len(columns) + 1, bool)
+        met = np.flatnonzero(at >= 0)
+        at = at[met]
+        of = np.repeat(np.arange(len(batch), dtype=np.int32), [len(i.terms) for i in batch])[met]
+        shared = np.zeros(len(columns), bool)
         shared[at] = True
-        shared[-1] = False
+        dense = np.zeros((int(shared.sum()), len(batch)), np.float32)
+        new = np.cumsum(shared, dtype=np.int32) - 1
+        dense[new[at], of] = np.concatenate([i.weights for i in batch])[met]
         held = shared[places]
         edges = np.concatenate([[0], np.cumsum(held)])[papers.indptr]
-        new = np.where(shared, np.cumsum(shared, dtype=np.int32) - 1, shared.sum(dtype=np.int32))
-        dense = np.zeros((int(new[-1]) + 1, len(batch)), np.float32)
-        of = np.repeat(np.arange(len(batch)), [len(i.terms) for i in batch])
-        dense[new[at], of] = np.concatenate([i.weights for i in batch])
         rows = csr_matrix((papers.data[held], new[places[held]], edges), shape=(papers.shape[0], len(dense)))
         products[start : start + _AT_ONCE] = (rows @ dense).T
     return products

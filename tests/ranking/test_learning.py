@@ -76,7 +76,7 @@ def test_directions_are_found_in_the_smallest_background() -> None:
 
 
 def test_the_words_of_many_liked_papers_weigh_what_they_bring(background: Background) -> None:
-    """From a dozen liked papers on directions take part: the field they share stays on top."""
+    """From thirty liked papers on directions take part: the field they share stays on top."""
     liked = count_terms(papers("speech", 40, 1000))
     profile = build_profile([], liked, NOTHING, background)
     values = score([profile], background.statistics.weigh(count_terms(papers("speech", 30, 5000)))).values[0]
@@ -133,3 +133,8 @@ def test_scores_are_those_of_plain_products_however_many_readers_there_are(
         dense = np.zeros(DIMENSIONS, np.float32)
         dense[profile.interests[0].terms] = profile.interests[0].weights
         assert np.array_equal(found, np.clip(rows @ dense, 0, 1))
+
+
+def test_papers_without_a_word_score_nothing(background: Background) -> None:
+    profile = build_profile(["speech"], NOTHING, NOTHING, background)
+    assert not score([profile], count_terms([("", ""), ("The", "of")]).astype(np.float32)).values.any()
