@@ -8,6 +8,8 @@ import typer
 from digest.cli import output
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
     from digest.ranking.evaluate import Corpus, ReadingList, Task
 
 _STUDIES = ("taps", "pairs", "less", "tuning")
@@ -166,18 +168,12 @@ def _study(study: str, corpus: "Corpus", made: "list[Task]", theme: str) -> dict
     from statistics import mean
 
     from digest.ranking import studies
-    from digest.ranking.evaluate import KINDS, tasks
+    from digest.ranking.evaluate import tasks
 
-    if study == "tuning":
+    if study in {"taps", "tuning"}:
         before = [one for task in made for one in studies.earlier(task.wanted, corpus)]
-        weeks = {"the lists' own": made, "earlier": tasks(corpus, before)}
-        return {
-            "lists": [
-                {"weeks": name, "profile": kind, **studies.tuned(judged, kind)}
-                for name, judged in weeks.items()
-                for kind in KINDS
-            ]
-        }
+        weeks = {"own": made, "earlier": tasks(corpus, before)}
+        return _taps(corpus, weeks) if study == "taps" else _tuning(weeks)
     if study == "pairs":
         joined = [
             {**asdict(half), "kinship": studies.kinship(one, other)}
@@ -194,16 +190,44 @@ def _study(study: str, corpus: "Corpus", made: "list[Task]", theme: str) -> dict
             },
             "lists": joined,
         }
-    found = []
-    for task in made:
-        start = corpus.before(task.wanted.split)
-        counts = corpus.counts[start : start + task.papers.shape[0]]
-        found.append(studies.taps(task, counts) if study == "taps" else studies.muted(task, counts, theme))
-    names = [{"name": task.wanted.name} for task in made]
+    found = [studies.muted(task, _counts(corpus, task), theme) for task in made]
     return {
         "mean": studies.mean_of(found),
-        "lists": [name | one for name, one in zip(names, found, strict=True)],
+        "lists": [{"name": task.wanted.name, **one} for task, one in zip(made, found, strict=True)],
     }
+
+
+def _taps(corpus: "Corpus", weeks: "dict[str, list[Task]]") -> dict[str, Any]:
+    from digest.ranking import studies
+
+    judged = [(name, task) for name, of_name in weeks.items() for task in of_name]
+    found = [studies.taps(task, _counts(corpus, task)) for _, task in judged]
+    return {
+        "mean": studies.mean_of(found) | studies.gain(found, [task.wanted.source for _, task in judged]),
+        "lists": [
+            {"weeks": name, "name": task.wanted.name, **one}
+            for (name, task), one in zip(judged, found, strict=True)
+        ],
+    }
+
+
+def _tuning(weeks: "dict[str, list[Task]]") -> dict[str, Any]:
+    from digest.ranking import studies
+    from digest.ranking.evaluate import KINDS
+
+    return {
+        "lists": [
+            {"weeks": name, "profile": kind, **studies.tuned(judged, kind)}
+            for name, judged in weeks.items()
+            for kind in KINDS
+        ]
+    }
+
+
+def _counts(corpus: "Corpus", task: "Task") -> "csr_matrix":
+    """Return the raw counts of the papers that a task ranks."""
+    start = corpus.before(task.wanted.split)
+    return corpus.counts[start : start + task.papers.shape[0]]
 
 
 def _show_study(record: dict[str, Any], *, json_output: bool) -> None:

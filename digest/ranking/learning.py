@@ -43,7 +43,7 @@ class Tuning:
     """Stored papers that join few examples."""
     neighbours_weight: float = 1.0
     """What the neighbours weigh together, beside five examples."""
-    fading: float = 1.5
+    fading: float = 1.0
     """How fast the neighbours lose weight as examples come."""
     found: int = 40
     """Stored papers that stand for a topic's words."""
@@ -54,7 +54,9 @@ class Tuning:
     along: float = 1.0
     """How much further the regression may go along a direction than with a single term."""
     against: float = 0.4
-    """Weight of five or more disliked papers together, beside the liked ones."""
+    """Weight of `many` disliked papers together, beside the liked ones."""
+    many: int = 20
+    """Disliked papers of which each more takes from the others; fewer weigh as much each as of so many."""
     level: float = 0.3
     """Score that the best fitting half percent of the background gets on average."""
 
@@ -176,7 +178,7 @@ class _Trial:
         importance = [
             examples.weights / examples.weights.sum() * half,
             standing_for / standing_for.sum() * half if len(places) else standing_for,
-            np.full(disliked.shape[0], half * tuning.against / max(5, disliked.shape[0])),
+            np.full(disliked.shape[0], half * tuning.against / max(tuning.many, disliked.shape[0])),
         ]
         wanted = np.repeat([1.0, -1.0, -1.0], counts)
         return cls(sides, places, wanted, np.concatenate(importance).astype(np.float64), tuning.strength)

@@ -8,13 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
-from digest.ranking.evaluate import Corpus, ReadingList, Task, as_delivered, measure
+from digest.ranking.evaluate import Corpus, ReadingList, Task, as_delivered, compare, measure
 from digest.ranking.interests import likeness
 from digest.ranking.learning import DEFAULT, Tuning
 from digest.ranking.profile import Profile, build_profile
@@ -32,24 +31,29 @@ _TUNED = ("strength", "guess", "guess_of_words", "near", "neighbours_weight", "f
 def taps(task: Task, counts: csr_matrix) -> dict[str, float]:
     """Let a reader who starts with five papers tap on the ten best of each week, and see what it brings.
 
-    *More* on what the list picked, *less* on the others; `counts` are the raw rows of the papers to
-    rank. Returns the mean nDCG@50 over the weeks after the first, `with` and `without` taps.
+    *More* on what the list picked, *less* on the best placed paper that it did not; `counts` are the raw rows
+    of the papers to rank. Returns the mean nDCG@50 `with` and `without` taps over the weeks after the first,
+    and over the second half of all weeks (`end_with`, `end_without`), when most taps have been given.
     """
+    nothing = task.past[[]]
     start = task.past[task.library[-5:]]
-    still = _scored(build_profile([], start, task.past[[]], task.background), task.papers)
+    still = _scored(build_profile([], start, nothing, task.background), task.papers)
     scores = still.copy()
-    liked, disliked = [start], [task.past[[]]]
-    for week in range(int(task.weeks.max()) + 1):
+    liked, disliked = [start], [nothing]
+    weeks = int(task.weeks.max()) + 1
+    for week in range(weeks):
         rows = np.flatnonzero(task.weeks == week)
         profile = build_profile([], vstack(liked, "csr"), vstack(disliked, "csr"), task.background)
         scores[rows] = _scored(profile, task.papers[rows])
         top = rows[np.argsort(-scores[rows], kind="stable")[:_SHOWN]]
         liked.append(counts[top[task.picked[top]]])
-        disliked.append(counts[top[~task.picked[top]]])
-    later = task.weeks > 0
+        disliked.append(counts[top[~task.picked[top]][:1]])
+    later, end = task.weeks > 0, task.weeks >= weeks // 2
     return {
         "with": _ndcg(task, scores, later),
         "without": _ndcg(task, still, later),
+        "end_with": _ndcg(task, scores, end),
+        "end_without": _ndcg(task, still, end),
         "tapped_more": float(sum(rows.shape[0] for rows in liked) - 5),
         "tapped_less": float(sum(rows.shape[0] for rows in disliked)),
     }
@@ -186,10 +190,30 @@ def tuned(made: Sequence[Task], kind: str) -> dict[str, float]:
     }
 
 
-def mean_of(found: Iterable[dict[str, float]]) -> dict[str, Any]:
-    """Average records with the same keys."""
+def mean_of(found: Iterable[dict[str, float]]) -> dict[str, float]:
+    """Average records with the same keys; what is not a number in one does not count."""
     records = list(found)
-    return {key: float(np.mean([record[key] for record in records])) for key in records[0]} if records else {}
+    return (
+        {key: float(np.nanmean([record[key] for record in records])) for key in records[0]} if records else {}
+    )
+
+
+def gain(found: Sequence[dict[str, float]], sources: Sequence[str]) -> dict[str, float]:
+    """Return what taps bring (`gain`, and `end_gain` in the second half of the weeks).
+
+    With each stands where 95 of 100 resamplings of the sources end up (`gain_low`, `gain_high`, and so on).
+    """
+    record = {}
+    for prefix in ("", "end_"):
+        known = [place for place, one in enumerate(found) if not np.isnan(one[f"{prefix}without"])]
+        difference = compare(
+            [found[place][f"{prefix}with"] for place in known],
+            [found[place][f"{prefix}without"] for place in known],
+            [sources[place] for place in known],
+        )
+        record[f"{prefix}gain"] = difference.mean
+        record[f"{prefix}gain_low"], record[f"{prefix}gain_high"] = difference.low, difference.high
+    return record
 
 
 def _scored(profile: Profile, papers: csr_matrix) -> NDArray[np.float32]:

@@ -135,13 +135,27 @@ def test_taps_two_interests_and_muting_can_be_studied(corpus: Corpus) -> None:
     one, other = tasks(corpus, [reading("speech"), reading("protein")])
     start = corpus.before(SPLIT)
     counts = corpus.counts[start : start + one.papers.shape[0]]
-    assert studies.taps(one, counts)["with"] > 0.9
+    tapped = studies.taps(one, counts)
+    assert tapped["with"] > 0.9
+    assert tapped["tapped_less"] <= one.weeks.max() + 1 < tapped["tapped_more"]
     assert all(half.kept > 0.9 for half in studies.pair(one, other))
     assert studies.kinship(one, other) < 0.1
     assert studies.kinship(one, one) > 0.9
     muted = studies.muted(one, counts, "accent")
     assert muted["tapped"] == 3
     assert studies.pairs([one, other]) == [(one, other)]
+
+
+def test_what_taps_bring_is_told_with_its_spread_over_sources() -> None:
+    nan = float("nan")
+    found = [
+        {"with": 0.5, "without": 0.4, "end_with": 0.6, "end_without": 0.4},
+        {"with": 0.7, "without": 0.4, "end_with": nan, "end_without": nan},
+    ]
+    told = studies.gain(found, ["a", "b"])
+    assert [told[name] for name in ("gain", "gain_low", "gain_high")] == pytest.approx([0.2, 0.1, 0.3])
+    assert [told[name] for name in ("end_gain", "end_gain_low", "end_gain_high")] == pytest.approx([0.2] * 3)
+    assert studies.mean_of(found)["end_with"] == 0.6
 
 
 def test_earlier_weeks_of_a_list_end_before_its_own_begin(corpus: Corpus) -> None:

@@ -291,32 +291,6 @@ def test_a_link_is_good_for_one_purpose_only(
     assert dump(parts) == before
 
 
-def test_a_token_that_is_forged_cut_or_names_another_reader_is_refused(
-    visitor: Visitor, parts: Parts, reader: Subscriber
-) -> None:
-    other = add_reader(parts.database, "bo@example.org")
-    genuine = path("unsubscribe", reader).rpartition("/")[2]
-    of_another = Links(BASE_URL, b"another secret").link("unsubscribe", reader.key, WEDNESDAY)
-    before = dump(parts)
-    for token in (
-        genuine.replace(reader.key, other.key),
-        genuine.replace("20260304", "20260305"),
-        genuine[:-1],
-        genuine[:-4] + "AAAA",
-        genuine[1:],
-        genuine + "A",
-        genuine.rpartition(".")[0],
-        of_another.rpartition("/")[2],
-        "x",
-        "..",
-        "%00",
-        "é",
-    ):
-        answer = visitor.post(f"/unsubscribe/{token}")
-        assert answer.status_code in {403, 404, 405}, token
-    assert dump(parts) == before
-
-
 def test_links_of_an_erased_reader_say_so(visitor: Visitor, reader: Subscriber) -> None:
     visitor.post(path("preferences", reader), data={"do": "erase"})
     for purpose in ("preferences", "confirm", "digest"):
