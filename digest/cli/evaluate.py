@@ -36,7 +36,7 @@ def evaluate(
         typer.Option(
             metavar="WHAT",
             help="Instead: readers who tap (taps), two interests in one (pairs), muting by example (less), or choices "
-            "held against unseen lists and weeks (tuning, half an hour).",
+            "held against unseen lists and weeks (tuning, some minutes).",
         ),
     ] = None,
     theme: Annotated[
