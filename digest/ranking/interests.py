@@ -68,16 +68,30 @@ def _placed(told: Sequence[csr_matrix], background: Background) -> tuple[NDArray
 
 
 def _found(words: csr_matrix, background: Background, tuning: Tuning) -> Examples:
-    """Let the stored papers that fit the words best stand for them."""
+    """Let the stored papers that hold the most of the words stand for them.
+
+    How many of the words counts, not how often: a paper full of "neural networks" says little about "graph neural
+    networks for molecules".
+    """
     width = words.shape[1]
     typed = np.zeros(width, np.float32)
     typed[words.indices] = words.data
     fits = background.fit(typed)
-    near = best(fits, tuning.found)
-    if not len(near):
+    likely = np.sort(best(fits, tuning.likely))
+    if not len(likely):
         return Examples(words, np.ones(1, np.float32), typed)
-    rows = widened(background.papers[near], width)
-    return Examples(rows, fits[near] / fits[near].sum(), typed, fits=fits)
+    held = _held(background.papers[likely], typed)
+    most = best(held, tuning.found)
+    weights = held[most] ** tuning.coverage
+    rows = widened(background.papers[likely[most]], width)
+    return Examples(rows, weights / weights.sum(), typed, fits=fits)
+
+
+def _held(rows: csr_matrix, typed: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the share of what was typed that each row holds, rare words counting more."""
+    there = csr_matrix((np.ones_like(rows.data), rows.indices, rows.indptr), shape=rows.shape)
+    share: NDArray[np.float32] = there @ (typed[: rows.shape[1]] / typed.sum())
+    return share
 
 
 def _of_papers(liked: csr_matrix, background: Background, tuning: Tuning) -> Iterator[Examples]:
@@ -85,8 +99,10 @@ def _of_papers(liked: csr_matrix, background: Background, tuning: Tuning) -> Ite
     for members in grouped(liked, background.mean):
         count = len(members)
         examples = Examples(liked[members], np.full(count, 1 / count, np.float32), nothing, count)
-        weight = tuning.neighbours_weight * min(1.0, 5 / count) ** tuning.fading
-        yield with_neighbours(examples, background, tuning.neighbours, weight)
+        if count < tuning.directed:
+            weight = tuning.neighbours_weight * min(1.0, 5 / count)
+            examples = with_neighbours(examples, background, tuning, weight)
+        yield examples
 
 
 def _joined(topics: list[Named], groups: list[Examples], background: Background) -> list[Named]:

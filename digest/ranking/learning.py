@@ -39,21 +39,23 @@ class Tuning:
     """The same for a guess from words."""
     near: int = 600
     """Background papers nearest to the guess that are all told from the examples."""
+    likely: int = 2_000
+    """Stored papers that are looked at closely, of all the ones that fit best."""
     neighbours: int = 50
     """Stored papers that join few examples."""
-    neighbours_weight: float = 1.0
+    neighbours_weight: float = 0.6
     """What the neighbours weigh together, beside five examples."""
-    fading: float = 1.0
-    """How fast the neighbours lose weight as examples come."""
     found: int = 40
     """Stored papers that stand for a topic's words."""
-    words: float = 0.5
+    coverage: float = 3.0
+    """How fast these count for less, the fewer of the words they hold."""
+    words: float = 0.25
     """Weight of the words themselves beside what the papers found with them write."""
     directed: int = 30
-    """Liked papers from which on directions take part."""
+    """Liked papers from which on directions take part, and neighbours no more."""
     along: float = 1.0
     """How much further the regression may go along a direction than with a single term."""
-    against: float = 0.4
+    against: float = 0.8
     """Weight of `many` disliked papers together, beside the liked ones."""
     many: int = 20
     """Disliked papers of which each more takes from the others; fewer weigh as much each as of so many."""
@@ -120,21 +122,33 @@ def largest(values: NDArray[np.floating], limit: int) -> NDArray[np.intp]:
     return np.sort(np.concatenate([above, equal[: limit - len(above)]]))
 
 
-def with_neighbours(examples: Examples, background: Background, count: int, weight: float) -> Examples:
+def with_neighbours(examples: Examples, background: Background, tuning: Tuning, weight: float) -> Examples:
     """Let the stored papers closest to the examples join them, with `weight` of theirs in all."""
-    if not background.size or weight < 0.02:
+    if not background.size:
         return examples
     fits = background.fit(_less_the_mean(_mean(examples), background))
-    near = best(fits, count)
-    if not len(near):
+    likely = np.sort(best(fits, tuning.likely))
+    if not len(likely):
         return examples
-    share = fits[near] / fits[near].sum() * weight * examples.weights.sum()
+    close = _closeness(background.papers[likely], examples.rows[:, : background.width])
+    most = best(close, tuning.neighbours)
+    share = close[most] / close[most].sum() * weight * examples.weights.sum()
+    rows = widened(background.papers[likely[most]], examples.rows.shape[1])
     return replace(
         examples,
-        rows=vstack([examples.rows, widened(background.papers[near], examples.rows.shape[1])], format="csr"),
+        rows=vstack([examples.rows, rows], format="csr"),
         weights=np.concatenate([examples.weights, share]).astype(np.float32),
         fits=fits,
     )
+
+
+def _closeness(rows: csr_matrix, examples: csr_matrix) -> Weights:
+    """Return how close each row is to the examples: the power mean of its products with them, of exponent 1/2.
+
+    Close to several of them counts more than very close to one.
+    """
+    close: Weights = np.sqrt((rows @ examples.T).toarray()).mean(axis=1) ** 2
+    return close
 
 
 def widened(rows: csr_matrix, width: int) -> csr_matrix:

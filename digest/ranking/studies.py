@@ -25,7 +25,17 @@ _LIKED = 100
 _WINDOW = timedelta(days=61)
 _LEAST_LIBRARY = 10
 _LEAST_PICKS = 8
-_TUNED = ("strength", "guess", "guess_of_words", "near", "neighbours_weight", "found", "words", "along")
+_TUNED = (
+    "strength",
+    "guess",
+    "guess_of_words",
+    "near",
+    "neighbours_weight",
+    "found",
+    "coverage",
+    "words",
+    "along",
+)
 
 
 def taps(task: Task, counts: csr_matrix) -> dict[str, float]:

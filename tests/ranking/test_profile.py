@@ -120,9 +120,9 @@ def test_liked_papers_about_a_topic_join_it(background: Background) -> None:
 
 
 def test_less_of_a_field_lowers_it_and_leaves_the_other(background: Background) -> None:
-    both = vstack([liked("speech", 4), liked("protein", 1)], format="csr")
+    both = vstack([liked("speech", 4), liked("protein", 3)], format="csr")
     before = build_profile([], both, NOTHING, background)
-    after = build_profile([], both, count_terms(papers("protein", 4, 3000)), background)
+    after = build_profile([], both, count_terms(papers("protein", 8, 3000)), background)
 
     def share(profile: Profile) -> float:
         return mean_score(profile, "protein", background) / mean_score(profile, "speech", background)
