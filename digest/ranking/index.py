@@ -1,6 +1,6 @@
 """Search and similar papers over everything stored: for each term, the papers that hold it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -50,24 +50,38 @@ class TermIndex:
     def search(self, query: str, limit: int = 10, among: NDArray[np.bool_] | None = None) -> list[Hit]:
         """Return the papers that fit the words best, best first; none when no word is known.
 
-        `among` masks the rows that may be found (by date or category).
+        A paper that lacks some of the words counts less by the square of the share that it holds, rare words
+        counting more: otherwise one that holds a single one of them often would come first. `among` masks the rows
+        that may be found (by date or category).
         """
-        return self._nearest(count_terms([("", query)]), limit, among)
+        wanted = self.statistics.weigh(count_terms([("", query)]))
+        fit, held = self._empty(), self._empty()
+        share = wanted.data / max(wanted.data.sum(), STEP)
+        for (rows, weights), weight, part in zip(self._lists(wanted), wanted.data, share, strict=True):
+            fit[rows] += weights * np.float32(weight * STEP)
+            held[rows] += part
+        return self._best(fit * held**2, limit, among)
 
     def similar(
         self, counts: csr_matrix, limit: int = 10, among: NDArray[np.bool_] | None = None
     ) -> list[Hit]:
         """Return the papers closest to one row of raw counts; mask the paper itself if it is stored."""
-        return self._nearest(counts, limit, among)
-
-    def _nearest(self, counts: csr_matrix, limit: int, among: NDArray[np.bool_] | None) -> list[Hit]:
         wanted = self.statistics.weigh(counts[:1])
-        starts = self.postings.indptr[wanted.indices].tolist()
-        ends = self.postings.indptr[wanted.indices + 1].tolist()
-        fit = np.zeros(self.postings.shape[0], np.float32)
-        for start, end, weight in zip(starts, ends, wanted.data * np.float32(STEP), strict=True):
-            # No paper stands twice in the list of a term, so each gets its share.
-            fit[self.postings.indices[start:end]] += self.postings.data[start:end] * weight
+        fit = self._empty()
+        for (rows, weights), weight in zip(self._lists(wanted), wanted.data, strict=True):
+            fit[rows] += weights * np.float32(weight * STEP)
+        return self._best(fit, limit, among)
+
+    def _empty(self) -> NDArray[np.float32]:
+        return np.zeros(self.postings.shape[0], np.float32)
+
+    def _lists(self, wanted: csr_matrix) -> Iterator[tuple[NDArray[np.int32], NDArray[np.uint16]]]:
+        """Yield the papers that hold each term, and its weights there; no paper stands twice in a list."""
+        starts, ends = self.postings.indptr[wanted.indices], self.postings.indptr[wanted.indices + 1]
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+            yield self.postings.indices[start:end], self.postings.data[start:end]
+
+    def _best(self, fit: NDArray[np.float32], limit: int, among: NDArray[np.bool_] | None) -> list[Hit]:
         if among is not None:
             fit[~among] = 0
         found = np.flatnonzero(fit)

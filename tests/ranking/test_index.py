@@ -17,6 +17,16 @@ def test_search_finds_the_field_of_the_words() -> None:
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 
 
+def test_a_paper_with_all_the_words_comes_before_one_with_some_of_them_often() -> None:
+    often = ("Phoneme", "Phoneme. Phoneme. Phoneme.")
+    both = ("Notes", "A phoneme. With docking. Forgetting, privacy, removal, knowledge, retain.")
+    counts = count_terms([often, both, *(text for field in FIELDS for text in papers(field, 50))])
+    index = TermIndex.build(Statistics.empty().adding(counts, 1), [counts])
+    among = np.arange(counts.shape[0]) < 2
+    assert [hit.row for hit in index.search("phoneme docking", 2, among)] == [1, 0]
+    assert [hit.row for hit in index.similar(count_terms([("", "phoneme docking")]), 2, among)] == [0, 1]
+
+
 def test_similar_finds_the_field_of_the_paper_and_leaves_out_what_is_masked() -> None:
     others = np.arange(COUNTS.shape[0]) != 60
     hits = INDEX.similar(COUNTS[60], 10, others)
