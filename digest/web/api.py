@@ -27,7 +27,16 @@ def _written_as_a_day(value: object) -> object:
     return value
 
 
-Top = Annotated[int, Query(ge=1, le=100, description="How many papers at most.")]
+def _written_as_a_number(value: object) -> object:
+    """Refuse "+0.0" and "1_0", which would pass for whole numbers."""
+    if isinstance(value, str) and not (value.isascii() and value.isdigit()):
+        raise ValueError("write a whole number like 10")
+    return value
+
+
+# Behind the bounds: in front of them it would keep them out of the OpenAPI document.
+WHOLE = BeforeValidator(_written_as_a_number)
+Top = Annotated[int, Query(ge=1, le=100, description="How many papers at most."), WHOLE]
 Category = Annotated[
     str, Query(max_length=60, description="Only papers of this category (cs.CL) or archive (cs).")
 ]
@@ -90,7 +99,7 @@ def papers(
 def paper(
     site: OnSite,
     paper_id: Annotated[str, Path(description="An arXiv id or address, or a title id.")],
-    similar: Annotated[int, Query(ge=0, le=50, description="How many papers like it to add.")] = 0,
+    similar: Annotated[int, Query(ge=0, le=50, description="How many papers like it to add."), WHOLE] = 0,
     category: Category = "",
     since: Since = None,
 ) -> DetailOut:
@@ -123,7 +132,7 @@ def trending(
     site: OnSite,
     period: Annotated[Period, Query(description="Of which time.")] = "week",
     category: Category = "",
-    top: Annotated[int, Query(ge=1, le=PER_CATEGORY, description="How many papers at most.")] = 30,
+    top: Annotated[int, Query(ge=1, le=PER_CATEGORY, description="How many papers at most."), WHOLE] = 30,
 ) -> list[PaperOut]:
     """Return the most trending papers of a period, the hottest first."""
     return [paper_out(site, card) for card in site.catalogue.trending(period).papers(category)[:top]]
