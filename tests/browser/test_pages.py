@@ -277,6 +277,8 @@ def test_the_keyboard_is_enough(page: Page, place: Place) -> None:
     expect(page.get_by_role("status").first).to_contain_text("Welcome back")
 
     page.goto(f"{place.link('feedback', stored)}?paper=2611.90371&verdict=less")
+    # The browser moves there a moment after the page is loaded.
+    expect(page.locator("button[autofocus]")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("Noted")
     press(page, "Undo")
