@@ -5,7 +5,7 @@ from hashlib import sha256
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from itsdangerous import Signer
 
@@ -92,6 +92,7 @@ def test_a_token_signed_over_something_else_is_bad() -> None:
             links().read("confirm", signer.sign(value).decode())
 
 
+@settings(suppress_health_check=[HealthCheck.filter_too_much])
 @given(st.text(min_size=1, max_size=40))
 def test_a_feedback_link_carries_paper_and_verdict(paper_id: str) -> None:
     assume(paper_id.isprintable() and not any("\ud800" <= c <= "\udfff" for c in paper_id))
