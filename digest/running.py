@@ -62,11 +62,12 @@ class Runner:
 
     def _job(self, entry: Entry) -> Callable[[], None]:
         if entry.job == "sweep":
-            return self._deliver
+            return self.deliver_all
         job = jobs.JOBS[entry.job]
         return lambda: job(self._parts)
 
-    def _deliver(self) -> None:
+    def deliver_all(self) -> None:
+        """Deliver batch by batch until nothing is ready, or the process is to stop."""
         more = True
         while more and not self._stopping.is_set():
             # Somebody waits for these: they go between any two batches of digests.
