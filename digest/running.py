@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Event, Thread
 
 from digest import jobs
@@ -21,13 +21,13 @@ class Runner:
     `stop` lets the mails in flight finish, gives the others back, and returns when all threads have ended.
     """
 
-    def __init__(self, parts: Parts, stopping: Event) -> None:
+    def __init__(self, parts: Parts, stopping: Event, timetable: Sequence[Entry] = TIMETABLE) -> None:
         """`parts` must have been told to ask `stopping` between mails."""
         self._parts = parts
         self._stopping = stopping
         self._has_fed = Event()
         self._threads = [
-            Thread(target=self._repeat, args=(entry,), name=entry.job, daemon=True) for entry in TIMETABLE
+            Thread(target=self._repeat, args=(entry,), name=entry.job, daemon=True) for entry in timetable
         ]
 
     def start(self) -> None:

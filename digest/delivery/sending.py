@@ -64,9 +64,7 @@ def send_all(
     The result of each is recorded before anything else happens on the connection. It ends early at
     `until`, when the process is to stop, when a limit is reached, and when something is wrong with the server.
     """
-    turn = _Round(
-        office, server, recorder(office.database), clock, until, summary, stream, is_trial=is_trial
-    )
+    turn = _Round(office, server, recorder(office.database), clock, until, summary, stream, is_trial=is_trial)
     turn.run(ready)
     turn.save_answers()
     return turn.outcome

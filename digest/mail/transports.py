@@ -79,7 +79,9 @@ def _smtp_from(url: str, scheme: str) -> SmtpTransport:
             f"The mail URL {scheme}:// ends after host and port; percent-encode / and # in the password as %2F and %23."
         )
     if "@" in parts.query:
-        raise BadInput(f"The mail URL {scheme}:// has a ? before its @; percent-encode ? in the password as %3F.")
+        raise BadInput(
+            f"The mail URL {scheme}:// has a ? before its @; percent-encode ? in the password as %3F."
+        )
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     wish = options.pop("tls", "")
     if options or wish not in {"", "no", "yes"}:

@@ -199,7 +199,10 @@ def test_421_after_the_mail_is_try_later_and_the_next_mail_gets_a_new_connection
 
 def test_a_silent_server_is_left_after_the_time_out(scripted: Callable[[list[bytes]], int]) -> None:
     port = scripted([*GREETING, SILENCE])
-    with at(port, timeout_seconds=0.3).open() as connection, pytest.raises(ConnectionLost, match="whole answer"):
+    with (
+        at(port, timeout_seconds=0.3).open() as connection,
+        pytest.raises(ConnectionLost, match="whole answer"),
+    ):
         connection.send(envelope())
 
 

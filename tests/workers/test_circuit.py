@@ -171,7 +171,9 @@ def as_run(parts: Parts) -> None:
 def as_workers(parts: Parts) -> None:
     """What a sweep and the tasks that it asks for do."""
     ready = jobs.backlog(parts)
-    asked: list[Stream] = ["transactional"] * ready.transactional + ["digest"] * ready.digests
+    asked: list[Stream] = []
+    asked += ["transactional"] * ready.transactional
+    asked += ["digest"] * ready.digests
     while asked:
         stream = asked.pop(0)
         if jobs.deliver(parts, stream):

@@ -93,7 +93,10 @@ def count_readers(database: Database) -> int:
         ("smtp://me:secret@mail.example.org:587", "smtp://me@mail.example.org:587"),
         ("smtp://me:se:cret@mail.example.org:587", "smtp://me@mail.example.org:587"),
         ("smtp://me:s@cret@mail.example.org", "smtp://me@mail.example.org:587"),
-        ("smtp://me%40example.org:se%3Acr%40et@mail.example.org", "smtp://me@example.org@mail.example.org:587"),
+        (
+            "smtp://me%40example.org:se%3Acr%40et@mail.example.org",
+            "smtp://me@example.org@mail.example.org:587",
+        ),
         ("smtps://me@example.org:secret@mail.example.org", "smtps://me@example.org@mail.example.org:465"),
         ("smtp://127.0.0.1:2525?tls=no", "smtp://127.0.0.1:2525"),
         ("maildir:outbox", "maildir:outbox"),

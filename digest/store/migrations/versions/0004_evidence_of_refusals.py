@@ -21,9 +21,7 @@ def upgrade() -> None:
         sa.Column("taken", sa.Integer(), nullable=False),
         sa.Column("refused", sa.Integer(), nullable=False),
         sa.Column("recent", sa.Text(), nullable=False),
-        sa.CheckConstraint(
-            "stream IN ('transactional', 'digest')", name=op.f("ck_server_answers_stream")
-        ),
+        sa.CheckConstraint("stream IN ('transactional', 'digest')", name=op.f("ck_server_answers_stream")),
         sa.PrimaryKeyConstraint("account", "stream", "edition_on", name=op.f("pk_server_answers")),
     )
     op.create_table(
