@@ -7,18 +7,21 @@ be cut off anywhere: what is left undone is done the next time.
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from digest.delivery.circuit import admission_of
 from digest.delivery.claimed import Stream
 from digest.delivery.deliver import Summary, deliver_batch
+from digest.delivery.office import SUSPECTED
 from digest.delivery.plan import plan_due
 from digest.delivery.timetable import JobName
 from digest.papers.fetch import DAYS_BACK, fetch
 from digest.readers.consent import purge_unconfirmed
 from digest.readers.profiles import rebuild_outdated
-from digest.store import circuits as circuit_store
 from digest.store import deliveries as ledger
 from digest.store import fetches as fetch_store
+from digest.store import refusals as refusal_store
+from digest.store.database import Connection
 from digest.wiring import Parts
 
 VOTED = ("huggingface",)
@@ -28,6 +31,8 @@ VOTES_BACK = timedelta(days=3)
 REBUILDING = timedelta(minutes=5)
 """So long one turn at rebuilding profiles may take; the next goes on with the rest."""
 FETCHES_KEPT = timedelta(days=90)
+EVIDENCE_KEPT = timedelta(days=30)
+"""So long it is kept what a mail server answered."""
 MOST_BATCHES = 256
 """More batches than this are not asked for at once: each that is done asks for the next."""
 
@@ -72,7 +77,7 @@ def plan(parts: Parts) -> None:
 def deliver(parts: Parts, stream: Stream) -> bool:
     """Deliver one batch; tell whether there may be more to do right now."""
     summary = Summary()
-    had_work = deliver_batch(parts.post_office, parts.clock, summary, stream=stream, patient=True)
+    had_work = deliver_batch(parts.post_office, parts.clock, summary, stream, patient=True)
     if had_work:
         _log.info(
             "%s: %s sent, %s skipped, %s waiting, %s failed",
@@ -82,6 +87,9 @@ def deliver(parts: Parts, stream: Stream) -> bool:
             summary.put_off.total(),
             summary.failed.total(),
         )
+    suspected = summary.put_off[SUSPECTED] + summary.failed[SUSPECTED]
+    if suspected:
+        _log.warning("%s: %s addresses refused and not suppressed; see: digest status", stream, suspected)
     if summary.stopped:
         _log.warning("%s: %s", stream, summary.stopped)
     return had_work and not summary.stopped and not parts.is_stopping()
@@ -92,15 +100,21 @@ def backlog(parts: Parts) -> Backlog:
 
     None for a mail server that is left alone, and one of each stream when it is to be tried again.
     """
-    now, size = parts.clock(), parts.settings.batch_size
+    now = parts.clock()
     with parts.database.read() as connection:
-        circuit = circuit_store.find_circuit(connection, parts.account)
-        if circuit and circuit.try_again_at > now:
-            return Backlog(0, 0)
-        most = 1 if circuit else MOST_BATCHES
-        transactional = ledger.count_ready(connection, now, size, "transactional")
-        digests = ledger.count_ready(connection, now, size * most, "digest")
-    return Backlog(-(-transactional // size), -(-digests // size))
+        return Backlog(
+            _ready_batches(connection, parts, now, "transactional"),
+            _ready_batches(connection, parts, now, "digest"),
+        )
+
+
+def _ready_batches(connection: Connection, parts: Parts, now: datetime, stream: Stream) -> int:
+    admission = admission_of(connection, parts.account, stream, now)
+    if admission.is_open:
+        return 0
+    size = parts.settings.batch_size
+    most = 1 if admission.is_trial or stream == "transactional" else MOST_BATCHES
+    return -(-ledger.count_ready(connection, now, size * most, stream) // size)
 
 
 def rebuild(parts: Parts) -> None:
@@ -128,6 +142,7 @@ def keep_house(parts: Parts) -> None:
     forgotten = purge_unconfirmed(parts.database, now)
     with parts.database.begin() as connection:
         dropped = fetch_store.drop_fetches(connection, now - FETCHES_KEPT)
+        refusal_store.delete_evidence(connection, (now - EVIDENCE_KEPT).date())
     _log.info("%s unconfirmed readers forgotten, %s old readings of feeds dropped", forgotten, dropped)
 
 

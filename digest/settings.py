@@ -15,6 +15,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from digest.errors import BadInput
 
 _LIMIT = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
+# Greedy: a password may hold an @ of its own.
+_USER_INFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@")
 SOURCE_NAMES = ("huggingface", "arxiv", "arxiv-oai", "arxiv-api")
 
 
@@ -47,15 +49,15 @@ Span = Annotated[timedelta, BeforeValidator(_read_span)]
 
 
 def as_written(value: object) -> str:
-    """Return a setting's value the way one writes it in the environment; a secret stays masked."""
+    """Return a setting's value the way one writes it in the environment; secrets and users in URLs are masked."""
     if value is None:
         return ""
     if isinstance(value, tuple):
-        return ",".join(map(str, value))
+        return ",".join(as_written(one) for one in value)
     if isinstance(value, timedelta):
         unit = next((unit for unit, length in _UNITS.items() if value >= length and not value % length), "s")
         return f"{value / _UNITS[unit]:g}{unit}"
-    return str(value)
+    return _USER_INFO.sub(r"\1***@", str(value))
 
 
 class Settings(BaseSettings):

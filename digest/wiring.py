@@ -17,7 +17,7 @@ from digest.delivery.outcome import Patience
 from digest.mail.addresses import read_address
 from digest.mail.kept import KeptTransport
 from digest.mail.rendering import Renderer
-from digest.mail.transports import transport_from
+from digest.mail.transports import account_of, transport_from
 from digest.papers.sources.choose import fetcher_from, holidays_of, pacer_from, source_named
 from digest.papers.sources.common import Source
 from digest.papers.sources.http import Fetcher, Pacer
@@ -109,10 +109,8 @@ class Parts:
 
     @property
     def account(self) -> str:
-        """The mail server and the user there, without the password."""
-        address = self.settings.mail_url.get_secret_value().strip()
-        kind, at, place = address.rpartition("@")
-        return f"{kind.rpartition(':')[0]}@{place}" if at else address
+        """The mail server and the user there, without the password. Raises BadInput for a bad mail URL."""
+        return account_of(self.settings.mail_url.get_secret_value())
 
     @property
     def redis_url(self) -> str:

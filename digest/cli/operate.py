@@ -43,7 +43,7 @@ def status(json_output: JsonOutput = False) -> None:
 
     Example: digest status
     """
-    from digest.store import circuits, fetches, papers, readers
+    from digest.store import circuits, fetches, papers, readers, refusals
     from digest.store import deliveries as ledger
 
     with opened() as parts, parts.database.read() as connection:
@@ -67,6 +67,9 @@ def status(json_output: JsonOutput = False) -> None:
             "readers": readers.count_by_status(connection),
             "next_due_at": readers.first_due(connection),
             "circuits": [asdict(one) for one in circuits.open_circuits(connection)],
+            "doubtful_editions": [
+                asdict(one) for one in refusals.doubtful_editions(connection, now.date() - timedelta(days=2))
+            ],
             "deliveries": [
                 {"edition_on": day, "kind": kind, "status": state, "reason": reason, "count": count}
                 for day, kind, state, reason, count in ledger.tally(
@@ -85,6 +88,11 @@ def status(json_output: JsonOutput = False) -> None:
     for one in found["circuits"]:
         output.say(
             f"mail     {one['name']} is left alone until {output.cell(one['try_again_at'])}: {one['reason']}"
+        )
+    for one in found["doubtful_editions"]:
+        output.say(
+            f"mail     {one['account']} refused {one['refused']:,} addresses and took {one['taken']:,} mails "
+            f"({one['stream']}, {one['edition_on']}): refusals are not trusted, ask who runs the server"
         )
     output.say()
     output.rows(

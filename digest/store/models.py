@@ -308,6 +308,29 @@ circuits = Table(
     Column("reason", Text, nullable=False),
 )
 
+# What the mail server answered, by account, stream and edition: evidence for or against its refusals.
+server_answers = Table(
+    "server_answers",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("stream", Text, primary_key=True),
+    Column("edition_on", Date, primary_key=True),
+    Column("taken", Integer, nullable=False),
+    Column("refused", Integer, nullable=False),
+    # The last answers, the newest last: + taken, - refused.
+    Column("recent", Text, nullable=False),
+    _one_of("stream", "transactional", "digest"),
+)
+
+# The first refusal of an address for each edition, kept until the address takes a mail or is suppressed.
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("subscriber_id", BigId, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
+    Column("edition_on", Date, primary_key=True),
+    Column("refused_at", Instant, nullable=False),
+)
+
 secrets = Table(
     "secrets",
     metadata,

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from digest.delivery.claimed import KINDS, RECIPIENTS, Claimed, Kind
-from digest.delivery.deliver import LEASE, Summary, compose_batch, deliver_batch, deliver_ready
+from digest.delivery.deliver import LEASE, Summary, compose_batch, deliver_ready
 from digest.delivery.outcome import Drop, Patience, standing
 from digest.delivery.plan import plan_due, plan_edition
 from digest.mail.envelope import Envelope
@@ -176,7 +176,7 @@ def test_confirmations_go_before_digests(database: Database) -> None:
     plan_due(database, at(MONDAY))
     new = add_reader(database, "late@example.org", status="pending", now=at(MONDAY, 9))
     transport = Interposed(lambda envelope, send: send(envelope))
-    assert deliver_batch(office(database, transport), Clock(at(TUESDAY, 2)), Summary())
+    deliver_ready(office(database, transport), Clock(at(TUESDAY, 2)))
     assert sent_to(transport.memory) == [new.address, digest.address]
 
 
@@ -280,5 +280,5 @@ def test_links_go_before_digests(database: Database) -> None:
     plan_due(database, at(TUESDAY, 8))
     ask_for_links(database, SECRET, waiting.address, at(TUESDAY, 9))
     transport = Interposed(lambda envelope, send: send(envelope))
-    assert deliver_batch(office(database, transport), Clock(at(TUESDAY, 9)), Summary())
+    deliver_ready(office(database, transport), Clock(at(TUESDAY, 9)))
     assert sent_to(transport.memory) == [waiting.address, "early@example.org"]

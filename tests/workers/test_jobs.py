@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from digest import jobs
-from digest.delivery.circuit import trip
+from digest.delivery.circuit import Trouble, trip
 from digest.delivery.plan import plan_due
 from digest.readers.consent import ask_for_links
 from digest.settings import Settings
@@ -46,7 +46,7 @@ def test_as_many_batches_are_asked_for_as_are_ready(parts: Parts) -> None:
 def test_a_server_that_is_left_alone_is_asked_nothing_and_then_tried_once(parts: Parts) -> None:
     add_readers(parts.database, 21)
     jobs.plan(parts)
-    trip(parts.database, parts.account, "no", parts.clock())
+    trip(parts.database, parts.account, Trouble("no"), parts.clock())
     assert jobs.backlog(parts) == jobs.Backlog(0, 0)
     parts.clock = Clock(at(TUESDAY) + timedelta(minutes=5))
     assert jobs.backlog(parts) == jobs.Backlog(0, 1)
@@ -87,8 +87,21 @@ def count_readers(database: Database) -> int:
         return sum(count_by_status(connection).values())
 
 
-def test_the_account_names_server_and_user_and_never_the_password(sqlite_url: str) -> None:
-    settings = Settings.model_construct(
-        database_url=SecretStr(sqlite_url), mail_url=SecretStr("smtp://me:secret@mail.example.org:587")
-    )
-    assert Parts(settings, CLOCK).account == "smtp://me@mail.example.org:587"
+@pytest.mark.parametrize(
+    ("url", "account"),
+    [
+        ("smtp://me:secret@mail.example.org:587", "smtp://me@mail.example.org:587"),
+        ("smtp://me:se:cret@mail.example.org:587", "smtp://me@mail.example.org:587"),
+        ("smtp://me:s@cret@mail.example.org", "smtp://me@mail.example.org:587"),
+        (
+            "smtp://me%40example.org:se%3Acr%40et@mail.example.org",
+            "smtp://me@example.org@mail.example.org:587",
+        ),
+        ("smtps://me@example.org:secret@mail.example.org", "smtps://me@example.org@mail.example.org:465"),
+        ("smtp://127.0.0.1:2525?tls=no", "smtp://127.0.0.1:2525"),
+        ("maildir:outbox", "maildir:outbox"),
+    ],
+)
+def test_the_account_names_server_and_user_and_never_the_password(url: str, account: str) -> None:
+    settings = Settings.model_construct(mail_url=SecretStr(url))
+    assert Parts(settings, CLOCK).account == account
