@@ -16,7 +16,7 @@ from digest.mail.envelope import Connection as Server
 from digest.mail.envelope import Envelope
 from digest.readers.addresses import address_hash
 from digest.store import deliveries as ledger
-from digest.store import readers as reader_store
+from digest.store import suppressions as suppression_store
 from digest.store.database import Connection
 from digest.store.recording import Recorder, Taken, recorder
 
@@ -151,9 +151,10 @@ class _Round:
             if connection:
                 ledger.record_dropped(connection, claimed.id, "refused", now, failed=True, answer=str(never))
         with self.office.database.begin() as connection:
-            reader_store.set_status(connection, claimed.subscriber_id, "suppressed")
             fingerprint = address_hash(one.contents.recipient, self.office.secret)
-            reader_store.suppress(connection, fingerprint, f"refused: {never}", now)
+            suppression_store.suppress_subscriber(
+                connection, claimed.subscriber_id, fingerprint, f"refused: {never}", now
+            )
 
     def _put_off(self, one: Ready, later: TryLater) -> None:
         wait = pause(one.claimed.attempts, later.seconds, self.office.luck.random())

@@ -64,11 +64,11 @@ def write_kind(database: Database, kind: str) -> None:
 
 
 def test_a_ledger_of_the_version_before_takes_the_new_kind_and_keeps_every_row(database: Database) -> None:
+    add_papers(database, *make_papers(5))
+    add_reader(database)
+    assert deliver_due(office(database), at(TUESDAY)).sent == 1
     command.downgrade(_config(database), "0002")
     try:
-        add_papers(database, *make_papers(5))
-        add_reader(database)
-        assert deliver_due(office(database), at(TUESDAY)).sent == 1
         with pytest.raises(Conflict):
             write_kind(database, "links")
         before = dump(database)
@@ -89,8 +89,10 @@ def test_a_ledger_of_the_version_before_takes_the_new_kind_and_keeps_every_row(d
 
 
 def dump(database: Database) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of the tables that all versions have."""
     with database.read() as connection:
         return {
             table.name: sorted((tuple(row) for row in connection.execute(select(table))), key=repr)
             for table in metadata.sorted_tables
+            if not table.name.startswith("suppression")
         }
