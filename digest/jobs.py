@@ -76,8 +76,11 @@ def plan(parts: Parts) -> None:
 
 def deliver(parts: Parts, stream: Stream) -> bool:
     """Deliver one batch; tell whether there may be more to do right now."""
-    summary = Summary()
+    summary, started_at = Summary(), parts.clock()
     had_work = deliver_batch(parts.post_office, parts.clock, summary, stream, patient=True)
+    if summary.sent:
+        # Not later than any record of this batch, whatever is lost afterwards.
+        parts.sent_mark.note(started_at)
     if had_work:
         _log.info(
             "%s: %s sent, %s skipped, %s waiting, %s failed",

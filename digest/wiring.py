@@ -22,12 +22,14 @@ from digest.papers.sources.choose import fetcher_from, holidays_of, pacer_from, 
 from digest.papers.sources.common import Source
 from digest.papers.sources.http import Fetcher, Pacer
 from digest.papers.sources.pacing import SharedPacer
+from digest.readers.addresses import key_fingerprint
 from digest.readers.links import Links
 from digest.readers.profiles import ProfileBuilder
 from digest.settings import Settings
 from digest.store import deliveries as ledger
 from digest.store import readers as reader_store
 from digest.store.database import Database
+from digest.store.sent_mark import SentMark
 
 VERSION = version("trending-papers-digest")
 
@@ -120,6 +122,11 @@ class Parts:
         return address if address.startswith(("redis://", "rediss://")) else ""
 
     @cached_property
+    def sent_mark(self) -> SentMark:
+        """Until when mails were sent for sure, kept outside of the database."""
+        return SentMark(self.redis_url, key_fingerprint(self.secret))
+
+    @cached_property
     def choosing(self) -> Choosing:
         """How papers are chosen."""
         settings = self.settings
@@ -181,6 +188,8 @@ class Parts:
 
     def close(self) -> None:
         """Give back what was opened."""
+        if "sent_mark" in self.__dict__:
+            self.sent_mark.close()
         if "transport" in self.__dict__:
             self.transport.close()
         if "database" in self.__dict__:

@@ -453,6 +453,7 @@ def test_the_ledger_as_the_database_knows_it(database: Database) -> None:
                 a_reader(1, NOW - timedelta(hours=5)),
                 a_reader(2, NOW - timedelta(hours=1)),
                 a_reader(3, NOW + timedelta(hours=9)),
+                a_reader(13, NOW + timedelta(days=365)),
                 a_reader(4, NOW - timedelta(days=9), status="unsubscribed"),
                 *(a_reader(number) for number in range(5, 13)),
             ],
@@ -471,7 +472,8 @@ def test_the_ledger_as_the_database_knows_it(database: Database) -> None:
                 a_delivery(11, "claimed", next_try_at=NOW + timedelta(minutes=5)),
             ],
         )
-    planning, queue, settled = examine_ledger(database, STALE, NOW)
+    planning, strayed, queue, settled = examine_ledger(database, STALE, NOW)
+    assert (strayed.state, "1 subscriber would" in strayed.finding) == ("warning", True)
     assert (planning.state, queue.state, settled.state) == ("warning", "warning", "bad")
     assert planning.finding == "1 digest should have been planned, the first 5 hours ago."
     assert "1 deliveries wait to be taken up, the first for 3 hours" in queue.finding

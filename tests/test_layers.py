@@ -31,6 +31,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "digest.readers.preferences",
         "digest.readers.profiles",
         "digest.readers.privacy",
+        "digest.readers.suppression_file",
+        "digest.readers.suppressions",
         "digest.readers.transfer",
         "digest.delivery.compose",
         "digest.delivery.daily",
@@ -44,6 +46,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "edge": (
         "digest.clock",
+        "digest.private_files",
         "digest.settings",
         "digest.store",
         "digest.papers.sources",

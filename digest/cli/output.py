@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 import typer
@@ -42,6 +43,18 @@ def _plain(value: object) -> object:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def lines_to(file: Path | None, lines: Iterable[str]) -> None:
+    """Write lines to a file that only its owner can read, or to standard output."""
+    if file is None:
+        for line in lines:
+            say(line)
+        return
+    from digest.private_files import open_for_writing
+
+    with open_for_writing(file) as out:
+        out.writelines(f"{line}\n" for line in lines)
 
 
 def rows(

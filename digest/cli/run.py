@@ -61,7 +61,10 @@ def run(
             return
         sources = [] if no_fetch else [parts.source(name) for name in parts.settings.sources]
         job = daily.Job(sources, edition_on, only)
+        started_at = parts.clock()
         report = daily.run(parts.post_office, parts.profiles, job, parts.clock)
+        if report.deliveries.sent:
+            parts.sent_mark.note(started_at)
     _show(report, json_output=json_output)
     if report.exit_code:
         raise typer.Exit(report.exit_code)

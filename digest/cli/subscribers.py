@@ -241,7 +241,9 @@ def resume(address: Address, json_output: JsonOutput = False) -> None:
     from digest.readers import preferences
 
     with opened() as parts:
-        _tell(preferences.resume(parts.database, address), json_output=json_output)
+        _tell(
+            preferences.resume(parts.database, parts.secret, address, parts.clock()), json_output=json_output
+        )
 
 
 @application.command()
@@ -253,7 +255,7 @@ def confirm(address: Address, json_output: JsonOutput = False) -> None:
     from digest.readers import signup
 
     with opened() as parts:
-        confirmed = signup.confirm(parts.database, address, parts.clock(), "command line")
+        confirmed = signup.confirm(parts.database, parts.secret, address, parts.clock(), "command line")
     _tell(confirmed, json_output=json_output)
 
 
@@ -271,7 +273,7 @@ def remove(
     if not yes:
         typer.confirm(f"Erase {address} and everything kept about them?", abort=True)
     with opened() as parts:
-        removed = preferences.remove(parts.database, address)
+        removed = preferences.remove(parts.database, parts.secret, address, parts.clock())
     output.say(f"{removed.address} is erased.")
 
 
@@ -321,13 +323,7 @@ def export(
     from digest.readers.transfer import export_lines
 
     with opened() as parts:
-        lines = export_lines(parts.database)
-        if file is None:
-            for line in lines:
-                output.say(line)
-        else:
-            with file.open("w", encoding="utf-8") as out:
-                out.writelines(f"{line}\n" for line in lines)
+        output.lines_to(file, export_lines(parts.database))
 
 
 def _tell(subscriber: "Subscriber", *, json_output: bool) -> None:

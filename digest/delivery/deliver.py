@@ -6,7 +6,7 @@ a second time, under the same Message-ID and with the same words.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from digest.delivery.circuit import TRIAL_MAILS, Admission, Trouble, admit, mend, take_trial, trip
 from digest.delivery.claimed import STREAMS, Claimed, Stream
@@ -155,7 +155,8 @@ def _compose(
     held = ledger.held(connection, work)
     work = [one for one in work if one.id in held]
     readers = reader_store.find_by_numbers(connection, {one.subscriber_id for one in work})
-    newest = ledger.newer_editions(connection, list(readers))
+    # East of here it is tomorrow already.
+    newest = ledger.newer_editions(connection, list(readers), now.date() + timedelta(days=1))
     past = ledger.sent_editions(
         connection, {one.subscriber_id for one in work if one.kind == "links"}, PAST_DIGESTS
     )

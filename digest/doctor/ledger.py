@@ -20,10 +20,12 @@ def examine_ledger(database: Database, stale_after: timedelta, now: datetime) ->
     """Look at planning, at what waits, and at what was settled during the last day."""
     with health.reading(database) as connection:
         count, since = health.unplanned_readers(connection, now - _ONE_RUN_LATE)
+        strayed = health.strayed_subscribers(connection, now)
         waiting = health.queue(connection, now)
         settled = health.settled_since(connection, now - _DAY)
     return [
         judge_planning(count, since, stale_after, now),
+        judge_strayed(strayed),
         judge_queue(waiting, stale_after, now),
         judge_settled(settled),
     ]
@@ -39,6 +41,19 @@ def judge_planning(count: int, since: datetime | None, stale_after: timedelta, n
     )
     state = bad if now - since > stale_after else warning
     return state(name, finding, f"The daily job does not run. {_KEEP_IT_RUNNING}")
+
+
+def judge_strayed(count: int) -> Check:
+    """Judge whether next digests are planned further ahead than their subscribers' schedules allow."""
+    name = "next digests"
+    if not count:
+        return good(name, "Each is as near as its subscriber's schedule says.")
+    return warning(
+        name,
+        f"{count:,} subscriber{'s' * (count != 1)} would wait longer than the schedule allows, "
+        "as after a clock that was ahead.",
+        "Set the clock by NTP; the next `digest run`, or the workers within a minute, plan them again.",
+    )
 
 
 def judge_queue(waiting: Queue, stale_after: timedelta, now: datetime) -> Check:

@@ -37,3 +37,8 @@ def address_key(address: str) -> str:
 def address_hash(address: str, secret: bytes) -> str:
     """Return a keyed fingerprint: enough to recognise a suppressed address, useless to anyone else."""
     return hmac.new(secret, address_key(address).encode(), hashlib.sha256).hexdigest()
+
+
+def key_fingerprint(secret: bytes) -> str:
+    """Return what tells one secret key from another and gives away neither: names an installation."""
+    return hmac.new(secret, b"which installation is this?", hashlib.sha256).hexdigest()[:16]

@@ -12,14 +12,13 @@ from digest.delivery.letters import CONFIRM_DAYS
 from digest.errors import NotFound
 from digest.readers.addresses import address_hash, address_key, parse_address
 from digest.readers.profiles import ProfileBuilder
-from digest.readers.signup import CONSENT, Application, subscribe_many
+from digest.readers.signup import CONSENT, REFUSAL, Application, log_event, subscribe_many
 from digest.readers.subscriber import Subscriber
 from digest.store import deliveries as ledger
 from digest.store import readers as store
+from digest.store import suppressions as suppression_store
 from digest.store.database import Conflict, Connection, Database
 from digest.store.deliveries import NewDelivery
-
-REFUSAL = "No more mail."
 
 
 def reader_of(connection: Connection, key: str) -> Subscriber:
@@ -53,7 +52,7 @@ def ask(
 def _ask(
     connection: Connection, builder: ProfileBuilder, secret: bytes, application: Application, now: datetime
 ) -> Subscriber | None:
-    if store.suppressed(connection, {address_hash(application.address, secret)}):
+    if suppression_store.suppressed(connection, {address_hash(application.address, secret)}):
         return None
     known = store.find_by_address_key(connection, address_key(application.address))
     if known is None:
@@ -88,27 +87,43 @@ def ask_for_links(database: Database, secret: bytes, typed: str, now: datetime) 
         known = store.find_by_address_key(connection, address_key(address))
         if known is None or known.confirmed_at is None or known.status not in RECIPIENTS["links"]:
             return None
-        if store.suppressed(connection, {address_hash(address, secret)}):
+        if suppression_store.suppressed(connection, {address_hash(address, secret)}):
             return None
         asked = [NewDelivery(known.id, now.date(), now)]
         return known if ledger.plan(connection, "links", asked) else None
 
 
-def unsubscribe(database: Database, key: str, now: datetime, how: str) -> Subscriber | None:
+def unsubscribe(database: Database, secret: bytes, key: str, now: datetime, how: str) -> Subscriber | None:
     """Send this reader nothing more, mails planned already included; None when they were erased.
 
-    Harmless to repeat.
+    Harmless to repeat. Whoever is suppressed stays so, and is unsubscribed should that be lifted.
     """
     with database.begin() as connection:
         subscriber = store.find_by_key(connection, key)
-        if subscriber is None or subscriber.status in {"unsubscribed", "suppressed"}:
+        if subscriber is None or subscriber.status == "unsubscribed":
+            return subscriber
+        if subscriber.status == "suppressed":
+            if not _has_left(connection, subscriber):
+                _note_refusal(connection, secret, subscriber, now, how)
             return subscriber
         store.set_status(connection, subscriber.id, "unsubscribed")
-        store.record_consents(connection, [subscriber.id], REFUSAL, how, now)
+        _note_refusal(connection, secret, subscriber, now, how)
         return replace(subscriber, status="unsubscribed")
 
 
-def resubscribe(database: Database, key: str, now: datetime, how: str) -> Subscriber:
+def _has_left(connection: Connection, subscriber: Subscriber) -> bool:
+    said = store.read_consents(connection, subscriber.id)
+    return bool(said) and said[-1].what == REFUSAL
+
+
+def _note_refusal(
+    connection: Connection, secret: bytes, subscriber: Subscriber, now: datetime, how: str
+) -> None:
+    store.record_consents(connection, [subscriber.id], REFUSAL, how, now)
+    log_event(connection, secret, subscriber, "unsubscribed", how, now)
+
+
+def resubscribe(database: Database, secret: bytes, key: str, now: datetime, how: str) -> Subscriber:
     """Send mail again to a reader who had confirmed and then left. Raises NotFound.
 
     Whoever never confirmed, rests or must not be written to stays as they are.
@@ -121,6 +136,7 @@ def resubscribe(database: Database, key: str, now: datetime, how: str) -> Subscr
         back = replace(subscriber, status="active", paused_until=None, next_due_at=None)
         store.update_subscriber(connection, back)
         store.record_consents(connection, [subscriber.id], CONSENT, how, now)
+        log_event(connection, secret, subscriber, "returned", how, now)
         return back
 
 

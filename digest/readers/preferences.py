@@ -10,7 +10,7 @@ from digest.errors import BadInput, NotFound
 from digest.papers.identifiers import canonical_id
 from digest.ranking.profile import Profile
 from digest.readers.profiles import ProfileBuilder
-from digest.readers.signup import check_max_papers, find
+from digest.readers.signup import check_max_papers, find, log_event
 from digest.readers.subscriber import Frequency, Rhythm, Subscriber
 from digest.store import papers as paper_store
 from digest.store import readers as store
@@ -130,19 +130,25 @@ def pause(database: Database, address: str, until: date | None, now: datetime) -
         return find(connection, address)
 
 
-def resume(database: Database, address: str) -> Subscriber:
+def resume(database: Database, secret: bytes, address: str, now: datetime) -> Subscriber:
     """Send mail again to a reader who paused or unsubscribed. Raises NotFound or BadInput."""
     with database.begin() as connection:
         subscriber = find(connection, address)
         if subscriber.status not in {"active", "paused", "unsubscribed"}:
             raise BadInput(f"{subscriber.address} is {subscriber.status}; only a paused reader can resume.")
         store.update_subscriber(connection, replace(subscriber, status="active", paused_until=None))
+        if subscriber.status == "unsubscribed":
+            log_event(connection, secret, subscriber, "returned", "resumed", now)
         return find(connection, address)
 
 
-def remove(database: Database, address: str) -> Subscriber:
-    """Erase a reader and everything kept about them; return who it was. Raises NotFound."""
+def remove(database: Database, secret: bytes, address: str, now: datetime) -> Subscriber:
+    """Erase a reader and everything kept about them; return who it was. Raises NotFound.
+
+    The log keeps a hash of the address, so that a backup from before does not bring them back.
+    """
     with database.begin() as connection:
         subscriber = find(connection, address)
         store.delete_subscriber(connection, subscriber.id)
+        log_event(connection, secret, subscriber, "erased", "", now)
         return subscriber

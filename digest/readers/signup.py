@@ -14,10 +14,13 @@ from digest.readers.subscriber import Interests, Rhythm, Status, Subscriber
 from digest.store import deliveries as ledger
 from digest.store import papers as paper_store
 from digest.store import readers as store
+from digest.store import suppressions as suppression_store
 from digest.store.database import Conflict, Connection, Database
 from digest.store.deliveries import NewDelivery
+from digest.store.suppressions import Entry, Event
 
 CONSENT = "A digest of new papers by mail, until unsubscribed."
+REFUSAL = "No more mail."
 MOST_PAPERS = 50
 _AGREED: tuple[Status, ...] = ("active", "paused")
 
@@ -141,7 +144,7 @@ def subscribe_many(
     ledger.plan(connection, "confirm", [NewDelivery(number, now.date(), now) for number in asked])
     for one in stored.values():
         if one.status == "suppressed":
-            store.suppress(connection, address_hash(one.address, secret), how, now)
+            suppression_store.suppress(connection, address_hash(one.address, secret), how, now)
     builder.rebuild(connection, numbers, now)
     return results
 
@@ -153,7 +156,9 @@ class _Refusals:
         self._secret = secret
         addresses = [address for one in applications if (address := _mailable(one.address))]
         self._taken = store.taken_address_keys(connection, {address_key(address) for address in addresses})
-        self._suppressed = store.suppressed(connection, {address_hash(one, secret) for one in addresses})
+        self._suppressed = suppression_store.suppressed(
+            connection, {address_hash(one, secret) for one in addresses}
+        )
         marked = {paper for one in applications for paper in (*one.likes, *one.dislikes)}
         self._papers = paper_store.numbers_of(connection, {_known_form(one) for one in marked})
 
@@ -195,14 +200,24 @@ def _known_form(text: str) -> str:
         return text
 
 
-def confirm(database: Database, address: str, now: datetime, how: str) -> Subscriber:
+def confirm(database: Database, secret: bytes, address: str, now: datetime, how: str) -> Subscriber:
     """Make a pending reader active. Raises NotFound for a stranger; a confirmed reader stays as they are."""
     with database.begin() as connection:
         subscriber = find(connection, address)
         if subscriber.status == "pending":
             store.activate(connection, subscriber.id, now)
             store.record_consents(connection, [subscriber.id], CONSENT, how, now)
+            if subscriber.confirmed_at is not None:
+                log_event(connection, secret, subscriber, "returned", how, now)
         return find(connection, address)
+
+
+def log_event(
+    connection: Connection, secret: bytes, subscriber: Subscriber, event: Event, reason: str, now: datetime
+) -> None:
+    """Note in the log of addresses what became of a subscriber, so that a restored backup can be told."""
+    fingerprint = address_hash(subscriber.address, secret)
+    suppression_store.note(connection, Entry(fingerprint, event, reason, now))
 
 
 def find(connection: Connection, address: str) -> Subscriber:

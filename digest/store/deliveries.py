@@ -172,11 +172,18 @@ def last_editions(
     }
 
 
-def newer_editions(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, date]:
-    """Return the newest planned digest edition of each reader."""
+def newer_editions(connection: Connection, subscriber_ids: Collection[int], through: date) -> dict[int, date]:
+    """Return the newest planned digest edition of each reader, up to a date.
+
+    What a clock that was ahead has planned for later days must not count as newer than today's.
+    """
     query = (
         select(deliveries.c.subscriber_id, func.max(deliveries.c.edition_on))
-        .where(deliveries.c.subscriber_id.in_(subscriber_ids), deliveries.c.kind == "digest")
+        .where(
+            deliveries.c.subscriber_id.in_(subscriber_ids),
+            deliveries.c.kind == "digest",
+            deliveries.c.edition_on <= through,
+        )
         .group_by(deliveries.c.subscriber_id)
     )
     return dict(connection.execute(query).all())

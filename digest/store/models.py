@@ -157,6 +157,8 @@ subscribers = Table(
     _one_of("frequency", "daily", "weekdays", "weekly", "off"),
     CheckConstraint("hour BETWEEN 0 AND 23", name="hour"),
     CheckConstraint("max_papers BETWEEN 1 AND 50", name="max_papers"),
+    # A schedule that strayed into the future is found by its frequency's longest wait, whatever else waits.
+    Index(None, "frequency", "next_due_at"),
     sqlite_autoincrement=True,
 )
 
@@ -266,6 +268,21 @@ suppressions = Table(
     Column("address_hash", Text, primary_key=True),
     Column("reason", Text, nullable=False),
     Column("since_at", Instant, nullable=False),
+    # What the subscriber was before; null when nobody with this address was stored.
+    Column("former_status", Text),
+)
+
+# Only ever added to, also when the subscriber is gone: what a restored backup has to be told.
+suppression_log = Table(
+    "suppression_log",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("address_hash", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("happened_at", Instant, nullable=False),
+    UniqueConstraint("address_hash", "event", "happened_at"),
+    _one_of("event", "unsubscribed", "returned", "erased", "suppressed", "lifted"),
 )
 
 consents = Table(

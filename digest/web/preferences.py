@@ -254,9 +254,9 @@ def _pause(site: Site, subscriber: Subscriber, form: Form) -> str:
 
 def _resume(site: Site, subscriber: Subscriber, _form: Form) -> str:
     if subscriber.status in {"unsubscribed", "pending"}:
-        resubscribe(site.parts.database, subscriber.key, site.now(), "web")
+        resubscribe(site.parts.database, site.parts.secret, subscriber.key, site.now(), "web")
     else:
-        resume(site.parts.database, subscriber.address)
+        resume(site.parts.database, site.parts.secret, subscriber.address, site.now())
     return "resumed"
 
 
@@ -268,12 +268,12 @@ def _forget(site: Site, subscriber: Subscriber, form: Form) -> str:
 
 
 def _leave(site: Site, subscriber: Subscriber, _form: Form) -> str:
-    leave(site.parts.database, subscriber.key, site.now(), "web")
+    leave(site.parts.database, site.parts.secret, subscriber.key, site.now(), "web")
     return "left"
 
 
 def _erase(site: Site, subscriber: Subscriber, _form: Form) -> str:
-    remove(site.parts.database, subscriber.address)
+    remove(site.parts.database, site.parts.secret, subscriber.address, site.now())
     return "erased"
 
 

@@ -124,7 +124,7 @@ def confirm_now(site: OnSite, token: str) -> Response:
     # An old link must not undo a later goodbye: only a waiting reader is confirmed.
     if subscriber.status != "pending" or _is_over(site, claim):
         return _confirmation(site, token, claim, subscriber)
-    confirmed = confirm(site.parts.database, subscriber.address, site.now(), "web")
+    confirmed = confirm(site.parts.database, site.parts.secret, subscriber.address, site.now(), "web")
     return show_preferences(site, confirmed, site.token("preferences", confirmed), "confirmed")
 
 
@@ -157,7 +157,7 @@ def unsubscribe_now(site: OnSite, token: str) -> Response:
     The body, in whatever encoding, is not looked at: the link says all. 200, no redirect, no cookie.
     """
     claim = site.claim("unsubscribe", token)
-    left = unsubscribe(site.parts.database, claim.reader, site.now(), "web")
+    left = unsubscribe(site.parts.database, site.parts.secret, claim.reader, site.now(), "web")
     return site.private_page(
         "unsubscribed.html", token=token, can_return=left is not None and left.confirmed_at is not None
     )
@@ -167,5 +167,5 @@ def unsubscribe_now(site: OnSite, token: str) -> Response:
 def return_now(site: OnSite, token: str) -> Response:
     """Send mail again to a reader who had left."""
     claim = site.claim("unsubscribe", token)
-    back = resubscribe(site.parts.database, claim.reader, site.now(), "web")
+    back = resubscribe(site.parts.database, site.parts.secret, claim.reader, site.now(), "web")
     return site.private_page("returned.html", token=token, reader_status=back.status)

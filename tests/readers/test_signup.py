@@ -13,6 +13,7 @@ from digest.readers.profiles import ProfileBuilder
 from digest.readers.signup import CONSENT, Application, confirm, find, subscribe, subscribe_many
 from digest.readers.subscriber import Interests, Status, Subscriber
 from digest.store import readers as store
+from digest.store import suppressions as suppression_store
 from digest.store import terms as term_store
 from digest.store.database import Database
 from tests.factories import (
@@ -50,8 +51,8 @@ def test_somebody_new_is_pending_with_a_confirmation_planned(database: Database)
 
 def test_confirming_makes_active_and_notes_the_consent_once(database: Database) -> None:
     reader = sign_up(database, "ada@example.org")
-    assert confirm(database, "ADA@example.org", at(TUESDAY), "link").status == "active"
-    confirm(database, "ada@example.org", at(TUESDAY, 9), "link")
+    assert confirm(database, SECRET, "ADA@example.org", at(TUESDAY), "link").status == "active"
+    confirm(database, SECRET, "ada@example.org", at(TUESDAY, 9), "link")
     with database.read() as connection:
         (given,) = store.read_consents(connection, reader.id)
     assert (given.what, given.how, given.given_at) == (CONSENT, "link", at(TUESDAY))
@@ -62,12 +63,12 @@ def test_confirming_does_not_bring_back_who_left(database: Database) -> None:
     gone: list[Status] = ["paused", "unsubscribed", "suppressed"]
     for status in gone:
         reader = add_reader(database, f"{status}@example.org", status=status)
-        assert confirm(database, reader.address, at(TUESDAY), "link").status == status
+        assert confirm(database, SECRET, reader.address, at(TUESDAY), "link").status == status
 
 
 def test_a_stranger_can_not_confirm(database: Database) -> None:
     with pytest.raises(NotFound):
-        confirm(database, "nobody@example.org", at(TUESDAY), "link")
+        confirm(database, SECRET, "nobody@example.org", at(TUESDAY), "link")
 
 
 @pytest.mark.parametrize(
@@ -114,8 +115,10 @@ def test_an_address_that_refused_our_mail_is_not_taken_on_again(database: Databa
 
 def test_a_suppressed_address_is_kept_as_a_fingerprint_alone(database: Database) -> None:
     with database.begin() as connection:
-        store.suppress(connection, address_hash("ada@example.org", SECRET), "asked for none", at(MONDAY))
-        store.suppress(connection, address_hash("ada@example.org", SECRET), "again", at(TUESDAY))
+        suppression_store.suppress(
+            connection, address_hash("ada@example.org", SECRET), "asked for none", at(MONDAY)
+        )
+        suppression_store.suppress(connection, address_hash("ada@example.org", SECRET), "again", at(TUESDAY))
     with pytest.raises(BadInput):
         sign_up(database, "ada@example.org")
 

@@ -99,9 +99,10 @@ def test_an_upgrade_closes_breakers_of_accounts_under_their_old_names(database: 
 
 
 def dump(database: Database, *without: str) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of the tables that all versions have."""
     with database.read() as connection:
         return {
             table.name: sorted((tuple(row) for row in connection.execute(select(table))), key=repr)
             for table in metadata.sorted_tables
-            if table.name not in without
+            if table.name not in without and not table.name.startswith("suppression")
         }

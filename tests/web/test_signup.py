@@ -11,6 +11,7 @@ from digest.readers.addresses import address_hash
 from digest.readers.signup import confirm
 from digest.readers.subscriber import STATUSES
 from digest.store import readers as reader_store
+from digest.store import suppressions as suppression_store
 from digest.web.limits import MAILS_PER_NETWORK
 from digest.web.stamps import UNSTAMPED
 from digest.wiring import Parts
@@ -59,7 +60,9 @@ def test_the_answer_tells_nobody_who_is_a_reader(visitor: Visitor, parts: Parts,
     for status in ("active", "paused", "pending", "unsubscribed", "suppressed"):
         add_reader(parts.database, f"{status}@example.org", status=status)
     with parts.database.begin() as connection:
-        reader_store.suppress(connection, address_hash("hard@example.org", SECRET), "bounce", parts.clock())
+        suppression_store.suppress(
+            connection, address_hash("hard@example.org", SECRET), "bounce", parts.clock()
+        )
     known = ("active", "paused", "pending", "unsubscribed", "suppressed", "hard", "stranger")
     assert len({sign_up(visitor, f"{one}@example.org") for one in known}) == 1
     assert {mail["To"] for mail in mails(tmp_path / "outbox")} == {
@@ -259,10 +262,12 @@ def test_links_go_to_whoever_confirmed_and_the_answer_tells_nobody_who_that_is(
         add_reader(parts.database, f"{status}@example.org", status=status)
     add_reader(parts.database, "hard@example.org")
     returning = add_reader(parts.database, "returning@example.org", status="pending")
-    confirm(parts.database, returning.address, parts.clock(), "test")
+    confirm(parts.database, parts.secret, returning.address, parts.clock(), "test")
     set_status(parts.database, returning, "pending")
     with parts.database.begin() as connection:
-        reader_store.suppress(connection, address_hash("hard@example.org", SECRET), "bounce", parts.clock())
+        suppression_store.suppress(
+            connection, address_hash("hard@example.org", SECRET), "bounce", parts.clock()
+        )
         before = reader_store.count_by_status(connection)
     known = (*STATUSES, "hard", "returning", "stranger")
     assert len({ask_for_links(visitor, f"{one}@example.org") for one in known}) == 1
