@@ -59,7 +59,8 @@ def refresh_popularity(parts: Parts) -> None:
 
 def _read(parts: Parts, names: Collection[str], back: timedelta) -> None:
     for name in names:
-        fetched = fetch(parts.database, parts.source(name), parts.clock().date() - back, parts.clock)
+        since = parts.clock().date() - back
+        fetched = fetch(parts.database, parts.source(name), since, parts.clock, parts.is_stopping)
         _log.info(
             "%s: %s papers, %s new (%s)", name, fetched.intake.seen, fetched.intake.added, fetched.status
         )

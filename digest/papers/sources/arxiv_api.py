@@ -12,7 +12,7 @@ from digest.papers.calendar import estimated_listing
 from digest.papers.identifiers import canonical_id
 from digest.papers.paper import Paper, Sighting
 from digest.papers.sources.arxiv_feed import parse_moment
-from digest.papers.sources.common import Found, Rejected, make_paper
+from digest.papers.sources.common import Found, Rejected, make_paper, stopping_at_many_rejects
 from digest.papers.sources.http import Fetcher, Pacer
 from digest.papers.sources.xml import Document, Element, expect, parse
 
@@ -69,7 +69,7 @@ class ArxivApi:
             answer = self._fetcher.get(
                 self._address, parameters, pacer=self._pacer, readable_errors=frozenset({400})
             )
-            document = parse(answer.text, _ENTRIES, cut=answer.cut)
+            document = parse(answer.body, _ENTRIES, charset=answer.charset, cut=answer.cut)
             if document.entries or document.broken or start >= _total(document):
                 return document
         raise TryLater(
@@ -77,9 +77,9 @@ class ArxivApi:
         )
 
 
-def read_page(text: str, name: str, holidays: Collection[date] = ()) -> Found:
+def read_page(body: bytes, name: str, holidays: Collection[date] = ()) -> Found:
     """Yield the papers of one saved answer. Raises TryLater, after them, when it breaks off."""
-    yield from _read(parse(text, _ENTRIES), name, holidays)
+    yield from _read(parse(body, _ENTRIES), name, holidays)
 
 
 def _query(categories: Sequence[str], first_on: date, now: datetime) -> str:
@@ -93,6 +93,7 @@ def _total(document: Document) -> int:
     return int(text[:9]) if text.isascii() and text.isdigit() else 0
 
 
+@stopping_at_many_rejects
 def _read(document: Document, name: str, holidays: Collection[date]) -> Found:
     for number, entry in enumerate(document.entries, 1):
         if "/api/errors" in entry.words("id"):

@@ -68,17 +68,17 @@ def _read(stream: BinaryIO, head: bytes, name: str, now: datetime) -> Found:
     if head.startswith(b"["):
         return huggingface.read_page(_whole(stream, name), name, now)
     if head.startswith((b"<", b"\xff\xfe", b"\xfe\xff")):
-        return _read_xml(decoded(_whole(stream, name)), name)
+        return _read_xml(_whole(stream, name), name)
     return read_listing(_as_text(_numbered(stream)), name)
 
 
-def _read_xml(text: str, name: str) -> Found:
-    opening = text[:_HEAD]
+def _read_xml(body: bytes, name: str) -> Found:
+    opening = decoded(body[:_HEAD])
     if "<OAI-PMH" in opening:
-        return arxiv_oai.read_page(text, name)
-    if "<rss" in opening or "<rdf:RDF" in opening or "announce_type" in text:
-        return arxiv_feed.read_page(text, name)
-    return arxiv_api.read_page(text, name)
+        return arxiv_oai.read_page(body, name)
+    if "<rss" in opening or "<rdf:RDF" in opening or b"announce_type" in body:
+        return arxiv_feed.read_page(body, name)
+    return arxiv_api.read_page(body, name)
 
 
 def _numbered(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
