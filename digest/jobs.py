@@ -17,6 +17,7 @@ from digest.delivery.plan import plan_due
 from digest.delivery.timetable import JobName
 from digest.papers.fetch import DAYS_BACK, fetch
 from digest.readers.consent import purge_unconfirmed
+from digest.readers.mail_requests import forget_confirmations, take_requests
 from digest.readers.profiles import rebuild_outdated
 from digest.store import deliveries as ledger
 from digest.store import fetches as fetch_store
@@ -73,6 +74,14 @@ def plan(parts: Parts) -> None:
     planned = plan_due(parts.database, parts.clock())
     if planned:
         _log.info("%s digests planned", planned)
+
+
+def answer_requests(parts: Parts) -> int:
+    """Plan the mails that were asked for on the web side; return how many."""
+    planned = take_requests(parts.database, parts.profiles, parts.secret, parts.clock(), parts.is_stopping)
+    if planned:
+        _log.info("%s mails planned that were asked for", planned)
+    return planned
 
 
 def deliver(parts: Parts, stream: Stream) -> bool:
@@ -144,14 +153,16 @@ def keep_house(parts: Parts) -> None:
     """Forget whoever never confirmed, and how feeds were read long ago."""
     now = parts.clock()
     forgotten = purge_unconfirmed(parts.database, now)
+    forget_confirmations(parts.database, now)
     with parts.database.begin() as connection:
         dropped = fetch_store.drop_fetches(connection, now - FETCHES_KEPT)
         refusal_store.delete_evidence(connection, (now - EVIDENCE_KEPT).date())
     _log.info("%s unconfirmed readers forgotten, %s old readings of feeds dropped", forgotten, dropped)
 
 
-JOBS: Mapping[JobName, Callable[[Parts], None]] = {
+JOBS: Mapping[JobName, Callable[[Parts], object]] = {
     "plan": plan,
+    "requests": answer_requests,
     "fetch": read_feeds,
     "popularity": refresh_popularity,
     "rebuild": rebuild,

@@ -10,6 +10,7 @@ from digest.delivery.plan import plan_due, plan_edition, slot_at, slot_on
 from digest.papers.fetch import DAYS_BACK, Fetched, fetch
 from digest.papers.sources.common import Source
 from digest.readers.consent import purge_unconfirmed
+from digest.readers.mail_requests import forget_confirmations, take_requests
 from digest.readers.profiles import ProfileBuilder, rebuild_outdated
 from digest.readers.subscriber import Subscriber
 from digest.store import deliveries as ledger
@@ -51,7 +52,7 @@ class Report:
 
 
 def run(office: PostOffice, builder: ProfileBuilder, job: Job, clock: Callable[[], datetime]) -> Report:
-    """Fetch, forget who never confirmed, bring profiles up to date, plan and deliver.
+    """Fetch, forget who never confirmed, answer requests, bring profiles up to date, plan and deliver.
 
     Running it again sends nothing twice.
     """
@@ -59,6 +60,8 @@ def run(office: PostOffice, builder: ProfileBuilder, job: Job, clock: Callable[[
     for source in job.sources:
         report.fetched.append(fetch(office.database, source, clock().date() - DAYS_BACK, clock))
     purge_unconfirmed(office.database, clock())
+    forget_confirmations(office.database, clock())
+    take_requests(office.database, builder, office.secret, clock(), office.is_stopping)
     report.rebuilt = rebuild_outdated(office.database, builder, clock())
     now = clock()
     if job.edition_on is None:

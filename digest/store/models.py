@@ -296,6 +296,27 @@ consents = Table(
     Index(None, "subscriber_id"),
 )
 
+# What somebody asked for with an address alone; the row goes when the request is dealt with.
+mail_requests = Table(
+    "mail_requests",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("requested_at", Instant, nullable=False),
+    _one_of("kind", "confirm", "links"),
+    sqlite_autoincrement=True,
+)
+
+# How many confirmations were planned for a mailbox on a day (UTC), under whatever spelling of its address.
+confirmation_counts = Table(
+    "confirmation_counts",
+    metadata,
+    Column("mailbox_hash", Text, primary_key=True),
+    Column("counted_on", Date, primary_key=True),
+    Column("planned", Integer, nullable=False),
+)
+
 fetches = Table(
     "fetches",
     metadata,

@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from threading import Thread
+from threading import Event, Thread
 
-from anyio.to_thread import current_default_thread_limiter
+from anyio import to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
@@ -52,10 +52,10 @@ _log = logging.getLogger("digest.web")
 _OUT_OF_ORDER = "We can not get at our papers just now; please try again in a few minutes."
 
 
-def create_app(parts: Parts, recheck: timedelta = RECHECK) -> FastAPI:
+def create_app(parts: Parts, recheck: timedelta = RECHECK, stopping: Event | None = None) -> FastAPI:
     """Return the web application over the parts of an installation.
 
-    `recheck` is how long new papers may take to show.
+    `recheck` is how long new papers may take to show. `stopping` is set when serving ends.
     """
     app = FastAPI(
         title="Trending papers",
@@ -68,7 +68,7 @@ def create_app(parts: Parts, recheck: timedelta = RECHECK) -> FastAPI:
         redirect_slashes=False,
         lifespan=_serving,
     )
-    site = Site(parts, recheck)
+    site = Site(parts, recheck, stopping or Event())
     app.state.site = site
     for group in (home, signup, preferences, feedback, mails, papers, feeds, health):
         app.include_router(group.router)
@@ -89,7 +89,8 @@ def create_app(parts: Parts, recheck: timedelta = RECHECK) -> FastAPI:
 
 def application() -> FastAPI:
     """Return the application of the environment's settings. Raises BadInput for a setting that can not be."""
-    return create_app(Parts(read_settings(), utc_now))
+    stopping = Event()
+    return create_app(Parts(read_settings(), utc_now, stopping.is_set), stopping=stopping)
 
 
 @asynccontextmanager
@@ -97,10 +98,13 @@ async def _serving(app: FastAPI) -> AsyncIterator[None]:
     """Prepare while the first requests are answered already."""
     # Pages come from one loop while searches run beside it; more threads would wait for each other and for
     # the database's fifteen connections, and the loop for all of them.
-    current_default_thread_limiter().total_tokens = _THREADS
+    to_thread.current_default_thread_limiter().total_tokens = _THREADS
     sys.setswitchinterval(_SWITCH_SECONDS)
-    Thread(target=_prepare, args=(app.state.site,), daemon=True).start()
+    site: Site = app.state.site
+    Thread(target=_prepare, args=(site,), daemon=True).start()
+    site.background.start()
     yield
+    await to_thread.run_sync(site.background.stop)
 
 
 def _prepare(site: Site) -> None:

@@ -10,7 +10,6 @@ from digest.delivery.deliver import LEASE, Summary, compose_batch, deliver_ready
 from digest.delivery.outcome import Drop, Patience, standing
 from digest.delivery.plan import plan_due, plan_edition
 from digest.mail.envelope import Envelope
-from digest.readers.consent import ask_for_links
 from digest.readers.preferences import pause, resume
 from digest.readers.signup import confirm
 from digest.readers.subscriber import STATUSES, Status
@@ -30,6 +29,7 @@ from tests.factories import (
     add_papers,
     add_reader,
     add_readers,
+    ask_for_links,
     at,
     deliver_due,
     deliveries_of,

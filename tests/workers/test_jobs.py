@@ -9,13 +9,22 @@ from pydantic import SecretStr
 from digest import jobs
 from digest.delivery.circuit import Trouble, trip
 from digest.delivery.plan import plan_due
-from digest.readers.consent import ask_for_links
 from digest.settings import Settings
 from digest.store import deliveries as ledger
 from digest.store.database import Database
 from digest.store.models import fetches
 from digest.wiring import Parts
-from tests.factories import TUESDAY, Clock, add_papers, add_reader, add_readers, at, make_papers, record_fetch
+from tests.factories import (
+    TUESDAY,
+    Clock,
+    add_papers,
+    add_reader,
+    add_readers,
+    ask_for_links,
+    at,
+    make_papers,
+    record_fetch,
+)
 
 CLOCK = Clock(at(TUESDAY))
 
