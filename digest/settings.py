@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from digest.errors import BadInput
 
 _LIMIT = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
-SOURCE_NAMES = ("huggingface", "arxiv", "arxiv-oai", "arxiv-api")
+SOURCE_NAMES = ("huggingface", "arxiv", "arxiv-oai", "arxiv-api", "sample")
 
 
 def _split_words(value: object) -> object:

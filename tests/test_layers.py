@@ -28,6 +28,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "digest.readers.consent",
         "digest.readers.feedback",
         "digest.readers.knowledge",
+        "digest.readers.pending_feedback",
         "digest.readers.preferences",
         "digest.readers.profiles",
         "digest.readers.privacy",

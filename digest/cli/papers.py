@@ -40,18 +40,22 @@ def fetch(
     ] = None,
     json_output: JsonOutput = False,
 ) -> None:
-    """Read feeds: huggingface, arxiv, arxiv-oai, arxiv-api.
+    """Read feeds: huggingface, arxiv, arxiv-oai, arxiv-api, sample.
+
+    Papers that subscribers marked and that arrive are learned from at once.
 
     Example: digest papers fetch huggingface arxiv --since 2026-11-20
     """
     from digest.papers.fetch import DAYS_BACK
     from digest.papers.fetch import fetch as read_feed
+    from digest.readers.pending_feedback import learn_arrived
 
     start = parse_date(since)
     with opened() as parts:
         today = parts.clock().date()
         feeds = [parts.source(name) for name in sources or parts.settings.sources]
         done = [read_feed(parts.database, feed, start or today - DAYS_BACK, parts.clock) for feed in feeds]
+        learn_arrived(parts.database, parts.profiles, parts.clock())
     output.rows(
         ("source", "status", "seen", "added", "changed", "rejected", "newest_on", "error"),
         [
@@ -89,6 +93,7 @@ def import_(
     """
     from digest.papers.ingest import Intake, take_in
     from digest.papers.sources.files import read_file
+    from digest.readers.pending_feedback import learn_arrived
 
     results: list[tuple[Path, Intake]] = []
     with opened() as parts:
@@ -101,6 +106,7 @@ def import_(
                     lambda tally: show(tally.seen),
                 )
             results.append((file, tally))
+            learn_arrived(parts.database, parts.profiles, parts.clock())
             _report_import(file, tally, json_output=json_output)
     if json_output:
         output.as_json([_import_record(file, tally) for file, tally in results])

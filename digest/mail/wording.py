@@ -100,6 +100,13 @@ def author_line(authors: Sequence[str], shown: int = 3) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
+def counted(number: int, thing: str) -> str:
+    """Return "1 paper", "1,204 papers"; a word in -y becomes -ies."""
+    if number == 1:
+        return f"1 {thing}"
+    return f"{number:,} {thing[:-1]}ies" if thing.endswith("ry") else f"{number:,} {thing}s"
+
+
 def day(on: date) -> str:
     """Return "22 November 2025"."""
     return f"{on.day} {MONTHS[on.month - 1]} {on.year}"
@@ -120,8 +127,8 @@ def holdings(for_you: int, everyone: int, considered: int) -> str:
     parts = [
         f"{count} {what}" for count, what in ((for_you, "for you"), (everyone, "everyone reads")) if count
     ]
-    counted = f"{considered:,} new paper{'s' * (considered != 1)}"
-    return f"{' · '.join(parts)}, out of {counted}" if parts else f"{counted} looked at"
+    looked_at = counted(considered, "new paper")
+    return f"{' · '.join(parts)}, out of {looked_at}" if parts else f"{looked_at} looked at"
 
 
 def wrapped(text: str, indent: int = 0) -> str:

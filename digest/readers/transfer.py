@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from digest.errors import BadInput, NotFound
+from digest.errors import BadInput
 from digest.readers.preferences import Change
 from digest.readers.profiles import ProfileBuilder
 from digest.readers.signup import Application, subscribe_many
@@ -17,6 +17,7 @@ from digest.readers.subscriber import Interests, Rhythm, Subscriber, clean_words
 from digest.store import papers as paper_store
 from digest.store import readers as store
 from digest.store.database import Database
+from digest.store.pending_feedback import read_pending
 
 _WORDS = ("topics", "must", "mute", "follow", "categories")
 _RHYTHM = ("timezone", "hour", "frequency")
@@ -78,12 +79,15 @@ def export_lines(database: Database) -> Iterator[str]:
         with database.read() as connection:
             readers = store.page(connection, after, _CHUNK)
             verdicts = store.read_feedback(connection, [one.id for one in readers])
+            pending = read_pending(connection, [one.id for one in readers])
             marked = {paper for said in verdicts.values() for paper, _ in said}
             papers = paper_store.find_by_numbers(connection, marked)
         for one in readers:
             marked_as: dict[str, list[str]] = {"more": [], "less": []}
             for paper, verdict in verdicts.get(one.id, []):
                 marked_as[verdict].append(papers[paper].paper.id)
+            for paper_id, verdict in pending.get(one.id, []):
+                marked_as[verdict].append(paper_id)
             record = {**record_of(one), "likes": marked_as["more"], "dislikes": marked_as["less"]}
             yield json.dumps(record, ensure_ascii=False)
         if len(readers) < _CHUNK:
@@ -141,7 +145,7 @@ def _applications(file: Path, done: Imported) -> Iterator[tuple[str, Application
         where = f"{file.name}:{number}"
         try:
             yield where, _application(record)
-        except (BadInput, NotFound) as refusal:
+        except BadInput as refusal:
             done.rejected.append(f"{where}: {refusal}")
 
 

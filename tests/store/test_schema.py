@@ -6,7 +6,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import insert, select
+from sqlalchemy import insert, inspect, select
 
 from digest.errors import BadInput, StopRun
 from digest.store.database import Conflict, Database
@@ -75,7 +75,8 @@ def test_a_ledger_of_the_version_before_takes_the_new_kind_and_keeps_every_row(d
         assert len(before["picks"]) == 5
     finally:
         upgrade(database)
-    assert dump(database) == before
+    after = dump(database)
+    assert {name: after[name] for name in before} == before
     write_kind(database, "links")
     with pytest.raises(Conflict):
         write_kind(database, "news")
@@ -90,7 +91,9 @@ def test_a_ledger_of_the_version_before_takes_the_new_kind_and_keeps_every_row(d
 
 def dump(database: Database) -> dict[str, list[tuple[object, ...]]]:
     with database.read() as connection:
+        present = set(inspect(connection).get_table_names())
         return {
             table.name: sorted((tuple(row) for row in connection.execute(select(table))), key=repr)
             for table in metadata.sorted_tables
+            if table.name in present
         }
