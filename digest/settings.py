@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from digest.errors import BadInput
+from digest.papers.categories import known_category
 
 _LIMIT = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
 SOURCE_NAMES = ("huggingface", "arxiv", "arxiv-oai", "arxiv-api", "sample")
@@ -164,6 +165,14 @@ class Settings(BaseSettings):
         if unknown:
             raise ValueError(f"no feed is called {unknown[0]!r}; choose from {', '.join(SOURCE_NAMES)}")
         return value
+
+    @field_validator("arxiv_categories")
+    @classmethod
+    def _known_categories(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(map(known_category, value))
+        except BadInput as error:
+            raise ValueError(str(error).rstrip(".")) from None
 
     @field_validator("mail_limits")
     @classmethod

@@ -95,7 +95,7 @@ def check_the_day(shell: Shell, answers: list[Answer]) -> None:
     init, fetched, found, ana, ben, preview, run, explained, deliveries, doctor = answers
     assert "digest.db" in init.out
     assert fetched.out
-    assert "ong-context" in found.out
+    assert "long-context" in found.out.lower()
     assert "ana@example.org" in ana.out
     assert "ben@example.org" in ben.out
     assert preview.out.startswith("Subject: ")

@@ -61,7 +61,9 @@ def _load_sample() -> None:
         intake = take_in(parts.database, SampleFeed().fetch(now.date(), now), now)
         sources = parts.settings.sources
         is_set = "sources" in parts.settings.model_fields_set
-    output.say(f"Loaded the sample: {intake.seen:,} papers, {intake.added:,} new. They are made up, but for one.")
+    output.say(
+        f"Loaded the sample: {intake.seen:,} papers, {intake.added:,} new. They are made up, but for one."
+    )
     if sources == ("sample",):
         return
     if is_set:

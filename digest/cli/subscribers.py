@@ -44,7 +44,11 @@ Follow = Annotated[
 ]
 Categories = Annotated[
     list[str] | None,
-    typer.Option("--category", metavar="CAT", help="Only papers of this category; repeatable."),
+    typer.Option(
+        "--category",
+        metavar="CAT",
+        help="Only papers of this category, as `digest papers categories` lists them; repeatable.",
+    ),
 ]
 Frequency = Annotated[str | None, typer.Option(metavar="WORD", help="daily, weekdays, weekly or off.")]
 Hour = Annotated[int | None, typer.Option(help="The hour of their clock at which mail comes, 0 to 23.")]
@@ -122,17 +126,23 @@ def list_(
 
     Example: digest subscribers list --status active
     """
+    from digest.mail.wording import counted
     from digest.readers.subscriber import parse_status
-    from digest.store.readers import page
+    from digest.store.readers import count_by_status, page
 
+    wanted = parse_status(status)
     with opened() as parts, parts.database.read() as connection:
-        found = page(connection, limit=top, status=parse_status(status))
+        found = page(connection, limit=top, status=wanted)
+        counts = count_by_status(connection)
+    total = sum(counts.values()) if wanted is None else counts.get(wanted, 0)
     output.rows(
         ("address", "status", "frequency", "hour", "timezone", "topics", "next_due_at"),
         [_record(one) for one in found],
         json_output=json_output,
         empty="There are no such readers; add one with: digest subscribers add EMAIL",
     )
+    if len(found) < total:
+        output.warn(f"These are {len(found):,} of {counted(total, 'subscriber')}; --top {total} shows all.")
 
 
 @application.command()
@@ -293,6 +303,7 @@ def import_(
 
     Example: digest subscribers import readers.csv --confirmed
     """
+    from digest.mail.wording import counted
     from digest.readers.transfer import Imported, import_subscribers
 
     done = Imported()
@@ -300,7 +311,7 @@ def import_(
         for done in import_subscribers(
             parts.database, parts.profiles, parts.secret, file, parts.clock(), confirmed=confirmed
         ):
-            show_done(done.seen)
+            show_done(done.seen, done.total)
     for rejected in done.rejected[:20]:
         output.warn(rejected)
     if len(done.rejected) > 20:
@@ -309,7 +320,7 @@ def import_(
         output.as_json({"added": done.added, "rejected": done.rejected})
     else:
         left_out = f", {len(done.rejected):,} left out" if done.rejected else ""
-        output.say(f"{done.added:,} readers added{left_out}.")
+        output.say(f"{counted(done.added, 'subscriber')} added{left_out}.")
     if done.rejected:
         raise typer.Exit(1 if done.added else 2)
 

@@ -46,9 +46,7 @@ def _bound(connection: Connection, subscriber_ids: Collection[int]) -> None:
             connection.execute(delete(pending_feedback).where(gone))
 
 
-def read_pending(
-    connection: Connection, subscriber_ids: Collection[int]
-) -> dict[int, list[tuple[str, str]]]:
+def read_pending(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, list[tuple[str, str]]]:
     """Return (canonical id, verdict) by subscriber, the oldest first; who has none is left out."""
     query = (
         select(_pending.subscriber_id, _pending.canonical_id, _pending.verdict)
@@ -81,9 +79,7 @@ def ids_to_ask_for(
 
 def mark_asked(connection: Connection, ids: Collection[str], now: datetime) -> None:
     """Note that arXiv was asked for these papers."""
-    connection.execute(
-        update(pending_feedback).where(_pending.canonical_id.in_(ids)).values(asked_at=now)
-    )
+    connection.execute(update(pending_feedback).where(_pending.canonical_id.in_(ids)).values(asked_at=now))
 
 
 def arrived(connection: Connection, limit: int) -> list[Row[tuple[int, str, str, datetime, int]]]:

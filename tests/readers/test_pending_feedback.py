@@ -86,7 +86,9 @@ def test_it_is_fetched_by_its_id_once(database: Database) -> None:
 
 def test_an_arxiv_that_does_not_answer_is_asked_again_and_nothing_is_lost(database: Database) -> None:
     ada = add_reader(database, likes=(LIKED,))
-    done = fetch_pending(database, Arxiv(error=TryLater("arXiv is busy; try again later.")), BUILDER, at(TUESDAY))
+    done = fetch_pending(
+        database, Arxiv(error=TryLater("arXiv is busy; try again later.")), BUILDER, at(TUESDAY)
+    )
     assert (done.added, done.error) == (0, "arXiv is busy; try again later.")
     assert pending_of(database, ada) == [(LIKED, "more")]
     assert fetch_pending(database, Arxiv(42), BUILDER, at(TUESDAY)).added == 1
