@@ -1,6 +1,5 @@
 """`digest subscribers`: who gets mail, and what they want."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from digest.cli import output
+from digest.cli.marked import fetch_marked, tell_marked
 from digest.cli.parts import opened
 from digest.cli.times import parse_date
 
 if TYPE_CHECKING:
     from digest.readers.subscriber import Subscriber
-    from digest.wiring import Parts
 
 application = typer.Typer(
     help="Add, change and look at readers.",
@@ -104,14 +103,14 @@ def add(
             confirmed=confirmed,
             how="command line",
         )
-        marks = _fetch_marked(parts, added, [*(like or ())])
+        marks = fetch_marked(parts, added, [*(like or ())])
     if json_output:
         output.as_json({**_record(added), "pending": marks.pending})
     elif confirmed:
         output.say(f"{added.address} gets the next digest.")
     else:
         output.say(f"{added.address} is asked to confirm by the next: digest run")
-    _tell_marked(marks, json_output=json_output)
+    tell_marked(marks, json_output=json_output)
 
 
 @application.command("list")
@@ -224,9 +223,9 @@ def edit(
             likes=like or (),
             dislikes=less or (),
         )
-        marks = _fetch_marked(parts, changed, [*(like or ()), *(less or ())])
+        marks = fetch_marked(parts, changed, [*(like or ()), *(less or ())])
     _tell(changed, json_output=json_output)
-    _tell_marked(marks, json_output=json_output)
+    tell_marked(marks, json_output=json_output)
 
 
 @application.command()
@@ -345,46 +344,6 @@ def export(
         else:
             with file.open("w", encoding="utf-8") as out:
                 out.writelines(f"{line}\n" for line in lines)
-
-
-@dataclass(frozen=True, slots=True)
-class _Marked:
-    """What became of marked papers that were not stored."""
-
-    fetched: dict[str, str]
-    """Titles by canonical id."""
-    pending: list[str]
-    error: str = ""
-
-
-def _fetch_marked(parts: "Parts", subscriber: "Subscriber", marked: list[str]) -> _Marked:
-    """Fetch the papers just marked that are not stored, once, as somebody waits."""
-    from digest.papers.identifiers import canonical_id
-    from digest.readers.pending_feedback import fetch_pending
-    from digest.store.papers import find_by_ids
-    from digest.store.pending_feedback import read_pending
-
-    ids = {canonical_id(one) for one in marked}
-    with parts.database.read() as connection:
-        before = [one for one, _ in read_pending(connection, [subscriber.id]).get(subscriber.id, [])]
-    wanted = [one for one in before if one in ids]
-    by_id = parts.papers_by_id(is_watched=True)
-    error = ""
-    if wanted and by_id is not None:
-        error = fetch_pending(parts.database, by_id, parts.profiles, parts.clock(), wanted).error
-    with parts.database.read() as connection:
-        stored = find_by_ids(connection, wanted)
-    fetched = {one: stored[one].paper.title for one in wanted if one in stored}
-    return _Marked(fetched, [one for one in wanted if one not in stored], error)
-
-
-def _tell_marked(marks: _Marked, *, json_output: bool) -> None:
-    if not json_output:
-        for paper_id, title in marks.fetched.items():
-            output.say(f"{paper_id} was fetched: {title}")
-    if marks.pending:
-        why = f"could not be fetched ({marks.error.rstrip('.')})" if marks.error else "is not stored"
-        output.warn(f"{', '.join(marks.pending)} {why}; it is kept, and counts as soon as it arrives.")
 
 
 def _tell(subscriber: "Subscriber", *, json_output: bool) -> None:
