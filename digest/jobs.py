@@ -18,6 +18,7 @@ from digest.delivery.timetable import JobName
 from digest.papers.fetch import DAYS_BACK, fetch
 from digest.readers.consent import purge_unconfirmed
 from digest.readers.mail_requests import forget_confirmations, take_requests
+from digest.readers.pending_feedback import fetch_pending, learn_arrived
 from digest.readers.profiles import rebuild_outdated
 from digest.store import deliveries as ledger
 from digest.store import fetches as fetch_store
@@ -51,6 +52,19 @@ class Backlog:
 def read_feeds(parts: Parts) -> None:
     """Read every feed of the settings."""
     _read(parts, parts.settings.sources, DAYS_BACK)
+
+
+def fetch_marked(parts: Parts) -> None:
+    """Fetch the papers that subscribers marked and that are not stored, and learn from those that arrived."""
+    by_id = parts.papers_by_id()
+    if by_id is None:
+        learn_arrived(parts.database, parts.profiles, parts.clock())
+        return
+    fetched = fetch_pending(parts.database, by_id, parts.profiles, parts.clock())
+    if fetched.asked:
+        _log.info("%s marked papers asked for by id, %s new", fetched.asked, fetched.added)
+    if fetched.error:
+        _log.warning("marked papers: %s", fetched.error)
 
 
 def refresh_popularity(parts: Parts) -> None:
@@ -164,6 +178,7 @@ JOBS: Mapping[JobName, Callable[[Parts], object]] = {
     "plan": plan,
     "requests": answer_requests,
     "fetch": read_feeds,
+    "marked": fetch_marked,
     "popularity": refresh_popularity,
     "rebuild": rebuild,
     "housekeeping": keep_house,

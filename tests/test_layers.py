@@ -29,6 +29,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "digest.readers.feedback",
         "digest.readers.knowledge",
         "digest.readers.mail_requests",
+        "digest.readers.pending_feedback",
         "digest.readers.preferences",
         "digest.readers.profiles",
         "digest.readers.privacy",

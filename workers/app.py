@@ -24,6 +24,7 @@ ROUTES = {
     "deliver_transactional": "transactional",
     "deliver_digests": "digests",
     "fetch": "papers",
+    "marked": "papers",
     "popularity": "papers",
     "rebuild": "papers",
     "rebuild_profile": "papers",

@@ -47,6 +47,12 @@ def fetch() -> None:
     jobs.read_feeds(parts())
 
 
+@app.task(name="marked")
+def marked() -> None:
+    """Fetch the papers that subscribers marked."""
+    jobs.fetch_marked(parts())
+
+
 @app.task(name="popularity")
 def popularity() -> None:
     """Count votes again."""

@@ -15,8 +15,8 @@ import typer
 class Progress(Protocol):
     """A bar on a terminal, nothing elsewhere."""
 
-    def __call__(self, done: int) -> None:
-        """Show how many are done so far."""
+    def __call__(self, done: int, total: int | None = None) -> None:
+        """Show how many are done so far, and of how many once that is known."""
 
 
 def say(line: str = "") -> None:
@@ -107,7 +107,7 @@ def _table(columns: Sequence[str], records: Sequence[Mapping[str, Any]]) -> None
 def progress(what: str, total: int | None = None) -> Iterator[Progress]:
     """Show a progress bar on a terminal; elsewhere stay silent."""
     if not sys.stderr.isatty():
-        yield lambda _done: None
+        yield lambda _done, _total=None: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
@@ -116,4 +116,4 @@ def progress(what: str, total: int | None = None) -> Iterator[Progress]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(what, total=total)
-        yield lambda done: bars.update(task, completed=done)
+        yield lambda done, total=None: bars.update(task, completed=done, total=total)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from digest.cli import output
+from digest.cli.marked import fetch_marked, tell_marked
 from digest.cli.parts import opened
 from digest.cli.times import parse_date
 
@@ -42,7 +43,11 @@ Follow = Annotated[
 ]
 Categories = Annotated[
     list[str] | None,
-    typer.Option("--category", metavar="CAT", help="Only papers of this category; repeatable."),
+    typer.Option(
+        "--category",
+        metavar="CAT",
+        help="Only papers of this category, as `digest papers categories` lists them; repeatable.",
+    ),
 ]
 Frequency = Annotated[str | None, typer.Option(metavar="WORD", help="daily, weekdays, weekly or off.")]
 Hour = Annotated[int | None, typer.Option(help="The hour of their clock at which mail comes, 0 to 23.")]
@@ -98,12 +103,14 @@ def add(
             confirmed=confirmed,
             how="command line",
         )
+        marks = fetch_marked(parts, added, [*(like or ())])
     if json_output:
-        output.as_json(_record(added))
+        output.as_json({**_record(added), "pending": marks.pending})
     elif confirmed:
         output.say(f"{added.address} gets the next digest.")
     else:
         output.say(f"{added.address} is asked to confirm by the next: digest run")
+    tell_marked(marks, json_output=json_output)
 
 
 @application.command("list")
@@ -118,17 +125,23 @@ def list_(
 
     Example: digest subscribers list --status active
     """
+    from digest.mail.wording import counted
     from digest.readers.subscriber import parse_status
-    from digest.store.readers import page
+    from digest.store.readers import count_by_status, page
 
+    wanted = parse_status(status)
     with opened() as parts, parts.database.read() as connection:
-        found = page(connection, limit=top, status=parse_status(status))
+        found = page(connection, limit=top, status=wanted)
+        counts = count_by_status(connection)
+    total = sum(counts.values()) if wanted is None else counts.get(wanted, 0)
     output.rows(
         ("address", "status", "frequency", "hour", "timezone", "topics", "next_due_at"),
         [_record(one) for one in found],
         json_output=json_output,
         empty="There are no such readers; add one with: digest subscribers add EMAIL",
     )
+    if len(found) < total:
+        output.warn(f"These are {len(found):,} of {counted(total, 'subscriber')}; --top {total} shows all.")
 
 
 @application.command()
@@ -210,7 +223,9 @@ def edit(
             likes=like or (),
             dislikes=less or (),
         )
+        marks = fetch_marked(parts, changed, [*(like or ()), *(less or ())])
     _tell(changed, json_output=json_output)
+    tell_marked(marks, json_output=json_output)
 
 
 @application.command()
@@ -289,6 +304,7 @@ def import_(
 
     Example: digest subscribers import readers.csv --confirmed
     """
+    from digest.mail.wording import counted
     from digest.readers.transfer import Imported, import_subscribers
 
     done = Imported()
@@ -296,7 +312,7 @@ def import_(
         for done in import_subscribers(
             parts.database, parts.profiles, parts.secret, file, parts.clock(), confirmed=confirmed
         ):
-            show_done(done.seen)
+            show_done(done.seen, done.total)
     for rejected in done.rejected[:20]:
         output.warn(rejected)
     if len(done.rejected) > 20:
@@ -305,7 +321,7 @@ def import_(
         output.as_json({"added": done.added, "rejected": done.rejected})
     else:
         left_out = f", {len(done.rejected):,} left out" if done.rejected else ""
-        output.say(f"{done.added:,} readers added{left_out}.")
+        output.say(f"{counted(done.added, 'subscriber')} added{left_out}.")
     if done.rejected:
         raise typer.Exit(1 if done.added else 2)
 

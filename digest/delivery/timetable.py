@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-JobName = Literal["plan", "requests", "sweep", "fetch", "popularity", "rebuild", "housekeeping"]
+JobName = Literal["plan", "requests", "sweep", "fetch", "marked", "popularity", "rebuild", "housekeeping"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ TIMETABLE: tuple[Entry, ...] = (
     Entry("sweep", timedelta(seconds=20)),
     # arXiv announces once a day, at an hour that moves with its daylight saving time, and often late.
     Entry("fetch", timedelta(hours=1)),
+    # Papers that somebody marked and that are not stored, by their ids; nothing is asked where there are none.
+    Entry("marked", timedelta(minutes=5)),
     # Votes come in all day; what everyone reads is told by how they grow.
     Entry("popularity", timedelta(minutes=30)),
     Entry("rebuild", timedelta(minutes=10)),

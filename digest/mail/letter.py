@@ -6,6 +6,13 @@ from datetime import date
 from typing import Any, Literal, Self
 
 Section = Literal["for_you", "everyone"]
+Heading = Literal["for_you", "everyone", "new"]
+HEADINGS: dict[Heading, str] = {
+    "for_you": "For you",
+    "everyone": "What everyone reads",
+    "new": "New this week",
+}
+"""In the order in which they stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,11 @@ class Card:
             links=tuple((label, url) for label, url in value["links"]),
             popularity=value["popularity"],
         )
+
+
+def heading_of(section: Section, card: Card) -> Heading:
+    """Return what a paper stands under: one that nobody voted for is new, not what everyone reads."""
+    return "new" if section == "everyone" and not card.popularity else section
 
 
 @dataclass(frozen=True, slots=True)

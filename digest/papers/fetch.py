@@ -35,7 +35,8 @@ class Fetched:
             return str(self.intake.error)
         if rejected := self.intake.rejected:
             first = rejected[0]
-            return f"{len(rejected)} items left out, the first at {first.where}: {first.reason}"
+            items = "1 item" if len(rejected) == 1 else f"{len(rejected):,} items"
+            return f"{items} left out, the first at {first.where}: {first.reason}"
         return ""
 
 

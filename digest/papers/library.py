@@ -43,7 +43,8 @@ def trending_papers(
 ) -> list[tuple[StoredPaper, float, str]]:
     """Return the most trending papers at `now` with their score and popularity line, the hottest first.
 
-    Without `since`, the week up to the newest announcement counts.
+    Without `since`, the week up to the newest announcement counts. Papers that nobody voted for have no
+    popularity line and follow all others: they are new, not trending.
     """
     newest = store.newest_announcement(connection, now.date())
     if newest is None:
@@ -52,15 +53,13 @@ def trending_papers(
     around = [one for one in store.announced_between(connection, after, newest) if not one.paper.withdrawn]
     snapshots = store.popularity_of(connection, [one.number for one in around], now)
     heat = trending([watched(one, snapshots.get(one.number, [])) for one in around], now)
+    lines = [popularity_line(snapshots.get(one.number, []), now) for one in around]
     order = [
         place
-        for place in np.argsort(-heat, kind="stable")
+        for place in np.lexsort((-heat, [not line for line in lines]))
         if category is None or category in listed_under(around[place].paper.categories)
     ]
-    return [
-        (around[place], float(heat[place]), popularity_line(snapshots.get(around[place].number, []), now))
-        for place in order[:top]
-    ]
+    return [(around[place], float(heat[place]), lines[place]) for place in order[:top]]
 
 
 def explain_trend(connection: Connection, now: datetime, paper_id: str) -> tuple[StoredPaper, Trend]:

@@ -17,6 +17,7 @@ from digest.store import readers as store
 from digest.store import suppressions as suppression_store
 from digest.store.database import Conflict, Connection, Database
 from digest.store.deliveries import NewDelivery
+from digest.store.pending_feedback import save_pending
 from digest.store.suppressions import Entry, Event
 
 CONSENT = "A digest of new papers by mail, until unsubscribed."
@@ -40,7 +41,7 @@ class Application:
     max_papers: int = 10
     interests: Interests = field(default_factory=Interests)
     likes: tuple[str, ...] = ()
-    """Papers they want more of, by id in any form."""
+    """Papers they want more of, by id in any form, stored or not."""
     dislikes: tuple[str, ...] = ()
     """Papers they want less of."""
     status: Status | None = None
@@ -71,8 +72,8 @@ def subscribe(
 ) -> Subscriber:
     """Take somebody on: active at once if `confirmed`, else pending with a confirmation mail planned.
 
-    Raises BadInput for a bad or taken address, or one that must not be written to; NotFound for a
-    liked paper that is not stored.
+    Raises BadInput for a bad or taken address, or one that must not be written to. A liked paper that is
+    not stored is kept, see `digest.readers.pending_feedback`.
     """
     try:
         with database.begin() as connection:
@@ -82,7 +83,7 @@ def subscribe(
     except Conflict:
         # Somebody signed up with the same address in the same moment.
         raise _taken(parse_address(application.address)) from None
-    if isinstance(added[0], BadInput | NotFound):
+    if isinstance(added[0], BadInput):
         raise added[0]
     return added[0]
 
@@ -96,18 +97,18 @@ def subscribe_many(
     *,
     confirmed: bool,
     how: str,
-) -> list[Subscriber | BadInput | NotFound]:
+) -> list[Subscriber | BadInput]:
     """Take on as many as can be; return for each the reader, or why not.
 
     If `confirmed`, they agreed already; the others have a confirmation mail planned.
     """
-    results: list[Subscriber | BadInput | NotFound] = []
+    results: list[Subscriber | BadInput] = []
     refusals = _Refusals(connection, secret, applications)
-    accepted: list[tuple[int, Subscriber, dict[int, Verdict]]] = []
+    accepted: list[tuple[int, Subscriber, dict[str, Verdict]]] = []
     for application in applications:
         try:
             address, verdicts = refusals.check(application)
-        except (BadInput, NotFound) as refusal:
+        except BadInput as refusal:
             results.append(refusal)
             continue
         status = application.first_status(confirmed=confirmed)
@@ -126,15 +127,15 @@ def subscribe_many(
         results.append(subscriber)
     keys = {one.address: address_key(one.address) for _, one, _ in accepted}
     numbers = store.insert_subscribers(connection, [one for _, one, _ in accepted], keys)
-    store.save_verdicts(
-        connection,
-        [
-            (number, paper, verdict)
-            for number, (_, _, verdicts) in zip(numbers, accepted, strict=True)
-            for paper, verdict in verdicts.items()
-        ],
-        now,
-    )
+    said = [
+        (number, paper_id, verdict)
+        for number, (_, _, verdicts) in zip(numbers, accepted, strict=True)
+        for paper_id, verdict in verdicts.items()
+    ]
+    stored_papers = paper_store.numbers_of(connection, {paper_id for _, paper_id, _ in said})
+    known = [(number, stored_papers[one], verdict) for number, one, verdict in said if one in stored_papers]
+    store.save_verdicts(connection, known, now)
+    save_pending(connection, [one for one in said if one[1] not in stored_papers], now)
     stored = store.find_by_numbers(connection, numbers)
     for number, (place, _, _) in zip(numbers, accepted, strict=True):
         results[place] = stored[number]
@@ -159,27 +160,19 @@ class _Refusals:
         self._suppressed = suppression_store.suppressed(
             connection, {address_hash(one, secret) for one in addresses}
         )
-        marked = {paper for one in applications for paper in (*one.likes, *one.dislikes)}
-        self._papers = paper_store.numbers_of(connection, {_known_form(one) for one in marked})
 
-    def check(self, application: Application) -> tuple[str, dict[int, Verdict]]:
-        """Return the address to write to and the verdicts by row number of the paper, or raise."""
+    def check(self, application: Application) -> tuple[str, dict[str, Verdict]]:
+        """Return the address to write to and the verdicts by canonical id of the paper, or raise."""
         address = parse_address(application.address)
         key = address_key(address)
         if key in self._taken:
             raise _taken(address)
         if application.status != "suppressed" and address_hash(address, self._secret) in self._suppressed:
             raise BadInput(f"{address} must not be written to: it refused our mail or asked for none.")
-        verdicts: dict[int, Verdict] = {self._number(paper): "less" for paper in application.dislikes}
-        verdicts |= {self._number(paper): "more" for paper in application.likes}
+        verdicts: dict[str, Verdict] = {canonical_id(paper): "less" for paper in application.dislikes}
+        verdicts |= {canonical_id(paper): "more" for paper in application.likes}
         self._taken.add(key)
         return address, verdicts
-
-    def _number(self, liked: str) -> int:
-        paper_id = canonical_id(liked)
-        if paper_id not in self._papers:
-            raise NotFound(f"There is no paper {paper_id} here; fetch or import it first.")
-        return self._papers[paper_id]
 
 
 def _taken(address: str) -> BadInput:
@@ -191,13 +184,6 @@ def _mailable(text: str) -> str:
         return parse_address(text)
     except BadInput:
         return ""
-
-
-def _known_form(text: str) -> str:
-    try:
-        return canonical_id(text)
-    except BadInput:
-        return text
 
 
 def confirm(database: Database, secret: bytes, address: str, now: datetime, how: str) -> Subscriber:

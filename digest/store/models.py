@@ -183,6 +183,20 @@ feedback = Table(
     _one_of("verdict", "more", "less"),
 )
 
+# What a subscriber said of a paper that is not stored yet; it becomes feedback when the paper arrives.
+pending_feedback = Table(
+    "pending_feedback",
+    metadata,
+    Column("subscriber_id", BigId, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
+    Column("canonical_id", Text, primary_key=True),
+    Column("verdict", Text, nullable=False),
+    Column("given_at", Instant, nullable=False),
+    # When arXiv was last asked for the paper; null: not yet.
+    Column("asked_at", Instant),
+    _one_of("verdict", "more", "less"),
+    Index(None, "canonical_id"),
+)
+
 profiles = Table(
     "profiles",
     metadata,

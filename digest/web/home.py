@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from digest.errors import NotFound
 from digest.mail.wording import one_line
 from digest.ranking import trending as formula
-from digest.web.catalogue import PERIODS, Period
+from digest.web.catalogue import PERIODS, Period, trending_and_new
 from digest.web.kept import Held
 from digest.web.site import OnSite, Site
 
@@ -46,7 +46,7 @@ def _home(site: Site, period: Period, category: str) -> Response:
         period=period,
         category=category,
         categories=trending.categories,
-        cards=trending.papers(category)[:PAPERS_SHOWN],
+        groups=trending_and_new(trending.papers(category)[:PAPERS_SHOWN]),
     )
     # Made-up categories would push out the pages that people look at.
     if not category or category in trending.by_category:

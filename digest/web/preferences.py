@@ -229,17 +229,20 @@ def _save(site: Site, subscriber: Subscriber, form: Form) -> str:
 
 
 def _known_papers(connection: Connection, text: str) -> list[str]:
-    """Return those of the papers a text names that are stored. Raises BadInput when none is."""
+    """Return the papers a text names: those that are stored, and arXiv ids that can be fetched.
+
+    Raises BadInput when there is none of either.
+    """
     pasted = read_pasted(text)
     found = paper_store.find_known(connection, pasted.ids, pasted.title_ids)
-    if not found:
-        named = len({*pasted.ids, *pasted.title_ids})
+    if not found and not pasted.ids:
+        named = len(pasted.title_ids)
         raise BadInput(
-            f"None of the {named} papers you pasted is among those we have; name a few recent ones."
+            f"None of the {named} papers you pasted is among those we have; name a few by their arXiv ids."
             if named
             else "We found no paper in what you pasted; arXiv ids, BibTeX and RIS are understood."
         )
-    return [stored.paper.id for stored in found]
+    return list(dict.fromkeys([*(stored.paper.id for stored in found), *pasted.ids]))
 
 
 def _pause(site: Site, subscriber: Subscriber, form: Form) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from digest.settings import SOURCE_NAMES
 from tests.papers import samples
 from tests.papers.feed_server import Answering, FeedServer, Reply, Request
 
@@ -38,7 +37,7 @@ EMPTY = {
 # Days enough to have a weekday among them, whenever this runs: weekends have no daily papers.
 SINCE = ("--since", f"{datetime.now(UTC).date() - timedelta(days=3)}")
 
-every_source = pytest.mark.parametrize("name", SOURCE_NAMES)
+every_source = pytest.mark.parametrize("name", PATHS)
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from digest.store.deliveries import NewDelivery
 from digest.store.models import refusals, suppressions
 from tests.factories import (
     MONDAY,
+    SECRET,
     THURSDAY,
     TUESDAY,
     WEDNESDAY,
@@ -381,7 +382,7 @@ def test_erasing_a_reader_erases_the_evidence_against_them(database: Database) -
     deliver_due(office(database, server.transport), at(TUESDAY))
     with database.read() as connection:
         assert connection.execute(refusals.select()).first() is not None
-    remove(database, reader.address)
+    remove(database, SECRET, reader.address, at(TUESDAY))
     with database.read() as connection:
         assert connection.execute(refusals.select()).first() is None
 

@@ -17,7 +17,7 @@ from digest.papers.paper import Popularity, Sighting
 from digest.papers.sources.arxiv_api import ArxivApi
 from digest.papers.sources.arxiv_feed import ArxivFeed
 from digest.papers.sources.arxiv_oai import set_of
-from digest.papers.sources.choose import fetcher_from, holidays_of, pacer_from, source_named
+from digest.papers.sources.choose import arxiv_api_from, fetcher_from, holidays_of, pacer_from, source_named
 from digest.papers.sources.common import Rejected, Source, says_withdrawn
 from digest.papers.sources.http import Fetcher, FreePacer
 from digest.papers.sources.huggingface import HuggingFace
@@ -110,10 +110,40 @@ def ids(sightings: list[Sighting]) -> set[str]:
     return {sighting.paper.id for sighting in sightings}
 
 
-every_source = pytest.mark.parametrize("name", SOURCE_NAMES)
+every_source = pytest.mark.parametrize("name", PATHS)
 
 
 @every_source
+def test_papers_are_had_by_their_ids_in_one_request(
+    configured: Settings, fetcher: Fetcher, feeds: FeedServer
+) -> None:
+    feeds.serve("/api/query", Reply(GOOD["arxiv-api"]))
+    found = list(arxiv_api_from(configured, fetcher, FreePacer()).papers(["2603.00001", "2603.00002"]))
+    assert [one.paper.id for one in found if isinstance(one, Sighting)] == ["2603.00001", "2603.00002"]
+    (request,) = feeds.requests
+    assert request.query == {"id_list": "2603.00001,2603.00002", "max_results": "2"}
+
+
+def test_an_id_that_arxiv_refuses_costs_itself_alone(
+    configured: Settings, fetcher: Fetcher, feeds: FeedServer
+) -> None:
+    def answer(request: Request) -> Reply:
+        ids = request.query["id_list"].split(",")
+        if "2603.99999" in ids:
+            return Reply(samples.API_ERROR.encode(), status=400)
+        return Reply(samples.api_page(*map(samples.api_entry, ids)).encode())
+
+    feeds.serve("/api/query", answer)
+    wanted = ["2603.00001", "2603.99999", "2603.00003", "2603.00004"]
+    found = list(arxiv_api_from(configured, fetcher, FreePacer()).papers(wanted))
+    assert sorted(one.paper.id for one in found if isinstance(one, Sighting)) == [
+        "2603.00001",
+        "2603.00003",
+        "2603.00004",
+    ]
+    assert [one.where for one in found if isinstance(one, Rejected)] == ["arxiv-api 2603.99999"]
+
+
 def test_a_good_answer_gives_its_papers(feeds: FeedServer, make: Make, name: str) -> None:
     feeds.serve(PATHS[name], Reply(GOOD[name]))
     sightings, rejected, error = gathered(make(name))
@@ -201,7 +231,7 @@ def test_a_huge_body_keeps_what_fits(feeds: FeedServer, make: Make, name: str) -
     assert time.perf_counter() - started < 5
 
 
-@pytest.mark.parametrize("name", [name for name in SOURCE_NAMES if name != "huggingface"])
+@pytest.mark.parametrize("name", [name for name in PATHS if name != "huggingface"])
 @pytest.mark.parametrize("bomb", [samples.ENTITY_BOMB, samples.EXTERNAL_ENTITY])
 def test_entity_bombs_are_refused(feeds: FeedServer, make: Make, name: str, bomb: str) -> None:
     feeds.serve(PATHS[name], Reply(bomb.encode()))

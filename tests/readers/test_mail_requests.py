@@ -14,6 +14,7 @@ from digest.readers.mail_requests import RequestKind, forget_confirmations, requ
 from digest.readers.profiles import ProfileBuilder
 from digest.store import deliveries as ledger
 from digest.store import readers as reader_store
+from digest.store import suppressions as suppression_store
 from digest.store.database import Database
 from digest.store.models import confirmation_counts
 from digest.store.models import mail_requests as request_table
@@ -56,7 +57,7 @@ def test_a_request_is_the_same_statements_whoever_is_asked_for(database: Databas
     for status in ("active", "paused", "pending", "unsubscribed", "suppressed"):
         add_reader(database, f"{status}@example.org", status=status)
     with database.begin() as connection:
-        reader_store.suppress(connection, address_hash("hard@example.org", SECRET), "bounce", NOW)
+        suppression_store.suppress(connection, address_hash("hard@example.org", SECRET), "bounce", NOW)
     said: list[str] = []
 
     def note(*call: Any) -> None:
@@ -161,7 +162,7 @@ def test_no_spelling_of_one_mailbox_brings_it_more_confirmations_than_a_day_may(
 
 def test_who_left_or_let_it_lapse_counts_towards_the_same_limit(database: Database) -> None:
     gone = add_reader(database, "ada+gone@example.org")
-    unsubscribe(database, gone.key, NOW, "test")
+    unsubscribe(database, SECRET, gone.key, NOW, "test")
     pending = add_reader(database, "ada+late@example.org", status="pending", now=NOW - timedelta(days=60))
     request(database, *(f"ada+{number}@example.org" for number in range(CONFIRMATIONS_PER_MAILBOX - 1)))
     take(database)

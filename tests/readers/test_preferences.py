@@ -98,14 +98,14 @@ def test_a_bad_change_changes_nothing(database: Database) -> None:
     ):
         with pytest.raises(BadInput):
             change(database, ProfileBuilder(), reader.address, wanted, at(TUESDAY))
-    with pytest.raises(NotFound):
+    with pytest.raises(BadInput):
         change(
             database,
             ProfileBuilder(),
             reader.address,
             Change(topics=("x",)),
             at(TUESDAY),
-            likes=["2603.00001", "2603.09999"],
+            likes=["2603.00001", "no id"],
         )
     assert reader_now(database, reader.address) == reader
 
