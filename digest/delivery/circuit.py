@@ -3,7 +3,7 @@
 There is one for the whole account (no connection, a wrong password, a server that closes) and one for each
 stream of mails (a server that refuses most digests says nothing about confirmations, and the other way round).
 While one is open, mails stay planned. When its time is over it is half-open: one worker sends a few mails, and
-what the server answers closes it, or opens it again for twice as long.
+what the server answers closes it, or opens it again for a quarter of the time it has been failing.
 """
 
 from collections.abc import Sequence
@@ -29,10 +29,12 @@ class Trouble:
     stream: Stream | None = None
 
 
-def rest(trips: int) -> timedelta:
-    """Return how long to leave a server alone after so many failures in a row (the first is 1)."""
-    pause: timedelta = SHORTEST * 2 ** min(max(0, trips - 1), 10)
-    return min(pause, LONGEST)
+def rest(outage: timedelta) -> timedelta:
+    """Return how long to leave a server alone that has been failing for so long.
+
+    A quarter of the outage: so a short one is noticed to be over soon, and a long one costs few tries.
+    """
+    return min(max(SHORTEST, outage / 4), LONGEST)
 
 
 def circuit_name(account: str, stream: Stream | None) -> str:
@@ -86,7 +88,9 @@ def take_trial(database: Database, admission: Admission) -> bool:
         return not admission.circuits
     with database.begin() as connection:
         taken = [
-            store.take_trial(connection, circuit.name, admission.now, admission.now + rest(circuit.trips))
+            store.take_trial(
+                connection, circuit.name, admission.now, admission.now + rest(admission.now - circuit.opened_at)
+            )
             for circuit in due
         ]
     return all(taken) and not admission.is_open
@@ -100,8 +104,9 @@ def trip(database: Database, account: str, trouble: Trouble, now: datetime) -> N
         if known is not None and now < known.opened_at + SHORTEST:
             # Workers that failed side by side are one failure.
             return
+        outage = now - known.opened_at if known else timedelta()
         trips = known.trips + 1 if known else 1
-        store.save_circuit(connection, Circuit(name, now, now + rest(trips), trips, trouble.reason))
+        store.save_circuit(connection, Circuit(name, now, now + rest(outage), trips, trouble.reason))
 
 
 def mend(database: Database, account: str, stream: Stream | None = None) -> None:

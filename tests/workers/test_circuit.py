@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from threading import Event
 
 import pytest
@@ -71,7 +72,7 @@ def once(post: PostOffice, clock: Clock) -> Summary:
 
 
 def test_pauses_grow_up_to_a_longest() -> None:
-    pauses = [rest(trips) for trips in range(1, 12)]
+    pauses = [rest(timedelta(minutes=minutes)) for minutes in range(0, 500, 20)]
     assert pauses == sorted(pauses)
     assert (pauses[0], pauses[-1]) == (SHORTEST, LONGEST)
 
@@ -87,16 +88,23 @@ def test_a_server_that_refuses_us_is_left_alone_and_the_reason_is_kept(database:
     assert "password" in circuit.reason
 
 
-def test_after_its_pause_a_few_mails_try_it_and_another_failure_doubles_the_pause(database: Database) -> None:
+def test_after_its_pause_a_few_mails_try_it_and_a_long_outage_lengthens_the_pause(database: Database) -> None:
     wall, post, clock = scene(database)
     once(post, clock)
     clock.advance(minutes=1)
     once(post, clock)
     assert wall.tries == 2
-    clock.advance(seconds=90)
+    clock.advance(seconds=59)
     assert once(post, clock).stopped
     assert wall.tries == 2
-    clock.advance(seconds=31)
+    # Ten minutes later it is tried every two and a half.
+    clock.advance(minutes=8, seconds=1)
+    once(post, clock)
+    assert wall.tries == 3
+    clock.advance(seconds=149)
+    assert once(post, clock).stopped
+    assert wall.tries == 3
+    clock.advance(seconds=1)
     wall.is_shut = False
     assert once(post, clock).sent == TRIAL_MAILS
     with database.read() as connection:
