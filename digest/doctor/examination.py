@@ -17,7 +17,6 @@ from digest.doctor.restored import examine_restored
 from digest.doctor.rights import examine_rights
 from digest.doctor.sender_domain import examine_sender_domain
 from digest.doctor.smtp_visit import TIMEOUT_SECONDS, visit
-from digest.errors import BadInput
 from digest.mail.addresses import read_address
 from digest.mail.smtp import SmtpTransport
 from digest.mail.smtp_greeting import Server
@@ -64,10 +63,8 @@ def _transport(parts: Parts) -> Transport:
 
 def _known_transport(parts: Parts) -> Transport | None:
     """Return the way mail goes; None when nobody can tell."""
-    try:
-        return _transport(parts)
-    except BadInput:
-        return None
+    found = attempt("mail", lambda: _transport(parts))
+    return None if isinstance(found, Check) else found
 
 
 def _server(parts: Parts) -> Server | None:

@@ -168,7 +168,9 @@ class _Refusals:
         if key in self._taken:
             raise _taken(address)
         if application.status != "suppressed" and address_hash(address, self._secret) in self._suppressed:
-            raise BadInput(f"{address} must not be written to: it refused our mail or asked for none.")
+            raise BadInput(
+                f"{address} must not be written to, as it is suppressed; see: digest suppressions show {address}"
+            )
         verdicts: dict[str, Verdict] = {canonical_id(paper): "less" for paper in application.dislikes}
         verdicts |= {canonical_id(paper): "more" for paper in application.likes}
         self._taken.add(key)

@@ -5,7 +5,7 @@ A backup does not know who left after it was made. The file does, by the keyed h
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
@@ -178,28 +178,34 @@ def _apply_to_subscribers(database: Database, secret: bytes, now: datetime, done
             page = suppression_store.addresses(connection, after, _CHUNK)
             hashes = {row.id: address_hash(row.address, secret) for row in page}
             logged = suppression_store.history(connection, set(hashes.values()))
-            for row in page:
-                if entries := logged.get(hashes[row.id]):
-                    _apply_to(connection, row, hashes[row.id], standing_of(entries), now, done)
+            named = [(row, standing_of(logged[hashes[row.id]])) for row in page if hashes[row.id] in logged]
+            _unsubscribe(connection, named, done)
+            for row, standing in named:
+                _apply_to(connection, row, hashes[row.id], standing, now, done)
         if len(page) < _CHUNK:
             return
         after = page[-1].id
 
 
+def _unsubscribe(connection: Connection, named: Sequence[tuple[Any, Standing]], done: Applied) -> None:
+    """Let those go who left, unless they signed up anew since."""
+    left_at = {
+        row.id: standing.left_at
+        for row, standing in named
+        if standing.left_at and row.created_at <= standing.left_at and row.status in {"active", "paused"}
+    }
+    suppression_store.unsubscribe(connection, left_at, REFUSAL, "suppressions apply")
+    done.unsubscribed += len(left_at)
+
+
 def _apply_to(
     connection: Connection, row: Any, fingerprint: str, standing: Standing, now: datetime, done: Applied
 ) -> None:
-    """Bring one stored subscriber to where the log says they stand."""
+    """Erase, suppress or release one stored subscriber, as the log says."""
     if standing.erased_at and row.created_at <= standing.erased_at:
         store.delete_subscriber(connection, row.id)
         done.erased += 1
         return
-    has_left = standing.left_at is not None and row.created_at <= standing.left_at
-    if has_left and row.status in {"active", "paused"}:
-        store.set_status(connection, row.id, "unsubscribed")
-        assert standing.left_at is not None
-        store.record_consents(connection, [row.id], REFUSAL, "suppressions apply", standing.left_at)
-        done.unsubscribed += 1
     if (entry := standing.suppressed) and row.status != "suppressed":
         suppression_store.suppress_subscriber(
             connection, row.id, fingerprint, entry.reason, entry.happened_at

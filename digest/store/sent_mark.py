@@ -6,21 +6,28 @@ from datetime import UTC, datetime
 from redis import Redis
 from redis.exceptions import RedisError
 
+from digest.errors import BadInput
+
 _NAME = "digest:sent-until"
 _TIMEOUT_SECONDS = 2.0
+
+
+def _client(redis_url: str) -> Redis:
+    try:
+        return Redis.from_url(
+            redis_url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS
+        )
+    except ValueError:
+        # The words of this error can hold a piece of the password.
+        raise BadInput("DIGEST_BROKER_URL is no address of a Redis; try redis://127.0.0.1:6379/0.") from None
 
 
 class SentMark:
     """The mark of one installation. Without a Redis there is none."""
 
     def __init__(self, redis_url: str, installation: str) -> None:
-        self._client = (
-            Redis.from_url(
-                redis_url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS
-            )
-            if redis_url
-            else None
-        )
+        """Prepare the connection; nothing is opened yet. Raises BadInput when the address is none."""
+        self._client = _client(redis_url) if redis_url else None
         self._installation = installation
 
     def note(self, instant: datetime) -> None:

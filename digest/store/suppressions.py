@@ -4,7 +4,7 @@ Addresses are kept as keyed hashes: enough to recognise one, useless to anybody 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
@@ -151,6 +151,18 @@ def addresses(
     if wanted := list(statuses):
         query = query.where(subscribers.c.status.in_(wanted))
     return connection.execute(query).all()
+
+
+def unsubscribe(connection: Connection, left_at: Mapping[int, datetime], what: str, how: str) -> None:
+    """Unsubscribe subscribers who left at these instants, by row number, and note what they said and how."""
+    if left_at:
+        gone = subscribers.c.id.in_(left_at)
+        connection.execute(update(subscribers).where(gone).values(status="unsubscribed"))
+        rows = [
+            {"subscriber_id": number, "what": what, "how": how, "given_at": instant}
+            for number, instant in left_at.items()
+        ]
+        connection.execute(consents.insert(), rows)
 
 
 def last_said(connection: Connection, what: str, subscriber_ids: Collection[int]) -> dict[int, datetime]:
