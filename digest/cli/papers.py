@@ -287,7 +287,7 @@ def _print_hits(found: "list[tuple[StoredPaper, float]]", *, json_output: bool) 
 def _brief(stored: "StoredPaper") -> dict[str, Any]:
     paper = stored.paper
     return {
-        "announced_on": stored.announced_on,
+        "announced_on": stored.told_on,
         "id": paper.id,
         "title": paper.title,
         "authors": paper.authors,
@@ -330,6 +330,7 @@ def show(
 
     Example: digest papers show 2508.13426
     """
+    from dataclasses import replace
     from textwrap import fill
 
     from digest.papers.identifiers import abstract_url
@@ -343,13 +344,19 @@ def show(
         snapshots = popularity_of(connection, [stored.number], now).get(stored.number, [])
     if json_output:
         output.as_json(
-            {"paper": stored.paper, "first_seen_at": stored.first_seen_at, "popularity": snapshots}
+            {
+                "paper": replace(stored.paper, announced_on=stored.told_on),
+                "first_seen_at": stored.first_seen_at,
+                "popularity": snapshots,
+            }
         )
         return
     paper = stored.paper
     output.say(fill(paper.title, 88) + ("  [withdrawn]" if paper.withdrawn else ""))
     output.say(fill(", ".join(paper.authors), 88))
-    output.say(f"{paper.id} · {', '.join(paper.categories)} · announced {stored.announced_on}")
+    output.say(
+        f"{paper.id} · {', '.join(paper.categories)} · announced {stored.told_on or 'on an unknown day'}"
+    )
     for line in (popularity_line(snapshots, now), abstract_url(paper.id), *paper.links.values()):
         if line:
             output.say(line)

@@ -183,7 +183,7 @@ class Renderer:
                     None,
                     (
                         *(wording.shorten(category, 40) for category in card.categories[:1]),
-                        wording.day(card.announced_on),
+                        wording.day(card.announced_on) if card.announced_on else wording.UNDATED,
                         wording.shorten(card.popularity, 80),
                     ),
                 )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from digest.errors import NotFound
+from digest.errors import BadInput, NotFound
 from digest.papers.identifiers import canonical_id
 from digest.papers.paper import Popularity
 from digest.ranking.index import Hit, TermIndex
@@ -68,6 +68,8 @@ def explain_trend(connection: Connection, now: datetime, paper_id: str) -> tuple
     Raises BadInput or NotFound.
     """
     wanted = find_paper(connection, paper_id)
+    if wanted.told_on is None:
+        raise BadInput(f"Nobody told when {wanted.paper.id} was announced, so it cannot trend.")
     newest = store.newest_announcement(connection, now.date()) or wanted.announced_on
     after = min(newest - TRENDING_DAYS, wanted.announced_on - timedelta(days=1))
     around = [one for one in store.announced_between(connection, after, newest) if not one.paper.withdrawn]
@@ -143,7 +145,8 @@ class _Facets:
         for number, announced_on, categories in listings:
             row = rows.get(number)
             if row is not None:
-                self._days[row] = announced_on.toordinal()
+                # No day is before every day that can be asked for.
+                self._days[row] = announced_on.toordinal() if announced_on else 0
                 for name in listed_under(categories):
                     of_name.setdefault(name, []).append(row)
         self._rows = {name: np.array(listed, np.int32) for name, listed in of_name.items()}

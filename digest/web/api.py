@@ -55,7 +55,7 @@ class PaperOut(BaseModel):
     authors: list[str]
     abstract: str
     categories: list[str] = Field(description="arXiv categories, the primary one first.")
-    announced_on: date
+    announced_on: date | None
     page: str = Field(description="Its page here.")
     links: dict[str, str] = Field(description="Its pages elsewhere, by kind.")
     popularity: str = Field(description="What people made of it, in words; may be empty.")

@@ -80,7 +80,9 @@ def _public(response: Response) -> Response:
 def _trending(site: Site, name: str) -> Feed:
     cards = site.catalogue.trending("week").everything[:TRENDING_SHOWN]
     items = tuple(
-        Item(card, _midnight(card.announced_on), "" if card.popularity else HEADINGS["new"]) for card in cards
+        Item(card, _midnight(card.announced_on), "" if card.popularity else HEADINGS["new"])
+        for card in cards
+        if card.announced_on
     )
     is_voted = any(card.popularity for card in cards)
     return _feed(site, "Trending papers" if is_voted else HEADINGS["new"], f"/{name}", items)
@@ -127,7 +129,7 @@ def _atom(feed: Feed) -> Response:
         _add(entry, "id", feed.address_of(item.card))
         _add(entry, "title", item.card.title)
         _add(entry, "updated", item.at.isoformat())
-        _add(entry, "published", _midnight(item.card.announced_on).isoformat())
+        _add(entry, "published", _midnight(item.card.announced_on or item.at.date()).isoformat())
         ET.SubElement(entry, "link", {"rel": "alternate", "href": feed.address_of(item.card)})
         for name in item.card.authors:
             _add(ET.SubElement(entry, "author"), "name", name)

@@ -581,3 +581,41 @@ def test_the_real_answers_at_the_real_paths(feeds: FeedServer, make: Make, share
     assert (rejected, error) == ([], None)
     with pytest.raises(StopRun, match="incorrect id format for abc"):
         list(make("arxiv-api").fetch(TODAY, NOW))
+
+
+ABSURD = (
+    "0001-01-01T00:00:00+00:00",
+    "0001-01-01T00:00:00Z",
+    "9999-12-31T23:59:59-12:00",
+    "Fri, 31 Dec 9999 23:59:59 -1200",
+    "Mon, 01 Jan 99999999999999999999 00:00:00 +0000",
+    "Mon, 01 Jan 2026 00:00:00 +99999999999999999999",
+)
+
+
+@pytest.mark.parametrize("absurd", ABSURD)
+@pytest.mark.parametrize("name", SOURCE_NAMES)
+def test_an_absurd_date_costs_its_item_alone(feeds: FeedServer, make: Make, name: str, absurd: str) -> None:
+    bad = {
+        "huggingface": lambda: samples.daily_page(
+            samples.daily_item("2603.00001", submittedOnDailyAt=absurd), samples.daily_item("2603.00002")
+        ),
+        "arxiv": lambda: dated(GOOD["arxiv"], "published", absurd),
+        "arxiv-oai": lambda: dated(GOOD["arxiv-oai"], "created", absurd),
+        "arxiv-api": lambda: dated(GOOD["arxiv-api"], "published", absurd),
+    }[name]()
+    assert absurd.encode() in bad
+    feeds.serve(PATHS[name], Reply(bad))
+    sightings, rejected, error = gathered(make(name))
+    assert error is None
+    assert "2603.00002" in ids(sightings)
+    # What is no date at all in the feed's form leaves the paper undated, which is no fault of the paper.
+    if absurd[:4].isdigit():
+        assert {one.reason for one in rejected} == {f"the date {absurd!r} is out of range"}
+    assert all("out of range" in one.reason for one in rejected)
+
+
+def dated(body: bytes, element: str, text: str) -> bytes:
+    """Put another text into the first element of a name."""
+    before, opening, rest = body.partition(f"<{element}>".encode())
+    return before + opening + text.encode() + rest[rest.index(b"<") :]

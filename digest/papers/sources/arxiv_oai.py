@@ -12,6 +12,7 @@ from digest.errors import BadInput, StopRun, TryLater
 from digest.papers.calendar import EASTERN, announces_on, estimated_listing
 from digest.papers.identifiers import canonical_id
 from digest.papers.paper import Paper, Sighting
+from digest.papers.sources.arxiv_feed import EARLIEST_YEAR, LATEST_YEAR
 from digest.papers.sources.common import Found, Rejected, make_paper, stopping_at_many_rejects
 from digest.papers.sources.http import Fetcher, Pacer
 from digest.papers.sources.xml import Document, Element, expect, parse
@@ -147,9 +148,12 @@ def _name(author: Element) -> str:
 
 def _day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text[:10])
+        day = date.fromisoformat(text[:10])
     except ValueError:
         return None
+    if not EARLIEST_YEAR <= day.year <= LATEST_YEAR:
+        raise BadInput(f"the date {text[:40]!r} is out of range")
+    return day
 
 
 def _announced_on(

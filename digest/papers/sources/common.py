@@ -76,7 +76,7 @@ def stopping_at_many_rejects(
     """Make a reader of documents give up one of which nearly nothing can be used: raise TryLater after MOST_REJECTED."""
 
     @wraps(read)
-    def reading(document: _Document, name: str, *others: _Others.args, **named: _Others.kwargs) -> Found:
+    def reading(document: _Document, name: str, /, *others: _Others.args, **named: _Others.kwargs) -> Found:
         rejected = 0
         for item in read(document, name, *others, **named):
             yield item
