@@ -65,21 +65,10 @@ def _pages(host: str, port: int) -> Iterator[None]:
     """Serve the web side in a thread. Raises StopRun when it does not start."""
     import uvicorn
 
-    from digest.cli.web import APPLICATION
+    from digest.cli.serving import APPLICATION, OPTIONS
     from digest.errors import StopRun
 
-    server = uvicorn.Server(
-        uvicorn.Config(
-            APPLICATION,
-            factory=True,
-            host=host,
-            port=port,
-            log_level="warning",
-            # A line per request would write every reader's secret links into a file.
-            access_log=False,
-            server_header=False,
-        )
-    )
+    server = uvicorn.Server(uvicorn.Config(APPLICATION, host=host, port=port, **OPTIONS))
     thread = Thread(target=server.run, name="web", daemon=True)
     thread.start()
     while not server.started:
