@@ -74,9 +74,7 @@ def _pages(host: str, port: int) -> Iterator[None]:
     while not server.started:
         thread.join(0.05)
         if not thread.is_alive():
-            raise StopRun(
-                f"The pages can not be served at {host}:{port}; choose another --port, or --no-web."
-            )
+            raise StopRun(f"The pages cannot be served at {host}:{port}; choose another --port, or --no-web.")
     try:
         output.say(f"Serving http://{host}:{port}/")
         yield
@@ -86,6 +84,6 @@ def _pages(host: str, port: int) -> Iterator[None]:
 
 
 def _ready(parts: "Parts") -> "Parts":
-    """Make what the threads share, so that no two make it at once; a setting that can not be used shows now."""
+    """Make what the threads share, so that no two make it at once; a setting that cannot be used shows now."""
     _ = parts.post_office, parts.profiles, parts.fetcher, parts.arxiv_pacer
     return parts
