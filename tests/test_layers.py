@@ -70,7 +70,7 @@ OUTSIDE = {
     "celery": ("workers",),
     "fastapi": ("digest.web",),
     "starlette": ("digest.web",),
-    "uvicorn": ("digest.cli",),
+    "uvicorn": ("digest.cli", "digest.web.connections"),
     "typer": ("digest.cli",),
     "rich": ("digest.cli",),
     "sklearn": ("digest.ranking",),

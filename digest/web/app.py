@@ -34,8 +34,8 @@ HEADINGS = {
     405: "There is nothing here",
     413: "That is too much",
     422: "That did not work",
-    429: "Not so fast",
-    503: "Not just now",
+    429: "Too many requests",
+    503: "Temporarily unavailable",
 }
 _STATUS: dict[type[DigestError], int] = {
     BadInput: 422,
@@ -49,7 +49,7 @@ _THREADS = 8
 _SWITCH_SECONDS = 0.001
 """How long a thread may keep the others waiting; Python's own 5 ms add up over the steps of an answer."""
 _log = logging.getLogger("digest.web")
-_OUT_OF_ORDER = "We can not get at our papers just now; please try again in a few minutes."
+_OUT_OF_ORDER = "The papers are not available right now; please try again in a few minutes."
 
 
 def create_app(parts: Parts, recheck: timedelta = RECHECK, stopping: Event | None = None) -> FastAPI:
@@ -60,7 +60,7 @@ def create_app(parts: Parts, recheck: timedelta = RECHECK, stopping: Event | Non
     app = FastAPI(
         title="Trending papers",
         version=VERSION,
-        description="Papers, search and trending lists as JSON. Nothing needs a key.",
+        description="Papers, search and trending lists as JSON. No key is needed.",
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
@@ -88,7 +88,7 @@ def create_app(parts: Parts, recheck: timedelta = RECHECK, stopping: Event | Non
 
 
 def application() -> FastAPI:
-    """Return the application of the environment's settings. Raises BadInput for a setting that can not be."""
+    """Return the application of the environment's settings. Raises BadInput for a setting that cannot be used."""
     stopping = Event()
     return create_app(Parts(read_settings(), utc_now, stopping.is_set), stopping=stopping)
 
@@ -155,7 +155,7 @@ def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     messages = {
         404: "This page does not exist; look at what is trending, or search.",
-        405: "This page can not do that.",
+        405: "This page does not support that.",
     }
     message = messages.get(error.status_code, "This could not be read; please go back and try again.")
     response = problem(request.app.state.site, request.url.path, error.status_code, message)

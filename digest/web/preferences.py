@@ -1,4 +1,4 @@
-"""Everything a reader can set, see, take along and erase, behind their signed link."""
+"""Everything a reader can set, see, download and erase, behind their signed link."""
 
 import json
 from collections.abc import Callable
@@ -48,8 +48,8 @@ DONE = {
     "saved": "Saved.",
     "paused": "Paused. You get no mail until it is over.",
     "resumed": "Welcome back. Mail comes again.",
-    "forgotten": "Taken back. That paper counts for nothing any more.",
-    "left": "You are unsubscribed. No mail comes any more.",
+    "forgotten": "Taken back. That paper no longer affects your digests.",
+    "left": "You are unsubscribed. We send you no more mail.",
 }
 
 
@@ -191,7 +191,7 @@ def _previewed(
 ) -> dict[str, Any]:
     """Return what the preview shows: of the reader as stored, or as a form would leave them.
 
-    Raises BadInput or NotFound for what can not be saved.
+    Raises BadInput or NotFound for what cannot be saved.
     """
     planned: Draft | None = None
     if form is not None:

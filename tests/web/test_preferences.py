@@ -1,4 +1,4 @@
-"""What a reader can set, see, take along and erase from their own page."""
+"""What a reader can set, see, download and erase from their own page."""
 
 import re
 from datetime import datetime, timedelta
@@ -271,7 +271,7 @@ def test_a_day_without_papers_shows_the_last_that_had_some(
     ("fields", "said"),
     [
         ({"hour": "25"}, "between 0 and 23"),
-        ({"hour": "noon"}, "is no number"),
+        ({"hour": "noon"}, "is not a number"),
         ({"timezone": "Berlin"}, "did you mean Europe/Berlin"),
         ({"timezone": "../../etc/passwd"}, "no time zone"),
         ({"frequency": "hourly"}, "choose one of"),
@@ -350,7 +350,7 @@ def test_a_pause_holds_until_its_date_or_the_reader_ends_it(
     assert reader_now(parts.database, reader.address).status == "paused"
     send(visitor, reader, "resume")
     assert reader_now(parts.database, reader.address).status == "active"
-    assert "until you say so" in send(visitor, reader, "pause", until="")
+    assert "until you resume" in send(visitor, reader, "pause", until="")
 
 
 def test_one_can_leave_and_come_back_here_too(visitor: Visitor, parts: Parts, reader: Subscriber) -> None:

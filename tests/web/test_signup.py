@@ -147,7 +147,7 @@ def test_what_comes_at_once_gets_the_form_again_and_then_one_press_is_enough(
     assert deliveries_of(parts.database, reader_now(parts.database, "ada@example.org")) == []
     clock.advance(seconds=0.2)
     pressed = visitor.post(path, data={"email": "ada@example.org", "stamp": stamp_of(again.text)})
-    assert "Look into your inbox" in pressed.text
+    assert "Check your inbox" in pressed.text
     assert len(mails(tmp_path / "outbox")) == 1
 
 
@@ -165,7 +165,7 @@ def test_a_form_without_a_stamp_of_ours_is_shown_again(
     assert mails(tmp_path / "outbox") == []
     clock.advance(seconds=2)
     pressed = visitor.post("/subscribe", data={**fields, "stamp": stamp_of(again.text)})
-    assert "Look into your inbox" in pressed.text
+    assert "Check your inbox" in pressed.text
     assert len(mails(tmp_path / "outbox")) == 1
 
 
@@ -174,7 +174,9 @@ def test_a_page_left_open_for_days_still_works_and_for_weeks_takes_one_press_mor
 ) -> None:
     stamp = stamp_of(visitor.get("/").text)
     clock.advance(days=6)
-    assert "Look into" in visitor.post("/subscribe", data={"email": "a@example.org", "stamp": stamp}).text
+    assert (
+        "Check your inbox" in visitor.post("/subscribe", data={"email": "a@example.org", "stamp": stamp}).text
+    )
     clock.advance(days=2)
     again = visitor.post("/subscribe", data={"email": "b@example.org", "stamp": stamp})
     assert "Once more, please" in again.text
