@@ -9,7 +9,7 @@ from digest.cli.parts import opened
 from digest.cli.times import parse_date
 
 application = typer.Typer(
-    help="Look into the ledger of mails, and open failed ones again.",
+    help="List mails and what became of them, and open failed ones again.",
     epilog="Example: digest deliveries list --status failed",
     no_args_is_help=True,
 )

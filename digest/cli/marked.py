@@ -47,5 +47,9 @@ def tell_marked(marks: Marked, *, json_output: bool) -> None:
         for paper_id, title in marks.fetched.items():
             output.say(f"{paper_id} was fetched: {title}")
     if marks.pending:
-        why = f"could not be fetched ({marks.error.rstrip('.')})" if marks.error else "is not stored"
+        why = (
+            f"could not be fetched ({marks.error.removesuffix('; try again later.').rstrip('.')})"
+            if marks.error
+            else "is not stored"
+        )
         output.warn(f"{', '.join(marks.pending)} {why}; it is kept, and counts as soon as it arrives.")

@@ -103,6 +103,11 @@ def _table(columns: Sequence[str], records: Sequence[Mapping[str, Any]]) -> None
     Console().print(table)
 
 
+def done_of(done: int, total: int | None) -> str:
+    """Return "1,200 of 50,000", or "1,200" where the total is not known."""
+    return f"{done:,}" if total is None else f"{done:,} of {total:,}"
+
+
 @contextmanager
 def progress(what: str, total: int | None = None) -> Iterator[Progress]:
     """Show a progress bar on a terminal; elsewhere stay silent."""
@@ -110,10 +115,17 @@ def progress(what: str, total: int | None = None) -> Iterator[Progress]:
         yield lambda _done, _total=None: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
+    from rich.text import Text
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    class Count(ProgressColumn):
+        """How many are done, and of how many where that is known."""
+
+        def render(self, task: Task) -> Text:
+            return Text(done_of(int(task.completed), None if task.total is None else int(task.total)))
+
+    columns = (TextColumn("{task.description}"), BarColumn(), Count(), TimeElapsedColumn())
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(what, total=total)
         yield lambda done, total=None: bars.update(task, completed=done, total=total)

@@ -10,8 +10,10 @@ from digest.cli.parts import opened
 from digest.cli.times import parse_date
 
 if TYPE_CHECKING:
+    from digest.papers.fetch import Fetched
     from digest.papers.ingest import Intake
     from digest.store.papers import StoredPaper
+    from digest.wiring import Parts
 
 application = typer.Typer(
     help="Fetch, import and look at papers.",
@@ -38,9 +40,15 @@ def fetch(
     since: Annotated[
         str | None, typer.Option(metavar="DATE", help="Read from that day on; a week back if not given.")
     ] = None,
+    ids: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--id", metavar="ID", help="Fetch this paper alone from arXiv, and no feed; repeatable."
+        ),
+    ] = None,
     json_output: JsonOutput = False,
 ) -> None:
-    """Read feeds: huggingface, arxiv, arxiv-oai, arxiv-api, sample.
+    """Read feeds: huggingface, arxiv, arxiv-oai, arxiv-api, sample. With --id, single papers.
 
     Papers that subscribers marked and that arrive are learned from at once.
 
@@ -53,8 +61,10 @@ def fetch(
     start = parse_date(since)
     with opened() as parts:
         today = parts.clock().date()
-        feeds = [parts.source(name) for name in sources or parts.settings.sources]
+        feeds = [] if ids else [parts.source(name) for name in sources or parts.settings.sources]
         done = [read_feed(parts.database, feed, start or today - DAYS_BACK, parts.clock) for feed in feeds]
+        if ids:
+            done.append(_fetch_by_id(parts, ids))
         learn_arrived(parts.database, parts.profiles, parts.clock())
     output.rows(
         ("source", "status", "seen", "added", "changed", "rejected", "newest_on", "error"),
@@ -78,6 +88,22 @@ def fetch(
         raise typer.Exit(2)
     if any(one.status != "complete" for one in done):
         raise typer.Exit(1)
+
+
+def _fetch_by_id(parts: "Parts", ids: list[str]) -> "Fetched":
+    from digest.errors import BadInput
+    from digest.papers.fetch import Fetched, fetch_status
+    from digest.papers.identifiers import canonical_id
+    from digest.papers.ingest import take_in
+
+    wanted = list(dict.fromkeys(map(canonical_id, ids)))
+    source = parts.papers_by_id(is_watched=True)
+    if source is None:
+        raise BadInput(
+            "The sample stands for all feeds; take DIGEST_SOURCES=sample out of the settings first."
+        )
+    intake = take_in(parts.database, source.papers(wanted), parts.clock())
+    return Fetched("arxiv-api", fetch_status(intake), intake)
 
 
 @application.command("import")

@@ -73,7 +73,9 @@ def add(
     ] = False,
     json_output: JsonOutput = False,
 ) -> None:
-    """Take a reader on.
+    """Add a subscriber.
+
+    A liked paper that is not stored is fetched by its id; where that fails it is kept, and counts when it arrives.
 
     Example: digest subscribers add ana@example.org --topics "long-context language models" --confirmed
     """
@@ -164,6 +166,9 @@ def show(address: Address, json_output: JsonOutput = False) -> None:
         for one in found["feedback"]:
             if one["verdict"] == verdict:
                 output.say(f"{verdict + ' like':14} {one['id']}  {one['title']}")
+        for one in found["pending"]:
+            if one["verdict"] == verdict:
+                output.say(f"{verdict + ' like':14} {one['id']}  (not stored yet)")
     output.say()
     output.rows(
         ("edition_on", "section", "score", "id", "title", "because"),
@@ -300,7 +305,7 @@ def import_(
     ] = False,
     json_output: JsonOutput = False,
 ) -> None:
-    """Take on many readers. CSV has a header; columns are named as the fields, lists are parted by semicolons.
+    """Add many subscribers. CSV has a header; columns are named as the fields, lists are separated by semicolons.
 
     Example: digest subscribers import readers.csv --confirmed
     """

@@ -89,7 +89,10 @@ def take_trial(database: Database, admission: Admission) -> bool:
     with database.begin() as connection:
         taken = [
             store.take_trial(
-                connection, circuit.name, admission.now, admission.now + rest(admission.now - circuit.opened_at)
+                connection,
+                circuit.name,
+                admission.now,
+                admission.now + rest(admission.now - circuit.opened_at),
             )
             for circuit in due
         ]

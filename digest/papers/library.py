@@ -56,7 +56,7 @@ def trending_papers(
     lines = [popularity_line(snapshots.get(one.number, []), now) for one in around]
     order = [
         place
-        for place in np.lexsort((-heat, [not line for line in lines]))
+        for place in np.lexsort((-heat, np.array([not line for line in lines], bool)))
         if category is None or category in listed_under(around[place].paper.categories)
     ]
     return [(around[place], float(heat[place]), lines[place]) for place in order[:top]]

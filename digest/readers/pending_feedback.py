@@ -85,8 +85,8 @@ def learn_arrived(database: Database, builder: ProfileBuilder, now: datetime) ->
             # Reading the background takes its time; done here, it keeps no writer waiting.
             builder.background(connection)
         with database.begin() as connection:
-            rows = store.arrived(connection, _PAGE)
-            if rows:
-                store.settle(connection, rows)
-                builder.rebuild(connection, {row.subscriber_id for row in rows}, now)
-        learned += len(rows)
+            arrivals = store.arrived(connection, _PAGE)
+            if arrivals:
+                store.settle(connection, arrivals)
+                builder.rebuild(connection, {one.subscriber_id for one in arrivals}, now)
+        learned += len(arrivals)

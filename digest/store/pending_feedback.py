@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, delete, func, or_, select, tuple_, update
+from sqlalchemy import Connection, delete, func, or_, select, tuple_, update
 
 from digest.store.models import feedback, papers, pending_feedback
 from digest.store.papers import upsert
@@ -17,19 +18,20 @@ _pending = pending_feedback.c
 
 def save_pending(connection: Connection, said: Iterable[tuple[int, str, str]], now: datetime) -> None:
     """Keep (subscriber, canonical id, verdict) over earlier ones of the same paper."""
+    said = list(said)
+    if not said:
+        return
     rows = [
         {"subscriber_id": number, "canonical_id": paper_id, "verdict": verdict, "given_at": now}
         for number, paper_id, verdict in said
     ]
-    if not rows:
-        return
     statement = upsert(connection)(pending_feedback)
     statement = statement.on_conflict_do_update(
         index_elements=["subscriber_id", "canonical_id"],
         set_={"verdict": statement.excluded.verdict, "given_at": statement.excluded.given_at},
     )
     connection.execute(statement, rows)
-    _bound(connection, {row["subscriber_id"] for row in rows})
+    _bound(connection, {number for number, _, _ in said})
 
 
 def _bound(connection: Connection, subscriber_ids: Collection[int]) -> None:
@@ -82,24 +84,47 @@ def mark_asked(connection: Connection, ids: Collection[str], now: datetime) -> N
     connection.execute(update(pending_feedback).where(_pending.canonical_id.in_(ids)).values(asked_at=now))
 
 
-def arrived(connection: Connection, limit: int) -> list[Row[tuple[int, str, str, datetime, int]]]:
-    """Return rows (subscriber_id, canonical_id, verdict, given_at, paper_id) whose paper is stored by now."""
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A word on a paper that is stored by now."""
+
+    subscriber_id: int
+    canonical_id: str
+    verdict: str
+    given_at: datetime
+    paper_id: int
+    """The paper's row number."""
+
+
+def arrived(connection: Connection, limit: int) -> list[Arrival]:
+    """Return pending words whose paper is stored by now."""
     query = (
-        select(pending_feedback.c["subscriber_id", "canonical_id", "verdict", "given_at"], papers.c.id)
+        select(
+            _pending.subscriber_id,
+            _pending.canonical_id,
+            _pending.verdict,
+            _pending.given_at,
+            papers.c.id.label("paper_id"),
+        )
         .join(papers, papers.c.canonical_id == _pending.canonical_id)
         .order_by(_pending.subscriber_id, _pending.canonical_id)
         .limit(limit)
     )
-    return list(connection.execute(query).all())
+    return [Arrival(*row) for row in connection.execute(query)]
 
 
-def settle(connection: Connection, rows: Collection[Row[tuple[int, str, str, datetime, int]]]) -> None:
-    """Turn rows of `arrived` into feedback. What was said of the stored paper since then holds."""
+def settle(connection: Connection, arrivals: Collection[Arrival]) -> None:
+    """Turn pending words into feedback. What was said of the stored paper since then holds."""
     said = [
-        {"subscriber_id": number, "paper_id": paper, "verdict": verdict, "given_at": given_at}
-        for number, _, verdict, given_at, paper in rows
+        {
+            "subscriber_id": one.subscriber_id,
+            "paper_id": one.paper_id,
+            "verdict": one.verdict,
+            "given_at": one.given_at,
+        }
+        for one in arrivals
     ]
     connection.execute(upsert(connection)(feedback).on_conflict_do_nothing(), said)
-    keys = [(row.subscriber_id, row.canonical_id) for row in rows]
+    keys = [(one.subscriber_id, one.canonical_id) for one in arrivals]
     gone = tuple_(_pending.subscriber_id, _pending.canonical_id).in_(keys)
     connection.execute(delete(pending_feedback).where(gone))

@@ -189,6 +189,14 @@ def test_an_item_that_is_no_paper_costs_itself_alone(digest: Shell, feeds: FeedS
     assert stored(digest) == {"2603.00001"}
 
 
+def test_one_paper_is_fetched_by_its_id(digest: Shell, feeds: FeedServer) -> None:
+    feeds.serve(PATHS["arxiv-api"], Reply(GOOD["arxiv-api"]))
+    answer = digest("papers", "fetch", "--id", "https://arxiv.org/abs/2603.00001v2", "--id", "2603.00002")
+    assert [cells[:4] for cells in answer.cells] == [["arxiv-api", "complete", "2", "2"]]
+    assert feeds.requests[-1].query["id_list"] == "2603.00001,2603.00002"
+    assert "no paper id" in digest.fails("papers", "fetch", "--id", "gulls")
+
+
 def test_one_feed_down_does_not_stop_the_others(digest: Shell, feeds: FeedServer) -> None:
     feeds.serve(PATHS["huggingface"], Reply(status=503))
     feeds.serve(PATHS["arxiv"], Reply(GOOD["arxiv"]))

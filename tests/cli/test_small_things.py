@@ -66,6 +66,7 @@ def test_an_import_shows_how_many_of_how_many(digest: Shell, monkeypatch: pytest
     (digest.folder / "trams.jsonl").write_text("\n".join(lines))
     digest("papers", "import", "trams.jsonl")
     assert opened == [5]
+    assert (output.done_of(1200, 50_000), output.done_of(47_919, None)) == ("1,200 of 50,000", "47,919")
     people = [json.dumps({"address": f"r{n}@example.org"}) for n in range(1, 8)]
     (digest.folder / "people.jsonl").write_text("\n".join(people))
     digest("subscribers", "import", "people.jsonl")

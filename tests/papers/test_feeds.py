@@ -114,36 +114,6 @@ every_source = pytest.mark.parametrize("name", PATHS)
 
 
 @every_source
-def test_papers_are_had_by_their_ids_in_one_request(
-    configured: Settings, fetcher: Fetcher, feeds: FeedServer
-) -> None:
-    feeds.serve("/api/query", Reply(GOOD["arxiv-api"]))
-    found = list(arxiv_api_from(configured, fetcher, FreePacer()).papers(["2603.00001", "2603.00002"]))
-    assert [one.paper.id for one in found if isinstance(one, Sighting)] == ["2603.00001", "2603.00002"]
-    (request,) = feeds.requests
-    assert request.query == {"id_list": "2603.00001,2603.00002", "max_results": "2"}
-
-
-def test_an_id_that_arxiv_refuses_costs_itself_alone(
-    configured: Settings, fetcher: Fetcher, feeds: FeedServer
-) -> None:
-    def answer(request: Request) -> Reply:
-        ids = request.query["id_list"].split(",")
-        if "2603.99999" in ids:
-            return Reply(samples.API_ERROR.encode(), status=400)
-        return Reply(samples.api_page(*map(samples.api_entry, ids)).encode())
-
-    feeds.serve("/api/query", answer)
-    wanted = ["2603.00001", "2603.99999", "2603.00003", "2603.00004"]
-    found = list(arxiv_api_from(configured, fetcher, FreePacer()).papers(wanted))
-    assert sorted(one.paper.id for one in found if isinstance(one, Sighting)) == [
-        "2603.00001",
-        "2603.00003",
-        "2603.00004",
-    ]
-    assert [one.where for one in found if isinstance(one, Rejected)] == ["arxiv-api 2603.99999"]
-
-
 def test_a_good_answer_gives_its_papers(feeds: FeedServer, make: Make, name: str) -> None:
     feeds.serve(PATHS[name], Reply(GOOD[name]))
     sightings, rejected, error = gathered(make(name))
@@ -619,3 +589,33 @@ def dated(body: bytes, element: str, text: str) -> bytes:
     """Put another text into the first element of a name."""
     before, opening, rest = body.partition(f"<{element}>".encode())
     return before + opening + text.encode() + rest[rest.index(b"<") :]
+
+
+def test_papers_are_had_by_their_ids_in_one_request(
+    configured: Settings, fetcher: Fetcher, feeds: FeedServer
+) -> None:
+    feeds.serve("/api/query", Reply(GOOD["arxiv-api"]))
+    found = list(arxiv_api_from(configured, fetcher, FreePacer()).papers(["2603.00001", "2603.00002"]))
+    assert [one.paper.id for one in found if isinstance(one, Sighting)] == ["2603.00001", "2603.00002"]
+    (request,) = feeds.requests
+    assert request.query == {"id_list": "2603.00001,2603.00002", "max_results": "2"}
+
+
+def test_an_id_that_arxiv_refuses_costs_itself_alone(
+    configured: Settings, fetcher: Fetcher, feeds: FeedServer
+) -> None:
+    def answer(request: Request) -> Reply:
+        ids = request.query["id_list"].split(",")
+        if "2603.99999" in ids:
+            return Reply(samples.API_ERROR.encode(), status=400)
+        return Reply(samples.api_page(*map(samples.api_entry, ids)).encode())
+
+    feeds.serve("/api/query", answer)
+    wanted = ["2603.00001", "2603.99999", "2603.00003", "2603.00004"]
+    found = list(arxiv_api_from(configured, fetcher, FreePacer()).papers(wanted))
+    assert sorted(one.paper.id for one in found if isinstance(one, Sighting)) == [
+        "2603.00001",
+        "2603.00003",
+        "2603.00004",
+    ]
+    assert [one.where for one in found if isinstance(one, Rejected)] == ["arxiv-api 2603.99999"]
