@@ -1,5 +1,6 @@
 """Signing up: who is taken on, who is refused, and what stays behind."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from digest.delivery.deliver import deliver_ready
 from digest.delivery.plan import plan_due
 from digest.errors import BadInput, NeverSend, NotFound
+from digest.mail.envelope import Envelope
 from digest.readers.addresses import address_hash
 from digest.readers.privacy import portrait
 from digest.readers.profiles import ProfileBuilder
@@ -23,6 +25,7 @@ from tests.factories import (
     Interposed,
     add_papers,
     add_reader,
+    add_readers,
     at,
     deliver_due,
     deliveries_of,
@@ -101,9 +104,12 @@ def test_two_who_sign_up_with_one_address_at_once_are_one(database: Database) ->
 
 @pytest.mark.parametrize("address", ["ada@example.org", "ADA@example.org", "ada@bücher.example"])
 def test_an_address_that_refused_our_mail_is_not_taken_on_again(database: Database, address: str) -> None:
-    def refuse(*_: object) -> str:
-        raise NeverSend("550 no such mailbox")
+    def refuse(envelope: Envelope, send: Callable[[Envelope], str]) -> str:
+        if not envelope.recipient.startswith("r0"):
+            raise NeverSend("550 no such mailbox")
+        return send(envelope)
 
+    add_readers(database, 3)
     reader = sign_up(database, address.lower(), confirmed=True)
     add_papers(database, *make_papers(3))
     deliver_due(office(database, Interposed(refuse)), at(TUESDAY))

@@ -106,6 +106,6 @@ def dump(database: Database) -> dict[str, list[tuple[object, ...]]]:
         found = {
             table.name: sorted((tuple(row) for row in connection.execute(select(table))), key=repr)
             for table in metadata.sorted_tables
-            if table.name in present
+            if table.name in present and table.name != "suppressions"
         }
     return {name: rows for name, rows in found.items() if rows}
