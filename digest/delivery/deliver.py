@@ -6,7 +6,7 @@ a second time, under the same Message-ID and with the same words.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from digest.delivery.circuit import TRIAL_MAILS, Admission, Trouble, admit, mend, take_trial, trip
 from digest.delivery.claimed import STREAMS, Claimed, Stream
@@ -155,8 +155,7 @@ def _compose(
     held = ledger.held(connection, work)
     work = [one for one in work if one.id in held]
     readers = reader_store.find_by_numbers(connection, {one.subscriber_id for one in work})
-    # East of here it is tomorrow already.
-    newest = ledger.newer_editions(connection, list(readers), now.date() + timedelta(days=1))
+    newest = ledger.newer_editions(connection, list(readers), now.date())
     past = ledger.sent_editions(
         connection, {one.subscriber_id for one in work if one.kind == "links"}, PAST_DIGESTS
     )
