@@ -7,18 +7,18 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from digest.delivery.daily import Job, run
-from digest.delivery.letters import build_mail
+from digest.delivery.build_mail import build_mail
 from digest.delivery.preview import recorded
 from digest.errors import StopRun
+from digest.jobs.daily import Job, run
 from digest.papers.ingest import take_in
 from digest.private_files import make_folder, open_for_writing
-from digest.readers.signup import find, subscribe
-from digest.readers.transfer import application_from
 from digest.sample import SAMPLE_READERS, sample_sightings
 from digest.settings import Settings
-from digest.store import deliveries as ledger
+from digest.store import delivery_reports
 from digest.store.schema import upgrade
+from digest.subscribers.import_export import application_from
+from digest.subscribers.signup import find, subscribe
 from digest.wiring import Parts
 
 
@@ -84,7 +84,7 @@ def _write(parts: Parts, outbox: Path, now: datetime) -> list[DemoMail]:
 
 def _written(parts: Parts, outbox: Path, address: str, about: str) -> DemoMail:
     with parts.database.read() as connection:
-        delivery = ledger.find(connection, subscriber_id=find(connection, address).id)[0]
+        delivery = delivery_reports.find(connection, subscriber_id=find(connection, address).id)[0]
         contents, picks = recorded(connection, delivery.id)
     mail = build_mail(contents, picks, parts.links, parts.renderer)
     html = outbox / f"{contents.file_name}.html"

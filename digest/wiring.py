@@ -9,13 +9,13 @@ from importlib.metadata import version
 from pathlib import Path
 from random import SystemRandom
 
-from digest.delivery.compose import Choosing, Composer
+from digest.delivery.composed_mail import Imprint
+from digest.delivery.decisions import Patience
 from digest.delivery.deliver import PostOffice
-from digest.delivery.letters import Imprint
 from digest.delivery.limits import Limit, Limits, NoLimits, ProviderLimits
-from digest.delivery.outcome import Patience
+from digest.delivery.select_papers import Choosing, Composer
 from digest.mail.addresses import read_address
-from digest.mail.kept import KeptTransport
+from digest.mail.connection_pool import KeptTransport
 from digest.mail.rendering import Renderer
 from digest.mail.transports import account_of, transport_from
 from digest.papers.sources.choose import (
@@ -28,15 +28,15 @@ from digest.papers.sources.choose import (
 from digest.papers.sources.common import Source
 from digest.papers.sources.http import Fetcher, Pacer
 from digest.papers.sources.pacing import SharedPacer
-from digest.readers.addresses import key_fingerprint
-from digest.readers.links import Links
-from digest.readers.pending_feedback import PapersById
-from digest.readers.profiles import ProfileBuilder
 from digest.settings import Settings
 from digest.store import deliveries as ledger
-from digest.store import readers as reader_store
+from digest.store import secrets as secret_store
 from digest.store.database import Database
 from digest.store.sent_mark import SentMark
+from digest.subscribers.addresses import key_fingerprint
+from digest.subscribers.links import Links
+from digest.subscribers.pending_feedback import PapersById
+from digest.subscribers.profiles import ProfileBuilder
 
 VERSION = version("trending-papers-digest")
 
@@ -73,7 +73,7 @@ class Parts:
         if self.settings.secret_key is not None:
             return self.settings.secret_key.get_secret_value().encode()
         with self.database.begin() as connection:
-            return reader_store.secret(connection, "links", secrets.token_hex(32)).encode()
+            return secret_store.secret(connection, "links", secrets.token_hex(32)).encode()
 
     @cached_property
     def links(self) -> Links:

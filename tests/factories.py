@@ -13,32 +13,33 @@ from typing import Any, TypeVar
 
 from sqlalchemy import update
 
-from digest.delivery.compose import Choosing, Composer
-from digest.delivery.daily import Job, Report, run
+from digest.delivery.build_mail import build_mail
+from digest.delivery.composed_mail import Imprint
+from digest.delivery.decisions import Patience
 from digest.delivery.deliver import PostOffice, Summary, deliver_ready
-from digest.delivery.letters import Imprint, build_mail
-from digest.delivery.outcome import Patience
 from digest.delivery.plan import plan_due
 from digest.delivery.preview import recorded
+from digest.delivery.select_papers import Choosing, Composer
+from digest.domain.paper import Paper, Popularity, Sighting
+from digest.domain.subscriber import Status, Subscriber
+from digest.jobs.daily import Job, Report, run
 from digest.mail.envelope import Connection as Server
 from digest.mail.envelope import Envelope, Transport
-from digest.mail.folders import MemoryTransport
+from digest.mail.file_transports import MemoryTransport
 from digest.mail.rendering import Renderer
 from digest.papers.ingest import Intake, take_in
-from digest.papers.paper import Paper, Popularity, Sighting
 from digest.papers.sources.common import make_paper as paper_from_feed
-from digest.readers import consent
-from digest.readers.links import Links
-from digest.readers.profiles import ProfileBuilder
-from digest.readers.signup import find, subscribe
-from digest.readers.subscriber import Status, Subscriber
-from digest.readers.transfer import application_from
-from digest.store import deliveries as ledger
+from digest.store import delivery_reports
 from digest.store import fetches as fetch_store
-from digest.store import readers as reader_store
+from digest.store import subscribers as subscriber_store
 from digest.store.database import Database
 from digest.store.fetches import FetchOutcome, FetchStatus
 from digest.store.models import subscribers
+from digest.subscribers import consent
+from digest.subscribers.import_export import application_from
+from digest.subscribers.links import Links
+from digest.subscribers.profiles import ProfileBuilder
+from digest.subscribers.signup import find, subscribe
 
 Result = TypeVar("Result")
 
@@ -153,10 +154,10 @@ def add_reader(
     )
     with database.begin() as connection:
         if added.status != status:
-            reader_store.set_status(connection, added.id, status)
+            subscriber_store.set_status(connection, added.id, status)
         if next_due_at is not None:
-            reader_store.set_next_due(connection, [(added.id, next_due_at)])
-        return reader_store.find_by_numbers(connection, [added.id])[added.id]
+            subscriber_store.set_next_due(connection, [(added.id, next_due_at)])
+        return subscriber_store.find_by_numbers(connection, [added.id])[added.id]
 
 
 def add_readers(database: Database, count: int, **fields: Any) -> list[Subscriber]:
@@ -169,7 +170,7 @@ def add_readers(database: Database, count: int, **fields: Any) -> list[Subscribe
 
 
 def ask_for_links(database: Database, secret: bytes, typed: str, now: datetime) -> Subscriber | None:
-    """Have an answer to a request for links; see `digest.readers.consent.ask_for_links`."""
+    """Have an answer to a request for links; see `digest.subscribers.consent.ask_for_links`."""
     with database.begin() as connection:
         return consent.ask_for_links(connection, secret, typed, now)
 
@@ -182,7 +183,7 @@ def set_address(database: Database, reader: Subscriber, address: str) -> None:
 
 def set_status(database: Database, reader: Subscriber, status: Status) -> None:
     with database.begin() as connection:
-        reader_store.set_status(connection, reader.id, status)
+        subscriber_store.set_status(connection, reader.id, status)
 
 
 @cache
@@ -250,7 +251,7 @@ def sent_to(transport: MemoryTransport) -> list[str]:
 def deliveries_of(database: Database, reader: Subscriber) -> list[Any]:
     """A reader's rows of the ledger, the oldest edition first."""
     with database.read() as connection:
-        return ledger.find(connection, subscriber_id=reader.id, limit=1000)[::-1]
+        return delivery_reports.find(connection, subscriber_id=reader.id, limit=1000)[::-1]
 
 
 def one_delivery(database: Database, reader: Subscriber) -> Any:

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from digest import jobs
 from digest.delivery.plan import plan_due
 from digest.doctor.restored import examine_restored, judge_restored, newest_mails
+from digest.jobs import recurring
 from digest.mail.transports import transport_from
-from digest.readers.preferences import remove
 from digest.settings import Settings
 from digest.store.database import Database
 from digest.store.models import deliveries, picks
 from digest.store.sent_mark import SentMark
+from digest.subscribers.preferences import remove
 from digest.wiring import Parts
 from tests.factories import (
     DAY,
@@ -30,7 +30,7 @@ from tests.factories import (
     make_papers,
     office,
 )
-from tests.services.site import free_port
+from tests.services.installation import free_port
 from tests.workers import conftest as redis_fixtures
 
 redis_url = redis_fixtures.redis_url
@@ -142,10 +142,10 @@ def test_workers_move_the_mark_and_a_rolled_back_database_is_behind_it(
     for day in (TUESDAY, WEDNESDAY):
         clock.now = at(day)
         plan_due(database, clock.now)
-        jobs.deliver(parts, "digest")
+        recurring.deliver(parts, "digest")
         assert parts.sent_mark.read() == at(day)
         assert examine_restored(database, None, parts.sent_mark.read(), NOON).state == "good"
-    jobs.deliver(parts, "transactional")
+    recurring.deliver(parts, "transactional")
     roll_back(database)
     check = examine_restored(database, None, parts.sent_mark.read(), NOON)
     assert (check.state, "2026-03-04 08:00" in check.finding) == ("bad", True)

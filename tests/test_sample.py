@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from digest.domain.paper import Paper, Popularity, Sighting
 from digest.papers.identifiers import canonical_id
-from digest.papers.paper import Paper, Popularity, Sighting
 from digest.sample import SAMPLE_READERS, SampleReader, sample_sightings
 
 NOW = datetime(2026, 11, 19, 15, 30, tzinfo=UTC)

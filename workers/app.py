@@ -12,8 +12,8 @@ from celery.signals import worker_process_shutdown, worker_shutdown, worker_shut
 from kombu import Queue
 
 from digest.clock import utc_now
-from digest.delivery.timetable import TIMETABLE
 from digest.errors import DigestError
+from digest.jobs.timetable import TIMETABLE
 from digest.settings import Settings, read_settings
 from digest.wiring import Parts
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from digest.bench.scenery import PATTERNS, Scale, fill
+from digest.bench import database
+from digest.bench.fixtures import PATTERNS, Scale, fill
 from digest.bench.stages import STAGES, measure
 from digest.delivery.deliver import Summary, deliver_batch
 from digest.delivery.plan import plan_due
 from digest.errors import StopRun
 from digest.settings import Settings
-from digest.store import scratch
 from digest.wiring import Parts
 
 BATCH = 500
@@ -65,7 +65,7 @@ def bench(wish: Wish, clock: Callable[[], datetime], say: Callable[[str], None])
     """Make the scene, measure, and clear it away. Raises StopRun when mails can not be delivered."""
     with tempfile.TemporaryDirectory(prefix="digest-bench-") as name:
         folder = Path(name)
-        with scratch.scratch_database(wish.database_url, folder) as database_url:
+        with database.scratch_database(wish.database_url, folder) as database_url:
             settings = Settings.model_construct(
                 database_url=SecretStr(database_url),
                 broker_url=SecretStr(wish.broker_url) if wish.broker_url else None,
@@ -105,7 +105,7 @@ def _measure(parts: Parts, wish: Wish, folder: Path, say: Callable[[str], None])
     seconds = _run(parts, wish, folder)
     digests = _sent(parts) - before
     with parts.database.read() as connection:
-        papers, size = scratch.picks_per_mail(connection), scratch.size_of(connection)
+        papers, size = database.picks_per_mail(connection), database.size_of(connection)
     # What the children used at most, each by itself; in kB on Linux, in bytes elsewhere.
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return Measured(
@@ -122,22 +122,22 @@ def _measure(parts: Parts, wish: Wish, folder: Path, say: Callable[[str], None])
 
 def _sent(parts: Parts) -> int:
     with parts.database.read() as connection:
-        return scratch.sent_mails(connection)
+        return database.sent_mails(connection)
 
 
 def _run(parts: Parts, wish: Wish, folder: Path) -> float:
     """Let workers deliver what is open; return the seconds from the first claim to the last record."""
     with parts.database.read() as connection:
-        last_before = scratch.last_settled(connection)
+        last_before = database.last_settled(connection)
     with _workers(parts, wish, folder) as processes:
         began_at = None
         left, changed = -1, time.monotonic()
         while left:
             time.sleep(0.05 if began_at is None else 0.5)
             with parts.database.read() as connection:
-                if began_at is None and scratch.has_claims(connection):
+                if began_at is None and database.has_claims(connection):
                     began_at = parts.clock()
-                now_left = scratch.open_deliveries(connection) if began_at else -1
+                now_left = database.open_deliveries(connection) if began_at else -1
             if now_left != left:
                 left, changed = now_left, time.monotonic()
             if time.monotonic() - changed > _QUIET_SECONDS or (
@@ -145,7 +145,7 @@ def _run(parts: Parts, wish: Wish, folder: Path) -> float:
             ):
                 raise StopRun(f"The workers stopped with {left:,} mails to go; see the log above.")
     with parts.database.read() as connection:
-        ended_at = scratch.last_settled(connection)
+        ended_at = database.last_settled(connection)
     assert began_at is not None
     assert ended_at is not None
     assert last_before is None or ended_at > last_before
@@ -171,7 +171,7 @@ def _workers(parts: Parts, wish: Wish, folder: Path) -> Iterator[list[subprocess
         count, module = 1, ["celery", "--app", "workers.app", "--quiet", "worker", "--loglevel", "WARNING"]
         module += ["--concurrency", str(wish.workers), "--without-gossip", "--without-mingle"]
     else:
-        count, module = wish.workers, ["digest.bench.loop"]
+        count, module = wish.workers, ["digest.bench.worker"]
     command = [sys.executable, "-m", *module]
     with (folder / "workers.log").open("wb") as log:
         processes = [

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from digest.bench.scenery import PATTERNS, Scale, fill
-from digest.delivery.editions import Editions, Window
+from digest.bench.database import scratch_database
+from digest.bench.fixtures import PATTERNS, Scale, fill
+from digest.delivery.candidates import Editions, Window
+from digest.ranking.candidates import Shelf
 from digest.ranking.profile import Profile
-from digest.ranking.shelf import Shelf
 from digest.settings import Settings
 from digest.store import terms as term_store
-from digest.store.scratch import scratch_database
 from digest.wiring import Parts
 
 _BATCH = 500

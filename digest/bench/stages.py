@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
-from digest.delivery.compose import Composer
+from digest.delivery.build_mail import build_mail
 from digest.delivery.deliver import PostOffice, Summary, deliver_batch
-from digest.delivery.letters import build_mail
 from digest.delivery.preview import recorded
+from digest.delivery.select_papers import Composer
 from digest.errors import StopRun
 from digest.mail.envelope import Connection, Envelope, Transport
 from digest.mail.rendering import Renderer
-from digest.store import deliveries as ledger
+from digest.store import delivery_reports
 
 Result = TypeVar("Result")
 STAGES = ("score", "render", "mime", "send", "record")
@@ -99,7 +99,7 @@ def measure(office: PostOffice, clock: Callable[[], datetime]) -> Stopwatch:
 def _mime_seconds(office: PostOffice, mails: int) -> float:
     """Write some of the sent mails once more, and say what that takes for all."""
     with office.database.read() as connection:
-        rows = ledger.find(connection, status="sent", limit=50)
+        rows = delivery_reports.find(connection, status="sent", limit=50)
         messages = [
             build_mail(*recorded(connection, row.id), office.links, office.renderer).message for row in rows
         ]

@@ -19,13 +19,13 @@ from urllib.parse import quote_plus
 
 from pydantic import SecretStr
 
+from digest.bench import database
+from digest.bench.fixtures import papers_from
 from digest.bench.load import Load, load
-from digest.bench.scenery import papers_from
+from digest.domain.paper import Paper, Popularity, Sighting
 from digest.errors import StopRun
 from digest.papers.ingest import take_in
-from digest.papers.paper import Paper, Popularity, Sighting
 from digest.settings import Settings
-from digest.store import scratch
 from digest.wiring import Parts
 
 DAYS = 365
@@ -64,7 +64,7 @@ def bench(wish: Wish, clock: Callable[[], datetime], say: Callable[[str], None])
     """Make a library, serve it, ask, and clear it away. Raises StopRun when the server does not come up."""
     with tempfile.TemporaryDirectory(prefix="digest-bench-") as name:
         folder = Path(name)
-        with scratch.scratch_database(wish.database_url, folder) as database_url:
+        with database.scratch_database(wish.database_url, folder) as database_url:
             say(f"Storing {wish.papers:,} papers ...")
             papers = papers_from(wish.library, wish.papers, clock())
             _store(database_url, papers, clock)
@@ -110,7 +110,7 @@ def _store(database_url: str, papers: Sequence[Paper], clock: Callable[[], datet
             ),
             now,
         )
-        scratch.analyze(parts.database)
+        database.analyze(parts.database)
     finally:
         parts.close()
 

@@ -51,7 +51,7 @@ def deliver(
     Example: digest bench deliver --subscribers 5000 --workers 2
     """
     from digest.bench.deliver import Wish, bench
-    from digest.bench.scenery import Scale
+    from digest.bench.fixtures import Scale
     from digest.clock import utc_now
 
     wish = Wish(Scale(subscribers, papers, per_mail, library), workers, mail_url, database_url, broker_url)
@@ -122,7 +122,7 @@ def web(
     """
     from digest.bench.web import Wish, bench
     from digest.clock import utc_now
-    from digest.mail.wording import counted
+    from digest.text.formatting import counted
 
     found = bench(Wish(papers, processes, seconds, library, database_url), utc_now, output.warn)
     if json_output:

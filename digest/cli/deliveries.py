@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from digest.cli import output
-from digest.cli.parts import opened
+from digest.cli.container import opened
 from digest.cli.times import parse_date
 
 application = typer.Typer(
@@ -35,16 +35,16 @@ def list_(
 
     Example: digest deliveries list --status failed
     """
-    from digest.delivery.claimed import parse_delivery_status, parse_kind
-    from digest.readers.signup import find
-    from digest.readers.suppressions import reasons_by_address
-    from digest.store import deliveries as ledger
+    from digest.domain.delivery import parse_delivery_status, parse_kind
+    from digest.store import delivery_reports
+    from digest.subscribers.signup import find
+    from digest.subscribers.suppressions import reasons_by_address
 
     with opened() as parts:
         secret = parts.secret
         with parts.database.read() as connection:
             reader = find(connection, subscriber).id if subscriber else None
-            found = ledger.find(
+            found = delivery_reports.find(
                 connection,
                 subscriber_id=reader,
                 kind=parse_kind(kind),
@@ -93,18 +93,19 @@ def show(
 
     Example: digest deliveries show 42 --format text
     """
-    from digest.delivery.letters import build_mail
+    from digest.delivery.build_mail import build_mail
     from digest.delivery.preview import recorded
     from digest.errors import BadInput, NotFound
-    from digest.store import deliveries as ledger
+    from digest.store import delivery_reports
+    from digest.store import picks as pick_store
 
     if format_ not in {None, "text", "html", "eml"}:
         raise BadInput(f"No format is called {format_!r}; choose text, html or eml.")
     with opened() as parts, parts.database.read() as connection:
-        row = ledger.find_one(connection, delivery)
+        row = delivery_reports.find_one(connection, delivery)
         if row is None:
             raise NotFound(f"There is no delivery {delivery}; see: digest deliveries list")
-        picks = ledger.read_picks(connection, [(row.id, row.subscriber_id)]).get(row.id, [])
+        picks = pick_store.read_picks(connection, [(row.id, row.subscriber_id)]).get(row.id, [])
         mail = build_mail(*recorded(connection, delivery), parts.links, parts.renderer) if format_ else None
     if mail is not None:
         if format_ == "eml":

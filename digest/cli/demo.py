@@ -19,7 +19,7 @@ def demo(
     """
     from digest.clock import utc_now
     from digest.demo import write_demo
-    from digest.mail.wording import counted
+    from digest.text.formatting import counted
 
     written = write_demo(outbox, utc_now())
     for one in written:

@@ -10,7 +10,7 @@ from digest.cli import output
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-    from digest.ranking.evaluate import Corpus, ReadingList, Task
+    from digest.evaluation.benchmark import Corpus, ReadingList, Task
 
 _STUDIES = ("taps", "pairs", "less", "tuning")
 _ONE_FIELD = 0.5
@@ -52,8 +52,8 @@ def evaluate(
     Example: digest evaluate --papers papers.jsonl.gz --libraries libraries.json --against centroid
     """
     from digest.errors import BadInput
-    from digest.ranking.evaluate import KINDS, costs, summary, tasks
-    from digest.ranking.evaluate import evaluate as measured
+    from digest.evaluation.benchmark import KINDS, costs, summary, tasks
+    from digest.evaluation.benchmark import evaluate as measured
 
     if profile is not None and profile not in KINDS:
         raise BadInput(f"There is no profile {profile!r}; give one of {', '.join(KINDS)}.")
@@ -79,10 +79,10 @@ def evaluate(
 
 def _corpus(path: Path) -> "Corpus":
     from digest.clock import utc_now
+    from digest.domain.paper import Sighting
     from digest.errors import BadInput
-    from digest.papers.paper import Sighting
+    from digest.evaluation.benchmark import Corpus
     from digest.papers.sources.files import read_file
-    from digest.ranking.evaluate import Corpus
 
     found = [item.paper for item in read_file(path, utc_now()) if isinstance(item, Sighting)]
     dated = [(p.id, p.announced_on, p.title, p.abstract) for p in found if p.announced_on is not None]
@@ -92,7 +92,7 @@ def _corpus(path: Path) -> "Corpus":
 
 
 def _lists(path: Path) -> "list[ReadingList]":
-    from digest.ranking.evaluate import reading_lists
+    from digest.evaluation.benchmark import reading_lists
 
     return reading_lists(_json(path))
 
@@ -117,8 +117,8 @@ def _against(
     from dataclasses import asdict
 
     from digest.errors import BadInput
-    from digest.ranking.evaluate import SCORERS, compare
-    from digest.ranking.evaluate import evaluate as measured
+    from digest.evaluation.benchmark import SCORERS, compare
+    from digest.evaluation.benchmark import evaluate as measured
 
     if other in SCORERS:
         rivals = {
@@ -167,8 +167,8 @@ def _study(study: str, corpus: "Corpus", made: "list[Task]", theme: str) -> dict
     from dataclasses import asdict
     from statistics import mean
 
-    from digest.ranking import studies
-    from digest.ranking.evaluate import tasks
+    from digest.evaluation import studies
+    from digest.evaluation.benchmark import tasks
 
     if study in {"taps", "tuning"}:
         before = [one for task in made for one in studies.earlier(task.wanted, corpus)]
@@ -198,7 +198,7 @@ def _study(study: str, corpus: "Corpus", made: "list[Task]", theme: str) -> dict
 
 
 def _taps(corpus: "Corpus", weeks: "dict[str, list[Task]]") -> dict[str, Any]:
-    from digest.ranking import studies
+    from digest.evaluation import studies
 
     judged = [(name, task) for name, of_name in weeks.items() for task in of_name]
     found = [studies.taps(task, _counts(corpus, task)) for _, task in judged]
@@ -212,8 +212,8 @@ def _taps(corpus: "Corpus", weeks: "dict[str, list[Task]]") -> dict[str, Any]:
 
 
 def _tuning(weeks: "dict[str, list[Task]]") -> dict[str, Any]:
-    from digest.ranking import studies
-    from digest.ranking.evaluate import KINDS
+    from digest.evaluation import studies
+    from digest.evaluation.benchmark import KINDS
 
     return {
         "lists": [

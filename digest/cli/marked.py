@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from digest.cli import output
 
 if TYPE_CHECKING:
-    from digest.readers.subscriber import Subscriber
+    from digest.domain.subscriber import Subscriber
     from digest.wiring import Parts
 
 
@@ -23,9 +23,9 @@ class Marked:
 def fetch_marked(parts: "Parts", subscriber: "Subscriber", marked: list[str]) -> Marked:
     """Fetch the papers just marked that are not stored, once, as somebody waits."""
     from digest.papers.identifiers import canonical_id
-    from digest.readers.pending_feedback import fetch_pending
     from digest.store.papers import find_by_ids
     from digest.store.pending_feedback import read_pending
+    from digest.subscribers.pending_feedback import fetch_pending
 
     ids = {canonical_id(one) for one in marked}
     with parts.database.read() as connection:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from digest.cli import output
-from digest.cli.parts import opened
+from digest.cli.container import opened
 
 _ENV = Path(".env")
 
@@ -27,10 +27,10 @@ def init(
 
     Example: digest init
     """
-    from digest.mail.wording import counted
     from digest.papers.ingest import recount
-    from digest.readers.profiles import rebuild_outdated
     from digest.store.schema import newest_revision, present_revision, upgrade
+    from digest.subscribers.profiles import rebuild_outdated
+    from digest.text.formatting import counted
 
     with opened() as parts:
         before = present_revision(parts.database)
@@ -84,8 +84,7 @@ def status(json_output: JsonOutput = False) -> None:
 
     Example: digest status
     """
-    from digest.store import circuits, fetches, papers, readers, refusals
-    from digest.store import deliveries as ledger
+    from digest.store import circuit_breakers, delivery_reports, fetches, papers, refusals, subscribers
 
     with opened() as parts, parts.database.read() as connection:
         now = parts.clock()
@@ -105,15 +104,15 @@ def status(json_output: JsonOutput = False) -> None:
                 }
                 for row in fetches.last_rows(connection, now)
             ],
-            "readers": readers.count_by_status(connection),
-            "next_due_at": readers.first_due(connection),
-            "circuits": [asdict(one) for one in circuits.open_circuits(connection)],
+            "readers": subscribers.count_by_status(connection),
+            "next_due_at": subscribers.first_due(connection),
+            "circuits": [asdict(one) for one in circuit_breakers.open_circuits(connection)],
             "doubtful_editions": [
                 asdict(one) for one in refusals.doubtful_editions(connection, now.date() - timedelta(days=2))
             ],
             "deliveries": [
                 {"edition_on": day, "kind": kind, "status": state, "reason": reason, "count": count}
-                for day, kind, state, reason, count in ledger.tally(
+                for day, kind, state, reason, count in delivery_reports.tally(
                     connection, now.date() - timedelta(days=7)
                 )
             ],

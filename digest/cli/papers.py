@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from digest.cli import output
-from digest.cli.parts import opened
+from digest.cli.container import opened
 from digest.cli.times import parse_date
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def fetch(
     """
     from digest.papers.fetch import DAYS_BACK
     from digest.papers.fetch import fetch as read_feed
-    from digest.readers.pending_feedback import learn_arrived
+    from digest.subscribers.pending_feedback import learn_arrived
 
     start = parse_date(since)
     with opened() as parts:
@@ -119,7 +119,7 @@ def import_(
     """
     from digest.papers.ingest import Intake, take_in
     from digest.papers.sources.files import count_records, read_file
-    from digest.readers.pending_feedback import learn_arrived
+    from digest.subscribers.pending_feedback import learn_arrived
 
     results: list[tuple[Path, Intake]] = []
     with opened() as parts:
@@ -141,7 +141,7 @@ def import_(
 
 
 def _report_import(file: Path, tally: "Intake", *, json_output: bool) -> None:
-    from digest.mail.wording import counted
+    from digest.text.formatting import counted
 
     shown = 20
     for rejected in tally.rejected[:shown]:
@@ -189,7 +189,7 @@ def list_(
 
 def _list_trending(top: int, since: str | None, category: str | None, *, json_output: bool) -> None:
     from digest.papers.categories import known_category
-    from digest.papers.library import trending_papers
+    from digest.papers.search import trending_papers
 
     start = parse_date(since)
     wanted = category and known_category(category)
@@ -234,7 +234,7 @@ def trending(
     """
     from dataclasses import asdict
 
-    from digest.papers.library import explain_trend
+    from digest.papers.search import explain_trend
 
     if explain is None:
         _list_trending(top, since, category, json_output=json_output)
@@ -268,7 +268,7 @@ def search(
     Example: digest papers search "long-context language models" --top 5
     """
     from digest.papers.categories import known_category
-    from digest.papers.library import Library, read_found
+    from digest.papers.search import Library, read_found
 
     start = parse_date(since)
     wanted = category and known_category(category)
@@ -290,7 +290,7 @@ def similar(
     Example: digest papers similar 2508.13426
     """
     from digest.papers.categories import known_category
-    from digest.papers.library import Library, find_paper, read_found
+    from digest.papers.search import Library, find_paper, read_found
 
     start = parse_date(since)
     wanted = category and known_category(category)
@@ -360,7 +360,7 @@ def show(
     from textwrap import fill
 
     from digest.papers.identifiers import abstract_url
-    from digest.papers.library import find_paper
+    from digest.papers.search import find_paper
     from digest.ranking.trending import popularity_line
     from digest.store.papers import popularity_of
 

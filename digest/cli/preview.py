@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from digest.cli import output
-from digest.cli.parts import opened
+from digest.cli.container import opened
 from digest.cli.times import end_of, parse_date, parse_instant
 
 Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The reader's address.")]
@@ -31,7 +31,7 @@ def preview(
     from digest.delivery.preview import preview as choose_papers
     from digest.delivery.preview import preview_mail
     from digest.errors import BadInput
-    from digest.readers.signup import find
+    from digest.subscribers.signup import find
 
     if format_ not in {"text", "html", "eml"}:
         raise BadInput(f"No format is called {format_!r}; choose text, html or eml.")
@@ -71,7 +71,7 @@ def explain(
     Example: digest explain ana@example.org 2508.13426
     """
     from digest.delivery.preview import explain as explain_paper
-    from digest.readers.signup import find
+    from digest.subscribers.signup import find
 
     with opened() as parts, parts.database.read() as connection:
         found = explain_paper(connection, parts.choosing, find(connection, address), paper_id)

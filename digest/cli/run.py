@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from digest.cli import output
-from digest.cli.parts import opened
+from digest.cli.container import opened
 from digest.cli.times import end_of, parse_date, parse_instant
 
 if TYPE_CHECKING:
-    from digest.delivery.compose import Selection
-    from digest.delivery.daily import Report
+    from digest.delivery.select_papers import Selection
+    from digest.jobs.daily import Report
 
 
 def run(
@@ -40,8 +40,8 @@ def run(
 
     Example: digest run --no-fetch --now 2026-11-20T12:00 --dry-run
     """
-    from digest.delivery import daily
-    from digest.readers.signup import find
+    from digest.jobs import daily
+    from digest.subscribers.signup import find
 
     edition_on = parse_date(date)
     instant = parse_instant(now)
@@ -73,7 +73,7 @@ def run(
 
 
 def _show_rehearsal(selections: "list[Selection]", *, json_output: bool) -> None:
-    from digest.delivery.outcome import quiet_reason
+    from digest.delivery.decisions import quiet_reason
 
     output.rows(
         ("address", "edition_on", "papers", "first"),
@@ -92,7 +92,7 @@ def _show_rehearsal(selections: "list[Selection]", *, json_output: bool) -> None
 
 
 def _show(report: "Report", *, json_output: bool) -> None:
-    from digest.mail.wording import counted
+    from digest.text.formatting import counted
 
     summary = report.deliveries
     for one in report.fetched:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from digest.cli import output
+from digest.cli.container import opened
 from digest.cli.marked import fetch_marked, tell_marked
-from digest.cli.parts import opened
 from digest.cli.times import parse_date
 
 if TYPE_CHECKING:
-    from digest.readers.subscriber import Subscriber
+    from digest.domain.subscriber import Subscriber
 
 application = typer.Typer(
     help="Add, change and look at readers.",
@@ -79,8 +79,8 @@ def add(
 
     Example: digest subscribers add ana@example.org --topics "long-context language models" --confirmed
     """
-    from digest.readers.signup import subscribe
-    from digest.readers.transfer import application_from
+    from digest.subscribers.import_export import application_from
+    from digest.subscribers.signup import subscribe
 
     wanted = application_from(
         address=address,
@@ -127,9 +127,9 @@ def list_(
 
     Example: digest subscribers list --status active
     """
-    from digest.mail.wording import counted
-    from digest.readers.subscriber import parse_status
-    from digest.store.readers import count_by_status, page
+    from digest.domain.subscriber import parse_status
+    from digest.store.subscribers import count_by_status, page
+    from digest.text.formatting import counted
 
     wanted = parse_status(status)
     with opened() as parts, parts.database.read() as connection:
@@ -152,7 +152,7 @@ def show(address: Address, json_output: JsonOutput = False) -> None:
 
     Example: digest subscribers show ana@example.org
     """
-    from digest.readers.privacy import portrait
+    from digest.subscribers.privacy import portrait
 
     with opened() as parts, parts.database.read() as connection:
         found = portrait(connection, address)
@@ -203,8 +203,8 @@ def edit(
 
     Example: digest subscribers edit ana@example.org --hour 8 --timezone Europe/Paris --clear mute
     """
-    from digest.readers.preferences import change
-    from digest.readers.transfer import change_from
+    from digest.subscribers.import_export import change_from
+    from digest.subscribers.preferences import change
 
     wanted = change_from(
         topics=topics,
@@ -245,7 +245,7 @@ def pause(
 
     Example: digest subscribers pause ana@example.org --until 2026-12-28
     """
-    from digest.readers import preferences
+    from digest.subscribers import preferences
 
     day = parse_date(until)
     with opened() as parts:
@@ -258,7 +258,7 @@ def resume(address: Address, json_output: JsonOutput = False) -> None:
 
     Example: digest subscribers resume ana@example.org
     """
-    from digest.readers import preferences
+    from digest.subscribers import preferences
 
     with opened() as parts:
         _tell(
@@ -272,7 +272,7 @@ def confirm(address: Address, json_output: JsonOutput = False) -> None:
 
     Example: digest subscribers confirm ana@example.org
     """
-    from digest.readers import signup
+    from digest.subscribers import signup
 
     with opened() as parts:
         confirmed = signup.confirm(parts.database, parts.secret, address, parts.clock(), "command line")
@@ -288,7 +288,7 @@ def remove(
 
     Example: digest subscribers remove ana@example.org --yes
     """
-    from digest.readers import preferences
+    from digest.subscribers import preferences
 
     if not yes:
         typer.confirm(f"Erase {address} and everything kept about them?", abort=True)
@@ -309,8 +309,8 @@ def import_(
 
     Example: digest subscribers import readers.csv --confirmed
     """
-    from digest.mail.wording import counted
-    from digest.readers.transfer import Imported, import_subscribers
+    from digest.subscribers.import_export import Imported, import_subscribers
+    from digest.text.formatting import counted
 
     done = Imported()
     with opened() as parts, output.progress(file.name) as show_done:
@@ -341,7 +341,7 @@ def export(
 
     Example: digest subscribers export readers.jsonl
     """
-    from digest.readers.transfer import export_lines
+    from digest.subscribers.import_export import export_lines
 
     with opened() as parts:
         output.lines_to(file, export_lines(parts.database))
@@ -360,7 +360,7 @@ def _tell(subscriber: "Subscriber", *, json_output: bool) -> None:
 
 
 def _record(subscriber: "Subscriber") -> dict[str, Any]:
-    from digest.readers.transfer import record_of
+    from digest.subscribers.import_export import record_of
 
     due: datetime | None = subscriber.next_due_at
     return {**record_of(subscriber), "next_due_at": due}

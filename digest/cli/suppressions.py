@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from digest.cli import output
-from digest.cli.parts import opened
+from digest.cli.container import opened
 
 if TYPE_CHECKING:
-    from digest.readers.subscriber import Subscriber
+    from digest.domain.subscriber import Subscriber
 
 application = typer.Typer(
     help="See, add and lift suppressions: addresses that must not be written to.",
@@ -33,8 +33,8 @@ def list_(
 
     Example: digest suppressions list --reason refused
     """
-    from digest.readers import suppressions
     from digest.store.suppressions import count
+    from digest.subscribers import suppressions
 
     with opened() as parts:
         secret = parts.secret
@@ -57,7 +57,7 @@ def show(address: Address, json_output: JsonOutput = False) -> None:
 
     Example: digest suppressions show ana@example.org
     """
-    from digest.readers import suppressions
+    from digest.subscribers import suppressions
 
     with opened() as parts:
         secret = parts.secret
@@ -87,7 +87,7 @@ def add(
 
     Example: digest suppressions add ana@example.org --reason "asked by phone"
     """
-    from digest.readers import suppressions
+    from digest.subscribers import suppressions
 
     with opened() as parts:
         told, known = suppressions.suppress(parts.database, parts.secret, address, reason, parts.clock())
@@ -106,7 +106,7 @@ def lift(
 
     Example: digest suppressions lift ana@example.org --reason "the mailbox is back"
     """
-    from digest.readers import suppressions
+    from digest.subscribers import suppressions
 
     with opened() as parts:
         told, known = suppressions.lift(parts.database, parts.secret, address, reason, parts.clock())
@@ -133,7 +133,7 @@ def export(
 
     Example: digest suppressions export suppressions.jsonl
     """
-    from digest.readers.suppression_file import export_lines
+    from digest.subscribers.suppression_file import export_lines
 
     with opened() as parts:
         lines = export_lines(parts.database, parts.secret, parts.clock())
@@ -151,7 +151,7 @@ def apply(
 
     Example: digest suppressions apply suppressions.jsonl
     """
-    from digest.readers.suppression_file import apply_file
+    from digest.subscribers.suppression_file import apply_file
 
     with opened() as parts:
         done = apply_file(parts.database, parts.secret, file, parts.clock())

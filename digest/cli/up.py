@@ -31,7 +31,7 @@ def up(
     Example: digest up --verbose
     """
     from digest.clock import utc_now
-    from digest.running import Runner
+    from digest.jobs.scheduler import Runner
     from digest.settings import read_settings
     from digest.store.schema import upgrade
     from digest.wiring import Parts

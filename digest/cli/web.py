@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from digest.cli import output
-from digest.cli.parts import opened
+from digest.cli.container import opened
 
 
 def web(

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from datetime import date, datetime
 
-from digest.delivery.schedule import latest_edition, local_date, next_due_at, sends_on
+from digest.domain.schedule import latest_edition, local_date, next_due_at, sends_on
+from digest.domain.subscriber import Rhythm
 from digest.errors import BadInput
-from digest.readers.subscriber import Rhythm
-from digest.store import readers as store
+from digest.store import subscribers as subscriber_store
 from digest.store.database import Database
 from digest.store.planning import MOST_CLOCKS, Clock, Slot, crowd, plan_span, tell_of_many
 
@@ -61,7 +61,7 @@ def _plan(
 ) -> int:
     """Find the clocks of those who are due, do the arithmetic once for each, and plan span by span."""
     with database.begin() as connection:
-        store.resume_rested(connection, now.date())
+        subscriber_store.resume_rested(connection, now.date())
     with database.read() as connection:
         due = crowd(connection, due_by, only)
     if due is None:

@@ -5,26 +5,27 @@ from datetime import date, datetime
 
 import numpy as np
 
-from digest.delivery.compose import Choosing, Composer, Request, Selection
-from digest.delivery.letters import Chosen, Contents, Imprint, Mail, build_mail
-from digest.delivery.outcome import NOTES, quiet_reason
+from digest.delivery.build_mail import Mail, build_mail
+from digest.delivery.composed_mail import Chosen, Contents, Imprint
+from digest.delivery.decisions import NOTES, quiet_reason
+from digest.delivery.select_papers import Choosing, Composer, Request, Selection
+from digest.domain.paper import Paper
+from digest.domain.subscriber import Subscriber
 from digest.errors import NotFound
 from digest.mail.rendering import Renderer
 from digest.papers.identifiers import canonical_id
-from digest.papers.paper import Paper
-from digest.ranking.explain import Naming, Reason, reasons
-from digest.ranking.kinship import closest
+from digest.ranking.candidates import Shelf
+from digest.ranking.explain import Naming, Reason, closest, reasons
 from digest.ranking.scoring import score
-from digest.ranking.shelf import Shelf
 from digest.ranking.terms import count_terms, unpack_counts
-from digest.readers.links import Links
-from digest.readers.preferences import Draft
-from digest.readers.subscriber import Subscriber
-from digest.store import deliveries as ledger
+from digest.store import delivery_reports
+from digest.store import feedback as feedback_store
 from digest.store import papers as paper_store
-from digest.store import readers as reader_store
+from digest.store import picks as pick_store
 from digest.store import terms as term_store
 from digest.store.database import Connection
+from digest.subscribers.links import Links
+from digest.subscribers.preferences import Draft
 
 _MOST_REASONS = 8
 
@@ -60,10 +61,10 @@ def recorded(connection: Connection, delivery_id: int) -> tuple[Contents, list[C
 
     Raises NotFound when none was composed.
     """
-    row = ledger.find_one(connection, delivery_id)
+    row = delivery_reports.find_one(connection, delivery_id)
     if row is None or row.contents is None:
         raise NotFound(f"Delivery {delivery_id} has no mail to show; see: digest deliveries list")
-    picks = ledger.read_picks(connection, [(row.id, row.subscriber_id)]).get(row.id, [])
+    picks = pick_store.read_picks(connection, [(row.id, row.subscriber_id)]).get(row.id, [])
     return Contents.from_json(row.contents), [
         Chosen.recorded(one.paper_id, one.card, one.section, one.score, one.reasons) for one in picks
     ]
@@ -109,7 +110,9 @@ def explain(connection: Connection, choosing: Choosing, subscriber: Subscriber, 
             why = reasons(profile.interests[best], (row.indices, row.data), naming, _MOST_REASONS)
     liked = [
         number
-        for number, verdict in reader_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
+        for number, verdict in feedback_store.read_feedback(connection, [subscriber.id]).get(
+            subscriber.id, []
+        )
         if verdict == "more" and number != stored.number
     ]
     blobs = paper_store.read_terms(connection, liked)
@@ -125,7 +128,7 @@ def explain(connection: Connection, choosing: Choosing, subscriber: Subscriber, 
         reasons=why,
         closest=near,
         obstacles=_obstacles(subscriber, stored.paper),
-        received_on=ledger.received_on(connection, subscriber.id, stored.number),
+        received_on=pick_store.received_on(connection, subscriber.id, stored.number),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from digest.errors import DigestError
-from digest.mail.wording import shorten
+from digest.text.formatting import shorten
 
 State = Literal["good", "warning", "bad"]
 Result = TypeVar("Result")

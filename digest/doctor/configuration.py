@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from digest.doctor.check import Check, bad, good, quoted, warning
 from digest.errors import BadInput
 from digest.mail.addresses import read_address
-from digest.mail.smtp_greeting import Server, is_loopback
+from digest.mail.smtp_session import Server, is_loopback
 from digest.papers.sources.choose import holidays_of
 from digest.settings import Settings
 

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from digest.doctor.check import Check, bad, good, warning
-from digest.mail.wording import counted
-from digest.store import health, papers, readers
+from digest.store import health, papers, subscribers
 from digest.store.database import Database
 from digest.store.schema import newest_revision, present_revision
+from digest.text.formatting import counted
 
 _CLOCKS_AGREE = timedelta(minutes=1)
 
@@ -41,7 +41,9 @@ def examine_database(database: Database, clock: Callable[[], datetime]) -> list[
         before = clock()
         theirs = health.clock_of(connection)
         after = clock()
-        checks = [judge_holdings(place, papers.count_papers(connection), readers.count_by_status(connection))]
+        checks = [
+            judge_holdings(place, papers.count_papers(connection), subscribers.count_by_status(connection))
+        ]
         if theirs is not None:
             checks.append(judge_clock(theirs - (before + (after - before) / 2)))
     return checks

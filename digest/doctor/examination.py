@@ -16,10 +16,10 @@ from digest.doctor.mail_server import judge_visit
 from digest.doctor.restored import examine_restored
 from digest.doctor.rights import examine_rights
 from digest.doctor.sender_domain import examine_sender_domain
-from digest.doctor.smtp_visit import TIMEOUT_SECONDS, visit
+from digest.doctor.smtp_probe import TIMEOUT_SECONDS, visit
 from digest.mail.addresses import read_address
 from digest.mail.smtp import SmtpTransport
-from digest.mail.smtp_greeting import Server
+from digest.mail.smtp_session import Server
 from digest.mail.transports import Transport, transport_from
 from digest.papers.sources.choose import holidays_of
 from digest.wiring import VERSION, Parts

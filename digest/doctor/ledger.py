@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 
 from digest.doctor.check import Check, bad, good, quoted, warning
 from digest.doctor.database import spoken
-from digest.mail.wording import counted
 from digest.store import health
 from digest.store.database import Database
 from digest.store.health import Queue, Settled
+from digest.text.formatting import counted
 
 # cron runs the job every hour; the second run that did not come is a sign.
 _ONE_RUN_LATE = timedelta(hours=2)

@@ -6,10 +6,10 @@ from datetime import date, datetime, timedelta
 
 from digest.doctor.check import Check, bad, good, quoted, warning
 from digest.doctor.database import spoken
-from digest.mail.wording import counted
 from digest.papers.calendar import announces_on, last_expected, out_at
 from digest.store import fetches, health, papers
 from digest.store.database import Database
+from digest.text.formatting import counted
 
 _FORGOTTEN_AFTER = timedelta(days=2)
 _FAILING_FOR = timedelta(days=1)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from digest.doctor.check import Check, bad, good, quoted, warning
 from digest.doctor.smtp_facts import Trouble, Visit
 from digest.mail.smtp_answers import Answer
-from digest.mail.smtp_greeting import Tls, is_loopback
+from digest.mail.smtp_session import Tls, is_loopback
 
 _CERTIFICATE_NEARS_ITS_END = timedelta(days=7)
 # The longest mail: HTML of 85 kB, its text, both encoded, and headers.

@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from digest.mail import addresses
 from digest.mail.encoding import structured, unstructured
-from digest.mail.quoted import quoted_printable
+from digest.mail.quoted_printable import quoted_printable
 
 Headers = tuple[tuple[str, str], ...]
 

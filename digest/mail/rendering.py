@@ -15,9 +15,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from digest.mail import wording
-from digest.mail.compiling import html_environment, text_environment
-from digest.mail.letter import (
+from digest.mail.content import (
     HEADINGS,
     Card,
     Confirmation,
@@ -28,7 +26,9 @@ from digest.mail.letter import (
     Words,
     heading_of,
 )
-from digest.mail.quoted import transferred_size
+from digest.mail.quoted_printable import transferred_size
+from digest.mail.template_compiler import html_environment, text_environment
+from digest.text import formatting
 
 __all__ = ["HTML_LIMIT", "Card", "Confirmation", "Letter", "OwnLinks", "Pick", "Renderer", "Section", "Words"]
 
@@ -125,7 +125,7 @@ class Renderer:
         """Return what the templates may name; picks become (heading, [(pick, fragments, reason)])."""
         shown = {
             key: [
-                (pick, self._fragments(pick.card, limit), wording.shorten(pick.reason, REASON_LIMIT))
+                (pick, self._fragments(pick.card, limit), formatting.shorten(pick.reason, REASON_LIMIT))
                 for pick in picks
                 if heading_of(pick.section, pick.card) == key
             ]
@@ -137,14 +137,15 @@ class Renderer:
             "sections": [(HEADINGS[key], of_section) for key, of_section in shown.items() if of_section],
             "titles": titles,
             "dropped": len(letter.picks) - len(picks),
-            "holdings": wording.holdings(
+            "holdings": formatting.holdings(
                 len(shown["for_you"]), len(shown["everyone"]), letter.considered, len(shown["new"])
             ),
-            "about": wording.shorten(letter.about, ABOUT_LIMIT),
-            "note": wording.shorten(letter.note, NOTE_LIMIT),
-            "frequency": wording.FREQUENCIES.get(letter.frequency) or wording.shorten(letter.frequency, 60),
-            "preheader": wording.shorten("; ".join(titles[1:4]) or letter.note or letter.about, 150),
-            "operator": wording.shorten(letter.operator, OPERATOR_LIMIT),
+            "about": formatting.shorten(letter.about, ABOUT_LIMIT),
+            "note": formatting.shorten(letter.note, NOTE_LIMIT),
+            "frequency": formatting.FREQUENCIES.get(letter.frequency)
+            or formatting.shorten(letter.frequency, 60),
+            "preheader": formatting.shorten("; ".join(titles[1:4]) or letter.note or letter.about, 150),
+            "operator": formatting.shorten(letter.operator, OPERATOR_LIMIT),
             "postal_address": _address_line(letter.postal_address),
         }
         variables["subject"] = self._subject("digest", variables)
@@ -153,7 +154,7 @@ class Renderer:
     def _transactional(self, name: str, mail: Confirmation | OwnLinks, variables: dict[str, Any]) -> Words:
         variables |= {
             "web_url": mail.web_url,
-            "operator": wording.shorten(mail.operator, OPERATOR_LIMIT),
+            "operator": formatting.shorten(mail.operator, OPERATOR_LIMIT),
             "postal_address": _address_line(mail.postal_address),
         }
         variables["subject"] = self._subject(name, variables)
@@ -164,7 +165,7 @@ class Renderer:
         )
 
     def _subject(self, name: str, variables: dict[str, Any]) -> str:
-        return wording.one_line(self._text.get_template(f"{name}/subject.txt").render(variables))
+        return formatting.one_line(self._text.get_template(f"{name}/subject.txt").render(variables))
 
     def _fill_text(self, name: str, variables: dict[str, Any]) -> str:
         return self._text.get_template(f"{name}/body.txt").render(variables).strip("\n") + "\n"
@@ -173,26 +174,28 @@ class Renderer:
         return _ascii(self._html.get_template(f"{name}/body.html").render(variables))
 
     def _render_card(self, card: Card, limit: int) -> _Fragments:
-        title = wording.shorten(card.title, TITLE_LIMIT) or card.paper_id
+        title = formatting.shorten(card.title, TITLE_LIMIT) or card.paper_id
         paper = {
             "title": title,
             "url": card.abstract_url if _is_web_address(card.abstract_url) else "",
-            "authors": wording.author_line(card.authors),
+            "authors": formatting.author_line(card.authors),
             "facts": " · ".join(
                 filter(
                     None,
                     (
-                        *(wording.shorten(category, 40) for category in card.categories[:1]),
-                        wording.day(card.announced_on) if card.announced_on else wording.UNDATED,
-                        wording.shorten(card.popularity, 80),
+                        *(formatting.shorten(category, 40) for category in card.categories[:1]),
+                        formatting.day(card.announced_on) if card.announced_on else formatting.UNDATED,
+                        formatting.shorten(card.popularity, 80),
                     ),
                 )
             ),
-            "excerpt": wording.excerpt(card.abstract, limit) if limit else "",
+            "excerpt": formatting.excerpt(card.abstract, limit) if limit else "",
         }
         addresses = (("Abstract", card.abstract_url), ("PDF", card.pdf_url), *card.links[:LINKS_SHOWN])
         links = {
-            "links": [(wording.shorten(label, 30), url) for label, url in addresses if _is_web_address(url)]
+            "links": [
+                (formatting.shorten(label, 30), url) for label, url in addresses if _is_web_address(url)
+            ]
         }
         return _Fragments(
             title=title,
@@ -227,8 +230,8 @@ def _ascii(html: str) -> str:
 
 @lru_cache(64)
 def _address_line(address: str) -> str:
-    lines = (wording.one_line(line).rstrip(",") for line in address.splitlines())
-    return wording.shorten(", ".join(filter(None, lines)), OPERATOR_LIMIT)
+    lines = (formatting.one_line(line).rstrip(",") for line in address.splitlines())
+    return formatting.shorten(", ".join(filter(None, lines)), OPERATOR_LIMIT)
 
 
 def _is_web_address(url: str) -> bool:

@@ -36,7 +36,7 @@ from digest.errors import BadInput, ConnectionLost, NeverSend, StopRun, TryLater
 from digest.mail.addresses import read_address
 from digest.mail.envelope import Envelope
 from digest.mail.smtp_answers import Answer, read_answer, sort_refusal
-from digest.mail.smtp_greeting import Server, greet
+from digest.mail.smtp_session import Server, greet
 
 GO_ON = 354
 

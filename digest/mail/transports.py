@@ -18,9 +18,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from digest.errors import BadInput
 from digest.mail.envelope import Connection, Envelope, Transport
-from digest.mail.folders import ConsoleTransport, FileTransport, MaildirTransport, MemoryTransport
+from digest.mail.file_transports import ConsoleTransport, FileTransport, MaildirTransport, MemoryTransport
 from digest.mail.smtp import SmtpTransport
-from digest.mail.smtp_greeting import Server, Tls, is_loopback
+from digest.mail.smtp_session import Server, Tls, is_loopback
 
 __all__ = [
     "Connection",

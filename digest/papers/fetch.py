@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from digest.domain.paper import Sighting
 from digest.errors import StopRun, TryLater
 from digest.papers.ingest import Intake, take_in
-from digest.papers.paper import Sighting
 from digest.papers.sources.common import Rejected, Source
-from digest.store import fetches as store
+from digest.store import fetches as fetch_store
 from digest.store.database import Database
 from digest.store.fetches import FetchOutcome, FetchStatus
 
@@ -53,7 +53,7 @@ def fetch(
     """
     now = clock()
     with database.begin() as connection:
-        number = store.begin_fetch(connection, source.name, now)
+        number = fetch_store.begin_fetch(connection, source.name, now)
     intake = Intake()
     try:
         take_in(database, _until_stopping(source, since, now, is_stopping), now, tally=intake)
@@ -65,7 +65,7 @@ def fetch(
         )
     fetched = Fetched(source.name, fetch_status(intake), intake)
     with database.begin() as connection:
-        store.end_fetch(
+        fetch_store.end_fetch(
             connection,
             number,
             FetchOutcome(

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import islice
 
+from digest.domain.paper import Paper, Popularity, Sighting
 from digest.errors import DigestError
 from digest.papers.identifiers import id_month, is_title_id, title_id
-from digest.papers.paper import Paper, Popularity, Sighting
 from digest.papers.sources.common import Rejected
 from digest.ranking.terms import Statistics, count_terms, pack_counts, unpack_counts
-from digest.store import papers as store
+from digest.store import papers as paper_store
 from digest.store import terms as term_store
 from digest.store.database import Connection, Database
 from digest.store.papers import StoredPaper
@@ -62,12 +62,12 @@ def take_in(
     sightings = _good_ones(items, now.date(), tally)
     while tally.error is None and (chunk := _next_chunk(sightings, tally)):
         with database.begin() as connection:
-            store.take_turns(connection)
+            paper_store.take_turns(connection)
             _store_chunk(connection, chunk, now, tally)
         progress(tally)
     if tally.added:
         with database.begin() as connection:
-            store.take_turns(connection)
+            paper_store.take_turns(connection)
             count_new_papers(connection, now)
     return tally
 
@@ -116,12 +116,12 @@ def _store_chunk(connection: Connection, chunk: list[Sighting], now: datetime, t
     added = [entry.after for entry in entries if entry.before is None]
     changed = [entry.after for entry in entries if entry.is_changed]
     numbers = {entry.after.paper.id: entry.after.number for entry in entries}
-    numbers |= store.insert_papers(connection, added, now)
-    store.update_papers(connection, changed, now)
+    numbers |= paper_store.insert_papers(connection, added, now)
+    paper_store.update_papers(connection, changed, now)
 
     rewritten = [one.paper for one in (*added, *changed)]
     blobs = pack_counts(count_terms([(paper.title, paper.abstract) for paper in rewritten]))
-    store.save_terms(
+    paper_store.save_terms(
         connection, {numbers[paper.id]: blob for paper, blob in zip(rewritten, blobs, strict=True)}
     )
 
@@ -137,7 +137,7 @@ def _store_chunk(connection: Connection, chunk: list[Sighting], now: datetime, t
 def _meet(connection: Connection, chunk: list[Sighting], now: datetime) -> list[_Entry]:
     """Bring each sighting together with the paper it is of: by its id, or by its title where one has no id."""
     title_ids = {sighting.paper.id: title_id(sighting.paper.title) for sighting in chunk}
-    known = store.find_known(connection, title_ids.keys(), set(title_ids.values()))
+    known = paper_store.find_known(connection, title_ids.keys(), set(title_ids.values()))
     entries = [_Entry(before=stored, after=stored) for stored in known]
     by_id = {entry.after.paper.id: entry for entry in entries}
     by_title = {entry.after.title_id: entry for entry in entries}
@@ -220,7 +220,7 @@ def merge(stored: StoredPaper, paper: Paper) -> StoredPaper:
 
 def _store_snapshots(connection: Connection, snapshots: dict[int, list[Popularity]]) -> int:
     """Store popularity, leaving out what repeats the level of the same day: it says nothing new."""
-    latest = store.latest_popularity(connection, snapshots.keys())
+    latest = paper_store.latest_popularity(connection, snapshots.keys())
     fresh: list[tuple[int, Popularity]] = []
     for number, seen in snapshots.items():
         last = latest.get(number)
@@ -228,7 +228,7 @@ def _store_snapshots(connection: Connection, snapshots: dict[int, list[Popularit
             if last is None or not _repeats(last, snapshot):
                 fresh.append((number, snapshot))
             last = snapshot if last is None else max(last, snapshot, key=lambda one: one.observed_at)
-    return store.save_popularity(connection, fresh)
+    return paper_store.save_popularity(connection, fresh)
 
 
 def _repeats(last: Popularity, snapshot: Popularity) -> bool:
@@ -250,9 +250,11 @@ def recount(database: Database, now: datetime, progress: Callable[[int], None]) 
     after, done = 0, 0
     while True:
         with database.begin() as connection:
-            page = store.page(connection, after, CHUNK)
+            page = paper_store.page(connection, after, CHUNK)
             blobs = pack_counts(count_terms([(one.paper.title, one.paper.abstract) for one in page]))
-            store.save_terms(connection, {one.number: blob for one, blob in zip(page, blobs, strict=True)})
+            paper_store.save_terms(
+                connection, {one.number: blob for one, blob in zip(page, blobs, strict=True)}
+            )
         done += len(page)
         progress(done)
         if len(page) < CHUNK:
@@ -267,7 +269,7 @@ def recount(database: Database, now: datetime, progress: Callable[[int], None]) 
 def count_new_papers(connection: Connection, now: datetime) -> None:
     """Cut a new version of the document frequencies once a tenth of the papers is not in the last one."""
     counted, after = term_store.counted_papers(connection)
-    if store.count_papers(connection) - counted <= UNCOUNTED_SHARE * counted:
+    if paper_store.count_papers(connection) - counted <= UNCOUNTED_SHARE * counted:
         return
     last = term_store.newest_version(connection) or 0
     _count_all(connection, term_store.read_statistics(connection, last), last + 1, after, now)
@@ -277,9 +279,9 @@ def _count_all(
     connection: Connection, statistics: Statistics, version: int, after: int, now: datetime
 ) -> None:
     """Add every paper past a row number to the document frequencies, and store them as a new version."""
-    through = store.newest_number(connection)
+    through = paper_store.newest_number(connection)
     while after < through:
-        blobs = store.terms_between(connection, after, after + CHUNK)
+        blobs = paper_store.terms_between(connection, after, after + CHUNK)
         statistics = statistics.adding(unpack_counts(list(blobs.values())), version)
         after += CHUNK
     term_store.save_statistics(connection, statistics, through, now)

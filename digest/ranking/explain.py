@@ -7,6 +7,7 @@ from heapq import nlargest
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from digest.ranking.profile import Interest
 from digest.ranking.terms import occurrences
@@ -16,15 +17,23 @@ Row = tuple[NDArray[np.int32], NDArray[np.float32]]
 
 _LEAST = 0.04
 """Share of the score below which a term is no reason."""
+
 _LEAST_OF_A_WORD = 0.08
 """The same for a single word, which says less."""
+
 _GAIN = 1.2
 """How much more a longer phrase must carry than the shorter one inside it to be named instead."""
+
 _LONGEST = 48
+
 _UNREADABLE = re.compile(r"[^\w\s'\u2019&+-]|_")
+
 _GAP = re.compile(r"[\s-]")
+
 _HYPHENATED_BEFORE = re.compile(r"(?:[^\W_]+-)+\Z")
+
 _HYPHENATED_AFTER = re.compile(r"(?:-[^\W_]+)+")
+
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 
 
@@ -183,3 +192,25 @@ def _best_spelling(spellings: Sequence[str]) -> str:
     """Return the readable spelling with the fewest capitals, as titles write every word with one; "" if none."""
     readable = [one for one in spellings if _is_readable(one)]
     return min(readable, key=lambda one: sum(map(str.isupper, one)), default="")
+
+
+_LEAST_SIMILARITY = 0.2
+"""Cosine below which two papers are not close; two papers of one narrow field have about 0.15."""
+
+_LEAST_MARGIN = 1.25
+"""How much closer than the next liked paper it must be, or no single one explains the pick."""
+
+
+def closest(paper: csr_matrix, liked: csr_matrix) -> tuple[int, float] | None:
+    """Return the place among `liked` of the one paper that is close to `paper`, and how close (0 to 1).
+
+    Both are weighed rows of the same statistics. None when no liked paper is close, or several alike.
+    """
+    if not liked.shape[0]:
+        return None
+    fit = (liked @ paper.T).toarray().ravel()
+    first = int(fit.argmax())
+    rest = float(np.delete(fit, first).max(initial=0.0))
+    if fit[first] < _LEAST_SIMILARITY or fit[first] < _LEAST_MARGIN * rest:
+        return None
+    return first, min(1.0, float(fit[first]))

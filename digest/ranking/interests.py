@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
-from digest.ranking.background import Background
+from digest.ranking.corpus import Background
 from digest.ranking.index import best
-from digest.ranking.learning import Examples, Tuning, learn, widened, with_neighbours
 from digest.ranking.terms import count_terms
+from digest.ranking.training import Examples, Tuning, learn, widened, with_neighbours
 
 Learned = tuple[str, NDArray[np.int32], NDArray[np.float32]]
 Named = tuple[str, Examples]

@@ -15,20 +15,26 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from threadpoolctl import ThreadpoolController
 
-from digest.ranking.background import Background
+from digest.ranking.corpus import Background
 from digest.ranking.interests import learn_interests
-from digest.ranking.learning import DEFAULT, Tuning
 from digest.ranking.terms import pack_buckets, unpack_buckets
+from digest.ranking.training import DEFAULT, Tuning
 
 LIMIT = 4096
 """Bytes a stored profile may take."""
+
 MOST_INTERESTS = 6
 
 _FORMAT = 1
+
 _HEAD = struct.Struct("<BBI")  # format, interests, statistics version
+
 _INTEREST = struct.Struct("<Bb")  # bytes of the name, exponent of the step
+
 _GROUPS_BYTES = 32
+
 _NAME_BYTES = 48
+
 _LARGEST = 127
 
 
@@ -157,3 +163,7 @@ def build_profile(
         learned = learn_interests(topics, liked, disliked, background, terms_for, MOST_INTERESTS, tuning)
     rounded = (Interest.rounded(name, terms, weights) for name, terms, weights in learned)
     return Profile(background.statistics.version, tuple(i for i in rounded if len(i.terms)))
+
+
+NO_PROFILE = Profile(0, ())
+"""Of somebody who told us nothing."""

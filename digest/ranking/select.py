@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from digest.ranking.candidates import Shelf
 from digest.ranking.scoring import Scores, score
-from digest.ranking.shelf import Shelf
 from digest.ranking.trending import NEWNESS
 
 __all__ = ["Choice", "Rules", "Scores", "Shelf", "choose", "score"]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from digest.ranking.background import Background
+from digest.ranking.corpus import Background
 from digest.ranking.index import best
 from digest.ranking.terms import occurrences
 

@@ -18,8 +18,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal, NotRequired, TypedDict, cast
 
-from digest.papers.latex import one_line, paragraphs
-from digest.papers.paper import Paper, Popularity, Sighting
+from digest.domain.paper import Paper, Popularity, Sighting
+from digest.text.latex import one_line, paragraphs
 
 
 class _Entry(TypedDict):

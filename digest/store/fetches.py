@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, delete, func, select, update
 
-from digest.delivery.freshness import LastFetch
+from digest.domain.paper import LastFetch
 from digest.store.models import fetches
 
 FetchStatus = Literal["complete", "partial", "failed"]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, Select, Text, bindparam, cast, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from digest.papers.paper import Paper, Popularity
+from digest.domain.paper import Paper, Popularity
 from digest.store.models import paper_terms, papers, popularity
 
 _TOLD = papers.c.announced_guessed.is_(False)

@@ -25,8 +25,8 @@ from sqlalchemy import (
     values,
 )
 
-from digest.delivery.schedule import LONGEST_WAIT
-from digest.readers.subscriber import Frequency
+from digest.domain.schedule import LONGEST_WAIT
+from digest.domain.subscriber import Frequency
 from digest.store.models import Instant, deliveries, subscribers
 from digest.store.papers import upsert
 

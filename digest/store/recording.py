@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, or_, select, update
 
-from digest.delivery.claimed import KINDS, RECIPIENTS, Claimed, Kind
+from digest.domain.delivery import KINDS, RECIPIENTS, Claimed, Kind
 from digest.errors import StopRun
 from digest.store.database import Connection, Database
 from digest.store.models import deliveries, subscribers

@@ -8,13 +8,13 @@ from fastapi.responses import Response
 from pydantic import BaseModel, BeforeValidator, Field
 
 from digest.errors import BadInput, NotFound
-from digest.mail.letter import Card
-from digest.mail.wording import one_line
+from digest.mail.content import Card
 from digest.store import papers as paper_store
+from digest.text.formatting import one_line
 from digest.web.catalogue import PER_CATEGORY, Period, trending_and_new
+from digest.web.context import OnSite, Site
 from digest.web.pages import is_web_address, paper_path
 from digest.web.papers import DAY, LONGEST_QUERY
-from digest.web.site import OnSite, Site
 
 router = APIRouter(prefix="/api")
 pages = APIRouter(include_in_schema=False)

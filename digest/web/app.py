@@ -23,8 +23,8 @@ from digest.clock import utc_now
 from digest.errors import BadInput, BadLink, DigestError, NotFound, StopRun, TryLater
 from digest.settings import read_settings
 from digest.web import api, feedback, feeds, health, home, mails, papers, preferences, signup
-from digest.web.safety import Safety
-from digest.web.site import RECHECK, Site
+from digest.web.context import RECHECK, Site
+from digest.web.middleware import Safety
 from digest.wiring import VERSION, Parts
 
 HEADINGS = {

@@ -7,8 +7,8 @@ import logging
 from random import SystemRandom
 from threading import Event, Thread
 
-from digest import jobs
 from digest.errors import DigestError
+from digest.jobs import recurring
 from digest.wiring import Parts
 
 RECHECK_SECONDS = 20.0
@@ -50,8 +50,8 @@ class Background:
     def work(self) -> None:
         """Plan what was asked for, then send what is planned."""
         try:
-            jobs.answer_requests(self._parts)
-            while jobs.deliver(self._parts, "transactional"):
+            recurring.answer_requests(self._parts)
+            while recurring.deliver(self._parts, "transactional"):
                 pass
         except DigestError as error:
             # Requests and mails stay in the database, for the next turn or the next run.

@@ -8,14 +8,14 @@ from threading import Lock
 from time import monotonic
 from typing import Literal, get_args
 
-from digest.delivery.editions import card_of
-from digest.mail.letter import Card
-from digest.papers.library import Found, Library, find_paper, listed_under, trending_papers
+from digest.delivery.candidates import card_of
+from digest.mail.content import Card
+from digest.papers.search import Found, Library, find_paper, listed_under, trending_papers
 from digest.store import papers as paper_store
 from digest.store import terms as term_store
 from digest.store.database import Connection, Database
 from digest.store.papers import StoredPaper
-from digest.web.kept import Held, Kept, KeptMany
+from digest.web.cache import Held, Kept, KeptMany
 
 Period = Literal["today", "week", "month"]
 PERIODS: tuple[Period, ...] = get_args(Period)

@@ -3,13 +3,13 @@
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from digest.delivery.editions import card_of
+from digest.delivery.candidates import card_of
 from digest.errors import BadInput
-from digest.papers.library import find_paper
-from digest.readers.feedback import give, verdict_on
-from digest.readers.links import Verdict
+from digest.papers.search import find_paper
+from digest.subscribers.feedback import give, verdict_on
+from digest.subscribers.links import Verdict
+from digest.web.context import OnSite
 from digest.web.forms import Posted
-from digest.web.site import OnSite
 
 router = APIRouter(include_in_schema=False)
 

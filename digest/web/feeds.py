@@ -9,13 +9,13 @@ from xml.etree import ElementTree as ET
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
-from digest.delivery.letters import Chosen
+from digest.delivery.composed_mail import Chosen
 from digest.delivery.preview import recorded
-from digest.mail.letter import HEADINGS, Card, heading_of
-from digest.mail.wording import one_line
-from digest.store import deliveries as ledger
+from digest.mail.content import HEADINGS, Card, heading_of
+from digest.store import delivery_reports
+from digest.text.formatting import one_line
+from digest.web.context import OnSite, Site
 from digest.web.pages import paper_path
-from digest.web.site import OnSite, Site
 
 router = APIRouter(include_in_schema=False)
 TRENDING_SHOWN = 50
@@ -91,7 +91,7 @@ def _trending(site: Site, name: str) -> Feed:
 def _own(site: Site, token: str, ending: str) -> Feed:
     with site.parts.database.read() as connection:
         subscriber = site.reader(connection, "feed", token)
-        rows = ledger.find(
+        rows = delivery_reports.find(
             connection, subscriber_id=subscriber.id, kind="digest", status="sent", limit=DIGESTS_SHOWN
         )
         mails = [recorded(connection, row.id) for row in rows]

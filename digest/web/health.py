@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from digest.errors import DigestError
 from digest.store import papers as paper_store
 from digest.store.schema import newest_revision, present_revision
-from digest.web.site import OnSite, Site
+from digest.web.context import OnSite, Site
 
 _log = logging.getLogger("digest.web")
 router = APIRouter(include_in_schema=False)

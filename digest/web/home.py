@@ -8,11 +8,11 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from digest.errors import NotFound
-from digest.mail.wording import one_line
 from digest.ranking import trending as formula
+from digest.text.formatting import one_line
+from digest.web.cache import Held
 from digest.web.catalogue import PER_CATEGORY, PERIODS, Period, trending_and_new
-from digest.web.kept import Held
-from digest.web.site import OnSite, Site
+from digest.web.context import OnSite, Site
 
 router = APIRouter(include_in_schema=False)
 PAPERS_SHOWN = 30

@@ -5,10 +5,10 @@ from fastapi.responses import Response
 
 from digest.delivery.preview import recorded
 from digest.errors import NotFound
-from digest.mail.letter import HEADINGS, heading_of
-from digest.mail.wording import holdings
-from digest.store import deliveries as ledger
-from digest.web.site import OnSite
+from digest.mail.content import HEADINGS, heading_of
+from digest.store import delivery_reports
+from digest.text.formatting import holdings
+from digest.web.context import OnSite
 
 router = APIRouter(include_in_schema=False)
 
@@ -19,7 +19,9 @@ def web_view(site: OnSite, token: str) -> Response:
     claim = site.claim("digest", token)
     with site.parts.database.read() as connection:
         subscriber = site.reader(connection, "digest", token)
-        rows = ledger.find(connection, subscriber_id=subscriber.id, kind="digest", edition_on=claim.issued_on)
+        rows = delivery_reports.find(
+            connection, subscriber_id=subscriber.id, kind="digest", edition_on=claim.issued_on
+        )
         composed = [row.id for row in rows if row.contents is not None]
         if not composed:
             raise NotFound("No digest of that day is kept; look at what is trending now.")

@@ -10,9 +10,9 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from digest.mail import wording
-from digest.mail.letter import Card
-from digest.web.kept import KeptMany
+from digest.mail.content import Card
+from digest.text import formatting
+from digest.web.cache import KeptMany
 
 EXCERPT = 280
 _KEPT_CARDS = 3000
@@ -32,12 +32,12 @@ class Pages:
             lstrip_blocks=True,
         )
         self._environment.filters.update(
-            day=wording.day,
-            short_day=wording.short_day,
-            weekday=wording.weekday,
-            line=wording.one_line,
-            authors=lambda names: wording.author_line(names, 5),
-            excerpt=lambda text: wording.excerpt(text, EXCERPT),
+            day=formatting.day,
+            short_day=formatting.short_day,
+            weekday=formatting.weekday,
+            line=formatting.one_line,
+            authors=lambda names: formatting.author_line(names, 5),
+            excerpt=lambda text: formatting.excerpt(text, EXCERPT),
             paragraphs=paragraphs,
             paper_path=paper_path,
         )
@@ -74,12 +74,12 @@ def is_web_address(url: str) -> bool:
 def links_of(card: Card) -> list[tuple[str, str]]:
     """Return a paper's outside links as (label, address)."""
     every = (("Abstract", card.abstract_url), ("PDF", card.pdf_url), *card.links)
-    return [(wording.shorten(label, 30), url) for label, url in every if is_web_address(url)]
+    return [(formatting.shorten(label, 30), url) for label, url in every if is_web_address(url)]
 
 
 def paragraphs(text: str) -> list[str]:
     """Return the paragraphs of an abstract, each on one line."""
-    return [clean for part in text.splitlines() if (clean := wording.one_line(part))]
+    return [clean for part in text.splitlines() if (clean := formatting.one_line(part))]
 
 
 def _fingerprint(folder: Path) -> str:

@@ -9,12 +9,12 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from digest.errors import BadInput, NotFound
-from digest.mail.letter import Card
-from digest.mail.wording import one_line
+from digest.mail.content import Card
 from digest.papers.identifiers import canonical_id
-from digest.web.citing import bibtex, ris
-from digest.web.kept import Held
-from digest.web.site import OnSite, Site
+from digest.text.formatting import one_line
+from digest.web.cache import Held
+from digest.web.citations import bibtex, ris
+from digest.web.context import OnSite, Site
 
 router = APIRouter(include_in_schema=False)
 FOUND = 30

@@ -11,26 +11,26 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 from limits import RateLimitItemPerHour
 
-from digest.delivery.outcome import NOTES, quiet_reason
+from digest.delivery.decisions import NOTES, quiet_reason
+from digest.domain.subscriber import FREQUENCIES, Subscriber
 from digest.errors import BadInput, NotFound, TryLater
-from digest.mail.letter import Card
-from digest.mail.wording import one_line
+from digest.mail.content import Card
 from digest.papers.identifiers import canonical_id
-from digest.readers.consent import reader_of, resubscribe
-from digest.readers.consent import unsubscribe as leave
-from digest.readers.feedback import give
-from digest.readers.knowledge import known_interests
-from digest.readers.pasted import read_pasted
-from digest.readers.preferences import Change, Draft, change, draft, pause, remove, resume
-from digest.readers.privacy import portrait
-from digest.readers.subscriber import FREQUENCIES, Subscriber
-from digest.readers.transfer import change_from
-from digest.store import deliveries as ledger
+from digest.store import editions as edition_store
+from digest.store import feedback as feedback_store
 from digest.store import papers as paper_store
-from digest.store import readers as reader_store
 from digest.store.database import Connection
+from digest.subscribers.bibliography import read_pasted
+from digest.subscribers.consent import reader_of, resubscribe
+from digest.subscribers.consent import unsubscribe as leave
+from digest.subscribers.feedback import give
+from digest.subscribers.import_export import change_from
+from digest.subscribers.preferences import Change, Draft, change, draft, pause, remove, resume
+from digest.subscribers.privacy import portrait
+from digest.subscribers.profile_terms import known_interests
+from digest.text.formatting import one_line
+from digest.web.context import OnSite, Site
 from digest.web.forms import Form, Posted
-from digest.web.site import OnSite, Site
 
 router = APIRouter(include_in_schema=False)
 PAST_DIGESTS = 30
@@ -69,10 +69,12 @@ def show_preferences(
     With `typed`, its fields hold what was typed and not saved, and the preview is what that would bring.
     """
     with site.parts.database.read() as connection:
-        said = reader_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])[-MARKED_SHOWN:]
+        said = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])[
+            -MARKED_SHOWN:
+        ]
         papers = paper_store.find_by_numbers(connection, [number for number, _ in said])
         known = known_interests(connection, site.parts.profiles, subscriber)
-        past = ledger.sent_editions(connection, [subscriber.id], PAST_DIGESTS)
+        past = edition_store.sent_editions(connection, [subscriber.id], PAST_DIGESTS)
         shown: dict[str, Any] = _NOT_SHOWN
         if not wrong and (typed is not None or done in {"saved", "confirmed"}):
             try:

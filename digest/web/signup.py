@@ -10,18 +10,18 @@ from anyio import to_thread
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from digest.delivery.letters import CONFIRM_DAYS
+from digest.domain.delivery import CONFIRM_DAYS
+from digest.domain.subscriber import Subscriber
 from digest.errors import NotFound, TryLater
-from digest.readers.addresses import parse_address
-from digest.readers.consent import ask_again, reader_of, resubscribe, unsubscribe
-from digest.readers.links import Claim
-from digest.readers.mail_requests import RequestKind, request_mail
-from digest.readers.signup import confirm
-from digest.readers.subscriber import Subscriber
+from digest.subscribers.addresses import parse_address
+from digest.subscribers.consent import ask_again, reader_of, resubscribe, unsubscribe
+from digest.subscribers.links import Claim
+from digest.subscribers.mail_requests import RequestKind, request_mail
+from digest.subscribers.signup import confirm
+from digest.web.context import OnSite, Site
 from digest.web.forms import Form, Posted
 from digest.web.limits import mail_limits
 from digest.web.preferences import show_preferences
-from digest.web.site import OnSite, Site
 
 router = APIRouter(include_in_schema=False)
 

@@ -14,19 +14,24 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    Page,
+    sync_playwright,
+)
 from pydantic import SecretStr
 
 from digest.clock import utc_now
-from digest.delivery.daily import Job, run
+from digest.domain.subscriber import Subscriber
+from digest.jobs.daily import Job, run
 from digest.papers.ingest import take_in
-from digest.readers.links import Purpose
-from digest.readers.subscriber import Subscriber
 from digest.sample import sample_sightings
 from digest.settings import Settings
 from digest.store.schema import upgrade
+from digest.subscribers.links import Purpose
 from digest.web.app import create_app
 from digest.wiring import Parts
+from tests.browser.helpers import complaints, tab
 from tests.factories import add_reader
 
 CHROMIUM = Path(os.environ.get("DIGEST_TEST_CHROMIUM", "/usr/bin/chromium"))
@@ -136,3 +141,17 @@ def reader(place: Place) -> Subscriber:
     )
     place.deliver()
     return known
+
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A tab whose page must not complain about anything."""
+    context = tab(chromium)
+    opened = context.new_page()
+    troubles = complaints(opened)
+    yield opened
+    context.close()
+    assert troubles == []

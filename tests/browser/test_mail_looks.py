@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from digest.mail.letter import Card, Confirmation, Letter, OwnLinks, Pick
+from digest.mail.content import Card, Confirmation, Letter, OwnLinks, Pick
 from digest.mail.rendering import Renderer
 
 pytestmark = pytest.mark.browser

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.shell import Shell
 from tests.papers.feed_server import FeedServer, feed_server
-
-from .shell import Shell
 
 PAPERS = """\
 {"id": "2511.00001", "title": "Splats for rooms", "abstract": "We render rooms with gaussian splats.", \

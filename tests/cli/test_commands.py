@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .shell import Shell
+from tests.cli.shell import Shell
 
 BRIEF = {"announced_on", "id", "title", "authors", "categories"}
 READER = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .shell import Answer, Shell
+from tests.cli.shell import Answer, Shell
 
 TRAPS = {
     "DIGEST_DATABASE_URL": "sqlite:///must-not-be-created.db",

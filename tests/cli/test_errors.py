@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .shell import Shell
+from tests.cli.shell import Shell
 
 READS = [
     ("papers", "list"),

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.cli.shell import Answer, Shell
 from tests.papers import samples
 from tests.papers.feed_server import Answering, FeedServer, Reply, Request
-
-from .shell import Answer, Shell
 
 PATHS = {
     "huggingface": "/api/daily_papers",

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from .real import EDITIONS, FIRST_ON, LAST_ON, ON_TOPIC, QUIET, TOPICS, papers_between
-from .shell import Answer, Shell
+from tests.cli.real_papers import EDITIONS, FIRST_ON, LAST_ON, ON_TOPIC, QUIET, TOPICS, papers_between
+from tests.cli.shell import Answer, Shell
 
 _LEFT_OVER = re.compile(r"\{\{|\}\}|\{%|%\}|\{#|\\[a-zA-Z]+|\\[\"'^`~]|\$|&amp;amp;|\bNone\b(?=<)")
 ONCE = (

@@ -7,9 +7,9 @@ from email.message import EmailMessage
 import pytest
 from sqlalchemy import update
 
+from digest.domain.paper import Paper
 from digest.errors import BadInput
-from digest.mail.folders import MemoryTransport
-from digest.papers.paper import Paper
+from digest.mail.file_transports import MemoryTransport
 from digest.papers.sources.common import make_paper as paper_from_feed
 from digest.store.database import Database
 from digest.store.models import subscribers

@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from sqlalchemy import event, text
 
-from digest.delivery.daily import Job, rehearse
+from digest.bench.database import multiply_readers
 from digest.delivery.plan import plan_due, plan_edition, slot_at, slot_on
-from digest.delivery.schedule import LONGEST_WAIT, local_date, next_due_at
-from digest.readers.subscriber import Frequency, Rhythm
+from digest.domain.schedule import LONGEST_WAIT, local_date, next_due_at
+from digest.domain.subscriber import Frequency, Rhythm
+from digest.jobs.daily import Job, rehearse
 from digest.store import health
 from digest.store.database import Connection, Database
 from digest.store.models import subscribers
 from digest.store.planning import crowd
-from digest.store.scratch import multiply_readers
-from tests.delivery.test_schedule import instants, rhythms
+from tests.domain.test_schedule import instants, rhythms
 from tests.factories import (
     DAY,
     FRIDAY,

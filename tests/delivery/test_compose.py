@@ -7,15 +7,17 @@ from typing import Any
 
 from sqlalchemy import event
 
-from digest.delivery.compose import Choosing, Composer, Request
-from digest.delivery.deliver import LEASE, Summary, compose_batch
+from digest.delivery.compose import compose_batch
+from digest.delivery.deliver import LEASE, Summary
 from digest.delivery.plan import plan_due
 from digest.delivery.preview import explain, preview
+from digest.delivery.select_papers import Choosing, Composer, Request
+from digest.domain.subscriber import Subscriber
 from digest.papers.identifiers import canonical_id
-from digest.readers.profiles import ProfileBuilder
-from digest.readers.subscriber import Subscriber
 from digest.store import deliveries as ledger
+from digest.store import delivery_reports
 from digest.store.database import Database
+from digest.subscribers.profiles import ProfileBuilder
 from tests.factories import (
     SUBJECTS,
     TUESDAY,
@@ -131,7 +133,7 @@ def test_the_card_says_how_popular_a_paper_was_by_then(database: Database) -> No
     add_papers(database, make_paper(1), now=at(TUESDAY, 12), upvotes=50)
     deliver_due(office(database), at(TUESDAY))
     with database.read() as connection:
-        row = ledger.find(connection, subscriber_id=reader.id)[0]
+        row = delivery_reports.find(connection, subscriber_id=reader.id)[0]
     assert b"5 upvotes" in rebuilt(database, row.id)
     assert b"50 upvotes" not in rebuilt(database, row.id)
 

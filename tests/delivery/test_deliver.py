@@ -8,16 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.delivery.deliver import LEASE, MOST_DELAYS, Summary, compose_batch, deliver_batch, deliver_ready
-from digest.delivery.outcome import FIRST_PAUSE, LONGEST_PAUSE, Patience, pause
+from digest.delivery.compose import compose_batch
+from digest.delivery.decisions import FIRST_PAUSE, LONGEST_PAUSE, Patience, pause
+from digest.delivery.deliver import LEASE, MOST_DELAYS, Summary, deliver_batch, deliver_ready
 from digest.delivery.plan import plan_due
 from digest.errors import ConnectionLost, NeverSend, StopRun, TryLater
 from digest.mail.envelope import Envelope
-from digest.mail.folders import FileTransport, MemoryTransport
-from digest.readers.preferences import remove
+from digest.mail.file_transports import FileTransport, MemoryTransport
 from digest.store import deliveries as ledger
-from digest.store.circuits import open_circuits
+from digest.store.circuit_breakers import open_circuits
 from digest.store.database import Database
+from digest.subscribers.preferences import remove
 from tests.factories import (
     SECRET,
     TUESDAY,

@@ -3,15 +3,18 @@
 import pytest
 from sqlalchemy import select
 
-from digest.delivery.deliver import LEASE, Summary, compose_batch, deliver_ready
-from digest.delivery.outcome import Patience
+from digest.delivery.compose import compose_batch
+from digest.delivery.decisions import Patience
+from digest.delivery.deliver import LEASE, Summary, deliver_ready
 from digest.delivery.plan import plan_due, plan_edition
 from digest.errors import TryLater
 from digest.mail.envelope import Envelope
-from digest.mail.folders import MemoryTransport
+from digest.mail.file_transports import MemoryTransport
 from digest.papers.sources.common import make_paper as paper_from_feed
 from digest.store import deliveries as ledger
-from digest.store import readers as reader_store
+from digest.store import feedback as feedback_store
+from digest.store import picks as pick_store
+from digest.store import subscribers as subscriber_store
 from digest.store.database import Conflict, Database
 from digest.store.deliveries import NewDelivery
 from digest.store.models import deliveries, picks
@@ -308,7 +311,7 @@ def test_papers_a_reader_marked_are_never_picked(database: Database) -> None:
     add_papers(database, *make_papers(10, subject="splats"))
     reader = add_reader(database, topics=["gaussian splatting"], likes=["2603.00003"])
     with database.begin() as connection:
-        reader_store.save_feedback(connection, reader.id, 5, "less", at(MONDAY))
+        feedback_store.save_feedback(connection, reader.id, 5, "less", at(MONDAY))
     deliver_due(office(database), at(TUESDAY))
     (papers,) = received_by(database, reader).values()
     assert len(papers) == 8
@@ -336,7 +339,7 @@ def test_a_removed_reader_leaves_no_rows(database: Database) -> None:
     reader = add_reader(database)
     deliver_due(office(database), at(TUESDAY))
     with database.begin() as connection:
-        reader_store.delete_subscriber(connection, reader.id)
+        subscriber_store.delete_subscriber(connection, reader.id)
     with database.read() as connection:
         assert connection.execute(select(picks)).all() == []
         assert connection.execute(select(deliveries)).all() == []
@@ -350,4 +353,4 @@ def test_a_pick_counts_as_received_as_soon_as_it_is_composed(database: Database)
         work = ledger.claim(connection, at(TUESDAY), LEASE, 10)
     compose_batch(office(database), work, at(TUESDAY), Summary())
     with database.read() as connection:
-        assert len(ledger.received(connection, [reader.id], 0)[reader.id]) == 4
+        assert len(pick_store.received(connection, [reader.id], 0)[reader.id]) == 4

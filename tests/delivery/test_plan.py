@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.delivery.plan import plan_due, plan_edition, slot_at, slot_on
-from digest.delivery.schedule import local_date, next_due_at
-from digest.readers.preferences import Change, change
-from digest.readers.profiles import ProfileBuilder
-from digest.readers.subscriber import Frequency, Rhythm, Subscriber
-from digest.store import readers as reader_store
+from digest.domain.schedule import local_date, next_due_at
+from digest.domain.subscriber import Frequency, Rhythm, Subscriber
+from digest.store import subscribers as subscriber_store
 from digest.store.database import Database
-from tests.delivery.test_schedule import instants, rhythms
+from digest.subscribers.preferences import Change, change
+from digest.subscribers.profiles import ProfileBuilder
+from tests.domain.test_schedule import instants, rhythms
 from tests.factories import (
     DAY,
     MONDAY,
@@ -209,4 +209,4 @@ def test_planning_moves_the_next_due_instant(database: Database) -> None:
     assert one_delivery(database, reader).edition_on == TUESDAY
     assert reader_now(database, reader.address).next_due_at == at(WEDNESDAY, 0)
     with database.read() as connection:
-        assert reader_store.first_due(connection) == at(WEDNESDAY, 0)
+        assert subscriber_store.first_due(connection) == at(WEDNESDAY, 0)

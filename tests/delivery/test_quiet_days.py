@@ -5,13 +5,14 @@ from email import message_from_bytes, policy
 
 import pytest
 
-from digest.delivery.compose import Choosing
+from digest.delivery.decisions import NOTES, Patience, PutOff, Send, Skip, decide
 from digest.delivery.deliver import deliver_ready
-from digest.delivery.freshness import FeedState, LastFetch, feed_state
-from digest.delivery.outcome import NOTES, Patience, PutOff, Send, Skip, decide
+from digest.delivery.feed_state import FeedState, feed_state
 from digest.delivery.plan import plan_due
-from digest.mail.folders import MemoryTransport
-from digest.readers.subscriber import Subscriber
+from digest.delivery.select_papers import Choosing
+from digest.domain.paper import LastFetch
+from digest.domain.subscriber import Subscriber
+from digest.mail.file_transports import MemoryTransport
 from digest.store.database import Database
 from digest.store.fetches import FetchStatus
 from tests.factories import (

@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from digest.delivery.claimed import KINDS
+from digest.delivery.composed_mail import Contents, Imprint
+from digest.delivery.decisions import Patience
 from digest.delivery.deliver import deliver_ready
-from digest.delivery.letters import Contents, Imprint
-from digest.delivery.outcome import Patience
 from digest.delivery.preview import recorded
+from digest.domain.delivery import KINDS
+from digest.domain.paper import Popularity, Sighting
 from digest.errors import NotFound
-from digest.mail.folders import MemoryTransport
+from digest.mail.file_transports import MemoryTransport
 from digest.papers.ingest import take_in
-from digest.papers.paper import Popularity, Sighting
-from digest.readers.preferences import Change, change, pause
-from digest.readers.profiles import ProfileBuilder
 from digest.store.database import Database
+from digest.subscribers.preferences import Change, change, pause
+from digest.subscribers.profiles import ProfileBuilder
 from tests.factories import (
     DAY,
     SATURDAY,

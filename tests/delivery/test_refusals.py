@@ -8,22 +8,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from digest.delivery.circuit import TRIAL_MAILS
+from digest.delivery.circuit_breaker import TRIAL_MAILS
+from digest.delivery.context import SUSPECTED
 from digest.delivery.deliver import Summary, deliver_batch, deliver_ready
-from digest.delivery.office import SUSPECTED
 from digest.delivery.plan import plan_due
 from digest.delivery.refusals import DAY, REFUSED, TAKEN, WINDOW, Answers, Evidence, is_confirmed
 from digest.errors import NeverSend
 from digest.mail.envelope import Envelope
-from digest.readers.preferences import remove
 from digest.store import deliveries as ledger
-from digest.store import readers as reader_store
+from digest.store import picks as pick_store
 from digest.store import refusals as store
+from digest.store import subscribers as subscriber_store
 from digest.store import suppressions as suppression_store
-from digest.store.circuits import open_circuits
+from digest.store.circuit_breakers import open_circuits
 from digest.store.database import Database
 from digest.store.deliveries import NewDelivery
 from digest.store.models import refusals, suppressions
+from digest.subscribers.preferences import remove
 from tests.factories import (
     MONDAY,
     SECRET,
@@ -66,7 +67,7 @@ class Server:
 
 def by_status(database: Database) -> dict[str, int]:
     with database.read() as connection:
-        return reader_store.count_by_status(connection)
+        return subscriber_store.count_by_status(connection)
 
 
 def count_suppressions(database: Database) -> int:
@@ -206,7 +207,7 @@ def test_an_address_among_good_ones_is_suppressed_at_once(database: Database) ->
     row = one_delivery(database, readers[3])
     assert (row.status, row.reason, row.smtp_answer) == ("failed", "refused", ANSWER)
     with database.read() as connection:
-        assert not ledger.received(connection, [readers[3].id], 0)
+        assert not pick_store.received(connection, [readers[3].id], 0)
     assert count_suppressions(database) == 1
 
 
@@ -296,7 +297,7 @@ def test_strangers_addresses_do_not_stop_the_digests(database: Database) -> None
 
 def test_a_trial_that_strangers_spoil_closes_the_breaker_all_the_same(database: Database) -> None:
     """That the server says anything to a recipient shows that it works."""
-    from digest.delivery.circuit import Trouble, trip
+    from digest.delivery.circuit_breaker import Trouble, trip
 
     add_papers(database, *make_papers(5))
     add_readers(database, 5)

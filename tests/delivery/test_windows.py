@@ -4,14 +4,14 @@ from datetime import date, timedelta
 
 import pytest
 
-from digest.delivery.compose import Choosing
-from digest.delivery.daily import Job, rehearse
 from digest.delivery.deliver import deliver_ready
 from digest.delivery.plan import plan_edition
-from digest.papers.paper import Paper
-from digest.readers.preferences import pause, resume
+from digest.delivery.select_papers import Choosing
+from digest.domain.paper import Paper
+from digest.jobs.daily import Job, rehearse
 from digest.store.database import Database
-from digest.store.readers import page
+from digest.store.subscribers import page
+from digest.subscribers.preferences import pause, resume
 from tests.factories import (
     DAY,
     FRIDAY,

@@ -17,11 +17,10 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import SMTP
 
-from digest.mail.letter import Card, Confirmation, Letter, OwnLinks, Pick
+from digest.mail.content import Card, Confirmation, Letter, OwnLinks, Pick
 from digest.mail.message import Message, digest_headers, message_id
 from digest.mail.rendering import Renderer
-
-from .servers import Handler, play
+from tests.mail.servers import Handler, play
 
 TEMPLATES = Path(__file__).parents[2] / "templates" / "email"
 BASE = "https://papers.example.org"

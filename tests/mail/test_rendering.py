@@ -3,75 +3,16 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest.mail.letter import Card, Confirmation, Letter, OwnLinks, Pick, Words
-from digest.mail.quoted import quoted_printable
+from digest.mail.content import Card, Letter, Pick, Words
+from digest.mail.quoted_printable import quoted_printable
 from digest.mail.rendering import HTML_LIMIT, Renderer
-
-HOSTILE = (
-    "<script>alert(1)</script>",
-    "</title></style><img src=x onerror=alert(1)>",
-    '"><a href="https://evil.example.org">click</a>',
-    "{{ 7 * 7 }}{% raw %}[[ subject ]][% block x %]",
-    "safe\u202egpj.exe \u200b\ufeff\x00\x07",
-    "line one\r\nBcc: all@example.net\r\n\r\nline two",
-    r"$\mathbb{R}^{n \times m}$ \textbf{and} \% \& {\"o}",
-    "שלום עולם: רשתות נוירונים",
-    "👩🏽\u200d🔬 emoji 🧪" * 20,
-    "x" * 10_000,
-    "word " * 2_000,
-    "&lt;b&gt; &amp; Tom & Jerry's",
-    "<!--[if mso]>",
-    "\ud800 half a character",
-)
-
-
-class Page(HTMLParser):
-    """What a mail program makes of the HTML: its elements, links and readable text."""
-
-    VOID = frozenset({"meta", "br", "img", "hr", "link", "input"})
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.faults: list[str] = []
-        self.words: list[str] = []
-        self.feed(html)
-        self.close()
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if not self.open or self.open.pop() != tag:
-            self.faults.append(tag)
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] not in {"style", "title"}:
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
-
-    @property
-    def links(self) -> list[str]:
-        return [attributes.get("href") or "" for tag, attributes in self.elements if tag == "a"]
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
+from tests.mail.html_page import HOSTILE, Page
 
 
 @pytest.fixture(scope="module")
@@ -245,47 +186,6 @@ def test_any_text_makes_a_sound_mail(
     words.html.encode("ascii")
 
 
-def test_thirty_papers_with_sixty_authors_fit(renderer: Renderer, make_letter: Callable[..., Letter]) -> None:
-    card: dict[str, object] = {
-        "title": "A title \u2014 with “quotes” of three hundred letters " * 10,
-        "authors": tuple(f"Author Número {number}" for number in range(60)),
-        "abstract": "A sentence \u2014 with “quotes” and ünusual letters. " * 40,
-    }
-    words = renderer.digest(make_letter(20, 10, card))
-    assert len(quoted_printable(words.html)) <= HTML_LIMIT
-    assert words.dropped == ()
-    assert len(Page(words.html).all("h3")) == 30
-
-
-def test_a_mail_too_long_loses_its_lowest_papers_and_says_so(
-    renderer: Renderer, make_letter: Callable[..., Letter]
-) -> None:
-    card: dict[str, object] = {"title": "漢" * 300, "abstract": "é" * 900}
-    letter = make_letter(40, 20, card)
-    words = renderer.digest(letter)
-    page = Page(words.html)
-    assert len(quoted_printable(words.html)) <= HTML_LIMIT
-    assert words.dropped
-    everyone = [pick.card.paper_id for pick in letter.picks if pick.section == "everyone"]
-    for_you = [pick.card.paper_id for pick in letter.picks if pick.section == "for_you"]
-    order = [*reversed(everyone), *reversed(for_you)]
-    assert set(words.dropped) == set(order[: len(words.dropped)])
-    assert len(page.all("h3")) == 60 - len(words.dropped)
-    assert f"{len(words.dropped)} more on the web page" in page.text
-    assert f"{len(words.dropped)} more on the web page" in words.text
-    assert letter.unsubscribe_url in page.links
-    assert "1 Science Road" in page.text
-    assert f"and {60 - len(words.dropped) - 1} more" in words.subject
-
-
-def test_a_paper_in_both_texts_is_the_same_paper(
-    renderer: Renderer, make_letter: Callable[..., Letter]
-) -> None:
-    card: dict[str, object] = {"title": "漢" * 300, "abstract": "é" * 900}
-    words = renderer.digest(make_letter(40, 20, card))
-    assert len(re.findall(r"^ ?\d+\. ", words.text, re.MULTILINE)) == len(Page(words.html).all("h3"))
-
-
 def test_a_quiet_day_is_told(renderer: Renderer, make_letter: Callable[..., Letter]) -> None:
     note = "arXiv announced nothing today: it is a holiday there."
     words = renderer.digest(make_letter(0, 0, note=note, considered=0))
@@ -348,80 +248,3 @@ def test_a_card_is_rendered_once_for_all_readers(
     assert renderer.kept() == (10, 41)
     renderer.digest(make_letter(30, 0))
     assert renderer.kept()[0] == 10
-
-
-def test_a_confirmation_asks_and_explains(renderer: Renderer, confirmation: Confirmation) -> None:
-    words = renderer.confirm(confirmation)
-    page = Page(words.html)
-    assert words.subject == "Please confirm: Trending papers in your inbox"
-    assert page.links.count(confirmation.confirm_url) == 2
-    assert confirmation.confirm_url in words.text.split("\n")
-    for text in (page.text, " ".join(words.text.split())):
-        assert "The link works for 7 days." in text
-        assert "If you did not ask for this, do nothing" in text
-        assert "nsubscribe" not in text
-    assert page.faults == []
-    assert len(words.html) < 15_000
-
-
-def test_a_readers_links_stand_in_both_parts(
-    renderer: Renderer, make_own_links: Callable[..., OwnLinks]
-) -> None:
-    own = make_own_links()
-    words = renderer.links(own)
-    page = Page(words.html)
-    assert words.subject == "Your links: Trending papers in your inbox"
-    every = [own.preferences_url, own.feed_url, own.unsubscribe_url, *(url for _, url in own.past)]
-    assert page.links == [*every, own.web_url]
-    assert [line for line in words.text.split("\n") if "://" in line] == [*every, own.web_url]
-    for text in (page.text, " ".join(words.text.split())):
-        assert "keep this mail to yourself" in text
-        assert "If you did not ask for it, do nothing" in text
-        assert text.index("22 November 2025") < text.index("21 November 2025")
-    assert "YOUR LAST DIGESTS\n=================\n\n22 November 2025:\nhttps://" in words.text
-    assert all(len(line) <= 72 for line in words.text.split("\n") if "://" not in line)
-    assert "\n\n\n\n" not in words.text
-    assert page.faults == []
-    assert len(page.all("h1")) == 1
-    assert len(words.html) < 15_000
-
-
-def test_a_reader_without_digests_gets_the_other_links(
-    renderer: Renderer, make_own_links: Callable[..., OwnLinks]
-) -> None:
-    words = renderer.links(make_own_links(0))
-    page = Page(words.html)
-    assert page.faults == []
-    assert len(page.links) == 4
-    assert "last digests" not in (words.html + words.text).lower()
-
-
-@pytest.mark.parametrize("text", HOSTILE)
-def test_a_hostile_operator_harms_no_mail_that_was_asked_for(
-    renderer: Renderer, confirmation: Confirmation, make_own_links: Callable[..., OwnLinks], text: str
-) -> None:
-    """The one part of these mails that is not written here is what the settings say."""
-    for usual, words in (
-        (
-            renderer.confirm(confirmation),
-            renderer.confirm(replace(confirmation, operator=text, postal_address=text)),
-        ),
-        (
-            renderer.links(make_own_links()),
-            renderer.links(make_own_links(operator=text, postal_address=text)),
-        ),
-    ):
-        page = Page(words.html)
-        assert page.faults == []
-        assert page.links == Page(usual.html).links
-        assert {tag for tag, _ in page.elements} == {tag for tag, _ in Page(usual.html).elements}
-        assert words.subject == usual.subject
-        assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e\ud800-\udfff]", words.html + words.text)
-        assert "\nBcc:" not in words.text
-
-
-def test_a_card_survives_json(make_card: Callable[..., Card]) -> None:
-    import json
-
-    card = make_card(title="Grüße \ud800", authors=("é",))
-    assert Card.from_json(json.loads(json.dumps(card.to_json()))) == card

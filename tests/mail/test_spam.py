@@ -7,11 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from digest.mail.letter import Confirmation, Letter, OwnLinks
+from digest.mail.content import Confirmation, Letter, OwnLinks
 from digest.mail.message import Message, transactional_headers
 from digest.mail.rendering import Renderer, Words
-
-from .conftest import missing
+from tests.mail.conftest import missing
 
 
 def points(content: bytes) -> tuple[float, str]:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError
 
-from digest.mail.compiling import minify
-from digest.mail.letter import Confirmation, Letter, OwnLinks
+from digest.mail.content import Confirmation, Letter, OwnLinks
 from digest.mail.rendering import Renderer
+from digest.mail.template_compiler import minify
 
 TRIO = ("subject.txt", "body.txt", "body.mjml")
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from digest.domain.paper import Sighting
 from digest.errors import DigestError, StopRun, TryLater
 from digest.papers.fetch import fetch, fetch_status
 from digest.papers.ingest import Intake
-from digest.papers.paper import Sighting
 from digest.papers.sources.common import Rejected
 from digest.store import fetches as fetch_store
-from digest.store import papers as store
+from digest.store import papers as paper_store
 from digest.store.database import Database
 from tests.factories import MONDAY, TUESDAY, Clock, at, make_papers
 
@@ -63,7 +63,7 @@ def test_a_reading_that_breaks_off_keeps_what_came(database: Database, error: Di
     written = row(database)
     assert (written.status, written.added, written.error) == (fetched.status, came, str(error))
     with database.read() as connection:
-        assert store.count_papers(connection) == came
+        assert paper_store.count_papers(connection) == came
         (last,) = fetch_store.last_fetches(connection, at(TUESDAY, 23))
     assert last.failed == (came == 0)
 

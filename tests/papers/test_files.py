@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from digest.domain.paper import Paper, Popularity, Sighting
 from digest.errors import BadInput
 from digest.papers.identifiers import title_id
-from digest.papers.paper import Paper, Popularity, Sighting
 from digest.papers.sources.common import Rejected
 from digest.papers.sources.files import read_file
 from tests.papers import samples

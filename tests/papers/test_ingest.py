@@ -8,21 +8,20 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from digest.domain.paper import Paper, Popularity, Sighting
 from digest.errors import StopRun, TryLater
 from digest.papers.identifiers import title_id
 from digest.papers.ingest import Intake, first_sighting, merge, take_in
-from digest.papers.library import find_paper
-from digest.papers.paper import Paper, Popularity, Sighting
+from digest.papers.search import find_paper
 from digest.papers.sources.common import Rejected
 from digest.papers.sources.common import make_paper as paper_from_feed
 from digest.ranking.scoring import score
 from digest.ranking.terms import unpack_counts
-from digest.readers.profiles import ProfileBuilder, rebuild_outdated
-from digest.store import papers as store
+from digest.store import papers as paper_store
 from digest.store import terms as term_store
 from digest.store.database import Database
 from digest.store.models import paper_terms, papers, popularity
-from digest.store.papers import StoredPaper
+from digest.subscribers.profiles import ProfileBuilder, rebuild_outdated
 from tests.factories import (
     DAY,
     MONDAY,
@@ -35,13 +34,7 @@ from tests.factories import (
     make_papers,
     together,
 )
-
-TITLE = make_paper(1).title
-
-
-def record(**changes: Any) -> Paper:
-    """The paper in arXiv's own words."""
-    return make_paper(1, **changes)
+from tests.papers.ingest_helpers import TITLE, listed, only, record, take_one
 
 
 def shown(**changes: Any) -> Paper:
@@ -57,19 +50,6 @@ def shown(**changes: Any) -> Paper:
     return paper_from_feed(**{**usual, **changes})
 
 
-def listed(**changes: Any) -> Paper:
-    """The paper as a listing page without ids shows it."""
-    usual: dict[str, Any] = {"paper_id": "", "title": TITLE.upper(), "abstract": "From a listing."}
-    return paper_from_feed(**{**usual, **changes})
-
-
-def only(database: Database) -> StoredPaper:
-    """The one paper there is."""
-    with database.read() as connection:
-        (number,) = connection.execute(select(papers.c.id)).scalars()
-        return store.find_by_numbers(connection, [number])[number]
-
-
 def contents(database: Database) -> list[list[object]]:
     """All that is stored of papers, to be compared."""
     with database.read() as connection:
@@ -77,12 +57,6 @@ def contents(database: Database) -> list[list[object]]:
             list(connection.execute(select(table).order_by(*table.primary_key.columns)).all())
             for table in (papers, paper_terms, popularity)
         ]
-
-
-def take_one(
-    database: Database, paper: Paper, now_on: date = TUESDAY, votes: Popularity | None = None
-) -> Intake:
-    return take_in(database, [Sighting(paper, votes)], at(now_on))
 
 
 # Who meets whom.
@@ -225,10 +199,10 @@ def test_merging_again_changes_nothing_more() -> None:
 def test_words_that_change_are_counted_anew(database: Database) -> None:
     take_one(database, record())
     with database.read() as connection:
-        before = dict(store.read_terms(connection))
+        before = dict(paper_store.read_terms(connection))
     take_one(database, record(title="Quite other words"))
     with database.read() as connection:
-        after = dict(store.read_terms(connection))
+        after = dict(paper_store.read_terms(connection))
     assert before.keys() == after.keys()
     assert before != after
 
@@ -258,8 +232,8 @@ def test_several_who_take_the_same_in_at_once_make_each_paper_once(database: Dat
     tallies = together(*[lambda: take_in(database, many(), at(TUESDAY))] * 3)
     assert sum(tally.added for tally in tallies) == 29
     with database.read() as connection:
-        assert store.count_papers(connection) == 29
-        assert len(store.read_terms(connection)) == 29
+        assert paper_store.count_papers(connection) == 29
+        assert len(paper_store.read_terms(connection)) == 29
 
 
 def test_the_tally_grows_with_each_thousand(database: Database) -> None:
@@ -267,54 +241,6 @@ def test_the_tally_grows_with_each_thousand(database: Database) -> None:
     sightings = (Sighting(make_paper(number)) for number in range(1, 2101))
     take_in(database, sightings, at(TUESDAY), lambda tally: told.append((tally.seen, tally.added)))
     assert told == [(1000, 1000), (2000, 2000), (2100, 2100)]
-
-
-# Popularity.
-
-
-def upvotes(database: Database) -> list[tuple[int, int]]:
-    with database.read() as connection:
-        rows = connection.execute(select(popularity).order_by(popularity.c.observed_at)).all()
-    return [(row.observed_at.day, row.upvotes) for row in rows]
-
-
-def test_a_level_is_not_repeated_within_a_day(database: Database) -> None:
-    for hour in (1, 5, 9):
-        add_papers(database, record(), now=at(TUESDAY, hour), upvotes=7)
-    add_papers(database, record(), now=at(TUESDAY, 12), upvotes=8)
-    add_papers(database, record(), now=at(WEDNESDAY, 11), upvotes=8)
-    assert upvotes(database) == [(3, 7), (3, 8)]
-    # A day later it says something again: that nothing has changed.
-    add_papers(database, record(), now=at(WEDNESDAY, 12), upvotes=8)
-    assert upvotes(database) == [(3, 7), (3, 8), (4, 8)]
-
-
-def test_comments_and_stars_count_as_news(database: Database) -> None:
-    for votes in (
-        Popularity(at(TUESDAY, 1), 7),
-        Popularity(at(TUESDAY, 2), 7, 1),
-        Popularity(at(TUESDAY, 3), 7, 1, 5),
-    ):
-        assert take_one(database, record(), votes=votes).snapshots == 1
-
-
-def test_a_snapshot_of_the_same_instant_is_kept_as_it_was(database: Database) -> None:
-    for count, new in ((7, 1), (9, 0)):
-        assert take_one(database, record(), votes=Popularity(at(TUESDAY), count)).snapshots == new
-    assert upvotes(database) == [(3, 7)]
-
-
-def test_snapshots_reach_the_paper_that_a_title_met(database: Database) -> None:
-    take_one(database, record())
-    take_one(database, listed(), votes=Popularity(at(TUESDAY), 12))
-    with database.read() as connection:
-        found = store.popularity_of(connection, [only(database).number], at(WEDNESDAY))
-    assert [one.upvotes for one in found[only(database).number]] == [12]
-
-
-def test_any_number_of_votes_can_be_stored(database: Database) -> None:
-    take_one(database, record(), votes=Popularity(at(TUESDAY), 2**31 - 1, 2**31 - 1, 2**31 - 1))
-    assert upvotes(database) == [(3, 2**31 - 1)]
 
 
 # Feeds that break off, items that are no good.
@@ -329,7 +255,7 @@ def test_a_feed_that_breaks_off_keeps_what_came(database: Database, error: TryLa
     tally = take_in(database, feed(), at(TUESDAY))
     assert (tally.added, tally.error) == (1500, error)
     with database.read() as connection:
-        assert store.count_papers(connection) == 1500
+        assert paper_store.count_papers(connection) == 1500
         assert term_store.counted_papers(connection)[0] == 1500
 
 
@@ -352,7 +278,7 @@ def test_an_error_nobody_thought_of_leaves_nothing_half_written(database: Databa
     with pytest.raises(ZeroDivisionError):
         take_in(database, feed(), at(TUESDAY))
     with database.read() as connection:
-        assert store.count_papers(connection) == 1000 == len(store.read_terms(connection))
+        assert paper_store.count_papers(connection) == 1000 == len(paper_store.read_terms(connection))
 
 
 def test_an_empty_feed_is_no_trouble(database: Database) -> None:
@@ -382,7 +308,7 @@ def test_a_new_version_is_cut_when_a_tenth_is_new(database: Database) -> None:
         grown = term_store.read_statistics(connection, 2)
     fresh = replace(grown, papers=0, frequencies=grown.frequencies * 0)
     with database.read() as connection:
-        whole = fresh.adding(unpack_counts(list(store.read_terms(connection).values())), 2)
+        whole = fresh.adding(unpack_counts(list(paper_store.read_terms(connection).values())), 2)
     assert whole.papers == 111
     assert (whole.frequencies == grown.frequencies).all()
 
@@ -395,7 +321,7 @@ def test_profiles_of_an_older_version_keep_their_scores(database: Database) -> N
         with database.read() as connection:
             profile = term_store.read_profiles(connection, [reader.id])[reader.id]
             statistics = term_store.read_statistics(connection, profile.statistics_version)
-            counts = unpack_counts(list(store.read_terms(connection, range(1, 61)).values()))
+            counts = unpack_counts(list(paper_store.read_terms(connection, range(1, 61)).values()))
             return profile.statistics_version, score([profile], statistics.weigh(counts)).values.tobytes()
 
     before = scores()

@@ -3,14 +3,14 @@
 from datetime import UTC, datetime
 
 from digest.papers.ingest import recount, take_in
-from digest.papers.library import Library
-from digest.readers.profiles import ProfileBuilder, rebuild_outdated
-from digest.readers.signup import subscribe
-from digest.readers.transfer import application_from
+from digest.papers.search import Library
 from digest.sample import sample_sightings
 from digest.store import terms as term_store
 from digest.store.database import Database
 from digest.store.models import paper_terms, term_statistics
+from digest.subscribers.import_export import application_from
+from digest.subscribers.profiles import ProfileBuilder, rebuild_outdated
+from digest.subscribers.signup import subscribe
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from digest.ranking.background import Background
+from digest.ranking.corpus import Background
 from digest.ranking.explain import Naming, Reason, Row, contributions, reasons
 from digest.ranking.profile import Interest, Profile, build_profile
 from digest.ranking.terms import Statistics, count_terms, unpack_counts

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix, vstack
 
-from digest.ranking.background import Background
+from digest.ranking.corpus import Background
 from digest.ranking.profile import LIMIT, Interest, Profile, build_profile
 from digest.ranking.scoring import score
 from digest.ranking.terms import DIMENSIONS, Statistics, count_terms

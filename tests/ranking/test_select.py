@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.papers.paper import Paper
-from digest.ranking.background import Background
+from digest.domain.paper import Paper
+from digest.ranking.corpus import Background
 from digest.ranking.profile import Interest, Profile, build_profile
 from digest.ranking.select import Choice, Rules, Shelf, choose, score
 from digest.ranking.terms import Statistics, count_terms

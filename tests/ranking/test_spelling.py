@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from digest.ranking.background import Background
+from digest.ranking.corpus import Background
 from digest.ranking.spelling import holders, spelled
 from digest.ranking.terms import Statistics, count_terms
 

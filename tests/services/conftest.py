@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.services.site import Site
+from tests.services.installation import Site
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from random import Random
 
 from pydantic import SecretStr
 
-from digest.bench.scenery import Scale, fill
+from digest.bench.fixtures import Scale, fill
 from digest.clock import utc_now
 from digest.delivery.plan import plan_due
 from digest.errors import StopRun
@@ -32,7 +32,7 @@ from digest.settings import Settings
 from digest.store.database import Database
 from digest.store.schema import upgrade
 from digest.wiring import Parts
-from tests.services.site import Site, copies, free_port, wait_for
+from tests.services.installation import Site, copies, free_port, wait_for
 
 
 def say(line: str) -> None:

@@ -21,14 +21,14 @@ from sqlalchemy import func, select, update
 
 from digest.clock import utc_now
 from digest.delivery.plan import plan_due
-from digest.readers.profiles import ProfileBuilder
-from digest.store.circuits import open_circuits
+from digest.store.circuit_breakers import open_circuits
 from digest.store.database import Database
 from digest.store.models import circuits, deliveries
 from digest.store.schema import upgrade
+from digest.subscribers.profiles import ProfileBuilder
 from tests.conftest import ROOT
 from tests.factories import add_papers, add_reader, make_papers
-from tests.services.site import answers, free_port, wait_for
+from tests.services.installation import answers, free_port, wait_for
 
 
 def say(line: str) -> None:

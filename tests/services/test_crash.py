@@ -11,10 +11,10 @@ import pytest
 
 from digest.clock import utc_now
 from digest.delivery.plan import plan_due
-from digest.store import readers as reader_store
+from digest.store import subscribers as subscriber_store
 from digest.store.database import Database
 from tests.factories import add_papers, add_reader, make_papers, together
-from tests.services.site import Site, copies, wait_for
+from tests.services.installation import Site, copies, wait_for
 
 pytestmark = pytest.mark.services
 
@@ -93,7 +93,7 @@ def test_whoever_unsubscribes_after_planning_gets_nothing(make_site: Callable[..
     plan_due(site.database, utc_now())
     with site.database.begin() as connection:
         for number in (1, 2, 3):
-            reader_store.set_status(connection, number, "unsubscribed")
+            subscriber_store.set_status(connection, number, "unsubscribed")
     site.start_worker()
     site.ask("sweep")
     wait_for(lambda: not site.open(), 40, "the last mail")

@@ -8,12 +8,12 @@ import pytest
 from pydantic import SecretStr
 
 from digest.clock import utc_now
-from digest.delivery.timetable import Entry
-from digest.running import Runner
+from digest.jobs.scheduler import Runner
+from digest.jobs.timetable import Entry
 from digest.settings import Settings
 from digest.wiring import Parts
+from tests.services.installation import wait_for
 from tests.services.outage_run import Outages
-from tests.services.site import wait_for
 
 pytestmark = pytest.mark.services
 

@@ -5,9 +5,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from digest.delivery.claimed import KINDS, Claimed, parse_delivery_status, parse_kind
+from digest.domain.delivery import KINDS, Claimed, parse_delivery_status, parse_kind
 from digest.errors import BadInput
 from digest.store import deliveries as ledger
+from digest.store import delivery_reports
+from digest.store import editions as edition_store
+from digest.store import picks as pick_store
 from digest.store.database import Database
 from digest.store.deliveries import NewDelivery
 from digest.store.models import cards, deliveries
@@ -115,17 +118,17 @@ def test_an_edition_that_was_dropped_is_not_where_the_next_one_starts(database: 
         ledger.record_skipped(connection, first.id, "nothing new", MONDAY - DAY, MONDAY, at(MONDAY, 9))
         ledger.record_dropped(connection, second.id, "stale", at(TUESDAY, 9))
     with database.read() as connection:
-        last = ledger.last_editions(connection, [reader.id], WEDNESDAY)[reader.id]
+        last = edition_store.last_editions(connection, [reader.id], WEDNESDAY)[reader.id]
         assert (last.papers_through, last.settled_at) == (MONDAY, at(MONDAY, 9))
-        assert ledger.last_editions(connection, [reader.id], MONDAY) == {}
-        assert ledger.newer_editions(connection, [reader.id], WEDNESDAY) == {reader.id: WEDNESDAY}
+        assert edition_store.last_editions(connection, [reader.id], MONDAY) == {}
+        assert edition_store.newer_editions(connection, [reader.id], WEDNESDAY) == {reader.id: WEDNESDAY}
 
 
 def test_a_card_is_kept_once(database: Database) -> None:
     with database.begin() as connection:
-        first = ledger.save_cards(connection, {"a": {"x": 1}, "b": {"x": 2}})
-        second = ledger.save_cards(connection, {"b": {"x": 9}, "c": {"x": 3}})
-        assert ledger.save_cards(connection, {}) == {}
+        first = pick_store.save_cards(connection, {"a": {"x": 1}, "b": {"x": 2}})
+        second = pick_store.save_cards(connection, {"b": {"x": 9}, "c": {"x": 3}})
+        assert pick_store.save_cards(connection, {}) == {}
     assert first["b"] == second["b"]
     assert len({*first.values(), *second.values()}) == 3
     with database.read() as connection:
@@ -139,7 +142,7 @@ def test_workers_that_keep_the_same_cards_in_any_order_do_not_block_each_other(d
 
     def keep(some: dict[str, dict[str, int]]) -> dict[str, int]:
         with database.begin() as connection:
-            return ledger.save_cards(connection, some)
+            return pick_store.save_cards(connection, some)
 
     for kept in together(lambda: keep(shown), lambda: keep(backwards), lambda: keep(shown)):
         assert len(kept) == 600
@@ -154,11 +157,11 @@ def test_the_tally_counts_by_edition_and_reason(database: Database) -> None:
         for one in work[:2]:
             ledger.record_skipped(connection, one.id, "nothing new", MONDAY, TUESDAY, at(TUESDAY))
     with database.read() as connection:
-        assert ledger.tally(connection, TUESDAY) == [
+        assert delivery_reports.tally(connection, TUESDAY) == [
             (TUESDAY, "digest", "claimed", "", 1),
             (TUESDAY, "digest", "skipped", "nothing new", 2),
         ]
-        assert ledger.tally(connection, WEDNESDAY) == []
+        assert delivery_reports.tally(connection, WEDNESDAY) == []
 
 
 def test_a_status_is_read_as_typed() -> None:
@@ -186,7 +189,7 @@ def test_a_stream_holds_every_kind_but_the_others(database: Database) -> None:
         assert {one.kind for one in work} == {"confirm", "links"}
         work = ledger.claim(connection, at(TUESDAY), LEASE, 10, stream="digest")
         assert [one.kind for one in work] == ["digest"]
-        assert [row.kind for row in ledger.find(connection, kind="links")] == ["links"]
+        assert [row.kind for row in delivery_reports.find(connection, kind="links")] == ["links"]
 
 
 def test_the_last_sent_editions_of_readers_are_found_together(database: Database) -> None:
@@ -200,16 +203,16 @@ def test_the_last_sent_editions_of_readers_are_found_together(database: Database
         connection.execute(
             update(deliveries).where(deliveries.c.edition_on == days[2]).values(status="skipped")
         )
-        found = ledger.sent_editions(connection, [first.id, third.id], 2)
+        found = edition_store.sent_editions(connection, [first.id, third.id], 2)
         assert found == {first.id: [days[3], days[1]]}
-        assert ledger.sent_editions(connection, [], 2) == {}
+        assert edition_store.sent_editions(connection, [], 2) == {}
 
 
 def test_a_delivery_is_found_with_its_reader(database: Database) -> None:
     plan(database, 2)
     with database.read() as connection:
-        assert ledger.find_one(connection, 999) is None
-        found = ledger.find(connection, status="planned", edition_on=TUESDAY, limit=1)
+        assert delivery_reports.find_one(connection, 999) is None
+        found = delivery_reports.find(connection, status="planned", edition_on=TUESDAY, limit=1)
     assert [row.address for row in found] == ["r002@example.org"]
 
 

@@ -9,7 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import insert, inspect, select
 
 from digest.errors import BadInput, StopRun
-from digest.store.circuits import Circuit, open_circuits, save_circuit
+from digest.store.circuit_breakers import Circuit, open_circuits, save_circuit
 from digest.store.database import Conflict, Database
 from digest.store.models import deliveries, metadata, papers
 from digest.store.schema import _config, newest_revision, present_revision, upgrade

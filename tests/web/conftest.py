@@ -14,8 +14,8 @@ from digest.store.models import metadata
 from digest.web.app import create_app
 from digest.wiring import Parts
 from tests.factories import BASE_URL, SECRET, WEDNESDAY, Clock, at
-from tests.web.tour import Walk
-from tests.web.visitor import Visitor
+from tests.web.client import Visitor
+from tests.web.crawl import Walk
 from tests.workers.conftest import redis_url
 
 __all__ = ["redis_url"]

@@ -1,8 +1,8 @@
 """A library and a reader made of words that want to be more than words."""
 
-from digest.delivery.daily import Job, run
-from digest.papers.paper import Paper
-from digest.readers.subscriber import Subscriber
+from digest.domain.paper import Paper
+from digest.domain.subscriber import Subscriber
+from digest.jobs.daily import Job, run
 from digest.wiring import Parts
 from tests.factories import TUESDAY, WEDNESDAY, add_papers, add_reader, at, make_paper, make_papers, office
 

@@ -13,17 +13,17 @@ import pytest
 from sqlalchemy import select
 
 from digest.clock import utc_now
-from digest.readers.mail_requests import request_mail
-from digest.store import deliveries as ledger
+from digest.store import delivery_reports
 from digest.store.database import Database
 from digest.store.models import mail_requests
+from digest.subscribers.mail_requests import request_mail
 from digest.web.app import create_app
-from digest.web.stamps import LEAST
+from digest.web.form_tokens import LEAST
 from digest.wiring import Parts
 from tests.factories import Clock
-from tests.services.site import Site, answers, free_port, wait_for
+from tests.services.installation import Site, answers, free_port, wait_for
+from tests.web.client import Visitor, stamp_of
 from tests.web.conftest import make_parts
-from tests.web.visitor import Visitor, stamp_of
 
 
 def waiting(database: Database) -> int:
@@ -33,7 +33,7 @@ def waiting(database: Database) -> int:
 
 def sent(database: Database) -> list[str]:
     with database.read() as connection:
-        return [row.address for row in ledger.find(connection, status="sent")]
+        return [row.address for row in delivery_reports.find(connection, status="sent")]
 
 
 def sign_up(port: int, address: str) -> None:

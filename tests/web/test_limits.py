@@ -17,9 +17,9 @@ from digest.web.limits import (
     mail_limits,
 )
 from tests.factories import SECRET, Clock, together
-from tests.services.site import free_port
+from tests.services.installation import free_port
+from tests.web.client import Visitor
 from tests.web.conftest import make_parts
-from tests.web.visitor import Visitor
 
 
 @pytest.mark.parametrize(

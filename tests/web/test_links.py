@@ -14,14 +14,13 @@ from threading import Thread
 import pytest
 import uvicorn
 
-from digest.delivery.claimed import KINDS, Kind
-from digest.delivery.daily import Job, run
-from digest.delivery.letters import CONFIRM_DAYS
-from digest.mail.folders import MemoryTransport
-from digest.readers.consent import purge_unconfirmed
-from digest.readers.links import PURPOSES, Links, Purpose
-from digest.readers.signup import find
-from digest.readers.subscriber import Subscriber
+from digest.domain.delivery import CONFIRM_DAYS, KINDS, Kind
+from digest.domain.subscriber import Subscriber
+from digest.jobs.daily import Job, run
+from digest.mail.file_transports import MemoryTransport
+from digest.subscribers.consent import purge_unconfirmed
+from digest.subscribers.links import PURPOSES, Links, Purpose
+from digest.subscribers.signup import find
 from digest.web.app import create_app
 from digest.wiring import Parts
 from tests.factories import (
@@ -39,8 +38,8 @@ from tests.factories import (
     reader_now,
     rebuilt,
 )
+from tests.web.client import Visitor
 from tests.web.conftest import dump
-from tests.web.visitor import Visitor
 
 TOPICS = ["gaussian splatting", "robot grasping"]
 

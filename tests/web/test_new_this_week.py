@@ -6,7 +6,7 @@ import pytest
 
 from digest.wiring import Parts
 from tests.factories import TUESDAY, add_papers, at, make_papers
-from tests.web.visitor import Visitor
+from tests.web.client import Visitor
 
 
 @pytest.fixture

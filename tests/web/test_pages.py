@@ -22,8 +22,8 @@ from tests.factories import (
     make_paper,
     make_papers,
 )
+from tests.web.client import Visitor
 from tests.web.conftest import make_parts
-from tests.web.visitor import Visitor
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from digest.delivery.daily import Job, run
-from digest.readers.subscriber import Subscriber
+from digest.domain.subscriber import Subscriber
+from digest.jobs.daily import Job, run
+from digest.store.feedback import read_feedback
 from digest.store.pending_feedback import read_pending
-from digest.store.readers import read_feedback
 from digest.web.preferences import PREVIEWS
 from digest.wiring import Parts
 from tests.factories import (
@@ -26,8 +26,8 @@ from tests.factories import (
     office,
     reader_now,
 )
+from tests.web.client import Visitor
 from tests.web.conftest import dump
-from tests.web.visitor import Visitor
 
 
 @pytest.fixture

@@ -9,16 +9,16 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from digest.readers.links import PURPOSES, Links
-from digest.readers.subscriber import Subscriber
+from digest.domain.subscriber import Subscriber
+from digest.subscribers.links import PURPOSES, Links
 from digest.web.app import create_app
-from digest.web.safety import LARGEST_BODY
+from digest.web.middleware import LARGEST_BODY
 from digest.wiring import Parts
 from tests.factories import BASE_URL, WEDNESDAY, Clock, add_reader, links
+from tests.web.client import Visitor, stamp_of
 from tests.web.conftest import dump, make_parts
+from tests.web.crawl import EVIL, EVIL_HEADERS, Walk, other_documents, path_of
 from tests.web.hostile import ATTACK, add_hostile_papers, add_hostile_reader, send_digests
-from tests.web.tour import EVIL, EVIL_HEADERS, Walk, other_documents, path_of
-from tests.web.visitor import Visitor, stamp_of
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from tests.factories import (
     make_paper,
     make_papers,
 )
+from tests.web.client import Visitor
 from tests.web.conftest import make_parts
-from tests.web.visitor import Visitor
 
 
 @pytest.fixture

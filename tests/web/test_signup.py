@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from digest.readers.addresses import address_hash
-from digest.readers.signup import confirm
-from digest.readers.subscriber import STATUSES
-from digest.store import readers as reader_store
+from digest.domain.subscriber import STATUSES
+from digest.store import subscribers as subscriber_store
 from digest.store import suppressions as suppression_store
+from digest.subscribers.addresses import address_hash
+from digest.subscribers.signup import confirm
+from digest.web.form_tokens import UNSTAMPED
 from digest.web.limits import MAILS_PER_NETWORK
-from digest.web.stamps import UNSTAMPED
 from digest.wiring import Parts
 from tests.factories import (
     BASE_URL,
@@ -27,7 +27,7 @@ from tests.factories import (
     reader_now,
     set_status,
 )
-from tests.web.visitor import Visitor, stamp_of
+from tests.web.client import Visitor, stamp_of
 
 
 def mails(outbox: Path) -> list[email.message.EmailMessage]:
@@ -270,7 +270,7 @@ def test_links_go_to_whoever_confirmed_and_the_answer_tells_nobody_who_that_is(
         suppression_store.suppress(
             connection, address_hash("hard@example.org", SECRET), "bounce", parts.clock()
         )
-        before = reader_store.count_by_status(connection)
+        before = subscriber_store.count_by_status(connection)
     known = (*STATUSES, "hard", "returning", "stranger")
     assert len({ask_for_links(visitor, f"{one}@example.org") for one in known}) == 1
     assert {mail["To"] for mail in mails(tmp_path / "outbox") if "links" in mail["Subject"]} == {
@@ -280,7 +280,7 @@ def test_links_go_to_whoever_confirmed_and_the_answer_tells_nobody_who_that_is(
         "returning@example.org",
     }
     with parts.database.read() as connection:
-        assert reader_store.count_by_status(connection) == before
+        assert subscriber_store.count_by_status(connection) == before
 
 
 def test_a_program_that_fills_in_the_form_for_links_gets_none(
@@ -302,7 +302,7 @@ def test_who_left_can_erase_themselves_by_the_link_they_asked_for(
     (link,) = re.findall(rf"{re.escape(BASE_URL)}(/preferences/\S+)", part.get_content())
     assert "Everything is erased" in visitor.post(link, data={"do": "erase"}).text
     with parts.database.read() as connection:
-        assert reader_store.count_by_status(connection) == {}
+        assert subscriber_store.count_by_status(connection) == {}
         assert connection.exec_driver_sql("select count(*) from deliveries").scalar_one() == 0
 
 

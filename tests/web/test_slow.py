@@ -17,7 +17,7 @@ import uvicorn
 from digest.cli.serving import OPTIONS
 from digest.web.connections import LARGEST_HEAD, TimedProtocol
 from tests.factories import Clock
-from tests.services.site import free_port, wait_for
+from tests.services.installation import free_port, wait_for
 from tests.web.conftest import make_parts
 
 FORM = b"POST /subscribe HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"

@@ -25,14 +25,14 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from digest.clock import utc_now
-from digest.readers.profiles import ProfileBuilder
-from digest.readers.signup import Application, subscribe_many
 from digest.store.database import Database
 from digest.store.schema import upgrade
-from digest.web.stamps import LEAST
+from digest.subscribers.profiles import ProfileBuilder
+from digest.subscribers.signup import Application, subscribe_many
+from digest.web.form_tokens import LEAST
 from tests.factories import SECRET
-from tests.services.site import answers, free_port, wait_for
-from tests.web.visitor import stamp_of
+from tests.services.installation import answers, free_port, wait_for
+from tests.web.client import stamp_of
 
 MOST = 0.6
 DOMAINS = 10

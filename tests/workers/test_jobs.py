@@ -6,15 +6,15 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from digest import jobs
-from digest.delivery.circuit import Trouble, trip
+from digest.delivery.circuit_breaker import Trouble, trip
 from digest.delivery.plan import plan_due
+from digest.jobs import cleanup, recurring
 from digest.settings import Settings
-from digest.store import deliveries as ledger
+from digest.store import delivery_reports
 from digest.store.database import Database
+from digest.store.feedback import read_feedback
 from digest.store.models import fetches
 from digest.store.pending_feedback import read_pending
-from digest.store.readers import read_feedback
 from digest.wiring import Parts
 from tests.factories import (
     TUESDAY,
@@ -49,20 +49,20 @@ def parts(sqlite_url: str) -> Iterator[Parts]:
 
 
 def test_as_many_batches_are_asked_for_as_are_ready(parts: Parts) -> None:
-    assert jobs.backlog(parts) == jobs.Backlog(0, 0)
+    assert recurring.backlog(parts) == recurring.Backlog(0, 0)
     add_readers(parts.database, 21)
     add_reader(parts.database, "new@example.org", status="pending")
-    jobs.plan(parts)
-    assert jobs.backlog(parts) == jobs.Backlog(1, 3)
+    recurring.plan(parts)
+    assert recurring.backlog(parts) == recurring.Backlog(1, 3)
 
 
 def test_a_server_that_is_left_alone_is_asked_nothing_and_then_tried_once(parts: Parts) -> None:
     add_readers(parts.database, 21)
-    jobs.plan(parts)
+    recurring.plan(parts)
     trip(parts.database, parts.account, Trouble("no"), parts.clock())
-    assert jobs.backlog(parts) == jobs.Backlog(0, 0)
+    assert recurring.backlog(parts) == recurring.Backlog(0, 0)
     parts.clock = Clock(at(TUESDAY) + timedelta(minutes=5))
-    assert jobs.backlog(parts) == jobs.Backlog(0, 1)
+    assert recurring.backlog(parts) == recurring.Backlog(0, 1)
 
 
 def test_each_stream_of_mail_is_delivered_by_itself(parts: Parts) -> None:
@@ -72,15 +72,15 @@ def test_each_stream_of_mail_is_delivered_by_itself(parts: Parts) -> None:
     lost = add_reader(parts.database, "lost@example.org", frequency="off")
     ask_for_links(parts.database, parts.secret, lost.address, parts.clock())
     plan_due(parts.database, parts.clock())
-    assert jobs.backlog(parts) == jobs.Backlog(1, 1)
-    assert jobs.deliver(parts, "transactional")
-    assert jobs.backlog(parts) == jobs.Backlog(0, 1)
+    assert recurring.backlog(parts) == recurring.Backlog(1, 1)
+    assert recurring.deliver(parts, "transactional")
+    assert recurring.backlog(parts) == recurring.Backlog(0, 1)
     with parts.database.read() as connection:
-        sent = {(row.kind, row.status) for row in ledger.find(connection) if row.kind != "digest"}
+        sent = {(row.kind, row.status) for row in delivery_reports.find(connection) if row.kind != "digest"}
     assert sent == {("confirm", "sent"), ("links", "sent")}
-    assert jobs.deliver(parts, "digest")
-    assert jobs.backlog(parts) == jobs.Backlog(0, 0)
-    assert not jobs.deliver(parts, "digest")
+    assert recurring.deliver(parts, "digest")
+    assert recurring.backlog(parts) == recurring.Backlog(0, 0)
+    assert not recurring.deliver(parts, "digest")
 
 
 def test_marked_papers_are_fetched_by_id_and_learned_from(sqlite_url: str) -> None:
@@ -93,8 +93,8 @@ def test_marked_papers_are_fetched_by_id_and_learned_from(sqlite_url: str) -> No
         )
         parts = Parts(settings, Clock(at(TUESDAY)))
         ada = add_reader(parts.database, likes=["2602.00042"])
-        jobs.fetch_marked(parts)
-        jobs.fetch_marked(parts)
+        recurring.fetch_marked(parts)
+        recurring.fetch_marked(parts)
         with parts.database.read() as connection:
             assert len(read_feedback(connection, [ada.id])[ada.id]) == 1
         parts.close()
@@ -107,7 +107,7 @@ def test_the_sample_asks_nobody_for_marked_papers(sqlite_url: str) -> None:
     )
     parts = Parts(settings, Clock(at(TUESDAY)))
     ada = add_reader(parts.database, likes=["2602.00042"])
-    jobs.fetch_marked(parts)
+    recurring.fetch_marked(parts)
     with parts.database.read() as connection:
         assert read_pending(connection, [ada.id]) == {ada.id: [("2602.00042", "more")]}
     parts.close()
@@ -117,14 +117,14 @@ def test_housekeeping_forgets_old_readings_and_whoever_never_confirmed(parts: Pa
     record_fetch(parts.database, at(TUESDAY) - timedelta(days=91))
     record_fetch(parts.database, at(TUESDAY) - timedelta(days=1))
     add_reader(parts.database, "late@example.org", status="pending", now=at(TUESDAY) - timedelta(days=60))
-    jobs.keep_house(parts)
+    cleanup.keep_house(parts)
     with parts.database.read() as connection:
         assert len(connection.execute(fetches.select()).all()) == 1
     assert count_readers(parts.database) == 0
 
 
 def count_readers(database: Database) -> int:
-    from digest.store.readers import count_by_status
+    from digest.store.subscribers import count_by_status
 
     with database.read() as connection:
         return sum(count_by_status(connection).values())

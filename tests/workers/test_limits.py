@@ -11,11 +11,11 @@ from digest.delivery.deliver import Summary, deliver_batch, deliver_ready
 from digest.delivery.limits import BOUNDLESS, Limit, NoLimits, ProviderLimits
 from digest.delivery.plan import plan_due
 from digest.errors import BadInput, TryLater
-from digest.mail.folders import MemoryTransport
+from digest.mail.file_transports import MemoryTransport
 from digest.store import deliveries as ledger
 from digest.store.database import Database
 from tests.factories import TUESDAY, add_papers, add_readers, at, make_papers, office
-from tests.services.site import free_port
+from tests.services.installation import free_port
 
 
 def limits(*texts: str, **more: object) -> ProviderLimits:

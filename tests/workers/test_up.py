@@ -17,7 +17,7 @@ from digest.store.database import Database
 from digest.store.models import deliveries
 from tests.conftest import ROOT
 from tests.factories import add_papers, add_reader, add_readers, make_papers
-from tests.services.site import free_port
+from tests.services.installation import free_port
 
 
 def start(folder: Path, *options: str, **environment: str) -> subprocess.Popen[str]:

@@ -7,10 +7,10 @@ pages now and then, which are asked for again, and reports errors as a feed with
 from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
+from digest.domain.paper import Paper, Sighting
 from digest.errors import BadInput, StopRun, TryLater
 from digest.papers.calendar import estimated_listing
 from digest.papers.identifiers import canonical_id
-from digest.papers.paper import Paper, Sighting
 from digest.papers.sources.arxiv_feed import parse_moment
 from digest.papers.sources.common import Found, Rejected, make_paper, stopping_at_many_rejects
 from digest.papers.sources.http import Fetcher, Pacer

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from email.utils import parsedate_to_datetime
 
+from digest.domain.paper import Sighting
 from digest.errors import BadInput
 from digest.papers.calendar import EASTERN
-from digest.papers.paper import Sighting
 from digest.papers.sources.common import Found, Rejected, make_paper, stopping_at_many_rejects
 from digest.papers.sources.http import Fetcher, Pacer
 from digest.papers.sources.xml import Element, expect, parse

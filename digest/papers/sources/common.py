@@ -12,10 +12,10 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 from urllib.parse import urlsplit
 
+from digest.domain.paper import Paper, Sighting
 from digest.errors import BadInput, TryLater
 from digest.papers.identifiers import canonical_id, title_id
-from digest.papers.latex import one_line, paragraphs, visible
-from digest.papers.paper import Paper, Sighting
+from digest.text.latex import one_line, paragraphs, visible
 
 LONGEST_TITLE = 1_000
 LONGEST_ABSTRACT = 20_000

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from digest.domain.paper import Popularity, Sighting
 from digest.errors import BadInput, TryLater
 from digest.papers.calendar import is_weekday
-from digest.papers.paper import Popularity, Sighting
 from digest.papers.sources.arxiv_feed import parse_moment
 from digest.papers.sources.common import Found, Rejected, make_paper, stopping_at_many_rejects
 from digest.papers.sources.http import Fetcher

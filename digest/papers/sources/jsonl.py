@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
+from digest.domain.paper import Popularity, Sighting
 from digest.errors import BadInput
-from digest.papers.paper import Popularity, Sighting
 from digest.papers.sources.common import Found, Rejected, make_paper
 
 LONGEST_LINE = 1_000_000

@@ -9,8 +9,8 @@ or a paper whose abstract is missing.
 import re
 from collections.abc import Iterable, Iterator
 
+from digest.domain.paper import Sighting
 from digest.errors import BadInput
-from digest.papers.paper import Sighting
 from digest.papers.sources.common import Found, Rejected, make_paper
 
 SHORTEST_ABSTRACT = 250

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from digest.papers.paper import Sighting
+from digest.domain.paper import Sighting
 from digest.papers.sources.common import Found
 from digest.sample import liked_paper, sample_sightings
 

@@ -1,0 +1,272 @@
+"""How one interest is learned: from examples and words to the weights of a few hundred terms.
+
+1. A guess: the mean of the examples (and, while they are few, of the stored papers closest to them;
+   for words, of the stored papers that fit them best) minus the mean of the background.
+2. Logistic regression of the examples against the background, around that guess, on the terms where
+   the guess is largest and, with thirty examples, on the main directions in which papers differ. Of the
+   background, the papers nearest to the guess take part one by one; of all others a sample, each weighing
+   as much as those it stands for.
+3. Directions are folded back into terms, the most important terms are kept, and the regression is run
+   again on them alone.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, vstack
+
+from digest.ranking.corpus import Background, fingerprints
+from digest.ranking.index import best
+from digest.ranking.logistic_regression import Table, fit
+
+Weights = NDArray[np.float32]
+_FIRST = 20_000
+"""Columns among which the largest weights mostly are."""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """Numbers chosen on reading lists; `digest evaluate --study tuning` shows how they do on unseen ones."""
+
+    candidates: int = 3_000
+    """Terms the first regression looks at."""
+    strength: float = 30.0
+    """How far the regression may leave its guess."""
+    guess: float = 1.0
+    """Size of the guess from examples: margins it gives the background, in standard deviations."""
+    guess_of_words: float = 0.25
+    """The same for a guess from words."""
+    near: int = 600
+    """Background papers nearest to the guess that are all told from the examples."""
+    likely: int = 2_000
+    """Stored papers that are looked at closely, of all the ones that fit best."""
+    neighbours: int = 50
+    """Stored papers that join few examples."""
+    neighbours_weight: float = 0.6
+    """What the neighbours weigh together, beside five examples."""
+    found: int = 40
+    """Stored papers that stand for a topic's words."""
+    coverage: float = 3.0
+    """How fast these count for less, the fewer of the words they hold."""
+    words: float = 0.25
+    """Weight of the words themselves beside what the papers found with them write."""
+    directed: int = 30
+    """Liked papers from which on directions take part, and neighbours no more."""
+    along: float = 1.0
+    """How much further the regression may go along a direction than with a single term."""
+    against: float = 0.8
+    """Weight of `many` disliked papers together, beside the liked ones."""
+    many: int = 20
+    """Disliked papers of which each more takes from the others; fewer weigh as much each as of so many."""
+    level: float = 0.3
+    """Score that the best fitting half percent of the background gets on average."""
+
+
+DEFAULT = Tuning()
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What one interest is learned from: weighed rows and the weight of each."""
+
+    rows: csr_matrix
+    weights: Weights
+    words: Weights
+    """Dense row of the words that were typed, all zero when none were."""
+    marked: int = 0
+    """How many of the rows are papers that the reader liked."""
+    fits: Weights | None = None
+    """How well each background paper fits, where that is known already."""
+
+
+def learn(
+    examples: Examples, disliked: csr_matrix, background: Background, size: int, tuning: Tuning
+) -> tuple[NDArray[np.intp], Weights]:
+    """Return (sorted columns, weights) of at most `size` columns.
+
+    The rows of `examples` and `disliked` have the background's columns, and behind them those of terms that
+    none of its papers holds.
+    """
+    guess = _less_the_mean(_mean(examples) + tuning.words * examples.words, background)
+    spread = float((background.sample @ guess[: background.width]).std()) if background.size else 0.0
+    wide = tuning.guess_of_words if examples.words.any() else tuning.guess
+    guess *= np.float32(wide / spread if spread > 0 else 1.0)
+    columns = largest(np.abs(guess), tuning.candidates)
+    if not background.width:
+        columns = columns[largest(np.abs(guess[columns]), size)]
+        return columns, _levelled(columns, guess[columns], examples, background, tuning)
+    trial = _Trial.of(examples, disliked, background, tuning, guess)
+    if examples.marked < tuning.directed:
+        found = np.zeros(len(guess))
+        found[columns] = trial.weights(columns, guess)
+    else:
+        found = trial.weights_along(columns, guess, background, tuning.along)
+        guess = found.astype(np.float32)
+    columns = largest(np.abs(found), size)
+    return columns, _levelled(columns, trial.weights(columns, guess), examples, background, tuning)
+
+
+def largest(values: NDArray[np.floating], limit: int) -> NDArray[np.intp]:
+    """Return the sorted places of the `limit` largest values above zero, the first of equal ones."""
+    least = 0.0
+    if len(values) > _FIRST >= limit:
+        # No value is among the largest of all that is less than the last of the largest of some.
+        least = float(np.partition(values[:_FIRST], _FIRST - limit)[_FIRST - limit])
+    places = np.flatnonzero(values >= least if least > 0 else values)
+    if len(places) <= limit:
+        return places
+    kept = values[places]
+    bar = np.partition(kept, len(kept) - limit)[len(kept) - limit]
+    above, equal = places[kept > bar], places[kept == bar]
+    return np.sort(np.concatenate([above, equal[: limit - len(above)]]))
+
+
+def with_neighbours(examples: Examples, background: Background, tuning: Tuning, weight: float) -> Examples:
+    """Let the stored papers closest to the examples join them, with `weight` of theirs in all."""
+    if not background.size:
+        return examples
+    fits = background.fit(_less_the_mean(_mean(examples), background))
+    likely = np.sort(best(fits, tuning.likely))
+    if not len(likely):
+        return examples
+    close = _closeness(background.papers[likely], examples.rows[:, : background.width])
+    most = best(close, tuning.neighbours)
+    share = close[most] / close[most].sum() * weight * examples.weights.sum()
+    rows = widened(background.papers[likely[most]], examples.rows.shape[1])
+    return replace(
+        examples,
+        rows=vstack([examples.rows, rows], format="csr"),
+        weights=np.concatenate([examples.weights, share]).astype(np.float32),
+        fits=fits,
+    )
+
+
+def _closeness(rows: csr_matrix, examples: csr_matrix) -> Weights:
+    """Return how close each row is to the examples: the power mean of its products with them, of exponent 1/2.
+
+    Close to several of them counts more than very close to one.
+    """
+    close: Weights = np.sqrt((rows @ examples.T).toarray()).mean(axis=1) ** 2
+    return close
+
+
+def widened(rows: csr_matrix, width: int) -> csr_matrix:
+    """Return the same rows with empty columns behind them."""
+    return csr_matrix((rows.data, rows.indices, rows.indptr), shape=(rows.shape[0], width))
+
+
+def _mean(examples: Examples) -> Weights:
+    """Return the weighted mean row, dense."""
+    rows, total = examples.rows, float(examples.weights.sum())
+    if not total:
+        return np.zeros(rows.shape[1], np.float32)
+    each = np.repeat(examples.weights / total, np.diff(rows.indptr))
+    return np.bincount(rows.indices, rows.data * each, rows.shape[1]).astype(np.float32)
+
+
+def _less_the_mean(row: Weights, background: Background) -> Weights:
+    row[: background.width] -= background.mean
+    return row
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """Examples on one side, background and disliked papers on the other."""
+
+    sides: tuple[csr_matrix, csr_matrix, csr_matrix]
+    opponents: NDArray[np.int64]
+    """The rows of the second side in the background."""
+    wanted: NDArray[np.float64]
+    importance: NDArray[np.float64]
+    strength: float
+
+    @classmethod
+    def of(
+        cls, examples: Examples, disliked: csr_matrix, background: Background, tuning: Tuning, guess: Weights
+    ) -> "_Trial":
+        places, standing_for = _opponents(examples, background, guess, tuning.near)
+        sides = examples.rows, background.papers[places], disliked
+        counts = [rows.shape[0] for rows in sides]
+        half = sum(counts) / 2
+        importance = [
+            examples.weights / examples.weights.sum() * half,
+            standing_for / standing_for.sum() * half if len(places) else standing_for,
+            np.full(disliked.shape[0], half * tuning.against / max(tuning.many, disliked.shape[0])),
+        ]
+        wanted = np.repeat([1.0, -1.0, -1.0], counts)
+        return cls(sides, places, wanted, np.concatenate(importance).astype(np.float64), tuning.strength)
+
+    def weights(self, columns: NDArray[np.intp], guess: Weights) -> NDArray[np.float64]:
+        """Return the weights that these columns get by themselves."""
+        return self._fit(Table(self._on(columns)), guess[columns].astype(np.float64))
+
+    def weights_along(
+        self, columns: NDArray[np.intp], guess: Weights, background: Background, along: float
+    ) -> NDArray[np.float64]:
+        """Return the weights of all columns, when these and the directions are learned together."""
+        directions = background.directions
+        examples, _, disliked = self.sides
+        parts = directions.of(examples), background.directed[self.opponents], directions.of(disliked)
+        has = np.vstack(parts) * np.float32(along)
+        start = np.concatenate([guess[columns].astype(np.float64), np.zeros(len(directions))])
+        learned = self._fit(Table(self._on(columns), has), start)
+        weights = np.zeros(len(guess))
+        weights[columns] = learned[: len(columns)]
+        folded = directions.folded(along * learned[len(columns) :])
+        weights[: len(folded)] += folded
+        return weights
+
+    def _on(self, columns: NDArray[np.intp]) -> csr_matrix:
+        return vstack([_only(rows, columns) for rows in self.sides], format="csr")
+
+    def _fit(self, table: Table, guess: NDArray[np.float64]) -> NDArray[np.float64]:
+        return fit(table, self.wanted, self.importance, self.strength, guess)
+
+
+def _only(rows: csr_matrix, columns: NDArray[np.intp]) -> csr_matrix:
+    """Return these columns of the rows, in order."""
+    lookup = np.full(rows.shape[1], -1, np.int32)
+    within = columns[: np.searchsorted(columns, rows.shape[1])]
+    lookup[within] = np.arange(len(within), dtype=np.int32)
+    found = lookup[rows.indices]
+    held = found >= 0
+    edges = np.concatenate([[0], np.cumsum(held)])[rows.indptr]
+    shape = rows.shape[0], len(columns)
+    return csr_matrix((rows.data[held].astype(np.float64), found[held], edges), shape=shape)
+
+
+def _opponents(
+    examples: Examples, background: Background, guess: Weights, near: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Choose background papers to tell the examples from, and how many papers each stands for.
+
+    No paper that is an example is among them.
+    """
+    fits = background.fit(guess) if examples.fits is None else examples.fits.copy()
+    closed = np.isin(background.prints, fingerprints(examples.rows))
+    fits[closed] = -np.inf
+    close = np.sort(best(fits, min(near, background.size // 4)))
+    closed[close] = True
+    far = background.sample_rows[~closed[background.sample_rows]]
+    share = (background.size - len(close)) / max(1, len(far))
+    return np.concatenate([close, far]), np.repeat([1.0, share], [len(close), len(far)])
+
+
+def _levelled(
+    columns: NDArray[np.intp],
+    weights: NDArray[np.floating],
+    examples: Examples,
+    background: Background,
+    tuning: Tuning,
+) -> Weights:
+    """Scale so that the best fitting half percent of the background scores `tuning.level` on average."""
+    dense = np.zeros(examples.rows.shape[1], np.float32)
+    dense[columns] = weights
+    fits = np.sort(background.sample @ dense[: background.width])[::-1]
+    if len(fits) < 200:
+        fits = np.sort(examples.rows @ dense)[::-1]
+        top = float(fits.mean()) / 2 if len(fits) else float(dense @ examples.words)
+    else:
+        top = float(fits[: round(len(fits) / 200)].mean())
+    return (weights * (tuning.level / top if top > 0 else 1.0)).astype(np.float32)

@@ -1,0 +1,156 @@
+"""When a reader is due: on their own clock, once for each day they asked for, whatever zones do."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import get_args
+from zoneinfo import available_timezones
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from digest.domain.schedule import due_at, latest_edition, local_date, next_due_at, sends_on
+from digest.domain.subscriber import Frequency, Rhythm
+from tests.factories import DAY, FRIDAY, MONDAY, SATURDAY, SUNDAY, TUESDAY, at
+
+# `localtime` and the like depend on the machine.
+ZONES = sorted(name for name in available_timezones() if "/" in name or name == "UTC")
+
+zones = st.sampled_from(ZONES)
+hours = st.integers(0, 23)
+frequencies = st.sampled_from([one for one in get_args(Frequency) if one != "off"])
+rhythms = st.builds(Rhythm, zones, hours, frequencies)
+instants = st.datetimes(datetime(2000, 1, 1), datetime(2035, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
+days = st.dates(date(2000, 1, 1), date(2035, 12, 31))
+
+APIA = Rhythm("Pacific/Apia", 7)
+
+
+def exists(day: date, rhythm: Rhythm) -> bool:
+    """Whether the zone has this date at all: moving over the date line takes one away."""
+    noon = datetime(day.year, day.month, day.day, 12, tzinfo=rhythm.zone)
+    return noon.astimezone(UTC).astimezone(rhythm.zone).date() == day
+
+
+@given(rhythms, instants)
+@example(APIA, datetime(2011, 12, 27, tzinfo=UTC))
+@example(Rhythm("Pacific/Kwajalein", 12), datetime(1993, 8, 19, tzinfo=UTC))
+@example(Rhythm("America/New_York", 2), datetime(2026, 3, 6, tzinfo=UTC))
+@example(Rhythm("Australia/Lord_Howe", 2, "weekdays"), datetime(2026, 4, 1, tzinfo=UTC))
+def test_walking_over_due_instants_meets_each_edition_once(rhythm: Rhythm, start: datetime) -> None:
+    met: list[date] = []
+    now = start
+    for _ in range(12):
+        due = next_due_at(now, rhythm)
+        assert due is not None
+        assert now < due <= now + timedelta(days=9)
+        edition = latest_edition(due, rhythm)
+        assert edition is not None
+        assert due_at(edition, rhythm) == due
+        # Just before, it was not due yet.
+        assert latest_edition(due - timedelta(seconds=1), rhythm) != edition
+        met.append(edition)
+        now = due
+    # Between the first and the last, just the days this rhythm has.
+    span = (met[0] + ahead * DAY for ahead in range((met[-1] - met[0]).days + 1))
+    assert met == [day for day in span if sends_on(day, rhythm.frequency) and exists(day, rhythm)]
+
+
+@given(rhythms, days)
+@example(Rhythm("Europe/Berlin", 2), date(2026, 3, 29))
+@example(APIA, date(2011, 12, 30))
+def test_the_clock_shows_the_hour_or_the_first_moment_after_it(rhythm: Rhythm, day: date) -> None:
+    due = due_at(day, rhythm)
+    if due is None:
+        assert not sends_on(day, rhythm.frequency) or not exists(day, rhythm)
+        return
+    local = due.astimezone(rhythm.zone)
+    assert local.date() == day
+    if (local.hour, local.minute) != (rhythm.hour, 0):
+        # Only where clocks were put forward over the hour: it was never shown that day.
+        shown = {(due + timedelta(minutes=m)).astimezone(rhythm.zone) for m in range(-24 * 60, 24 * 60, 15)}
+        assert not [one for one in shown if one.date() == day and (one.hour, one.minute) == (rhythm.hour, 0)]
+        assert local.hour >= rhythm.hour
+
+
+@given(rhythms, instants)
+def test_the_latest_edition_is_due_and_no_newer_one_is(rhythm: Rhythm, now: datetime) -> None:
+    edition = latest_edition(now, rhythm)
+    assert edition is not None
+    due = due_at(edition, rhythm)
+    assert due is not None
+    assert due <= now
+    following = next_due_at(now, rhythm)
+    assert following is not None
+    assert following > now
+    assert latest_edition(following - timedelta(microseconds=1), rhythm) == edition
+
+
+@given(rhythms, instants)
+def test_leaving_out_editions_leaves_out_no_other(rhythm: Rhythm, now: datetime) -> None:
+    today = local_date(now, rhythm)
+    following = next_due_at(now, rhythm, after=today)
+    assert following is not None
+    edition = latest_edition(following, rhythm)
+    assert edition is not None
+    assert edition > today
+    between = (today + ahead * DAY for ahead in range(1, (edition - today).days))
+    assert not [day for day in between if sends_on(day, rhythm.frequency) and exists(day, rhythm)]
+
+
+@given(zones, hours, instants)
+def test_off_is_never_due(zone: str, hour: int, now: datetime) -> None:
+    rhythm = Rhythm(zone, hour, "off")
+    assert next_due_at(now, rhythm) is None
+    assert latest_edition(now, rhythm) is None
+
+
+def test_a_gap_is_due_at_the_first_moment_after_it() -> None:
+    # 02:00 to 03:00 is not shown in Berlin on this day.
+    assert due_at(date(2026, 3, 29), Rhythm("Europe/Berlin", 2)) == at(date(2026, 3, 29), 1)
+    assert due_at(date(2026, 3, 29), Rhythm("Europe/Berlin", 3)) == at(date(2026, 3, 29), 1)
+    assert due_at(date(2026, 3, 8), Rhythm("America/New_York", 2)) == at(date(2026, 3, 8), 7)
+    # Lord Howe moves by half an hour: 02:00 becomes 02:30.
+    howe = due_at(date(2026, 10, 4), Rhythm("Australia/Lord_Howe", 2))
+    assert howe == at(date(2026, 10, 3), 15, 30)
+
+
+def test_an_hour_shown_twice_is_due_at_its_first_coming() -> None:
+    assert due_at(date(2026, 10, 25), Rhythm("Europe/Berlin", 2)) == at(date(2026, 10, 25), 0)
+    assert due_at(date(2026, 11, 1), Rhythm("America/New_York", 1)) == at(date(2026, 11, 1), 5)
+    # 01:30 to 02:00 comes twice on Lord Howe; 01:00 once.
+    assert due_at(date(2026, 4, 5), Rhythm("Australia/Lord_Howe", 1)) == at(date(2026, 4, 4), 14)
+
+
+def test_an_hour_shown_twice_makes_one_edition() -> None:
+    rhythm = Rhythm("Europe/Berlin", 2)
+    first = at(date(2026, 10, 25), 0)
+    assert next_due_at(first, rhythm) == at(date(2026, 10, 26), 1)
+    assert next_due_at(first + timedelta(minutes=61), rhythm) == at(date(2026, 10, 26), 1)
+
+
+def test_a_day_that_a_zone_skipped_has_no_edition() -> None:
+    assert due_at(date(2011, 12, 29), APIA) == datetime(2011, 12, 29, 17, tzinfo=UTC)
+    assert due_at(date(2011, 12, 30), APIA) is None
+    assert due_at(date(2011, 12, 31), APIA) == datetime(2011, 12, 30, 17, tzinfo=UTC)
+    assert next_due_at(datetime(2011, 12, 29, 17, tzinfo=UTC), APIA) == datetime(2011, 12, 30, 17, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "wanted"),
+    [
+        ("daily", [MONDAY, TUESDAY, FRIDAY, SATURDAY, SUNDAY]),
+        ("weekdays", [MONDAY, TUESDAY, FRIDAY]),
+        ("weekly", [MONDAY]),
+        ("off", []),
+    ],
+)
+def test_each_frequency_has_its_days(frequency: Frequency, wanted: list[date]) -> None:
+    assert [d for d in (MONDAY, TUESDAY, FRIDAY, SATURDAY, SUNDAY) if sends_on(d, frequency)] == wanted
+
+
+def test_a_weekly_reader_waits_for_monday() -> None:
+    rhythm = Rhythm("UTC", 7, "weekly")
+    assert next_due_at(at(MONDAY, 6), rhythm) == at(MONDAY, 7)
+    assert next_due_at(at(MONDAY, 7), rhythm) == at(MONDAY + 7 * DAY, 7)
+    assert latest_edition(at(MONDAY, 6), rhythm) == MONDAY - 7 * DAY
+    assert latest_edition(at(SUNDAY, 23), rhythm) == MONDAY
