@@ -75,8 +75,8 @@ OUTSIDE = {
 def modules() -> Iterator[tuple[str, Path]]:
     for package in ("digest", "workers"):
         for path in sorted((ROOT / package).rglob("*.py")):
-            parts = path.relative_to(ROOT).with_suffix("").parts
-            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+            container = path.relative_to(ROOT).with_suffix("").parts
+            yield ".".join(container[:-1] if container[-1] == "__init__" else container), path
 
 
 def imports(path: Path) -> Iterator[str]:

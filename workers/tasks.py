@@ -4,27 +4,27 @@ from celery import Task
 
 from digest.domain.delivery import Stream
 from digest.jobs import cleanup, recurring
-from workers.app import app, is_stopping, parts
+from workers.app import app, container, is_stopping
 
 
 @app.task(name="plan")
 def plan() -> None:
     """Plan digests for everyone who is due, and have them delivered."""
-    recurring.plan(parts())
+    recurring.plan(container())
     sweep.delay()
 
 
 @app.task(name="requests")
 def requests() -> None:
     """Plan the mails that were asked for on the web side, and have them delivered."""
-    if recurring.answer_requests(parts()):
+    if recurring.answer_requests(container()):
         deliver_transactional.delay()
 
 
 @app.task(name="sweep")
 def sweep() -> None:
     """Ask for as many batches as are ready, less those that are asked for already."""
-    ready = recurring.backlog(parts())
+    ready = recurring.backlog(container())
     _ask_for(deliver_transactional, "transactional", ready.transactional)
     _ask_for(deliver_digests, "digests", ready.digests)
 
@@ -44,41 +44,41 @@ def deliver_digests() -> None:
 @app.task(name="fetch")
 def fetch() -> None:
     """Read the feeds."""
-    recurring.read_feeds(parts())
+    recurring.read_feeds(container())
 
 
 @app.task(name="marked")
-def marked() -> None:
+def rated() -> None:
     """Fetch the papers that subscribers marked."""
-    recurring.fetch_marked(parts())
+    recurring.fetch_marked(container())
 
 
 @app.task(name="popularity")
 def popularity() -> None:
     """Count votes again."""
-    recurring.refresh_popularity(parts())
+    recurring.refresh_popularity(container())
 
 
 @app.task(name="rebuild")
 def rebuild() -> None:
     """Bring profiles up to date."""
-    recurring.rebuild(parts())
+    recurring.rebuild(container())
 
 
 @app.task(name="rebuild_profile")
 def rebuild_profile(subscriber_id: int) -> None:
-    """Build one reader's profile anew."""
-    recurring.rebuild_one(parts(), subscriber_id)
+    """Build one subscriber's profile anew."""
+    recurring.rebuild_one(container(), subscriber_id)
 
 
 @app.task(name="housekeeping")
 def housekeeping() -> None:
     """Throw away what nobody needs."""
-    cleanup.keep_house(parts())
+    cleanup.clean_up(container())
 
 
 def _deliver(stream: Stream, task: Task) -> None:
-    if not is_stopping() and recurring.deliver(parts(), stream):
+    if not is_stopping() and recurring.deliver(container(), stream):
         task.delay()
 
 

@@ -1,4 +1,4 @@
-"""Databases that are made for a measurement and dropped after it, and readers by the hundred thousand."""
+"""Databases that are made for a measurement and dropped after it, and subscribers by the hundred thousand."""
 
 import secrets
 from collections.abc import Iterator
@@ -62,8 +62,8 @@ def _prepare(address: str) -> None:
         database.close()
 
 
-def multiply_readers(connection: Connection, patterns: int, count: int) -> None:
-    """Make `count` active readers in all out of the first `patterns` (row numbers from 1), profiles included."""
+def multiply_subscribers(connection: Connection, patterns: int, count: int) -> None:
+    """Make `count` active subscribers in all out of the first `patterns` (row numbers from 1), profiles included."""
     if count == patterns:
         return
     numbers = _NUMBERS[connection.dialect.name]

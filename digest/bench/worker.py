@@ -4,17 +4,17 @@ from datetime import UTC, datetime
 
 from digest.delivery.deliver import Summary, deliver_batch
 from digest.settings import read_settings
-from digest.wiring import Parts
+from digest.wiring import Container
 
 
 def main() -> None:
     """Deliver everything, then end."""
-    parts = Parts(read_settings(), lambda: datetime.now(UTC))
+    container = Container(read_settings(), lambda: datetime.now(UTC))
     try:
-        while deliver_batch(parts.post_office, parts.clock, Summary()):
+        while deliver_batch(container.delivery_context, container.clock, Summary()):
             pass
     finally:
-        parts.close()
+        container.close()
 
 
 if __name__ == "__main__":

@@ -6,18 +6,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from digest.wiring import Parts
+    from digest.wiring import Container
 
 
 @contextmanager
-def opened(now: datetime | None = None) -> Iterator["Parts"]:
+def opened(now: datetime | None = None) -> Iterator["Container"]:
     """Read the settings and give the parts; the clock stands still at `now`, if given."""
     from digest.clock import utc_now
     from digest.settings import read_settings
-    from digest.wiring import Parts
+    from digest.wiring import Container
 
-    parts = Parts(read_settings(), utc_now if now is None else lambda: now)
+    container = Container(read_settings(), utc_now if now is None else lambda: now)
     try:
-        yield parts
+        yield container
     finally:
-        parts.close()
+        container.close()

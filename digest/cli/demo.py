@@ -13,7 +13,7 @@ def demo(
         Path, typer.Option(metavar="DIR", help="Where the mails are written, as .eml and .html.")
     ] = Path("demo-outbox"),
 ) -> None:
-    """Write one digest for each of three made-up readers, from a made-up feed. Touches nothing else.
+    """Write one digest for each of three made-up subscribers, from a made-up feed. Touches nothing else.
 
     Example: digest demo --outbox demo-outbox
     """

@@ -36,9 +36,9 @@ def list_(
     from digest.store.suppressions import count
     from digest.subscribers import suppressions
 
-    with opened() as parts:
-        secret = parts.secret
-        with parts.database.read() as connection:
+    with opened() as container:
+        secret = container.secret
+        with container.database.read() as connection:
             found = suppressions.listed(connection, secret, top, reason)
             total = count(connection)
     output.rows(
@@ -59,9 +59,9 @@ def show(address: Address, json_output: JsonOutput = False) -> None:
     """
     from digest.subscribers import suppressions
 
-    with opened() as parts:
-        secret = parts.secret
-        with parts.database.read() as connection:
+    with opened() as container:
+        secret = container.secret
+        with container.database.read() as connection:
             found = suppressions.described(connection, secret, address)
     if json_output:
         output.as_json(found)
@@ -89,8 +89,10 @@ def add(
     """
     from digest.subscribers import suppressions
 
-    with opened() as parts:
-        told, known = suppressions.suppress(parts.database, parts.secret, address, reason, parts.clock())
+    with opened() as container:
+        told, known = suppressions.suppress(
+            container.database, container.secret, address, reason, container.clock()
+        )
     _tell(told, known, f"{told} is suppressed: no mail goes there.", json_output=json_output)
 
 
@@ -108,8 +110,10 @@ def lift(
     """
     from digest.subscribers import suppressions
 
-    with opened() as parts:
-        told, known = suppressions.lift(parts.database, parts.secret, address, reason, parts.clock())
+    with opened() as container:
+        told, known = suppressions.lift(
+            container.database, container.secret, address, reason, container.clock()
+        )
     meaning = {
         "active": "is active again: the next run plans a digest.",
         "paused": "is paused, as before.",
@@ -135,8 +139,8 @@ def export(
     """
     from digest.subscribers.suppression_file import export_lines
 
-    with opened() as parts:
-        lines = export_lines(parts.database, parts.secret, parts.clock())
+    with opened() as container:
+        lines = export_lines(container.database, container.secret, container.clock())
         output.lines_to(file, lines)
 
 
@@ -153,8 +157,8 @@ def apply(
     """
     from digest.subscribers.suppression_file import apply_file
 
-    with opened() as parts:
-        done = apply_file(parts.database, parts.secret, file, parts.clock())
+    with opened() as container:
+        done = apply_file(container.database, container.secret, file, container.clock())
     for rejected in done.rejected[:20]:
         output.warn(rejected)
     if len(done.rejected) > 20:

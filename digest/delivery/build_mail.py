@@ -3,38 +3,38 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from digest.delivery.composed_mail import Chosen, Contents
+from digest.delivery.composed_mail import ComposedMail, Pick
 from digest.domain.delivery import CONFIRM_DAYS
 from digest.mail.addresses import mailto, read_address
-from digest.mail.content import Confirmation, Letter, OwnLinks, Pick, Words
+from digest.mail.content import ConfirmationContent, DigestContent, LinksContent, PickContent, RenderedMail
 from digest.mail.message import Message, digest_headers, transactional_headers
 from digest.mail.rendering import Renderer
 from digest.subscribers.links import Links
 
 
 @dataclass(frozen=True, slots=True)
-class Mail:
+class BuiltMail:
     """A mail ready to go."""
 
     message: Message
-    words: Words
+    rendered: RenderedMail
 
 
-def build_mail(contents: Contents, picks: Sequence[Chosen], links: Links, renderer: Renderer) -> Mail:
+def build_mail(contents: ComposedMail, picks: Sequence[Pick], links: Links, renderer: Renderer) -> BuiltMail:
     """Render the words and write the message of a recorded delivery."""
     if contents.kind == "confirm":
         return _confirmation(contents, links, renderer)
     if contents.kind == "links":
         return _own_links(contents, links, renderer)
-    reader, day, imprint = contents.reader, contents.edition_on, contents.imprint
-    feedback = links.link("feedback", reader, day)
-    unsubscribe = links.link("unsubscribe", reader, day)
-    preferences = links.link("preferences", reader, day)
-    words = renderer.digest(
-        Letter(
+    subscriber_key, day, imprint = contents.subscriber_key, contents.edition_on, contents.imprint
+    feedback = links.link("feedback", subscriber_key, day)
+    unsubscribe = links.link("unsubscribe", subscriber_key, day)
+    preferences = links.link("preferences", subscriber_key, day)
+    rendered = renderer.digest(
+        DigestContent(
             edition_on=day,
             picks=tuple(
-                Pick(
+                PickContent(
                     card=pick.card,
                     section=pick.section,
                     reason=pick.reason,
@@ -49,7 +49,7 @@ def build_mail(contents: Contents, picks: Sequence[Chosen], links: Links, render
             frequency=contents.frequency,
             preferences_url=preferences,
             unsubscribe_url=unsubscribe,
-            web_url=links.link("digest", reader, day),
+            web_url=links.link("digest", subscriber_key, day),
             operator=imprint.operator,
             postal_address=imprint.postal_address,
         )
@@ -64,45 +64,45 @@ def build_mail(contents: Contents, picks: Sequence[Chosen], links: Links, render
         owner=sender,
         archive_url=links.home,
     )
-    return Mail(_message(contents, words, headers), words)
+    return BuiltMail(_message(contents, rendered, headers), rendered)
 
 
-def _confirmation(contents: Contents, links: Links, renderer: Renderer) -> Mail:
-    words = renderer.confirm(
-        Confirmation(
-            confirm_url=links.link("confirm", contents.reader, contents.edition_on),
+def _confirmation(contents: ComposedMail, links: Links, renderer: Renderer) -> BuiltMail:
+    rendered = renderer.confirm(
+        ConfirmationContent(
+            confirm_url=links.link("confirm", contents.subscriber_key, contents.edition_on),
             expires_in_days=CONFIRM_DAYS,
             web_url=links.home,
             operator=contents.imprint.operator,
             postal_address=contents.imprint.postal_address,
         )
     )
-    return Mail(_message(contents, words, transactional_headers()), words)
+    return BuiltMail(_message(contents, rendered, transactional_headers()), rendered)
 
 
-def _own_links(contents: Contents, links: Links, renderer: Renderer) -> Mail:
-    reader, day = contents.reader, contents.edition_on
-    words = renderer.links(
-        OwnLinks(
-            preferences_url=links.link("preferences", reader, day),
-            feed_url=links.feed(reader, day),
-            unsubscribe_url=links.link("unsubscribe", reader, day),
-            past=tuple((edition, links.link("digest", reader, edition)) for edition in contents.past),
+def _own_links(contents: ComposedMail, links: Links, renderer: Renderer) -> BuiltMail:
+    subscriber_key, day = contents.subscriber_key, contents.edition_on
+    rendered = renderer.links(
+        LinksContent(
+            preferences_url=links.link("preferences", subscriber_key, day),
+            feed_url=links.feed(subscriber_key, day),
+            unsubscribe_url=links.link("unsubscribe", subscriber_key, day),
+            past=tuple((edition, links.link("digest", subscriber_key, edition)) for edition in contents.past),
             web_url=links.home,
             operator=contents.imprint.operator,
             postal_address=contents.imprint.postal_address,
         )
     )
-    return Mail(_message(contents, words, transactional_headers()), words)
+    return BuiltMail(_message(contents, rendered, transactional_headers()), rendered)
 
 
-def _message(contents: Contents, words: Words, headers: tuple[tuple[str, str], ...]) -> Message:
+def _message(contents: ComposedMail, rendered: RenderedMail, headers: tuple[tuple[str, str], ...]) -> Message:
     return Message(
         sender=contents.imprint.sender,
         recipient=contents.recipient,
-        subject=words.subject,
-        text=words.text,
-        html=words.html,
+        subject=rendered.subject,
+        text=rendered.text,
+        html=rendered.html,
         message_id=contents.message_id,
         date=contents.composed_at,
         headers=headers,

@@ -1,4 +1,4 @@
-"""The papers of an edition, prepared once a process and shared by all its readers."""
+"""The papers of an edition, prepared once a process and shared by all its subscribers."""
 
 import json
 from collections import OrderedDict
@@ -17,7 +17,7 @@ from digest.mail.content import Card
 from digest.papers.identifiers import abstract_url, pdf_url
 from digest.papers.named_addresses import named_addresses
 from digest.papers.search import watched
-from digest.ranking.candidates import Shelf
+from digest.ranking.candidates import Candidates
 from digest.ranking.terms import Statistics, unpack_counts
 from digest.ranking.trending import NEWNESS, popularity_line, trending
 from digest.store import papers as paper_store
@@ -30,12 +30,12 @@ TRENDING_DAYS = 7
 TRENDING_PAPERS = 200
 # A paper can reach us some days after it was announced; it then joins the next edition.
 LATE_DAYS = 7
-_KEPT = 8
+_CACHE_SIZE = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which papers are new to a reader: those announced in (after, through], and the late ones.
+    """Which papers are new to a subscriber: those announced in (after, through], and the late ones.
 
     Late are papers of the week before that which reached us after an instant.
     """
@@ -46,12 +46,12 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Edition:
-    """A shelf with what the database and the mail know of its papers; lists run along `shelf.papers`."""
+class StoredCandidates:
+    """A shelf with what the database and the mail know of its papers; lists run along `candidates.papers`."""
 
     window: Window
-    shelf: Shelf
-    numbers: list[int]
+    candidates: Candidates
+    row_ids: list[int]
     namesakes: Mapping[int, str]
     """Papers of the weeks before that came back under another id: row number to the id on the shelf."""
     considered: int
@@ -61,23 +61,23 @@ class Edition:
     _now: datetime
     _cards: dict[int, tuple[str, Card]] = field(default_factory=dict)
 
-    def card(self, place: int) -> tuple[str, Card]:
+    def card(self, index: int) -> tuple[str, Card]:
         """Return a paper's card and its fingerprint."""
-        known = self._cards.get(place)
+        known = self._cards.get(index)
         if known is None:
-            stored = self._stored[place]
-            card = card_of(stored, self._popularity.get(stored.number, []), self._now)
-            known = self._cards[place] = (fingerprint(card.to_json()), card)
+            stored = self._stored[index]
+            card = card_of(stored, self._popularity.get(stored.row_id, []), self._now)
+            known = self._cards[index] = (fingerprint(card.to_json()), card)
         return known
 
     @cached_property
     def ids(self) -> dict[int, str]:
         """The id on the shelf by row number: of its own papers, and of those put up again."""
-        shown = {number: paper.id for number, paper in zip(self.numbers, self.shelf.papers, strict=True)}
+        shown = {row_id: paper.id for row_id, paper in zip(self.row_ids, self.candidates.papers, strict=True)}
         return {**self.namesakes, **shown}
 
     @cached_property
-    def first_number(self) -> int:
+    def first_row_id(self) -> int:
         """The lowest row number that stands for a paper on the shelf."""
         return min(self.ids, default=0)
 
@@ -109,7 +109,7 @@ def card_of(stored: StoredPaper, snapshots: list[Popularity], now: datetime) -> 
     )
 
 
-class Editions:
+class CandidateCache:
     """Keeps the last few editions and the document frequencies they were weighed with.
 
     May be used by several threads: what one of them prepares, the others wait for.
@@ -117,7 +117,7 @@ class Editions:
 
     def __init__(self) -> None:
         self._preparing = Lock()
-        self._editions: OrderedDict[tuple[Any, ...], Edition] = OrderedDict()
+        self._editions: OrderedDict[tuple[Any, ...], StoredCandidates] = OrderedDict()
         self._statistics: dict[int, Statistics] = {}
 
     def statistics(self, connection: Connection, version: int) -> Statistics:
@@ -129,9 +129,9 @@ class Editions:
 
     def edition(
         self, connection: Connection, window: Window, versions: Collection[int], now: datetime
-    ) -> Edition:
+    ) -> StoredCandidates:
         """Return the edition of a window for profiles of these versions; made anew when papers or votes came in."""
-        newest = (paper_store.newest_number(connection), paper_store.newest_snapshot(connection))
+        newest = (paper_store.newest_row_id(connection), paper_store.newest_snapshot(connection))
         hour = window.seen_after and window.seen_after.replace(minute=0, second=0, microsecond=0)
         window = Window(window.after, window.through, hour)
         key = (window, frozenset(versions), newest, now.date())
@@ -139,36 +139,36 @@ class Editions:
             known = self._editions.get(key)
             if known is None:
                 known = self._editions[key] = self._build(connection, window, versions, now)
-                while len(self._editions) > _KEPT:
+                while len(self._editions) > _CACHE_SIZE:
                     self._editions.popitem(last=False)
             self._editions.move_to_end(key)
             return known
 
     def _build(
         self, connection: Connection, window: Window, versions: Collection[int], now: datetime
-    ) -> Edition:
+    ) -> StoredCandidates:
         popular_after = window.through - timedelta(days=TRENDING_DAYS)
         around = paper_store.announced_between(
             connection, min(popular_after, window.after - timedelta(days=LATE_DAYS)), window.through
         )
-        snapshots = paper_store.popularity_of(connection, [one.number for one in around], now)
-        heat = trending([watched(one, snapshots.get(one.number, [])) for one in around], now)
+        snapshots = paper_store.popularity_of(connection, [one.row_id for one in around], now)
+        heat = trending([watched(one, snapshots.get(one.row_id, [])) for one in around], now)
         new = np.array([_is_new(one, window, now) for one in around], bool)
         hot = np.array([one.announced_on > popular_after for one in around], bool) & (heat > NEWNESS)
         hottest = np.zeros(len(around), bool)
-        hottest[[place for place in np.argsort(-heat, kind="stable") if hot[place]][:TRENDING_PAPERS]] = True
-        places = np.flatnonzero(new | hottest).tolist()
-        stored = [around[place] for place in places]
-        blobs = paper_store.read_terms(connection, [one.number for one in stored])
-        return Edition(
+        hottest[[index for index in np.argsort(-heat, kind="stable") if hot[index]][:TRENDING_PAPERS]] = True
+        indexes = np.flatnonzero(new | hottest).tolist()
+        stored = [around[index] for index in indexes]
+        blobs = paper_store.read_terms(connection, [one.row_id for one in stored])
+        return StoredCandidates(
             window=window,
-            shelf=Shelf.build(
+            candidates=Candidates.build(
                 [one.paper for one in stored],
-                unpack_counts([blobs[one.number] for one in stored]),
+                unpack_counts([blobs[one.row_id] for one in stored]),
                 [self.statistics(connection, version) for version in sorted(versions)],
-                heat[places],
+                heat[indexes],
             ),
-            numbers=[one.number for one in stored],
+            row_ids=[one.row_id for one in stored],
             namesakes=_namesakes(stored, around),
             considered=int(new.sum()),
             _stored=stored,
@@ -179,11 +179,11 @@ class Editions:
 
 def _namesakes(shown: list[StoredPaper], around: list[StoredPaper]) -> dict[int, str]:
     by_title = {one.title_id: one.paper.id for one in shown}
-    on_shelf = {one.number for one in shown}
+    candidate_ids = {one.row_id for one in shown}
     return {
-        one.number: by_title[one.title_id]
+        one.row_id: by_title[one.title_id]
         for one in around
-        if one.title_id in by_title and one.number not in on_shelf
+        if one.title_id in by_title and one.row_id not in candidate_ids
     }
 
 

@@ -17,7 +17,7 @@ from digest.store.database import Connection, Database
 
 SHORTEST = timedelta(minutes=1)
 LONGEST = timedelta(minutes=30)
-TRIAL_MAILS = 5
+HALF_OPEN_MAILS = 5
 """So many mails try whether a server takes mail again."""
 
 
@@ -29,7 +29,7 @@ class Trouble:
     stream: Stream | None = None
 
 
-def rest(outage: timedelta) -> timedelta:
+def pause_after(outage: timedelta) -> timedelta:
     """Return how long to leave a server alone that has been failing for so long.
 
     A quarter of the outage: so a short one is noticed to be over soon, and a long one costs few tries.
@@ -51,7 +51,7 @@ class Admission:
     now: datetime
 
     @property
-    def is_trial(self) -> bool:
+    def is_half_open(self) -> bool:
         """Whether only a few mails may go, to try the server."""
         return bool(self.circuits)
 
@@ -70,7 +70,7 @@ class Admission:
 
 
 def admit(database: Database, account: str, stream: Stream, now: datetime) -> Admission:
-    """Say whether mails of a stream may go to a server. Changes nothing: see `take_trial`."""
+    """Say whether mails of a stream may go to a server. Changes nothing: see `take_half_open_turn`."""
     with database.read() as connection:
         return admission_of(connection, account, stream, now)
 
@@ -81,25 +81,25 @@ def admission_of(connection: Connection, account: str, stream: Stream, now: date
     return Admission(circuit_store.find_circuits(connection, names), now)
 
 
-def take_trial(database: Database, admission: Admission) -> bool:
+def take_half_open_turn(database: Database, admission: Admission) -> bool:
     """Take the trial of half-open breakers, right before mails go out; of all workers that ask, one gets it."""
     due = [circuit for circuit in admission.circuits if circuit.try_again_at <= admission.now]
     if not due:
         return not admission.circuits
     with database.begin() as connection:
         taken = [
-            circuit_store.take_trial(
+            circuit_store.take_half_open_turn(
                 connection,
                 circuit.name,
                 admission.now,
-                admission.now + rest(admission.now - circuit.opened_at),
+                admission.now + pause_after(admission.now - circuit.opened_at),
             )
             for circuit in due
         ]
     return all(taken) and not admission.is_open
 
 
-def trip(database: Database, account: str, trouble: Trouble, now: datetime) -> None:
+def open_circuit(database: Database, account: str, trouble: Trouble, now: datetime) -> None:
     """Open a breaker, or keep it open for longer."""
     name = circuit_name(account, trouble.stream)
     with database.begin() as connection:
@@ -109,10 +109,12 @@ def trip(database: Database, account: str, trouble: Trouble, now: datetime) -> N
             return
         outage = now - known.opened_at if known else timedelta()
         trips = known.trips + 1 if known else 1
-        circuit_store.save_circuit(connection, Circuit(name, now, now + rest(outage), trips, trouble.reason))
+        circuit_store.save_circuit(
+            connection, Circuit(name, now, now + pause_after(outage), trips, trouble.reason)
+        )
 
 
-def mend(database: Database, account: str, stream: Stream | None = None) -> None:
+def close_circuit_breaker(database: Database, account: str, stream: Stream | None = None) -> None:
     """Close a breaker: the server takes mail again."""
     with database.begin() as connection:
         circuit_store.close_circuit(connection, circuit_name(account, stream))

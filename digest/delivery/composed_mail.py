@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, Self
 
-from digest.domain.subscriber import Rhythm
+from digest.domain.subscriber import Schedule
 from digest.mail.addresses import read_address
 from digest.mail.content import Card, Section
 from digest.mail.message import message_id
@@ -32,12 +32,12 @@ class Imprint:
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class ComposedMail:
     """All that one mail says beside its cards and reasons, as kept with its delivery."""
 
     kind: str
-    reader: str
-    """The reader's key, which the links name."""
+    subscriber_key: str
+    """The subscriber's key, which the links name."""
     recipient: str
     edition_on: date
     composed_at: datetime
@@ -53,7 +53,7 @@ class Contents:
         """Return what the database keeps; `from_json` gives the same contents back."""
         return {
             "kind": self.kind,
-            "reader": self.reader,
+            "reader": self.subscriber_key,
             "recipient": self.recipient,
             "edition_on": self.edition_on.isoformat(),
             "composed_at": self.composed_at.isoformat(),
@@ -68,35 +68,37 @@ class Contents:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Return the contents that `to_json` wrote."""
+        fields = dict(value)
         return cls(
+            subscriber_key=fields.pop("reader"),
             **{
-                **value,
+                **fields,
                 "edition_on": date.fromisoformat(value["edition_on"]),
                 "composed_at": datetime.fromisoformat(value["composed_at"]),
                 "imprint": Imprint(**value["imprint"]),
                 # Mails of earlier versions have none.
                 "past": tuple(date.fromisoformat(edition_on) for edition_on in value.get("past", ())),
-            }
+            },
         )
 
     @property
     def message_id(self) -> str:
         """The Message-ID: the same for every copy of this mail, different from every other's."""
-        return message_id(self.kind, f"{self.reader}.{self.edition_on:%Y%m%d}", self.imprint.domain)
+        return message_id(self.kind, f"{self.subscriber_key}.{self.edition_on:%Y%m%d}", self.imprint.domain)
 
     @property
     def file_name(self) -> str:
         """A name for the mail's file: safe, and telling for a person who looks into the folder."""
         safe = _UNSAFE.sub("_", self.recipient)
-        owner = safe if safe == self.recipient else f"{safe}.{self.reader}"
+        owner = safe if safe == self.recipient else f"{safe}.{self.subscriber_key}"
         return f"{self.edition_on}.{owner}.{self.kind}"
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class Pick:
     """One paper of one mail, with the reason it was picked for."""
 
-    number: int
+    row_id: int
     """The paper's row number."""
     card: Card
     section: Section
@@ -108,7 +110,7 @@ class Chosen:
 
     @property
     def reason(self) -> str:
-        """The line the reader sees; empty when popularity alone speaks for the paper."""
+        """The line the subscriber sees; empty when popularity alone speaks for the paper."""
         if self.author:
             return f"By {self.author}, whom you follow"
         if self.terms:
@@ -121,20 +123,20 @@ class Chosen:
 
     @classmethod
     def recorded(
-        cls, number: int, card: Mapping[str, Any], section: Section, score: float, reasons: Mapping[str, Any]
+        cls, row_id: int, card: Mapping[str, Any], section: Section, score: float, reasons: Mapping[str, Any]
     ) -> Self:
         """Return the pick that a delivery recorded."""
         terms = tuple((term, share) for term, share in reasons["terms"])
-        return cls(number, Card.from_json(card), section, score, terms, reasons["author"])
+        return cls(row_id, Card.from_json(card), section, score, terms, reasons["author"])
 
 
 def about(topics: Sequence[str]) -> str:
-    """Say in one line what a reader asked for."""
+    """Say in one line what a subscriber asked for."""
     line = " · ".join(topics)
     return line if len(line) <= _LONGEST_ABOUT else line[: _LONGEST_ABOUT - 1].rstrip() + "…"
 
 
-def rhythm_in_words(rhythm: Rhythm) -> str:
-    """Say when a reader gets mail, as it goes after "You get this mail"."""
+def schedule_in_words(schedule: Schedule) -> str:
+    """Say when a subscriber gets mail, as it goes after "You get this mail"."""
     days = {"daily": "every day", "weekdays": "on weekdays", "weekly": "every Monday", "off": "never"}
-    return f"{days[rhythm.frequency]} at {rhythm.hour}:00 ({rhythm.timezone.replace('_', ' ')})"
+    return f"{days[schedule.frequency]} at {schedule.hour}:00 ({schedule.timezone.replace('_', ' ')})"

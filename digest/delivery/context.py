@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 
-from digest.delivery.composed_mail import Chosen, Contents, Imprint
-from digest.delivery.decisions import Patience
+from digest.delivery.composed_mail import ComposedMail, Imprint, Pick
+from digest.delivery.decisions import WaitPolicy
 from digest.delivery.limits import Limits, NoLimits
 from digest.delivery.select_papers import Composer
-from digest.domain.delivery import Claimed
+from digest.domain.delivery import Delivery
 from digest.mail.envelope import Transport
 from digest.mail.rendering import Renderer
 from digest.store.database import Database
@@ -24,7 +24,7 @@ SUSPECTED = "refused, not confirmed"
 
 
 @dataclass(frozen=True, slots=True)
-class PostOffice:
+class DeliveryContext:
     """The parts that delivering takes; one a process."""
 
     database: Database
@@ -34,9 +34,9 @@ class PostOffice:
     transport: Transport
     imprint: Imprint
     secret: bytes
-    patience: Patience = field(default_factory=Patience)
+    wait_policy: WaitPolicy = field(default_factory=WaitPolicy)
     batch_size: int = 500
-    luck: Random = field(default_factory=Random)
+    rng: Random = field(default_factory=Random)
     lease: timedelta = LEASE
     limits: Limits = field(default_factory=NoLimits)
     account: str = "mail"
@@ -52,7 +52,7 @@ class Summary:
     sent: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     """By reason."""
-    put_off: Counter[str] = field(default_factory=Counter)
+    to_retry: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     stopped: str = ""
     """Why the run ended before all was done."""
@@ -60,13 +60,13 @@ class Summary:
     @property
     def refusals(self) -> int:
         """Mails that the server did not take for now."""
-        return self.put_off[SERVER_BUSY] + self.put_off[SUSPECTED]
+        return self.to_retry[SERVER_BUSY] + self.to_retry[SUSPECTED]
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class ReadyDelivery:
     """A composed mail that waits for its turn on the connection."""
 
-    claimed: Claimed
-    contents: Contents
-    picks: Sequence[Chosen]
+    delivery: Delivery
+    contents: ComposedMail
+    picks: Sequence[Pick]

@@ -1,14 +1,14 @@
-"""What becomes of one reader's digest: pure decisions over what was gathered."""
+"""What becomes of one subscriber's digest: pure decisions over what was gathered."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
 from digest.delivery.feed_state import FeedState
-from digest.domain.delivery import RECIPIENTS, Claimed
+from digest.domain.delivery import RECIPIENTS, Delivery
 from digest.domain.subscriber import Status
 
-# What each state of the feeds means for a reader whose digest stays empty. Recorded as the reason.
+# What each state of the feeds means for a subscriber whose digest stays empty. Recorded as the reason.
 NO_ANNOUNCEMENT = "no announcement"
 NOTHING_NEW = "nothing new"
 NOTHING_FITS = "nothing fits"
@@ -44,8 +44,8 @@ LOOK_AGAIN = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a digest may wait, and what a reader gets on a day without papers for them."""
+class WaitPolicy:
+    """How long a digest may wait, and what a subscriber gets on a day without papers for them."""
 
     stale_after: timedelta = timedelta(hours=20)
     late_feed_wait: timedelta = timedelta(hours=6)
@@ -68,7 +68,7 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True)
-class Drop:
+class Cancel:
     """It must not or need not be sent."""
 
     reason: str
@@ -77,32 +77,32 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
-class PutOff:
+class Retry:
     """Come back then."""
 
     until: datetime
     reason: str
 
 
-Outcome = Send | Skip | Drop | PutOff
+Outcome = Send | Skip | Cancel | Retry
 
 
-def standing(
-    claimed: Claimed, status: Status, newest_edition_on: date, now: datetime, patience: Patience
-) -> Drop | None:
+def reason_to_cancel(
+    delivery: Delivery, status: Status, newest_edition_on: date, now: datetime, wait_policy: WaitPolicy
+) -> Cancel | None:
     """Say whether a claimed delivery has lost its point, before anything is composed.
 
     Each kind goes to its RECIPIENTS only, and while it is fresh. A digest that was composed goes out even
     when the next one is planned: the two share no paper.
     """
-    if status not in RECIPIENTS[claimed.kind]:
-        if claimed.kind == "confirm":
-            return Drop(f"already {status}")
-        return Drop("unconfirmed" if status == "pending" else status)
-    if claimed.kind == "digest" and claimed.contents is None and claimed.edition_on < newest_edition_on:
-        return Drop(SUPERSEDED)
-    if now - claimed.due_at > patience.stale_after:
-        return Drop(STALE, keeps_papers=claimed.in_flight)
+    if status not in RECIPIENTS[delivery.kind]:
+        if delivery.kind == "confirm":
+            return Cancel(f"already {status}")
+        return Cancel("unconfirmed" if status == "pending" else status)
+    if delivery.kind == "digest" and delivery.contents is None and delivery.edition_on < newest_edition_on:
+        return Cancel(SUPERSEDED)
+    if now - delivery.due_at > wait_policy.stale_after:
+        return Cancel(STALE, keeps_papers=delivery.in_flight)
     return None
 
 
@@ -112,24 +112,24 @@ def quiet_reason(considered: int, state: FeedState) -> str:
 
 
 def decide(
-    picks: int, considered: int, state: FeedState, due_at: datetime, now: datetime, patience: Patience
+    picks: int, considered: int, state: FeedState, due_at: datetime, now: datetime, wait_policy: WaitPolicy
 ) -> Outcome:
     """Say what becomes of a digest with so many picks out of so many new papers."""
     if picks:
         return Send()
     reason = quiet_reason(considered, state)
-    if state in {"late", "fault"} and now < due_at + patience.late_feed_wait:
-        return PutOff(min(now + LOOK_AGAIN, due_at + patience.late_feed_wait), reason)
-    return Send(NOTES[reason], reason) if patience.quiet_day == "note" else Skip(reason)
+    if state in {"late", "fault"} and now < due_at + wait_policy.late_feed_wait:
+        return Retry(min(now + LOOK_AGAIN, due_at + wait_policy.late_feed_wait), reason)
+    return Send(NOTES[reason], reason) if wait_policy.quiet_day == "note" else Skip(reason)
 
 
-def pause(attempts: int, asked: float | None, luck: float) -> timedelta:
+def pause(attempts: int, asked: float | None, jitter: float) -> timedelta:
     """Return how long to wait after a temporary refusal: growing, never shorter than the server asked.
 
-    `luck` in [0, 1) spreads the pauses of many mails over the second half of the span.
+    `rng` in [0, 1) spreads the pauses of many mails over the second half of the span.
     """
     span = min(FIRST_PAUSE * 2 ** min(max(0, attempts - 1), 10), LONGEST_PAUSE)
-    spread: timedelta = span * (0.5 + luck / 2)
+    spread: timedelta = span * (0.5 + jitter / 2)
     return max(spread, timedelta(seconds=asked or 0))
 
 

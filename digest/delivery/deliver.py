@@ -8,9 +8,17 @@ a second time, under the same Message-ID and with the same words.
 from collections.abc import Callable
 from datetime import datetime
 
-from digest.delivery.circuit_breaker import TRIAL_MAILS, Admission, Trouble, admit, mend, take_trial, trip
+from digest.delivery.circuit_breaker import (
+    HALF_OPEN_MAILS,
+    Admission,
+    Trouble,
+    admit,
+    close_circuit_breaker,
+    open_circuit,
+    take_half_open_turn,
+)
 from digest.delivery.compose import compose_batch
-from digest.delivery.context import LEASE, PostOffice, Summary
+from digest.delivery.context import LEASE, DeliveryContext, Summary
 from digest.delivery.send import LIMIT_REACHED, MOST_DELAYS, Outcome, send_all
 from digest.domain.delivery import STREAMS, Stream
 from digest.errors import TryLater
@@ -20,7 +28,7 @@ from digest.store import refusals as refusal_store
 __all__ = [
     "LEASE",
     "MOST_DELAYS",
-    "PostOffice",
+    "DeliveryContext",
     "Summary",
     "compose_batch",
     "deliver_batch",
@@ -28,7 +36,9 @@ __all__ = [
 ]
 
 
-def deliver_ready(office: PostOffice, clock: Callable[[], datetime], only: int | None = None) -> Summary:
+def deliver_ready(
+    delivery_context: DeliveryContext, clock: Callable[[], datetime], only: int | None = None
+) -> Summary:
     """Deliver everything whose time has come, batch by batch, until nothing is ready or the run must stop.
 
     The mails that somebody waits for go first. What stops one stream does not stop the other.
@@ -37,7 +47,7 @@ def deliver_ready(office: PostOffice, clock: Callable[[], datetime], only: int |
     stopped: list[str] = []
     for stream in STREAMS:
         summary.stopped = ""
-        while not summary.stopped and deliver_batch(office, clock, summary, stream, only):
+        while not summary.stopped and deliver_batch(delivery_context, clock, summary, stream, only):
             pass
         stopped.append(summary.stopped)
     summary.stopped = next(filter(None, stopped), "")
@@ -45,77 +55,77 @@ def deliver_ready(office: PostOffice, clock: Callable[[], datetime], only: int |
 
 
 def deliver_batch(
-    office: PostOffice,
+    delivery_context: DeliveryContext,
     clock: Callable[[], datetime],
     summary: Summary,
     stream: Stream = "digest",
     only: int | None = None,
     *,
-    patient: bool = False,
+    respects_open_circuit: bool = False,
 ) -> bool:
     """Claim, compose and send one batch of a stream, adding to `summary`; tell whether there was anything to do.
 
-    `only` keeps to one reader. A server that would take no mail is tried again with a few; a `patient` caller
+    `only` keeps to one subscriber. A server that would take no mail is tried again with a few; a `respects_open_circuit` caller
     leaves it alone until its circuit breaker says so.
     """
     now = clock()
-    admission = admit(office.database, office.account, stream, now)
-    if patient and admission.is_open:
+    admission = admit(delivery_context.database, delivery_context.account, stream, now)
+    if respects_open_circuit and admission.is_open:
         summary.stopped = admission.reason
         return False
     try:
-        room = office.limits.room(now)
+        room = delivery_context.limits.room(now)
     except TryLater as later:
         summary.stopped = str(later)
         return False
-    most = min(room, TRIAL_MAILS if admission.is_trial else office.batch_size)
-    with office.database.begin() as connection:
-        work = ledger.claim(connection, now, office.lease, most, only, stream) if most else []
+    most = min(room, HALF_OPEN_MAILS if admission.is_half_open else delivery_context.batch_size)
+    with delivery_context.database.begin() as connection:
+        work = ledger.claim(connection, now, delivery_context.lease, most, only, stream) if most else []
         if not most and ledger.count_ready(connection, now, 1, stream):
             summary.stopped = LIMIT_REACHED
     if not work:
         return False
-    ready = compose_batch(office, work, now, summary)
+    ready = compose_batch(delivery_context, work, now, summary)
     if not ready:
         return True
     # Only now, as a trial without a mail to send would be wasted, and the server left alone for longer.
-    if not take_trial(office.database, admission) and patient:
+    if not take_half_open_turn(delivery_context.database, admission) and respects_open_circuit:
         summary.stopped = admission.reason
-        with office.database.begin() as connection:
-            ledger.give_back(connection, ledger.held(connection, [one.claimed for one in ready]), now)
+        with delivery_context.database.begin() as connection:
+            ledger.release(connection, ledger.held(connection, [one.delivery for one in ready]), now)
         return False
-    with office.transport.open() as server:
+    with delivery_context.transport.open() as server:
         outcome = send_all(
-            office,
+            delivery_context,
             server,
             ready,
             clock,
-            now + office.lease / 2,
+            now + delivery_context.lease / 2,
             summary,
             stream,
-            is_trial=admission.is_trial,
+            is_half_open=admission.is_half_open,
         )
-    if admission.is_trial and stream == "digest" and outcome.refused > outcome.taken:
+    if admission.is_half_open and stream == "digest" and outcome.refused > outcome.taken:
         outcome.trouble = outcome.trouble or Trouble(
             "The mail server refuses most addresses, so nobody is suppressed for it; ask who runs it", stream
         )
         summary.stopped = outcome.trouble.reason
-    _switch(office, admission, stream, outcome, clock())
+    _switch(delivery_context, admission, stream, outcome, clock())
     return True
 
 
 def _switch(
-    office: PostOffice, admission: Admission, stream: Stream, outcome: Outcome, now: datetime
+    delivery_context: DeliveryContext, admission: Admission, stream: Stream, outcome: Outcome, now: datetime
 ) -> None:
     """Open the circuit breaker that a batch speaks for, and close those that it speaks against."""
     trouble = outcome.trouble
     if trouble:
-        trip(office.database, office.account, trouble, now)
-    if not admission.is_trial or not outcome.was_answered:
+        open_circuit(delivery_context.database, delivery_context.account, trouble, now)
+    if not admission.is_half_open or not outcome.was_answered:
         return
     if trouble is None or trouble.stream:
-        mend(office.database, office.account)
+        close_circuit_breaker(delivery_context.database, delivery_context.account)
     if trouble is None and (outcome.taken >= outcome.refused or stream == "transactional"):
-        mend(office.database, office.account, stream)
-        with office.database.begin() as connection:
-            refusal_store.forget_recent(connection, office.account, stream)
+        close_circuit_breaker(delivery_context.database, delivery_context.account, stream)
+        with delivery_context.database.begin() as connection:
+            refusal_store.forget_recent(connection, delivery_context.account, stream)

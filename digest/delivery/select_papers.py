@@ -1,4 +1,4 @@
-"""What each reader of a batch gets: gather with a few queries, then decide for each by itself."""
+"""What each subscriber of a batch gets: gather with a few queries, then decide for each by itself."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -6,13 +6,13 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from digest.delivery.candidates import Edition, Editions, Window
-from digest.delivery.composed_mail import Chosen, Contents, Imprint, about, rhythm_in_words
+from digest.delivery.candidates import CandidateCache, StoredCandidates, Window
+from digest.delivery.composed_mail import ComposedMail, Imprint, Pick, about, schedule_in_words
 from digest.delivery.feed_state import FeedState, feed_state
 from digest.domain.subscriber import Subscriber
 from digest.ranking.explain import reasons
 from digest.ranking.profile import NO_PROFILE, Profile
-from digest.ranking.select import FLOOR, Choice, Rules, choose
+from digest.ranking.select import FLOOR, RankedPick, Rules, select
 from digest.store import editions as edition_store
 from digest.store import feedback as feedback_store
 from digest.store import fetches as fetch_store
@@ -23,8 +23,8 @@ from digest.store.database import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class Choosing:
-    """How papers are chosen, the same for all readers of an installation."""
+class SelectionSettings:
+    """How papers are chosen, the same for all subscribers of an installation."""
 
     for_you: int = 7
     trending: int = 3
@@ -34,7 +34,7 @@ class Choosing:
     holidays: frozenset[date] = frozenset()
 
     def rules(self, subscriber: Subscriber) -> Rules:
-        """Return what holds for one reader."""
+        """Return what holds for one subscriber."""
         asked = subscriber.interests
         return Rules(
             must=asked.must,
@@ -49,19 +49,19 @@ class Choosing:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One reader's digest of one edition, to be chosen."""
+    """One subscriber's digest of one edition, to be chosen."""
 
     subscriber: Subscriber
     edition_on: date
     profile: Profile | None = None
     """What to choose by; None for the profile that is stored."""
-    marked: AbstractSet[int] = frozenset()
+    rated: AbstractSet[int] = frozenset()
     """Papers, by row number, that they gave a verdict on beside those that are stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What was chosen for one reader, or why nothing was."""
+    """What was chosen for one subscriber, or why nothing was."""
 
     subscriber: Subscriber
     edition_on: date
@@ -69,15 +69,15 @@ class Selection:
     papers_through: date
     state: FeedState
     considered: int
-    picks: tuple[Chosen, ...] = ()
+    picks: tuple[Pick, ...] = ()
     card_keys: tuple[str, ...] = ()
     """The fingerprint of each pick's card."""
 
-    def contents(self, imprint: Imprint, now: datetime, note: str = "") -> Contents:
+    def contents(self, imprint: Imprint, now: datetime, note: str = "") -> ComposedMail:
         """Return what the mail says beside its papers."""
-        return Contents(
+        return ComposedMail(
             kind="digest",
-            reader=self.subscriber.key,
+            subscriber_key=self.subscriber.key,
             recipient=self.subscriber.address,
             edition_on=self.edition_on,
             composed_at=now,
@@ -85,16 +85,16 @@ class Selection:
             considered=self.considered,
             about=about(self.subscriber.interests.topics),
             note=note,
-            frequency=rhythm_in_words(self.subscriber.rhythm),
+            frequency=schedule_in_words(self.subscriber.schedule),
         )
 
 
 class Composer:
-    """Chooses papers for readers. Keeps editions between batches; one a process, for all its threads."""
+    """Chooses papers for subscribers. Keeps editions between batches; one a process, for all its threads."""
 
-    def __init__(self, choosing: Choosing) -> None:
-        self._choosing = choosing
-        self._editions = Editions()
+    def __init__(self, selection_settings: SelectionSettings) -> None:
+        self._selection_settings = selection_settings
+        self._editions = CandidateCache()
 
     def select(
         self,
@@ -103,40 +103,40 @@ class Composer:
         now: datetime,
         received_before: date | None = None,
     ) -> list[Selection]:
-        """Choose for each reader; a fixed number of queries, however many readers. In no particular order.
+        """Choose for each subscriber; a fixed number of queries, however many subscribers. In no particular order.
 
         Looks at papers announced up to `now` only, and never chooses one that is in another mail of the
-        reader or that they gave a verdict on. `received_before` disregards mails of that edition and later
+        subscriber or that they gave a verdict on. `received_before` disregards mails of that edition and later
         ones, to look back at a day as it was.
         """
         if not requests:
             return []
-        numbers = [request.subscriber.id for request in requests]
+        subscriber_ids = [request.subscriber.id for request in requests]
         newest_on = paper_store.newest_announcement(connection, now.date())
         fetches = fetch_store.last_fetches(connection, now)
-        profiles = term_store.read_profiles(connection, numbers)
+        profiles = term_store.read_profiles(connection, subscriber_ids)
         profiles |= {one.subscriber.id: one.profile for one in requests if one.profile is not None}
-        verdicts = feedback_store.read_feedback(connection, numbers)
+        verdicts = feedback_store.read_feedback(connection, subscriber_ids)
         selections: list[Selection] = []
-        for window, readers in self._windows(connection, requests, newest_on, now).items():
-            state = feed_state(now, window.after, newest_on, fetches, self._choosing.holidays)
-            known = (profiles.get(one.subscriber.id, NO_PROFILE) for one in readers)
+        for window, subscribers in self._windows(connection, requests, newest_on, now).items():
+            state = feed_state(now, window.after, newest_on, fetches, self._selection_settings.holidays)
+            known = (profiles.get(one.subscriber.id, NO_PROFILE) for one in subscribers)
             versions = {profile.statistics_version for profile in known if profile.interests}
             # Who told us nothing shares the papers, as they are now weighed, of those who did.
             versions = versions or {term_store.newest_version(connection) or 0}
             edition = self._editions.edition(connection, window, versions, now)
             received = pick_store.received(
-                connection, [one.subscriber.id for one in readers], edition.first_number, received_before
+                connection, [one.subscriber.id for one in subscribers], edition.first_row_id, received_before
             )
             seen = {
                 one.subscriber.id: received.get(one.subscriber.id, set())
                 | {paper for paper, _ in verdicts.get(one.subscriber.id, [])}
-                | one.marked
-                for one in readers
+                | one.rated
+                for one in subscribers
             }
-            chosen = self._choose(edition, readers, profiles, seen) if edition.considered else {}
-            for one in readers:
-                picks = chosen.get(one.subscriber.id, [])
+            picks_of = self._select(edition, subscribers, profiles, seen) if edition.considered else {}
+            for one in subscribers:
+                picks = picks_of.get(one.subscriber.id, [])
                 selections.append(
                     Selection(
                         subscriber=one.subscriber,
@@ -154,13 +154,13 @@ class Composer:
     def _windows(
         self, connection: Connection, requests: Sequence[Request], newest_on: date | None, now: datetime
     ) -> dict[Window, list[Request]]:
-        """Group readers by the papers that are new to them."""
+        """Group subscribers by the papers that are new to them."""
         last: dict[int, edition_store.LastEdition] = {}
         for edition_on in {request.edition_on for request in requests}:
-            numbers = [one.subscriber.id for one in requests if one.edition_on == edition_on]
-            last |= edition_store.last_editions(connection, numbers, edition_on)
-        first_after = now.date() - timedelta(days=self._choosing.first_digest_days)
-        oldest_after = now.date() - timedelta(days=self._choosing.catch_up_days)
+            subscriber_ids = [one.subscriber.id for one in requests if one.edition_on == edition_on]
+            last |= edition_store.last_editions(connection, subscriber_ids, edition_on)
+        first_after = now.date() - timedelta(days=self._selection_settings.first_digest_days)
+        oldest_after = now.date() - timedelta(days=self._selection_settings.catch_up_days)
         groups: dict[date, list[Request]] = defaultdict(list)
         seen_after: dict[date, datetime] = {}
         for request in requests:
@@ -170,41 +170,41 @@ class Composer:
             if stop:
                 seen_after[after] = min(stop.settled_at, seen_after.get(after, stop.settled_at))
         return {
-            Window(after, max(newest_on or after, after), seen_after.get(after)): readers
-            for after, readers in groups.items()
+            Window(after, max(newest_on or after, after), seen_after.get(after)): subscribers
+            for after, subscribers in groups.items()
         }
 
-    def _choose(
+    def _select(
         self,
-        edition: Edition,
-        readers: Sequence[Request],
+        edition: StoredCandidates,
+        subscribers: Sequence[Request],
         profiles: Mapping[int, Profile],
         seen: Mapping[int, AbstractSet[int]],
-    ) -> dict[int, list[tuple[str, Chosen]]]:
-        shelf = edition.shelf
-        known = [profiles.get(one.subscriber.id, NO_PROFILE) for one in readers]
-        scores = shelf.score(known)
+    ) -> dict[int, list[tuple[str, Pick]]]:
+        candidates = edition.candidates
+        known = [profiles.get(one.subscriber.id, NO_PROFILE) for one in subscribers]
+        scores = candidates.score(known)
         ids = edition.ids
-        chosen: dict[int, list[tuple[str, Chosen]]] = {}
-        for row, (one, profile) in enumerate(zip(readers, known, strict=True)):
+        picks_of: dict[int, list[tuple[str, Pick]]] = {}
+        for row, (one, profile) in enumerate(zip(subscribers, known, strict=True)):
             subscriber = one.subscriber
-            choices = choose(
-                shelf,
+            ranked_picks = select(
+                candidates,
                 scores.values[row],
                 scores.interests[row],
-                self._choosing.rules(subscriber),
-                {ids[number] for number in seen[subscriber.id] if number in ids},
+                self._selection_settings.rules(subscriber),
+                {ids[row_id] for row_id in seen[subscriber.id] if row_id in ids},
             )
-            chosen[subscriber.id] = [_chosen(edition, profile, choice) for choice in choices]
-        return chosen
+            picks_of[subscriber.id] = [_pick(edition, profile, ranked) for ranked in ranked_picks]
+        return picks_of
 
 
-def _chosen(edition: Edition, profile: Profile, choice: Choice) -> tuple[str, Chosen]:
-    key, card = edition.card(choice.place)
+def _pick(edition: StoredCandidates, profile: Profile, ranked: RankedPick) -> tuple[str, Pick]:
+    key, card = edition.card(ranked.index)
     terms: tuple[tuple[str, float], ...] = ()
-    if choice.interest >= 0:
-        row = edition.shelf.row(profile.statistics_version, choice.place)
-        named = reasons(profile.interests[choice.interest], row, edition.shelf.naming(choice.place))
+    if ranked.interest >= 0:
+        row = edition.candidates.row(profile.statistics_version, ranked.index)
+        named = reasons(profile.interests[ranked.interest], row, edition.candidates.naming(ranked.index))
         terms = tuple((reason.term, reason.share) for reason in named)
-    number = edition.numbers[choice.place]
-    return key, Chosen(number, card, choice.section, choice.score, terms, choice.author)
+    row_id = edition.row_ids[ranked.index]
+    return key, Pick(row_id, card, ranked.section, ranked.score, terms, ranked.author)

@@ -9,11 +9,11 @@ from hashlib import sha256
 
 from digest.delivery.build_mail import build_mail
 from digest.delivery.circuit_breaker import Trouble
-from digest.delivery.compose import drop
-from digest.delivery.context import SERVER_BUSY, SUSPECTED, PostOffice, Ready, Summary
-from digest.delivery.decisions import Drop, pause, pause_suspected
+from digest.delivery.compose import cancel
+from digest.delivery.context import SERVER_BUSY, SUSPECTED, DeliveryContext, ReadyDelivery, Summary
+from digest.delivery.decisions import Cancel, pause, pause_suspected
 from digest.delivery.refusals import REFUSED, TAKEN, Answers, is_confirmed
-from digest.domain.delivery import Claimed, Stream
+from digest.domain.delivery import Delivery, Stream
 from digest.errors import BadInput, ConnectionLost, NeverSend, PolicyRefused, StopRun, TryLater
 from digest.mail.addresses import read_address
 from digest.mail.envelope import Connection as Server
@@ -21,7 +21,7 @@ from digest.mail.envelope import Envelope
 from digest.store import deliveries as ledger
 from digest.store import refusals as refusal_store
 from digest.store.database import Connection
-from digest.store.recording import Recorder, Taken, recorder
+from digest.store.recording import AcceptedMail, Recorder, recorder
 from digest.subscribers.addresses import address_hash
 
 MOST_DELAYS = 25
@@ -53,22 +53,31 @@ class Outcome:
 
 
 def send_all(
-    office: PostOffice,
+    delivery_context: DeliveryContext,
     server: Server,
-    ready: Sequence[Ready],
+    ready: Sequence[ReadyDelivery],
     clock: Callable[[], datetime],
     until: datetime,
     summary: Summary,
     stream: Stream,
     *,
-    is_trial: bool = False,
+    is_half_open: bool = False,
 ) -> Outcome:
     """Send mails of one stream one after the other; give back those that could not be tried.
 
     The result of each is recorded before anything else happens on the connection. It ends early at
     `until`, when the process is to stop, when a limit is reached, and when something is wrong with the server.
     """
-    turn = _Round(office, server, recorder(office.database), clock, until, summary, stream, is_trial=is_trial)
+    turn = _Round(
+        delivery_context,
+        server,
+        recorder(delivery_context.database),
+        clock,
+        until,
+        summary,
+        stream,
+        is_half_open=is_half_open,
+    )
     turn.run(ready)
     turn.save_answers()
     return turn.outcome
@@ -76,16 +85,16 @@ def send_all(
 
 @dataclass(slots=True)
 class _Round:
-    office: PostOffice
+    delivery_context: DeliveryContext
     server: Server
     recorder: Recorder
     clock: Callable[[], datetime]
     until: datetime
     summary: Summary
     stream: Stream
-    is_trial: bool
+    is_half_open: bool
     outcome: Outcome = field(default_factory=Outcome)
-    is_wanted: bool | None = None
+    next_may_be_sent: bool | None = None
     """Whether the next mail may be sent, if that was asked along with recording the one before."""
     unsaved: dict[date, str] = field(default_factory=lambda: defaultdict(str))
     """The answers to recipients, by edition, that the database does not have yet."""
@@ -93,22 +102,22 @@ class _Round:
     """Mails in a row that the server wants later."""
     lost_connections: int = 0
 
-    def run(self, ready: Sequence[Ready]) -> None:
+    def run(self, ready: Sequence[ReadyDelivery]) -> None:
         for position, one in enumerate(ready):
-            if self.clock() > self.until or self.office.is_stopping():
-                self._give_back(ready[position:])
+            if self.clock() > self.until or self.delivery_context.is_stopping():
+                self._release(ready[position:])
                 return
             if not self._has_turn(ready[position:]):
                 return
-            following = ready[position + 1].claimed if position + 1 < len(ready) else None
+            following = ready[position + 1].delivery if position + 1 < len(ready) else None
             try:
                 self._send(one, following)
                 self._stop_if_delayed()
             except _Stop as stop:
                 if not stop.is_settled:
                     # The mail that met the trouble goes to the end of the queue, should the trouble be its own.
-                    self._put_off(one, TryLater(str(stop)))
-                self._give_back(ready[position + 1 :])
+                    self._retry_later(one, TryLater(str(stop)))
+                self._release(ready[position + 1 :])
                 self.summary.stopped = stop.trouble.reason
                 self.outcome.trouble = stop.trouble
                 return
@@ -125,53 +134,53 @@ class _Round:
     def save_answers(self) -> None:
         """Write down what was answered since the last refusal."""
         if self.unsaved:
-            with self.office.database.begin() as connection:
+            with self.delivery_context.database.begin() as connection:
                 for edition_on, answers in sorted(self.unsaved.items()):
                     refusal_store.add_answers(
-                        connection, self.office.account, self.stream, edition_on, answers
+                        connection, self.delivery_context.account, self.stream, edition_on, answers
                     )
             self.unsaved.clear()
 
-    def _has_turn(self, rest: Sequence[Ready]) -> bool:
+    def _has_turn(self, unsent: Sequence[ReadyDelivery]) -> bool:
         """Take a turn of the provider's limits; without one, give the rest back until there is."""
         try:
-            wait = self.office.limits.wait(_LONGEST_TURN)
+            wait = self.delivery_context.limits.wait(_LONGEST_TURN)
         except TryLater as later:
             self.summary.stopped = str(later)
-            self._give_back(rest)
+            self._release(unsent)
             return False
         if wait > 0:
             self.summary.stopped = LIMIT_REACHED
-            self._give_back(rest, timedelta(seconds=wait))
+            self._release(unsent, timedelta(seconds=wait))
         return wait == 0
 
-    def _send(self, one: Ready, following: Claimed | None) -> None:
+    def _send(self, one: ReadyDelivery, following: Delivery | None) -> None:
         """Send one mail and record what the server said before anything else happens."""
-        claimed, summary, clock = one.claimed, self.summary, self.clock
-        wanted, self.is_wanted = self.is_wanted, None
-        if wanted is None:
-            wanted = self.recorder.may_be_sent(claimed)
-        if not wanted:
+        delivery, summary, clock = one.delivery, self.summary, self.clock
+        may_send, self.next_may_be_sent = self.next_may_be_sent, None
+        if may_send is None:
+            may_send = self.recorder.may_be_sent(delivery)
+        if not may_send:
             # Whoever unsubscribed since the batch was composed gets nothing any more.
-            with self._settling(claimed) as connection:
+            with self._settling(delivery) as connection:
                 if connection:
-                    drop(connection, claimed, Drop("withdrawn"), clock(), summary)
+                    cancel(connection, delivery, Cancel("withdrawn"), clock(), summary)
             return
         try:
             envelope = self._envelope(one)
         except BadInput as unfit:
-            with self._settling(claimed) as connection:
+            with self._settling(delivery) as connection:
                 if connection:
-                    ledger.record_dropped(
-                        connection, claimed.id, "no mail address", clock(), failed=True, answer=str(unfit)
+                    ledger.record_cancelled(
+                        connection, delivery.id, "no mail address", clock(), failed=True, answer=str(unfit)
                     )
             summary.failed["no mail address"] += 1
             return
         try:
             answer = self.server.send(envelope)
         except TryLater as later:
-            self._put_off(one, later)
-            summary.put_off[SERVER_BUSY] += 1
+            self._retry_later(one, later)
+            summary.to_retry[SERVER_BUSY] += 1
             self.delays += 1
             self.lost_connections = self.lost_connections + 1 if isinstance(later, ConnectionLost) else 0
             return
@@ -184,76 +193,78 @@ class _Round:
         except StopRun as stop:
             raise _Stop(Trouble(str(stop))) from stop
         self.delays = self.lost_connections = 0
-        taken = Taken(claimed.id, sha256(envelope.content).hexdigest(), answer, clock())
-        if self.office.limits.never_waits and following is not None:
-            self.is_wanted = self.recorder.record(taken, following)
+        taken = AcceptedMail(delivery.id, sha256(envelope.content).hexdigest(), answer, clock())
+        if self.delivery_context.limits.never_waits and following is not None:
+            self.next_may_be_sent = self.recorder.record(taken, following)
         else:
             # A wait for a turn lies ahead, or the end: what is asked now would be old by then.
             self.recorder.record(taken, None)
         summary.sent += 1
         self.outcome.taken += 1
-        self.unsaved[claimed.edition_on] += TAKEN
+        self.unsaved[delivery.edition_on] += TAKEN
 
-    def _envelope(self, one: Ready) -> Envelope:
-        office = self.office
+    def _envelope(self, one: ReadyDelivery) -> Envelope:
+        delivery_context = self.delivery_context
         return Envelope(
             sender=read_address(one.contents.imprint.sender).mailbox,
             recipient=read_address(one.contents.recipient).mailbox,
-            content=build_mail(one.contents, one.picks, office.links, office.renderer).message.to_bytes(),
+            content=build_mail(
+                one.contents, one.picks, delivery_context.links, delivery_context.renderer
+            ).message.to_bytes(),
             name=one.contents.file_name,
         )
 
-    def _refused(self, one: Ready, never: NeverSend) -> None:
+    def _refused(self, one: ReadyDelivery, never: NeverSend) -> None:
         """Settle a mail whose address the server refuses, in one transaction, while the claim is held."""
-        claimed, now = one.claimed, self.clock()
+        delivery, now = one.delivery, self.clock()
         self.outcome.refused += 1
         answers = Answers()
-        with self._settling(claimed) as connection:
+        with self._settling(delivery) as connection:
             if connection:
                 answers = self._judge(connection, one, never, now)
-        if answers.is_doubtful and self.stream == "digest" and not self.is_trial:
+        if answers.is_doubtful and self.stream == "digest" and not self.is_half_open:
             reason = (
                 f"The mail server refuses most addresses, so nobody is suppressed for it (last: {never}); "
                 "ask who runs it"
             )
             raise _Stop(Trouble(reason, self.stream), is_settled=True)
 
-    def _judge(self, connection: Connection, one: Ready, never: NeverSend, now: datetime) -> Answers:
+    def _judge(self, connection: Connection, one: ReadyDelivery, never: NeverSend, now: datetime) -> Answers:
         """Suppress the address, or hold the refusal as suspected; return the answers to its edition."""
-        claimed, account = one.claimed, self.office.account
-        is_first = refusal_store.note_refusal(connection, claimed, now)
-        news = self.unsaved.pop(claimed.edition_on, "") + (REFUSED if is_first else "")
-        answers = refusal_store.add_answers(connection, account, self.stream, claimed.edition_on, news)
-        is_proven = is_confirmed(refusal_store.gather_evidence(connection, claimed, answers, now))
+        delivery, account = one.delivery, self.delivery_context.account
+        is_first = refusal_store.note_refusal(connection, delivery, now)
+        news = self.unsaved.pop(delivery.edition_on, "") + (REFUSED if is_first else "")
+        answers = refusal_store.add_answers(connection, account, self.stream, delivery.edition_on, news)
+        is_proven = is_confirmed(refusal_store.gather_evidence(connection, delivery, answers, now))
         if is_proven:
-            address = address_hash(one.contents.recipient, self.office.secret)
-            refusal_store.suppress_refused(connection, claimed.subscriber_id, address, str(never), now)
+            address = address_hash(one.contents.recipient, self.delivery_context.secret)
+            refusal_store.suppress_refused(connection, delivery.subscriber_id, address, str(never), now)
         if is_proven or self.stream == "transactional":
             reason = "refused" if is_proven else SUSPECTED
-            ledger.record_dropped(connection, claimed.id, reason, now, failed=True, answer=str(never))
+            ledger.record_cancelled(connection, delivery.id, reason, now, failed=True, answer=str(never))
             self.summary.failed[reason] += 1
         else:
-            until = now + pause_suspected(claimed.attempts)
-            ledger.put_off(connection, claimed.id, until, SUSPECTED, str(never))
-            self.summary.put_off[SUSPECTED] += 1
+            until = now + pause_suspected(delivery.attempts)
+            ledger.retry_later(connection, delivery.id, until, SUSPECTED, str(never))
+            self.summary.to_retry[SUSPECTED] += 1
         return answers
 
-    def _put_off(self, one: Ready, later: TryLater) -> None:
-        wait = pause(one.claimed.attempts, later.seconds, self.office.luck.random())
-        with self._settling(one.claimed) as connection:
+    def _retry_later(self, one: ReadyDelivery, later: TryLater) -> None:
+        wait = pause(one.delivery.attempts, later.seconds, self.delivery_context.rng.random())
+        with self._settling(one.delivery) as connection:
             if connection:
-                ledger.put_off(connection, one.claimed.id, self.clock() + wait, SERVER_BUSY, str(later))
+                ledger.retry_later(connection, one.delivery.id, self.clock() + wait, SERVER_BUSY, str(later))
 
-    def _give_back(self, rest: Sequence[Ready], wait: timedelta = timedelta()) -> None:
-        with self.office.database.begin() as connection:
-            held = ledger.held(connection, [one.claimed for one in rest])
-            ledger.give_back(connection, held, self.clock() + wait)
+    def _release(self, unsent: Sequence[ReadyDelivery], wait: timedelta = timedelta()) -> None:
+        with self.delivery_context.database.begin() as connection:
+            held = ledger.held(connection, [one.delivery for one in unsent])
+            ledger.release(connection, held, self.clock() + wait)
 
     @contextmanager
-    def _settling(self, claimed: Claimed) -> Iterator[Connection | None]:
+    def _settling(self, delivery: Delivery) -> Iterator[Connection | None]:
         """Open a transaction to settle a delivery; it gives None when another worker has taken it over."""
-        with self.office.database.begin() as connection:
-            yield connection if ledger.held(connection, [claimed]) else None
+        with self.delivery_context.database.begin() as connection:
+            yield connection if ledger.held(connection, [delivery]) else None
 
 
 class _Stop(Exception):

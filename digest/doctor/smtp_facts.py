@@ -36,7 +36,7 @@ class Trouble(Enum):
 
 
 @dataclass(slots=True)
-class Visit:
+class Probe:
     """What a visit found out, step by step; what comes after `trouble` was not looked at."""
 
     server: Server

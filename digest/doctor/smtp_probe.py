@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 from digest.doctor.check import quoted
-from digest.doctor.smtp_facts import Trouble, Visit
+from digest.doctor.smtp_facts import Probe, Trouble
 from digest.errors import BadInput
 from digest.mail.addresses import read_address
 from digest.mail.smtp_answers import Answer, read_answer
@@ -31,9 +31,9 @@ class _Stopped(Exception):
         self.words = quoted(words)
 
 
-def visit(server: Server, sender: str) -> Visit:
+def probe(server: Server, sender: str) -> Probe:
     """Visit a server in the name of DIGEST_SENDER; whatever fails is told, not raised."""
-    found = Visit(server)
+    found = Probe(server)
     with suppress(BadInput):
         found.sender = read_address(sender).mailbox
     try:
@@ -150,7 +150,7 @@ def _encrypt(session: smtplib.SMTP, server: Server) -> None:
         session.ehlo_or_helo_if_needed()
 
 
-def _note_tls(session: smtplib.SMTP, found: Visit) -> None:
+def _note_tls(session: smtplib.SMTP, found: Probe) -> None:
     if not isinstance(session.sock, ssl.SSLSocket):
         return
     found.tls = session.sock.version() or "TLS"
@@ -160,7 +160,7 @@ def _note_tls(session: smtplib.SMTP, found: Visit) -> None:
         found.certificate_until = datetime.fromtimestamp(ssl.cert_time_to_seconds(until), UTC)
 
 
-def _log_in(session: smtplib.SMTP, found: Visit) -> None:
+def _log_in(session: smtplib.SMTP, found: Probe) -> None:
     server = found.server
     if not server.user:
         return
@@ -171,7 +171,7 @@ def _log_in(session: smtplib.SMTP, found: Visit) -> None:
     found.is_logged_in = True
 
 
-def _offer_sender(session: smtplib.SMTP, found: Visit) -> None:
+def _offer_sender(session: smtplib.SMTP, found: Probe) -> None:
     if not found.sender:
         return
     with _sorted(found.server):

@@ -18,7 +18,7 @@ RECIPIENTS: Mapping[Kind, frozenset[Status]] = {
     # Who left may want to take along or erase what is kept; who waits here had confirmed once before.
     "links": frozenset({"active", "paused", "unsubscribed", "pending"}),
 }
-"""Whose readers may be sent a mail of each kind, up to the moment it is sent."""
+"""Whose subscribers may be sent a mail of each kind, up to the moment it is sent."""
 
 Stream = Literal["transactional", "digest"]
 """Mails that somebody has just asked for and waits for, apart from the digests, which may be a million."""
@@ -51,7 +51,7 @@ def parse_kind(text: str | None) -> Kind | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class Delivery:
     """A delivery this worker has taken on until its lease is over."""
 
     id: int

@@ -21,7 +21,7 @@ class Paper:
     categories: tuple[str, ...] = ()
     """arXiv categories, the primary one first."""
     announced_on: date | None = None
-    """The day readers could first read it: arXiv's listing date, or the day it entered a trending page.
+    """The day subscribers could first read it: arXiv's listing date, or the day it entered a trending page.
     None when the feed does not say."""
     withdrawn: bool = False
     links: dict[str, str] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Popularity:
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class FeedItem:
     """A paper as one feed showed it once."""
 
     paper: Paper

@@ -1,4 +1,4 @@
-"""A reader as values: who they are, when they want mail, and what they ask for."""
+"""A subscriber as values: who they are, when they want mail, and what they ask for."""
 
 import re
 from dataclasses import dataclass, field
@@ -23,8 +23,8 @@ _CATEGORY = re.compile(r"[a-z]+(?:-[a-z]+)*(?:\.[A-Za-z]{2}|\.[a-z]+(?:-[a-z]+)*
 
 
 @dataclass(frozen=True, slots=True)
-class Rhythm:
-    """When a reader wants mail: at an hour of their own clock, on some days."""
+class Schedule:
+    """When a subscriber wants mail: at an hour of their own clock, on some days."""
 
     timezone: str = "UTC"
     hour: int = 7
@@ -45,7 +45,7 @@ class Rhythm:
 
     @property
     def zone(self) -> ZoneInfo:
-        """The reader's time zone."""
+        """The subscriber's time zone."""
         return ZoneInfo(self.timezone)
 
 
@@ -57,7 +57,7 @@ def _near(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Interests:
-    """What a reader asks for in words. Likes and dislikes are feedback, kept by paper."""
+    """What a subscriber asks for in words. Likes and dislikes are feedback, kept by paper."""
 
     topics: tuple[str, ...] = ()
     must: tuple[str, ...] = ()
@@ -83,20 +83,20 @@ class Interests:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the reader told us nothing in words."""
+        """Whether the subscriber told us nothing in words."""
         return self == Interests()
 
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """One reader as stored."""
+    """One subscriber as stored."""
 
     id: int
     key: str
-    """Random; stands for the reader outside the database."""
+    """Random; stands for the subscriber outside the database."""
     address: str
     status: Status
-    rhythm: Rhythm
+    schedule: Schedule
     max_papers: int
     created_at: datetime
     interests: Interests = field(default_factory=Interests)

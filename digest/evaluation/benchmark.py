@@ -20,7 +20,7 @@ from scipy.sparse import csr_matrix
 from sklearn.metrics import roc_auc_score
 
 from digest.errors import BadInput
-from digest.ranking.corpus import Background
+from digest.ranking.corpus import ReferenceCorpus
 from digest.ranking.profile import Profile, build_profile
 from digest.ranking.scoring import score
 from digest.ranking.terms import Statistics, count_terms
@@ -54,10 +54,10 @@ def reading_lists(records: Any) -> list[ReadingList]:
     """Read lists from decoded JSON. Raises BadInput naming the list that is wrong."""
     if not isinstance(records, list) or not records:
         raise BadInput("The file of reading lists holds no JSON list of them.")
-    return [_reading_list(place, record) for place, record in enumerate(records)]
+    return [_reading_list(index, record) for index, record in enumerate(records)]
 
 
-def _reading_list(place: int, record: Any) -> ReadingList:
+def _reading_list(index: int, record: Any) -> ReadingList:
     try:
         return ReadingList(
             record["name"],
@@ -69,7 +69,7 @@ def _reading_list(place: int, record: Any) -> ReadingList:
             frozenset(record["test"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadInput(f"Reading list {place + 1} lacks or garbles a field ({error}).") from None
+        raise BadInput(f"Reading list {index + 1} lacks or garbles a field ({error}).") from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +91,9 @@ class Corpus:
         )
 
     @cached_property
-    def places(self) -> dict[str, int]:
+    def indexes(self) -> dict[str, int]:
         """Map an id to its row."""
-        return {paper: place for place, paper in enumerate(self.ids)}
+        return {paper: index for index, paper in enumerate(self.ids)}
 
     def before(self, day: date) -> int:
         """Count the papers announced before a day; they are the first rows."""
@@ -104,8 +104,8 @@ class Corpus:
 class Task:
     """One list made ready: all that may be known at its split, and the papers to be ranked after it."""
 
-    wanted: ReadingList
-    background: Background
+    reading_list: ReadingList
+    reference: ReferenceCorpus
     known: dict[str, int]
     """Rows of `past` by id."""
     past: csr_matrix
@@ -118,37 +118,39 @@ class Task:
     @cached_property
     def library(self) -> list[int]:
         """Rows of the library in `past`, oldest first."""
-        return [self.known[paper] for paper in self.wanted.library if paper in self.known]
+        return [self.known[paper] for paper in self.reading_list.library if paper in self.known]
 
     def profile(self, kind: str, tuning: Tuning = DEFAULT) -> Profile:
-        """Build the profile a reader of this list would have at the split, as it is stored."""
+        """Build the profile a subscriber of this list would have at the split, as it is stored."""
         rows = {"full": self.library, "recent5": self.library[-5:], "keywords": []}[kind]
-        topics = [self.wanted.topic] if kind == "keywords" else []
-        return build_profile(topics, self.past[rows], self.past[[]], self.background, tuning)
+        topics = [self.reading_list.topic] if kind == "keywords" else []
+        return build_profile(topics, self.past[rows], self.past[[]], self.reference, tuning)
 
 
 def tasks(corpus: Corpus, lists: Sequence[ReadingList]) -> list[Task]:
     """Make lists ready; lists with the same split share their background."""
-    prepared: dict[date, tuple[Background, csr_matrix]] = {}
+    prepared: dict[date, tuple[ReferenceCorpus, csr_matrix]] = {}
     made = []
-    for wanted in lists:
-        known = corpus.before(wanted.split)
-        if wanted.split not in prepared:
+    for reading_list in lists:
+        known = corpus.before(reading_list.split)
+        if reading_list.split not in prepared:
             past = corpus.counts[:known]
-            background = Background.build(Statistics.empty().adding(past, 1), past)
-            prepared[wanted.split] = background, past
-        background, past = prepared[wanted.split]
-        rows = [row for row in range(known, len(corpus.ids)) if corpus.announced_on[row] <= wanted.test_end]
+            reference = ReferenceCorpus.build(Statistics.empty().adding(past, 1), past)
+            prepared[reading_list.split] = reference, past
+        reference, past = prepared[reading_list.split]
+        rows = [
+            row for row in range(known, len(corpus.ids)) if corpus.announced_on[row] <= reading_list.test_end
+        ]
         days = sorted({corpus.announced_on[row] for row in rows})
-        week = {day: place // _DAYS_A_WEEK for place, day in enumerate(days)}
+        week = {day: index // _DAYS_A_WEEK for index, day in enumerate(days)}
         made.append(
             Task(
-                wanted,
-                background,
-                {paper: place for paper, place in corpus.places.items() if place < known},
+                reading_list,
+                reference,
+                {paper: index for paper, index in corpus.indexes.items() if index < known},
                 past,
-                background.statistics.weigh(corpus.counts[rows]),
-                np.array([corpus.ids[row] in wanted.test for row in rows], bool),
+                reference.statistics.weigh(corpus.counts[rows]),
+                np.array([corpus.ids[row] in reading_list.test for row in rows], bool),
                 np.array([week[corpus.announced_on[row]] for row in rows], np.int64),
             )
         )
@@ -165,8 +167,8 @@ def as_delivered(task: Task, kind: str, tuning: Tuning = DEFAULT) -> NDArray[np.
 def centroid(task: Task, kind: str) -> NDArray[np.float32]:
     """Score by cosine with the mean of the examples: the plain method, to compare with."""
     rows = {"full": task.library, "recent5": task.library[-5:], "keywords": []}[kind]
-    counts = task.past[rows] if rows else count_terms([("", task.wanted.topic)])
-    mean = np.asarray(task.background.statistics.weigh(counts).mean(axis=0)).ravel().astype(np.float32)
+    counts = task.past[rows] if rows else count_terms([("", task.reading_list.topic)])
+    mean = np.asarray(task.reference.statistics.weigh(counts).mean(axis=0)).ravel().astype(np.float32)
     found: NDArray[np.float32] = task.papers @ mean
     return found
 
@@ -239,7 +241,7 @@ def evaluate(
 
 
 def costs(made: Sequence[Task], kinds: Sequence[str] = KINDS, papers: int = 600) -> dict[str, Any]:
-    """Measure what profiles cost: CPU to build one, bytes to store it, readers scored a second."""
+    """Measure what profiles cost: CPU to build one, bytes to store it, subscribers scored a second."""
     taken, profiles = [], []
     for task in made:
         for kind in kinds:
@@ -265,10 +267,10 @@ def summary(
     """Put it all in one JSON-able record."""
     lists = [
         {
-            "name": task.wanted.name,
-            "source": task.wanted.source,
-            "profiles": {kind: found[place] for kind, found in figures.items()},
+            "name": task.reading_list.name,
+            "source": task.reading_list.source,
+            "profiles": {kind: found[index] for kind, found in figures.items()},
         }
-        for place, task in enumerate(made)
+        for index, task in enumerate(made)
     ]
     return {"profiles": {kind: average(found) for kind, found in figures.items()}, "lists": lists, **spent}

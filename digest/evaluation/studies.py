@@ -1,6 +1,6 @@
 """What the benchmark says beside its figures.
 
-How readers fare who tap, who follow two fields, or who mute by example; and whether what was chosen on some
+How subscribers fare who tap, who follow two fields, or who mute by example; and whether what was chosen on some
 lists and weeks holds on others.
 """
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
 from digest.evaluation.benchmark import Corpus, ReadingList, Task, as_delivered, compare, measure
-from digest.ranking.interests import likeness
+from digest.ranking.interests import similarity
 from digest.ranking.profile import Profile, build_profile
 from digest.ranking.scoring import score
 from digest.ranking.terms import count_terms
@@ -26,20 +26,20 @@ _WINDOW = timedelta(days=61)
 _LEAST_LIBRARY = 10
 _LEAST_PICKS = 8
 _TUNED = (
-    "strength",
-    "guess",
-    "guess_of_words",
+    "prior_variance",
+    "prior",
+    "prior_from_words",
     "near",
     "neighbours_weight",
-    "found",
+    "pseudo_relevant",
     "coverage",
     "words",
-    "along",
+    "latent_scale",
 )
 
 
 def taps(task: Task, counts: csr_matrix) -> dict[str, float]:
-    """Let a reader who starts with five papers tap on the ten best of each week, and see what it brings.
+    """Let a subscriber who starts with five papers tap on the ten best of each week, and see what it brings.
 
     *More* on what the list picked, *less* on the best placed paper that it did not; `counts` are the raw rows
     of the papers to rank. Returns the mean nDCG@50 `with` and `without` taps over the weeks after the first,
@@ -47,13 +47,13 @@ def taps(task: Task, counts: csr_matrix) -> dict[str, float]:
     """
     nothing = task.past[[]]
     start = task.past[task.library[-5:]]
-    still = _scored(build_profile([], start, nothing, task.background), task.papers)
+    still = _scored(build_profile([], start, nothing, task.reference), task.papers)
     scores = still.copy()
     liked, disliked = [start], [nothing]
     weeks = int(task.weeks.max()) + 1
     for week in range(weeks):
         rows = np.flatnonzero(task.weeks == week)
-        profile = build_profile([], vstack(liked, "csr"), vstack(disliked, "csr"), task.background)
+        profile = build_profile([], vstack(liked, "csr"), vstack(disliked, "csr"), task.reference)
         scores[rows] = _scored(profile, task.papers[rows])
         top = rows[np.argsort(-scores[rows], kind="stable")[:_SHOWN]]
         liked.append(counts[top[task.picked[top]]])
@@ -71,20 +71,20 @@ def taps(task: Task, counts: csr_matrix) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Half:
-    """What one of two interests keeps when both are one reader's."""
+    """What one of two interests keeps when both are one subscriber's."""
 
     name: str
     alone: float
-    """nDCG@50 of a reader who has this interest only."""
+    """nDCG@50 of a subscriber who has this interest only."""
     kept: float
-    """The same for the papers that this interest brings the reader of both, as a share of `alone`."""
+    """The same for the papers that this interest brings the subscriber of both, as a share of `alone`."""
 
 
 def pair(one: Task, other: Task) -> tuple[Half, Half]:
-    """Join the libraries of two lists of the same split to one reader and see what each keeps."""
+    """Join the libraries of two lists of the same split to one subscriber and see what each keeps."""
     halves = one.library[-_LIKED:], other.library[-_LIKED:]
-    both = build_profile([], one.past[sorted({*halves[0], *halves[1]})], one.past[[]], one.background)
-    weighed = [one.background.statistics.weigh(one.past[rows]) for rows in halves]
+    both = build_profile([], one.past[sorted({*halves[0], *halves[1]})], one.past[[]], one.reference)
+    weighed = [one.reference.statistics.weigh(one.past[rows]) for rows in halves]
     first, second = (_shares(both, rows) for rows in weighed)
     return _half(one, both, first >= second), _half(other, both, second >= first)
 
@@ -97,38 +97,39 @@ def _shares(profile: Profile, rows: csr_matrix) -> NDArray[np.float64]:
 
 
 def _half(task: Task, both: Profile, own: NDArray[np.bool_]) -> Half:
-    """Rank what the reader's interests in this list bring; if the other list took all, their best one's."""
+    """Rank what the subscriber's interests in this list bring; if the other list took all, their best one's."""
     alone = measure(task, _scored(_alone(task), task.papers))["ndcg@50"]
     found = score([both], task.papers)
     mine = np.flatnonzero(own) if own.any() else [int(np.argmax(found.values[0]))]
     brought = np.where(np.isin(found.interests[0], mine), found.values[0], -1).astype(np.float32)
-    kept = measure(task, brought)["ndcg@50"]
-    return Half(task.wanted.name, alone, kept / alone if alone else float("nan"))
+    ndcg_of_both = measure(task, brought)["ndcg@50"]
+    return Half(task.reading_list.name, alone, ndcg_of_both / alone if alone else float("nan"))
 
 
 def _alone(task: Task) -> Profile:
-    return build_profile([], task.past[task.library[-_LIKED:]], task.past[[]], task.background)
+    return build_profile([], task.past[task.library[-_LIKED:]], task.past[[]], task.reference)
 
 
-def kinship(one: Task, other: Task) -> float:
+def library_similarity(one: Task, other: Task) -> float:
     """Return how alike two libraries are: about 0 for unrelated fields, 1 for one field under two names."""
-    rows = [task.background.papers[task.library[-_LIKED:]] for task in (one, other)]
-    return likeness(rows[0], rows[1], one.background.mean)
+    rows = [task.reference.papers[task.library[-_LIKED:]] for task in (one, other)]
+    return similarity(rows[0], rows[1], one.reference.mean)
 
 
 def pairs(made: Sequence[Task], most: int = 40) -> list[tuple[Task, Task]]:
     """Choose pairs of whole lists (no sections) of different sources with the same split, evenly spread."""
-    whole = [task for task in made if "#" not in task.wanted.name]
+    whole = [task for task in made if "#" not in task.reading_list.name]
     found = [
         (one, other)
         for one, other in combinations(whole, 2)
-        if one.wanted.split == other.wanted.split and one.wanted.source != other.wanted.source
+        if one.reading_list.split == other.reading_list.split
+        and one.reading_list.source != other.reading_list.source
     ]
     return found[:: max(1, len(found) // most)][:most]
 
 
 def muted(task: Task, counts: csr_matrix, theme: str, examples: int = 3) -> dict[str, float]:
-    """Let a reader of a list's topic tap *less* on the first papers about a theme among the best 200.
+    """Let a subscriber of a list's topic tap *less* on the first papers about a theme among the best 200.
 
     Returns how many of the best 200 hold the theme's words before and after (the tapped ones left
     out), and what share of the other papers among the best 50 stays there.
@@ -136,10 +137,10 @@ def muted(task: Task, counts: csr_matrix, theme: str, examples: int = 3) -> dict
     words = set(count_terms([("", theme)]).indices.tolist())
     about = np.array([bool(words & set(counts[row].indices.tolist())) for row in range(counts.shape[0])])
     nothing = task.past[[]]
-    topics = [task.wanted.topic]
-    before = _top(_scored(build_profile(topics, nothing, nothing, task.background), task.papers), 200)
+    topics = [task.reading_list.topic]
+    before = _top(_scored(build_profile(topics, nothing, nothing, task.reference), task.papers), 200)
     tapped = [row for row in before if about[row]][:examples]
-    after = _scored(build_profile(topics, nothing, counts[tapped], task.background), task.papers)
+    after = _scored(build_profile(topics, nothing, counts[tapped], task.reference), task.papers)
     after[tapped] = -1
     shown = _top(after, 200)
     others = [row for row in before[:50] if not about[row]]
@@ -151,22 +152,26 @@ def muted(task: Task, counts: csr_matrix, theme: str, examples: int = 3) -> dict
     }
 
 
-def earlier(wanted: ReadingList, corpus: Corpus) -> Iterator[ReadingList]:
+def earlier(reading_list: ReadingList, corpus: Corpus) -> Iterator[ReadingList]:
     """Yield the list as it was two and four months before its split, judged by what it picked next.
 
     These weeks played no part in choosing anything. A list with too few picks before or in a window is left out.
     """
-    days = [(corpus.announced_on[corpus.places[one]], one) for one in wanted.library if one in corpus.places]
+    days = [
+        (corpus.announced_on[corpus.indexes[one]], one)
+        for one in reading_list.library
+        if one in corpus.indexes
+    ]
     for back in (2, 1):
-        split = wanted.split - back * _WINDOW
+        split = reading_list.split - back * _WINDOW
         end = split + _WINDOW - timedelta(days=1)
         library = tuple(paper for day, paper in days if day < split)
         test = frozenset(paper for day, paper in days if split <= day <= end)
         if len(library) >= _LEAST_LIBRARY and len(test) >= _LEAST_PICKS:
-            yield replace(wanted, split=split, test_end=end, library=library, test=test)
+            yield replace(reading_list, split=split, test_end=end, library=library, test=test)
 
 
-def choices() -> dict[str, Tuning]:
+def tunings() -> dict[str, Tuning]:
     """Return the tuning in use and its neighbours: one number at a time halved and doubled."""
     found = {"in use": DEFAULT}
     for name in _TUNED:
@@ -185,10 +190,10 @@ def tuned(made: Sequence[Task], kind: str) -> dict[str, float]:
     figures = np.array(
         [
             [measure(task, as_delivered(task, kind, tuning))["ndcg@50"] for task in made]
-            for tuning in choices().values()
+            for tuning in tunings().values()
         ]
     )
-    sources = np.array([task.wanted.source for task in made])
+    sources = np.array([task.reading_list.source for task in made])
     held_out = [
         figures[figures[:, sources != own].mean(axis=1).argmax(), sources == own]
         for own in np.unique(sources)
@@ -215,11 +220,11 @@ def gain(found: Sequence[dict[str, float]], sources: Sequence[str]) -> dict[str,
     """
     record = {}
     for prefix in ("", "end_"):
-        known = [place for place, one in enumerate(found) if not np.isnan(one[f"{prefix}without"])]
+        known = [index for index, one in enumerate(found) if not np.isnan(one[f"{prefix}without"])]
         difference = compare(
-            [found[place][f"{prefix}with"] for place in known],
-            [found[place][f"{prefix}without"] for place in known],
-            [sources[place] for place in known],
+            [found[index][f"{prefix}with"] for index in known],
+            [found[index][f"{prefix}without"] for index in known],
+            [sources[index] for index in known],
         )
         record[f"{prefix}gain"] = difference.mean
         record[f"{prefix}gain_low"], record[f"{prefix}gain_high"] = difference.low, difference.high
@@ -238,8 +243,8 @@ def _top(scores: NDArray[np.float32], limit: int) -> list[int]:
 
 def _ndcg(task: Task, scores: NDArray[np.float32], among: NDArray[np.bool_]) -> float:
     part = Task(
-        task.wanted,
-        task.background,
+        task.reading_list,
+        task.reference,
         task.known,
         task.past,
         task.papers[among],

@@ -7,20 +7,20 @@ from digest.store import fetches as fetch_store
 from digest.store import refusals as refusal_store
 from digest.subscribers.consent import purge_unconfirmed
 from digest.subscribers.mail_requests import forget_confirmations
-from digest.wiring import Parts
+from digest.wiring import Container
 
-FETCHES_KEPT = timedelta(days=90)
+FETCH_RETENTION = timedelta(days=90)
 
 EVIDENCE_KEPT = timedelta(days=30)
 """So long it is kept what a mail server answered."""
 
 
-def keep_house(parts: Parts) -> None:
+def clean_up(container: Container) -> None:
     """Forget whoever never confirmed, and how feeds were read long ago."""
-    now = parts.clock()
-    forgotten = purge_unconfirmed(parts.database, now)
-    forget_confirmations(parts.database, now)
-    with parts.database.begin() as connection:
-        dropped = fetch_store.drop_fetches(connection, now - FETCHES_KEPT)
+    now = container.clock()
+    forgotten = purge_unconfirmed(container.database, now)
+    forget_confirmations(container.database, now)
+    with container.database.begin() as connection:
+        dropped = fetch_store.delete_fetches(connection, now - FETCH_RETENTION)
         refusal_store.delete_evidence(connection, (now - EVIDENCE_KEPT).date())
-    _log.info("%s unconfirmed readers forgotten, %s old readings of feeds dropped", forgotten, dropped)
+    _log.info("%s unconfirmed subscribers forgotten, %s old readings of feeds dropped", forgotten, dropped)

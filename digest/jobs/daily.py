@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from digest.delivery.deliver import PostOffice, Summary, deliver_ready
-from digest.delivery.plan import plan_due, plan_edition, slot_at, slot_on
+from digest.delivery.deliver import DeliveryContext, Summary, deliver_ready
+from digest.delivery.plan import due_edition_at, due_edition_on, plan_due, plan_edition
 from digest.delivery.select_papers import Composer, Request, Selection
 from digest.domain.subscriber import Subscriber
 from digest.papers.fetch import DAYS_BACK, Fetched, fetch
@@ -31,7 +31,7 @@ class Job:
     edition_on: date | None = None
     """Plan this edition for everyone who gets one that day, whatever the hour; None: whoever is due."""
     only: int | None = None
-    """Keep to one reader, by row number."""
+    """Keep to one subscriber, by row number."""
 
 
 @dataclass(slots=True)
@@ -55,32 +55,36 @@ class Report:
         return 1 if refused or summary.stopped or silent or self.by_id.error else 0
 
 
-def run(office: PostOffice, builder: ProfileBuilder, job: Job, clock: Callable[[], datetime]) -> Report:
+def run(
+    delivery_context: DeliveryContext, builder: ProfileBuilder, job: Job, clock: Callable[[], datetime]
+) -> Report:
     """Fetch, forget who never confirmed, answer requests, bring profiles up to date, plan and deliver.
 
     Running it again sends nothing twice.
     """
     report = Report()
     for source in job.sources:
-        report.fetched.append(fetch(office.database, source, clock().date() - DAYS_BACK, clock))
+        report.fetched.append(fetch(delivery_context.database, source, clock().date() - DAYS_BACK, clock))
     if job.papers_by_id is not None:
-        report.by_id = fetch_pending(office.database, job.papers_by_id, builder, clock())
+        report.by_id = fetch_pending(delivery_context.database, job.papers_by_id, builder, clock())
     else:
-        learn_arrived(office.database, builder, clock())
-    purge_unconfirmed(office.database, clock())
-    forget_confirmations(office.database, clock())
-    take_requests(office.database, builder, office.secret, clock(), office.is_stopping)
-    report.rebuilt = rebuild_outdated(office.database, builder, clock())
+        learn_arrived(delivery_context.database, builder, clock())
+    purge_unconfirmed(delivery_context.database, clock())
+    forget_confirmations(delivery_context.database, clock())
+    take_requests(
+        delivery_context.database, builder, delivery_context.secret, clock(), delivery_context.is_stopping
+    )
+    report.rebuilt = rebuild_outdated(delivery_context.database, builder, clock())
     now = clock()
     if job.edition_on is None:
-        report.planned = plan_due(office.database, now, job.only)
+        report.planned = plan_due(delivery_context.database, now, job.only)
     else:
-        report.planned = plan_edition(office.database, job.edition_on, now, job.only)
-    report.deliveries = deliver_ready(office, clock, job.only)
+        report.planned = plan_edition(delivery_context.database, job.edition_on, now, job.only)
+    report.deliveries = deliver_ready(delivery_context, clock, job.only)
     return report
 
 
-def rehearse(database: Database, composer: Composer, job: Job, now: datetime) -> list[Selection]:
+def dry_run(database: Database, composer: Composer, job: Job, now: datetime) -> list[Selection]:
     """Return what a run at `now` would choose for everyone it would plan; nothing is fetched or written."""
     selections: list[Selection] = []
     after = 0
@@ -88,11 +92,13 @@ def rehearse(database: Database, composer: Composer, job: Job, now: datetime) ->
         with database.read() as connection:
             due_by = now if job.edition_on is None else None
             page = subscriber_store.page_due(connection, after, _PAGE, due_by, job.only)
-            readers = subscriber_store.find_by_numbers(connection, [row.id for row in page])
+            subscribers = subscriber_store.find_by_ids(connection, [row.id for row in page])
             requests = [
-                request for reader in readers.values() if (request := _request(reader, job.edition_on, now))
+                request
+                for subscriber in subscribers.values()
+                if (request := _request(subscriber, job.edition_on, now))
             ]
-            planned = edition_store.planned_editions(connection, list(readers))
+            planned = edition_store.planned_editions(connection, list(subscribers))
             fresh = [one for one in requests if (one.subscriber.id, one.edition_on) not in planned]
             selections += composer.select(connection, fresh, now)
         if len(page) < _PAGE:
@@ -100,9 +106,9 @@ def rehearse(database: Database, composer: Composer, job: Job, now: datetime) ->
         after = page[-1].id
 
 
-def _request(reader: Subscriber, edition_on: date | None, now: datetime) -> Request | None:
+def _request(subscriber: Subscriber, edition_on: date | None, now: datetime) -> Request | None:
     if edition_on is None:
-        slot = slot_at(now, reader.rhythm, is_first=reader.next_due_at is None)
+        due_edition = due_edition_at(now, subscriber.schedule, is_first=subscriber.next_due_at is None)
     else:
-        slot = slot_on(edition_on, now, reader.rhythm)
-    return Request(reader, slot.edition_on) if slot else None
+        due_edition = due_edition_on(edition_on, now, subscriber.schedule)
+    return Request(subscriber, due_edition.edition_on) if due_edition else None

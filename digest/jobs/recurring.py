@@ -14,7 +14,7 @@ from digest.delivery.context import SUSPECTED
 from digest.delivery.deliver import Summary, deliver_batch
 from digest.delivery.plan import plan_due
 from digest.domain.delivery import Stream
-from digest.jobs.cleanup import keep_house
+from digest.jobs.cleanup import clean_up
 from digest.jobs.timetable import JobName
 from digest.papers.fetch import DAYS_BACK, fetch
 from digest.store import deliveries as ledger
@@ -22,7 +22,7 @@ from digest.store.database import Connection
 from digest.subscribers.mail_requests import take_requests
 from digest.subscribers.pending_feedback import fetch_pending, learn_arrived
 from digest.subscribers.profiles import rebuild_outdated
-from digest.wiring import Parts
+from digest.wiring import Container
 
 VOTED = ("huggingface",)
 """The feeds that tell how many people like a paper."""
@@ -47,33 +47,35 @@ class Backlog:
     digests: int
 
 
-def read_feeds(parts: Parts) -> None:
+def read_feeds(container: Container) -> None:
     """Read every feed of the settings."""
-    _read(parts, parts.settings.sources, DAYS_BACK)
+    _read(container, container.settings.sources, DAYS_BACK)
 
 
-def fetch_marked(parts: Parts) -> None:
+def fetch_marked(container: Container) -> None:
     """Fetch the papers that subscribers marked and that are not stored, and learn from those that arrived."""
-    by_id = parts.papers_by_id()
+    by_id = container.papers_by_id()
     if by_id is None:
-        learn_arrived(parts.database, parts.profiles, parts.clock())
+        learn_arrived(container.database, container.profiles, container.clock())
         return
-    fetched = fetch_pending(parts.database, by_id, parts.profiles, parts.clock())
+    fetched = fetch_pending(container.database, by_id, container.profiles, container.clock())
     if fetched.asked:
         _log.info("%s marked papers asked for by id, %s new", fetched.asked, fetched.added)
     if fetched.error:
         _log.warning("marked papers: %s", fetched.error)
 
 
-def refresh_popularity(parts: Parts) -> None:
+def refresh_popularity(container: Container) -> None:
     """Count the votes of recent papers again."""
-    _read(parts, [name for name in parts.settings.sources if name in VOTED], VOTES_BACK)
+    _read(container, [name for name in container.settings.sources if name in VOTED], VOTES_BACK)
 
 
-def _read(parts: Parts, names: Collection[str], back: timedelta) -> None:
+def _read(container: Container, names: Collection[str], back: timedelta) -> None:
     for name in names:
-        since = parts.clock().date() - back
-        fetched = fetch(parts.database, parts.source(name), since, parts.clock, parts.is_stopping)
+        since = container.clock().date() - back
+        fetched = fetch(
+            container.database, container.source(name), since, container.clock, container.is_stopping
+        )
         _log.info(
             "%s: %s papers, %s new (%s)", name, fetched.intake.seen, fetched.intake.added, fetched.status
         )
@@ -81,93 +83,97 @@ def _read(parts: Parts, names: Collection[str], back: timedelta) -> None:
             _log.warning("%s: %s", name, fetched.error)
 
 
-def plan(parts: Parts) -> None:
+def plan(container: Container) -> None:
     """Plan a digest for everyone who is due."""
-    planned = plan_due(parts.database, parts.clock())
+    planned = plan_due(container.database, container.clock())
     if planned:
         _log.info("%s digests planned", planned)
 
 
-def answer_requests(parts: Parts) -> int:
+def answer_requests(container: Container) -> int:
     """Plan the mails that were asked for on the web side; return how many."""
-    planned = take_requests(parts.database, parts.profiles, parts.secret, parts.clock(), parts.is_stopping)
+    planned = take_requests(
+        container.database, container.profiles, container.secret, container.clock(), container.is_stopping
+    )
     if planned:
         _log.info("%s mails planned that were asked for", planned)
     return planned
 
 
-def deliver(parts: Parts, stream: Stream) -> bool:
+def deliver(container: Container, stream: Stream) -> bool:
     """Deliver one batch; tell whether there may be more to do right now."""
-    summary, started_at = Summary(), parts.clock()
-    had_work = deliver_batch(parts.post_office, parts.clock, summary, stream, patient=True)
+    summary, started_at = Summary(), container.clock()
+    had_work = deliver_batch(
+        container.delivery_context, container.clock, summary, stream, respects_open_circuit=True
+    )
     if summary.sent:
         # Not later than any record of this batch, whatever is lost afterwards.
-        parts.sent_mark.note(started_at)
+        container.sent_mark.note(started_at)
     if had_work:
         _log.info(
             "%s: %s sent, %s skipped, %s waiting, %s failed",
             stream,
             summary.sent,
             summary.skipped.total(),
-            summary.put_off.total(),
+            summary.to_retry.total(),
             summary.failed.total(),
         )
-    suspected = summary.put_off[SUSPECTED] + summary.failed[SUSPECTED]
+    suspected = summary.to_retry[SUSPECTED] + summary.failed[SUSPECTED]
     if suspected:
         _log.warning("%s: %s addresses refused and not suppressed; see: digest status", stream, suspected)
     if summary.stopped:
         _log.warning("%s: %s", stream, summary.stopped)
-    return had_work and not summary.stopped and not parts.is_stopping()
+    return had_work and not summary.stopped and not container.is_stopping()
 
 
-def backlog(parts: Parts) -> Backlog:
+def backlog(container: Container) -> Backlog:
     """Count the batches that are ready: due ones, and those whose worker or server let them down.
 
     None for a mail server that is left alone, and one of each stream when it is to be tried again.
     """
-    now = parts.clock()
-    with parts.database.read() as connection:
+    now = container.clock()
+    with container.database.read() as connection:
         return Backlog(
-            _ready_batches(connection, parts, now, "transactional"),
-            _ready_batches(connection, parts, now, "digest"),
+            _ready_batches(connection, container, now, "transactional"),
+            _ready_batches(connection, container, now, "digest"),
         )
 
 
-def _ready_batches(connection: Connection, parts: Parts, now: datetime, stream: Stream) -> int:
-    admission = admission_of(connection, parts.account, stream, now)
+def _ready_batches(connection: Connection, container: Container, now: datetime, stream: Stream) -> int:
+    admission = admission_of(connection, container.account, stream, now)
     if admission.is_open:
         return 0
-    size = parts.settings.batch_size
-    most = 1 if admission.is_trial or stream == "transactional" else MOST_BATCHES
+    size = container.settings.batch_size
+    most = 1 if admission.is_half_open or stream == "transactional" else MOST_BATCHES
     return -(-ledger.count_ready(connection, now, size * most, stream) // size)
 
 
-def rebuild(parts: Parts) -> None:
+def rebuild(container: Container) -> None:
     """Bring profiles to the newest term weights, for a while."""
-    until = parts.clock() + REBUILDING
+    until = container.clock() + REBUILDING
     done = rebuild_outdated(
-        parts.database,
-        parts.profiles,
-        parts.clock(),
-        lambda: parts.is_stopping() or parts.clock() > until,
+        container.database,
+        container.profiles,
+        container.clock(),
+        lambda: container.is_stopping() or container.clock() > until,
     )
     if done:
         _log.info("%s profiles brought up to date", done)
 
 
-def rebuild_one(parts: Parts, subscriber_id: int) -> None:
-    """Build one reader's profile anew."""
-    with parts.database.begin() as connection:
-        parts.profiles.rebuild(connection, [subscriber_id], parts.clock())
+def rebuild_one(container: Container, subscriber_id: int) -> None:
+    """Build one subscriber's profile anew."""
+    with container.database.begin() as connection:
+        container.profiles.rebuild(connection, [subscriber_id], container.clock())
 
 
-JOBS: Mapping[JobName, Callable[[Parts], object]] = {
+JOBS: Mapping[JobName, Callable[[Container], object]] = {
     "plan": plan,
     "requests": answer_requests,
     "fetch": read_feeds,
     "marked": fetch_marked,
     "popularity": refresh_popularity,
     "rebuild": rebuild,
-    "housekeeping": keep_house,
+    "housekeeping": clean_up,
 }
 """The jobs of the timetable by name; `sweep` is each runner's own way of having batches delivered."""

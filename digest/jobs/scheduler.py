@@ -8,7 +8,7 @@ from threading import Event, Thread
 from digest.errors import DigestError
 from digest.jobs import recurring
 from digest.jobs.timetable import TIMETABLE, Entry
-from digest.wiring import Parts
+from digest.wiring import Container
 
 _log = logging.getLogger(__name__)
 _FIRST_FETCH_SECONDS = 300.0
@@ -21,9 +21,9 @@ class Runner:
     `stop` lets the mails in flight finish, gives the others back, and returns when all threads have ended.
     """
 
-    def __init__(self, parts: Parts, stopping: Event, timetable: Sequence[Entry] = TIMETABLE) -> None:
+    def __init__(self, container: Container, stopping: Event, timetable: Sequence[Entry] = TIMETABLE) -> None:
         """`parts` must have been told to ask `stopping` between mails."""
-        self._parts = parts
+        self._container = container
         self._stopping = stopping
         self._has_fed = Event()
         self._threads = [
@@ -64,12 +64,12 @@ class Runner:
         if entry.job == "sweep":
             return self.deliver_all
         job = recurring.JOBS[entry.job]
-        return lambda: job(self._parts)
+        return lambda: job(self._container)
 
     def deliver_all(self) -> None:
         """Deliver batch by batch until nothing is ready, or the process is to stop."""
         more = True
         while more and not self._stopping.is_set():
             # Somebody waits for these: they go between any two batches of digests.
-            transactional = recurring.deliver(self._parts, "transactional")
-            more = recurring.deliver(self._parts, "digest") or transactional
+            transactional = recurring.deliver(self._container, "transactional")
+            more = recurring.deliver(self._container, "digest") or transactional

@@ -12,7 +12,7 @@ IDLE = timedelta(seconds=60)
 """Servers give up on a silent client after some minutes (RFC 5321 § 4.5.3.2.7); we say goodbye before."""
 
 
-class KeptTransport:
+class PooledTransport:
     """Opens another transport's connections and keeps them for the next batch; one a process.
 
     A batch has its connection alone, so threads do not meet on one. Call `close` at the end.
@@ -35,12 +35,12 @@ class KeptTransport:
         """Return a kept connection, or a new one; it is kept unless the batch ends in an error."""
         self._close_older_than(self._monotonic() - self._idle)
         with self._lock:
-            kept = self._free.pop() if self._free else None
-        if kept is None:
+            pooled = self._free.pop() if self._free else None
+        if pooled is None:
             holder = self._transport.open()
             connection = holder.__enter__()
         else:
-            _, holder, connection = kept
+            _, holder, connection = pooled
         try:
             yield connection
         except BaseException:

@@ -17,7 +17,7 @@ HEADINGS: dict[Heading, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A paper as a mail shows it: equal for all readers of an edition, so it is rendered once.
+    """A paper as a mail shows it: equal for all subscribers of an edition, so it is rendered once.
 
     Text may be anything a feed wrote; addresses that are not http(s) are not shown as links.
     """
@@ -75,8 +75,8 @@ def heading_of(section: Section, card: Card) -> Heading:
 
 
 @dataclass(frozen=True, slots=True)
-class Pick:
-    """A card in one reader's mail, and what is said to that reader alone."""
+class PickContent:
+    """A card in one subscriber's mail, and what is said to that subscriber alone."""
 
     card: Card
     section: Section
@@ -87,15 +87,15 @@ class Pick:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """Everything a digest says to one reader. Picks of a section stand best first."""
+class DigestContent:
+    """Everything a digest says to one subscriber. Picks of a section stand best first."""
 
     edition_on: date
-    picks: tuple[Pick, ...]
+    picks: tuple[PickContent, ...]
     considered: int
     """How many new papers were looked at."""
     about: str
-    """What the reader asked for, one line; may be empty."""
+    """What the subscriber asked for, one line; may be empty."""
     note: str
     """The sentence of a quiet day; normally empty."""
     frequency: str
@@ -110,7 +110,7 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmation:
+class ConfirmationContent:
     """Everything the mail says that asks somebody to confirm a subscription. No text of theirs."""
 
     confirm_url: str
@@ -122,8 +122,8 @@ class Confirmation:
 
 
 @dataclass(frozen=True, slots=True)
-class OwnLinks:
-    """Everything the mail says that sends a reader their links again. No text of theirs."""
+class LinksContent:
+    """Everything the mail says that sends a subscriber their links again. No text of theirs."""
 
     preferences_url: str
     feed_url: str
@@ -136,7 +136,7 @@ class OwnLinks:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class RenderedMail:
     """A mail in words: the subject on one line, plain text with newlines, HTML."""
 
     subject: str

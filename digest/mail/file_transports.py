@@ -114,12 +114,12 @@ def _write(partial: Path, final: Path, content: bytes, *folders: Path) -> str:
             partial.unlink()
         reason = error.strerror or "no reason given"
         raise StopRun(
-            f"Mail can not be written to {final.parent} ({reason}): free it or choose another folder."
+            f"Mail cannot be written to {final.parent} ({reason}): free it or choose another folder."
         ) from error
     return str(final)
 
 
 def _safe(name: str) -> str:
     if not _SAFE_NAME.fullmatch(name):
-        raise ValueError(f"{name!r} can not be a file name")
+        raise ValueError(f"{name!r} cannot be a file name")
     return name

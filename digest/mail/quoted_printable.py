@@ -9,7 +9,7 @@ _LINE = 76
 def quoted_printable(text: str) -> bytes:
     """Return `text` as quoted-printable UTF-8: CRLF line ends, one at the very end, lines of at most 76.
 
-    Every kind of line end counts as one; what UTF-8 can not hold (a lone surrogate) becomes "?".
+    Every kind of line end counts as one; what UTF-8 cannot hold (a lone surrogate) becomes "?".
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n") + "\n"
     data = lines.encode("utf-8", "replace")

@@ -1,9 +1,9 @@
-"""The template environments, and the way from `body.mjml` to HTML that costs a reader only its own words.
+"""The template environments, and the way from `body.mjml` to HTML that costs a subscriber only its own words.
 
 Three steps, the first two once per template and process:
 1. Jinja with square brackets (`[% extends %]`, `[% block %]`) puts a mail and its base together.
 2. MJML makes the layout tables; Jinja in curly braces passes through it as text.
-3. What comes out is made small, and is a Jinja template that every reader's mail is filled from.
+3. What comes out is made small, and is a Jinja template that every subscriber's mail is filled from.
 """
 
 import re

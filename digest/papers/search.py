@@ -25,11 +25,11 @@ _CHUNK = 4096
 
 def find_paper(connection: Connection, paper_id: str) -> StoredPaper:
     """Return one stored paper by any form of its id. Raises BadInput or NotFound."""
-    wanted = canonical_id(paper_id)
-    found = paper_store.find_by_ids(connection, [wanted])
-    if wanted not in found:
-        raise NotFound(f"There is no paper {wanted} here; fetch or import it first.")
-    return found[wanted]
+    canonical = canonical_id(paper_id)
+    found = paper_store.find_by_paper_ids(connection, [canonical])
+    if canonical not in found:
+        raise NotFound(f"There is no paper {canonical} here; fetch or import it first.")
+    return found[canonical]
 
 
 def watched(stored: StoredPaper, snapshots: list[Popularity]) -> Watched:
@@ -53,15 +53,15 @@ def trending_papers(
     around = [
         one for one in paper_store.announced_between(connection, after, newest) if not one.paper.withdrawn
     ]
-    snapshots = paper_store.popularity_of(connection, [one.number for one in around], now)
-    heat = trending([watched(one, snapshots.get(one.number, [])) for one in around], now)
-    lines = [popularity_line(snapshots.get(one.number, []), now) for one in around]
+    snapshots = paper_store.popularity_of(connection, [one.row_id for one in around], now)
+    heat = trending([watched(one, snapshots.get(one.row_id, [])) for one in around], now)
+    lines = [popularity_line(snapshots.get(one.row_id, []), now) for one in around]
     order = [
-        place
-        for place in np.lexsort((-heat, np.array([not line for line in lines], bool)))
-        if category is None or category in listed_under(around[place].paper.categories)
+        index
+        for index in np.lexsort((-heat, np.array([not line for line in lines], bool)))
+        if category is None or category in listed_under(around[index].paper.categories)
     ]
-    return [(around[place], float(heat[place]), lines[place]) for place in order[:top]]
+    return [(around[index], float(heat[index]), lines[index]) for index in order[:top]]
 
 
 def explain_trend(connection: Connection, now: datetime, paper_id: str) -> tuple[StoredPaper, Trend]:
@@ -69,19 +69,19 @@ def explain_trend(connection: Connection, now: datetime, paper_id: str) -> tuple
 
     Raises BadInput or NotFound.
     """
-    wanted = find_paper(connection, paper_id)
-    if wanted.told_on is None:
-        raise BadInput(f"Nobody told when {wanted.paper.id} was announced, so it cannot trend.")
-    newest = paper_store.newest_announcement(connection, now.date()) or wanted.announced_on
-    after = min(newest - TRENDING_DAYS, wanted.announced_on - timedelta(days=1))
+    stored = find_paper(connection, paper_id)
+    if stored.told_on is None:
+        raise BadInput(f"Nobody told when {stored.paper.id} was announced, so it cannot trend.")
+    newest = paper_store.newest_announcement(connection, now.date()) or stored.announced_on
+    after = min(newest - TRENDING_DAYS, stored.announced_on - timedelta(days=1))
     around = [
         one for one in paper_store.announced_between(connection, after, newest) if not one.paper.withdrawn
     ]
-    others = [one for one in around if one.number != wanted.number]
-    papers = [wanted, *others]
-    snapshots = paper_store.popularity_of(connection, [one.number for one in papers], now)
-    trends = explain_trending([watched(one, snapshots.get(one.number, [])) for one in papers], now)
-    return wanted, trends[0]
+    others = [one for one in around if one.row_id != stored.row_id]
+    papers = [stored, *others]
+    snapshots = paper_store.popularity_of(connection, [one.row_id for one in papers], now)
+    trends = explain_trending([watched(one, snapshots.get(one.row_id, [])) for one in papers], now)
+    return stored, trends[0]
 
 
 def listed_under(categories: Sequence[str]) -> set[str]:
@@ -92,14 +92,14 @@ def listed_under(categories: Sequence[str]) -> set[str]:
 class Found(NamedTuple):
     """A stored paper's row number and how well it fits, 0 to 1."""
 
-    number: int
+    row_id: int
     fit: float
 
 
 def read_found(connection: Connection, found: Sequence[Found]) -> list[tuple[StoredPaper, float]]:
     """Return found papers as they are stored, in the same order."""
-    stored = paper_store.find_by_numbers(connection, [one.number for one in found])
-    return [(stored[one.number], one.fit) for one in found]
+    stored = paper_store.find_by_row_ids(connection, [one.row_id for one in found])
+    return [(stored[one.row_id], one.fit) for one in found]
 
 
 class Library:
@@ -107,14 +107,14 @@ class Library:
 
     def __init__(self, connection: Connection) -> None:
         terms = paper_store.read_terms(connection)
-        self._numbers = np.array(list(terms), np.int64)
+        self._row_ids = np.array(list(terms), np.int64)
         version = term_store.newest_version(connection) or 0
         blobs = list(terms.values())
         self._index = TermIndex.build(
             term_store.read_statistics(connection, version),
             (unpack_counts(blobs[start : start + _CHUNK]) for start in range(0, len(blobs), _CHUNK)),
         )
-        self._facets = _Facets(paper_store.listings(connection), self._numbers)
+        self._facets = _Facets(paper_store.listings(connection), self._row_ids)
 
     def search(
         self, query: str, top: int, since: date | None = None, category: str | None = None
@@ -125,29 +125,29 @@ class Library:
     def similar(
         self,
         connection: Connection,
-        number: int,
+        row_id: int,
         top: int,
         since: date | None = None,
         category: str | None = None,
     ) -> list[Found]:
         """Return the papers most like the stored one of this row number, best first; itself left out."""
-        counts = unpack_counts(list(paper_store.read_terms(connection, [number]).values()))
+        counts = unpack_counts(list(paper_store.read_terms(connection, [row_id]).values()))
         found = self._found(self._index.similar(counts, top + 1, self._facets.among(since, category)))
-        return [one for one in found if one.number != number][:top]
+        return [one for one in found if one.row_id != row_id][:top]
 
     def _found(self, hits: list[Hit]) -> list[Found]:
-        return [Found(int(self._numbers[hit.row]), hit.score) for hit in hits]
+        return [Found(int(self._row_ids[hit.row]), hit.score) for hit in hits]
 
 
 class _Facets:
     """The days of an index's rows, and the rows of each category."""
 
-    def __init__(self, listings: Iterable[Listing], numbers: NDArray[np.int64]) -> None:
-        rows = {number: row for row, number in enumerate(numbers.tolist())}
+    def __init__(self, listings: Iterable[Listing], row_ids: NDArray[np.int64]) -> None:
+        rows = {row_id: row for row, row_id in enumerate(row_ids.tolist())}
         self._days = np.zeros(len(rows), np.int32)
         of_name: dict[str, list[int]] = {}
-        for number, announced_on, categories in listings:
-            row = rows.get(number)
+        for row_id, announced_on, categories in listings:
+            row = rows.get(row_id)
             if row is not None:
                 # No day is before every day that can be asked for.
                 self._days[row] = announced_on.toordinal() if announced_on else 0

@@ -1,4 +1,4 @@
-"""The papers of one edition, prepared once for all its readers."""
+"""The papers of one edition, prepared once for all its subscribers."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from digest.ranking.terms import Statistics
 
 
 @dataclass(frozen=True, eq=False)
-class Shelf:
+class Candidates:
     """Papers of one window with all that choosing needs. Rows of every array are places in `papers`."""
 
     papers: tuple[Paper, ...]
@@ -28,7 +28,7 @@ class Shelf:
     trending: NDArray[np.float32]
     groups: NDArray[np.int32]
     """Near-duplicates and parts of a series share a number."""
-    places: dict[str, int]
+    indexes: dict[str, int]
     withdrawn: NDArray[np.bool_]
     by_trend: list[int]
     """Places, the most trending first."""
@@ -52,12 +52,12 @@ class Shelf:
             rows,
             trending.astype(np.float32),
             duplicate_groups([paper.title for paper in papers], some),
-            {paper.id: place for place, paper in enumerate(papers)},
+            {paper.id: index for index, paper in enumerate(papers)},
             np.array([paper.withdrawn for paper in papers], bool),
             np.argsort(-trending, kind="stable").tolist(),
         )
 
-    # The next two are made when the first reader asks for a word or an author.
+    # The next two are made when the first subscriber asks for a word or an author.
 
     @cached_property
     def _texts(self) -> list[str]:
@@ -66,29 +66,29 @@ class Shelf:
     @cached_property
     def _authors(self) -> dict[str, list[tuple[int, tuple[str, ...], str]]]:
         authors: dict[str, list[tuple[int, tuple[str, ...], str]]] = {}
-        for place, paper in enumerate(self.papers):
+        for index, paper in enumerate(self.papers):
             for author in paper.authors:
                 parts = name_parts(author)
                 if parts:
-                    authors.setdefault(parts[-1], []).append((place, parts, author))
+                    authors.setdefault(parts[-1], []).append((index, parts, author))
         return authors
 
-    def row(self, version: int, place: int) -> Row:
+    def row(self, version: int, index: int) -> Row:
         """Return a paper's weighed row in one version of the statistics."""
         rows = self.rows[version]
-        start, end = rows.indptr[place], rows.indptr[place + 1]
+        start, end = rows.indptr[index], rows.indptr[index + 1]
         return rows.indices[start:end], rows.data[start:end]
 
-    def naming(self, place: int) -> Naming:
+    def naming(self, index: int) -> Naming:
         """How the terms of a paper can be named; worked out once per paper."""
-        known = self._namings.get(place)
+        known = self._namings.get(index)
         if known is None:
-            paper = self.papers[place]
-            known = self._namings[place] = Naming(paper.title, paper.abstract)
+            paper = self.papers[index]
+            known = self._namings[index] = Naming(paper.title, paper.abstract)
         return known
 
     def score(self, profiles: Sequence[Profile]) -> Scores:
-        """Score readers whose profiles may name different versions of the statistics.
+        """Score subscribers whose profiles may name different versions of the statistics.
 
         Raises ValueError when a profile names a version that the shelf was not built with.
         """
@@ -101,9 +101,9 @@ class Shelf:
         winners = np.full(values.shape, -1, np.int8)
         of_profile = np.array([profile.statistics_version for profile in profiles], np.int64)
         for version in sorted(versions):
-            places = np.flatnonzero(of_profile == version)
-            part = score([profiles[place] for place in places.tolist()], self.rows[version])
-            values[places], winners[places] = part.values, part.interests
+            indexes = np.flatnonzero(of_profile == version)
+            part = score([profiles[index] for index in indexes.tolist()], self.rows[version])
+            values[indexes], winners[indexes] = part.values, part.interests
         return Scores(values, winners)
 
     def holding(self, word: str) -> NDArray[np.bool_] | None:
@@ -111,13 +111,13 @@ class Shelf:
 
         None when there is nothing in `word` to look for. Worked out once per word.
         """
-        wanted = alternatives(word)
-        if not wanted:
+        phrases = alternatives(word)
+        if not phrases:
             return None
-        mask = self._masks.get(wanted)
+        mask = self._masks.get(phrases)
         if mask is None:
-            mask = np.array([any(phrase in text for phrase in wanted) for text in self._texts], bool)
-            self._masks[wanted] = mask
+            mask = np.array([any(phrase in text for phrase in phrases) for text in self._texts], bool)
+            self._masks[phrases] = mask
         return mask
 
     def within(self, category: str) -> NDArray[np.bool_]:
@@ -125,8 +125,8 @@ class Shelf:
         key = ("category", category)
         mask = self._masks.get(key)
         if mask is None:
-            wanted = category.lower()
-            mask = np.array([_listed(paper.categories, wanted) for paper in self.papers], bool)
+            prefix = category.lower()
+            mask = np.array([_listed(paper.categories, prefix) for paper in self.papers], bool)
             self._masks[key] = mask
         return mask
 
@@ -155,10 +155,10 @@ class Shelf:
         if found is None:
             parts = name_parts(author)
             known = self._authors.get(parts[-1], []) if parts else []
-            found = tuple({place: name for place, other, name in known if same_author(parts, other)}.items())
+            found = tuple({index: name for index, other, name in known if same_author(parts, other)}.items())
             self._follows[author] = found
         return found
 
 
-def _listed(categories: Sequence[str], wanted: str) -> bool:
-    return any(c.lower() == wanted or c.lower().startswith(wanted + ".") for c in categories)
+def _listed(categories: Sequence[str], prefix: str) -> bool:
+    return any(c.lower() == prefix or c.lower().startswith(prefix + ".") for c in categories)

@@ -1,4 +1,4 @@
-"""The papers every profile is learned against, prepared once and shared by all readers."""
+"""The papers every profile is learned against, prepared once and shared by all subscribers."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from digest.ranking.latent_space import Directions
+from digest.ranking.latent_space import LatentSpace
 from digest.ranking.terms import DIMENSIONS, Statistics
 
 _SAMPLE = 1_400
-_DIRECTED = 6_000
+_LATENT_SAMPLE = 6_000
 
 
 @dataclass(frozen=True, eq=False)
-class Background:
+class ReferenceCorpus:
     """Stored papers in the space of one version of the statistics.
 
     Build it from the newest papers in a fixed order (by day and id): the same papers give the same
@@ -39,10 +39,12 @@ class Background:
         rows = statistics.weigh(counts)
         held = np.bincount(rows.indices, minlength=DIMENSIONS)
         terms = np.argsort(-held, kind="stable")[: np.count_nonzero(held)].astype(np.int32)
-        places = np.zeros(DIMENSIONS, np.int32)
-        places[terms] = np.arange(len(terms), dtype=np.int32)
+        indexes = np.zeros(DIMENSIONS, np.int32)
+        indexes[terms] = np.arange(len(terms), dtype=np.int32)
         shape = rows.shape[0], len(terms)
-        return cls(statistics, terms, csr_matrix((rows.data, places[rows.indices], rows.indptr), shape=shape))
+        return cls(
+            statistics, terms, csr_matrix((rows.data, indexes[rows.indices], rows.indptr), shape=shape)
+        )
 
     @property
     def size(self) -> int:
@@ -56,11 +58,11 @@ class Background:
         return len(self.terms)
 
     @cached_property
-    def places(self) -> NDArray[np.int32]:
+    def indexes(self) -> NDArray[np.int32]:
         """Return the column of each bucket; -1 of those that no paper holds."""
-        places = np.full(DIMENSIONS, -1, np.int32)
-        places[self.terms] = np.arange(self.width, dtype=np.int32)
-        return places
+        indexes = np.full(DIMENSIONS, -1, np.int32)
+        indexes[self.terms] = np.arange(self.width, dtype=np.int32)
+        return indexes
 
     @cached_property
     def sample_rows(self) -> NDArray[np.int64]:
@@ -76,14 +78,14 @@ class Background:
         return self.papers[self.sample_rows]
 
     @cached_property
-    def directions(self) -> Directions:
+    def latent_space(self) -> LatentSpace:
         """Return the main directions; finding them takes half a second of CPU."""
-        return Directions.find(self.papers[self._spread(_DIRECTED)])
+        return LatentSpace.fit(self.papers[self._spread(_LATENT_SAMPLE)])
 
     @cached_property
-    def directed(self) -> NDArray[np.float32]:
+    def latent(self) -> NDArray[np.float32]:
         """Return how much each paper has of each direction."""
-        return self.directions.of(self.papers)
+        return self.latent_space.of(self.papers)
 
     @cached_property
     def prints(self) -> NDArray[np.int64]:

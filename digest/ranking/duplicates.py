@@ -24,11 +24,11 @@ def duplicate_groups(titles: Sequence[str], rows: csr_matrix) -> NDArray[np.int3
         return np.zeros(0, np.int32)
     # Only papers that share rare terms can be near-duplicates; that keeps the product small.
     rare = np.bincount(rows.indices, minlength=rows.shape[1]) <= _RARE
-    kept = csr_matrix(
+    rare_terms = csr_matrix(
         (np.where(rare[rows.indices], rows.data, 0), rows.indices, rows.indptr), rows.shape, copy=True
     )
-    kept.eliminate_zeros()
-    shared = (kept @ kept.T).tocoo()
+    rare_terms.eliminate_zeros()
+    shared = (rare_terms @ rare_terms.T).tocoo()
     near = (shared.data > _DUPLICATE / 4) & (shared.row < shared.col)
     one, other = shared.row[near], shared.col[near]
     close = (
@@ -38,7 +38,7 @@ def duplicate_groups(titles: Sequence[str], rows: csr_matrix) -> NDArray[np.int3
     )
     first: dict[str, int] = {}
     same = [
-        (first.setdefault(_series(title) or str(place), place), place) for place, title in enumerate(titles)
+        (first.setdefault(_series(title) or str(index), index), index) for index, title in enumerate(titles)
     ]
     left = np.concatenate([one[close], [a for a, _ in same]]).astype(int)
     right = np.concatenate([other[close], [b for _, b in same]]).astype(int)

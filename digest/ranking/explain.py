@@ -77,8 +77,8 @@ class Naming:
     def longer(self, pair: int) -> list[Span]:
         """Return the phrases of three and four words that hold a pair, as they stand in the text."""
         if pair not in self._longer:
-            places = np.flatnonzero(self._found.pairs[:, 0] == pair).tolist()
-            self._longer[pair] = [self._joined(first, last) for first, last in self._chains(places)]
+            indexes = np.flatnonzero(self._found.pairs[:, 0] == pair).tolist()
+            self._longer[pair] = [self._joined(first, last) for first, last in self._chains(indexes)]
         return self._longer[pair]
 
     def _word(self, bucket: int) -> Span | None:
@@ -100,12 +100,12 @@ class Naming:
         after = _HYPHENATED_AFTER.match(text, end)
         return text[before.start() if before else start : after.end() if after else end]
 
-    def _chains(self, places: list[int]) -> Iterator[tuple[int, int]]:
+    def _chains(self, indexes: list[int]) -> Iterator[tuple[int, int]]:
         """Yield the (first, last) place of the runs of two and three overlapping pairs around each place."""
         pairs = self._found.pairs
-        for place in places:
+        for index in indexes:
             for length in (2, 3):
-                for first in range(max(0, place - length + 1), place + 1):
+                for first in range(max(0, index - length + 1), index + 1):
                     last = first + length - 1
                     if last < len(pairs) and (pairs[first + 1 : last + 1, 1] < pairs[first:last, 2]).all():
                         yield first, last
@@ -155,10 +155,10 @@ def contributions(interest: Interest, paper: Row) -> dict[int, float]:
     buckets, weights = paper
     if not len(interest.terms):
         return {}
-    places = np.searchsorted(interest.terms, buckets)
-    places[places == len(interest.terms)] = 0
-    shared = np.flatnonzero(interest.terms[places] == buckets)
-    added = interest.weights[places[shared]] * weights[shared]
+    indexes = np.searchsorted(interest.terms, buckets)
+    indexes[indexes == len(interest.terms)] = 0
+    shared = np.flatnonzero(interest.terms[indexes] == buckets)
+    added = interest.weights[indexes[shared]] * weights[shared]
     return dict(zip(buckets[shared].tolist(), added.tolist(), strict=True))
 
 

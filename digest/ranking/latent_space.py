@@ -1,7 +1,7 @@
-"""The few dozen main directions in which papers differ, found once for all readers.
+"""The few dozen main directions in which papers differ, found once for all subscribers.
 
 Terms that go together (`diffusion`, `denoising`, `noise schedule`) point in one direction, and one number
-says how much of it a paper has. A reader's examples are too few to tell which terms belong together; the
+says how much of it a paper has. A subscriber's examples are too few to tell which terms belong together; the
 stored papers know (latent semantic analysis: Deerwester et al., 1990). What is learned of a direction is
 folded back into its terms, so that a profile stays a list of terms.
 """
@@ -19,7 +19,7 @@ _COLUMNS = 15_000
 
 
 @dataclass(frozen=True, eq=False)
-class Directions:
+class LatentSpace:
     """A basis over the first columns of a background."""
 
     basis: NDArray[np.float32]
@@ -28,16 +28,16 @@ class Directions:
     """What the mean paper has of each direction."""
 
     @classmethod
-    def find(cls, rows: csr_matrix) -> Self:
+    def fit(cls, rows: csr_matrix) -> Self:
         """Find them in weighed rows whose commonest columns come first; the same rows give the same result."""
-        # Importing scikit-learn takes a second, which a reader of a few words need not wait.
+        # Importing scikit-learn takes a second, which a subscriber of a few words need not wait.
         from sklearn.utils.extmath import randomized_svd  # noqa: PLC0415
 
         common = rows[:, :_COLUMNS]
         count = min(_COUNT, *common.shape)
-        _, strengths, found = randomized_svd(common, count, n_iter=2, random_state=0)
-        strengths = np.maximum(strengths, strengths[0] / 100)
-        basis = (np.sqrt(strengths[0] / strengths)[:, None] * found).astype(np.float32)
+        _, singular_values, found = randomized_svd(common, count, n_iter=2, random_state=0)
+        singular_values = np.maximum(singular_values, singular_values[0] / 100)
+        basis = (np.sqrt(singular_values[0] / singular_values)[:, None] * found).astype(np.float32)
         centre = np.asarray(common.mean(axis=0), np.float32).ravel() @ basis.T
         return cls(basis, centre)
 

@@ -1,4 +1,4 @@
-"""Logistic regression around a prior guess, small and fast enough to run once per reader."""
+"""Logistic regression around a prior guess, small and fast enough to run once per subscriber."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,37 +40,37 @@ class Table:
         return Table(sparse, None if self._dense is None else self._dense**2)
 
 
-def fit(table: Table, wanted: Vector, importance: Vector, strength: float, guess: Vector) -> Vector:
-    """Return the weights that tell rows marked +1 in `wanted` from those marked -1.
+def fit(table: Table, labels: Vector, sample_weight: Vector, prior_variance: float, prior: Vector) -> Vector:
+    """Return the weights that tell rows marked +1 in `labels` from those marked -1.
 
-    Minimises  |w - guess|^2 / 2 strength + sum(importance x log(1 + exp(-wanted (table w + bias)))):
+    Minimises  |w - prior|^2 / (2 prior_variance) + sum(sample_weight x log(1 + exp(-labels (table w + bias)))):
     with few rows the guess stays, with many the rows decide. Newton's method with conjugate
     gradients inside; the same input gives the same output.
     """
     squared = table.squared()
     change, bias = np.zeros(table.shape[1]), 0.0
-    margins = table.times(guess)
+    margins = table.times(prior)
     bias = -float(margins.max(initial=0.0)) / 2
     margins = margins + bias
-    loss = _loss(margins, wanted, importance, change, strength)
+    loss = _loss(margins, labels, sample_weight, change, prior_variance)
     first = 0.0
     for _ in range(_STEPS):
-        chance = 1 / (1 + np.exp(np.clip(wanted * margins, -30, 30)))
-        pull = -wanted * importance * chance
-        slope, slope_bias = table.sums(pull) + change / strength, float(pull.sum())
+        chance = 1 / (1 + np.exp(np.clip(labels * margins, -30, 30)))
+        pull = -labels * sample_weight * chance
+        slope, slope_bias = table.sums(pull) + change / prior_variance, float(pull.sum())
         steepness = float(slope @ slope + slope_bias**2)
         first = first or steepness
         if steepness <= 1e-6 * first:
             break
-        curve = importance * chance * (1 - chance)
+        curve = sample_weight * chance * (1 - chance)
         move, move_bias = _newton_step(
-            table, squared.sums(curve) + 1 / strength, curve, strength, slope, slope_bias
+            table, squared.sums(curve) + 1 / prior_variance, curve, prior_variance, slope, slope_bias
         )
         along = table.times(move) + move_bias
         promised = float(slope @ move + slope_bias * move_bias)
         size = 1.0
         while size > 1e-3:
-            new = _loss(margins + size * along, wanted, importance, change + size * move, strength)
+            new = _loss(margins + size * along, labels, sample_weight, change + size * move, prior_variance)
             if new <= loss + 1e-4 * size * promised:
                 break
             size /= 2
@@ -82,18 +82,20 @@ def fit(table: Table, wanted: Vector, importance: Vector, strength: float, guess
             margins + size * along,
             new,
         )
-    return guess + change
+    return prior + change
 
 
-def _loss(margins: Vector, wanted: Vector, importance: Vector, change: Vector, strength: float) -> float:
-    return float(change @ change / (2 * strength) + importance @ np.logaddexp(0, -wanted * margins))
+def _loss(
+    margins: Vector, labels: Vector, sample_weight: Vector, change: Vector, prior_variance: float
+) -> float:
+    return float(change @ change / (2 * prior_variance) + sample_weight @ np.logaddexp(0, -labels * margins))
 
 
 def _newton_step(
     table: Table,
     diagonal: Vector,
     curve: Vector,
-    strength: float,
+    prior_variance: float,
     slope: Vector,
     slope_bias: float,
 ) -> tuple[Vector, float]:
@@ -105,7 +107,7 @@ def _newton_step(
     size = start = float(rest @ way + rest_bias * way_bias)
     for _ in range(_INNER_STEPS):
         felt = curve * (table.times(way) + way_bias)
-        bent, bent_bias = table.sums(felt) + way / strength, float(felt.sum())
+        bent, bent_bias = table.sums(felt) + way / prior_variance, float(felt.sum())
         length = size / float(way @ bent + way_bias * bent_bias)
         move, move_bias = move + length * way, move_bias + length * way_bias
         rest, rest_bias = rest - length * bent, rest_bias - length * bent_bias

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
-from digest.ranking.corpus import Background, fingerprints
+from digest.ranking.corpus import ReferenceCorpus, fingerprints
 from digest.ranking.index import best
 from digest.ranking.logistic_regression import Table, fit
 
@@ -31,11 +31,11 @@ class Tuning:
 
     candidates: int = 3_000
     """Terms the first regression looks at."""
-    strength: float = 30.0
+    prior_variance: float = 30.0
     """How far the regression may leave its guess."""
-    guess: float = 1.0
+    prior: float = 1.0
     """Size of the guess from examples: margins it gives the background, in standard deviations."""
-    guess_of_words: float = 0.25
+    prior_from_words: float = 0.25
     """The same for a guess from words."""
     near: int = 600
     """Background papers nearest to the guess that are all told from the examples."""
@@ -45,15 +45,15 @@ class Tuning:
     """Stored papers that join few examples."""
     neighbours_weight: float = 0.6
     """What the neighbours weigh together, beside five examples."""
-    found: int = 40
+    pseudo_relevant: int = 40
     """Stored papers that stand for a topic's words."""
     coverage: float = 3.0
     """How fast these count for less, the fewer of the words they hold."""
     words: float = 0.25
     """Weight of the words themselves beside what the papers found with them write."""
-    directed: int = 30
+    latent_from: int = 30
     """Liked papers from which on directions take part, and neighbours no more."""
-    along: float = 1.0
+    latent_scale: float = 1.0
     """How much further the regression may go along a direction than with a single term."""
     against: float = 0.8
     """Weight of `many` disliked papers together, beside the liked ones."""
@@ -74,37 +74,37 @@ class Examples:
     weights: Weights
     words: Weights
     """Dense row of the words that were typed, all zero when none were."""
-    marked: int = 0
-    """How many of the rows are papers that the reader liked."""
+    rated: int = 0
+    """How many of the rows are papers that the subscriber liked."""
     fits: Weights | None = None
     """How well each background paper fits, where that is known already."""
 
 
 def learn(
-    examples: Examples, disliked: csr_matrix, background: Background, size: int, tuning: Tuning
+    examples: Examples, disliked: csr_matrix, reference: ReferenceCorpus, size: int, tuning: Tuning
 ) -> tuple[NDArray[np.intp], Weights]:
     """Return (sorted columns, weights) of at most `size` columns.
 
     The rows of `examples` and `disliked` have the background's columns, and behind them those of terms that
     none of its papers holds.
     """
-    guess = _less_the_mean(_mean(examples) + tuning.words * examples.words, background)
-    spread = float((background.sample @ guess[: background.width]).std()) if background.size else 0.0
-    wide = tuning.guess_of_words if examples.words.any() else tuning.guess
-    guess *= np.float32(wide / spread if spread > 0 else 1.0)
-    columns = largest(np.abs(guess), tuning.candidates)
-    if not background.width:
-        columns = columns[largest(np.abs(guess[columns]), size)]
-        return columns, _levelled(columns, guess[columns], examples, background, tuning)
-    trial = _Trial.of(examples, disliked, background, tuning, guess)
-    if examples.marked < tuning.directed:
-        found = np.zeros(len(guess))
-        found[columns] = trial.weights(columns, guess)
+    prior = _less_the_mean(_mean(examples) + tuning.words * examples.words, reference)
+    spread = float((reference.sample @ prior[: reference.width]).std()) if reference.size else 0.0
+    wide = tuning.prior_from_words if examples.words.any() else tuning.prior
+    prior *= np.float32(wide / spread if spread > 0 else 1.0)
+    columns = largest(np.abs(prior), tuning.candidates)
+    if not reference.width:
+        columns = columns[largest(np.abs(prior[columns]), size)]
+        return columns, _levelled(columns, prior[columns], examples, reference, tuning)
+    training_set = _TrainingSet.of(examples, disliked, reference, tuning, prior)
+    if examples.rated < tuning.latent_from:
+        pseudo_relevant = np.zeros(len(prior))
+        pseudo_relevant[columns] = training_set.weights(columns, prior)
     else:
-        found = trial.weights_along(columns, guess, background, tuning.along)
-        guess = found.astype(np.float32)
-    columns = largest(np.abs(found), size)
-    return columns, _levelled(columns, trial.weights(columns, guess), examples, background, tuning)
+        pseudo_relevant = training_set.weights_along(columns, prior, reference, tuning.latent_scale)
+        prior = pseudo_relevant.astype(np.float32)
+    columns = largest(np.abs(pseudo_relevant), size)
+    return columns, _levelled(columns, training_set.weights(columns, prior), examples, reference, tuning)
 
 
 def largest(values: NDArray[np.floating], limit: int) -> NDArray[np.intp]:
@@ -113,27 +113,29 @@ def largest(values: NDArray[np.floating], limit: int) -> NDArray[np.intp]:
     if len(values) > _FIRST >= limit:
         # No value is among the largest of all that is less than the last of the largest of some.
         least = float(np.partition(values[:_FIRST], _FIRST - limit)[_FIRST - limit])
-    places = np.flatnonzero(values >= least if least > 0 else values)
-    if len(places) <= limit:
-        return places
-    kept = values[places]
-    bar = np.partition(kept, len(kept) - limit)[len(kept) - limit]
-    above, equal = places[kept > bar], places[kept == bar]
+    indexes = np.flatnonzero(values >= least if least > 0 else values)
+    if len(indexes) <= limit:
+        return indexes
+    values_found = values[indexes]
+    bar = np.partition(values_found, len(values_found) - limit)[len(values_found) - limit]
+    above, equal = indexes[values_found > bar], indexes[values_found == bar]
     return np.sort(np.concatenate([above, equal[: limit - len(above)]]))
 
 
-def with_neighbours(examples: Examples, background: Background, tuning: Tuning, weight: float) -> Examples:
+def with_neighbours(
+    examples: Examples, reference: ReferenceCorpus, tuning: Tuning, weight: float
+) -> Examples:
     """Let the stored papers closest to the examples join them, with `weight` of theirs in all."""
-    if not background.size:
+    if not reference.size:
         return examples
-    fits = background.fit(_less_the_mean(_mean(examples), background))
+    fits = reference.fit(_less_the_mean(_mean(examples), reference))
     likely = np.sort(best(fits, tuning.likely))
     if not len(likely):
         return examples
-    close = _closeness(background.papers[likely], examples.rows[:, : background.width])
+    close = _closeness(reference.papers[likely], examples.rows[:, : reference.width])
     most = best(close, tuning.neighbours)
     share = close[most] / close[most].sum() * weight * examples.weights.sum()
-    rows = widened(background.papers[likely[most]], examples.rows.shape[1])
+    rows = widened(reference.papers[likely[most]], examples.rows.shape[1])
     return replace(
         examples,
         rows=vstack([examples.rows, rows], format="csr"),
@@ -165,63 +167,70 @@ def _mean(examples: Examples) -> Weights:
     return np.bincount(rows.indices, rows.data * each, rows.shape[1]).astype(np.float32)
 
 
-def _less_the_mean(row: Weights, background: Background) -> Weights:
-    row[: background.width] -= background.mean
+def _less_the_mean(row: Weights, reference: ReferenceCorpus) -> Weights:
+    row[: reference.width] -= reference.mean
     return row
 
 
 @dataclass(frozen=True)
-class _Trial:
+class _TrainingSet:
     """Examples on one side, background and disliked papers on the other."""
 
     sides: tuple[csr_matrix, csr_matrix, csr_matrix]
-    opponents: NDArray[np.int64]
+    negatives: NDArray[np.int64]
     """The rows of the second side in the background."""
-    wanted: NDArray[np.float64]
-    importance: NDArray[np.float64]
-    strength: float
+    labels: NDArray[np.float64]
+    sample_weight: NDArray[np.float64]
+    prior_variance: float
 
     @classmethod
     def of(
-        cls, examples: Examples, disliked: csr_matrix, background: Background, tuning: Tuning, guess: Weights
-    ) -> "_Trial":
-        places, standing_for = _opponents(examples, background, guess, tuning.near)
-        sides = examples.rows, background.papers[places], disliked
+        cls,
+        examples: Examples,
+        disliked: csr_matrix,
+        reference: ReferenceCorpus,
+        tuning: Tuning,
+        prior: Weights,
+    ) -> "_TrainingSet":
+        indexes, standing_for = _negatives(examples, reference, prior, tuning.near)
+        sides = examples.rows, reference.papers[indexes], disliked
         counts = [rows.shape[0] for rows in sides]
         half = sum(counts) / 2
-        importance = [
+        sample_weight = [
             examples.weights / examples.weights.sum() * half,
-            standing_for / standing_for.sum() * half if len(places) else standing_for,
+            standing_for / standing_for.sum() * half if len(indexes) else standing_for,
             np.full(disliked.shape[0], half * tuning.against / max(tuning.many, disliked.shape[0])),
         ]
-        wanted = np.repeat([1.0, -1.0, -1.0], counts)
-        return cls(sides, places, wanted, np.concatenate(importance).astype(np.float64), tuning.strength)
+        labels = np.repeat([1.0, -1.0, -1.0], counts)
+        return cls(
+            sides, indexes, labels, np.concatenate(sample_weight).astype(np.float64), tuning.prior_variance
+        )
 
-    def weights(self, columns: NDArray[np.intp], guess: Weights) -> NDArray[np.float64]:
+    def weights(self, columns: NDArray[np.intp], prior: Weights) -> NDArray[np.float64]:
         """Return the weights that these columns get by themselves."""
-        return self._fit(Table(self._on(columns)), guess[columns].astype(np.float64))
+        return self._fit(Table(self._on(columns)), prior[columns].astype(np.float64))
 
     def weights_along(
-        self, columns: NDArray[np.intp], guess: Weights, background: Background, along: float
+        self, columns: NDArray[np.intp], prior: Weights, reference: ReferenceCorpus, latent_scale: float
     ) -> NDArray[np.float64]:
         """Return the weights of all columns, when these and the directions are learned together."""
-        directions = background.directions
+        latent_space = reference.latent_space
         examples, _, disliked = self.sides
-        parts = directions.of(examples), background.directed[self.opponents], directions.of(disliked)
-        has = np.vstack(parts) * np.float32(along)
-        start = np.concatenate([guess[columns].astype(np.float64), np.zeros(len(directions))])
+        parts = latent_space.of(examples), reference.latent[self.negatives], latent_space.of(disliked)
+        has = np.vstack(parts) * np.float32(latent_scale)
+        start = np.concatenate([prior[columns].astype(np.float64), np.zeros(len(latent_space))])
         learned = self._fit(Table(self._on(columns), has), start)
-        weights = np.zeros(len(guess))
+        weights = np.zeros(len(prior))
         weights[columns] = learned[: len(columns)]
-        folded = directions.folded(along * learned[len(columns) :])
+        folded = latent_space.folded(latent_scale * learned[len(columns) :])
         weights[: len(folded)] += folded
         return weights
 
     def _on(self, columns: NDArray[np.intp]) -> csr_matrix:
         return vstack([_only(rows, columns) for rows in self.sides], format="csr")
 
-    def _fit(self, table: Table, guess: NDArray[np.float64]) -> NDArray[np.float64]:
-        return fit(table, self.wanted, self.importance, self.strength, guess)
+    def _fit(self, table: Table, prior: NDArray[np.float64]) -> NDArray[np.float64]:
+        return fit(table, self.labels, self.sample_weight, self.prior_variance, prior)
 
 
 def _only(rows: csr_matrix, columns: NDArray[np.intp]) -> csr_matrix:
@@ -229,27 +238,27 @@ def _only(rows: csr_matrix, columns: NDArray[np.intp]) -> csr_matrix:
     lookup = np.full(rows.shape[1], -1, np.int32)
     within = columns[: np.searchsorted(columns, rows.shape[1])]
     lookup[within] = np.arange(len(within), dtype=np.int32)
-    found = lookup[rows.indices]
-    held = found >= 0
+    pseudo_relevant = lookup[rows.indices]
+    held = pseudo_relevant >= 0
     edges = np.concatenate([[0], np.cumsum(held)])[rows.indptr]
     shape = rows.shape[0], len(columns)
-    return csr_matrix((rows.data[held].astype(np.float64), found[held], edges), shape=shape)
+    return csr_matrix((rows.data[held].astype(np.float64), pseudo_relevant[held], edges), shape=shape)
 
 
-def _opponents(
-    examples: Examples, background: Background, guess: Weights, near: int
+def _negatives(
+    examples: Examples, reference: ReferenceCorpus, prior: Weights, near: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Choose background papers to tell the examples from, and how many papers each stands for.
 
     No paper that is an example is among them.
     """
-    fits = background.fit(guess) if examples.fits is None else examples.fits.copy()
-    closed = np.isin(background.prints, fingerprints(examples.rows))
+    fits = reference.fit(prior) if examples.fits is None else examples.fits.copy()
+    closed = np.isin(reference.prints, fingerprints(examples.rows))
     fits[closed] = -np.inf
-    close = np.sort(best(fits, min(near, background.size // 4)))
+    close = np.sort(best(fits, min(near, reference.size // 4)))
     closed[close] = True
-    far = background.sample_rows[~closed[background.sample_rows]]
-    share = (background.size - len(close)) / max(1, len(far))
+    far = reference.sample_rows[~closed[reference.sample_rows]]
+    share = (reference.size - len(close)) / max(1, len(far))
     return np.concatenate([close, far]), np.repeat([1.0, share], [len(close), len(far)])
 
 
@@ -257,13 +266,13 @@ def _levelled(
     columns: NDArray[np.intp],
     weights: NDArray[np.floating],
     examples: Examples,
-    background: Background,
+    reference: ReferenceCorpus,
     tuning: Tuning,
 ) -> Weights:
     """Scale so that the best fitting half percent of the background scores `tuning.level` on average."""
     dense = np.zeros(examples.rows.shape[1], np.float32)
     dense[columns] = weights
-    fits = np.sort(background.sample @ dense[: background.width])[::-1]
+    fits = np.sort(reference.sample @ dense[: reference.width])[::-1]
     if len(fits) < 200:
         fits = np.sort(examples.rows @ dense)[::-1]
         top = float(fits.mean()) / 2 if len(fits) else float(dense @ examples.words)

@@ -49,11 +49,11 @@ def save_circuit(connection: Connection, circuit: Circuit) -> None:
         trips=circuit.trips,
         reason=circuit.reason,
     )
-    kept = {name: statement.excluded[name] for name in ("try_again_at", "trips", "reason")}
-    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=kept))
+    updated = {name: statement.excluded[name] for name in ("try_again_at", "trips", "reason")}
+    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=updated))
 
 
-def take_trial(connection: Connection, name: str, now: datetime, until: datetime) -> bool:
+def take_half_open_turn(connection: Connection, name: str, now: datetime, until: datetime) -> bool:
     """Take the one trial that is due by `now`, moving the next to `until`; False if it is not due or taken."""
     statement = (
         update(circuits)

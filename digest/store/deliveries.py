@@ -15,14 +15,14 @@ from sqlalchemy import (
     update,
 )
 
-from digest.domain.delivery import Claimed, Kind, Stream
+from digest.domain.delivery import Delivery, Kind, Stream
 from digest.store.models import deliveries, picks
 from digest.store.papers import upsert
 
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """A promise to be kept: one mail for one reader and edition."""
+    """A promise to be kept: one mail for one subscriber and edition."""
 
     subscriber_id: int
     edition_on: date
@@ -30,7 +30,7 @@ class NewDelivery:
 
 
 def plan(connection: Connection, kind: Kind, new: Collection[NewDelivery]) -> int:
-    """Write a planned row for each; one that exists for reader, kind and edition stays. Return how many are new."""
+    """Write a planned row for each; one that exists for subscriber, kind and edition stays. Return how many are new."""
     if not new:
         return 0
     statement = upsert(connection)(deliveries).on_conflict_do_nothing(
@@ -58,11 +58,11 @@ def claim(
     limit: int,
     only: int | None = None,
     stream: Stream | None = None,
-) -> list[Claimed]:
+) -> list[Delivery]:
     """Take on open deliveries whose time has come, the longest waiting first.
 
     Whoever claims has them alone until the lease is over; then a crash is assumed, and they may be
-    claimed again. `only` and `stream` keep to one reader and one stream.
+    claimed again. `only` and `stream` keep to one subscriber and one stream.
     """
     ready = (
         select(
@@ -91,7 +91,7 @@ def claim(
         .values(status="claimed", attempts=deliveries.c.attempts + 1, next_try_at=now + lease, reason="")
     )
     claimed = [
-        Claimed(
+        Delivery(
             id=row.id,
             subscriber_id=row.subscriber_id,
             kind=row.kind,
@@ -127,7 +127,7 @@ def _in_stream(stream: Stream) -> ColumnElement[bool]:
     return deliveries.c.kind == digest if stream == "digest" else deliveries.c.kind != digest
 
 
-def held(connection: Connection, work: Collection[Claimed]) -> set[int]:
+def held(connection: Connection, work: Collection[Delivery]) -> set[int]:
     """Return those of these deliveries (row numbers) that are still this worker's, locked until it commits.
 
     Whoever sleeps through a lease finds that another worker has taken over, and must leave them alone.
@@ -167,7 +167,7 @@ def record_unknown(connection: Connection, delivery_id: int, reason: str, now: d
     _settle(connection, delivery_id, status="failed", reason=reason, now=now)
 
 
-def record_dropped(
+def record_cancelled(
     connection: Connection,
     delivery_id: int,
     reason: str,
@@ -176,8 +176,8 @@ def record_dropped(
     failed: bool = False,
     answer: str = "",
 ) -> None:
-    """Note that a mail will not be sent, and why; its papers are free for the reader's next one."""
-    connection.execute(delete(picks).where(picks.c.delivery_id == delivery_id, _same_reader(delivery_id)))
+    """Note that a mail will not be sent, and why; its papers are free for the subscriber's next one."""
+    connection.execute(delete(picks).where(picks.c.delivery_id == delivery_id, _same_subscriber(delivery_id)))
     _settle(
         connection,
         delivery_id,
@@ -190,8 +190,8 @@ def record_dropped(
     )
 
 
-def _same_reader(delivery_id: int) -> Any:
-    # The key of picks starts with the reader; naming them turns a scan into a look-up.
+def _same_subscriber(delivery_id: int) -> Any:
+    # The key of picks starts with the subscriber; naming them turns a scan into a look-up.
     owner = select(deliveries.c.subscriber_id).where(deliveries.c.id == delivery_id)
     return picks.c.subscriber_id == owner.scalar_subquery()
 
@@ -201,7 +201,9 @@ def _settle(connection: Connection, delivery_id: int, *, now: datetime, **values
     connection.execute(statement.values(next_try_at=None, settled_at=now, **values))
 
 
-def put_off(connection: Connection, delivery_id: int, until: datetime, reason: str, answer: str = "") -> None:
+def retry_later(
+    connection: Connection, delivery_id: int, until: datetime, reason: str, answer: str = ""
+) -> None:
     """Give a claimed delivery back, to be taken up again at an instant."""
     connection.execute(
         update(deliveries)
@@ -210,7 +212,7 @@ def put_off(connection: Connection, delivery_id: int, until: datetime, reason: s
     )
 
 
-def give_back(connection: Connection, delivery_ids: Collection[int], now: datetime) -> None:
+def release(connection: Connection, delivery_ids: Collection[int], now: datetime) -> None:
     """Return claimed deliveries that were not tried, ready at once and not counted as an attempt."""
     connection.execute(
         update(deliveries)

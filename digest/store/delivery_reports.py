@@ -23,22 +23,22 @@ def find(
     edition_on: date | None = None,
     limit: int = 50,
 ) -> list[Row[*tuple[Any, ...]]]:
-    """Return deliveries with their reader's address, the newest edition first."""
+    """Return deliveries with their subscriber's address, the newest edition first."""
     query = (
         select(deliveries, subscribers.c.address, subscribers.c.key)
         .join(subscribers, deliveries.c.subscriber_id == subscribers.c.id)
         .order_by(deliveries.c.edition_on.desc(), deliveries.c.id.desc())
         .limit(limit)
     )
-    wanted = {"subscriber_id": subscriber_id, "kind": kind, "status": status, "edition_on": edition_on}
-    for column, value in wanted.items():
+    filters = {"subscriber_id": subscriber_id, "kind": kind, "status": status, "edition_on": edition_on}
+    for column, value in filters.items():
         if value is not None:
             query = query.where(deliveries.c[column] == value)
     return list(connection.execute(query))
 
 
 def find_one(connection: Connection, delivery_id: int) -> Row[*tuple[Any, ...]] | None:
-    """Return one delivery with its reader's address and key."""
+    """Return one delivery with its subscriber's address and key."""
     query = (
         select(deliveries, subscribers.c.address, subscribers.c.key)
         .join(subscribers, deliveries.c.subscriber_id == subscribers.c.id)
@@ -47,7 +47,7 @@ def find_one(connection: Connection, delivery_id: int) -> Row[*tuple[Any, ...]] 
     return connection.execute(query).one_or_none()
 
 
-def tally(connection: Connection, since: date) -> list[tuple[date, str, str, str, int]]:
+def count_deliveries(connection: Connection, since: date) -> list[tuple[date, str, str, str, int]]:
     """Count deliveries since an edition by (edition, kind, status, reason), the newest first."""
     columns = (deliveries.c.edition_on, deliveries.c.kind, deliveries.c.status, deliveries.c.reason)
     query = (

@@ -19,7 +19,7 @@ from digest.store.models import deliveries, subscribers
 
 @dataclass(frozen=True, slots=True)
 class LastEdition:
-    """Where a reader's last settled digest stopped."""
+    """Where a subscriber's last settled digest stopped."""
 
     papers_through: date
     settled_at: datetime
@@ -28,7 +28,7 @@ class LastEdition:
 def last_editions(
     connection: Connection, subscriber_ids: Collection[int], before: date
 ) -> dict[int, LastEdition]:
-    """Return where each reader's newest finished digest of an earlier edition stopped.
+    """Return where each subscriber's newest finished digest of an earlier edition stopped.
 
     Finished is sent, or skipped because there was nothing; one that was dropped or failed left its
     papers to the next.
@@ -55,7 +55,7 @@ def last_editions(
 
 
 def newer_editions(connection: Connection, subscriber_ids: Collection[int], today: date) -> dict[int, date]:
-    """Return the newest planned digest edition of each reader, as far ahead as their schedule reaches.
+    """Return the newest planned digest edition of each subscriber, as far ahead as their schedule reaches.
 
     What a clock that was ahead has planned for later days must not count as newer than today's.
     """
@@ -78,7 +78,7 @@ def newer_editions(connection: Connection, subscriber_ids: Collection[int], toda
 def sent_editions(
     connection: Connection, subscriber_ids: Collection[int], most: int
 ) -> dict[int, list[date]]:
-    """Return the editions of the last digests that each reader was sent, the newest first."""
+    """Return the editions of the last digests that each subscriber was sent, the newest first."""
     if not subscriber_ids:
         return {}
     rank = func.row_number().over(
@@ -101,7 +101,7 @@ def sent_editions(
 
 
 def planned_editions(connection: Connection, subscriber_ids: Collection[int]) -> set[tuple[int, date]]:
-    """Return the (reader, edition) pairs for which these readers have a digest in the ledger."""
+    """Return the (subscriber, edition) pairs for which these subscribers have a digest in the ledger."""
     query = select(deliveries.c.subscriber_id, deliveries.c.edition_on).where(
         deliveries.c.subscriber_id.in_(subscriber_ids), deliveries.c.kind == "digest"
     )

@@ -11,15 +11,15 @@ from digest.store.papers import upsert
 
 
 def save_feedback(
-    connection: Connection, number: int, paper: int, verdict: str | None, now: datetime
+    connection: Connection, subscriber_id: int, paper: int, verdict: str | None, now: datetime
 ) -> None:
-    """Keep a reader's word on a paper, over an earlier one; None takes it back."""
+    """Keep a subscriber's word on a paper, over an earlier one; None takes it back."""
     if verdict is None:
-        gone = (feedback.c.subscriber_id == number) & (feedback.c.paper_id == paper)
+        gone = (feedback.c.subscriber_id == subscriber_id) & (feedback.c.paper_id == paper)
         connection.execute(delete(feedback).where(gone))
         return
     statement = upsert(connection)(feedback).values(
-        subscriber_id=number, paper_id=paper, verdict=verdict, given_at=now
+        subscriber_id=subscriber_id, paper_id=paper, verdict=verdict, given_at=now
     )
     connection.execute(
         statement.on_conflict_do_update(
@@ -30,10 +30,10 @@ def save_feedback(
 
 
 def save_verdicts(connection: Connection, said: Iterable[tuple[int, int, str]], now: datetime) -> None:
-    """Keep the first words of new readers: (subscriber, paper, verdict), none of which is stored yet."""
+    """Keep the first words of new subscribers: (subscriber, paper, verdict), none of which is stored yet."""
     rows = [
-        {"subscriber_id": number, "paper_id": paper, "verdict": verdict, "given_at": now}
-        for number, paper, verdict in said
+        {"subscriber_id": subscriber_id, "paper_id": paper, "verdict": verdict, "given_at": now}
+        for subscriber_id, paper, verdict in said
     ]
     if rows:
         connection.execute(feedback.insert(), rows)
@@ -42,7 +42,7 @@ def save_verdicts(connection: Connection, said: Iterable[tuple[int, int, str]], 
 def read_feedback(
     connection: Connection, subscriber_ids: Collection[int]
 ) -> dict[int, list[tuple[int, str]]]:
-    """Return (paper, verdict) by reader, the oldest word first; who said nothing is left out."""
+    """Return (paper, verdict) by subscriber, the oldest word first; who said nothing is left out."""
     query = (
         select(feedback.c.subscriber_id, feedback.c.paper_id, feedback.c.verdict)
         .where(feedback.c.subscriber_id.in_(subscriber_ids))

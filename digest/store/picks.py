@@ -20,12 +20,12 @@ from digest.store.papers import upsert
 
 
 @dataclass(frozen=True, slots=True)
-class StoredPick:
+class PickRow:
     """One paper of one mail, as recorded."""
 
     delivery_id: int
     subscriber_id: int
-    paper_number: int
+    paper_row_id: int
     card_id: int
     position: int
     section: str
@@ -34,14 +34,14 @@ class StoredPick:
 
 
 def received(
-    connection: Connection, subscriber_ids: Collection[int], from_number: int, before: date | None = None
+    connection: Connection, subscriber_ids: Collection[int], from_row_id: int, before: date | None = None
 ) -> dict[int, set[int]]:
-    """Return the papers (row numbers, from one on) that are in each reader's mails, sent or on their way.
+    """Return the papers (row numbers, from one on) that are in each subscriber's mails, sent or on their way.
 
-    `before` keeps to mails of earlier editions: what a reader had received by then.
+    `before` keeps to mails of earlier editions: what a subscriber had received by then.
     """
     query = select(picks.c.subscriber_id, picks.c.paper_id).where(
-        picks.c.subscriber_id.in_(subscriber_ids), picks.c.paper_id >= from_number
+        picks.c.subscriber_id.in_(subscriber_ids), picks.c.paper_id >= from_row_id
     )
     if before is not None:
         query = query.join(deliveries, picks.c.delivery_id == deliveries.c.id)
@@ -65,7 +65,7 @@ def save_cards(connection: Connection, shown: dict[str, dict[str, Any]]) -> dict
 
 
 @dataclass(frozen=True, slots=True)
-class Composition:
+class ComposedRow:
     """What a mail says, to be kept before it is sent."""
 
     delivery_id: int
@@ -76,11 +76,11 @@ class Composition:
 
 
 def save_compositions(
-    connection: Connection, composed: Sequence[Composition], chosen: Sequence[StoredPick]
+    connection: Connection, composed: Sequence[ComposedRow], new_picks: Sequence[PickRow]
 ) -> None:
     """Keep what the mails of a batch say and the papers they carry.
 
-    Raises the database's IntegrityError when a paper is in another mail of the same reader already.
+    Raises the database's IntegrityError when a paper is in another mail of the same subscriber already.
     """
     said = [
         {
@@ -95,7 +95,7 @@ def save_compositions(
     carried = [
         {
             "subscriber_id": pick.subscriber_id,
-            "paper_id": pick.paper_number,
+            "paper_id": pick.paper_row_id,
             "delivery_id": pick.delivery_id,
             "card_id": pick.card_id,
             "position": pick.position,
@@ -103,7 +103,7 @@ def save_compositions(
             "score": pick.score,
             "reasons": pick.reasons,
         }
-        for pick in chosen
+        for pick in new_picks
     ]
     is_bulk = connection.dialect.name == "postgresql"
     if said and is_bulk:
@@ -146,7 +146,7 @@ def read_picks(
 
 
 def paper_titles(connection: Connection, subscriber_id: int, limit: int) -> list[Row[*tuple[Any, ...]]]:
-    """Return what a reader got lately: (edition_on, canonical_id, title, section, score, reasons)."""
+    """Return what a subscriber got lately: (edition_on, canonical_id, title, section, score, reasons)."""
     query = (
         select(
             deliveries.c.edition_on,
@@ -165,12 +165,12 @@ def paper_titles(connection: Connection, subscriber_id: int, limit: int) -> list
     return list(connection.execute(query))
 
 
-def received_on(connection: Connection, subscriber_id: int, paper_number: int) -> date | None:
-    """Return the edition in which a reader got a paper, or will; None if they did not."""
+def received_on(connection: Connection, subscriber_id: int, paper_row_id: int) -> date | None:
+    """Return the edition in which a subscriber got a paper, or will; None if they did not."""
     query = (
         select(deliveries.c.edition_on)
         .join(picks, picks.c.delivery_id == deliveries.c.id)
-        .where(picks.c.subscriber_id == subscriber_id, picks.c.paper_id == paper_number)
+        .where(picks.c.subscriber_id == subscriber_id, picks.c.paper_id == paper_row_id)
     )
     edition_on: date | None = connection.execute(query).scalar_one_or_none()
     return edition_on

@@ -10,5 +10,5 @@ def secret(connection: Connection, name: str, fresh: str) -> str:
     """Return the kept secret of this name; the first call keeps `fresh`."""
     statement = upsert(connection)(secrets).values(name=name, value=fresh)
     connection.execute(statement.on_conflict_do_nothing())
-    kept: str = connection.execute(select(secrets.c.value).where(secrets.c.name == name)).scalar_one()
-    return kept
+    stored: str = connection.execute(select(secrets.c.value).where(secrets.c.name == name)).scalar_one()
+    return stored

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, delete, func, or_, select, update
 
-from digest.domain.subscriber import INTEREST_KINDS, InterestKind, Interests, Rhythm, Status, Subscriber
+from digest.domain.subscriber import INTEREST_KINDS, InterestKind, Interests, Schedule, Status, Subscriber
 from digest.store.models import deliveries, interests, subscribers
 from digest.store.planning import strayed
 
@@ -26,7 +26,7 @@ def _subscriber(row: Row[Any], asked: Interests) -> Subscriber:
         key=row.key,
         address=row.address,
         status=row.status,
-        rhythm=Rhythm(row.timezone, row.hour, row.frequency),
+        schedule=Schedule(row.timezone, row.hour, row.frequency),
         max_papers=row.max_papers,
         created_at=row.created_at,
         interests=asked,
@@ -43,7 +43,7 @@ def _read(connection: Connection, query: Select[Any]) -> list[Subscriber]:
 
 
 def read_interests(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, Interests]:
-    """Return what each of these readers asks for, in the order they said it; who asks for nothing is left out."""
+    """Return what each of these subscribers asks for, in the order they said it; who asks for nothing is left out."""
     query = (
         select(interests.c.subscriber_id, interests.c.kind, interests.c.words)
         .where(interests.c.subscriber_id.in_(subscriber_ids))
@@ -53,33 +53,33 @@ def read_interests(connection: Connection, subscriber_ids: Collection[int]) -> d
     for row in connection.execute(query):
         words[row.subscriber_id][_FIELD[row.kind]].append(row.words)
     return {
-        number: Interests(**{name: tuple(said) for name, said in by_field.items()})
-        for number, by_field in words.items()
+        subscriber_id: Interests(**{name: tuple(said) for name, said in by_field.items()})
+        for subscriber_id, by_field in words.items()
     }
 
 
 def find_by_address_key(connection: Connection, key: str) -> Subscriber | None:
-    """Return the reader with this normalised address."""
+    """Return the subscriber with this normalised address."""
     found = _read(connection, select(subscribers).where(subscribers.c.address_key == key))
     return found[0] if found else None
 
 
 def find_by_key(connection: Connection, key: str) -> Subscriber | None:
-    """Return the reader whom links call by this key."""
+    """Return the subscriber whom links call by this key."""
     found = _read(connection, select(subscribers).where(subscribers.c.key == key))
     return found[0] if found else None
 
 
-def find_by_numbers(connection: Connection, numbers: Collection[int]) -> dict[int, Subscriber]:
-    """Return these readers by row number."""
-    query = select(subscribers).where(subscribers.c.id.in_(numbers))
+def find_by_ids(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, Subscriber]:
+    """Return these subscribers by row number."""
+    query = select(subscribers).where(subscribers.c.id.in_(subscriber_ids))
     return {subscriber.id: subscriber for subscriber in _read(connection, query)}
 
 
 def page(
     connection: Connection, after: int = 0, limit: int = 1000, status: Status | None = None
 ) -> list[Subscriber]:
-    """Return readers by rising row number, starting after one: a page of a walk over all."""
+    """Return subscribers by rising row number, starting after one: a page of a walk over all."""
     query = select(subscribers).where(subscribers.c.id > after).order_by(subscribers.c.id).limit(limit)
     if status is not None:
         query = query.where(subscribers.c.status == status)
@@ -89,12 +89,12 @@ def page(
 def page_due(
     connection: Connection, after: int, limit: int, due_by: datetime | None = None, only: int | None = None
 ) -> list[Row[Any]]:
-    """Return active readers to be planned: a page of (id, timezone, hour, frequency, next_due_at).
+    """Return active subscribers to be planned: a page of (id, timezone, hour, frequency, next_due_at).
 
     `due_by` leaves out those whose next digest is due later; those never planned (`next_due_at` null) stay,
     and so do those whose schedule strayed.
-    Ordered by id, starting after one, so a walk over pages meets each reader once though planning
-    moves their `next_due_at`. `only` keeps to one reader.
+    Ordered by id, starting after one, so a walk over pages meets each subscriber once though planning
+    moves their `next_due_at`. `only` keeps to one subscriber.
     """
     query = (
         select(
@@ -121,47 +121,47 @@ def page_due(
 
 
 def set_next_due(connection: Connection, due: Iterable[tuple[int, datetime | None]]) -> None:
-    """Move the next due instant of readers."""
-    rows = [{"row_number": number, "due": instant} for number, instant in due]
+    """Move the next due instant of subscribers."""
+    rows = [{"row_number": subscriber_id, "due": instant} for subscriber_id, instant in due]
     if rows:
         statement = update(subscribers).where(subscribers.c.id == bindparam("row_number"))
         connection.execute(statement.values(next_due_at=bindparam("due")), rows)
 
 
-def resume_rested(connection: Connection, today: date) -> int:
-    """Make readers active whose pause is over; return how many."""
+def resume_paused(connection: Connection, today: date) -> int:
+    """Make subscribers active whose pause is over; return how many."""
     over = (subscribers.c.status == "paused") & (subscribers.c.paused_until <= today)
     return connection.execute(
         update(subscribers).where(over).values(status="active", paused_until=None)
     ).rowcount
 
 
-def activate(connection: Connection, number: int, now: datetime) -> None:
-    """Make a reader active who has just confirmed."""
-    statement = update(subscribers).where(subscribers.c.id == number)
+def activate(connection: Connection, subscriber_id: int, now: datetime) -> None:
+    """Make a subscriber active who has just confirmed."""
+    statement = update(subscribers).where(subscribers.c.id == subscriber_id)
     connection.execute(statement.values(status="active", confirmed_at=now))
 
 
 def taken_address_keys(connection: Connection, keys: Collection[str]) -> set[str]:
-    """Return those of these normalised addresses that belong to a reader."""
+    """Return those of these normalised addresses that belong to a subscriber."""
     query = select(subscribers.c.address_key).where(subscribers.c.address_key.in_(keys))
     return set(connection.execute(query).scalars())
 
 
-def set_status(connection: Connection, number: int, status: Status) -> None:
-    """Change a reader's status."""
-    connection.execute(update(subscribers).where(subscribers.c.id == number).values(status=status))
+def set_status(connection: Connection, subscriber_id: int, status: Status) -> None:
+    """Change a subscriber's status."""
+    connection.execute(update(subscribers).where(subscribers.c.id == subscriber_id).values(status=status))
 
 
 def first_due(connection: Connection) -> datetime | None:
-    """Return when the next reader is due; None when nobody is planned ahead."""
+    """Return when the next subscriber is due; None when nobody is planned ahead."""
     query = select(func.min(subscribers.c.next_due_at)).where(subscribers.c.status == "active")
     due: datetime | None = connection.execute(query).scalar_one()
     return due
 
 
 def count_by_status(connection: Connection) -> dict[str, int]:
-    """Return how many readers there are of each status; a status nobody has is left out."""
+    """Return how many subscribers there are of each status; a status nobody has is left out."""
     query = select(subscribers.c.status, func.count()).group_by(subscribers.c.status)
     return dict(connection.execute(query).all())
 
@@ -169,7 +169,7 @@ def count_by_status(connection: Connection) -> dict[str, int]:
 def insert_subscribers(
     connection: Connection, new: Collection[Subscriber], keys: dict[str, str]
 ) -> list[int]:
-    """Store new readers with their interests (`id` is ignored); return their row numbers in order.
+    """Store new subscribers with their interests (`id` is ignored); return their row numbers in order.
 
     `keys` maps addresses to their normalised form. Raises the database's error when one is taken.
     """
@@ -180,13 +180,13 @@ def insert_subscribers(
         for one in new
     ]
     statement = subscribers.insert().returning(subscribers.c.id, sort_by_parameter_order=True)
-    numbers = list(connection.execute(statement, rows).scalars())
-    _insert_interests(connection, zip(numbers, (one.interests for one in new), strict=True))
-    return numbers
+    subscriber_ids = list(connection.execute(statement, rows).scalars())
+    _insert_interests(connection, zip(subscriber_ids, (one.interests for one in new), strict=True))
+    return subscriber_ids
 
 
 def update_subscriber(connection: Connection, changed: Subscriber) -> None:
-    """Overwrite a reader's row and interests."""
+    """Overwrite a subscriber's row and interests."""
     connection.execute(update(subscribers).where(subscribers.c.id == changed.id).values(**_columns(changed)))
     connection.execute(delete(interests).where(interests.c.subscriber_id == changed.id))
     _insert_interests(connection, [(changed.id, changed.interests)])
@@ -196,9 +196,9 @@ def _columns(one: Subscriber) -> dict[str, Any]:
     return {
         "address": one.address,
         "status": one.status,
-        "timezone": one.rhythm.timezone,
-        "hour": one.rhythm.hour,
-        "frequency": one.rhythm.frequency,
+        "timezone": one.schedule.timezone,
+        "hour": one.schedule.hour,
+        "frequency": one.schedule.frequency,
         "max_papers": one.max_papers,
         "next_due_at": one.next_due_at,
         "paused_until": one.paused_until,
@@ -208,24 +208,24 @@ def _columns(one: Subscriber) -> dict[str, Any]:
 
 def _insert_interests(connection: Connection, asked: Iterable[tuple[int, Interests]]) -> None:
     rows = [
-        {"subscriber_id": number, "kind": kind, "words": words}
-        for number, wanted in asked
+        {"subscriber_id": subscriber_id, "kind": kind, "words": words}
+        for subscriber_id, interests_of in asked
         for kind in INTEREST_KINDS
-        for words in getattr(wanted, _FIELD[kind])
+        for words in getattr(interests_of, _FIELD[kind])
     ]
     if rows:
         connection.execute(interests.insert(), rows)
 
 
-def delete_subscriber(connection: Connection, number: int) -> None:
-    """Remove a reader and everything that hangs on them."""
-    connection.execute(delete(subscribers).where(subscribers.c.id == number))
+def delete_subscriber(connection: Connection, subscriber_id: int) -> None:
+    """Remove a subscriber and everything that hangs on them."""
+    connection.execute(delete(subscribers).where(subscribers.c.id == subscriber_id))
 
 
-def drop_unconfirmed(connection: Connection, before: datetime) -> int:
+def delete_unconfirmed(connection: Connection, before: datetime) -> int:
     """Delete whoever never confirmed and was last asked to before an instant; return how many.
 
-    Readers who had confirmed once, and asked for mail again after they left, go back to unsubscribed.
+    Subscribers who had confirmed once, and asked for mail again after they left, go back to unsubscribed.
     """
     asked_since = select(deliveries.c.subscriber_id).where(
         deliveries.c.kind == "confirm", deliveries.c.edition_on >= before.date()

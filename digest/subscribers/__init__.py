@@ -1,1 +1,1 @@
-"""Readers: how they sign up, what they prefer, what they tell us."""
+"""Subscribers: how they sign up, what they prefer, what they tell us."""

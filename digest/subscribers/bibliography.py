@@ -1,4 +1,4 @@
-"""A reader's own library, pasted in: arXiv ids and addresses, BibTeX, RIS, a Zotero export in any of these.
+"""A subscriber's own library, pasted in: arXiv ids and addresses, BibTeX, RIS, a Zotero export in any of these.
 
 Pure. Whatever the form, two things are looked for: ids that stand anywhere in the text, and titles in the
 fields that hold them.

@@ -26,17 +26,17 @@ CONFIRMATIONS_PER_MAILBOX = 3
 """On one day (UTC), whoever asks and however the address is written."""
 
 
-def reader_of(connection: Connection, key: str) -> Subscriber:
-    """Return the reader whom a genuine link names. Raises NotFound when they were erased since."""
+def subscriber_of(connection: Connection, key: str) -> Subscriber:
+    """Return the subscriber whom a genuine link names. Raises NotFound when they were erased since."""
     subscriber = subscriber_store.find_by_key(connection, key)
     if subscriber is None:
         raise NotFound(
-            "Nothing is kept about this reader any more; to get papers again, sign up on the first page."
+            "Nothing is kept about this subscriber any more; to get papers again, sign up on the first page."
         )
     return subscriber
 
 
-def ask(
+def request_subscription(
     connection: Connection, builder: ProfileBuilder, secret: bytes, application: Application, now: datetime
 ) -> Subscriber | None:
     """Answer a request for mail; return the subscriber whose confirmation was planned, None when none goes.
@@ -50,7 +50,7 @@ def ask(
         return None
     known = subscriber_store.find_by_address_key(connection, address_key(address))
     if known is not None:
-        return known if _ask_again(connection, secret, known, now) else None
+        return known if _plan_confirmation(connection, secret, known, now) else None
     if not _has_room(connection, secret, address, now):
         return None
     new = replace(application, address=address)
@@ -64,7 +64,7 @@ def _has_room(connection: Connection, secret: bytes, address: str, now: datetime
     return counted <= CONFIRMATIONS_PER_MAILBOX
 
 
-def _ask_again(connection: Connection, secret: bytes, known: Subscriber, now: datetime) -> bool:
+def _plan_confirmation(connection: Connection, secret: bytes, known: Subscriber, now: datetime) -> bool:
     if known.status not in {"pending", "unsubscribed"}:
         return False
     is_planned = bool(
@@ -78,15 +78,17 @@ def _ask_again(connection: Connection, secret: bytes, known: Subscriber, now: da
     return bool(ledger.plan(connection, "confirm", [NewDelivery(known.id, now.date(), now)]))
 
 
-def ask_again(database: Database, secret: bytes, key: str, now: datetime) -> Subscriber | None:
+def request_confirmation_again(
+    database: Database, secret: bytes, key: str, now: datetime
+) -> Subscriber | None:
     """Plan another confirmation for whoever let the first one lapse; None when no mail goes. Raises NotFound."""
     with database.begin() as connection:
-        known = reader_of(connection, key)
+        known = subscriber_of(connection, key)
         is_waiting = known.status == "pending"
-        return known if is_waiting and _ask_again(connection, secret, known, now) else None
+        return known if is_waiting and _plan_confirmation(connection, secret, known, now) else None
 
 
-def ask_for_links(connection: Connection, secret: bytes, typed: str, now: datetime) -> Subscriber | None:
+def request_links(connection: Connection, secret: bytes, typed: str, now: datetime) -> Subscriber | None:
     """Answer a request for a subscriber's links; return the subscriber whose mail was planned, None when none goes.
 
     One goes to whoever had confirmed, also to those who left since, once a day (UTC); to strangers, to
@@ -103,7 +105,7 @@ def ask_for_links(connection: Connection, secret: bytes, typed: str, now: dateti
 
 
 def unsubscribe(database: Database, secret: bytes, key: str, now: datetime, how: str) -> Subscriber | None:
-    """Send this reader nothing more, mails planned already included; None when they were erased.
+    """Send this subscriber nothing more, mails planned already included; None when they were erased.
 
     Harmless to repeat. Whoever is suppressed stays so, and is unsubscribed should that be lifted.
     """
@@ -133,12 +135,12 @@ def _note_refusal(
 
 
 def resubscribe(database: Database, secret: bytes, key: str, now: datetime, how: str) -> Subscriber:
-    """Send mail again to a reader who had confirmed and then left. Raises NotFound.
+    """Send mail again to a subscriber who had confirmed and then left. Raises NotFound.
 
     Whoever never confirmed, rests or must not be written to stays as they are.
     """
     with database.begin() as connection:
-        subscriber = reader_of(connection, key)
+        subscriber = subscriber_of(connection, key)
         if subscriber.confirmed_at is None or subscriber.status not in {"unsubscribed", "pending"}:
             return subscriber
         # Planned anew: a due time from before they left would be a mail for a day long gone.
@@ -155,4 +157,4 @@ def purge_unconfirmed(database: Database, now: datetime) -> int:
     Somebody who had confirmed once, left and asked again without confirming is unsubscribed as before.
     """
     with database.begin() as connection:
-        return subscriber_store.drop_unconfirmed(connection, now - timedelta(days=CONFIRM_DAYS))
+        return subscriber_store.delete_unconfirmed(connection, now - timedelta(days=CONFIRM_DAYS))

@@ -1,4 +1,4 @@
-"""More like this, less like this: a reader's word on one paper, and what it changed."""
+"""More like this, less like this: a subscriber's word on one paper, and what it changed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from digest.store import feedback as feedback_store
 from digest.store import papers as paper_store
 from digest.store import terms as term_store
 from digest.store.database import Connection, Database
-from digest.subscribers.consent import reader_of
+from digest.subscribers.consent import subscriber_of
 from digest.subscribers.links import Verdict
 from digest.subscribers.profiles import ProfileBuilder
 
@@ -37,7 +37,7 @@ class Effect:
     """And those that count for less."""
 
 
-def give(
+def record_feedback(
     database: Database,
     builder: ProfileBuilder,
     key: str,
@@ -45,28 +45,28 @@ def give(
     verdict: Verdict | None,
     now: datetime,
 ) -> Effect:
-    """Keep a reader's word on a paper over an earlier one, or take it back with None, and learn from it.
+    """Keep a subscriber's word on a paper over an earlier one, or take it back with None, and learn from it.
 
-    Raises NotFound for a reader or paper that is not here, BadInput for what is no paper id.
+    Raises NotFound for a subscriber or paper that is not here, BadInput for what is no paper id.
     """
-    wanted = canonical_id(paper_id)
+    canonical = canonical_id(paper_id)
     with database.read() as connection:
-        reader_of(connection, key)
+        subscriber_of(connection, key)
         # Reading the background takes its time; done here, it keeps no writer waiting.
-        builder.background(connection)
+        builder.reference(connection)
     with database.begin() as connection:
-        subscriber = reader_of(connection, key)
-        stored = find_paper(connection, wanted)
+        subscriber = subscriber_of(connection, key)
+        stored = find_paper(connection, canonical)
         before = _profile(connection, subscriber.id)
-        earlier = verdict_on(connection, subscriber, stored.number)
-        feedback_store.save_feedback(connection, subscriber.id, stored.number, verdict, now)
+        earlier = verdict_on(connection, subscriber, stored.row_id)
+        feedback_store.save_feedback(connection, subscriber.id, stored.row_id, verdict, now)
         builder.rebuild(connection, [subscriber.id], now)
         after = _profile(connection, subscriber.id)
-        counts = unpack_counts(list(paper_store.read_terms(connection, [stored.number]).values()))
+        counts = unpack_counts(list(paper_store.read_terms(connection, [stored.row_id]).values()))
     buckets = [int(bucket) for bucket in counts.indices]
     shifts = {bucket: _weight(after, bucket) - _weight(before, bucket) for bucket in buckets}
     naming = Naming(stored.paper.title, stored.paper.abstract)
-    # Learning one thing moves the rest a little, too; said is what the reader asked for.
+    # Learning one thing moves the rest a little, too; said is what the subscriber asked for.
     rises = verdict == "more" or (verdict is None and earlier == "less")
     falls = verdict == "less" or (verdict is None and earlier == "more")
     return Effect(
@@ -78,14 +78,14 @@ def give(
     )
 
 
-def verdict_on(connection: Connection, subscriber: Subscriber, paper_number: int) -> str | None:
-    """Return what a reader said of a paper; None when they did not."""
+def verdict_on(connection: Connection, subscriber: Subscriber, paper_row_id: int) -> str | None:
+    """Return what a subscriber said of a paper; None when they did not."""
     said = dict(feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, []))
-    return said.get(paper_number)
+    return said.get(paper_row_id)
 
 
-def _profile(connection: Connection, number: int) -> Profile:
-    return term_store.read_profiles(connection, [number]).get(number, NO_PROFILE)
+def _profile(connection: Connection, subscriber_id: int) -> Profile:
+    return term_store.read_profiles(connection, [subscriber_id]).get(subscriber_id, NO_PROFILE)
 
 
 def _weight(profile: Profile, bucket: int) -> float:
@@ -103,18 +103,18 @@ def _named(naming: Naming, weights: dict[int, float]) -> tuple[str, ...]:
     noticeable = [bucket for bucket, weight in weights.items() if weight > _NOTICEABLE]
     ordered = sorted(noticeable, key=lambda bucket: (-weights[bucket], bucket))
     spans = (naming.name(bucket) for bucket in ordered)
-    return apart((span.surface for span in spans if span is not None), TERMS_SHOWN)
+    return without_shared_words((span.surface for span in spans if span is not None), TERMS_SHOWN)
 
 
-def apart(terms: Iterable[str], most: int) -> tuple[str, ...]:
+def without_shared_words(terms: Iterable[str], most: int) -> tuple[str, ...]:
     """Keep the first so many terms that share no word with one before them."""
-    kept: list[str] = []
+    chosen: list[str] = []
     words = set[str]()
     for term in terms:
         own = set(term.casefold().replace("-", " ").split())
         if not own & words:
-            kept.append(term)
+            chosen.append(term)
             words |= own
-        if len(kept) == most:
+        if len(chosen) == most:
             break
-    return tuple(kept)
+    return tuple(chosen)

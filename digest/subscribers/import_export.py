@@ -1,4 +1,4 @@
-"""Readers in and out: from loose fields and files to applications, and back to lines of a file."""
+"""Subscribers in and out: from loose fields and files to applications, and back to lines of a file."""
 
 import csv
 import json
@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from digest.domain.subscriber import Interests, Rhythm, Subscriber, clean_words, parse_status
+from digest.domain.subscriber import Interests, Schedule, Subscriber, clean_words, parse_status
 from digest.errors import BadInput
 from digest.papers.categories import known_category
 from digest.store import feedback as feedback_store
@@ -22,9 +22,9 @@ from digest.subscribers.profiles import ProfileBuilder
 from digest.subscribers.signup import Application, subscribe_many
 
 _WORDS = ("topics", "must", "mute", "follow", "categories")
-_RHYTHM = ("timezone", "hour", "frequency")
+_SCHEDULE = ("timezone", "hour", "frequency")
 _VERDICTS = ("likes", "dislikes")
-_FIELDS = ("address", *_WORDS, *_VERDICTS, *_RHYTHM, "max_papers", "status")
+_FIELDS = ("address", *_WORDS, *_VERDICTS, *_SCHEDULE, "max_papers", "status")
 _CHUNK = 500
 
 
@@ -33,7 +33,7 @@ def application_from(**fields: Any) -> Application:
     given = {name: value for name, value in fields.items() if value is not None}
     return Application(
         address=given["address"],
-        rhythm=Rhythm(**{name: given[name] for name in _RHYTHM if name in given}),
+        schedule=Schedule(**{name: given[name] for name in _SCHEDULE if name in given}),
         interests=Interests(**{name: _cleaned(name, given[name]) for name in _WORDS if name in given}),
         likes=clean_words(given.get("likes", ())),
         dislikes=clean_words(given.get("dislikes", ())),
@@ -46,7 +46,7 @@ def change_from(clear: Sequence[str] | None = None, **fields: Any) -> Change:
     """Build a change from loose fields; `clear` names lists to empty. Raises BadInput."""
     for name in clear or ():
         if name not in _WORDS:
-            raise BadInput(f"{name!r} can not be cleared; choose from {', '.join(_WORDS)}.")
+            raise BadInput(f"{name!r} cannot be cleared; choose from {', '.join(_WORDS)}.")
     emptied: dict[str, Any] = dict.fromkeys(clear or (), ())
     given: dict[str, Any] = {
         name: _cleaned(name, value) if name in _WORDS else value
@@ -62,8 +62,8 @@ def _cleaned(name: str, texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def record_of(subscriber: Subscriber) -> dict[str, Any]:
-    """Return a reader as a flat record, the form of a line in a file."""
-    asked, rhythm = subscriber.interests, subscriber.rhythm
+    """Return a subscriber as a flat record, the form of a line in a file."""
+    asked, schedule = subscriber.interests, subscriber.schedule
     return {
         "address": subscriber.address,
         "status": subscriber.status,
@@ -72,42 +72,42 @@ def record_of(subscriber: Subscriber) -> dict[str, Any]:
         "mute": list(asked.mute),
         "follow": list(asked.follow),
         "categories": list(asked.categories),
-        "timezone": rhythm.timezone,
-        "hour": rhythm.hour,
-        "frequency": rhythm.frequency,
+        "timezone": schedule.timezone,
+        "hour": schedule.hour,
+        "frequency": schedule.frequency,
         "max_papers": subscriber.max_papers,
     }
 
 
 def export_lines(database: Database) -> Iterator[str]:
-    """Yield every reader as a JSON line that `import_subscribers` takes, likes and dislikes included."""
+    """Yield every subscriber as a JSON line that `import_subscribers` takes, likes and dislikes included."""
     after = 0
     while True:
         with database.read() as connection:
-            readers = subscriber_store.page(connection, after, _CHUNK)
-            verdicts = feedback_store.read_feedback(connection, [one.id for one in readers])
-            pending = read_pending(connection, [one.id for one in readers])
-            marked = {paper for said in verdicts.values() for paper, _ in said}
-            papers = paper_store.find_by_numbers(connection, marked)
-        for one in readers:
-            marked_as: dict[str, list[str]] = {"more": [], "less": []}
+            subscribers = subscriber_store.page(connection, after, _CHUNK)
+            verdicts = feedback_store.read_feedback(connection, [one.id for one in subscribers])
+            pending = read_pending(connection, [one.id for one in subscribers])
+            rated = {paper for said in verdicts.values() for paper, _ in said}
+            papers = paper_store.find_by_row_ids(connection, rated)
+        for one in subscribers:
+            rated_as: dict[str, list[str]] = {"more": [], "less": []}
             for paper, verdict in verdicts.get(one.id, []):
-                marked_as[verdict].append(papers[paper].paper.id)
+                rated_as[verdict].append(papers[paper].paper.id)
             for paper_id, verdict in pending.get(one.id, []):
-                marked_as[verdict].append(paper_id)
-            record = {**record_of(one), "likes": marked_as["more"], "dislikes": marked_as["less"]}
+                rated_as[verdict].append(paper_id)
+            record = {**record_of(one), "likes": rated_as["more"], "dislikes": rated_as["less"]}
             yield json.dumps(record, ensure_ascii=False)
-        if len(readers) < _CHUNK:
+        if len(subscribers) < _CHUNK:
             return
-        after = readers[-1].id
+        after = subscribers[-1].id
 
 
 @dataclass(slots=True)
 class Imported:
-    """How an import of readers goes."""
+    """How an import of subscribers goes."""
 
     total: int | None = None
-    """Records in the file; None when it can not be read twice."""
+    """Records in the file; None when it cannot be read twice."""
     added: int = 0
     rejected: list[str] = field(default_factory=list)
     """One line each: where it stands and why it was left out."""
@@ -121,11 +121,11 @@ class Imported:
 def import_subscribers(
     database: Database, builder: ProfileBuilder, secret: bytes, file: Path, now: datetime, *, confirmed: bool
 ) -> Iterator[Imported]:
-    """Take on the readers of a file, a transaction per few hundred; yield the running tally after each.
+    """Take on the subscribers of a file, a transaction per few hundred; yield the running tally after each.
 
     JSON lines or CSV with a header, told apart by the first character. A bad line costs itself alone.
     A `status` in it is kept: who left where they come from gets no mail here either.
-    Raises BadInput when the file can not be read.
+    Raises BadInput when the file cannot be read.
     """
     done = Imported(_count_records(file))
     lines = _applications(file, done)
@@ -173,11 +173,11 @@ def _records(file: Path) -> Iterator[tuple[int, object]]:
                     if line.strip():
                         yield number, _parsed(line)
             else:
-                reader = csv.DictReader(lines)
-                for record in reader:
-                    yield reader.line_num, _from_csv(record)
+                subscriber = csv.DictReader(lines)
+                for record in subscriber:
+                    yield subscriber.line_num, _from_csv(record)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"{file} can not be read ({error}).") from None
+        raise BadInput(f"{file} cannot be read ({error}).") from None
 
 
 def _parsed(line: str) -> object:

@@ -1,4 +1,4 @@
-"""Signed links: each names one reader and one purpose, and is useless for anything else.
+"""Signed links: each names one subscriber and one purpose, and is useless for anything else.
 
 A token is `<reader's key>.<detail>.<signature>`. The signature (HMAC-SHA256 through itsdangerous)
 covers the purpose too, so a token made for one page is refused on another. The same inputs give the
@@ -25,8 +25,8 @@ Verdict = Literal["more", "less"]
 class Claim:
     """What a genuine link says."""
 
-    reader: str
-    """The reader's key."""
+    subscriber_key: str
+    """The subscriber's key."""
     issued_on: date
     """The day of the mail it stood in."""
 
@@ -46,14 +46,14 @@ class Links:
         """The address of the web side."""
         return f"{self._base_url}/"
 
-    def link(self, purpose: Purpose, reader: str, issued_on: date) -> str:
-        """Return the absolute link to this purpose's page for one reader."""
-        token = self._signers[purpose].sign(f"{reader}.{issued_on:%Y%m%d}").decode()
+    def link(self, purpose: Purpose, subscriber_key: str, issued_on: date) -> str:
+        """Return the absolute link to this purpose's page for one subscriber."""
+        token = self._signers[purpose].sign(f"{subscriber_key}.{issued_on:%Y%m%d}").decode()
         return f"{self._base_url}/{purpose}/{token}"
 
-    def feed(self, reader: str, issued_on: date) -> str:
-        """Return the link to a reader's own feed, as Atom."""
-        return f"{self.link('feed', reader, issued_on)}.xml"
+    def feed(self, subscriber_key: str, issued_on: date) -> str:
+        """Return the link to a subscriber's own feed, as Atom."""
+        return f"{self.link('feed', subscriber_key, issued_on)}.xml"
 
     def feedback(self, mail_link: str, paper_id: str, verdict: Verdict) -> str:
         """Return the link to one verdict on one paper, given the mail's feedback link: signed once a mail."""
@@ -66,8 +66,8 @@ class Links:
             signed = signer.unsign(token)
             # The signature is read leniently, so that more than one spelling passes; only ours is good.
             genuine = compare_digest(signer.sign(signed), token.encode())
-            reader, _, day = signed.decode().partition(".") if genuine else ("", "", "")
-            return Claim(reader, date(int(day[:4]), int(day[4:6]), int(day[6:])))
+            subscriber_key, _, day = signed.decode().partition(".") if genuine else ("", "", "")
+            return Claim(subscriber_key, date(int(day[:4]), int(day[4:6]), int(day[6:])))
         except (BadSignature, UnicodeDecodeError, ValueError):
             raise BadLink(
                 "This link is not complete; please open it again from the mail it came in."

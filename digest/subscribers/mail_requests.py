@@ -14,7 +14,7 @@ from digest.errors import StopRun
 from digest.store import mail_requests as store
 from digest.store.database import Conflict, Connection, Database
 from digest.subscribers.addresses import parse_address
-from digest.subscribers.consent import ask, ask_for_links
+from digest.subscribers.consent import ask, request_links
 from digest.subscribers.profiles import ProfileBuilder
 from digest.subscribers.signup import Application
 
@@ -73,7 +73,7 @@ def _answer(
     now: datetime,
 ) -> bool:
     if request.kind == "links":
-        return ask_for_links(connection, secret, request.address, now) is not None
+        return request_links(connection, secret, request.address, now) is not None
     return ask(connection, builder, secret, Application(request.address), now) is not None
 
 

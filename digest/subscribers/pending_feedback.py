@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from digest.papers.ingest import take_in
+from digest.papers.ingest import ingest
 from digest.papers.sources.common import Found
 from digest.store import pending_feedback as store
 from digest.store.database import Connection, Database
@@ -57,7 +57,7 @@ def fetch_pending(
     error = ""
     for start in range(0, len(ids), BATCH):
         batch = ids[start : start + BATCH]
-        intake = take_in(database, source.papers(batch), now)
+        intake = ingest(database, source.papers(batch), now)
         added += intake.added
         if intake.error is not None:
             error = str(intake.error)
@@ -83,7 +83,7 @@ def learn_arrived(database: Database, builder: ProfileBuilder, now: datetime) ->
             if not store.arrived(connection, 1):
                 return learned
             # Reading the background takes its time; done here, it keeps no writer waiting.
-            builder.background(connection)
+            builder.reference(connection)
         with database.begin() as connection:
             arrivals = store.arrived(connection, _PAGE)
             if arrivals:

@@ -1,4 +1,4 @@
-"""What we know about a reader, for them and for the operator to see."""
+"""What we know about a subscriber, for them and for the operator to see."""
 
 from typing import Any
 
@@ -10,20 +10,20 @@ from digest.store import terms as term_store
 from digest.store.database import Connection
 from digest.store.pending_feedback import read_pending
 from digest.subscribers.import_export import record_of
-from digest.subscribers.signup import find
+from digest.subscribers.signup import find_subscriber
 
 _MOST_PAPERS = 200
 
 
-def portrait(connection: Connection, address: str) -> dict[str, Any]:
-    """Return all that is kept about a reader, in plain values. Raises NotFound.
+def personal_data(connection: Connection, address: str) -> dict[str, Any]:
+    """Return all that is kept about a subscriber, in plain values. Raises NotFound.
 
-    Keys: `reader`, `feedback`, `pending` (words on papers that are not stored yet), `profile` (interests with their number of terms), `received` (the last
+    Keys: `subscriber`, `feedback`, `pending` (words on papers that are not stored yet), `profile` (interests with their number of terms), `received` (the last
     two hundred papers sent, with section, score and reason), `consents`.
     """
-    subscriber = find(connection, address)
+    subscriber = find_subscriber(connection, address)
     said = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
-    papers = paper_store.find_by_numbers(connection, {paper for paper, _ in said})
+    papers = paper_store.find_by_row_ids(connection, {paper for paper, _ in said})
     profile = term_store.read_profiles(connection, [subscriber.id]).get(subscriber.id)
     return {
         "reader": {
@@ -34,8 +34,8 @@ def portrait(connection: Connection, address: str) -> dict[str, Any]:
             "confirmed_at": subscriber.confirmed_at,
         },
         "feedback": [
-            {"verdict": verdict, "id": papers[number].paper.id, "title": papers[number].paper.title}
-            for number, verdict in said
+            {"verdict": verdict, "id": papers[row_id].paper.id, "title": papers[row_id].paper.title}
+            for row_id, verdict in said
         ],
         "pending": [
             {"verdict": verdict, "id": paper_id}

@@ -7,7 +7,7 @@ import numpy as np
 
 from digest.domain.subscriber import Subscriber
 from digest.ranking.profile import Interest
-from digest.ranking.spelling import holders, spelled
+from digest.ranking.spelling import rows_with_terms, spell_terms
 from digest.store import feedback as feedback_store
 from digest.store import papers as paper_store
 from digest.store import terms as term_store
@@ -20,7 +20,7 @@ _NOTICEABLE = 0.01
 """Share of the strongest term below which one against a paper changes nothing."""
 _LOOKED_UP = 12
 """Stored papers an interest's terms are looked up in."""
-_MARKED = 200
+_RATED = 200
 """The newest of the marked papers, for the terms that only these have."""
 
 
@@ -37,12 +37,12 @@ class Known:
     """Those that count most against a paper, with the same share, less than zero."""
 
 
-def known_interests(
+def describe_profile(
     connection: Connection, builder: ProfileBuilder, subscriber: Subscriber
 ) -> tuple[Known, ...]:
-    """Return what is kept about a reader's interests; empty for who told us nothing.
+    """Return what is kept about a subscriber's interests; empty for who told us nothing.
 
-    Terms are stored as numbers. They are written as the reader wrote them, else as the stored papers do that
+    Terms are stored as numbers. They are written as the subscriber wrote them, else as the stored papers do that
     the profile was learned from.
     """
     profile = term_store.read_profiles(connection, [subscriber.id]).get(subscriber.id)
@@ -54,7 +54,7 @@ def known_interests(
         missing = {term for weights in shown for term in weights} - names.keys()
         if not missing:
             break
-        names |= spelled(missing, texts)
+        names |= spell_terms(missing, texts)
     return tuple(
         _known(interest, weights, names) for interest, weights in zip(profile.interests, shown, strict=True)
     )
@@ -64,27 +64,27 @@ def _strongest(interest: Interest) -> dict[int, float]:
     """Return the terms to be shown, the strongest first, those against a paper last."""
     order = np.argsort(-interest.weights, kind="stable")
     least = -_NOTICEABLE * float(interest.weights.max())
-    chosen = [
+    selected = [
         *(place for place in order[:TERMS_SHOWN] if interest.weights[place] > 0),
         *(place for place in order[-AGAINST_SHOWN:] if interest.weights[place] <= least),
     ]
-    return {int(interest.terms[place]): float(interest.weights[place]) for place in chosen}
+    return {int(interest.terms[place]): float(interest.weights[place]) for place in selected}
 
 
 def _sources(
     connection: Connection, builder: ProfileBuilder, subscriber: Subscriber, shown: list[dict[int, float]]
 ) -> Iterator[list[tuple[str, str]]]:
-    """Yield the texts that can lend a term its spelling, the reader's own words first."""
+    """Yield the texts that can lend a term its spelling, the subscriber's own words first."""
     yield [("", topic) for topic in subscriber.interests.topics]
-    stock = builder.stock(connection)
-    rows = holders(stock.background, shown, _LOOKED_UP)
-    yield _texts(connection, [int(stock.numbers[row]) for row in rows])
+    stored_reference = builder.stored_reference(connection)
+    rows = rows_with_terms(stored_reference.reference, shown, _LOOKED_UP)
+    yield _texts(connection, [int(stored_reference.row_ids[row]) for row in rows])
     said = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
-    yield _texts(connection, [paper for paper, _ in said[-_MARKED:]])
+    yield _texts(connection, [paper for paper, _ in said[-_RATED:]])
 
 
-def _texts(connection: Connection, numbers: list[int]) -> list[tuple[str, str]]:
-    found = paper_store.find_by_numbers(connection, numbers)
+def _texts(connection: Connection, row_ids: list[int]) -> list[tuple[str, str]]:
+    found = paper_store.find_by_row_ids(connection, row_ids)
     return [(stored.paper.title, stored.paper.abstract) for stored in found.values()]
 
 

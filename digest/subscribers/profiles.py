@@ -1,4 +1,4 @@
-"""Keeping profiles true to what readers said: built when words or verdicts change, then stored."""
+"""Keeping profiles true to what subscribers said: built when words or verdicts change, then stored."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from digest.ranking.corpus import Background
+from digest.ranking.corpus import ReferenceCorpus
 from digest.ranking.profile import NO_PROFILE, Profile, build_profile
 from digest.ranking.terms import unpack_counts
 from digest.store import feedback as feedback_store
@@ -18,20 +18,20 @@ from digest.store import subscribers as subscriber_store
 from digest.store import terms as term_store
 from digest.store.database import Connection, Database
 
-BACKGROUND_PAPERS = 48_000
+REFERENCE_PAPERS = 48_000
 """Profiles are learned against the newest so many papers: more than a year of five arXiv categories."""
 
-_KEPT = 16
+_CACHE_SIZE = 16
 
 _PAGE = 200
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Stock:
+class StoredReference:
     """The background papers and which ones they are."""
 
-    background: Background
-    numbers: NDArray[np.int64]
+    reference: ReferenceCorpus
+    row_ids: NDArray[np.int64]
     """The row number of each in the database."""
 
 
@@ -42,25 +42,25 @@ class ProfileBuilder:
     """
 
     def __init__(self) -> None:
-        self._stock: Stock | None = None
+        self._stored_reference: StoredReference | None = None
         self._reading = Lock()
-        # A reader who tries out filters asks for the same profile again and again, and then saves it.
-        self._learned = lru_cache(_KEPT)(_learn)
+        # A subscriber who tries out filters asks for the same profile again and again, and then saves it.
+        self._learned = lru_cache(_CACHE_SIZE)(_learn)
 
     def rebuild(self, connection: Connection, subscriber_ids: Collection[int], now: datetime) -> None:
-        """Build and store the profiles of these readers anew; who told us nothing keeps none."""
+        """Build and store the profiles of these subscribers anew; who told us nothing keeps none."""
         topics = subscriber_store.read_interests(connection, subscriber_ids)
         verdicts = feedback_store.read_feedback(connection, subscriber_ids)
-        marked = {paper for said in verdicts.values() for paper, _ in said}
-        blobs = paper_store.read_terms(connection, marked)
+        rated = {paper for said in verdicts.values() for paper, _ in said}
+        blobs = paper_store.read_terms(connection, rated)
         built: dict[int, Profile] = {}
-        for number in subscriber_ids:
-            words = topics[number].topics if number in topics else ()
-            profile = self._build(connection, words, verdicts.get(number, []), blobs)
+        for subscriber_id in subscriber_ids:
+            words = topics[subscriber_id].topics if subscriber_id in topics else ()
+            profile = self._build(connection, words, verdicts.get(subscriber_id, []), blobs)
             if profile.interests:
-                built[number] = profile
+                built[subscriber_id] = profile
         term_store.save_profiles(connection, built, now)
-        term_store.drop_profiles(connection, set(subscriber_ids) - built.keys())
+        term_store.delete_profiles(connection, set(subscriber_ids) - built.keys())
 
     def build(
         self, connection: Connection, topics: Sequence[str], verdicts: Sequence[tuple[int, str]]
@@ -76,39 +76,42 @@ class ProfileBuilder:
         verdicts: Iterable[tuple[int, str]],
         blobs: Mapping[int, bytes],
     ) -> Profile:
-        marked: dict[str, list[bytes]] = {"more": [], "less": []}
+        rated: dict[str, list[bytes]] = {"more": [], "less": []}
         for paper, verdict in verdicts:
             if paper in blobs:
-                marked[verdict].append(blobs[paper])
-        if not topics and not marked["more"]:
+                rated[verdict].append(blobs[paper])
+        if not topics and not rated["more"]:
             return NO_PROFILE
         return self._learned(
-            tuple(topics), tuple(marked["more"]), tuple(marked["less"]), self.background(connection)
+            tuple(topics), tuple(rated["more"]), tuple(rated["less"]), self.reference(connection)
         )
 
-    def background(self, connection: Connection) -> Background:
+    def reference(self, connection: Connection) -> ReferenceCorpus:
         """Return the papers that profiles are learned against, in the newest version of the term weights."""
-        return self.stock(connection).background
+        return self.stored_reference(connection).reference
 
-    def stock(self, connection: Connection) -> Stock:
+    def stored_reference(self, connection: Connection) -> StoredReference:
         """Return the background papers with their row numbers."""
         version = term_store.newest_version(connection) or 0
         with self._reading:
-            if self._stock is None or self._stock.background.statistics.version != version:
-                blobs = paper_store.newest_terms(connection, BACKGROUND_PAPERS)
+            if (
+                self._stored_reference is None
+                or self._stored_reference.reference.statistics.version != version
+            ):
+                blobs = paper_store.newest_terms(connection, REFERENCE_PAPERS)
                 statistics = term_store.read_statistics(connection, version)
-                self._stock = Stock(
-                    Background.build(statistics, unpack_counts(list(blobs.values()))),
+                self._stored_reference = StoredReference(
+                    ReferenceCorpus.build(statistics, unpack_counts(list(blobs.values()))),
                     np.fromiter(blobs, np.int64, len(blobs)),
                 )
                 self._learned.cache_clear()
-            return self._stock
+            return self._stored_reference
 
 
 def _learn(
-    topics: tuple[str, ...], liked: tuple[bytes, ...], disliked: tuple[bytes, ...], background: Background
+    topics: tuple[str, ...], liked: tuple[bytes, ...], disliked: tuple[bytes, ...], reference: ReferenceCorpus
 ) -> Profile:
-    return build_profile(topics, unpack_counts(liked), unpack_counts(disliked), background)
+    return build_profile(topics, unpack_counts(liked), unpack_counts(disliked), reference)
 
 
 def rebuild_outdated(
@@ -130,7 +133,7 @@ def rebuild_outdated(
             if page:
                 builder.rebuild(connection, page, now)
             else:
-                term_store.drop_unused_statistics(connection)
+                term_store.delete_unused_statistics(connection)
                 return done
         done += len(page)
     return done

@@ -1,11 +1,11 @@
-"""How somebody becomes a reader: an address, a confirmation, and from then on digests."""
+"""How somebody becomes a subscriber: an address, a confirmation, and from then on digests."""
 
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from digest.domain.subscriber import Interests, Rhythm, Status, Subscriber
+from digest.domain.subscriber import Interests, Schedule, Status, Subscriber
 from digest.errors import BadInput, NotFound
 from digest.papers.identifiers import canonical_id
 from digest.store import consents as consent_store
@@ -28,10 +28,10 @@ MOST_PAPERS = 50
 _AGREED: tuple[Status, ...] = ("active", "paused")
 
 
-def check_max_papers(number: int) -> None:
+def check_max_papers(count: int) -> None:
     """Raise BadInput for a number of papers that no mail can hold."""
-    if not 1 <= number <= MOST_PAPERS:
-        raise BadInput(f"A mail can hold 1 to {MOST_PAPERS} papers, not {number}.")
+    if not 1 <= count <= MOST_PAPERS:
+        raise BadInput(f"A mail can hold 1 to {MOST_PAPERS} papers, not {count}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Application:
     """What somebody who wants the digest tells us."""
 
     address: str
-    rhythm: Rhythm = field(default_factory=Rhythm)
+    schedule: Schedule = field(default_factory=Schedule)
     max_papers: int = 10
     interests: Interests = field(default_factory=Interests)
     likes: tuple[str, ...] = ()
@@ -100,7 +100,7 @@ def subscribe_many(
     confirmed: bool,
     how: str,
 ) -> list[Subscriber | BadInput]:
-    """Take on as many as can be; return for each the reader, or why not.
+    """Take on as many as can be; return for each the subscriber, or why not.
 
     If `confirmed`, they agreed already; the others have a confirmation mail planned.
     """
@@ -119,7 +119,7 @@ def subscribe_many(
             key=secrets.token_hex(8),
             address=address,
             status=status,
-            rhythm=application.rhythm,
+            schedule=application.schedule,
             max_papers=application.max_papers,
             created_at=now,
             interests=application.interests,
@@ -128,32 +128,38 @@ def subscribe_many(
         accepted.append((len(results), subscriber, verdicts))
         results.append(subscriber)
     keys = {one.address: address_key(one.address) for _, one, _ in accepted}
-    numbers = subscriber_store.insert_subscribers(connection, [one for _, one, _ in accepted], keys)
+    subscriber_ids = subscriber_store.insert_subscribers(connection, [one for _, one, _ in accepted], keys)
     said = [
-        (number, paper_id, verdict)
-        for number, (_, _, verdicts) in zip(numbers, accepted, strict=True)
+        (subscriber_id, paper_id, verdict)
+        for subscriber_id, (_, _, verdicts) in zip(subscriber_ids, accepted, strict=True)
         for paper_id, verdict in verdicts.items()
     ]
-    stored_papers = paper_store.numbers_of(connection, {paper_id for _, paper_id, _ in said})
-    known = [(number, stored_papers[one], verdict) for number, one, verdict in said if one in stored_papers]
+    stored_papers = paper_store.row_ids_of(connection, {paper_id for _, paper_id, _ in said})
+    known = [
+        (subscriber_id, stored_papers[one], verdict)
+        for subscriber_id, one, verdict in said
+        if one in stored_papers
+    ]
     feedback_store.save_verdicts(connection, known, now)
     save_pending(connection, [one for one in said if one[1] not in stored_papers], now)
-    stored = subscriber_store.find_by_numbers(connection, numbers)
-    for number, (place, _, _) in zip(numbers, accepted, strict=True):
-        results[place] = stored[number]
-    agreed = [number for number in numbers if stored[number].status in _AGREED]
+    stored = subscriber_store.find_by_ids(connection, subscriber_ids)
+    for subscriber_id, (index, _, _) in zip(subscriber_ids, accepted, strict=True):
+        results[index] = stored[subscriber_id]
+    agreed = [subscriber_id for subscriber_id in subscriber_ids if stored[subscriber_id].status in _AGREED]
     consent_store.record_consents(connection, agreed, CONSENT, how, now)
-    asked = [number for number in numbers if stored[number].status == "pending"]
-    ledger.plan(connection, "confirm", [NewDelivery(number, now.date(), now) for number in asked])
+    asked = [subscriber_id for subscriber_id in subscriber_ids if stored[subscriber_id].status == "pending"]
+    ledger.plan(
+        connection, "confirm", [NewDelivery(subscriber_id, now.date(), now) for subscriber_id in asked]
+    )
     for one in stored.values():
         if one.status == "suppressed":
             suppression_store.suppress(connection, address_hash(one.address, secret), how, now)
-    builder.rebuild(connection, numbers, now)
+    builder.rebuild(connection, subscriber_ids, now)
     return results
 
 
 class _Refusals:
-    """Why an application can not be taken, checked against the database with one query per kind."""
+    """Why an application cannot be taken, checked against the database with one query per kind."""
 
     def __init__(self, connection: Connection, secret: bytes, applications: Sequence[Application]) -> None:
         self._secret = secret
@@ -193,15 +199,15 @@ def _mailable(text: str) -> str:
 
 
 def confirm(database: Database, secret: bytes, address: str, now: datetime, how: str) -> Subscriber:
-    """Make a pending reader active. Raises NotFound for a stranger; a confirmed reader stays as they are."""
+    """Make a pending subscriber active. Raises NotFound for a stranger; a confirmed subscriber stays as they are."""
     with database.begin() as connection:
-        subscriber = find(connection, address)
+        subscriber = find_subscriber(connection, address)
         if subscriber.status == "pending":
             subscriber_store.activate(connection, subscriber.id, now)
             consent_store.record_consents(connection, [subscriber.id], CONSENT, how, now)
             if subscriber.confirmed_at is not None:
                 log_event(connection, secret, subscriber, "returned", how, now)
-        return find(connection, address)
+        return find_subscriber(connection, address)
 
 
 def log_event(
@@ -212,8 +218,8 @@ def log_event(
     suppression_store.note(connection, Entry(fingerprint, event, reason, now))
 
 
-def find(connection: Connection, address: str) -> Subscriber:
-    """Return the reader with this address, however it is spelled. Raises NotFound."""
+def find_subscriber(connection: Connection, address: str) -> Subscriber:
+    """Return the subscriber with this address, however it is spelled. Raises NotFound."""
     subscriber = subscriber_store.find_by_address_key(connection, address_key(parse_address(address)))
     if subscriber is None:
         raise NotFound(f"{address.strip()} is no subscriber; see: digest subscribers list")

@@ -211,6 +211,6 @@ def _apply_to(
             connection, row.id, fingerprint, entry.reason, entry.happened_at
         )
     if (entry := standing.lifted) and row.status == "suppressed":
-        known = subscriber_store.find_by_numbers(connection, [row.id])[row.id]
+        known = subscriber_store.find_by_ids(connection, [row.id])[row.id]
         lift_in(connection, entry, known, now)
         done.lifted += 1

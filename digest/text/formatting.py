@@ -64,7 +64,7 @@ def shorten(text: str, limit: int) -> str:
 
 
 def excerpt(abstract: str, limit: int) -> str:
-    """Return whole sentences of `abstract`, at most `limit` characters of it, for a reader in a hurry.
+    """Return whole sentences of `abstract`, at most `limit` characters of it, for a subscriber in a hurry.
 
     It starts at the beginning, unless what the authors did (the first sentence with "we propose" and the
     like) would not fit: then it starts there, after an ellipsis. A first sentence too long is cut.

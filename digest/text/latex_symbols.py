@@ -1,7 +1,7 @@
 """What single TeX macros, accents, superscripts and subscripts look like in Unicode.
 
 The wide table of symbols is pylatexenc's; here stand the accents and scripts, and the symbols for
-which a reader of mail is better served by another character than a typesetter is.
+which a subscriber of mail is better served by another character than a typesetter is.
 """
 
 # ruff: noqa: RUF001 - characters that look alike are what this module is about
@@ -37,7 +37,7 @@ _SYMBOLS = {
     "textdollar": "$", "textless": "<", "textgreater": ">", "textbar": "|", "lbrace": "{", "rbrace": "}",
     "textquotedblleft": "“", "textquotedblright": "”", "textquoteleft": "‘", "textquoteright": "’",
     "textquotesingle": "'", "textendash": "–", "textemdash": "—", "slash": "/", "colon": ":", "lq": "‘", "rq": "’",
-    # Signs that typesetters have in several shapes and readers in one.
+    # Signs that typesetters have in several shapes and subscribers in one.
     "sim": "~", "circ": "°", "degree": "°", "textdegree": "°", "deg": "°", "star": "*", "ast": "*", "cdot": "·",
     "bullet": "•", "cdots": "…", "ldots": "…", "dots": "…", "dotsc": "…", "dotsb": "…", "dotsm": "…", "dotsi": "…",
     "prime": "′", "mid": "|", "vert": "|", "lvert": "|", "rvert": "|", "Vert": "‖", "lVert": "‖", "rVert": "‖",
@@ -91,9 +91,9 @@ def blackboard(text: str) -> str:
     return "".join(_BLACKBOARD.get(character, character) for character in text)
 
 
-def accented(accent: str, letter: str) -> str | None:
+def accented(accent: str, content: str) -> str | None:
     """Put a text accent (`'`, `c`, `v` …) on a letter. None if the two make no letter of any alphabet."""
-    composed = unicodedata.normalize("NFC", letter.translate(_DOTLESS) + _COMBINING[accent])
+    composed = unicodedata.normalize("NFC", content.translate(_DOTLESS) + _COMBINING[accent])
     return composed if len(composed) == 1 else None
 
 

@@ -9,7 +9,7 @@ from threading import Event, Thread
 
 from digest.errors import DigestError
 from digest.jobs import recurring
-from digest.wiring import Parts
+from digest.wiring import Container
 
 RECHECK_SECONDS = 20.0
 """So often it looks for requests that nobody woke it for: left by a crash, or by a database that was away."""
@@ -18,12 +18,12 @@ _LAST_MAIL_SECONDS = 5.0
 _log = logging.getLogger("digest.web")
 
 
-class Background:
+class ReferenceCorpus:
     """The thread, and the bell that wakes it. Ringing takes the same time whatever there is to do."""
 
-    def __init__(self, parts: Parts, stopping: Event) -> None:
+    def __init__(self, container: Container, stopping: Event) -> None:
         """`parts` should ask `stopping` between mails, so that the end waits for the mail in flight alone."""
-        self._parts = parts
+        self._parts = container
         self._stopping = stopping
         self._woken = Event()
         self._luck = SystemRandom()

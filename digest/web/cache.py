@@ -10,33 +10,33 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
-class Held(Generic[Value]):
+class CacheEntry(Generic[Value]):
     """A value and the stamp it was made for."""
 
-    stamp: object
+    revision: object
     value: Value
 
 
-class Kept(Generic[Value]):
+class CachedValue(Generic[Value]):
     """One value, made again when its stamp changes. While that goes on, others get the last one."""
 
     def __init__(self, make: Callable[[], Value]) -> None:
         self._make = make
-        self._held: Held[Value] | None = None
+        self._entry: CacheEntry[Value] | None = None
         self._lock = Lock()
 
-    def get(self, stamp: object) -> Held[Value]:
+    def get(self, revision: object) -> CacheEntry[Value]:
         """Return the value for this stamp, or the one before while somebody else is making it."""
-        held = self._held
-        if held is not None and (held.stamp == stamp or self._lock.locked()):
-            return held
+        entry = self._entry
+        if entry is not None and (entry.revision == revision or self._lock.locked()):
+            return entry
         with self._lock:
-            if self._held is None or self._held.stamp != stamp:
-                self._held = Held(stamp, self._make())
-            return self._held
+            if self._entry is None or self._entry.revision != revision:
+                self._entry = CacheEntry(revision, self._make())
+            return self._entry
 
 
-class KeptMany(Generic[Value]):
+class LruCache(Generic[Value]):
     """The values used last, by key; so many and no more."""
 
     def __init__(self, most: int) -> None:

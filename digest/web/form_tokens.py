@@ -28,12 +28,12 @@ LONGEST = timedelta(days=7)
 """A page may stay open in a browser for so long."""
 _DIGITS = 11
 """Of the tenths of a second since 1970."""
-UNSTAMPED = "~" * (_DIGITS + 1 + 43)
+TOKEN_PLACEHOLDER = "~" * (_DIGITS + 1 + 43)
 """Stands for the stamp in a page that is kept; as long as a stamp, so that the page's length stays true."""
-_UNSTAMPED = UNSTAMPED.encode()
+_TOKEN_PLACEHOLDER = TOKEN_PLACEHOLDER.encode()
 
 
-class Stamps:
+class FormTokens:
     """Makes and reads the stamps of one installation."""
 
     def __init__(self, secret: bytes, clock: Callable[[], datetime]) -> None:
@@ -46,38 +46,38 @@ class Stamps:
         """Return a stamp of this moment."""
         return self._signed(int(self._clock().timestamp() * 10))
 
-    def is_ripe(self, stamp: str) -> bool:
+    def is_ripe(self, form_token: str) -> bool:
         """Tell whether a form with this stamp was out as long as a person needs, and not for ever."""
-        age = self._age(stamp)
+        age = self._age(form_token)
         return age is not None and LEAST <= age <= LONGEST
 
-    def renewed(self, stamp: str) -> str:
+    def renewed(self, form_token: str) -> str:
         """Return the stamp for a form that is shown again: the same while its time counts, else a new one."""
-        age = self._age(stamp)
-        return stamp if age is not None and timedelta() <= age < LEAST else self.make()
+        age = self._age(form_token)
+        return form_token if age is not None and timedelta() <= age < LEAST else self.make()
 
-    def _age(self, stamp: str) -> timedelta | None:
+    def _age(self, form_token: str) -> timedelta | None:
         try:
-            tenths = int(self._signer.unsign(stamp))
+            tenths = int(self._signer.unsign(form_token))
         except (BadSignature, UnicodeEncodeError):
             return None
         return self._clock() - datetime.fromtimestamp(tenths / 10, UTC)
 
 
-class StampedPage(HTMLResponse):
+class TokenPage(HTMLResponse):
     """A page that can be kept and sent many times, each time with a stamp of that moment."""
 
-    def __init__(self, content: str, status: int, stamps: Stamps) -> None:
+    def __init__(self, content: str, status: int, form_tokens: FormTokens) -> None:
         super().__init__(content, status)
-        self._stamps = stamps
+        self._form_tokens = form_tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the page."""
 
-        async def send_stamped(message: Message) -> None:
+        async def send_with_token(message: Message) -> None:
             if message["type"] == "http.response.body":
-                body = message["body"].replace(_UNSTAMPED, self._stamps.make().encode())
+                body = message["body"].replace(_TOKEN_PLACEHOLDER, self._form_tokens.make().encode())
                 message = {**message, "body": body}
             await send(message)
 
-        await super().__call__(scope, receive, send_stamped)
+        await super().__call__(scope, receive, send_with_token)

@@ -108,5 +108,5 @@ class _Exchange:
 
 
 def _shown(path: str) -> str:
-    """Return a path without the token it may hold: whoever reads the log is not the reader."""
+    """Return a path without the token it may hold: whoever reads the log is not the subscriber."""
     return "/".join(part if len(part) < 40 else "…" for part in path[:400].split("/"))

@@ -12,10 +12,10 @@ from markupsafe import Markup
 
 from digest.mail.content import Card
 from digest.text import formatting
-from digest.web.cache import KeptMany
+from digest.web.cache import LruCache
 
 EXCERPT = 280
-_KEPT_CARDS = 3000
+_CACHED_CARDS = 3000
 """Some ten megabytes."""
 _WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x20\x7f<>\"]{1,2000}")
 
@@ -46,7 +46,7 @@ class Pages:
             shared, version=_fingerprint(static), links_of=links_of, listed=self.listed
         )
         self._macros = self._environment.get_template("_papers.html").make_module()
-        self._cards: KeptMany[Markup] = KeptMany(_KEPT_CARDS)
+        self._cards: LruCache[Markup] = LruCache(_CACHED_CARDS)
 
     def render(self, name: str, **values: Any) -> str:
         """Return the page that a template makes of these values."""
@@ -54,11 +54,11 @@ class Pages:
 
     def listed(self, card: Card, level: int = 3) -> Markup:
         """Return a paper as a list for everybody shows it; made once, as most of a page is such papers."""
-        kept = self._cards.get((card, level))
-        if kept is None:
-            kept = self._macros.paper(card, level=level)  # type: ignore[attr-defined]
-            self._cards.put((card, level), kept)
-        return kept
+        cached = self._cards.get((card, level))
+        if cached is None:
+            cached = self._macros.paper(card, level=level)  # type: ignore[attr-defined]
+            self._cards.put((card, level), cached)
+        return cached
 
 
 def paper_path(paper_id: str) -> str:

@@ -6,44 +6,48 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from digest.domain.subscriber import Subscriber
 from digest.store import subscribers as subscriber_store
-from tests.browser.conftest import Place
+from tests.browser.conftest import Installation
 from tests.browser.helpers import faults, tab, watched
-from tests.factories import add_reader, reader_now
+from tests.factories import add_subscriber, subscriber_now
 from tests.web.conftest import dump
 
 pytestmark = pytest.mark.browser
 
-PAGES: dict[str, Callable[[Place, Subscriber], str]] = {
-    "home": lambda place, _: place.url,
-    "search": lambda place, _: f"{place.url}/search?q=robot+grasping",
-    "empty search": lambda place, _: f"{place.url}/search?q=zzzz",
-    "paper": lambda place, _: f"{place.url}/papers/2611.90140",
-    "about": lambda place, _: f"{place.url}/about",
-    "docs": lambda place, _: f"{place.url}/docs",
-    "subscribe": lambda place, _: f"{place.url}/subscribe",
-    "links": lambda place, _: f"{place.url}/links",
-    "missing": lambda place, _: f"{place.url}/papers/2611.99999",
-    "forged": lambda place, _: f"{place.url}/preferences/forged.20260101.link",
-    "preferences": lambda place, reader: f"{place.link('preferences', reader)}?done=saved",
-    "unsubscribe": lambda place, reader: place.link("unsubscribe", reader),
-    "feedback": lambda place, reader: f"{place.link('feedback', reader)}?paper=2611.90371&verdict=more",
-    "digest": lambda place, reader: place.link("digest", reader),
-    "confirm": lambda place, _: place.link("confirm", somebody_new(place)),
-    "confirmed": lambda place, reader: place.link("confirm", reader),
+PAGES: dict[str, Callable[[Installation, Subscriber], str]] = {
+    "home": lambda installation, _: installation.url,
+    "search": lambda installation, _: f"{installation.url}/search?q=robot+grasping",
+    "empty search": lambda installation, _: f"{installation.url}/search?q=zzzz",
+    "paper": lambda installation, _: f"{installation.url}/papers/2611.90140",
+    "about": lambda installation, _: f"{installation.url}/about",
+    "docs": lambda installation, _: f"{installation.url}/docs",
+    "subscribe": lambda installation, _: f"{installation.url}/subscribe",
+    "links": lambda installation, _: f"{installation.url}/links",
+    "missing": lambda installation, _: f"{installation.url}/papers/2611.99999",
+    "forged": lambda installation, _: f"{installation.url}/preferences/forged.20260101.link",
+    "preferences": lambda installation, subscriber: (
+        f"{installation.link('preferences', subscriber)}?done=saved"
+    ),
+    "unsubscribe": lambda installation, subscriber: installation.link("unsubscribe", subscriber),
+    "feedback": lambda installation, subscriber: (
+        f"{installation.link('feedback', subscriber)}?paper=2611.90371&verdict=more"
+    ),
+    "digest": lambda installation, subscriber: installation.link("digest", subscriber),
+    "confirm": lambda installation, _: installation.link("confirm", somebody_new(installation)),
+    "confirmed": lambda installation, subscriber: installation.link("confirm", subscriber),
 }
 
 
-def somebody_new(place: Place) -> Subscriber:
-    with place.parts.database.read() as connection:
+def somebody_new(installation: Installation) -> Subscriber:
+    with installation.container.database.read() as connection:
         known = subscriber_store.find_by_address_key(connection, "pending@example.org")
-    return known or add_reader(
-        place.parts.database, "pending@example.org", status="pending", now=place.clock()
+    return known or add_subscriber(
+        installation.container.database, "pending@example.org", status="pending", now=installation.clock()
     )
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_is_for_everyone_at_every_width_by_day_and_by_night(
-    chromium: Browser, place: Place, reader: Subscriber, name: str
+    chromium: Browser, installation: Installation, subscriber: Subscriber, name: str
 ) -> None:
     context = tab(chromium)
     page = context.new_page()
@@ -51,7 +55,7 @@ def test_every_page_is_for_everyone_at_every_width_by_day_and_by_night(
     for width in (375, 1280):
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme="light")
-        page.goto(PAGES[name](place, reader))
+        page.goto(PAGES[name](installation, subscriber))
         # A few: the papers of a list are all alike.
         page.evaluate(
             "[...document.querySelectorAll('details')].slice(0, 6).forEach(one => { one.open = true })"
@@ -61,7 +65,7 @@ def test_every_page_is_for_everyone_at_every_width_by_day_and_by_night(
         # The colours are all that the night changes.
         page.emulate_media(color_scheme="dark")
         assert faults(page, "color-contrast") == []
-    assert all(one.url.startswith(place.url) for one in asked)
+    assert all(one.url.startswith(installation.url) for one in asked)
     context.close()
 
 
@@ -80,10 +84,10 @@ def press(page: Page, name: str) -> None:
     page.keyboard.press("Enter")
 
 
-def test_the_keyboard_is_enough(page: Page, place: Place) -> None:
+def test_the_keyboard_is_enough(page: Page, installation: Installation) -> None:
     address = "keys@example.org"
-    page.goto(place.url)
-    place.pause()
+    page.goto(installation.url)
+    installation.pause()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
@@ -93,7 +97,7 @@ def test_the_keyboard_is_enough(page: Page, place: Place) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Check your inbox")).to_be_visible()
 
-    page.goto(place.links("confirm", address)[0])
+    page.goto(installation.links("confirm", address)[0])
     press(page, "Confirm subscription")
     expect(page.get_by_role("heading", name="You are subscribed")).to_be_visible()
     reach(page, page.get_by_label("Topics, in your own words"))
@@ -109,9 +113,9 @@ def test_the_keyboard_is_enough(page: Page, place: Place) -> None:
     page.keyboard.type("Once")
     press(page, "Save")
     expect(page.get_by_role("status").first).to_contain_text("Saved")
-    stored = reader_now(place.parts.database, address)
+    stored = subscriber_now(installation.container.database, address)
     assert (stored.interests.topics, stored.interests.mute) == (("robot grasping",), ("clinical",))
-    assert stored.rhythm.frequency == "weekly"
+    assert stored.schedule.frequency == "weekly"
     assert page.get_by_role("button", name=re.compile("Remove")).count() == 1
 
     reach(page, page.get_by_label("No mail until"))
@@ -120,7 +124,7 @@ def test_the_keyboard_is_enough(page: Page, place: Place) -> None:
     press(page, "Resume now")
     expect(page.get_by_role("status").first).to_contain_text("Welcome back")
 
-    page.goto(f"{place.link('feedback', stored)}?paper=2611.90371&verdict=less")
+    page.goto(f"{installation.link('feedback', stored)}?paper=2611.90371&verdict=less")
     # The browser moves there a moment after the page is loaded.
     expect(page.locator("button[autofocus]")).to_be_focused()
     page.keyboard.press("Enter")
@@ -128,14 +132,14 @@ def test_the_keyboard_is_enough(page: Page, place: Place) -> None:
     press(page, "Undo")
     expect(page.get_by_role("status")).to_contain_text("Taken back")
 
-    page.goto(place.link("unsubscribe", stored))
+    page.goto(installation.link("unsubscribe", stored))
     press(page, "Unsubscribe")
     expect(page.get_by_role("heading", name="You are unsubscribed")).to_be_visible()
     press(page, "That was a mistake")
     expect(page.get_by_role("heading", name="Welcome back")).to_be_visible()
-    assert reader_now(place.parts.database, address).status == "active"
+    assert subscriber_now(installation.container.database, address).status == "active"
 
-    page.goto(place.url)
+    page.goto(installation.url)
     reach(page, page.get_by_label("Search papers"))
     page.keyboard.type("robot grasping")
     page.keyboard.press("Enter")
@@ -146,10 +150,10 @@ def test_the_keyboard_is_enough(page: Page, place: Place) -> None:
 
 
 def test_a_scanner_with_a_browser_and_a_mouse_gives_no_feedback(
-    page: Page, place: Place, reader: Subscriber
+    page: Page, installation: Installation, subscriber: Subscriber
 ) -> None:
-    page.goto(f"{place.link('feedback', reader)}?paper=2611.90371&verdict=less")
-    before, asked = dump(place.parts), watched(page)
+    page.goto(f"{installation.link('feedback', subscriber)}?paper=2611.90371&verdict=less")
+    before, asked = dump(installation.container), watched(page)
     for step in range(12):
         page.mouse.move(40 + 60 * step, 500 - 30 * step)
         page.mouse.wheel(0, 40)
@@ -157,16 +161,16 @@ def test_a_scanner_with_a_browser_and_a_mouse_gives_no_feedback(
     page.wait_for_timeout(1000)
     page.reload()
     assert [one.method for one in asked if one.method != "GET"] == []
-    assert dump(place.parts) == before
+    assert dump(installation.container) == before
 
 
 def test_buttons_and_fields_are_large_enough_for_a_thumb(
-    chromium: Browser, place: Place, reader: Subscriber
+    chromium: Browser, installation: Installation, subscriber: Subscriber
 ) -> None:
     context = tab(chromium, viewport={"width": 375, "height": 800}, has_touch=True)
     page: Page = context.new_page()
     for name in ("home", "preferences", "unsubscribe", "feedback"):
-        page.goto(PAGES[name](place, reader))
+        page.goto(PAGES[name](installation, subscriber))
         small = page.evaluate(
             "[...document.querySelectorAll('button:not(.small), input:not([type=checkbox]):not([type=hidden]), select')]"
             ".filter(one => !one.closest('.trap') && one.checkVisibility())"

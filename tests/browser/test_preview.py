@@ -3,9 +3,9 @@ from contextlib import suppress
 import pytest
 from playwright.sync_api import Browser, Error, Page, Route, expect
 
-from tests.browser.conftest import Place
+from tests.browser.conftest import Installation
 from tests.browser.helpers import tab, watched
-from tests.factories import add_reader, reader_now
+from tests.factories import add_subscriber, subscriber_now
 from tests.web.conftest import dump
 
 pytestmark = pytest.mark.browser
@@ -19,15 +19,18 @@ TYPE_QUICKLY = """(field, words) => {
 }"""
 
 
-def test_the_preview_follows_what_is_typed_and_saves_nothing(page: Page, place: Place) -> None:
-    someone = add_reader(
-        place.parts.database, "look@example.org", topics=["protein design"], now=place.clock()
+def test_the_preview_follows_what_is_typed_and_saves_nothing(page: Page, installation: Installation) -> None:
+    someone = add_subscriber(
+        installation.container.database,
+        "look@example.org",
+        topics=["protein design"],
+        now=installation.clock(),
     )
     preview, topics = page.locator("#preview"), page.get_by_label("Topics, in your own words")
-    page.goto(place.link("preferences", someone))
+    page.goto(installation.link("preferences", someone))
     expect(preview.get_by_text("Because of: protein").first).to_be_visible()
     expect(page.get_by_role("button", name="Show what I would get")).to_be_hidden()
-    before, asked = dump(place.parts), watched(page)
+    before, asked = dump(installation.container), watched(page)
 
     topics.evaluate(TYPE_QUICKLY, "robot grasping")
     expect(preview.get_by_text("Because of: robot").first).to_be_visible()
@@ -55,18 +58,20 @@ def test_the_preview_follows_what_is_typed_and_saves_nothing(page: Page, place: 
     page.get_by_role("button", name="Show what I would get").click()
     expect(preview.get_by_role("heading")).to_be_in_viewport()
     expect(preview).to_be_focused()
-    assert page.url == place.link("preferences", someone)
-    assert dump(place.parts) == before
+    assert page.url == installation.link("preferences", someone)
+    assert dump(installation.container) == before
 
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status").first).to_contain_text("Saved")
-    assert reader_now(place.parts.database, someone.address).interests.topics == ("robot grasping",)
+    assert subscriber_now(installation.container.database, someone.address).interests.topics == (
+        "robot grasping",
+    )
 
 
-def test_a_preview_that_comes_late_is_not_shown(page: Page, place: Place) -> None:
-    someone = add_reader(place.parts.database, "late@example.org", now=place.clock())
+def test_a_preview_that_comes_late_is_not_shown(page: Page, installation: Installation) -> None:
+    someone = add_subscriber(installation.container.database, "late@example.org", now=installation.clock())
     preview, topics = page.locator("#preview"), page.get_by_label("Topics, in your own words")
-    page.goto(place.link("preferences", someone))
+    page.goto(installation.link("preferences", someone))
     expect(preview).to_have_attribute("aria-busy", "false")
     held: list[Route] = []
 
@@ -89,12 +94,14 @@ def test_a_preview_that_comes_late_is_not_shown(page: Page, place: Place) -> Non
     assert preview.get_by_text("Because of: protein").count() == 0
 
 
-def test_without_script_a_button_shows_the_preview_and_saves_nothing(chromium: Browser, place: Place) -> None:
-    someone = add_reader(place.parts.database, "button@example.org", now=place.clock())
+def test_without_script_a_button_shows_the_preview_and_saves_nothing(
+    chromium: Browser, installation: Installation
+) -> None:
+    someone = add_subscriber(installation.container.database, "button@example.org", now=installation.clock())
     context = tab(chromium, java_script_enabled=False)
     page = context.new_page()
-    page.goto(place.link("preferences", someone))
-    before = dump(place.parts)
+    page.goto(installation.link("preferences", someone))
+    before = dump(installation.container)
     page.get_by_label("Topics, in your own words").fill("robot grasping")
     page.get_by_role("checkbox").first.check()
     page.get_by_label("How often").select_option("weekly")
@@ -103,8 +110,8 @@ def test_without_script_a_button_shows_the_preview_and_saves_nothing(chromium: B
     expect(page.get_by_label("Topics, in your own words")).to_have_value("robot grasping")
     expect(page.get_by_role("checkbox").first).to_be_checked()
     expect(page.get_by_label("How often")).to_have_value("weekly")
-    assert dump(place.parts) == before
+    assert dump(installation.container) == before
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status").first).to_contain_text("Saved")
-    assert reader_now(place.parts.database, someone.address).rhythm.frequency == "weekly"
+    assert subscriber_now(installation.container.database, someone.address).schedule.frequency == "weekly"
     context.close()

@@ -1,4 +1,4 @@
-"""A slice of the real papers, and six readers over three days of them."""
+"""A slice of the real papers, and six subscribers over three days of them."""
 
 import gzip
 import json

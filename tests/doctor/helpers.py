@@ -35,7 +35,9 @@ def a_paper(announced_on: date) -> dict[str, object]:
     }
 
 
-def a_reader(number: int, next_due_at: datetime | None = None, status: str = "active") -> dict[str, object]:
+def a_subscriber(
+    number: int, next_due_at: datetime | None = None, status: str = "active"
+) -> dict[str, object]:
     return {
         "id": number,
         "key": f"key{number}",

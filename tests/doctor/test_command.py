@@ -15,7 +15,7 @@ from digest.store import fetches as fetch_store
 from digest.store.database import Database
 from digest.store.fetches import FetchOutcome
 from digest.store.models import papers, subscribers
-from tests.doctor.helpers import a_paper, a_reader
+from tests.doctor.helpers import a_paper, a_subscriber
 from tests.mail.servers import Handler
 
 
@@ -36,7 +36,7 @@ def test_a_sound_installation_exits_with_0(run: Callable[..., Result], sqlite_ur
     with database.begin() as connection:
         ahead = now.date() + timedelta(days=1)
         connection.execute(insert(papers), [a_paper(ahead - timedelta(days=back)) for back in range(12)])
-        connection.execute(insert(subscribers), [a_reader(1, now + timedelta(hours=1))])
+        connection.execute(insert(subscribers), [a_subscriber(1, now + timedelta(hours=1))])
         number = fetch_store.begin_fetch(connection, "arxiv", now)
         fetch_store.end_fetch(connection, number, FetchOutcome("complete", seen=3), now)
     database.close()

@@ -11,16 +11,16 @@ from digest.doctor.database import Shape, examine_database, judge_clock, judge_s
 from digest.errors import StopRun
 from digest.store.database import Database
 from digest.store.models import papers, subscribers
-from tests.doctor.helpers import NOW, TODAY, a_paper, a_reader
+from tests.doctor.helpers import NOW, TODAY, a_paper, a_subscriber
 
 
 def test_a_sound_database_says_what_it_holds(database: Database) -> None:
     with database.begin() as connection:
         connection.execute(insert(papers), [a_paper(TODAY)])
-        connection.execute(insert(subscribers), [a_reader(1), a_reader(2, status="pending")])
+        connection.execute(insert(subscribers), [a_subscriber(1), a_subscriber(2, status="pending")])
     checks = examine_database(database, lambda: datetime.now(UTC))
     assert {check.state for check in checks} == {"good"}
-    assert "1 paper and 2 readers, 1 of them active" in checks[0].finding
+    assert "1 paper and 2 subscribers, 1 of them active" in checks[0].finding
     assert [check.name for check in checks[1:]] == ([] if database.is_sqlite else ["database clock"])
 
 
@@ -57,7 +57,7 @@ def test_a_database_without_tables_and_one_that_is_none(tmp_path: Path) -> None:
     database.close()
     assert (check.state, check.advice) == ("bad", "Create its tables with: digest init")
 
-    (tmp_path / "letter.db").write_text("Dear reader, " * 1000, encoding="utf-8")
+    (tmp_path / "letter.db").write_text("Dear subscriber, " * 1000, encoding="utf-8")
     database = Database(f"sqlite:///{tmp_path / 'letter.db'}")
     with pytest.raises(StopRun, match="not a database"):
         examine_database(database, lambda: NOW)

@@ -7,14 +7,14 @@ from digest.doctor.ledger import examine_ledger, judge_planning, judge_queue, ju
 from digest.store.database import Database
 from digest.store.health import Queue, Settled
 from digest.store.models import deliveries, subscribers
-from tests.doctor.helpers import NOW, TODAY, a_reader
+from tests.doctor.helpers import NOW, TODAY, a_subscriber
 
 STALE = timedelta(hours=20)
 
 
-def a_delivery(reader: int, status: str, **changes: object) -> dict[str, object]:
+def a_delivery(subscriber: int, status: str, **changes: object) -> dict[str, object]:
     usual: dict[str, object] = {
-        "subscriber_id": reader,
+        "subscriber_id": subscriber,
         "kind": "digest",
         "edition_on": TODAY,
         "status": status,
@@ -31,7 +31,7 @@ def a_delivery(reader: int, status: str, **changes: object) -> dict[str, object]
 
 
 @pytest.mark.parametrize(("count", "hours", "state"), [(0, 0, "good"), (3, 4, "warning"), (3, 21, "bad")])
-def test_readers_nobody_planned_for(count: int, hours: int, state: str) -> None:
+def test_subscribers_nobody_planned_for(count: int, hours: int, state: str) -> None:
     since = NOW - timedelta(hours=hours) if count else None
     assert judge_planning(count, since, STALE, NOW).state == state
 
@@ -60,12 +60,12 @@ def test_the_ledger_as_the_database_knows_it(database: Database) -> None:
         connection.execute(
             insert(subscribers),
             [
-                a_reader(1, NOW - timedelta(hours=5)),
-                a_reader(2, NOW - timedelta(hours=1)),
-                a_reader(3, NOW + timedelta(hours=9)),
-                a_reader(13, NOW + timedelta(days=365)),
-                a_reader(4, NOW - timedelta(days=9), status="unsubscribed"),
-                *(a_reader(number) for number in range(5, 13)),
+                a_subscriber(1, NOW - timedelta(hours=5)),
+                a_subscriber(2, NOW - timedelta(hours=1)),
+                a_subscriber(3, NOW + timedelta(hours=9)),
+                a_subscriber(13, NOW + timedelta(days=365)),
+                a_subscriber(4, NOW - timedelta(days=9), status="unsubscribed"),
+                *(a_subscriber(number) for number in range(5, 13)),
             ],
         )
         connection.execute(

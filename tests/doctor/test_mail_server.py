@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digest.doctor.check import Check, lines
-from digest.doctor.mail_server import judge_certificate, judge_features, judge_sender_answer, judge_visit
-from digest.doctor.smtp_facts import Trouble, Visit
-from digest.doctor.smtp_probe import visit
+from digest.doctor.mail_server import judge_certificate, judge_features, judge_probe, judge_sender_answer
+from digest.doctor.smtp_facts import Probe, Trouble
+from digest.doctor.smtp_probe import probe
 from digest.mail.smtp_answers import Answer
 from digest.mail.smtp_session import Server, Tls
 from tests.doctor.helpers import FAR, NOW, REAL_SENDER, closed_port
@@ -31,7 +31,7 @@ def state_of(checks: Sequence[Check], name: str) -> str:
 # The mail server
 
 
-def visited(
+def probed(
     port: int,
     tls: Tls = Tls.NONE,
     *,
@@ -39,14 +39,14 @@ def visited(
     user: str = "",
     seconds: float = 5,
     password: str = "",
-) -> tuple[Visit, list[Check]]:
-    found = visit(Server(host, port, tls, user, password, seconds), REAL_SENDER)
-    return found, judge_visit(found, datetime.now(UTC))
+) -> tuple[Probe, list[Check]]:
+    found = probe(Server(host, port, tls, user, password, seconds), REAL_SENDER)
+    return found, judge_probe(found, datetime.now(UTC))
 
 
-def trouble(visited: tuple[Visit, list[Check]], kind: Trouble) -> Check:
+def trouble(probed: tuple[Probe, list[Check]], kind: Trouble) -> Check:
     """Return the check that tells of the trouble, which must be the only bad one and advise something."""
-    found, checks = visited
+    found, checks = probed
     assert found.trouble is kind, (found.trouble, found.words)
     # The test's certificate is valid for two days only, which is a warning.
     (told,) = [check for check in checks if check.state != "good" and "left." not in check.finding]
@@ -58,8 +58,8 @@ def trouble(visited: tuple[Visit, list[Check]], kind: Trouble) -> Check:
 
 def test_every_trouble_has_words() -> None:
     for kind in Trouble:
-        found = Visit(FAR, trouble=kind, words="said so", is_open=True)
-        assert judge_visit(found, NOW)[-1].advice
+        found = Probe(FAR, trouble=kind, words="said so", is_open=True)
+        assert judge_probe(found, NOW)[-1].advice
 
 
 # The test's server does not know that it stands behind TLS from the first byte.
@@ -79,7 +79,7 @@ def test_a_server_that_takes_our_mail_is_good_all_through(
         auth_require_tls=not implicit,
         data_size_limit=10 * 2**20,
     )
-    found, checks = visited(
+    found, checks = probed(
         port, Tls.IMPLICIT if implicit else Tls.REQUIRED, user="me@example.org", password="s3cret/+"
     )
     assert found.trouble is None
@@ -100,34 +100,34 @@ def test_a_server_that_takes_our_mail_is_good_all_through(
 
 
 def test_a_server_on_this_machine_needs_no_tls(serve: Callable[..., int]) -> None:
-    _, checks = visited(serve(Handler()))
+    _, checks = probed(serve(Handler()))
     assert {check.state for check in checks} == {"good"}
 
 
 def test_a_server_elsewhere_without_tls_is_a_warning(serve: Callable[..., int]) -> None:
-    found, _ = visited(serve(Handler()), Tls.OFFERED)
+    found, _ = probed(serve(Handler()), Tls.OFFERED)
     found.server = Server("mail.example.org", 25, Tls.OFFERED)
-    assert state_of(judge_visit(found, NOW), "mail TLS") == "warning"
+    assert state_of(judge_probe(found, NOW), "mail TLS") == "warning"
 
 
 def test_a_name_nobody_has() -> None:
-    check = trouble(visited(25, host="no such host.invalid"), Trouble.NAME_UNKNOWN)
+    check = trouble(probed(25, host="no such host.invalid"), Trouble.NAME_UNKNOWN)
     assert "percent-encoded" in check.advice
 
 
 def test_a_name_that_is_too_long_for_a_name() -> None:
-    trouble(visited(25, host="a" * 64 + ".invalid"), Trouble.NAME_UNKNOWN)
+    trouble(probed(25, host="a" * 64 + ".invalid"), Trouble.NAME_UNKNOWN)
 
 
 def test_a_closed_port() -> None:
-    assert "587" in trouble(visited(closed_port()), Trouble.REFUSED).advice
+    assert "587" in trouble(probed(closed_port()), Trouble.REFUSED).advice
 
 
 def test_implicit_tls_to_a_port_that_begins_in_plain_text(
     serve: Callable[..., int], certificate: tuple[Path, Path]
 ) -> None:
     port = serve(Handler(), certificate)
-    check = trouble(visited(port, Tls.IMPLICIT), Trouble.PLAIN_FIRST)
+    check = trouble(probed(port, Tls.IMPLICIT), Trouble.PLAIN_FIRST)
     assert check.name == "mail TLS"
     assert f"smtp:// in DIGEST_MAIL_URL for port {port}" in check.advice
 
@@ -137,7 +137,7 @@ def test_plain_text_to_a_port_that_begins_with_tls(
     tls: Tls, serve: Callable[..., int], certificate: tuple[Path, Path]
 ) -> None:
     port = serve(Handler(), certificate, implicit=True)
-    check = trouble(visited(port, tls, seconds=1), Trouble.TLS_FIRST)
+    check = trouble(probed(port, tls, seconds=1), Trouble.TLS_FIRST)
     assert f"smtps:// in DIGEST_MAIL_URL for port {port}" in check.advice
 
 
@@ -149,9 +149,9 @@ def test_a_server_that_offers_no_tls_gets_no_password(serve: Callable[..., int])
         return AuthResult(success=True)
 
     port = serve(Handler(), authenticator=remember, auth_require_tls=False)
-    trouble(visited(port, Tls.REQUIRED, user="me", password="s3cret"), Trouble.TLS_NOT_OFFERED)
+    trouble(probed(port, Tls.REQUIRED, user="me", password="s3cret"), Trouble.TLS_NOT_OFFERED)
     for tls in (Tls.NONE, Tls.OFFERED):
-        trouble(visited(port, tls, user="me", password="s3cret"), Trouble.LOGIN_NEEDS_TLS)
+        trouble(probed(port, tls, user="me", password="s3cret"), Trouble.LOGIN_NEEDS_TLS)
     assert asked == []
 
 
@@ -161,7 +161,7 @@ def test_a_certificate_nobody_trusts(
 ) -> None:
     port = serve(Handler(), certificate, implicit=implicit)
     tls = Tls.IMPLICIT if implicit else Tls.REQUIRED
-    check = trouble(visited(port, tls), Trouble.CERTIFICATE_NOT_TRUSTED)
+    check = trouble(probed(port, tls), Trouble.CERTIFICATE_NOT_TRUSTED)
     assert check.name == "mail certificate"
     assert "SSL_CERT_FILE" in check.advice
 
@@ -173,7 +173,7 @@ def test_a_certificate_of_another_name(
 ) -> None:
     port = serve(Handler(), certificate, implicit=implicit)
     tls = Tls.IMPLICIT if implicit else Tls.REQUIRED
-    trouble(visited(port, tls, host="127.0.0.1"), Trouble.CERTIFICATE_OF_ANOTHER)
+    trouble(probed(port, tls, host="127.0.0.1"), Trouble.CERTIFICATE_OF_ANOTHER)
 
 
 def test_a_certificate_that_has_run_out(
@@ -200,7 +200,7 @@ def test_a_certificate_that_has_run_out(
     ):
         subprocess.run(["openssl", *words], check=True, capture_output=True)
     monkeypatch.setenv("SSL_CERT_FILE", old)
-    check = trouble(visited(serve(Handler(), (old, key)), Tls.REQUIRED), Trouble.CERTIFICATE_EXPIRED)
+    check = trouble(probed(serve(Handler(), (old, key)), Tls.REQUIRED), Trouble.CERTIFICATE_EXPIRED)
     assert "run out" in check.finding
 
 
@@ -215,10 +215,10 @@ def test_a_wrong_password(
     user: str, password: str, serve: Callable[..., int], certificate: tuple[Path, Path]
 ) -> None:
     port = serve(Handler(), certificate, authenticator=check_password)
-    visit_and_checks = visited(port, Tls.REQUIRED, user=user, password=password)
-    check = trouble(visit_and_checks, Trouble.LOGIN_REFUSED)
+    probe_and_checks = probed(port, Tls.REQUIRED, user=user, password=password)
+    check = trouble(probe_and_checks, Trouble.LOGIN_REFUSED)
     assert "app password" in check.advice
-    assert password not in repr(visit_and_checks[1])
+    assert password not in repr(probe_and_checks[1])
 
 
 @pytest.mark.usefixtures("trusted")
@@ -235,7 +235,7 @@ def test_a_server_that_repeats_the_password_is_not_quoted(
             return await self.auth_PLAIN(server, arguments)
 
     port = serve(Parrot(), certificate, authenticator=check_password)
-    found, checks = visited(port, Tls.REQUIRED, user="me", password="s3cret/+")
+    found, checks = probed(port, Tls.REQUIRED, user="me", password="s3cret/+")
     assert found.trouble is Trouble.LOGIN_REFUSED
     assert "not shown" in checks[-1].finding
     assert "s3cret" not in repr(checks)
@@ -247,13 +247,13 @@ def test_a_server_without_login(serve: Callable[..., int], certificate: tuple[Pa
     port = serve(
         Handler(), certificate, auth_exclude_mechanism=["LOGIN", "PLAIN"], authenticator=check_password
     )
-    trouble(visited(port, Tls.REQUIRED, user="me", password="x"), Trouble.LOGIN_NOT_OFFERED)
+    trouble(probed(port, Tls.REQUIRED, user="me", password="x"), Trouble.LOGIN_NOT_OFFERED)
 
 
 @pytest.mark.usefixtures("trusted")
 def test_a_password_that_is_not_ascii(serve: Callable[..., int], certificate: tuple[Path, Path]) -> None:
     port = serve(Handler(), certificate, authenticator=check_password)
-    trouble(visited(port, Tls.REQUIRED, user="me", password="geheimnißvoll"), Trouble.LOGIN_NOT_ASCII)
+    trouble(probed(port, Tls.REQUIRED, user="me", password="geheimnißvoll"), Trouble.LOGIN_NOT_ASCII)
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_what_the_server_says_to_our_sender(
 ) -> None:
     handler = Handler()
     handler.mail = answer
-    _, checks = visited(serve(handler))
+    _, checks = probed(serve(handler))
     (check,) = [check for check in checks if check.name == "mail sender"]
     assert check.state == state
     assert advice in check.advice
@@ -278,7 +278,7 @@ def test_what_the_server_says_to_our_sender(
 
 
 def test_a_sender_that_is_none_is_not_offered(serve: Callable[..., int]) -> None:
-    found = visit(Server("127.0.0.1", serve(Handler()), Tls.NONE, timeout_seconds=5), "a@b>\r\nRCPT TO:<c@d")
+    found = probe(Server("127.0.0.1", serve(Handler()), Tls.NONE, timeout_seconds=5), "a@b>\r\nRCPT TO:<c@d")
     assert found.trouble is None
     assert found.sender_answer is None
 
@@ -302,7 +302,7 @@ def test_a_sender_that_is_none_is_not_offered(serve: Callable[..., int]) -> None
 def test_servers_of_bad_manners(
     said: list[bytes], kind: Trouble, scripted: Callable[[list[bytes]], int]
 ) -> None:
-    told = trouble(visited(scripted(said), Tls.OFFERED, seconds=1), kind)
+    told = trouble(probed(scripted(said), Tls.OFFERED, seconds=1), kind)
     assert told.state == ("warning" if kind is Trouble.BUSY else "bad")
 
 
@@ -322,7 +322,7 @@ def test_whatever_a_server_says_makes_a_check(said: bytes) -> None:
 
     thread = threading.Thread(target=talk)
     thread.start()
-    _, checks = visited(listener.getsockname()[1], Tls.OFFERED, host="127.0.0.1", seconds=0.2)
+    _, checks = probed(listener.getsockname()[1], Tls.OFFERED, host="127.0.0.1", seconds=0.2)
     listener.shutdown(socket.SHUT_RDWR)
     listener.close()
     thread.join()

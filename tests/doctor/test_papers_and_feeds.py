@@ -16,7 +16,7 @@ from digest.store.fetches import FetchOutcome, FetchStatus
 from digest.store.models import papers
 from tests.doctor.helpers import NOW, TODAY, a_paper
 
-PATIENCE = timedelta(hours=6)
+GRACE = timedelta(hours=6)
 
 
 # Papers and feeds
@@ -40,11 +40,11 @@ PATIENCE = timedelta(hours=6)
 def test_papers_are_held_against_the_announcement_calendar(
     newest_on: date | None, now: datetime, state: str
 ) -> None:
-    assert judge_freshness(newest_on, (), PATIENCE, now, is_fed=True).state == state
+    assert judge_freshness(newest_on, (), GRACE, now, is_fed=True).state == state
 
 
 def test_papers_imported_by_hand_are_no_fault_of_a_feed() -> None:
-    check = judge_freshness(date(2026, 2, 2), (), PATIENCE, NOW, is_fed=False)
+    check = judge_freshness(date(2026, 2, 2), (), GRACE, NOW, is_fed=False)
     assert check.state == "warning"
     assert "No feed was ever read" in check.finding
 
@@ -92,7 +92,7 @@ def test_papers_and_feeds_as_the_database_knows_them(database: Database) -> None
     fetched(database, "arxiv", "failed", 1, "arXiv does not answer.")
     fetched(database, "huggingface", "complete", 1)
     fetched(database, "arxiv-api", "complete", -5)
-    checks = examine_library(database, ["huggingface", "arxiv", "arxiv-oai", "arxiv-api"], (), PATIENCE, NOW)
+    checks = examine_library(database, ["huggingface", "arxiv", "arxiv-oai", "arxiv-api"], (), GRACE, NOW)
     assert [(check.name, check.state) for check in checks] == [
         ("papers", "good"),
         ("feed huggingface", "good"),

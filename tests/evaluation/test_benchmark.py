@@ -139,8 +139,8 @@ def test_taps_two_interests_and_muting_can_be_studied(corpus: Corpus) -> None:
     assert tapped["with"] > 0.9
     assert tapped["tapped_less"] <= one.weeks.max() + 1 < tapped["tapped_more"]
     assert all(half.kept > 0.9 for half in studies.pair(one, other))
-    assert studies.kinship(one, other) < 0.1
-    assert studies.kinship(one, one) > 0.9
+    assert studies.library_similarity(one, other) < 0.1
+    assert studies.library_similarity(one, one) > 0.9
     muted = studies.muted(one, counts, "accent")
     assert muted["tapped"] == 3
     assert studies.pairs([one, other]) == [(one, other)]
@@ -159,11 +159,11 @@ def test_what_taps_bring_is_told_with_its_spread_over_sources() -> None:
 
 
 def test_earlier_weeks_of_a_list_end_before_its_own_begin(corpus: Corpus) -> None:
-    wanted = replace(reading("speech"), split=SPLIT + timedelta(days=25))
+    reading_list = replace(reading("speech"), split=SPLIT + timedelta(days=25))
     library = tuple(f"speech-{day}" for day in range(85))
-    (window,) = studies.earlier(replace(wanted, library=library), corpus)
+    (window,) = studies.earlier(replace(reading_list, library=library), corpus)
     (task,) = tasks(corpus, [window])
-    assert window.test_end < wanted.split == window.split + timedelta(days=61)
+    assert window.test_end < reading_list.split == window.split + timedelta(days=61)
     assert set(window.library) == {f"speech-{day}" for day in range(24)}
     assert window.test == {f"speech-{day}" for day in range(24, 85)}
     assert not list(studies.earlier(reading("speech"), corpus))
@@ -175,7 +175,9 @@ def test_a_tuning_is_judged_on_sources_that_had_no_say_in_it(corpus: Corpus) -> 
     found = studies.tuned(made, "keywords")
     assert 0.9 < found["held out"] <= found["hindsight"] <= 1
     assert found["in use"] <= found["hindsight"]
-    assert studies.choices()["strength halved"].strength == studies.choices()["in use"].strength / 2
+    assert (
+        studies.tunings()["strength halved"].prior_variance == studies.tunings()["in use"].prior_variance / 2
+    )
 
 
 @pytest.mark.timeout(900)

@@ -1,4 +1,4 @@
-"""Letters rendered: what a reader sees, and that no paper can spoil it."""
+"""Letters rendered: what a subscriber sees, and that no paper can spoil it."""
 
 import re
 from collections.abc import Callable
@@ -9,20 +9,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest.mail.content import Card, Letter, Pick, Words
+from digest.mail.content import Card, DigestContent, PickContent, RenderedMail
 from digest.mail.quoted_printable import quoted_printable
 from digest.mail.rendering import HTML_LIMIT, Renderer
 from tests.mail.html_page import HOSTILE, Page
 
 
 @pytest.fixture(scope="module")
-def digest(renderer: Renderer, make_letter: Callable[..., Letter]) -> Words:
-    return renderer.digest(make_letter())
+def digest(renderer: Renderer, make_content: Callable[..., DigestContent]) -> RenderedMail:
+    return renderer.digest(make_content())
 
 
-def test_html_says_all_that_the_letter_holds(digest: Words, make_letter: Callable[..., Letter]) -> None:
+def test_html_says_all_that_the_letter_holds(
+    digest: RenderedMail, make_content: Callable[..., DigestContent]
+) -> None:
     page = Page(digest.html)
-    letter = make_letter()
+    content = make_content()
     for words in (
         "Saturday, 22 November 2025",
         "7 for you · 3 everyone reads, out of 612 new papers",
@@ -38,7 +40,7 @@ def test_html_says_all_that_the_letter_holds(digest: Words, make_letter: Callabl
         "Ada Grün, Example University · Example University, 1 Science Road, 12345 Exampleton",
     ):
         assert words in page.text, words
-    for pick in letter.picks:
+    for pick in content.picks:
         for url in (
             pick.card.abstract_url,
             pick.card.pdf_url,
@@ -47,19 +49,21 @@ def test_html_says_all_that_the_letter_holds(digest: Words, make_letter: Callabl
             pick.less_url,
         ):
             assert url in page.links
-    for url in (letter.preferences_url, letter.unsubscribe_url, letter.web_url):
+    for url in (content.preferences_url, content.unsubscribe_url, content.web_url):
         assert url in page.links
     assert page.faults == []
 
 
-def test_text_is_a_digest_of_its_own(digest: Words, make_letter: Callable[..., Letter]) -> None:
+def test_text_is_a_digest_of_its_own(
+    digest: RenderedMail, make_content: Callable[..., DigestContent]
+) -> None:
     text = digest.text
     assert text.startswith("TRENDING PAPERS\nSaturday, 22 November 2025\n\n7 for you · 3 everyone reads")
     assert "\nFOR YOU\n=======\n" in text
     assert "\nWHAT EVERYONE READS\n" in text
     for number in range(1, 11):
         assert f"\n{number:>2}. Sparse splats: rendering rooms from {number} photographs\n" in text
-    for pick in make_letter().picks:
+    for pick in make_content().picks:
         assert re.search(rf"^    Abstract: +{re.escape(pick.card.abstract_url)}$", text, re.MULTILINE)
         assert re.search(rf"^    Less like this: {re.escape(pick.less_url)}$", text, re.MULTILINE)
     assert "Unsubscribe:     https://papers.example.org/unsubscribe/" in text
@@ -69,20 +73,20 @@ def test_text_is_a_digest_of_its_own(digest: Words, make_letter: Callable[..., L
 
 
 def test_the_subject_carries_the_date_and_the_best_title(
-    renderer: Renderer, make_letter: Callable[..., Letter]
+    renderer: Renderer, make_content: Callable[..., DigestContent]
 ) -> None:
-    assert renderer.digest(make_letter()).subject == (
+    assert renderer.digest(make_content()).subject == (
         "Papers for 22 Nov: Sparse splats: rendering rooms from 1 photographs and 9 more"
     )
-    assert renderer.digest(make_letter(0, 1)).subject == (
+    assert renderer.digest(make_content(0, 1)).subject == (
         "Papers for 22 Nov: Sparse splats: rendering rooms from 1 photographs"
     )
-    assert renderer.digest(make_letter(1, 0, {"title": "Tom & Jerry's <b>"})).subject == (
+    assert renderer.digest(make_content(1, 0, {"title": "Tom & Jerry's <b>"})).subject == (
         "Papers for 22 Nov: Tom & Jerry's <b>"
     )
 
 
-def test_the_layout_is_open_to_screen_readers(digest: Words) -> None:
+def test_the_layout_is_open_to_screen_subscribers(digest: RenderedMail) -> None:
     page = Page(digest.html)
     assert page.elements[0][0] == "html"
     assert page.all("html")[0]["lang"] == "en"
@@ -95,7 +99,7 @@ def test_the_layout_is_open_to_screen_readers(digest: Words) -> None:
     assert {"color-scheme", "supported-color-schemes"} <= {meta.get("name") for meta in page.all("meta")}
 
 
-def test_nothing_is_loaded_and_nothing_tracks(digest: Words) -> None:
+def test_nothing_is_loaded_and_nothing_tracks(digest: RenderedMail) -> None:
     page = Page(digest.html)
     assert not {"img", "script", "link", "iframe", "object", "form"} & {tag for tag, _ in page.elements}
     assert not re.search(r"url\(|@import|@font-face", digest.html)
@@ -107,20 +111,20 @@ def test_nothing_is_loaded_and_nothing_tracks(digest: Words) -> None:
     }
 
 
-def test_no_template_is_left_over_and_what_outlook_reads_is_kept(digest: Words) -> None:
+def test_no_template_is_left_over_and_what_outlook_reads_is_kept(digest: RenderedMail) -> None:
     assert not re.search(r"\{\{|\{%|\[\[|\[%", digest.html + digest.text + digest.subject)
     assert digest.html.count("<!--[if") == digest.html.count("<![endif]")
     assert "<!--[if mso | IE]>" in digest.html
     assert digest.html.isascii()
 
 
-def test_ten_papers_stay_small(digest: Words) -> None:
+def test_ten_papers_stay_small(digest: RenderedMail) -> None:
     assert len(digest.html) <= 35_000
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_hostile_paper_harms_nobody(
-    renderer: Renderer, make_letter: Callable[..., Letter], text: str
+    renderer: Renderer, make_content: Callable[..., DigestContent], text: str
 ) -> None:
     card: dict[str, object] = {
         "title": text,
@@ -130,10 +134,10 @@ def test_a_hostile_paper_harms_nobody(
         "popularity": text,
         "links": ((text, "https://code.example.org/splats"),),
     }
-    usual = Page(renderer.digest(make_letter()).html)
-    letter = make_letter(card=card, about=text, note=text, operator=text, postal_address=text)
-    letter = replace(letter, picks=tuple(replace(pick, reason=text) for pick in letter.picks))
-    words = renderer.digest(letter)
+    usual = Page(renderer.digest(make_content()).html)
+    content = make_content(card=card, about=text, note=text, operator=text, postal_address=text)
+    content = replace(content, picks=tuple(replace(pick, reason=text) for pick in content.picks))
+    words = renderer.digest(content)
     page = Page(words.html)
     assert page.faults == []
     assert {tag for tag, _ in page.elements} == {tag for tag, _ in usual.elements}
@@ -161,10 +165,10 @@ def test_a_hostile_paper_harms_nobody(
     ],
 )
 def test_an_address_that_is_none_is_shown_as_no_link(
-    renderer: Renderer, make_letter: Callable[..., Letter], url: str
+    renderer: Renderer, make_content: Callable[..., DigestContent], url: str
 ) -> None:
     card: dict[str, object] = {"abstract_url": url, "pdf_url": url, "links": (("Code", url),)}
-    words = renderer.digest(make_letter(1, 0, card))
+    words = renderer.digest(make_content(1, 0, card))
     page = Page(words.html)
     assert all(link.startswith("https://papers.example.org/") for link in page.links)
     assert "Sparse splats: rendering rooms from 1 photographs" in page.text
@@ -174,11 +178,11 @@ def test_an_address_that_is_none_is_shown_as_no_link(
 @settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(title=st.text(max_size=400), abstract=st.text(max_size=900), reason=st.text(max_size=300))
 def test_any_text_makes_a_sound_mail(
-    renderer: Renderer, make_letter: Callable[..., Letter], title: str, abstract: str, reason: str
+    renderer: Renderer, make_content: Callable[..., DigestContent], title: str, abstract: str, reason: str
 ) -> None:
-    letter = make_letter(1, 1, {"title": title, "abstract": abstract})
+    content = make_content(1, 1, {"title": title, "abstract": abstract})
     words = renderer.digest(
-        replace(letter, picks=tuple(replace(pick, reason=reason) for pick in letter.picks))
+        replace(content, picks=tuple(replace(pick, reason=reason) for pick in content.picks))
     )
     assert Page(words.html).faults == []
     assert len(words.subject.splitlines()) == 1
@@ -186,9 +190,9 @@ def test_any_text_makes_a_sound_mail(
     words.html.encode("ascii")
 
 
-def test_a_quiet_day_is_told(renderer: Renderer, make_letter: Callable[..., Letter]) -> None:
+def test_a_quiet_day_is_told(renderer: Renderer, make_content: Callable[..., DigestContent]) -> None:
     note = "arXiv announced nothing today: it is a holiday there."
-    words = renderer.digest(make_letter(0, 0, note=note, considered=0))
+    words = renderer.digest(make_content(0, 0, note=note, considered=0))
     assert words.subject == "Papers for 22 Nov: a quiet day"
     assert note in Page(words.html).text
     assert note in words.text
@@ -197,12 +201,12 @@ def test_a_quiet_day_is_told(renderer: Renderer, make_letter: Callable[..., Lett
     assert Page(words.html).all("h2") == []
 
 
-def test_a_reader_without_feedback_links_or_reasons_gets_none(
-    renderer: Renderer, make_letter: Callable[..., Letter]
+def test_a_subscriber_without_feedback_links_or_reasons_gets_none(
+    renderer: Renderer, make_content: Callable[..., DigestContent]
 ) -> None:
-    letter = make_letter(2, 0, about="")
+    content = make_content(2, 0, about="")
     bare = replace(
-        letter, picks=tuple(replace(pick, reason="", more_url="", less_url="") for pick in letter.picks)
+        content, picks=tuple(replace(pick, reason="", more_url="", less_url="") for pick in content.picks)
     )
     words = renderer.digest(bare)
     for text in (words.html, words.text):
@@ -221,30 +225,30 @@ def test_a_reader_without_feedback_links_or_reasons_gets_none(
     ],
 )
 def test_the_foot_says_how_often(
-    renderer: Renderer, make_letter: Callable[..., Letter], frequency: str, shown: str
+    renderer: Renderer, make_content: Callable[..., DigestContent], frequency: str, shown: str
 ) -> None:
-    assert f"You get this mail {shown} because" in renderer.digest(make_letter(frequency=frequency)).text
+    assert f"You get this mail {shown} because" in renderer.digest(make_content(frequency=frequency)).text
 
 
 def test_the_same_letter_is_the_same_mail_from_any_renderer(
-    make_letter: Callable[..., Letter], templates: Path
+    make_content: Callable[..., DigestContent], templates: Path
 ) -> None:
-    first, second = Renderer(templates), Renderer(templates, kept_cards=1)
-    second.digest(make_letter(30, 10))
-    assert first.digest(make_letter()) == second.digest(make_letter())
+    first, second = Renderer(templates), Renderer(templates, cached_cards=1)
+    second.digest(make_content(30, 10))
+    assert first.digest(make_content()) == second.digest(make_content())
 
 
-def test_a_card_is_rendered_once_for_all_readers(
-    make_letter: Callable[..., Letter], make_card: Callable[..., Card], templates: Path
+def test_a_card_is_rendered_once_for_all_subscribers(
+    make_content: Callable[..., DigestContent], make_card: Callable[..., Card], templates: Path
 ) -> None:
-    renderer = Renderer(templates, kept_cards=10)
-    words = [renderer.digest(make_letter(about=f"topic {number}")) for number in range(5)]
+    renderer = Renderer(templates, cached_cards=10)
+    words = [renderer.digest(make_content(about=f"topic {number}")) for number in range(5)]
     assert len({one.html for one in words}) == 5
     assert renderer.kept() == (10, 40)
     # Equal cards are one card, wherever they came from; and no more are kept than was asked.
     again = Card.from_json(make_card(1).to_json())
-    pick = Pick(again, "for_you", "", "", "")
-    renderer.digest(make_letter(picks=(pick,)))
+    pick = PickContent(again, "for_you", "", "", "")
+    renderer.digest(make_content(picks=(pick,)))
     assert renderer.kept() == (10, 41)
-    renderer.digest(make_letter(30, 0))
+    renderer.digest(make_content(30, 0))
     assert renderer.kept()[0] == 10

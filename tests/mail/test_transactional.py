@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from digest.mail.content import Card, Confirmation, OwnLinks
+from digest.mail.content import Card, ConfirmationContent, LinksContent
 from digest.mail.rendering import Renderer
 from tests.mail.html_page import HOSTILE, Page
 
 
-def test_a_confirmation_asks_and_explains(renderer: Renderer, confirmation: Confirmation) -> None:
+def test_a_confirmation_asks_and_explains(renderer: Renderer, confirmation: ConfirmationContent) -> None:
     words = renderer.confirm(confirmation)
     page = Page(words.html)
     assert words.subject == "Please confirm: Trending papers in your inbox"
@@ -23,8 +23,8 @@ def test_a_confirmation_asks_and_explains(renderer: Renderer, confirmation: Conf
     assert len(words.html) < 15_000
 
 
-def test_a_readers_links_stand_in_both_parts(
-    renderer: Renderer, make_own_links: Callable[..., OwnLinks]
+def test_a_subscribers_links_stand_in_both_parts(
+    renderer: Renderer, make_own_links: Callable[..., LinksContent]
 ) -> None:
     own = make_own_links()
     words = renderer.links(own)
@@ -45,8 +45,8 @@ def test_a_readers_links_stand_in_both_parts(
     assert len(words.html) < 15_000
 
 
-def test_a_reader_without_digests_gets_the_other_links(
-    renderer: Renderer, make_own_links: Callable[..., OwnLinks]
+def test_a_subscriber_without_digests_gets_the_other_links(
+    renderer: Renderer, make_own_links: Callable[..., LinksContent]
 ) -> None:
     words = renderer.links(make_own_links(0))
     page = Page(words.html)
@@ -57,7 +57,10 @@ def test_a_reader_without_digests_gets_the_other_links(
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_hostile_operator_harms_no_mail_that_was_asked_for(
-    renderer: Renderer, confirmation: Confirmation, make_own_links: Callable[..., OwnLinks], text: str
+    renderer: Renderer,
+    confirmation: ConfirmationContent,
+    make_own_links: Callable[..., LinksContent],
+    text: str,
 ) -> None:
     """The one part of these mails that is not written here is what the settings say."""
     for usual, words in (

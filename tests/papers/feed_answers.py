@@ -1,7 +1,7 @@
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 
-from digest.domain.paper import Sighting
+from digest.domain.paper import FeedItem
 from digest.errors import DigestError
 from digest.papers.sources.common import Rejected, Source
 from tests.papers import samples
@@ -24,20 +24,20 @@ Make = Callable[[str], Source]
 
 def gathered(
     source: Source, since: date = TODAY
-) -> tuple[list[Sighting], list[Rejected], DigestError | None]:
+) -> tuple[list[FeedItem], list[Rejected], DigestError | None]:
     """Take all that a source gives, and the error that ended it."""
-    sightings: list[Sighting] = []
+    items: list[FeedItem] = []
     rejected: list[Rejected] = []
     try:
         for item in source.fetch(since, NOW):
-            if isinstance(item, Sighting):
-                sightings.append(item)
+            if isinstance(item, FeedItem):
+                items.append(item)
             else:
                 rejected.append(item)
     except DigestError as error:
-        return sightings, rejected, error
-    return sightings, rejected, None
+        return items, rejected, error
+    return items, rejected, None
 
 
-def ids(sightings: list[Sighting]) -> set[str]:
-    return {sighting.paper.id for sighting in sightings}
+def ids(items: list[FeedItem]) -> set[str]:
+    return {item.paper.id for item in items}

@@ -3,8 +3,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from digest.domain.paper import Paper, Popularity, Sighting
-from digest.papers.ingest import Intake, take_in
+from digest.domain.paper import FeedItem, Paper, Popularity
+from digest.papers.ingest import IngestResult, ingest
 from digest.papers.sources.common import make_paper as paper_from_feed
 from digest.store import papers as paper_store
 from digest.store.database import Database
@@ -34,10 +34,10 @@ def only(database: Database) -> StoredPaper:
     """The one paper there is."""
     with database.read() as connection:
         (number,) = connection.execute(select(papers.c.id)).scalars()
-        return paper_store.find_by_numbers(connection, [number])[number]
+        return paper_store.find_by_row_ids(connection, [number])[number]
 
 
 def take_one(
     database: Database, paper: Paper, now_on: date = TUESDAY, votes: Popularity | None = None
-) -> Intake:
-    return take_in(database, [Sighting(paper, votes)], at(now_on))
+) -> IngestResult:
+    return ingest(database, [FeedItem(paper, votes)], at(now_on))

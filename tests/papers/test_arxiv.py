@@ -19,14 +19,14 @@ def test_announcements_are_dated_and_replacements_are_not(feeds: FeedServer, mak
     kinds = ["new", "cross", "replace", "replace-cross"]
     entries = [samples.atom_entry(f"2603.0000{n}", kind) for n, kind in enumerate(kinds)]
     feeds.serve("/atom/cs.AI+cs.CV", Reply(samples.atom_feed(*entries).encode()))
-    sightings, _, _ = gathered(make("arxiv"))
-    assert [sighting.paper.announced_on for sighting in sightings] == [
+    items, _, _ = gathered(make("arxiv"))
+    assert [item.paper.announced_on for item in items] == [
         date(2026, 3, 3),
         date(2026, 3, 3),
         None,
         None,
     ]
-    paper = sightings[0].paper
+    paper = items[0].paper
     assert paper.abstract.startswith("We teach a lighthouse")
     assert paper.categories == ("cs.CV", "cs.AI")
     assert paper.authors == ("Ada Fern", "René Moss (Coast Lab, North)", "Li Reed")
@@ -52,10 +52,10 @@ def test_a_full_feed_is_asked_for_category_by_category(feeds: FeedServer) -> Non
     feeds.serve("/atom/cs.AI+cs.CV", Reply(many.encode()))
     feeds.serve("/atom/cs.AI", Reply(samples.atom_feed(samples.atom_entry("2603.09001")).encode()))
     feeds.serve("/atom/cs.CV", Reply(samples.atom_feed(samples.atom_entry("2603.09002")).encode()))
-    sightings, _, error = gathered(ArxivFeed(feeds.address, ("cs.AI", "cs.CV"), fetcher, FreePacer()))
+    items, _, error = gathered(ArxivFeed(feeds.address, ("cs.AI", "cs.CV"), fetcher, FreePacer()))
     fetcher.close()
     assert error is None
-    assert {"2603.00001", "2603.09001", "2603.09002"} <= ids(sightings)
+    assert {"2603.00001", "2603.09001", "2603.09002"} <= ids(items)
 
 
 # arXiv's OAI-PMH
@@ -72,8 +72,8 @@ def test_lists_are_read_to_their_end_in_each_category(feeds: FeedServer, make: M
         return Reply(samples.oai_list(samples.oai_record("2603.00003")).encode())
 
     feeds.serve("/oai", answer)
-    sightings, rejected, error = gathered(make("arxiv-oai"), since=date(2026, 3, 1))
-    assert (ids(sightings), rejected, error) == ({"2603.00001", "2603.00002", "2603.00003"}, [], None)
+    items, rejected, error = gathered(make("arxiv-oai"), since=date(2026, 3, 1))
+    assert (ids(items), rejected, error) == ({"2603.00001", "2603.00002", "2603.00003"}, [], None)
     assert feeds.requests[0].query == {
         "verb": "ListRecords",
         "metadataPrefix": "arXiv",
@@ -81,7 +81,7 @@ def test_lists_are_read_to_their_end_in_each_category(feeds: FeedServer, make: M
         "from": "2026-03-01",
     }
     assert feeds.requests[1].query == {"verb": "ListRecords", "resumptionToken": "more|cs.AI"}
-    paper = sightings[0].paper
+    paper = items[0].paper
     assert paper.title == "Counting Gulls"
     assert paper.abstract == "We teach a lighthouse to count gulls.\nThe gulls agree."
     assert paper.authors == ("Ada Fern", "René Moss Jr")
@@ -110,8 +110,8 @@ def test_records_are_dated_by_stamp_or_submission(
     feeds: FeedServer, make: Make, record: str, day: date | None
 ) -> None:
     feeds.serve("/oai", Reply(samples.oai_list(record).encode()))
-    sightings, _, _ = gathered(make("arxiv-oai"))
-    assert sightings[0].paper.announced_on == day
+    items, _, _ = gathered(make("arxiv-oai"))
+    assert items[0].paper.announced_on == day
 
 
 @pytest.mark.parametrize(
@@ -128,8 +128,8 @@ def test_the_protocols_errors_are_sorted(
 
 def test_a_list_that_goes_round_ends(feeds: FeedServer, make: Make) -> None:
     feeds.serve("/oai", Reply(samples.oai_list(samples.oai_record(), token="again").encode()))
-    sightings, _, error = gathered(make("arxiv-oai"))
-    assert sightings
+    items, _, error = gathered(make("arxiv-oai"))
+    assert items
     assert isinstance(error, TryLater)
     assert "round in circles" in str(error)
 
@@ -164,13 +164,13 @@ def test_a_search_is_read_page_by_page(feeds: FeedServer, fetcher: Fetcher) -> N
 
     feeds.serve("/api/query", answer)
     source = ArxivApi(f"{feeds.address}/api/query", ("cs.AI", "cs.CV"), fetcher, FreePacer(), page_size=3)
-    sightings, rejected, error = gathered(source, since=date(2026, 3, 3))
-    assert (ids(sightings), rejected, error) == (set(everything), [], None)
+    items, rejected, error = gathered(source, since=date(2026, 3, 3))
+    assert (ids(items), rejected, error) == (set(everything), [], None)
     assert [request.query["start"] for request in feeds.requests] == ["0", "3", "6"]
     assert feeds.requests[0].query["search_query"] == (
         "(cat:cs.AI OR cat:cs.CV) AND submittedDate:[202602240000 TO 202603041200]"
     )
-    paper = sightings[0].paper
+    paper = items[0].paper
     assert paper.announced_on == announced_on(datetime(2026, 3, 2, 18, 0, tzinfo=UTC)) == date(2026, 3, 3)
     assert paper.categories == ("cs.CV", "cs.AI")
     assert paper.authors == ("Ada Fern", "René Moss")
@@ -179,11 +179,11 @@ def test_a_search_is_read_page_by_page(feeds: FeedServer, fetcher: Fetcher) -> N
 def test_an_empty_page_is_asked_for_again(feeds: FeedServer, make: Make) -> None:
     empty = Reply(samples.api_page(total=2).encode())
     feeds.serve("/api/query", empty, empty, Reply(GOOD["arxiv-api"]))
-    sightings, _, error = gathered(make("arxiv-api"))
-    assert (len(sightings), error) == (2, None)
+    items, _, error = gathered(make("arxiv-api"))
+    assert (len(items), error) == (2, None)
     feeds.serve("/api/query", Reply(samples.api_page(samples.api_entry(), total=2).encode()), empty)
-    sightings, _, error = gathered(make("arxiv-api"))
-    assert len(sightings) == 1
+    items, _, error = gathered(make("arxiv-api"))
+    assert len(items) == 1
     assert isinstance(error, TryLater)
     assert "empty page at 1" in str(error)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from digest.domain.paper import Sighting
+from digest.domain.paper import FeedItem
 from digest.errors import BadInput, DigestError, StopRun, TryLater
 from digest.papers.sources.choose import arxiv_api_from, fetcher_from, holidays_of, pacer_from, source_named
 from digest.papers.sources.common import Rejected, says_withdrawn
@@ -39,13 +39,13 @@ every_source = pytest.mark.parametrize("name", PATHS)
 @every_source
 def test_a_good_answer_gives_its_papers(feeds: FeedServer, make: Make, name: str) -> None:
     feeds.serve(PATHS[name], Reply(GOOD[name]))
-    sightings, rejected, error = gathered(make(name))
-    assert (ids(sightings), rejected, error) == ({"2603.00001", "2603.00002"}, [], None)
+    items, rejected, error = gathered(make(name))
+    assert (ids(items), rejected, error) == ({"2603.00001", "2603.00002"}, [], None)
     assert make(name).name == name
-    for sighting in sightings:
-        assert sighting.paper.title.startswith("Counting Gulls")
-        assert "\n" not in sighting.paper.title
-        assert sighting.paper.authors[0] == "Ada Fern"
+    for item in items:
+        assert item.paper.title.startswith("Counting Gulls")
+        assert "\n" not in item.paper.title
+        assert item.paper.authors[0] == "Ada Fern"
 
 
 @every_source
@@ -58,8 +58,8 @@ def test_an_empty_answer_is_no_error(feeds: FeedServer, make: Make, name: str) -
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_busy_feed_is_asked_again(feeds: FeedServer, make: Make, name: str, status: int) -> None:
     feeds.serve(PATHS[name], Reply(status=status, headers={"Retry-After": "1"}), Reply(GOOD[name]))
-    sightings, _, error = gathered(make(name))
-    assert (ids(sightings), error) == ({"2603.00001", "2603.00002"}, None)
+    items, _, error = gathered(make(name))
+    assert (ids(items), error) == ({"2603.00001", "2603.00002"}, None)
 
 
 @every_source
@@ -80,8 +80,8 @@ def test_a_bad_answer_is_one_clear_error(
     feeds: FeedServer, make: Make, name: str, reply: Reply, kind: type[DigestError], words: str
 ) -> None:
     feeds.serve(PATHS[name], reply)
-    sightings, rejected, error = gathered(make(name))
-    assert (sightings, rejected) == ([], [])
+    items, rejected, error = gathered(make(name))
+    assert (items, rejected) == ([], [])
     with pytest.raises(kind, match=words):
         raise error or AssertionError("no error")
     assert "\n" not in str(error)
@@ -91,9 +91,9 @@ def test_a_bad_answer_is_one_clear_error(
 def test_a_silent_feed_is_one_clear_error(feeds: FeedServer, configured: Settings, name: str) -> None:
     feeds.serve(PATHS[name], Reply(GOOD[name], silence=20))
     impatient = Fetcher(user_agent="test", now=lambda: NOW, timeout=timedelta(seconds=0.1), tries=1)
-    sightings, _, error = gathered(source_named(name, configured, impatient, FreePacer()))
+    items, _, error = gathered(source_named(name, configured, impatient, FreePacer()))
     impatient.close()
-    assert sightings == []
+    assert items == []
     assert isinstance(error, TryLater)
     assert "did not answer within 0.1 seconds" in str(error)
 
@@ -103,8 +103,8 @@ def test_half_a_body_keeps_its_complete_entries(feeds: FeedServer, make: Make, n
     # Cut inside the second paper.
     half = GOOD[name][: GOOD[name].rindex(b"2603.00002") + 10]
     feeds.serve(PATHS[name], Reply(half, declared_length=len(GOOD[name])))
-    sightings, _, error = gathered(make(name))
-    assert ids(sightings) == {"2603.00001"}
+    items, _, error = gathered(make(name))
+    assert ids(items) == {"2603.00001"}
     assert isinstance(error, TryLater)
     assert "broke off in the middle of its answer" in str(error)
     assert "were kept" in str(error)
@@ -117,8 +117,8 @@ def test_a_huge_body_keeps_what_fits(feeds: FeedServer, make: Make, name: str) -
     # 50 MB of one endless entry after a good one.
     feeds.serve(PATHS[name], lambda _: Reply(start + filler, repeated=50))
     started = time.perf_counter()
-    sightings, _, error = gathered(make(name))
-    assert ids(sightings) == {"2603.00001"}
+    items, _, error = gathered(make(name))
+    assert ids(items) == {"2603.00001"}
     assert isinstance(error, TryLater)
     assert "answered more than 1 MB" in str(error)
     assert time.perf_counter() - started < 5
@@ -128,8 +128,8 @@ def test_a_huge_body_keeps_what_fits(feeds: FeedServer, make: Make, name: str) -
 @pytest.mark.parametrize("bomb", [samples.ENTITY_BOMB, samples.EXTERNAL_ENTITY])
 def test_entity_bombs_are_refused(feeds: FeedServer, make: Make, name: str, bomb: str) -> None:
     feeds.serve(PATHS[name], Reply(bomb.encode()))
-    sightings, _, error = gathered(make(name))
-    assert sightings == []
+    items, _, error = gathered(make(name))
+    assert items == []
     assert isinstance(error, TryLater)
     assert "refused" in str(error)
 
@@ -143,16 +143,16 @@ def test_a_wrong_charset_is_forgiven(
     text = GOOD[name].decode().replace("Ada Fern", "Ada Möwe").replace("<keyname>Fern", "<keyname>Möwe")
     body = text.encode(encoding)
     feeds.serve(PATHS[name], Reply(body, headers={"Content-Type": f"application/xml; charset={charset}"}))
-    sightings, _, error = gathered(make(name))
+    items, _, error = gathered(make(name))
     assert error is None
-    assert sightings[0].paper.authors[0] == "Ada Möwe"
+    assert items[0].paper.authors[0] == "Ada Möwe"
 
 
 @every_source
 def test_a_bad_item_costs_itself_alone(feeds: FeedServer, make: Make, name: str) -> None:
     feeds.serve(PATHS[name], Reply(GOOD[name].replace(b"2603.00001", b"2613.00001")))
-    sightings, rejected, error = gathered(make(name))
-    assert (ids(sightings), error) == ({"2603.00002"}, None)
+    items, rejected, error = gathered(make(name))
+    assert (ids(items), error) == ({"2603.00002"}, None)
     assert rejected
     assert rejected[0].where.startswith(f"{name} ")
     assert "is no paper id" in rejected[0].reason
@@ -186,8 +186,8 @@ def test_withdrawn_papers_are_marked(feeds: FeedServer, make: Make) -> None:
     feeds.serve("/oai", Reply(samples.oai_list(samples.oai_record(comments=gone)).encode()))
     feeds.serve("/api/query", Reply(samples.api_page(samples.api_entry(comment=gone)).encode()))
     for name in ("arxiv-oai", "arxiv-api"):
-        sightings, _, _ = gathered(make(name))
-        assert all(sighting.paper.withdrawn for sighting in sightings)
+        items, _, _ = gathered(make(name))
+        assert all(item.paper.withdrawn for item in items)
 
 
 # Choosing
@@ -247,9 +247,9 @@ def test_an_absurd_date_costs_its_item_alone(feeds: FeedServer, make: Make, name
     }[name]()
     assert absurd.encode() in bad
     feeds.serve(PATHS[name], Reply(bad))
-    sightings, rejected, error = gathered(make(name))
+    items, rejected, error = gathered(make(name))
     assert error is None
-    assert "2603.00002" in ids(sightings)
+    assert "2603.00002" in ids(items)
     # What is no date at all in the feed's form leaves the paper undated, which is no fault of the paper.
     if absurd[:4].isdigit():
         assert {one.reason for one in rejected} == {f"the date {absurd!r} is out of range"}
@@ -267,7 +267,7 @@ def test_papers_are_had_by_their_ids_in_one_request(
 ) -> None:
     feeds.serve("/api/query", Reply(GOOD["arxiv-api"]))
     found = list(arxiv_api_from(configured, fetcher, FreePacer()).papers(["2603.00001", "2603.00002"]))
-    assert [one.paper.id for one in found if isinstance(one, Sighting)] == ["2603.00001", "2603.00002"]
+    assert [one.paper.id for one in found if isinstance(one, FeedItem)] == ["2603.00001", "2603.00002"]
     (request,) = feeds.requests
     assert request.query == {"id_list": "2603.00001,2603.00002", "max_results": "2"}
 
@@ -284,7 +284,7 @@ def test_an_id_that_arxiv_refuses_costs_itself_alone(
     feeds.serve("/api/query", answer)
     wanted = ["2603.00001", "2603.99999", "2603.00003", "2603.00004"]
     found = list(arxiv_api_from(configured, fetcher, FreePacer()).papers(wanted))
-    assert sorted(one.paper.id for one in found if isinstance(one, Sighting)) == [
+    assert sorted(one.paper.id for one in found if isinstance(one, FeedItem)) == [
         "2603.00001",
         "2603.00003",
         "2603.00004",

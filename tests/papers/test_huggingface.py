@@ -15,9 +15,9 @@ from tests.papers.feed_server import FeedServer, Reply, Request
 
 def test_a_daily_paper_brings_its_popularity(feeds: FeedServer, make: Make) -> None:
     feeds.serve("/api/daily_papers", Reply(samples.daily_page(samples.daily_item())))
-    [sighting], _, _ = gathered(make("huggingface"))
-    assert sighting.popularity == Popularity(NOW, upvotes=12, comments=3, stars=7)
-    paper = sighting.paper
+    [item], _, _ = gathered(make("huggingface"))
+    assert item.popularity == Popularity(NOW, upvotes=12, comments=3, stars=7)
+    paper = item.paper
     assert paper.announced_on == date(2026, 3, 3)
     assert paper.authors == ("Ada Fern",)
     assert paper.links == {
@@ -60,7 +60,7 @@ def test_daily_papers_are_asked_for_by_weekday_and_page(feeds: FeedServer, make:
         return Reply(samples.daily_page(*(samples.daily_item(f"2603.{first + n:05}") for n in range(size))))
 
     feeds.serve("/api/daily_papers", answer)
-    sightings, _, _ = gathered(make("huggingface"), since=date(2026, 2, 27))
+    items, _, _ = gathered(make("huggingface"), since=date(2026, 2, 27))
     asked = [(request.query["date"], request.query["p"]) for request in feeds.requests]
     assert asked == [
         ("2026-02-27", "0"),
@@ -69,7 +69,7 @@ def test_daily_papers_are_asked_for_by_weekday_and_page(feeds: FeedServer, make:
         ("2026-03-03", "0"),
         ("2026-03-04", "0"),
     ]
-    assert len(sightings) == 104
+    assert len(items) == 104
     assert gathered(make("huggingface"), since=date(2026, 3, 5)) == ([], [], None)
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from digest.domain.paper import Paper, Popularity, Sighting
+from digest.domain.paper import FeedItem, Paper, Popularity
 from digest.errors import StopRun, TryLater
 from digest.papers.identifiers import title_id
-from digest.papers.ingest import Intake, first_sighting, merge, take_in
+from digest.papers.ingest import IngestResult, ingest, merge, new_stored_paper
 from digest.papers.search import find_paper
 from digest.papers.sources.common import Rejected
 from digest.papers.sources.common import make_paper as paper_from_feed
@@ -28,7 +28,7 @@ from tests.factories import (
     TUESDAY,
     WEDNESDAY,
     add_papers,
-    add_reader,
+    add_subscriber,
     at,
     make_paper,
     make_papers,
@@ -94,15 +94,15 @@ def test_a_title_alone_meets_its_paper(database: Database, known: object, *, tit
 
 
 def test_all_three_in_one_reading_are_one(database: Database) -> None:
-    sightings = [Sighting(listed()), Sighting(shown(title=TITLE)), Sighting(record()), Sighting(listed())]
-    tally = take_in(database, sightings, at(TUESDAY))
-    assert (tally.seen, tally.added, tally.changed) == (1, 1, 0)
+    items = [FeedItem(listed()), FeedItem(shown(title=TITLE)), FeedItem(record()), FeedItem(listed())]
+    result = ingest(database, items, at(TUESDAY))
+    assert (result.seen, result.added, result.changed) == (1, 1, 0)
     assert only(database).paper.abstract == record().abstract
 
 
 def test_two_papers_of_one_title_with_their_own_ids_stay_two(database: Database) -> None:
-    tally = take_in(database, [Sighting(record()), Sighting(record(paper_id="2603.00002"))], at(TUESDAY))
-    assert tally.added == 2
+    result = ingest(database, [FeedItem(record()), FeedItem(record(paper_id="2603.00002"))], at(TUESDAY))
+    assert result.added == 2
 
 
 def test_a_title_alone_can_be_found_under_its_own_id(database: Database) -> None:
@@ -113,10 +113,10 @@ def test_a_title_alone_can_be_found_under_its_own_id(database: Database) -> None
 
 def test_versions_are_one_paper(database: Database) -> None:
     take_one(database, record())
-    tally = take_one(
+    result = take_one(
         database, record(paper_id="2603.00001v2", title="A better title", announced_on=WEDNESDAY)
     )
-    assert (tally.added, tally.changed) == (0, 1)
+    assert (result.added, result.changed) == (0, 1)
     stored = only(database)
     assert (stored.paper.title, stored.paper.announced_on) == ("A better title", TUESDAY)
     # Under its new title, too.
@@ -154,7 +154,7 @@ def test_a_guessed_date_gives_way_to_the_first_that_is_told(database: Database) 
     ],
 )
 def test_the_id_keeps_an_old_paper_from_passing_for_new(paper_id: str, guess: date) -> None:
-    stored = first_sighting(make_paper(1, paper_id=paper_id, announced_on=None), at(TUESDAY))
+    stored = new_stored_paper(make_paper(1, paper_id=paper_id, announced_on=None), at(TUESDAY))
     assert (stored.announced_on, stored.announced_guessed) == (guess, True)
 
 
@@ -190,7 +190,7 @@ def test_other_line_breaks_are_no_change(database: Database) -> None:
 
 
 def test_merging_again_changes_nothing_more() -> None:
-    stored = first_sighting(listed(), at(TUESDAY))
+    stored = new_stored_paper(listed(), at(TUESDAY))
     for one in (record(), shown(), listed(), record(withdrawn=True)):
         stored = merge(stored, one)
         assert merge(stored, one) == stored
@@ -210,27 +210,27 @@ def test_words_that_change_are_counted_anew(database: Database) -> None:
 # Again and again.
 
 
-def many() -> Iterator[Sighting]:
+def many() -> Iterator[FeedItem]:
     for number in range(1, 30):
-        yield Sighting(make_paper(number), Popularity(at(TUESDAY), number, 1, None))
+        yield FeedItem(make_paper(number), Popularity(at(TUESDAY), number, 1, None))
         if number % 3 == 0:
-            yield Sighting(listed(title=make_paper(number).title))
+            yield FeedItem(listed(title=make_paper(number).title))
         if number % 4 == 0:
-            yield Sighting(shown(paper_id=f"2603.{number:05}"), Popularity(at(TUESDAY, 9), number + 1))
+            yield FeedItem(shown(paper_id=f"2603.{number:05}"), Popularity(at(TUESDAY, 9), number + 1))
 
 
 def test_taking_the_same_in_again_changes_nothing(database: Database) -> None:
-    first = take_in(database, many(), at(TUESDAY))
+    first = ingest(database, many(), at(TUESDAY))
     assert (first.seen, first.added) == (29, 29)
     before = contents(database)
-    again = take_in(database, many(), at(WEDNESDAY))
+    again = ingest(database, many(), at(WEDNESDAY))
     assert (again.seen, again.added, again.changed, again.snapshots, again.unchanged) == (29, 0, 0, 0, 29)
     assert contents(database) == before
 
 
 def test_several_who_take_the_same_in_at_once_make_each_paper_once(database: Database) -> None:
-    tallies = together(*[lambda: take_in(database, many(), at(TUESDAY))] * 3)
-    assert sum(tally.added for tally in tallies) == 29
+    tallies = together(*[lambda: ingest(database, many(), at(TUESDAY))] * 3)
+    assert sum(result.added for result in tallies) == 29
     with database.read() as connection:
         assert paper_store.count_papers(connection) == 29
         assert len(paper_store.read_terms(connection)) == 29
@@ -238,8 +238,8 @@ def test_several_who_take_the_same_in_at_once_make_each_paper_once(database: Dat
 
 def test_the_tally_grows_with_each_thousand(database: Database) -> None:
     told: list[tuple[int, int]] = []
-    sightings = (Sighting(make_paper(number)) for number in range(1, 2101))
-    take_in(database, sightings, at(TUESDAY), lambda tally: told.append((tally.seen, tally.added)))
+    items = (FeedItem(make_paper(number)) for number in range(1, 2101))
+    ingest(database, items, at(TUESDAY), lambda result: told.append((result.seen, result.added)))
     assert told == [(1000, 1000), (2000, 2000), (2100, 2100)]
 
 
@@ -248,42 +248,42 @@ def test_the_tally_grows_with_each_thousand(database: Database) -> None:
 
 @pytest.mark.parametrize("error", [TryLater("503", 60), StopRun("403 go away")])
 def test_a_feed_that_breaks_off_keeps_what_came(database: Database, error: TryLater | StopRun) -> None:
-    def feed() -> Iterator[Sighting]:
-        yield from (Sighting(paper) for paper in make_papers(1500))
+    def feed() -> Iterator[FeedItem]:
+        yield from (FeedItem(paper) for paper in make_papers(1500))
         raise error
 
-    tally = take_in(database, feed(), at(TUESDAY))
-    assert (tally.added, tally.error) == (1500, error)
+    result = ingest(database, feed(), at(TUESDAY))
+    assert (result.added, result.error) == (1500, error)
     with database.read() as connection:
         assert paper_store.count_papers(connection) == 1500
         assert term_store.counted_papers(connection)[0] == 1500
 
 
 def test_a_rejected_item_costs_itself(database: Database) -> None:
-    items: list[Sighting | Rejected] = [
-        Sighting(make_paper(1)),
+    items: list[FeedItem | Rejected] = [
+        FeedItem(make_paper(1)),
         Rejected("x:2", "no title"),
-        Sighting(make_paper(3)),
+        FeedItem(make_paper(3)),
         Rejected("x:4", "no id"),
     ]
-    tally = take_in(database, items, at(TUESDAY))
-    assert (tally.seen, [one.where for one in tally.rejected]) == (2, ["x:2", "x:4"])
+    result = ingest(database, items, at(TUESDAY))
+    assert (result.seen, [one.where for one in result.rejected]) == (2, ["x:2", "x:4"])
 
 
 def test_an_error_nobody_thought_of_leaves_nothing_half_written(database: Database) -> None:
-    def feed() -> Iterator[Sighting]:
-        yield from (Sighting(paper) for paper in make_papers(1200))
+    def feed() -> Iterator[FeedItem]:
+        yield from (FeedItem(paper) for paper in make_papers(1200))
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        take_in(database, feed(), at(TUESDAY))
+        ingest(database, feed(), at(TUESDAY))
     with database.read() as connection:
         assert paper_store.count_papers(connection) == 1000 == len(paper_store.read_terms(connection))
 
 
 def test_an_empty_feed_is_no_trouble(database: Database) -> None:
-    tally = take_in(database, [], at(TUESDAY))
-    assert tally == Intake()
+    result = ingest(database, [], at(TUESDAY))
+    assert result == IngestResult()
 
 
 # Document frequencies.
@@ -315,11 +315,11 @@ def test_a_new_version_is_cut_when_a_tenth_is_new(database: Database) -> None:
 
 def test_profiles_of_an_older_version_keep_their_scores(database: Database) -> None:
     add_papers(database, *make_papers(60))
-    reader = add_reader(database, topics=["gaussian splatting", "speech recognition"])
+    subscriber = add_subscriber(database, topics=["gaussian splatting", "speech recognition"])
 
     def scores() -> tuple[int, bytes]:
         with database.read() as connection:
-            profile = term_store.read_profiles(connection, [reader.id])[reader.id]
+            profile = term_store.read_profiles(connection, [subscriber.id])[subscriber.id]
             statistics = term_store.read_statistics(connection, profile.statistics_version)
             counts = unpack_counts(list(paper_store.read_terms(connection, range(1, 61)).values()))
             return profile.statistics_version, score([profile], statistics.weigh(counts)).values.tobytes()

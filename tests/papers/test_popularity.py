@@ -51,8 +51,8 @@ def test_snapshots_reach_the_paper_that_a_title_met(database: Database) -> None:
     take_one(database, record())
     take_one(database, listed(), votes=Popularity(at(TUESDAY), 12))
     with database.read() as connection:
-        found = paper_store.popularity_of(connection, [only(database).number], at(WEDNESDAY))
-    assert [one.upvotes for one in found[only(database).number]] == [12]
+        found = paper_store.popularity_of(connection, [only(database).row_id], at(WEDNESDAY))
+    assert [one.upvotes for one in found[only(database).row_id]] == [12]
 
 
 def test_any_number_of_votes_can_be_stored(database: Database) -> None:

@@ -82,15 +82,15 @@ def test_a_rare_category_is_found_behind_many_better_papers(database: Database) 
     add_papers(database, lonely)
     with database.read() as connection:
         found = search(connection, "gaussian splatting", 1, category="hep-th")
-        number = find_paper(connection, "2603.00001").number
+        number = find_paper(connection, "2603.00001").row_id
         alike = Library(connection).similar(connection, number, 1, category="hep-th")
     assert [stored.paper.id for stored, _ in found] == ["2603.00099"]
-    assert [one.number for one in alike] == [found[0][0].number]
+    assert [one.row_id for one in alike] == [found[0][0].row_id]
 
 
 def test_look_alikes_leave_out_the_paper_itself_and_keep_to_days_and_categories(database: Database) -> None:
     with filled(database).read() as connection:
-        number = find_paper(connection, "2603.00004").number
+        number = find_paper(connection, "2603.00004").row_id
         library = Library(connection)
         found = read_found(connection, library.similar(connection, number, 6))
         late = read_found(connection, library.similar(connection, number, 6, TUESDAY, "math.CO"))

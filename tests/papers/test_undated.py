@@ -16,10 +16,10 @@ from tests.factories import (
     TUESDAY,
     WEDNESDAY,
     add_papers,
-    add_reader,
+    add_subscriber,
     at,
+    delivery_context,
     make_papers,
-    office,
     received_by,
     whole_run,
 )
@@ -56,11 +56,11 @@ def test_dated_papers_trend_among_undated_ones(database: Database) -> None:
 
 
 def test_nobody_is_sent_an_undated_paper_as_new(database: Database) -> None:
-    reader = add_reader(database)
+    subscriber = add_subscriber(database)
     old, new = undated(make_papers(10)), make_papers(10, first=100)
     add_papers(database, *old, *new, now=at(TUESDAY, 1))
-    whole_run(office(database), at(TUESDAY))
-    received = received_by(database, reader)
+    whole_run(delivery_context(database), at(TUESDAY))
+    received = received_by(database, subscriber)
     sent = {paper for papers in received.values() for paper in papers}
     assert sent
     assert sent <= {paper.id for paper in new}

@@ -1,4 +1,4 @@
-"""A megabyte of the worst that is known for each reader of foreign text costs it no more than a second of CPU."""
+"""A megabyte of the worst that is known for each subscriber of foreign text costs it no more than a second of CPU."""
 
 import json
 import time

@@ -48,7 +48,7 @@ def answers(port: int) -> bool:
 
 
 @dataclass
-class Site:
+class Installation:
     """Everything a worker needs, nothing of it shared with another test."""
 
     folder: Path
@@ -161,7 +161,7 @@ class Site:
         self.workers.remove(worker)
 
     def ask(self, task: str) -> None:
-        """Do as the beat does; without Redis it can not."""
+        """Do as the beat does; without Redis it cannot."""
         with suppress(self.client.connection().transport.connection_errors, RedisError, OSError):
             self.client.send_task(task, retry=False)
 
@@ -206,7 +206,7 @@ class Site:
 
 
 def copies(received: list[tuple[str, str, str]]) -> int:
-    """How many mails came again; each has the Message-ID that its reader's first one had."""
+    """How many mails came again; each has the Message-ID that its subscriber's first one had."""
     names: dict[str, set[str]] = {}
     for recipient, name, _ in received:
         names.setdefault(recipient, set()).add(name)

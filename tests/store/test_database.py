@@ -1,4 +1,4 @@
-"""Transactions: all or nothing, one view for a reader, aware instants only."""
+"""Transactions: all or nothing, one view for a subscriber, aware instants only."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -24,7 +24,7 @@ def test_an_error_takes_back_the_whole_transaction(database: Database) -> None:
         assert connection.execute(select(secrets)).all() == []
 
 
-def test_a_reader_sees_one_view_while_others_write(database: Database) -> None:
+def test_a_subscriber_sees_one_view_while_others_write(database: Database) -> None:
     add_papers(database, *make_papers(3))
     count = select(func.count()).select_from(papers)
     with database.read() as connection:

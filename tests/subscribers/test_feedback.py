@@ -5,10 +5,10 @@ import pytest
 from digest.errors import BadInput, NotFound
 from digest.store import terms as term_store
 from digest.store.database import Database
-from digest.subscribers.feedback import apart, give, verdict_on
-from digest.subscribers.profile_terms import known_interests
+from digest.subscribers.feedback import record_feedback, verdict_on, without_shared_words
+from digest.subscribers.profile_terms import describe_profile
 from digest.subscribers.profiles import ProfileBuilder
-from tests.factories import WEDNESDAY, add_papers, add_reader, at, make_papers
+from tests.factories import WEDNESDAY, add_papers, add_subscriber, at, make_papers
 
 NOW = at(WEDNESDAY)
 SPLATS, ROBOTS = "2603.00004", "2603.00005"
@@ -22,53 +22,56 @@ def stored_profile(database: Database, number: int) -> bytes | None:
 
 def test_more_raises_the_terms_of_the_paper_and_less_lowers_them(database: Database) -> None:
     add_papers(database, *make_papers(12))
-    reader = add_reader(database, topics=["robot grasping"])
+    subscriber = add_subscriber(database, topics=["robot grasping"])
     builder = ProfileBuilder()
-    more = give(database, builder, reader.key, SPLATS, "more", NOW)
+    more = record_feedback(database, builder, subscriber.key, SPLATS, "more", NOW)
     assert {"gaussian", "splatting"} & set(" ".join(more.rising).casefold().split())
     assert not more.falling
-    less = give(database, builder, reader.key, SPLATS, "less", NOW)
+    less = record_feedback(database, builder, subscriber.key, SPLATS, "less", NOW)
     assert less.falling
     with database.read() as connection:
-        assert verdict_on(connection, reader, 4) == "less"
+        assert verdict_on(connection, subscriber, 4) == "less"
 
 
 def test_taking_it_back_leaves_the_profile_as_it_was(database: Database) -> None:
     add_papers(database, *make_papers(12))
-    reader = add_reader(database, topics=["robot grasping"])
+    subscriber = add_subscriber(database, topics=["robot grasping"])
     builder = ProfileBuilder()
-    before = stored_profile(database, reader.id)
-    give(database, builder, reader.key, SPLATS, "more", NOW)
-    assert stored_profile(database, reader.id) != before
-    back = give(database, builder, reader.key, SPLATS, None, NOW)
+    before = stored_profile(database, subscriber.id)
+    record_feedback(database, builder, subscriber.key, SPLATS, "more", NOW)
+    assert stored_profile(database, subscriber.id) != before
+    back = record_feedback(database, builder, subscriber.key, SPLATS, None, NOW)
     assert back.falling
-    assert stored_profile(database, reader.id) == before
+    assert stored_profile(database, subscriber.id) == before
     with database.read() as connection:
-        assert verdict_on(connection, reader, 4) is None
+        assert verdict_on(connection, subscriber, 4) is None
 
 
 def test_less_alone_is_remembered_though_it_changes_no_terms(database: Database) -> None:
     add_papers(database, *make_papers(12))
-    reader = add_reader(database)
-    effect = give(database, ProfileBuilder(), reader.key, ROBOTS, "less", NOW)
+    subscriber = add_subscriber(database)
+    effect = record_feedback(database, ProfileBuilder(), subscriber.key, ROBOTS, "less", NOW)
     assert (effect.rising, effect.falling) == ((), ())
     with database.read() as connection:
-        assert verdict_on(connection, reader, 5) == "less"
-        assert known_interests(connection, ProfileBuilder(), reader) == ()
+        assert verdict_on(connection, subscriber, 5) == "less"
+        assert describe_profile(connection, ProfileBuilder(), subscriber) == ()
 
 
 def test_a_word_on_nothing_or_of_nobody_is_refused(database: Database) -> None:
     add_papers(database, *make_papers(2))
-    reader = add_reader(database)
+    subscriber = add_subscriber(database)
     for key, paper, error in (
-        (reader.key, "2603.99999", NotFound),
+        (subscriber.key, "2603.99999", NotFound),
         ("nobody", SPLATS, NotFound),
-        (reader.key, "nonsense", BadInput),
+        (subscriber.key, "nonsense", BadInput),
     ):
         with pytest.raises(error):
-            give(database, ProfileBuilder(), key, paper, "more", NOW)
+            record_feedback(database, ProfileBuilder(), key, paper, "more", NOW)
 
 
 def test_terms_that_share_a_word_are_said_once() -> None:
-    assert apart(["gaussian splatting", "splatting", "rooms", "Rooms"], 5) == ("gaussian splatting", "rooms")
-    assert apart(["a", "b", "c"], 2) == ("a", "b")
+    assert without_shared_words(["gaussian splatting", "splatting", "rooms", "Rooms"], 5) == (
+        "gaussian splatting",
+        "rooms",
+    )
+    assert without_shared_words(["a", "b", "c"], 2) == ("a", "b")

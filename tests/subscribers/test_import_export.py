@@ -1,4 +1,4 @@
-"""Readers in and out of files: what goes out comes in equal, and a bad line costs itself."""
+"""Subscribers in and out of files: what goes out comes in equal, and a bad line costs itself."""
 
 import csv
 import json
@@ -18,17 +18,17 @@ from digest.store.models import suppressions
 from digest.store.schema import upgrade
 from digest.subscribers.import_export import Imported, change_from, export_lines, import_subscribers
 from digest.subscribers.preferences import change
-from digest.subscribers.privacy import portrait
+from digest.subscribers.privacy import personal_data
 from digest.subscribers.profiles import ProfileBuilder
 from tests.factories import (
     SECRET,
     TUESDAY,
     add_papers,
-    add_reader,
+    add_subscriber,
     at,
     deliveries_of,
     make_papers,
-    reader_now,
+    subscriber_now,
 )
 
 
@@ -52,16 +52,16 @@ def elsewhere(folder: Path) -> Database:
 
 
 def portrayed(database: Database, address: str) -> dict[str, Any]:
-    """What is kept about a reader that should travel with them."""
+    """What is kept about a subscriber that should travel with them."""
     with database.read() as connection:
-        shown = portrait(connection, address)
-    reader = {name: value for name, value in shown["reader"].items() if not name.endswith("_at")}
-    return {**reader, "feedback": sorted((one["id"], one["verdict"]) for one in shown["feedback"])}
+        shown = personal_data(connection, address)
+    subscriber = {name: value for name, value in shown["reader"].items() if not name.endswith("_at")}
+    return {**subscriber, "feedback": sorted((one["id"], one["verdict"]) for one in shown["feedback"])}
 
 
 def test_what_goes_out_comes_in_equal(database: Database, tmp_path: Path) -> None:
     add_papers(database, *make_papers(6))
-    add_reader(
+    add_subscriber(
         database,
         "ada+papers@bücher.example",
         topics=["gaussian “splatting”", "TeX $x^2$"],
@@ -83,7 +83,7 @@ def test_what_goes_out_comes_in_equal(database: Database, tmp_path: Path) -> Non
         at(TUESDAY),
         dislikes=["2603.00005"],
     )
-    add_reader(database, "plain@example.org")
+    add_subscriber(database, "plain@example.org")
     file = write(tmp_path, *export_lines(database))
     other = elsewhere(tmp_path)
     add_papers(other, *make_papers(6))
@@ -95,7 +95,7 @@ def test_what_goes_out_comes_in_equal(database: Database, tmp_path: Path) -> Non
     profiles = []
     for one in (database, other):
         with one.read() as connection:
-            number = reader_now(one, "ada+papers@bücher.example").id
+            number = subscriber_now(one, "ada+papers@bücher.example").id
             profiles.append(term_store.read_profiles(connection, [number])[number].to_bytes())
     assert profiles[0] == profiles[1]
     other.close()
@@ -106,11 +106,11 @@ def test_what_goes_out_comes_in_equal(database: Database, tmp_path: Path) -> Non
 def test_moving_house_wakes_nobody_up(
     database: Database, tmp_path: Path, status: Status, *, confirmed: bool
 ) -> None:
-    add_reader(database, status=status)
+    add_subscriber(database, status=status)
     file = write(tmp_path, *export_lines(database))
     other = elsewhere(tmp_path)
     assert take(other, file, confirmed=confirmed).added == 1
-    moved = reader_now(other, "ada@example.org")
+    moved = subscriber_now(other, "ada@example.org")
     if status in {"unsubscribed", "suppressed"}:
         assert moved.status == status
     else:
@@ -185,7 +185,7 @@ def test_bad_lines_cost_themselves(database: Database, tmp_path: Path) -> None:
 def test_words_that_no_database_takes_are_cleaned(database: Database, tmp_path: Path) -> None:
     record = {"address": "ada@example.org", "topics": ["a\x00b robots\r\nBcc: x", "\x00"], "mute": ["\u200b"]}
     assert take(database, write(tmp_path, record)).rejected == []
-    assert reader_now(database, "ada@example.org").interests.topics == ("ab robots Bcc: x",)
+    assert subscriber_now(database, "ada@example.org").interests.topics == ("ab robots Bcc: x",)
 
 
 def test_a_table_with_a_header_comes_in(database: Database, tmp_path: Path) -> None:
@@ -212,10 +212,10 @@ def test_a_table_with_a_header_comes_in(database: Database, tmp_path: Path) -> N
         table.writerow(["di@example.org", "", "", "", "", "5", "", "too", "many"])
     done = take(database, file)
     assert (done.added, len(done.rejected)) == (3, 2)
-    ada = reader_now(database, "ada@example.org")
+    ada = subscriber_now(database, "ada@example.org")
     assert ada.interests.topics == ("robots", "speech, and more")
-    assert (ada.rhythm.hour, ada.rhythm.timezone, ada.max_papers) == (6, "Asia/Tokyo", 10)
-    assert reader_now(database, "di@example.org").max_papers == 5
+    assert (ada.schedule.hour, ada.schedule.timezone, ada.max_papers) == (6, "Asia/Tokyo", 10)
+    assert subscriber_now(database, "di@example.org").max_papers == 5
 
 
 def test_a_file_that_can_not_be_read_is_one_sentence(database: Database, tmp_path: Path) -> None:

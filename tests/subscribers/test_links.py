@@ -1,4 +1,4 @@
-"""Links are signed, good for one purpose and one reader, and the same whenever they are made."""
+"""Links are signed, good for one purpose and one subscriber, and the same whenever they are made."""
 
 from datetime import date
 from hashlib import sha256
@@ -24,18 +24,18 @@ def token_of(link: str) -> str:
 
 
 @given(purposes, keys, days)
-def test_a_link_says_what_it_was_made_of(purpose: Purpose, reader: str, day: date) -> None:
-    link = links().link(purpose, reader, day)
+def test_a_link_says_what_it_was_made_of(purpose: Purpose, subscriber: str, day: date) -> None:
+    link = links().link(purpose, subscriber, day)
     assert link.startswith(f"{BASE_URL}/{purpose}/")
-    assert links().read(purpose, token_of(link)) == Claim(reader, day)
-    assert link == links().link(purpose, reader, day)
+    assert links().read(purpose, token_of(link)) == Claim(subscriber, day)
+    assert link == links().link(purpose, subscriber, day)
 
 
 @given(purposes, keys, days, st.integers(0, 200), characters)
 def test_one_character_changed_makes_it_bad(
-    purpose: Purpose, reader: str, day: date, place: int, character: str
+    purpose: Purpose, subscriber: str, day: date, place: int, character: str
 ) -> None:
-    token = token_of(links().link(purpose, reader, day))
+    token = token_of(links().link(purpose, subscriber, day))
     place %= len(token)
     forged = token[:place] + character + token[place + 1 :]
     assume(forged != token)
@@ -45,9 +45,9 @@ def test_one_character_changed_makes_it_bad(
 
 @given(purposes, keys, days, st.integers(0, 200), characters)
 def test_one_character_more_or_less_makes_it_bad(
-    purpose: Purpose, reader: str, day: date, place: int, character: str
+    purpose: Purpose, subscriber: str, day: date, place: int, character: str
 ) -> None:
-    token = token_of(links().link(purpose, reader, day))
+    token = token_of(links().link(purpose, subscriber, day))
     place %= len(token)
     for forged in (
         token[:place] + character + token[place:],
@@ -59,14 +59,14 @@ def test_one_character_more_or_less_makes_it_bad(
 
 
 @given(purposes, purposes, keys)
-def test_a_link_is_good_for_one_purpose(made: Purpose, used: Purpose, reader: str) -> None:
+def test_a_link_is_good_for_one_purpose(made: Purpose, used: Purpose, subscriber: str) -> None:
     assume(made != used)
     with pytest.raises(BadLink):
-        links().read(used, token_of(links().link(made, reader, TUESDAY)))
+        links().read(used, token_of(links().link(made, subscriber, TUESDAY)))
 
 
 @given(keys, keys)
-def test_a_signature_is_good_for_one_reader(one: str, other: str) -> None:
+def test_a_signature_is_good_for_one_subscriber(one: str, other: str) -> None:
     assume(one != other)
     token = token_of(links().link("unsubscribe", one, TUESDAY))
     with pytest.raises(BadLink):

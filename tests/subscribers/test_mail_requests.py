@@ -15,17 +15,17 @@ from digest.store.database import Database
 from digest.store.models import confirmation_counts
 from digest.store.models import mail_requests as request_table
 from digest.subscribers.addresses import address_hash
-from digest.subscribers.consent import CONFIRMATIONS_PER_MAILBOX, ask_again, unsubscribe
+from digest.subscribers.consent import CONFIRMATIONS_PER_MAILBOX, request_confirmation_again, unsubscribe
 from digest.subscribers.mail_requests import RequestKind, forget_confirmations, request_mail, take_requests
 from digest.subscribers.profiles import ProfileBuilder
 from tests.factories import (
     SECRET,
     WEDNESDAY,
-    add_reader,
+    add_subscriber,
     at,
     deliveries_of,
-    office,
-    reader_now,
+    delivery_context,
+    subscriber_now,
     together,
     whole_run,
 )
@@ -55,7 +55,7 @@ def mails(database: Database) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("kind", ["confirm", "links"])
 def test_a_request_is_the_same_statements_whoever_is_asked_for(database: Database, kind: RequestKind) -> None:
     for status in ("active", "paused", "pending", "unsubscribed", "suppressed"):
-        add_reader(database, f"{status}@example.org", status=status)
+        add_subscriber(database, f"{status}@example.org", status=status)
     with database.begin() as connection:
         suppression_store.suppress(connection, address_hash("hard@example.org", SECRET), "bounce", NOW)
     said: list[str] = []
@@ -81,7 +81,7 @@ def test_what_is_no_address_is_refused_and_not_kept(database: Database) -> None:
 
 
 def test_every_request_is_dealt_with_once(database: Database) -> None:
-    add_reader(database, "ada@example.org")
+    add_subscriber(database, "ada@example.org")
     request(database, "new@example.org", "NEW@example.org", "ada@example.org")
     request(database, "ada@example.org", "ADA@example.org", "stranger@example.org", kind="links")
     assert len(waiting(database)) == 6
@@ -138,7 +138,7 @@ def test_a_database_that_is_away_leaves_everything_waiting(tmp_path: Any) -> Non
 
 def test_a_run_by_cron_answers_requests_and_sends_their_mails(database: Database) -> None:
     request(database, "new@example.org")
-    assert whole_run(office(database), NOW).deliveries.sent == 1
+    assert whole_run(delivery_context(database), NOW).deliveries.sent == 1
     assert waiting(database) == []
 
 
@@ -161,25 +161,25 @@ def test_no_spelling_of_one_mailbox_brings_it_more_confirmations_than_a_day_may(
 
 
 def test_who_left_or_let_it_lapse_counts_towards_the_same_limit(database: Database) -> None:
-    gone = add_reader(database, "ada+gone@example.org")
+    gone = add_subscriber(database, "ada+gone@example.org")
     unsubscribe(database, SECRET, gone.key, NOW, "test")
-    pending = add_reader(database, "ada+late@example.org", status="pending", now=NOW - timedelta(days=60))
+    pending = add_subscriber(database, "ada+late@example.org", status="pending", now=NOW - timedelta(days=60))
     request(database, *(f"ada+{number}@example.org" for number in range(CONFIRMATIONS_PER_MAILBOX - 1)))
     take(database)
-    assert ask_again(database, SECRET, pending.key, NOW) is not None
+    assert request_confirmation_again(database, SECRET, pending.key, NOW) is not None
     request(database, "ada+gone@example.org")
     assert take(database) == 0
-    assert reader_now(database, gone.address).status == "unsubscribed"
-    assert ask_again(database, SECRET, gone.key, NOW) is None
+    assert subscriber_now(database, gone.address).status == "unsubscribed"
+    assert request_confirmation_again(database, SECRET, gone.key, NOW) is None
     request(database, "ada+gone@example.org")
     assert take(database, days=1) == 1
-    assert reader_now(database, gone.address).status == "pending"
+    assert subscriber_now(database, gone.address).status == "pending"
 
 
 def test_asking_twice_for_one_address_counts_once(database: Database) -> None:
     request(database, *["ada@example.org"] * 9, "ada+b@example.org")
     assert take(database) == 2
-    assert len(deliveries_of(database, reader_now(database, "ada@example.org"))) == 1
+    assert len(deliveries_of(database, subscriber_now(database, "ada@example.org"))) == 1
 
 
 def test_processes_that_meet_at_one_mailbox_keep_its_limit(database: Database) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from digest.domain.paper import Sighting
+from digest.domain.paper import FeedItem
 from digest.domain.subscriber import Subscriber
 from digest.errors import DigestError, TryLater
 from digest.papers.sources.common import Found
@@ -16,7 +16,7 @@ from digest.store.database import Database
 from digest.subscribers.pending_feedback import ASKED_FOR, fetch_pending, learn_arrived
 from digest.subscribers.preferences import Change, change
 from digest.subscribers.profiles import ProfileBuilder
-from tests.factories import MONDAY, TUESDAY, Clock, add_papers, add_reader, at, make_paper, make_papers
+from tests.factories import MONDAY, TUESDAY, Clock, add_papers, add_subscriber, at, make_paper, make_papers
 
 LIKED = "2603.00042"
 BUILDER = ProfileBuilder()
@@ -33,9 +33,9 @@ class Arxiv:
     def papers(self, ids: Sequence[str]) -> Found:
         return iter(self._answer(ids))
 
-    def _answer(self, ids: Sequence[str]) -> Iterator[Sighting]:
+    def _answer(self, ids: Sequence[str]) -> Iterator[FeedItem]:
         self.asked.append(tuple(ids))
-        yield from (Sighting(self._papers[one]) for one in ids if one in self._papers)
+        yield from (FeedItem(self._papers[one]) for one in ids if one in self._papers)
         if self._error is not None:
             raise self._error
 
@@ -51,27 +51,27 @@ def verdicts_of(database: Database, subscriber: Subscriber) -> list[tuple[int, s
 
 
 def test_a_liked_paper_that_is_not_stored_is_kept_with_the_subscriber(database: Database) -> None:
-    ada = add_reader(database, likes=("https://arxiv.org/abs/2603.00042v2",), dislikes=("2603.00043",))
+    ada = add_subscriber(database, likes=("https://arxiv.org/abs/2603.00042v2",), dislikes=("2603.00043",))
     assert pending_of(database, ada) == [(LIKED, "more"), ("2603.00043", "less")]
     assert verdicts_of(database, ada) == []
 
 
 def test_it_is_learned_from_as_soon_as_it_arrives(database: Database) -> None:
     add_papers(database, *make_papers(12))
-    ada = add_reader(database, likes=(LIKED, "2603.00001"))
+    ada = add_subscriber(database, likes=(LIKED, "2603.00001"))
     assert learn_arrived(database, BUILDER, at(TUESDAY)) == 0
     add_papers(database, make_paper(42))
     assert learn_arrived(database, BUILDER, at(TUESDAY)) == 1
     assert [verdict for _, verdict in verdicts_of(database, ada)] == ["more", "more"]
     assert pending_of(database, ada) == []
-    bob = add_reader(database, "bob@example.org", likes=("2603.00001", LIKED))
+    bob = add_subscriber(database, "bob@example.org", likes=("2603.00001", LIKED))
     with database.read() as connection:
         learned = term_store.read_profiles(connection, [ada.id, bob.id])
     assert learned[ada.id].interests[0].terms.tolist() == learned[bob.id].interests[0].terms.tolist()
 
 
 def test_it_is_fetched_by_its_id_once(database: Database) -> None:
-    ada = add_reader(database, likes=(LIKED, "2603.00043"))
+    ada = add_subscriber(database, likes=(LIKED, "2603.00043"))
     arxiv = Arxiv(42)
     done = fetch_pending(database, arxiv, BUILDER, at(TUESDAY))
     assert (done.asked, done.added, done.error) == (2, 1, "")
@@ -85,7 +85,7 @@ def test_it_is_fetched_by_its_id_once(database: Database) -> None:
 
 
 def test_an_arxiv_that_does_not_answer_is_asked_again_and_nothing_is_lost(database: Database) -> None:
-    ada = add_reader(database, likes=(LIKED,))
+    ada = add_subscriber(database, likes=(LIKED,))
     done = fetch_pending(
         database, Arxiv(error=TryLater("arXiv is busy; try again later.")), BUILDER, at(TUESDAY)
     )
@@ -97,7 +97,7 @@ def test_an_arxiv_that_does_not_answer_is_asked_again_and_nothing_is_lost(databa
 def test_many_ids_are_asked_for_in_batches_each_once(database: Database) -> None:
     likes = tuple(f"2603.{number:05}" for number in range(1, 251))
     for name in ("ada", "bob"):
-        add_reader(database, f"{name}@example.org", likes=likes)
+        add_subscriber(database, f"{name}@example.org", likes=likes)
     arxiv = Arxiv(*range(1, 251))
     done = fetch_pending(database, arxiv, BUILDER, at(TUESDAY))
     assert (done.asked, done.added) == (250, 250)
@@ -106,7 +106,7 @@ def test_many_ids_are_asked_for_in_batches_each_once(database: Database) -> None
 
 
 def test_a_later_word_on_the_paper_holds(database: Database) -> None:
-    ada = add_reader(database, likes=(LIKED,))
+    ada = add_subscriber(database, likes=(LIKED,))
     change(database, BUILDER, ada.address, Change(), at(TUESDAY), dislikes=[LIKED])
     assert pending_of(database, ada) == [(LIKED, "less")]
     add_papers(database, make_paper(42))
@@ -119,7 +119,7 @@ def test_pending_words_of_one_subscriber_are_bounded(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "MOST_PENDING", 3)
-    ada = add_reader(database)
+    ada = add_subscriber(database)
     clock = Clock(at(TUESDAY))
     for number in range(1, 6):
         clock.advance(minutes=1)

@@ -1,4 +1,4 @@
-"""What we know about a reader: the real profile, the strongest terms first, every one in words."""
+"""What we know about a subscriber: the real profile, the strongest terms first, every one in words."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from digest.ranking.profile import Interest, Profile
 from digest.ranking.terms import count_terms
 from digest.store import terms as term_store
 from digest.store.database import Database
-from digest.subscribers.feedback import give
+from digest.subscribers.feedback import record_feedback
 from digest.subscribers.preferences import Change, change
-from digest.subscribers.profile_terms import AGAINST_SHOWN, TERMS_SHOWN, known_interests
+from digest.subscribers.profile_terms import AGAINST_SHOWN, TERMS_SHOWN, describe_profile
 from digest.subscribers.profiles import ProfileBuilder
-from tests.factories import TUESDAY, add_papers, add_reader, at, make_papers, reader_now
+from tests.factories import TUESDAY, add_papers, add_subscriber, at, make_papers, subscriber_now
 
 NOW = at(TUESDAY)
 SPLATS, ROBOTS = "2603.00004", "2603.00005"
@@ -47,10 +47,10 @@ def test_the_strongest_terms_are_shown_whatever_they_were_learned_from(
     database: Database, told: dict[str, Any]
 ) -> None:
     add_papers(database, *make_papers(40))
-    reader = add_reader(database, **told)
-    profile = stored_profile(database, reader.id)
+    subscriber = add_subscriber(database, **told)
+    profile = stored_profile(database, subscriber.id)
     with database.read() as connection:
-        known = known_interests(connection, ProfileBuilder(), reader)
+        known = describe_profile(connection, ProfileBuilder(), subscriber)
     assert [one.name for one in known] == [interest.name for interest in profile.interests]
     for one, interest in zip(known, profile.interests, strict=True):
         assert one.size == len(interest.terms)
@@ -65,27 +65,27 @@ def test_the_strongest_terms_are_shown_whatever_they_were_learned_from(
 
 def test_what_counts_against_a_paper_is_shown_too(database: Database) -> None:
     add_papers(database, *make_papers(40))
-    reader = add_reader(database, topics=["gaussian splatting"])
+    subscriber = add_subscriber(database, topics=["gaussian splatting"])
     builder = ProfileBuilder()
     for number in (1, 5, 9):
-        give(database, builder, reader.key, f"2603.{number:05}", "less", NOW)
+        record_feedback(database, builder, subscriber.key, f"2603.{number:05}", "less", NOW)
     with database.read() as connection:
-        (known,) = known_interests(connection, builder, reader)
+        (known,) = describe_profile(connection, builder, subscriber)
     assert {"robot", "grasping", "tactile"} & {word for term, _ in known.against for word in term.split()}
 
 
-def test_terms_are_written_as_the_reader_did(database: Database) -> None:
+def test_terms_are_written_as_the_subscriber_did(database: Database) -> None:
     add_papers(database, *make_papers(12))
-    reader = add_reader(database, topics=["Gaussian Splattings"])
+    subscriber = add_subscriber(database, topics=["Gaussian Splattings"])
     with database.read() as connection:
-        (known,) = known_interests(connection, ProfileBuilder(), reader)
+        (known,) = describe_profile(connection, ProfileBuilder(), subscriber)
     assert {"Gaussian Splattings", "Gaussian"} <= {term for term, _ in known.terms}
 
 
 def test_nothing_is_known_of_who_takes_everything_back(database: Database) -> None:
     add_papers(database, *make_papers(12))
-    reader = add_reader(database, topics=["gaussian splatting"])
+    subscriber = add_subscriber(database, topics=["gaussian splatting"])
     builder = ProfileBuilder()
-    change(database, builder, reader.address, Change(topics=()), NOW)
+    change(database, builder, subscriber.address, Change(topics=()), NOW)
     with database.read() as connection:
-        assert known_interests(connection, builder, reader_now(database, reader.address)) == ()
+        assert describe_profile(connection, builder, subscriber_now(database, subscriber.address)) == ()

@@ -14,7 +14,7 @@ from digest.store.database import Database
 from digest.store.models import profiles, term_statistics
 from digest.subscribers.preferences import Change, change
 from digest.subscribers.profiles import ProfileBuilder, rebuild_outdated
-from tests.factories import TUESDAY, add_papers, add_reader, at, make_papers
+from tests.factories import TUESDAY, add_papers, add_subscriber, at, make_papers
 
 # What a worker elsewhere does with a stored profile: nothing of this process but the database.
 WORKER = """
@@ -35,15 +35,17 @@ database.close()
 
 
 def add_three(database: Database, builder: ProfileBuilder | None = None) -> None:
-    add_reader(database, "a@example.org", topics=["gaussian splatting", "robots, by touch"], builder=builder)
-    add_reader(database, "b@example.org", likes=["2603.00003", "2603.00007"], builder=builder)
-    add_reader(
+    add_subscriber(
+        database, "a@example.org", topics=["gaussian splatting", "robots, by touch"], builder=builder
+    )
+    add_subscriber(database, "b@example.org", likes=["2603.00003", "2603.00007"], builder=builder)
+    add_subscriber(
         database, "c@example.org", topics=["ünïcode ❤ 语音识别 speech"], likes=["2603.00001"], builder=builder
     )
 
 
 def scores(database: Database) -> dict[int, tuple[bytes, bytes]]:
-    """Each reader's stored profile and what it gives for every paper."""
+    """Each subscriber's stored profile and what it gives for every paper."""
     with database.read() as connection:
         found = term_store.read_profiles(connection, [1, 2, 3])
         counts = unpack_counts(list(paper_store.read_terms(connection).values()))
@@ -118,7 +120,7 @@ def test_versions_that_profiles_need_are_kept(database: Database) -> None:
     for step in range(3):
         add_papers(database, *make_papers(40, first=1000 * (step + 1)))
     with database.begin() as connection:
-        term_store.drop_unused_statistics(connection)
+        term_store.delete_unused_statistics(connection)
         assert set(connection.execute(select(term_statistics.c.version)).scalars()) == {1, 4}
     assert rebuild_outdated(database, ProfileBuilder(), at(TUESDAY)) == 3
     with database.read() as connection:
@@ -126,17 +128,17 @@ def test_versions_that_profiles_need_are_kept(database: Database) -> None:
         assert set(connection.execute(select(profiles.c.statistics_version)).scalars()) == {4}
 
 
-def test_a_reader_of_an_empty_library_gets_a_profile_of_their_words(database: Database) -> None:
-    reader = add_reader(database, topics=["gaussian splatting"])
+def test_a_subscriber_of_an_empty_library_gets_a_profile_of_their_words(database: Database) -> None:
+    subscriber = add_subscriber(database, topics=["gaussian splatting"])
     add_papers(database, *make_papers(20))
     assert rebuild_outdated(database, ProfileBuilder(), at(TUESDAY)) == 1
     with database.read() as connection:
-        assert term_store.read_profiles(connection, [reader.id])[reader.id].statistics_version == 1
+        assert term_store.read_profiles(connection, [subscriber.id])[subscriber.id].statistics_version == 1
 
 
 def test_who_asks_for_nothing_any_more_has_no_profile(database: Database) -> None:
     add_papers(database, *make_papers(20))
-    reader = add_reader(database, topics=["gaussian splatting"])
-    change(database, ProfileBuilder(), reader.address, Change(topics=()), at(TUESDAY))
+    subscriber = add_subscriber(database, topics=["gaussian splatting"])
+    change(database, ProfileBuilder(), subscriber.address, Change(topics=()), at(TUESDAY))
     with database.read() as connection:
         assert connection.execute(select(profiles)).all() == []

@@ -17,24 +17,31 @@ from digest.store import suppressions as suppression_store
 from digest.store import terms as term_store
 from digest.store.database import Database
 from digest.subscribers.addresses import address_hash
-from digest.subscribers.privacy import portrait
+from digest.subscribers.privacy import personal_data
 from digest.subscribers.profiles import ProfileBuilder
-from digest.subscribers.signup import CONSENT, Application, confirm, find, subscribe, subscribe_many
+from digest.subscribers.signup import (
+    CONSENT,
+    Application,
+    confirm,
+    find_subscriber,
+    subscribe,
+    subscribe_many,
+)
 from tests.factories import (
     MONDAY,
     SECRET,
     TUESDAY,
     Interposed,
     add_papers,
-    add_reader,
-    add_readers,
+    add_subscriber,
+    add_subscribers,
     at,
     deliver_due,
     deliveries_of,
+    delivery_context,
     make_papers,
-    office,
-    reader_now,
     received_by,
+    subscriber_now,
     together,
 )
 
@@ -47,28 +54,28 @@ def sign_up(database: Database, address: str, *likes: str, confirmed: bool = Fal
 
 
 def test_somebody_new_is_pending_with_a_confirmation_planned(database: Database) -> None:
-    reader = sign_up(database, "ada@example.org")
-    assert (reader.status, reader.confirmed_at, reader.next_due_at) == ("pending", None, None)
-    assert [(row.kind, row.status) for row in deliveries_of(database, reader)] == [("confirm", "planned")]
+    subscriber = sign_up(database, "ada@example.org")
+    assert (subscriber.status, subscriber.confirmed_at, subscriber.next_due_at) == ("pending", None, None)
+    assert [(row.kind, row.status) for row in deliveries_of(database, subscriber)] == [("confirm", "planned")]
     with database.read() as connection:
-        assert consent_store.read_consents(connection, reader.id) == []
+        assert consent_store.read_consents(connection, subscriber.id) == []
 
 
 def test_confirming_makes_active_and_notes_the_consent_once(database: Database) -> None:
-    reader = sign_up(database, "ada@example.org")
+    subscriber = sign_up(database, "ada@example.org")
     assert confirm(database, SECRET, "ADA@example.org", at(TUESDAY), "link").status == "active"
     confirm(database, SECRET, "ada@example.org", at(TUESDAY, 9), "link")
     with database.read() as connection:
-        (given,) = consent_store.read_consents(connection, reader.id)
+        (given,) = consent_store.read_consents(connection, subscriber.id)
     assert (given.what, given.how, given.given_at) == (CONSENT, "link", at(TUESDAY))
-    assert reader_now(database, "ada@example.org").confirmed_at == at(TUESDAY)
+    assert subscriber_now(database, "ada@example.org").confirmed_at == at(TUESDAY)
 
 
 def test_confirming_does_not_bring_back_who_left(database: Database) -> None:
     gone: list[Status] = ["paused", "unsubscribed", "suppressed"]
     for status in gone:
-        reader = add_reader(database, f"{status}@example.org", status=status)
-        assert confirm(database, SECRET, reader.address, at(TUESDAY), "link").status == status
+        subscriber = add_subscriber(database, f"{status}@example.org", status=status)
+        assert confirm(database, SECRET, subscriber.address, at(TUESDAY), "link").status == status
 
 
 def test_a_stranger_can_not_confirm(database: Database) -> None:
@@ -111,12 +118,12 @@ def test_an_address_that_refused_our_mail_is_not_taken_on_again(database: Databa
             raise NeverSend("550 no such mailbox")
         return send(envelope)
 
-    add_readers(database, 3)
-    reader = sign_up(database, address.lower(), confirmed=True)
+    add_subscribers(database, 3)
+    subscriber = sign_up(database, address.lower(), confirmed=True)
     add_papers(database, *make_papers(3))
-    deliver_due(office(database, Interposed(refuse)), at(TUESDAY))
+    deliver_due(delivery_context(database, Interposed(refuse)), at(TUESDAY))
     with database.begin() as connection:
-        subscriber_store.delete_subscriber(connection, reader.id)
+        subscriber_store.delete_subscriber(connection, subscriber.id)
     with pytest.raises(BadInput, match="must not be written to"):
         sign_up(database, address)
 
@@ -136,16 +143,16 @@ def test_a_liked_paper_that_is_no_paper_refuses_the_whole(database: Database) ->
     with pytest.raises(BadInput):
         sign_up(database, "ada@example.org", "2603.00001", "no id")
     with pytest.raises(NotFound), database.read() as connection:
-        find(connection, "ada@example.org")
+        find_subscriber(connection, "ada@example.org")
 
 
 def test_likes_in_any_form_count_once(database: Database) -> None:
     add_papers(database, *make_papers(4))
-    reader = sign_up(
+    subscriber = sign_up(
         database, "ada@example.org", "2603.00002v3", "arXiv:2603.00002", "https://arxiv.org/pdf/2603.00001"
     )
     with database.read() as connection:
-        assert sorted(feedback_store.read_feedback(connection, [reader.id])[reader.id]) == [
+        assert sorted(feedback_store.read_feedback(connection, [subscriber.id])[subscriber.id]) == [
             (1, "more"),
             (2, "more"),
         ]
@@ -153,15 +160,15 @@ def test_likes_in_any_form_count_once(database: Database) -> None:
 
 def test_liked_papers_never_come_as_picks(database: Database) -> None:
     add_papers(database, *make_papers(8, subject="splats"), upvotes=9)
-    reader = add_reader(database, likes=["2603.00001", "2603.00002"])
-    deliver_due(office(database), at(TUESDAY))
-    (papers,) = received_by(database, reader).values()
+    subscriber = add_subscriber(database, likes=["2603.00001", "2603.00002"])
+    deliver_due(delivery_context(database), at(TUESDAY))
+    (papers,) = received_by(database, subscriber).values()
     assert len(papers) == 6
     assert not {"2603.00001", "2603.00002"} & set(papers)
 
 
 def test_of_many_each_is_judged_alone(database: Database) -> None:
-    add_reader(database, "old@example.org")
+    add_subscriber(database, "old@example.org")
     applications = [
         Application("ada@example.org"),
         Application("old@example.org"),
@@ -183,13 +190,13 @@ def test_of_many_each_is_judged_alone(database: Database) -> None:
         Subscriber,
     ]
     taken = [result for result in results if isinstance(result, Subscriber)]
-    assert [reader_now(database, one.address).id for one in taken] == [one.id for one in taken]
+    assert [subscriber_now(database, one.address).id for one in taken] == [one.id for one in taken]
 
 
-def test_a_reader_with_words_has_a_profile_at_once(database: Database) -> None:
+def test_a_subscriber_with_words_has_a_profile_at_once(database: Database) -> None:
     add_papers(database, *make_papers(8))
-    told = add_reader(database, "told@example.org", topics=["gaussian splatting"])
-    silent = add_reader(database, "silent@example.org", must=["robot"])
+    told = add_subscriber(database, "told@example.org", topics=["gaussian splatting"])
+    silent = add_subscriber(database, "silent@example.org", must=["robot"])
     with database.read() as connection:
         assert set(term_store.read_profiles(connection, [told.id, silent.id])) == {told.id}
 
@@ -202,13 +209,13 @@ def test_a_mail_can_not_hold_any_number_of_papers(number: int) -> None:
 
 def test_all_that_is_kept_can_be_shown(database: Database) -> None:
     add_papers(database, *make_papers(8))
-    reader = add_reader(database, topics=["gaussian splatting"], likes=["2603.00004"])
+    subscriber = add_subscriber(database, topics=["gaussian splatting"], likes=["2603.00004"])
     plan_due(database, at(TUESDAY))
-    deliver_ready(office(database), lambda: at(TUESDAY) + timedelta(minutes=1))
+    deliver_ready(delivery_context(database), lambda: at(TUESDAY) + timedelta(minutes=1))
     with database.read() as connection:
-        shown = portrait(connection, "ADA@example.org")
-    assert shown["reader"]["address"] == reader.address
+        shown = personal_data(connection, "ADA@example.org")
+    assert shown["reader"]["address"] == subscriber.address
     assert [one["id"] for one in shown["feedback"]] == ["2603.00004"]
     assert [one["interest"] for one in shown["profile"]]
-    assert [one["id"] for one in shown["received"]] == received_by(database, reader)[TUESDAY]
+    assert [one["id"] for one in shown["received"]] == received_by(database, subscriber)[TUESDAY]
     assert [one["what"] for one in shown["consents"]] == [CONSENT]

@@ -22,7 +22,7 @@ from digest.store.suppressions import EVENTS, Entry
 from digest.subscribers.addresses import address_hash
 from digest.subscribers.consent import resubscribe, unsubscribe
 from digest.subscribers.preferences import pause, remove
-from digest.subscribers.signup import find
+from digest.subscribers.signup import find_subscriber
 from digest.subscribers.suppression_file import apply_file, export_lines
 from digest.subscribers.suppressions import (
     Standing,
@@ -42,15 +42,15 @@ from tests.factories import (
     WEDNESDAY,
     Interposed,
     add_papers,
-    add_reader,
-    add_readers,
+    add_subscriber,
+    add_subscribers,
     at,
     deliver_due,
     deliveries_of,
+    delivery_context,
     make_papers,
-    office,
-    reader_now,
     sent_to,
+    subscriber_now,
 )
 
 ADA = "ada@example.org"
@@ -71,9 +71,9 @@ def suppressed_hashes(database: Database) -> set[str]:
 
 
 def test_a_suppressed_address_gets_nothing_and_after_the_lift_the_next_digest(database: Database) -> None:
-    post = office(database)
+    post = delivery_context(database)
     add_papers(database, *make_papers(30))
-    add_reader(database)
+    add_subscriber(database)
     told, known = suppress(database, SECRET, " ADA@example.org ", "asked by phone", at(MONDAY))
     assert (told, known and known.status) == ("ADA@example.org", "suppressed")
     assert deliver_due(post, at(TUESDAY)).sent == 0
@@ -87,25 +87,25 @@ def test_a_suppressed_address_gets_nothing_and_after_the_lift_the_next_digest(da
 
 @pytest.mark.parametrize("status", ["pending", "active", "paused", "unsubscribed"])
 def test_whoever_is_suppressed_becomes_again_what_they_were(database: Database, status: Status) -> None:
-    add_reader(database, status=status)
+    add_subscriber(database, status=status)
     suppress(database, SECRET, ADA, "no reason", at(TUESDAY))
-    assert reader_now(database, ADA).status == "suppressed"
+    assert subscriber_now(database, ADA).status == "suppressed"
     lift(database, SECRET, ADA, "no reason", at(WEDNESDAY))
-    assert reader_now(database, ADA).status == status
+    assert subscriber_now(database, ADA).status == status
 
 
 def test_a_refused_digest_can_be_lifted(database: Database) -> None:
-    add_readers(database, 3)
-    subscriber = add_reader(database)
+    add_subscribers(database, 3)
+    subscriber = add_subscriber(database)
     add_papers(database, *make_papers(30))
-    deliver_due(office(database, Interposed(refuse_ada)), at(TUESDAY))
+    deliver_due(delivery_context(database, Interposed(refuse_ada)), at(TUESDAY))
     with database.read() as connection:
         found = described(connection, SECRET, ADA)
         assert reasons_by_address(connection, SECRET, {ADA, "x@example.org"}) == {ADA: found["reason"]}
     assert found["reason"] == "refused: 550 5.1.1 no such user"
     assert (found["is_suppressed"], found["former_status"]) == (True, "active")
     lift(database, SECRET, ADA, "was a fault of the server", at(TUESDAY, 9))
-    post = office(database)
+    post = delivery_context(database)
     assert deliver_due(post, at(TUESDAY, 10)).sent == 0
     assert deliver_due(post, at(WEDNESDAY)).sent == 1
     assert [row.status for row in deliveries_of(database, subscriber)] == ["failed", "sent"]
@@ -113,35 +113,35 @@ def test_a_refused_digest_can_be_lifted(database: Database) -> None:
 
 @pytest.mark.parametrize("days", [0, 3])
 def test_whoever_never_confirmed_is_asked_again(database: Database, days: int) -> None:
-    add_reader(database, "ben@example.org", status="pending", now=at(MONDAY))
-    add_reader(database, status="pending", now=at(MONDAY))
-    deliver_due(office(database, Interposed(refuse_ada)), at(MONDAY))
-    assert reader_now(database, ADA).status == "suppressed"
+    add_subscriber(database, "ben@example.org", status="pending", now=at(MONDAY))
+    add_subscriber(database, status="pending", now=at(MONDAY))
+    deliver_due(delivery_context(database, Interposed(refuse_ada)), at(MONDAY))
+    assert subscriber_now(database, ADA).status == "suppressed"
     later = at(MONDAY, 12) + days * DAY
     lift(database, SECRET, ADA, "typed wrongly there", later)
-    assert reader_now(database, ADA).status == "pending"
-    post = office(database)
+    assert subscriber_now(database, ADA).status == "pending"
+    post = delivery_context(database)
     deliver_due(post, later + timedelta(hours=1))
     assert sent_to(post.transport) == [ADA]  # type: ignore[arg-type]
 
 
 def test_whoever_leaves_while_suppressed_stays_away_after_the_lift(database: Database) -> None:
-    subscriber = add_reader(database)
+    subscriber = add_subscriber(database)
     suppress(database, SECRET, ADA, "no reason", at(TUESDAY))
     for _ in range(2):
         left = unsubscribe(database, SECRET, subscriber.key, at(TUESDAY, 12), "web")
         assert left is not None
         assert left.status == "suppressed"
     lift(database, SECRET, ADA, "no reason", at(WEDNESDAY))
-    assert reader_now(database, ADA).status == "unsubscribed"
+    assert subscriber_now(database, ADA).status == "unsubscribed"
     with database.read() as connection:
         assert len(consent_store.read_consents(connection, subscriber.id)) == 2
 
 
 def test_suppressions_of_earlier_versions_can_be_lifted(database: Database) -> None:
     for name, status in (("a", "active"), ("b", "pending"), ("c", "active"), ("d", "active")):
-        add_reader(database, f"{name}@example.org", status=status)  # type: ignore[arg-type]
-    unsubscribe(database, SECRET, reader_now(database, "c@example.org").key, at(MONDAY, 9), "web")
+        add_subscriber(database, f"{name}@example.org", status=status)  # type: ignore[arg-type]
+    unsubscribe(database, SECRET, subscriber_now(database, "c@example.org").key, at(MONDAY, 9), "web")
     pause(database, "d@example.org", THURSDAY, at(MONDAY))
     with database.begin() as connection:
         connection.execute(update(subscribers).values(status="suppressed"))
@@ -150,7 +150,7 @@ def test_suppressions_of_earlier_versions_can_be_lifted(database: Database) -> N
             suppression_store.suppress(connection, fingerprint, "refused", at(TUESDAY))
     for name, status in (("a", "active"), ("b", "pending"), ("c", "unsubscribed"), ("d", "paused")):
         lift(database, SECRET, f"{name}@example.org", "no reason", at(WEDNESDAY))
-        assert reader_now(database, f"{name}@example.org").status == status
+        assert subscriber_now(database, f"{name}@example.org").status == status
 
 
 def test_an_address_that_nobody_has_can_be_suppressed_and_lifted(database: Database) -> None:
@@ -172,7 +172,7 @@ def test_a_reason_is_one_short_line(database: Database, reason: str) -> None:
 
 def test_the_list_names_the_addresses_that_are_still_stored(database: Database) -> None:
     for number in range(5):
-        add_reader(database, f"r{number}@example.org")
+        add_subscriber(database, f"r{number}@example.org")
         suppress(
             database, SECRET, f"r{number}@example.org", f"reason {number}", at(TUESDAY) + number * DAY / 24
         )
@@ -230,7 +230,7 @@ def test_a_restored_backup_learns_who_left_was_erased_and_was_suppressed(
     database: Database, tmp_path: Path
 ) -> None:
     names = ("left", "back", "erased", "refused", "stays", "lifted")
-    there = {name: add_reader(database, f"{name}@example.org", now=at(MONDAY)) for name in names}
+    there = {name: add_subscriber(database, f"{name}@example.org", now=at(MONDAY)) for name in names}
     unsubscribe(database, SECRET, there["left"].key, at(WEDNESDAY, 1), "web")
     unsubscribe(database, SECRET, there["back"].key, at(WEDNESDAY, 1), "web")
     resubscribe(database, SECRET, there["back"].key, at(WEDNESDAY, 2), "web")
@@ -243,7 +243,7 @@ def test_a_restored_backup_learns_who_left_was_erased_and_was_suppressed(
     file = write(database, tmp_path / "log.jsonl")
     assert "example.org" not in file.read_text()
     roll_back(database)
-    add_reader(database, "erased@example.org", now=at(MONDAY))
+    add_subscriber(database, "erased@example.org", now=at(MONDAY))
     done = apply_file(database, SECRET, file, at(THURSDAY, 13))
     assert (done.entries, done.added, done.rejected) == (8, 8, [])
     assert (done.unsubscribed, done.erased, done.suppressed, done.lifted) == (1, 1, 2, 0)
@@ -254,50 +254,50 @@ def test_a_restored_backup_learns_who_left_was_erased_and_was_suppressed(
         "stays": "active",
         "lifted": "active",
     }.items():
-        assert reader_now(database, f"{name}@example.org").status == status, name
+        assert subscriber_now(database, f"{name}@example.org").status == status, name
     with database.read() as connection, pytest.raises(NotFound):
-        find(connection, "erased@example.org")
+        find_subscriber(connection, "erased@example.org")
     assert suppressed_hashes(database) == before
     again = apply_file(database, SECRET, file, at(THURSDAY, 14))
     assert (again.entries, again.added) == (8, 0)
     assert (again.unsubscribed, again.erased, again.suppressed, again.lifted) == (0, 0, 0, 0)
     # A mail planned before the backup goes to nobody who left after it.
     add_papers(database, *make_papers(20, announced_on=WEDNESDAY))
-    post = office(database)
+    post = delivery_context(database)
     deliver_due(post, at(THURSDAY, 15))
     assert set(sent_to(post.transport)) == {f"{name}@example.org" for name in ("back", "stays", "lifted")}  # type: ignore[arg-type]
 
 
 def test_a_lift_that_the_backup_does_not_know_is_applied_too(database: Database, tmp_path: Path) -> None:
-    add_reader(database)
+    add_subscriber(database)
     suppress(database, SECRET, ADA, "refused: 550", at(TUESDAY, 4))
     lift(database, SECRET, ADA, "no reason", at(WEDNESDAY, 5))
     file = write(database, tmp_path / "log.jsonl")
     with database.begin() as connection:
         connection.execute(delete(suppression_log).where(suppression_log.c.event == "lifted"))
-        subscriber = find(connection, ADA)
+        subscriber = find_subscriber(connection, ADA)
         suppression_store.suppress_subscriber(
             connection, subscriber.id, address_hash(ADA, SECRET), "refused: 550", at(TUESDAY, 4)
         )
     assert apply_file(database, SECRET, file, at(THURSDAY)).lifted == 1
-    assert (reader_now(database, ADA).status, suppressed_hashes(database)) == ("active", set())
+    assert (subscriber_now(database, ADA).status, suppressed_hashes(database)) == ("active", set())
 
 
 def test_applying_to_the_database_that_was_exported_changes_nobody(
     database: Database, tmp_path: Path
 ) -> None:
     """Also whoever was erased and came back, as somebody new, stays."""
-    gone = add_reader(database, now=at(MONDAY))
+    gone = add_subscriber(database, now=at(MONDAY))
     unsubscribe(database, SECRET, gone.key, at(MONDAY, 9), "web")
     remove(database, SECRET, ADA, at(TUESDAY))
-    add_reader(database, now=at(WEDNESDAY))
+    add_subscriber(database, now=at(WEDNESDAY))
     file = write(database, tmp_path / "log.jsonl")
     apply_file(database, SECRET, file, at(THURSDAY))
-    assert reader_now(database, ADA).status == "active"
+    assert subscriber_now(database, ADA).status == "active"
 
 
 def test_whoever_left_before_there_was_a_log_is_exported_too(database: Database, tmp_path: Path) -> None:
-    left = add_reader(database)
+    left = add_subscriber(database)
     unsubscribe(database, SECRET, left.key, at(TUESDAY), "web")
     suppress(database, SECRET, "never@example.org", "a trap", at(TUESDAY))
     with database.begin() as connection:
@@ -341,7 +341,7 @@ BAD_LINES = [
 
 
 def test_a_bad_line_costs_itself_alone(database: Database, tmp_path: Path) -> None:
-    subscriber = add_reader(database)
+    subscriber = add_subscriber(database)
     unsubscribe(database, SECRET, subscriber.key, at(WEDNESDAY), "web")
     file = write(database, tmp_path / "log.jsonl")
     header, good = file.read_text().splitlines()
@@ -367,7 +367,7 @@ def test_a_file_of_another_key_or_of_another_kind_is_refused(database: Database,
 
 def test_a_real_copy_of_the_file_of_a_database_is_brought_up_to_date(sqlite_url: str, tmp_path: Path) -> None:
     database = Database(sqlite_url)
-    subscriber = add_reader(database)
+    subscriber = add_subscriber(database)
     database.close()
     backup = tmp_path / "backup.db"
     shutil.copy(tmp_path / "digest.db", backup)
@@ -376,5 +376,5 @@ def test_a_real_copy_of_the_file_of_a_database_is_brought_up_to_date(sqlite_url:
     database.close()
     restored = Database(f"sqlite:///{backup}")
     assert apply_file(restored, SECRET, file, at(THURSDAY)).unsubscribed == 1
-    assert reader_now(restored, ADA).status == "unsubscribed"
+    assert subscriber_now(restored, ADA).status == "unsubscribed"
     restored.close()

@@ -72,15 +72,15 @@ def test_an_excerpt_ends_with_a_sentence(limit: int, expected: str) -> None:
     assert formatting.excerpt(abstract, limit) == expected
 
 
-BACKGROUND = "Rooms are hard to render. Many photographs are needed, and much memory. "
+REFERENCE = "Rooms are hard to render. Many photographs are needed, and much memory. "
 DEED = "In this paper we propose sparse splats. They halve the memory."
 
 
 def test_an_excerpt_tells_what_was_done_rather_than_why() -> None:
-    assert formatting.excerpt(BACKGROUND + DEED, 80) == f"… {DEED}"
-    assert formatting.excerpt(BACKGROUND + DEED, 120) == f"{BACKGROUND}{DEED.partition(' They')[0]}"
-    assert formatting.excerpt(BACKGROUND + DEED, 200) == BACKGROUND + DEED
-    assert formatting.excerpt(BACKGROUND * 2, 80) == BACKGROUND.strip()
+    assert formatting.excerpt(REFERENCE + DEED, 80) == f"… {DEED}"
+    assert formatting.excerpt(REFERENCE + DEED, 120) == f"{REFERENCE}{DEED.partition(' They')[0]}"
+    assert formatting.excerpt(REFERENCE + DEED, 200) == REFERENCE + DEED
+    assert formatting.excerpt(REFERENCE * 2, 80) == REFERENCE.strip()
 
 
 @pytest.mark.parametrize(

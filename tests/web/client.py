@@ -14,7 +14,7 @@ from tests.factories import BASE_URL
 _THREAD = ThreadPoolExecutor(1)
 
 
-class Visitor:
+class Client:
     """Sends requests; each stands alone, as cookies would be news to this site."""
 
     def __init__(self, app: FastAPI, host: str = "192.0.2.1", *, works: bool = True) -> None:
@@ -27,7 +27,7 @@ class Visitor:
         # A thread of its own: the browser of other tests leaves a loop running in this one.
         answer = _THREAD.submit(asyncio.run, self._ask(method, path, request)).result()
         if method == "POST" and self._works:
-            self.app.state.site.background.work()
+            self.app.state.context.reference.work()
         return answer
 
     def get(self, path: str, **request: Any) -> httpx.Response:
@@ -35,9 +35,9 @@ class Visitor:
 
     def ask_for_mail(self, address: str, path: str = "/subscribe", **fields: str) -> httpx.Response:
         """Fill in a form as a person does, who takes a while; the clock of the tests moves on."""
-        stamp = stamp_of(self.get(path).text)
-        self.app.state.site.parts.clock.advance(seconds=LEAST.total_seconds())
-        return self.post(path, data={"email": address, "stamp": stamp, **fields})
+        form_token = form_token_of(self.get(path).text)
+        self.app.state.context.container.clock.advance(seconds=LEAST.total_seconds())
+        return self.post(path, data={"email": address, "stamp": form_token, **fields})
 
     def head(self, path: str) -> httpx.Response:
         return self.ask("HEAD", path)
@@ -51,7 +51,7 @@ class Visitor:
             return await client.request(method, path, **request)
 
 
-def stamp_of(page: str) -> str:
+def form_token_of(page: str) -> str:
     """The stamp of the form on a page."""
-    (stamp,) = re.findall(r'<input type="hidden" name="stamp" value="([^"]*)">', page)
-    return str(stamp)
+    (form_token,) = re.findall(r'<input type="hidden" name="stamp" value="([^"]*)">', page)
+    return str(form_token)

@@ -17,14 +17,14 @@ from digest.errors import NotFound
 from digest.subscribers.links import PURPOSES, Purpose
 from digest.web.app import create_app
 from digest.web.form_tokens import LEAST
-from digest.wiring import Parts
-from tests.factories import MONDAY, WEDNESDAY, Clock, links, reader_now
-from tests.web.client import Visitor, stamp_of
-from tests.web.hostile import ATTACK, add_hostile_papers, add_hostile_reader, send_digests
+from digest.wiring import Container
+from tests.factories import MONDAY, WEDNESDAY, Clock, links, subscriber_now
+from tests.web.client import Client, form_token_of
+from tests.web.hostile import ATTACK, add_hostile_papers, add_hostile_subscriber, send_digests
 
-READERS = 5
+SUBSCRIBERS = 5
 
-STAMP = "the stamp of a form that was out long enough"
+FORM_TOKEN = "the stamp of a form that was out long enough"
 """Stands for a stamp until the request is sent."""
 
 
@@ -33,58 +33,64 @@ async def _unprepared(_app: Any) -> AsyncIterator[None]:
     yield
 
 
-class Scene:
-    """A site with hostile papers and readers, some of whom may have gone."""
+class Target:
+    """A site with hostile papers and subscribers, some of whom may have gone."""
 
-    def __init__(self, parts: Parts, clock: Clock) -> None:
-        self.parts = parts
-        self.visitor = Visitor(create_app(parts))
+    def __init__(self, container: Container, clock: Clock) -> None:
+        self.container = container
+        self.client = Client(create_app(container))
         # What the application prepares when it starts would go on after the database is gone.
-        self.visitor.app.router.lifespan_context = _unprepared
-        add_hostile_papers(parts)
-        self._readers = [add_hostile_reader(parts, f"r{number}@example.org") for number in range(READERS)]
-        send_digests(parts)
-        self.stamp = stamp_of(self.visitor.get("/").text)
+        self.client.app.router.lifespan_context = _unprepared
+        add_hostile_papers(container)
+        self._subscribers = [
+            add_hostile_subscriber(container, f"r{number}@example.org") for number in range(SUBSCRIBERS)
+        ]
+        send_digests(container)
+        self.form_token = form_token_of(self.client.get("/").text)
         clock.advance(seconds=LEAST.total_seconds())
 
-    def reader(self, place: int) -> Subscriber:
-        """One of the readers, who comes back if they had themselves erased."""
-        known = self._readers[place % READERS]
+    def subscriber(self, place: int) -> Subscriber:
+        """One of the subscribers, who comes back if they had themselves erased."""
+        known = self._subscribers[place % SUBSCRIBERS]
         try:
-            return reader_now(self.parts.database, known.address)
+            return subscriber_now(self.container.database, known.address)
         except NotFound:
-            self._readers[place % READERS] = add_hostile_reader(self.parts, known.address)
-            return self._readers[place % READERS]
+            self._subscribers[place % SUBSCRIBERS] = add_hostile_subscriber(self.container, known.address)
+            return self._subscribers[place % SUBSCRIBERS]
 
 
-Harm = Literal["none", "cut", "behead", "lengthen", "change", "of another reader", "of another day", "double"]
+Harm = Literal[
+    "none", "cut", "behead", "lengthen", "change", "of another subscriber", "of another day", "double"
+]
 
 HARMS: tuple[Harm, ...] = Harm.__args__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
 class Link:
-    """A reader's link, perhaps made for something else, perhaps tampered with."""
+    """A subscriber's link, perhaps made for something else, perhaps tampered with."""
 
-    reader: int
+    subscriber: int
     leads_to: str
     made_for: Purpose
     harm: Harm = "none"
     place: int = 0
     ending: str = ""
 
-    def path(self, scene: Scene) -> str:
+    def path(self, target: Target) -> str:
         """Return the link's path."""
-        reader = scene.reader(self.reader)
+        subscriber = target.subscriber(self.subscriber)
         day = MONDAY if self.harm == "of another day" else WEDNESDAY
-        token = links().link(self.made_for, reader.key, day).rpartition("/")[2]
+        token = links().link(self.made_for, subscriber.key, day).rpartition("/")[2]
         place = self.place % len(token)
         harmed = {
             "cut": token[:place],
             "behead": token[place:],
             "lengthen": token + token[place:],
             "change": f"{token[:place]}~{token[place + 1 :]}",
-            "of another reader": token.replace(reader.key, scene.reader(self.reader + 1).key),
+            "of another subscriber": token.replace(
+                subscriber.key, target.subscriber(self.subscriber + 1).key
+            ),
             "double": f"{token}/{token}",
         }.get(self.harm, token)
         return f"/{self.leads_to}/{harmed}{self.ending}"
@@ -103,10 +109,10 @@ class Question:
     headers: dict[str, str] = field(default_factory=dict)
     host: int = 1
 
-    def ask(self, scene: Scene) -> httpx.Response:
+    def ask(self, target: Target) -> httpx.Response:
         """Send it."""
-        path = self.path.path(scene) if isinstance(self.path, Link) else self.path
-        form = [(name, scene.stamp if value == STAMP else value) for name, value in self.form]
+        path = self.path.path(target) if isinstance(self.path, Link) else self.path
+        form = [(name, target.form_token if value == FORM_TOKEN else value) for name, value in self.form]
         request: dict[str, Any] = {"headers": self.headers}
         if self.content is not None:
             request["content"] = self.content
@@ -118,8 +124,8 @@ class Question:
             request["headers"] = {"Content-Type": "application/x-www-form-urlencoded", **self.headers}
         if self.query:
             path = f"{path}?{_encoded(self.query)}"
-        visitor = Visitor(scene.visitor.app, f"192.0.2.{self.host}")
-        return visitor.ask(self.method, path, **request)
+        client = Client(target.client.app, f"192.0.2.{self.host}")
+        return client.ask(self.method, path, **request)
 
 
 def _encoded(pairs: Sequence[tuple[str, str]]) -> str:
@@ -132,7 +138,7 @@ _KNOWN = (
     *("more", "less", "none", "save", "pause", "resume", "forget", "unsubscribe", "erase", "preview"),
     *("2603.00004", "2603.00001v2", "https://arxiv.org/abs/2603.00003", "arXiv:math/0611800", "9999.99999"),
     *("ada@example.org", "r1@example.org", "new@d.example", "a@\u00e9.example", "a b@c", "week", "today"),
-    *("UTC", "Asia/Tokyo", "../UTC", "7", "10", "23", *FREQUENCIES, STAMP),
+    *("UTC", "Asia/Tokyo", "../UTC", "7", "10", "23", *FREQUENCIES, FORM_TOKEN),
 )
 
 TEXTS = (
@@ -164,7 +170,7 @@ _PLAUSIBLE: dict[str, st.SearchStrategy[str]] = {
     "paper": _PAPERS,
     "verdict": st.sampled_from(["more", "less", "none"]),
     "email": st.integers(0, 9).map("r{}@example.org".format),
-    "stamp": st.just(STAMP),
+    "stamp": st.just(FORM_TOKEN),
     "part": st.just("preview"),
 }
 
@@ -216,7 +222,7 @@ _ENDINGS = (
 
 _LINKS = st.builds(
     Link,
-    reader=st.integers(0, READERS - 1),
+    subscriber=st.integers(0, SUBSCRIBERS - 1),
     leads_to=st.sampled_from(PURPOSES),
     made_for=st.sampled_from(PURPOSES),
     harm=st.sampled_from(HARMS),
@@ -225,15 +231,15 @@ _LINKS = st.builds(
 )
 
 _WHOLE_LINKS = st.builds(
-    lambda reader, purpose, ending: Link(reader, purpose, purpose, ending=ending),
-    st.integers(0, READERS - 1),
+    lambda subscriber, purpose, ending: Link(subscriber, purpose, purpose, ending=ending),
+    st.integers(0, SUBSCRIBERS - 1),
     st.sampled_from(PURPOSES),
     st.sampled_from(("", "", "", *_ENDINGS)),
 )
 
 _BUTTONS = st.builds(
-    lambda reader, way: Link(reader, way[0], way[0], ending=way[1]),
-    st.integers(0, READERS - 1),
+    lambda subscriber, way: Link(subscriber, way[0], way[0], ending=way[1]),
+    st.integers(0, SUBSCRIBERS - 1),
     st.sampled_from(
         [
             *[("preferences", "")] * 4,
@@ -301,9 +307,9 @@ _ANYTHING = st.builds(
 QUESTIONS = st.one_of(_LOOKS, _LOOKS, _ACTS, _ACTS, _ACTS, _ANYTHING)
 
 
-def kinds_of_calls(scene: Scene) -> Iterator[tuple[str, st.SearchStrategy[Any]]]:
+def kinds_of_calls(target: Target) -> Iterator[tuple[str, st.SearchStrategy[Any]]]:
     """What the interface offers by its own description: for each call, a name and its requests, good and bad."""
-    schema = schemathesis.openapi.from_asgi("/api/openapi.json", scene.visitor.app)
+    schema = schemathesis.openapi.from_asgi("/api/openapi.json", target.client.app)
     for found in schema.get_all_operations():
         assert isinstance(found, Ok)
         operation = found.ok()

@@ -26,19 +26,19 @@ from random import Random
 import httpx
 
 from digest.clock import utc_now
-from digest.papers.ingest import take_in
-from digest.sample import sample_sightings
+from digest.papers.ingest import ingest
+from digest.sample import sample_items
 from digest.store import delivery_reports
 from digest.store.database import Database
 from digest.store.schema import upgrade
 from digest.web.form_tokens import LEAST
 from digest.web.limits import mail_limits
-from tests.factories import SECRET, add_readers
+from tests.factories import SECRET, add_subscribers
 from tests.services.installation import answers, free_port, wait_for
-from tests.web.client import stamp_of
+from tests.web.client import form_token_of
 
 LET_THROUGH = "Check your inbox"
-READERS = 20
+SUBSCRIBERS = 20
 
 
 @dataclass(frozen=True)
@@ -54,21 +54,21 @@ class Post:
         return mail_limits(self.host, self.address.rpartition("@")[2])
 
 
-def posts(count: int, networks: int, people: int, luck: Random) -> list[Post]:
+def posts(count: int, networks: int, people: int, rng: Random) -> list[Post]:
     """Posts of so many people from so many networks, some busier than others; most have the same mail provider.
 
-    One in five asks for links, half of those for a reader's.
+    One in five asks for links, half of those for a subscriber's.
     """
     made = []
     for _ in range(count):
-        place = int(networks * luck.random() ** 2)
+        place = int(networks * rng.random() ** 2)
         host = f"198.18.{place // 250}.{place % 250 + 1}"
-        person = luck.randrange(people)
-        if luck.random() < 0.8:
+        person = rng.randrange(people)
+        if rng.random() < 0.8:
             domain = "mail.example" if person % 5 else f"d{person}.example"
             made.append(Post(host, "/subscribe", f"a{person}@{domain}"))
         else:
-            made.append(Post(host, "/links", f"r{luck.randrange(2 * READERS) + 1:03}@example.org"))
+            made.append(Post(host, "/links", f"r{rng.randrange(2 * SUBSCRIBERS) + 1:03}@example.org"))
     return made
 
 
@@ -97,7 +97,7 @@ def mails_of(database: Database) -> list[tuple[str, str]]:
 
 
 @dataclass
-class Tally:
+class Counts:
     """What the callers saw."""
 
     through: list[Post] = field(default_factory=list)
@@ -105,37 +105,37 @@ class Tally:
     seconds: list[float] = field(default_factory=list)
 
 
-def flood(url: str, asked: Sequence[Post], callers: int) -> Tally:
+def load_test(url: str, asked: Sequence[Post], callers: int) -> Counts:
     """Send every post, so many at a time."""
-    return asyncio.run(_flood(url, asked, callers))
+    return asyncio.run(_load_test(url, asked, callers))
 
 
-async def _flood(url: str, asked: Sequence[Post], callers: int) -> Tally:
-    tally, queue = Tally(), iter(asked)
+async def _load_test(url: str, asked: Sequence[Post], callers: int) -> Counts:
+    counts, queue = Counts(), iter(asked)
     limits = httpx.Limits(max_connections=callers, max_keepalive_connections=callers)
     async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as client:
-        stamp = stamp_of((await client.get("/subscribe")).text)
+        form_token = form_token_of((await client.get("/subscribe")).text)
         await asyncio.sleep(LEAST.total_seconds())
-        await asyncio.gather(*(_call(client, queue, stamp, tally) for _ in range(callers)))
-    return tally
+        await asyncio.gather(*(_call(client, queue, form_token, counts) for _ in range(callers)))
+    return counts
 
 
-async def _call(client: httpx.AsyncClient, queue: Iterator[Post], stamp: str, tally: Tally) -> None:
+async def _call(client: httpx.AsyncClient, queue: Iterator[Post], form_token: str, counts: Counts) -> None:
     for post in queue:
         begun = time.perf_counter()
         answer = await client.post(
             post.path,
-            data={"email": post.address, "stamp": stamp},
+            data={"email": post.address, "stamp": form_token},
             headers={"X-Forwarded-For": post.host},
         )
-        tally.seconds.append(time.perf_counter() - begun)
-        tally.statuses[answer.status_code] += 1
+        counts.seconds.append(time.perf_counter() - begun)
+        counts.statuses[answer.status_code] += 1
         if LET_THROUGH in answer.text:
-            tally.through.append(post)
+            counts.through.append(post)
 
 
 @dataclass
-class Visits:
+class Requests:
     """What somebody saw who looked at the first page meanwhile."""
 
     statuses: Counter[int] = field(default_factory=Counter)
@@ -156,25 +156,25 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def judge(tally: Tally, visits: Visits, database: Database, outbox: Path) -> bool:
+def judge(counts: Counts, requests: Requests, database: Database, outbox: Path) -> bool:
     planned = mails_of(database)
     sent = len(list((outbox / "new").glob("*"))) if outbox.exists() else 0
     let_through = {
-        ("confirm" if post.path == "/subscribe" else "links", post.address) for post in tally.through
+        ("confirm" if post.path == "/subscribe" else "links", post.address) for post in counts.through
     }
-    say(f"answers: {dict(tally.statuses)}; {len(tally.through)} let through")
+    say(f"answers: {dict(counts.statuses)}; {len(counts.through)} let through")
     say(f"mails: {len(planned)} planned, {sent} sent by the site itself")
-    say(f"a post took {at_share(tally.seconds, 0.5)}, at worst {at_share(tally.seconds, 1)}")
+    say(f"a post took {at_share(counts.seconds, 0.5)}, at worst {at_share(counts.seconds, 1)}")
     say(
-        f"the first page, {len(visits.seconds)} times: median {at_share(visits.seconds, 0.5)}, "
-        f"p99 {at_share(visits.seconds, 0.99)}, at worst {at_share(visits.seconds, 1)}"
+        f"the first page, {len(requests.seconds)} times: median {at_share(requests.seconds, 0.5)}, "
+        f"p99 {at_share(requests.seconds, 0.99)}, at worst {at_share(requests.seconds, 1)}"
     )
     faults = {
-        "a limit was exceeded": exceeded(tally.through),
+        "a limit was exceeded": exceeded(counts.through),
         "a mail went to whom nothing was let through for": set(planned) - let_through,
         "a mail was planned twice": len(planned) - len(set(planned)),
-        "a post was answered with an error": set(tally.statuses) - {200, 429},
-        "the first page was not there": set(visits.statuses) - {200},
+        "a post was answered with an error": set(counts.statuses) - {200, 429},
+        "the first page was not there": set(requests.statuses) - {200},
     }
     for fault, found in faults.items():
         if found:
@@ -183,23 +183,23 @@ def judge(tally: Tally, visits: Visits, database: Database, outbox: Path) -> boo
 
 
 def main() -> int:
-    wish = argparse.ArgumentParser(description=__doc__)
-    wish.add_argument("--posts", type=int, default=10_000)
-    wish.add_argument("--processes", type=int, default=1)
-    wish.add_argument("--callers", type=int, default=32)
-    asked = wish.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--posts", type=int, default=10_000)
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--callers", type=int, default=32)
+    asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="digest-flood-") as name:
         folder = Path(name)
         database = Database(f"sqlite:///{folder}/digest.db")
         upgrade(database)
-        take_in(database, sample_sightings(utc_now()), utc_now())
-        add_readers(database, READERS, now=utc_now())
+        ingest(database, sample_items(utc_now()), utc_now())
+        add_subscribers(database, SUBSCRIBERS, now=utc_now())
         servers: list[subprocess.Popen[bytes]] = []
         try:
             url = start(folder, asked.processes, servers)
             made = posts(asked.posts, asked.posts // 10, asked.posts, Random(7))
-            tally, visits = watch(url, made, asked.callers)
-            return 0 if judge(tally, visits, database, folder / "outbox") else 1
+            counts, requests = watch(url, made, asked.callers)
+            return 0 if judge(counts, requests, database, folder / "outbox") else 1
         finally:
             for server in servers:
                 server.terminate()
@@ -207,17 +207,17 @@ def main() -> int:
             database.close()
 
 
-def watch(url: str, made: Sequence[Post], callers: int) -> tuple[Tally, Visits]:
+def watch(url: str, made: Sequence[Post], callers: int) -> tuple[Counts, Requests]:
     """Let the flood come from a process of its own, and look at the first page as long as it lasts."""
-    visits = Visits()
+    requests = Requests()
     begun = time.perf_counter()
     with ProcessPoolExecutor(1, get_context("spawn")) as others, httpx.Client(base_url=url) as client:
-        flooding = others.submit(flood, url, made, callers)
+        flooding = others.submit(load_test, url, made, callers)
         while not flooding.done():
-            visits.look(client)
+            requests.look(client)
             time.sleep(0.02)
         say(f"{len(made)} posts in {time.perf_counter() - begun:.1f} s")
-        return flooding.result(), visits
+        return flooding.result(), requests
 
 
 def start(folder: Path, processes: int, servers: list[subprocess.Popen[bytes]]) -> str:

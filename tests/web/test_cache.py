@@ -4,15 +4,15 @@ from itertools import count
 from threading import Event, Thread
 
 from digest.mail.content import Card
-from digest.web.cache import Held, Kept, KeptMany
+from digest.web.cache import CachedValue, CacheEntry, LruCache
 from digest.web.catalogue import varied
 from tests.factories import TUESDAY
 
 
 def test_a_value_is_made_once_per_stamp() -> None:
     numbers = count(1)
-    kept = Kept(lambda: next(numbers))
-    assert [kept.get(stamp).value for stamp in "aabb"] == [1, 1, 2, 2]
+    kept = CachedValue(lambda: next(numbers))
+    assert [kept.get(revision).value for revision in "aabb"] == [1, 1, 2, 2]
 
 
 def test_while_one_makes_the_next_value_others_get_the_last() -> None:
@@ -26,19 +26,19 @@ def test_while_one_makes_the_next_value_others_get_the_last() -> None:
             may_finish.wait(10)
         return value
 
-    kept = Kept(make)
-    assert kept.get(1) == Held(1, "old")
+    kept = CachedValue(make)
+    assert kept.get(1) == CacheEntry(1, "old")
     maker = Thread(target=kept.get, args=(2,))
     maker.start()
     assert making.wait(10)
-    assert kept.get(2) == Held(1, "old")
+    assert kept.get(2) == CacheEntry(1, "old")
     may_finish.set()
     maker.join(10)
-    assert kept.get(2) == Held(2, "new")
+    assert kept.get(2) == CacheEntry(2, "new")
 
 
 def test_only_so_many_are_kept_and_the_longest_unused_goes() -> None:
-    kept: KeptMany[int] = KeptMany(2)
+    kept: LruCache[int] = LruCache(2)
     kept.put("a", 1)
     kept.put("b", 2)
     assert kept.get("a") == 1

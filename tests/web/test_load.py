@@ -4,23 +4,23 @@ from collections import Counter
 from random import Random
 
 from digest.web.limits import MAILS_PER_DOMAIN, MAILS_PER_NETWORK
-from digest.wiring import Parts
-from tests.factories import Clock, add_readers
-from tests.web.client import Visitor, stamp_of
-from tests.web.load import LET_THROUGH, READERS, Post, allowed, exceeded, mails_of, posts
+from digest.wiring import Container
+from tests.factories import Clock, add_subscribers
+from tests.web.client import Client, form_token_of
+from tests.web.load import LET_THROUGH, SUBSCRIBERS, Post, allowed, exceeded, mails_of, posts
 
 
 def test_a_flood_gets_as_many_mails_as_the_limits_allow_and_pages_stay_there(
-    visitor: Visitor, parts: Parts, clock: Clock
+    client: Client, container: Container, clock: Clock
 ) -> None:
-    readers = {one.address for one in add_readers(parts.database, READERS)}
+    subscribers = {one.address for one in add_subscribers(container.database, SUBSCRIBERS)}
     asked = posts(600, 60, 30, Random(7))
-    stamp = stamp_of(visitor.get("/subscribe").text)
+    form_token = form_token_of(client.get("/subscribe").text)
     clock.advance(minutes=1)
     through = []
     for number, post in enumerate(asked):
-        caller = Visitor(visitor.app, post.host)
-        answer = caller.post(post.path, data={"email": post.address, "stamp": stamp})
+        caller = Client(client.app, post.host)
+        answer = caller.post(post.path, data={"email": post.address, "stamp": form_token})
         assert answer.status_code in {200, 429}
         if LET_THROUGH in answer.text:
             through.append(post)
@@ -34,9 +34,9 @@ def test_a_flood_gets_as_many_mails_as_the_limits_allow_and_pages_stay_there(
     wanted = {
         ("confirm" if post.path == "/subscribe" else "links", post.address)
         for post in through
-        if post.path == "/subscribe" or post.address in readers
+        if post.path == "/subscribe" or post.address in subscribers
     }
-    planned = mails_of(parts.database)
+    planned = mails_of(container.database)
     assert set(planned) == wanted
     assert len(planned) == len(wanted)
 

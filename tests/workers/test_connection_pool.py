@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from digest.errors import TryLater
-from digest.mail.connection_pool import KeptTransport
+from digest.mail.connection_pool import PooledTransport
 from digest.mail.envelope import Connection, Envelope
 from digest.mail.file_transports import MemoryTransport
 from digest.papers.sources.pacing import SharedPacer
@@ -37,7 +37,7 @@ class Counting:
 
 def test_batches_share_a_connection() -> None:
     counting = Counting()
-    kept = KeptTransport(counting)
+    kept = PooledTransport(counting)
     for _ in range(5):
         with kept.open() as connection:
             connection.send(MAIL)
@@ -48,7 +48,7 @@ def test_batches_share_a_connection() -> None:
 
 def test_two_batches_at_once_have_a_connection_each() -> None:
     counting = Counting()
-    kept = KeptTransport(counting)
+    kept = PooledTransport(counting)
     with kept.open() as one, kept.open() as other:
         assert one is not None
         assert other is not None
@@ -60,7 +60,7 @@ def test_two_batches_at_once_have_a_connection_each() -> None:
 def test_a_connection_that_was_silent_for_long_is_closed_first() -> None:
     now = [0.0]
     counting = Counting()
-    kept = KeptTransport(counting, timedelta(seconds=60), lambda: now[0])
+    kept = PooledTransport(counting, timedelta(seconds=60), lambda: now[0])
     with kept.open():
         pass
     now[0] = 61
@@ -71,7 +71,7 @@ def test_a_connection_that_was_silent_for_long_is_closed_first() -> None:
 
 def test_a_connection_whose_batch_broke_is_not_used_again() -> None:
     counting = Counting()
-    kept = KeptTransport(counting)
+    kept = PooledTransport(counting)
     with pytest.raises(RuntimeError, match="broke"), kept.open():
         raise RuntimeError("broke")
     with kept.open():
