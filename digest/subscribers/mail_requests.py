@@ -14,7 +14,7 @@ from digest.errors import StopRun
 from digest.store import mail_requests as store
 from digest.store.database import Conflict, Connection, Database
 from digest.subscribers.addresses import parse_address
-from digest.subscribers.consent import ask, request_links
+from digest.subscribers.consent import request_links, request_subscription
 from digest.subscribers.profiles import ProfileBuilder
 from digest.subscribers.signup import Application
 
@@ -74,7 +74,7 @@ def _answer(
 ) -> bool:
     if request.kind == "links":
         return request_links(connection, secret, request.address, now) is not None
-    return ask(connection, builder, secret, Application(request.address), now) is not None
+    return request_subscription(connection, builder, secret, Application(request.address), now) is not None
 
 
 def forget_confirmations(database: Database, now: datetime) -> None:
