@@ -76,7 +76,7 @@ def _take_request(context: WebContext, kind: _Request, request: Request, form: F
         if not context.limits.allow(mail_limits(host, address.rpartition("@")[2])):
             raise TryLater("Too many mails were asked for just now; please try again in an hour.", 3600)
         request_mail(context.container.database, kind.kind, address, context.now())
-        context.reference.wake()
+        context.request_worker.wake()
     return context.private_page(kind.answer, days=CONFIRM_DAYS)
 
 
@@ -127,7 +127,7 @@ def confirm_later(context: Context, token: str) -> Response:
     request_confirmation_again(
         context.container.database, context.container.secret, claim.subscriber_key, context.now()
     )
-    context.reference.wake()
+    context.request_worker.wake()
     return context.private_page("subscribed.html", days=CONFIRM_DAYS)
 
 
