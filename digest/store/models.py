@@ -77,14 +77,14 @@ def _subscriber() -> Column[int]:
 
 
 def _paper() -> Column[int]:
-    return Column("paper_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), nullable=False)
+    return Column("paper_row_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), nullable=False)
 
 
 papers = Table(
     "papers",
     metadata,
     Column("id", BigId, primary_key=True),
-    Column("canonical_id", Text, nullable=False, unique=True),
+    Column("paper_id", Text, nullable=False, unique=True),
     # The id the paper would have by its title alone: where a page without ids and arXiv's record meet.
     Column("title_id", Text, nullable=False, index=True),
     Column("title", Text, nullable=False),
@@ -107,14 +107,14 @@ papers = Table(
 paper_terms = Table(
     "paper_terms",
     metadata,
-    Column("paper_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True),
+    Column("paper_row_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True),
     Column("counts", LargeBinary, nullable=False),
 )
 
 popularity = Table(
     "popularity",
     metadata,
-    Column("paper_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True),
+    Column("paper_row_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True),
     Column("observed_at", Instant, primary_key=True),
     Column("upvotes", Integer, nullable=False),
     Column("comments", Integer, nullable=False),
@@ -130,7 +130,7 @@ term_statistics = Table(
     Column("space", Integer, nullable=False),
     Column("papers", Integer, nullable=False),
     # Every paper up to this id is counted in.
-    Column("through_paper_id", BigId, nullable=False),
+    Column("through_row_id", BigId, nullable=False),
     Column("frequencies", LargeBinary, nullable=False),
     Column("counted_at", Instant, nullable=False),
 )
@@ -177,7 +177,7 @@ feedback = Table(
     "feedback",
     metadata,
     Column("subscriber_id", BigId, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
-    Column("paper_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True),
+    Column("paper_row_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True),
     Column("verdict", Text, nullable=False),
     Column("given_at", Instant, nullable=False),
     _one_of("verdict", "more", "less"),
@@ -188,13 +188,13 @@ pending_feedback = Table(
     "pending_feedback",
     metadata,
     Column("subscriber_id", BigId, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
-    Column("canonical_id", Text, primary_key=True),
+    Column("paper_id", Text, primary_key=True),
     Column("verdict", Text, nullable=False),
     Column("given_at", Instant, nullable=False),
     # When arXiv was last asked for the paper; null: not yet.
     Column("asked_at", Instant),
     _one_of("verdict", "more", "less"),
-    Index(None, "canonical_id"),
+    Index(None, "paper_id"),
 )
 
 profiles = Table(
@@ -227,7 +227,7 @@ deliveries = Table(
     # All that the mail says beside its cards and reasons: enough to make it again byte for byte.
     Column("contents", Document),
     Column("message_id", Text),
-    Column("digest", Text),
+    Column("content_sha256", Text),
     Column("smtp_answer", Text),
     Column("settled_at", Instant),
     UniqueConstraint("subscriber_id", "kind", "edition_on"),
@@ -256,7 +256,7 @@ cards = Table(
     "cards",
     metadata,
     Column("id", BigId, primary_key=True),
-    Column("digest", Text, nullable=False, unique=True),
+    Column("content_sha256", Text, nullable=False, unique=True),
     Column("contents", Document, nullable=False),
 )
 
@@ -265,7 +265,7 @@ picks = Table(
     "picks",
     metadata,
     Column("subscriber_id", BigId, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
-    Column("paper_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True),
+    Column("paper_row_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True),
     Column("delivery_id", BigId, ForeignKey("deliveries.id", ondelete="CASCADE"), nullable=False),
     Column("card_id", BigId, ForeignKey("cards.id"), nullable=False),
     Column("position", SmallInteger, nullable=False),
@@ -356,7 +356,7 @@ circuits = Table(
     Column("name", Text, primary_key=True),
     Column("opened_at", Instant, nullable=False),
     Column("try_again_at", Instant, nullable=False),
-    Column("trips", SmallInteger, nullable=False),
+    Column("failures", SmallInteger, nullable=False),
     Column("reason", Text, nullable=False),
 )
 

@@ -12,7 +12,7 @@ from digest.delivery.circuit_breaker import HALF_OPEN_MAILS
 from digest.delivery.context import SUSPECTED
 from digest.delivery.deliver import Summary, deliver_batch, deliver_ready
 from digest.delivery.plan import plan_due
-from digest.delivery.refusals import DAY, REFUSED, TAKEN, WINDOW, Answers, Evidence, is_confirmed
+from digest.domain.refusals import DAY, REFUSED, TAKEN, WINDOW, Answers, Evidence, is_confirmed
 from digest.errors import NeverSend
 from digest.mail.envelope import Envelope
 from digest.store import deliveries as ledger

@@ -134,7 +134,7 @@ def test_a_card_is_kept_once(database: Database) -> None:
     assert first["b"] == second["b"]
     assert len({*first.values(), *second.values()}) == 3
     with database.read() as connection:
-        kept = {row.digest: row.contents for row in connection.execute(cards.select())}
+        kept = {row.content_sha256: row.contents for row in connection.execute(cards.select())}
     assert kept == {"a": {"x": 1}, "b": {"x": 2}, "c": {"x": 3}}
 
 

@@ -349,7 +349,9 @@ def test_the_web_view_shows_what_the_mail_had(
 ) -> None:
     page = client.get(path("digest", subscriber)).text
     with container.database.read() as connection:
-        titles = connection.exec_driver_sql("select title from papers p join picks on paper_id = p.id").all()
+        titles = connection.exec_driver_sql(
+            "select title from papers p join picks on paper_row_id = p.id"
+        ).all()
     assert titles
     for (title,) in titles:
         assert title in page

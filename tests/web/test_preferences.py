@@ -319,7 +319,7 @@ def test_a_pasted_library_is_learned_from(
     send(client, subscriber, pasted=pasted)
     with container.database.read() as connection:
         rated = connection.exec_driver_sql(
-            "select canonical_id from papers p join feedback on paper_id = p.id order by 1"
+            "select p.paper_id from papers p join feedback on paper_row_id = p.id order by 1"
         ).scalars()
         assert set(rated) >= {"2603.00001", "2603.00002"}
 

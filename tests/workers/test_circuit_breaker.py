@@ -91,7 +91,7 @@ def test_a_server_that_refuses_us_is_left_alone_and_the_reason_is_kept(database:
     assert wall.tries == 1
     with database.read() as connection:
         (circuit,) = open_circuits(connection)
-    assert (circuit.name, circuit.trips) == ("memory:", 1)
+    assert (circuit.name, circuit.failures) == ("memory:", 1)
     assert "password" in circuit.reason
 
 
