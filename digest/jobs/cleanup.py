@@ -1,13 +1,15 @@
 """Deleting what is no longer needed."""
 
+import logging
 from datetime import timedelta
 
-from digest.jobs.recurring import _log
 from digest.store import fetches as fetch_store
 from digest.store import refusals as refusal_store
 from digest.subscribers.consent import purge_unconfirmed
 from digest.subscribers.mail_requests import forget_confirmations
 from digest.wiring import Container
+
+_log = logging.getLogger(__name__)
 
 FETCH_RETENTION = timedelta(days=90)
 
