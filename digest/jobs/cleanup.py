@@ -16,6 +16,8 @@ FETCH_RETENTION = timedelta(days=90)
 EVIDENCE_KEPT = timedelta(days=30)
 """So long it is kept what a mail server answered."""
 
+_log = logging.getLogger("digest.jobs")
+
 
 def clean_up(container: Container) -> None:
     """Forget whoever never confirmed, and how feeds were read long ago."""
