@@ -12,6 +12,7 @@ from digest.delivery.deliver import deliver_ready
 from digest.delivery.preview import recorded
 from digest.domain.delivery import KINDS
 from digest.domain.paper import FeedItem, Popularity
+from digest.domain.subscriber import Frequency, Status
 from digest.errors import NotFound
 from digest.mail.file_transports import MemoryTransport
 from digest.papers.ingest import ingest
@@ -76,7 +77,7 @@ def test_later_versions_votes_and_settings_change_nothing(database: Database) ->
     items = [FeedItem(paper, Popularity(at(WEDNESDAY), 900, 70, 800)) for paper in revised]
     assert ingest(database, items, at(WEDNESDAY)).changed == 12
     new = Change(
-        topics=("robots",), follow=(), timezone="Asia/Tokyo", hour=3, frequency="weekly", max_papers=2
+        topics=("robots",), follow=(), timezone="Asia/Tokyo", hour=3, frequency=Frequency.WEEKLY, max_papers=2
     )
     change(database, ProfileBuilder(), row.address, new, at(WEDNESDAY), dislikes=["2603.00004"])
     pause(database, row.address, None, at(WEDNESDAY))
@@ -99,7 +100,7 @@ def test_a_note_can_be_made_again_too(database: Database) -> None:
 
 
 def test_a_confirmation_can_be_made_again_too(database: Database) -> None:
-    subscriber = add_subscriber(database, status="pending")
+    subscriber = add_subscriber(database, status=Status.PENDING)
     transport = MemoryTransport()
     deliver_due(delivery_context(database, transport), at(TUESDAY, 1) - DAY)
     row = one_delivery(database, subscriber)

@@ -114,7 +114,7 @@ def dump(database: Database) -> dict[str, list[tuple[object, ...]]]:
     with database.read() as connection:
         found = {
             table.name: sorted(
-                (tuple(row) for row in connection.exec_driver_sql(f"SELECT * FROM {table.name}")),  # noqa: S608
+                (tuple(row) for row in connection.exec_driver_sql(f"SELECT * FROM {table.name}")),
                 key=repr,
             )
             for table in metadata.sorted_tables

@@ -31,8 +31,8 @@ from tests.factories import (
     add_subscriber,
     at,
     deliver_due,
-    delivery_context,
     deliveries_of,
+    delivery_context,
     make_papers,
     rebuilt,
     received_by,
@@ -104,12 +104,12 @@ def fill(database: Database, rows: dict[str, list[dict[str, Any]]]) -> None:
             written = [{key: _written(value) for key, value in row.items()} for row in named]
             values = ", ".join(f":{key}" for key in named[0])
             connection.execute(
-                text(f"INSERT INTO {name} ({', '.join(named[0])}) VALUES ({values})"),  # noqa: S608
+                text(f"INSERT INTO {name} ({', '.join(named[0])}) VALUES ({values})"),
                 written,
             )
         if not database.is_sqlite:
             for name in ("papers", "subscribers", "cards", "deliveries"):
-                connection.execute(text(f"SELECT setval('{name}_id_seq', max(id)) FROM {name}"))  # noqa: S608
+                connection.execute(text(f"SELECT setval('{name}_id_seq', max(id)) FROM {name}"))
         connection.execute(
             text("INSERT INTO suppressions VALUES ('a hash', 'complaint', :now)"), {"now": at(TUESDAY)}
         )
@@ -143,7 +143,7 @@ def test_a_key_of_a_deleted_paper_is_not_given_again(old_database: Database, tmp
     with old_database.begin() as connection:
         last = connection.execute(text("SELECT max(id) FROM papers")).scalar_one()
         for table in ("picks", "paper_terms", "popularity", "feedback"):
-            connection.execute(text(f"DELETE FROM {table} WHERE paper_id = :last"), {"last": last})  # noqa: S608
+            connection.execute(text(f"DELETE FROM {table} WHERE paper_id = :last"), {"last": last})
         connection.execute(text("DELETE FROM papers WHERE id = :last"), {"last": last})
     upgrade(old_database)
     add_papers(old_database, *make_papers(1, first=500))
