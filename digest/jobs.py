@@ -7,11 +7,12 @@ be cut off anywhere: what is left undone is done the next time.
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from digest.delivery.circuit import admission_of
 from digest.delivery.claimed import Stream
-from digest.delivery.deliver import Summary, deliver_batch
+from digest.delivery.deliver import Summary
+from digest.delivery.deliver import deliver as deliver_stream
 from digest.delivery.office import SUSPECTED
 from digest.delivery.plan import plan_due
 from digest.delivery.timetable import JobName
@@ -21,7 +22,7 @@ from digest.readers.profiles import rebuild_outdated
 from digest.store import deliveries as ledger
 from digest.store import fetches as fetch_store
 from digest.store import refusals as refusal_store
-from digest.store.database import Connection
+from digest.store.in_flight import delete_stale
 from digest.wiring import Parts
 
 VOTED = ("huggingface",)
@@ -31,6 +32,8 @@ VOTES_BACK = timedelta(days=3)
 REBUILDING = timedelta(minutes=5)
 """So long one turn at rebuilding profiles may take; the next goes on with the rest."""
 FETCHES_KEPT = timedelta(days=90)
+DELIVERING = timedelta(minutes=1)
+"""So long one turn at delivering takes; the next goes on with the rest."""
 EVIDENCE_KEPT = timedelta(days=30)
 """So long it is kept what a mail server answered."""
 MOST_BATCHES = 256
@@ -75,9 +78,17 @@ def plan(parts: Parts) -> None:
 
 
 def deliver(parts: Parts, stream: Stream) -> bool:
-    """Deliver one batch; tell whether there may be more to do right now."""
+    """Deliver for a while; tell whether there may be more to do right now."""
     summary = Summary()
-    had_work = deliver_batch(parts.post_office, parts.clock, summary, stream, patient=True)
+    until = parts.clock() + DELIVERING
+
+    def goes_on() -> bool:
+        if parts.is_stopping() or parts.clock() > until:
+            return False
+        # Somebody waits for these: they go between any two batches of digests.
+        return stream == "transactional" or not _ready_batches(parts, "transactional")
+
+    had_work = deliver_stream(parts.post_office, parts.clock, summary, stream, patient=True, goes_on=goes_on)
     if had_work:
         _log.info(
             "%s: %s sent, %s skipped, %s waiting, %s failed",
@@ -100,21 +111,17 @@ def backlog(parts: Parts) -> Backlog:
 
     None for a mail server that is left alone, and one of each stream when it is to be tried again.
     """
-    now = parts.clock()
+    return Backlog(_ready_batches(parts, "transactional"), _ready_batches(parts, "digest"))
+
+
+def _ready_batches(parts: Parts, stream: Stream) -> int:
+    now, size = parts.clock(), parts.settings.batch_size
     with parts.database.read() as connection:
-        return Backlog(
-            _ready_batches(connection, parts, now, "transactional"),
-            _ready_batches(connection, parts, now, "digest"),
-        )
-
-
-def _ready_batches(connection: Connection, parts: Parts, now: datetime, stream: Stream) -> int:
-    admission = admission_of(connection, parts.account, stream, now)
-    if admission.is_open:
-        return 0
-    size = parts.settings.batch_size
-    most = 1 if admission.is_trial or stream == "transactional" else MOST_BATCHES
-    return -(-ledger.count_ready(connection, now, size * most, stream) // size)
+        admission = admission_of(connection, parts.account, stream, now)
+        if admission.is_open:
+            return 0
+        most = 1 if admission.is_trial or stream == "transactional" else MOST_BATCHES
+        return -(-ledger.count_ready(connection, now, size * most, stream) // size)
 
 
 def rebuild(parts: Parts) -> None:
@@ -142,6 +149,7 @@ def keep_house(parts: Parts) -> None:
     forgotten = purge_unconfirmed(parts.database, now)
     with parts.database.begin() as connection:
         dropped = fetch_store.drop_fetches(connection, now - FETCHES_KEPT)
+        delete_stale(connection, now)
         refusal_store.delete_evidence(connection, (now - EVIDENCE_KEPT).date())
     _log.info("%s unconfirmed readers forgotten, %s old readings of feeds dropped", forgotten, dropped)
 

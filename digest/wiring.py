@@ -1,6 +1,7 @@
 """From settings to the real parts. Each is made when it is first asked for, so a command pays for what it uses."""
 
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -12,12 +13,14 @@ from random import SystemRandom
 from digest.delivery.compose import Choosing, Composer
 from digest.delivery.deliver import PostOffice
 from digest.delivery.letters import Imprint
-from digest.delivery.limits import Limit, Limits, NoLimits, ProviderLimits
+from digest.delivery.limits import Limit, Limits, NoLimits, PacedLimits, ProviderLimits
+from digest.delivery.office import ConnectionAllowance
 from digest.delivery.outcome import Patience
+from digest.delivery.pace import Pace
 from digest.mail.addresses import read_address
 from digest.mail.kept import KeptTransport
 from digest.mail.rendering import Renderer
-from digest.mail.transports import account_of, transport_from
+from digest.mail.transports import account_of, connections_of, transport_from
 from digest.papers.sources.choose import fetcher_from, holidays_of, pacer_from, source_named
 from digest.papers.sources.common import Source
 from digest.papers.sources.http import Fetcher, Pacer
@@ -26,9 +29,11 @@ from digest.readers.links import Links
 from digest.readers.profiles import ProfileBuilder
 from digest.settings import Settings
 from digest.store import deliveries as ledger
+from digest.store import paces as pace_store
 from digest.store import readers as reader_store
 from digest.store.database import Database
 
+_LONGEST_NAP = 0.2
 VERSION = version("trending-papers-digest")
 
 
@@ -97,11 +102,31 @@ class Parts:
     def limits(self) -> Limits:
         """What the mail provider takes, counted in Redis if there is a broker, else here and in the ledger."""
         wanted = [Limit.parse(text) for text in self.settings.mail_limits]
-        if not wanted:
-            return NoLimits()
-        if self.redis_url:
-            return ProviderLimits(wanted, self.account, self.redis_url)
-        return ProviderLimits(wanted, self.account, sent_since=self._sent_since)
+        storage = {"storage_url": self.redis_url} if self.redis_url else {}
+        fixed: Limits = NoLimits()
+        if wanted and self.redis_url:
+            fixed = ProviderLimits(wanted, self.account, self.redis_url, sleep=self._sleep)
+        elif wanted:
+            fixed = ProviderLimits(wanted, self.account, sent_since=self._sent_since, sleep=self._sleep)
+        return PacedLimits(
+            fixed, self.account, self._find_pace, self._change_pace, self.clock, sleep=self._sleep, **storage
+        )
+
+    def _sleep(self, seconds: float) -> None:
+        """Sleep, but not past the moment at which this process is asked to stop."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self.is_stopping():
+            time.sleep(min(left, _LONGEST_NAP))
+
+    def _find_pace(self) -> Pace | None:
+        with self.database.read() as connection:
+            return pace_store.find_pace(connection, self.account)
+
+    def _change_pace(self, change: Callable[[Pace | None], Pace]) -> Pace:
+        with self.database.begin() as connection:
+            pace = change(pace_store.find_pace(connection, self.account))
+            pace_store.save_pace(connection, self.account, pace)
+            return pace
 
     def _sent_since(self, instant: datetime) -> int:
         with self.database.read() as connection:
@@ -159,6 +184,7 @@ class Parts:
             luck=SystemRandom(),
             lease=settings.lease,
             limits=self.limits,
+            connections=ConnectionAllowance(connections_of(settings.mail_url.get_secret_value())),
             account=self.account,
             is_stopping=self.is_stopping,
         )

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from digest.delivery.deliver import Summary, deliver_batch
+from digest.delivery.deliver import deliver_ready
 from digest.settings import read_settings
 from digest.wiring import Parts
 
@@ -11,8 +11,7 @@ def main() -> None:
     """Deliver everything, then end."""
     parts = Parts(read_settings(), lambda: datetime.now(UTC))
     try:
-        while deliver_batch(parts.post_office, parts.clock, Summary()):
-            pass
+        deliver_ready(parts.post_office, parts.clock)
     finally:
         parts.close()
 

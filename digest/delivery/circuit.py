@@ -15,7 +15,7 @@ from digest.store import circuits as store
 from digest.store.circuits import Circuit
 from digest.store.database import Connection, Database
 
-SHORTEST = timedelta(minutes=1)
+SHORTEST = timedelta(seconds=30)
 LONGEST = timedelta(minutes=30)
 TRIAL_MAILS = 5
 """So many mails try whether a server takes mail again."""
@@ -89,7 +89,10 @@ def take_trial(database: Database, admission: Admission) -> bool:
     with database.begin() as connection:
         taken = [
             store.take_trial(
-                connection, circuit.name, admission.now, admission.now + rest(admission.now - circuit.opened_at)
+                connection,
+                circuit.name,
+                admission.now,
+                admission.now + rest(admission.now - circuit.opened_at),
             )
             for circuit in due
         ]

@@ -6,10 +6,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from digest.delivery.editions import Edition, Editions, Window
+from digest.delivery.editions import Edition, Editions, Window, interest_key
 from digest.delivery.freshness import FeedState, feed_state
 from digest.delivery.letters import Chosen, Contents, Imprint, about, rhythm_in_words
-from digest.ranking.explain import reasons
 from digest.ranking.profile import Profile
 from digest.ranking.select import FLOOR, Choice, Rules, choose
 from digest.readers.profiles import NO_PROFILE
@@ -195,16 +194,20 @@ class Composer:
                 self._choosing.rules(subscriber),
                 {ids[number] for number in seen[subscriber.id] if number in ids},
             )
-            chosen[subscriber.id] = [_chosen(edition, profile, choice) for choice in choices]
+            keys = [interest_key(interest) for interest in profile.interests]
+            chosen[subscriber.id] = [_chosen(edition, profile, keys, choice) for choice in choices]
         return chosen
 
 
-def _chosen(edition: Edition, profile: Profile, choice: Choice) -> tuple[str, Chosen]:
+def _chosen(edition: Edition, profile: Profile, keys: Sequence[bytes], choice: Choice) -> tuple[str, Chosen]:
     key, card = edition.card(choice.place)
     terms: tuple[tuple[str, float], ...] = ()
     if choice.interest >= 0:
-        row = edition.shelf.row(profile.statistics_version, choice.place)
-        named = reasons(profile.interests[choice.interest], row, edition.shelf.naming(choice.place))
-        terms = tuple((reason.term, reason.share) for reason in named)
+        terms = edition.reasons(
+            profile.statistics_version,
+            profile.interests[choice.interest],
+            keys[choice.interest],
+            choice.place,
+        )
     number = edition.numbers[choice.place]
     return key, Chosen(number, card, choice.section, choice.score, terms, choice.author)

@@ -1,12 +1,14 @@
-"""Delivering a batch: claim, compose, and for each mail by itself send and record.
+"""Delivering: claim and compose batch after batch, while the batches before are being sent.
 
 What a crash means: claimed but not composed, the lease runs out and it is composed again; composed but
-not sent, it is sent as composed; sent but not recorded, the one mail in flight on a connection is sent
+not sent, it is sent as composed; sent but not recorded, the one mail in flight on each connection is sent
 a second time, under the same Message-ID and with the same words.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from digest.delivery.circuit import TRIAL_MAILS, Admission, Trouble, admit, mend, take_trial, trip
 from digest.delivery.claimed import STREAMS, Claimed, Stream
@@ -14,8 +16,10 @@ from digest.delivery.compose import Request, Selection
 from digest.delivery.letters import PAST_DIGESTS, Chosen, Contents
 from digest.delivery.office import LEASE, PostOffice, Ready, Summary
 from digest.delivery.outcome import PutOff, Send, Skip, decide, standing
-from digest.delivery.sending import LIMIT_REACHED, MOST_DELAYS, Outcome, drop, send_all
+from digest.delivery.sending import LIMIT_REACHED, MOST_DELAYS, Outcome, Sender
+from digest.delivery.settle import drop, release
 from digest.errors import TryLater
+from digest.readers.subscriber import Subscriber
 from digest.store import deliveries as ledger
 from digest.store import readers as reader_store
 from digest.store import refusals as refusal_store
@@ -28,6 +32,7 @@ __all__ = [
     "PostOffice",
     "Summary",
     "compose_batch",
+    "deliver",
     "deliver_batch",
     "deliver_ready",
 ]
@@ -36,7 +41,7 @@ _COMPOSING_TRIES = 3
 
 
 def deliver_ready(office: PostOffice, clock: Callable[[], datetime], only: int | None = None) -> Summary:
-    """Deliver everything whose time has come, batch by batch, until nothing is ready or the run must stop.
+    """Deliver everything whose time has come, until nothing is ready or the run must stop.
 
     The mails that somebody waits for go first. What stops one stream does not stop the other.
     """
@@ -44,7 +49,7 @@ def deliver_ready(office: PostOffice, clock: Callable[[], datetime], only: int |
     stopped: list[str] = []
     for stream in STREAMS:
         summary.stopped = ""
-        while not summary.stopped and deliver_batch(office, clock, summary, stream, only):
+        while not summary.stopped and deliver(office, clock, summary, stream, only=only):
             pass
         stopped.append(summary.stopped)
     summary.stopped = next(filter(None, stopped), "")
@@ -56,69 +61,122 @@ def deliver_batch(
     clock: Callable[[], datetime],
     summary: Summary,
     stream: Stream = "digest",
-    only: int | None = None,
     *,
     patient: bool = False,
 ) -> bool:
-    """Claim, compose and send one batch of a stream, adding to `summary`; tell whether there was anything to do.
+    """Deliver one batch of a stream; tell whether there was anything to do."""
+    return deliver(office, clock, summary, stream, patient=patient, goes_on=lambda: False)
 
+
+def deliver(
+    office: PostOffice,
+    clock: Callable[[], datetime],
+    summary: Summary,
+    stream: Stream,
+    *,
+    only: int | None = None,
+    patient: bool = False,
+    goes_on: Callable[[], bool] = lambda: True,
+) -> bool:
+    """Deliver batches of a stream, adding to `summary`; tell whether there was anything to do.
+
+    It ends when nothing is ready, when something stops it, and when `goes_on`, asked after each batch, says so.
     `only` keeps to one reader. A server that would take no mail is tried again with a few; a `patient` caller
     leaves it alone until its circuit breaker says so.
     """
-    now = clock()
-    admission = admit(office.database, office.account, stream, now)
-    if patient and admission.is_open:
-        summary.stopped = admission.reason
-        return False
+    had_work = False
+    sender: Sender | None = None
+    with ExitStack() as stack:
+        while True:
+            now = clock()
+            admission = admit(office.database, office.account, stream, now)
+            if patient and admission.is_open:
+                summary.stopped = admission.reason
+                break
+            if admission.is_trial and sender:
+                # Another process met trouble; what is queued here is dealt with first.
+                break
+            work = _claim(office, admission, stream, only, now, summary)
+            if not work:
+                break
+            had_work = True
+            ready = compose_batch(office, work, now, summary)
+            if ready and admission.is_trial:
+                if not _try_server(office, clock, admission, stream, ready, summary, patient=patient):
+                    break
+            elif ready:
+                sender = sender or stack.enter_context(Sender(office, clock, summary, stream))
+                sender.put(ready, now + office.lease / 2)
+                if sender.is_stopped:
+                    break
+            if not goes_on():
+                break
+    if sender and sender.outcome.trouble:
+        trip(office.database, office.account, sender.outcome.trouble, clock())
+    return had_work
+
+
+def _claim(
+    office: PostOffice,
+    admission: Admission,
+    stream: Stream,
+    only: int | None,
+    now: datetime,
+    summary: Summary,
+) -> list[Claimed]:
+    """Claim a batch, as large as the limits and the server allow."""
     try:
         room = office.limits.room(now)
     except TryLater as later:
         summary.stopped = str(later)
-        return False
+        return []
     most = min(room, TRIAL_MAILS if admission.is_trial else office.batch_size)
     with office.database.begin() as connection:
-        work = ledger.claim(connection, now, office.lease, most, only, stream) if most else []
-        if not most and ledger.count_ready(connection, now, 1, stream):
+        if most:
+            return ledger.claim(connection, now, office.lease, most, only, stream)
+        if ledger.count_ready(connection, now, 1, stream):
             summary.stopped = LIMIT_REACHED
-    if not work:
-        return False
-    ready = compose_batch(office, work, now, summary)
-    if not ready:
-        return True
-    # Only now, as a trial without a mail to send would be wasted, and the server left alone for longer.
+    return []
+
+
+def _try_server(
+    office: PostOffice,
+    clock: Callable[[], datetime],
+    admission: Admission,
+    stream: Stream,
+    ready: Sequence[Ready],
+    summary: Summary,
+    *,
+    patient: bool,
+) -> bool:
+    """Send a few mails to a server whose breaker is half-open, and close or open it; tell whether it is well.
+
+    The trial is taken only now, as one without a mail to send would be wasted, and the server left alone for
+    longer.
+    """
+    now = clock()
     if not take_trial(office.database, admission) and patient:
+        release(office, [one.claimed for one in ready], now)
         summary.stopped = admission.reason
-        with office.database.begin() as connection:
-            ledger.give_back(connection, ledger.held(connection, [one.claimed for one in ready]), now)
         return False
-    with office.transport.open() as server:
-        outcome = send_all(
-            office,
-            server,
-            ready,
-            clock,
-            now + office.lease / 2,
-            summary,
-            stream,
-            is_trial=admission.is_trial,
-        )
-    if admission.is_trial and stream == "digest" and outcome.refused > outcome.taken:
-        outcome.trouble = outcome.trouble or Trouble(
+    with Sender(office, clock, summary, stream, is_trial=True) as sender:
+        sender.put(ready, now + office.lease / 2)
+    outcome = sender.outcome
+    if stream == "digest" and outcome.refused > outcome.taken and not outcome.trouble:
+        outcome.trouble = Trouble(
             "The mail server refuses most addresses, so nobody is suppressed for it; ask who runs it", stream
         )
         summary.stopped = outcome.trouble.reason
-    _switch(office, admission, stream, outcome, clock())
-    return True
+    _switch(office, stream, outcome, clock())
+    return outcome.trouble is None and not sender.is_stopped
 
 
-def _switch(
-    office: PostOffice, admission: Admission, stream: Stream, outcome: Outcome, now: datetime
-) -> None:
-    """Open the circuit breaker that a batch speaks for, and close those that it speaks against."""
+def _switch(office: PostOffice, stream: Stream, outcome: Outcome, now: datetime) -> None:
+    """Open the circuit breaker that a trial speaks for, and close those that it speaks against."""
     trouble = outcome.trouble
     if trouble:
         trip(office.database, office.account, trouble, now)
-    if not admission.is_trial or not outcome.was_answered:
+    if not outcome.was_answered:
         return
     if trouble is None or trouble.stream:
         mend(office.database, office.account)
@@ -128,77 +186,112 @@ def _switch(
             refusal_store.forget_recent(connection, office.account, stream)
 
 
+@dataclass(slots=True)
+class _Composing:
+    """What a batch is composed from, as read in one view of the database."""
+
+    readers: dict[int, Subscriber]
+    newest_on: dict[int, date]
+    past: dict[int, list[date]]
+    composed: dict[int, list[Chosen]]
+    """The papers of mails that were composed before, by delivery."""
+    selections: dict[int, Selection]
+    """By subscriber."""
+
+
 def compose_batch(
     office: PostOffice, work: Sequence[Claimed], now: datetime, summary: Summary
 ) -> list[Ready]:
-    """Decide each delivery's fate in one transaction; return those to be sent, kept as they will be sent."""
+    """Decide each delivery's fate; return those to be sent, stored as they will be sent.
+
+    Choosing only reads, so that a database which takes one writer at a time is free for the records of mails
+    that are being sent meanwhile. What was decided is written in one transaction.
+    """
     for attempt in range(_COMPOSING_TRIES):
+        with office.database.read() as connection:
+            composing = _gather_for_composing(office, connection, work, now)
         try:
             with office.database.begin() as connection:
                 outcome = Summary()
-                ready = _compose(office, connection, work, now, outcome)
+                ready = _compose(office, connection, work, composing, now, outcome)
         except Conflict:
             # Another worker gave one of these readers one of these papers meanwhile: look again.
             if attempt == _COMPOSING_TRIES - 1:
                 raise
         else:
-            summary.skipped += outcome.skipped
-            summary.put_off += outcome.put_off
-            summary.failed += outcome.failed
+            summary.add(outcome)
             return ready
     raise AssertionError("unreachable")
 
 
+def _gather_for_composing(
+    office: PostOffice, connection: Connection, work: Sequence[Claimed], now: datetime
+) -> _Composing:
+    readers = reader_store.find_by_numbers(connection, {one.subscriber_id for one in work})
+    newest_on = ledger.newer_editions(connection, list(readers))
+    for_links = {one.subscriber_id for one in work if one.kind == "links"}
+    requests = {
+        one.subscriber_id: Request(readers[one.subscriber_id], one.edition_on)
+        for one in work
+        if one.kind == "digest"
+        and one.contents is None
+        and (reader := readers.get(one.subscriber_id))
+        and not standing(one, reader.status, newest_on[reader.id], now, office.patience)
+    }
+    return _Composing(
+        readers=readers,
+        newest_on=newest_on,
+        past=ledger.sent_editions(connection, for_links, PAST_DIGESTS),
+        composed=_recall(connection, [one for one in work if one.contents is not None]),
+        selections={
+            selection.subscriber.id: selection
+            for selection in office.composer.select(connection, list(requests.values()), now)
+        },
+    )
+
+
 def _compose(
-    office: PostOffice, connection: Connection, work: Sequence[Claimed], now: datetime, summary: Summary
+    office: PostOffice,
+    connection: Connection,
+    work: Sequence[Claimed],
+    composing: _Composing,
+    now: datetime,
+    summary: Summary,
 ) -> list[Ready]:
     held = ledger.held(connection, work)
-    work = [one for one in work if one.id in held]
-    readers = reader_store.find_by_numbers(connection, {one.subscriber_id for one in work})
-    newest = ledger.newer_editions(connection, list(readers))
-    past = ledger.sent_editions(
-        connection, {one.subscriber_id for one in work if one.kind == "links"}, PAST_DIGESTS
-    )
     ready: list[Ready] = []
     fresh: list[Claimed] = []
-    composed: list[Claimed] = []
     for one in work:
-        reader = readers[one.subscriber_id]
-        newest_on = newest.get(one.subscriber_id, one.edition_on)
+        reader = composing.readers.get(one.subscriber_id)
+        if one.id not in held or reader is None:
+            continue
+        newest_on = composing.newest_on.get(one.subscriber_id, one.edition_on)
         if lost := standing(one, reader.status, newest_on, now, office.patience):
             drop(connection, one, lost, now, summary)
         elif one.contents is not None:
-            composed.append(one)
+            ready.append(Ready(one, Contents.from_json(one.contents), composing.composed[one.id]))
         elif one.kind != "digest":
-            editions = tuple(past.get(one.subscriber_id, ()))
+            past = tuple(composing.past.get(one.subscriber_id, ()))
             contents = Contents(
-                one.kind, reader.key, reader.address, one.edition_on, now, office.imprint, past=editions
+                one.kind, reader.key, reader.address, one.edition_on, now, office.imprint, past=past
             )
             ledger.save_compositions(connection, [_composition(one, contents, None)], [])
             ready.append(Ready(one, contents, ()))
         else:
             fresh.append(one)
-    ready += _recall(connection, composed)
-    requests = {one.subscriber_id: Request(readers[one.subscriber_id], one.edition_on) for one in fresh}
-    selections = {
-        selection.subscriber.id: selection
-        for selection in office.composer.select(connection, list(requests.values()), now)
-    }
-    return ready + _settle_selections(office, connection, fresh, selections, now, summary)
+    return ready + _settle_selections(office, connection, fresh, composing.selections, now, summary)
 
 
-def _recall(connection: Connection, composed: Sequence[Claimed]) -> list[Ready]:
-    """Bring back mails that were composed before, just as they were."""
+def _recall(connection: Connection, composed: Sequence[Claimed]) -> dict[int, list[Chosen]]:
+    """Bring back the papers of mails that were composed before, by delivery."""
     recorded = ledger.read_picks(connection, [(one.id, one.subscriber_id) for one in composed])
-    ready: list[Ready] = []
-    for one in composed:
-        assert one.contents is not None
-        picks = [
+    return {
+        one.id: [
             Chosen.recorded(row.paper_id, row.card, row.section, row.score, row.reasons)
             for row in recorded.get(one.id, [])
         ]
-        ready.append(Ready(one, Contents.from_json(one.contents), picks))
-    return ready
+        for one in composed
+    }
 
 
 def _settle_selections(

@@ -9,10 +9,13 @@
 | `smtp://[user:password@]host[:port]` | a mail server; port 25, or 587 with a user; see `smtp` for TLS |
 | `smtps://[user:password@]host[:port]` | the same over TLS from the first byte; port 465 |
 
-User and password are percent-encoded in the URL; `:` and `@` may also stand as they are. `smtp://` takes one option: `?tls=yes` refuses a server
-that offers no TLS; `?tls=no` does without, and is for a server on this machine alone, without password.
+User and password are percent-encoded in the URL; `:` and `@` may also stand as they are. Options: `?connections=20` is how
+many connections each process may have at once (the default); `smtp://` takes `?tls=yes`, which refuses a server that
+offers no TLS, and `?tls=no`, which does without, and is for a server on this machine alone, without password. Several
+are joined by `&`.
 """
 
+import re
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -34,6 +37,9 @@ __all__ = [
     "transport_from",
 ]
 
+CONNECTIONS = 20
+"""So many connections at once are usual for a relay, and more than a server on the same machine needs."""
+_COUNT = re.compile("[1-9][0-9]?|1[0-9][0-9]|200")
 FORMS = "maildir:DIR, file:DIR, console:, memory:, smtp://host:port or smtps://host:port"
 
 
@@ -63,6 +69,12 @@ def account_of(url: str) -> str:
     return transport.server.account if isinstance(transport, SmtpTransport) else url.strip()
 
 
+def connections_of(url: str) -> int:
+    """Return how many connections a process may have at once to where `url` leads."""
+    transport = transport_from(url)
+    return transport.server.connections if isinstance(transport, SmtpTransport) else 1
+
+
 def _smtp_from(url: str, scheme: str) -> SmtpTransport:
     try:
         parts = urlsplit(url)
@@ -83,9 +95,11 @@ def _smtp_from(url: str, scheme: str) -> SmtpTransport:
             f"The mail URL {scheme}:// has a ? before its @; percent-encode ? in the password as %3F."
         )
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    wish = options.pop("tls", "")
+    wish, connections = options.pop("tls", ""), options.pop("connections", str(CONNECTIONS))
     if options or wish not in {"", "no", "yes"}:
-        raise BadInput(f"The mail URL {scheme}:// knows one option, tls=yes or tls=no.")
+        raise BadInput(f"The mail URL {scheme}:// knows the options tls=yes, tls=no and connections=20.")
+    if not _COUNT.fullmatch(connections):
+        raise BadInput(f"The mail URL {scheme}:// takes connections=1 up to connections=200.")
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     if bool(user) != bool(password):
         raise BadInput(f"The mail URL {scheme}:// needs both user and password, or neither.")
@@ -96,6 +110,7 @@ def _smtp_from(url: str, scheme: str) -> SmtpTransport:
             tls=_tls(scheme, wish, host, port, logs_in=bool(user)),
             user=user,
             password=password,
+            connections=int(connections),
         )
     )
 

@@ -319,6 +319,7 @@ server_answers = Table(
     Column("refused", Integer, nullable=False),
     # The last answers, the newest last: + taken, - refused.
     Column("recent", Text, nullable=False),
+    Column("last_taken_at", Instant),
     _one_of("stream", "transactional", "digest"),
 )
 
@@ -329,6 +330,27 @@ refusals = Table(
     Column("subscriber_id", BigId, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
     Column("edition_on", Date, primary_key=True),
     Column("refused_at", Instant, nullable=False),
+)
+
+# The subscriber whose mail each connection of each sender is sending now: whoever unsubscribes waits for it.
+in_flight = Table(
+    "in_flight",
+    metadata,
+    Column("sender", Text, primary_key=True),
+    Column("slot", SmallInteger, primary_key=True),
+    Column("subscriber_id", BigId),
+    Column("since_at", Instant, nullable=False),
+)
+
+# The pace of an account whose provider asked to slow down.
+account_paces = Table(
+    "account_paces",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("mails_per_second", Float, nullable=False),
+    # The pace at which the provider asked to slow down.
+    Column("ceiling", Float, nullable=False),
+    Column("slowed_at", Instant, nullable=False),
 )
 
 secrets = Table(

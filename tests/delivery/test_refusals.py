@@ -355,7 +355,7 @@ def test_whom_two_workers_see_refused_at_once_costs_one_suppression(database: Da
     """The evidence is locked while it is judged, so that two judges do not spend one allowance twice."""
     add_readers(database, 150, frequency="weekly")
     with database.begin() as connection:
-        store.add_answers(connection, "mail", "digest", TUESDAY, TAKEN * 10)
+        store.add_answers(connection, "mail", "digest", TUESDAY, TAKEN * 10, at(TUESDAY))
         new = [NewDelivery(number, TUESDAY, at(TUESDAY)) for number in (1, 2, 3)]
         ledger.plan(connection, "digest", new)
         work = ledger.claim(connection, at(TUESDAY), timedelta(minutes=15), 10)
@@ -363,7 +363,7 @@ def test_whom_two_workers_see_refused_at_once_costs_one_suppression(database: Da
     def judge(place: int) -> bool:
         with database.begin() as connection:
             store.note_refusal(connection, work[place], at(TUESDAY))
-            answers = store.add_answers(connection, "mail", "digest", TUESDAY, REFUSED)
+            answers = store.add_answers(connection, "mail", "digest", TUESDAY, REFUSED, at(TUESDAY))
             is_proven = is_confirmed(store.gather_evidence(connection, work[place], answers, at(TUESDAY)))
             if is_proven:
                 store.suppress_refused(
@@ -388,7 +388,7 @@ def test_erasing_a_reader_erases_the_evidence_against_them(database: Database) -
 
 def test_old_evidence_is_deleted(database: Database) -> None:
     with database.begin() as connection:
-        store.add_answers(connection, "mail", "digest", MONDAY, REFUSED)
-        store.add_answers(connection, "mail", "digest", WEDNESDAY, REFUSED)
+        store.add_answers(connection, "mail", "digest", MONDAY, REFUSED, at(MONDAY))
+        store.add_answers(connection, "mail", "digest", WEDNESDAY, REFUSED, at(MONDAY))
         store.delete_evidence(connection, TUESDAY)
         assert [one.edition_on for one in store.doubtful_editions(connection, MONDAY)] == [WEDNESDAY]
