@@ -18,6 +18,8 @@ from digest.delivery.plan import plan_due
 from digest.delivery.timetable import JobName
 from digest.papers.fetch import DAYS_BACK, fetch
 from digest.readers.consent import purge_unconfirmed
+from digest.readers.mail_requests import forget_confirmations, take_requests
+from digest.readers.pending_feedback import fetch_pending, learn_arrived
 from digest.readers.profiles import rebuild_outdated
 from digest.store import deliveries as ledger
 from digest.store import fetches as fetch_store
@@ -55,6 +57,19 @@ def read_feeds(parts: Parts) -> None:
     _read(parts, parts.settings.sources, DAYS_BACK)
 
 
+def fetch_marked(parts: Parts) -> None:
+    """Fetch the papers that subscribers marked and that are not stored, and learn from those that arrived."""
+    by_id = parts.papers_by_id()
+    if by_id is None:
+        learn_arrived(parts.database, parts.profiles, parts.clock())
+        return
+    fetched = fetch_pending(parts.database, by_id, parts.profiles, parts.clock())
+    if fetched.asked:
+        _log.info("%s marked papers asked for by id, %s new", fetched.asked, fetched.added)
+    if fetched.error:
+        _log.warning("marked papers: %s", fetched.error)
+
+
 def refresh_popularity(parts: Parts) -> None:
     """Count the votes of recent papers again."""
     _read(parts, [name for name in parts.settings.sources if name in VOTED], VOTES_BACK)
@@ -62,7 +77,8 @@ def refresh_popularity(parts: Parts) -> None:
 
 def _read(parts: Parts, names: Collection[str], back: timedelta) -> None:
     for name in names:
-        fetched = fetch(parts.database, parts.source(name), parts.clock().date() - back, parts.clock)
+        since = parts.clock().date() - back
+        fetched = fetch(parts.database, parts.source(name), since, parts.clock, parts.is_stopping)
         _log.info(
             "%s: %s papers, %s new (%s)", name, fetched.intake.seen, fetched.intake.added, fetched.status
         )
@@ -77,10 +93,18 @@ def plan(parts: Parts) -> None:
         _log.info("%s digests planned", planned)
 
 
+def answer_requests(parts: Parts) -> int:
+    """Plan the mails that were asked for on the web side; return how many."""
+    planned = take_requests(parts.database, parts.profiles, parts.secret, parts.clock(), parts.is_stopping)
+    if planned:
+        _log.info("%s mails planned that were asked for", planned)
+    return planned
+
+
 def deliver(parts: Parts, stream: Stream) -> bool:
     """Deliver for a while; tell whether there may be more to do right now."""
-    summary = Summary()
-    until = parts.clock() + DELIVERING
+    summary, started_at = Summary(), parts.clock()
+    until = started_at + DELIVERING
 
     def goes_on() -> bool:
         if parts.is_stopping() or parts.clock() > until:
@@ -89,6 +113,9 @@ def deliver(parts: Parts, stream: Stream) -> bool:
         return stream == "transactional" or not _ready_batches(parts, "transactional")
 
     had_work = deliver_stream(parts.post_office, parts.clock, summary, stream, patient=True, goes_on=goes_on)
+    if summary.sent:
+        # Not later than any record of this turn, whatever is lost afterwards.
+        parts.sent_mark.note(started_at)
     if had_work:
         _log.info(
             "%s: %s sent, %s skipped, %s waiting, %s failed",
@@ -147,6 +174,7 @@ def keep_house(parts: Parts) -> None:
     """Forget whoever never confirmed, and how feeds were read long ago."""
     now = parts.clock()
     forgotten = purge_unconfirmed(parts.database, now)
+    forget_confirmations(parts.database, now)
     with parts.database.begin() as connection:
         dropped = fetch_store.drop_fetches(connection, now - FETCHES_KEPT)
         delete_stale(connection, now)
@@ -154,9 +182,11 @@ def keep_house(parts: Parts) -> None:
     _log.info("%s unconfirmed readers forgotten, %s old readings of feeds dropped", forgotten, dropped)
 
 
-JOBS: Mapping[JobName, Callable[[Parts], None]] = {
+JOBS: Mapping[JobName, Callable[[Parts], object]] = {
     "plan": plan,
+    "requests": answer_requests,
     "fetch": read_feeds,
+    "marked": fetch_marked,
     "popularity": refresh_popularity,
     "rebuild": rebuild,
     "housekeeping": keep_house,

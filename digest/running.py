@@ -60,7 +60,7 @@ class Runner:
                 self._has_fed.set()
             self._stopping.wait(entry.every.total_seconds())
 
-    def _job(self, entry: Entry) -> Callable[[], None]:
+    def _job(self, entry: Entry) -> Callable[[], object]:
         if entry.job == "sweep":
             return self.deliver_all
         job = jobs.JOBS[entry.job]

@@ -228,7 +228,7 @@ def _gather_for_composing(
     office: PostOffice, connection: Connection, work: Sequence[Claimed], now: datetime
 ) -> _Composing:
     readers = reader_store.find_by_numbers(connection, {one.subscriber_id for one in work})
-    newest_on = ledger.newer_editions(connection, list(readers))
+    newest_on = ledger.newer_editions(connection, list(readers), now.date())
     for_links = {one.subscriber_id for one in work if one.kind == "links"}
     requests = {
         one.subscriber_id: Request(readers[one.subscriber_id], one.edition_on)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, exists, func, select
 
 from digest.delivery.claimed import Claimed, Stream
 from digest.delivery.refusals import DAY, EDITIONS_APART, REFUSED, TAKEN, WINDOW, Answers, Evidence
-from digest.store import readers as subscriber_store
+from digest.store import suppressions as suppression_store
 from digest.store.models import deliveries, refusals, server_answers, subscribers, suppressions
 from digest.store.papers import upsert
 
@@ -110,8 +110,7 @@ def suppress_refused(
     connection: Connection, subscriber_id: int, address_hash: str, answer: str, now: datetime
 ) -> None:
     """Never write to a refused address again. Part of the transaction that settles the refused delivery."""
-    subscriber_store.set_status(connection, subscriber_id, "suppressed")
-    subscriber_store.suppress(connection, address_hash, f"{_REASON}{answer}", now)
+    suppression_store.suppress_subscriber(connection, subscriber_id, address_hash, f"{_REASON}{answer}", now)
 
 
 def doubtful_editions(connection: Connection, since: date) -> Sequence[DoubtfulEdition]:

@@ -19,7 +19,9 @@ from digest.store import deliveries as ledger
 from digest.store.circuits import open_circuits
 from digest.store.database import Database
 from tests.factories import (
+    SECRET,
     TUESDAY,
+    WEDNESDAY,
     Clock,
     Interposed,
     add_papers,
@@ -247,7 +249,7 @@ def test_a_reader_removed_between_claim_and_composition_costs_nobody_else(databa
     plan_due(database, at(TUESDAY))
     with database.begin() as connection:
         work = ledger.claim(connection, at(TUESDAY), LEASE, 10)
-    remove(database, gone.address)
+    remove(database, SECRET, gone.address, at(WEDNESDAY))
     ready = compose_batch(office(database), work, at(TUESDAY), Summary())
     assert [one.contents.recipient for one in ready] == [stays.address]
 
@@ -257,7 +259,7 @@ def test_a_reader_removed_while_the_batch_is_sent_costs_nobody_else(database: Da
     readers = add_readers(database, 3)
 
     def erase(envelope: Envelope, send: Send) -> str:
-        remove(database, readers[1].address)
+        remove(database, SECRET, readers[1].address, at(WEDNESDAY))
         return send(envelope)
 
     transport = Interposed(nth(1, erase))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
@@ -19,12 +19,14 @@ from digest.readers.preferences import remove
 from digest.store import deliveries as ledger
 from digest.store import readers as reader_store
 from digest.store import refusals as store
+from digest.store import suppressions as suppression_store
 from digest.store.circuits import open_circuits
 from digest.store.database import Database
 from digest.store.deliveries import NewDelivery
 from digest.store.models import refusals, suppressions
 from tests.factories import (
     MONDAY,
+    SECRET,
     THURSDAY,
     TUESDAY,
     WEDNESDAY,
@@ -107,6 +109,7 @@ def test_a_list_too_short_for_one_percent_waits_until_half_got_their_mail() -> N
     assert is_confirmed(Evidence(Answers(25, 1, "+" * 19 + "-"), 49, 0, refused_before=True))
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), size=st.integers(1, 400), days=st.integers(1, 4))
 def test_a_server_that_refuses_most_suppresses_at_most_one_percent_a_day(
     data: st.DataObject, size: int, days: int
@@ -320,7 +323,7 @@ def test_a_refused_address_is_settled_and_suppressed_together_or_not_at_all(
     def crash(*_: object) -> None:
         raise ConnectionAbortedError
 
-    monkeypatch.setattr(reader_store, "suppress", crash)
+    monkeypatch.setattr(suppression_store, "suppress", crash)
     plan_due(database, at(TUESDAY))
     with pytest.raises(ConnectionAbortedError):
         deliver_ready(office(database, server.transport), lambda: at(TUESDAY))
@@ -381,7 +384,7 @@ def test_erasing_a_reader_erases_the_evidence_against_them(database: Database) -
     deliver_due(office(database, server.transport), at(TUESDAY))
     with database.read() as connection:
         assert connection.execute(refusals.select()).first() is not None
-    remove(database, reader.address)
+    remove(database, SECRET, reader.address, at(TUESDAY))
     with database.read() as connection:
         assert connection.execute(refusals.select()).first() is None
 

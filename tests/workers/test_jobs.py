@@ -9,13 +9,26 @@ from pydantic import SecretStr
 from digest import jobs
 from digest.delivery.circuit import Trouble, trip
 from digest.delivery.plan import plan_due
-from digest.readers.consent import ask_for_links
 from digest.settings import Settings
 from digest.store import deliveries as ledger
 from digest.store.database import Database
 from digest.store.models import fetches
+from digest.store.pending_feedback import read_pending
+from digest.store.readers import read_feedback
 from digest.wiring import Parts
-from tests.factories import TUESDAY, Clock, add_papers, add_reader, add_readers, at, make_papers, record_fetch
+from tests.factories import (
+    TUESDAY,
+    Clock,
+    add_papers,
+    add_reader,
+    add_readers,
+    ask_for_links,
+    at,
+    make_papers,
+    record_fetch,
+)
+from tests.papers import samples
+from tests.papers.feed_server import Reply, feed_server
 
 CLOCK = Clock(at(TUESDAY))
 
@@ -68,6 +81,36 @@ def test_each_stream_of_mail_is_delivered_by_itself(parts: Parts) -> None:
     assert jobs.deliver(parts, "digest")
     assert jobs.backlog(parts) == jobs.Backlog(0, 0)
     assert not jobs.deliver(parts, "digest")
+
+
+def test_marked_papers_are_fetched_by_id_and_learned_from(sqlite_url: str) -> None:
+    with feed_server() as feeds:
+        feeds.serve("/api/query", Reply(samples.api_page(samples.api_entry("2602.00042")).encode()))
+        settings = Settings.model_construct(
+            database_url=SecretStr(sqlite_url),
+            secret_key=SecretStr("x"),
+            arxiv_api_url=f"{feeds.address}/api/query",
+        )
+        parts = Parts(settings, Clock(at(TUESDAY)))
+        ada = add_reader(parts.database, likes=["2602.00042"])
+        jobs.fetch_marked(parts)
+        jobs.fetch_marked(parts)
+        with parts.database.read() as connection:
+            assert len(read_feedback(connection, [ada.id])[ada.id]) == 1
+        parts.close()
+        assert len(feeds.requests) == 1
+
+
+def test_the_sample_asks_nobody_for_marked_papers(sqlite_url: str) -> None:
+    settings = Settings.model_construct(
+        database_url=SecretStr(sqlite_url), sources=("sample",), arxiv_api_url="http://127.0.0.1:9/api/query"
+    )
+    parts = Parts(settings, Clock(at(TUESDAY)))
+    ada = add_reader(parts.database, likes=["2602.00042"])
+    jobs.fetch_marked(parts)
+    with parts.database.read() as connection:
+        assert read_pending(connection, [ada.id]) == {ada.id: [("2602.00042", "more")]}
+    parts.close()
 
 
 def test_housekeeping_forgets_old_readings_and_whoever_never_confirmed(parts: Parts) -> None:
