@@ -10,15 +10,15 @@ from importlib.metadata import version
 from pathlib import Path
 from random import SystemRandom
 
-from digest.delivery.compose import Choosing, Composer
-from digest.delivery.deliver import PostOffice
-from digest.delivery.letters import Imprint
+from digest.delivery.composed_mail import Imprint
+from digest.delivery.context import ConnectionAllowance
+from digest.delivery.decisions import WaitPolicy
+from digest.delivery.deliver import DeliveryContext
 from digest.delivery.limits import Limit, Limits, NoLimits, PacedLimits, ProviderLimits
-from digest.delivery.office import ConnectionAllowance
-from digest.delivery.outcome import Patience
 from digest.delivery.pace import Pace
+from digest.delivery.select_papers import Composer, SelectionSettings
 from digest.mail.addresses import read_address
-from digest.mail.kept import KeptTransport
+from digest.mail.connection_pool import PooledTransport
 from digest.mail.rendering import Renderer
 from digest.mail.transports import account_of, connections_of, transport_from
 from digest.papers.sources.choose import (
@@ -31,16 +31,16 @@ from digest.papers.sources.choose import (
 from digest.papers.sources.common import Source
 from digest.papers.sources.http import Fetcher, Pacer
 from digest.papers.sources.pacing import SharedPacer
-from digest.readers.addresses import key_fingerprint
-from digest.readers.links import Links
-from digest.readers.pending_feedback import PapersById
-from digest.readers.profiles import ProfileBuilder
 from digest.settings import Settings
 from digest.store import deliveries as ledger
 from digest.store import paces as pace_store
-from digest.store import readers as reader_store
+from digest.store import secrets as secret_store
 from digest.store.database import Database
 from digest.store.sent_mark import SentMark
+from digest.subscribers.addresses import key_fingerprint
+from digest.subscribers.links import Links
+from digest.subscribers.pending_feedback import PapersById
+from digest.subscribers.profiles import ProfileBuilder
 
 _LONGEST_NAP = 0.2
 VERSION = version("trending-papers-digest")
@@ -53,7 +53,7 @@ def templates_folder() -> Path:
     return shipped if shipped.is_dir() else package.parent / "templates"
 
 
-class Parts:
+class Container:
     """The parts of one installation in one process."""
 
     def __init__(
@@ -78,7 +78,7 @@ class Parts:
         if self.settings.secret_key is not None:
             return self.settings.secret_key.get_secret_value().encode()
         with self.database.begin() as connection:
-            return reader_store.secret(connection, "links", secrets.token_hex(32)).encode()
+            return secret_store.secret(connection, "links", secrets.token_hex(32)).encode()
 
     @cached_property
     def links(self) -> Links:
@@ -103,20 +103,20 @@ class Parts:
         )
 
     @cached_property
-    def transport(self) -> KeptTransport:
+    def transport(self) -> PooledTransport:
         """The way mail goes, with its connections kept from batch to batch. Raises BadInput for a bad mail URL."""
-        return KeptTransport(transport_from(self.settings.mail_url.get_secret_value()))
+        return PooledTransport(transport_from(self.settings.mail_url.get_secret_value()))
 
     @cached_property
     def limits(self) -> Limits:
         """What the mail provider takes, counted in Redis if there is a broker, else here and in the ledger."""
-        wanted = [Limit.parse(text) for text in self.settings.mail_limits]
+        limits = [Limit.parse(text) for text in self.settings.mail_limits]
         storage = {"storage_url": self.redis_url} if self.redis_url else {}
         fixed: Limits = NoLimits()
-        if wanted and self.redis_url:
-            fixed = ProviderLimits(wanted, self.account, self.redis_url, sleep=self._sleep)
-        elif wanted:
-            fixed = ProviderLimits(wanted, self.account, sent_since=self._sent_since, sleep=self._sleep)
+        if limits and self.redis_url:
+            fixed = ProviderLimits(limits, self.account, self.redis_url, sleep=self._sleep)
+        elif limits:
+            fixed = ProviderLimits(limits, self.account, sent_since=self._sent_since, sleep=self._sleep)
         return PacedLimits(
             fixed, self.account, self._find_pace, self._change_pace, self.clock, sleep=self._sleep, **storage
         )
@@ -159,10 +159,10 @@ class Parts:
         return SentMark(self.redis_url, key_fingerprint(self.secret))
 
     @cached_property
-    def choosing(self) -> Choosing:
+    def selection_settings(self) -> SelectionSettings:
         """How papers are chosen."""
         settings = self.settings
-        return Choosing(
+        return SelectionSettings(
             for_you=settings.for_you,
             trending=settings.trending,
             score_floor=settings.score_floor,
@@ -174,7 +174,7 @@ class Parts:
     @cached_property
     def composer(self) -> Composer:
         """The chooser of papers, with its kept editions."""
-        return Composer(self.choosing)
+        return Composer(self.selection_settings)
 
     @cached_property
     def profiles(self) -> ProfileBuilder:
@@ -182,10 +182,10 @@ class Parts:
         return ProfileBuilder()
 
     @cached_property
-    def post_office(self) -> PostOffice:
+    def delivery_context(self) -> DeliveryContext:
         """All that delivering takes."""
         settings = self.settings
-        return PostOffice(
+        return DeliveryContext(
             database=self.database,
             composer=self.composer,
             links=self.links,
@@ -193,9 +193,9 @@ class Parts:
             transport=self.transport,
             imprint=self.imprint,
             secret=self.secret,
-            patience=Patience(settings.stale_after, settings.late_feed_wait, settings.quiet_day),
+            wait_policy=WaitPolicy(settings.stale_after, settings.late_feed_wait, settings.quiet_day),
             batch_size=settings.batch_size,
-            luck=SystemRandom(),
+            rng=SystemRandom(),
             lease=settings.lease,
             limits=self.limits,
             connections=ConnectionAllowance(connections_of(settings.mail_url.get_secret_value())),
@@ -203,9 +203,9 @@ class Parts:
             is_stopping=self.is_stopping,
         )
 
-    def sampling(self, size: int) -> PostOffice:
+    def sampling(self, size: int) -> DeliveryContext:
         """Return the post office for batches of another size."""
-        return replace(self.post_office, batch_size=size)
+        return replace(self.delivery_context, batch_size=size)
 
     @cached_property
     def fetcher(self) -> Fetcher:

@@ -160,11 +160,11 @@ def main() -> None:
     asked.add_argument("--latency", type=float, default=0.0)
     asked.add_argument("--connections", type=int, default=1_000)
     asked.add_argument("--report", type=Path)
-    wish = asked.parse_args()
-    server = SlowServer(wish.latency, wish.connections)
-    asyncio.run(serve(server, wish.port))
-    if wish.report:
-        wish.report.write_text(json.dumps(asdict(server.count)))
+    options = asked.parse_args()
+    server = SlowServer(options.latency, options.connections)
+    asyncio.run(serve(server, options.port))
+    if options.report:
+        options.report.write_text(json.dumps(asdict(server.count)))
 
 
 if __name__ == "__main__":

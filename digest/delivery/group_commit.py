@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from digest.delivery.claimed import Claimed
+from digest.domain.delivery import Delivery
 from digest.errors import StopRun
-from digest.store.recording import Step, StepWriter, Taken
+from digest.store.recording import AcceptedMail, Step, StepWriter
 
 LONGEST_RESTART = timedelta(minutes=2)
 """How long a record waits for a database that restarts; giving up would send those mails twice."""
@@ -61,9 +61,9 @@ class GroupCommit:
         """Begin."""
         self._thread.start()
 
-    def submit(self, slot: int, taken: Taken | None, then: Claimed | None) -> Ticket:
+    def submit(self, due_edition: int, taken: AcceptedMail | None, then: Delivery | None) -> Ticket:
         """Hand over what a connection has to record and to ask."""
-        ticket = Ticket(Step(slot, taken, then))
+        ticket = Ticket(Step(due_edition, taken, then))
         with self._changed:
             self._waiting.append(ticket)
             self._changed.notify()

@@ -58,7 +58,7 @@ class Limits(Protocol):
     def wait(self, longest: float) -> float:
         """Take a turn, waiting for it at most so many seconds; 0 when it is ours, else the seconds until one.
 
-        Raises TryLater when the turns can not be counted now.
+        Raises TryLater when the turns cannot be counted now.
         """
 
     def slow_down(self, measured: float, now: datetime) -> bool:
@@ -124,13 +124,13 @@ class ProviderLimits:
 
     def wait(self, longest: float) -> float:
         """Take a turn of every window, one after the other."""
-        patience = longest
+        remaining = longest
         for item in self._items:
             while (seconds := self._take(item)) > 0:
-                if seconds > patience:
+                if seconds > remaining:
                     return seconds
                 self._sleep(seconds)
-                patience -= seconds
+                remaining -= seconds
         return 0.0
 
     def _take(self, item: RateLimitItem) -> float:
@@ -148,17 +148,17 @@ class PacedLimits:
         self,
         limits: Limits,
         account: str,
-        find: Callable[[], Pace | None],
+        find_subscriber: Callable[[], Pace | None],
         change: Callable[[Callable[[Pace | None], Pace]], Pace],
         clock: Callable[[], datetime],
         storage_url: str = "memory://",
         *,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        """`find` reads the pace that is stored; `change` stores what a function makes of it."""
+        """`find_subscriber` reads the pace that is stored; `change` stores what a function makes of it."""
         self._limits = limits
         self._account = account
-        self._find = find
+        self._find = find_subscriber
         self._change = change
         self._clock = clock
         self._sleep = sleep
@@ -238,4 +238,4 @@ def sliding_windows(storage_url: str = "memory://", **redis: Any) -> MovingWindo
 
 
 def _uncounted() -> TryLater:
-    return TryLater("The mail limit can not be counted, as Redis does not answer; mails wait until it does.")
+    return TryLater("The mail limit cannot be counted, as Redis does not answer; mails wait until it does.")

@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from digest.delivery.circuit import Trouble
-from digest.delivery.office import Ready
+from digest.delivery.circuit_breaker import Trouble
+from digest.delivery.context import ReadyDelivery
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """A composed mail that is to be sent."""
 
-    ready: Ready
+    ready: ReadyDelivery
     until: datetime
     """When this worker's claim is not safe any more."""
 
@@ -55,7 +55,7 @@ class SendQueue:
         """Whether no more mails are sent."""
         return self.stop_reason is not None or self.failure is not None
 
-    def put(self, batch: Sequence[Ready], until: datetime) -> None:
+    def put(self, batch: Sequence[ReadyDelivery], until: datetime) -> None:
         """Add a batch; return as soon as most of it is taken, so that the next one is composed meanwhile."""
         with self._changed:
             self._jobs.extend(Job(ready, until) for ready in batch)
@@ -99,24 +99,24 @@ class SendQueue:
             if self._jobs:
                 self._spawn()
 
-    def leave(self, slot: int) -> int:
+    def leave(self, due_edition: int) -> int:
         """Let a connection end that the server did not let in, if there are others; return how many."""
         with self._changed:
             others = len(self._active - self._leaving) - 1
             if others:
-                self._leaving.add(slot)
+                self._leaving.add(due_edition)
                 self._allowed = min(self._allowed, others)
             return others
 
-    def is_leaving(self, slot: int) -> bool:
+    def is_leaving(self, due_edition: int) -> bool:
         """Tell whether a connection is to end."""
-        return slot in self._leaving
+        return due_edition in self._leaving
 
-    def ended(self, slot: int, failure: BaseException | None) -> None:
+    def ended(self, due_edition: int, failure: BaseException | None) -> None:
         """Note that a connection has ended, and what ended it."""
         with self._changed:
-            self._active.discard(slot)
-            self._leaving.discard(slot)
+            self._active.discard(due_edition)
+            self._leaving.discard(due_edition)
             self.failure = self.failure or failure
             self._changed.notify_all()
 
@@ -140,6 +140,8 @@ class SendQueue:
     def _spawn(self) -> None:
         if self.is_stopped or len(self._active) >= self._allowed:
             return
-        slot = next(slot for slot in range(self._most) if slot not in self._active)
-        self._active.add(slot)
-        self._start(slot)
+        due_edition = next(
+            due_edition for due_edition in range(self._most) if due_edition not in self._active
+        )
+        self._active.add(due_edition)
+        self._start(due_edition)

@@ -21,9 +21,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from digest.errors import BadInput
 from digest.mail.envelope import Connection, Envelope, Transport
-from digest.mail.folders import ConsoleTransport, FileTransport, MaildirTransport, MemoryTransport
+from digest.mail.file_transports import ConsoleTransport, FileTransport, MaildirTransport, MemoryTransport
 from digest.mail.smtp import SmtpTransport
-from digest.mail.smtp_greeting import Server, Tls, is_loopback
+from digest.mail.smtp_session import Server, Tls, is_loopback
 
 __all__ = [
     "Connection",
@@ -95,8 +95,8 @@ def _smtp_from(url: str, scheme: str) -> SmtpTransport:
             f"The mail URL {scheme}:// has a ? before its @; percent-encode ? in the password as %3F."
         )
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    wish, connections = options.pop("tls", ""), options.pop("connections", str(CONNECTIONS))
-    if options or wish not in {"", "no", "yes"}:
+    tls_option, connections = options.pop("tls", ""), options.pop("connections", str(CONNECTIONS))
+    if options or tls_option not in {"", "no", "yes"}:
         raise BadInput(f"The mail URL {scheme}:// knows the options tls=yes, tls=no and connections=20.")
     if not _COUNT.fullmatch(connections):
         raise BadInput(f"The mail URL {scheme}:// takes connections=1 up to connections=200.")
@@ -107,7 +107,7 @@ def _smtp_from(url: str, scheme: str) -> SmtpTransport:
         Server(
             host=host,
             port=port or (465 if scheme == "smtps" else 587 if user else 25),
-            tls=_tls(scheme, wish, host, port, logs_in=bool(user)),
+            tls=_tls(scheme, tls_option, host, port, logs_in=bool(user)),
             user=user,
             password=password,
             connections=int(connections),
@@ -115,18 +115,18 @@ def _smtp_from(url: str, scheme: str) -> SmtpTransport:
     )
 
 
-def _tls(scheme: str, wish: str, host: str, port: int | None, *, logs_in: bool) -> Tls:
+def _tls(scheme: str, tls_option: str, host: str, port: int | None, *, logs_in: bool) -> Tls:
     if scheme == "smtps":
-        if wish == "no":
+        if tls_option == "no":
             raise BadInput("smtps:// is TLS from the first byte; write smtp:// to do without.")
         return Tls.IMPLICIT
-    if wish == "no":
+    if tls_option == "no":
         if not is_loopback(host):
             raise BadInput("tls=no is for a mail server on this machine only; take it out of the mail URL.")
         if logs_in:
             raise BadInput("A password is never sent without TLS; take tls=no out of the mail URL.")
         return Tls.NONE
-    if logs_in or port == 587 or wish == "yes":
+    if logs_in or port == 587 or tls_option == "yes":
         return Tls.REQUIRED
     # What stays on this machine gains nothing from TLS, and local servers rarely have a certificate.
     return Tls.NONE if is_loopback(host) else Tls.OFFERED

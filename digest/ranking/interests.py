@@ -1,4 +1,4 @@
-"""What a reader told, sorted into interests: one per topic or group of liked papers that stand apart."""
+"""What a subscriber told, sorted into interests: one per topic or group of liked papers that stand apart."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -7,18 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
-from digest.ranking.background import Background
+from digest.ranking.corpus import ReferenceCorpus
 from digest.ranking.index import best
-from digest.ranking.learning import Examples, Tuning, learn, widened, with_neighbours
 from digest.ranking.terms import count_terms
+from digest.ranking.training import Examples, Tuning, learn, widened, with_neighbours
 
 Learned = tuple[str, NDArray[np.int32], NDArray[np.float32]]
 Named = tuple[str, Examples]
 
-MARKED = "papers you marked"
+RATED = "papers you marked"
 _APART = 0.35
 """Two groups are interests of their own when papers across are this little alike, beside those within."""
-_AKIN = 0.3
+_SAME_INTEREST = 0.3
 """A topic joins a group of liked papers when papers across are this much alike, beside those within."""
 _SMALLEST = 8
 """Papers a group of its own must have."""
@@ -30,44 +30,48 @@ def learn_interests(
     topics: Sequence[str],
     liked: csr_matrix,
     disliked: csr_matrix,
-    background: Background,
+    reference: ReferenceCorpus,
     terms_for: Callable[[int], int],
     most: int,
     tuning: Tuning,
 ) -> list[Learned]:
     """Return (name, terms, weights) of each interest, at most `most` of them, topics first."""
     words = {
-        topic: row for topic in topics if (row := background.statistics.weigh(count_terms([("", topic)]))).nnz
+        topic: row for topic in topics if (row := reference.statistics.weigh(count_terms([("", topic)]))).nnz
     }
-    told = [*words.values(), background.statistics.weigh(liked), background.statistics.weigh(disliked)]
-    terms, rows = _placed(told, background)
-    *typed, wanted, against = rows
-    topical = [(topic, _found(row, background, tuning)) for topic, row in zip(words, typed, strict=True)]
-    groups = list(_of_papers(wanted, background, tuning))
-    named = _joined(topical, groups, background)[:most]
+    told = [*words.values(), reference.statistics.weigh(liked), reference.statistics.weigh(disliked)]
+    terms, rows = _placed(told, reference)
+    *typed, liked_rows, disliked_rows = rows
+    topical = [
+        (topic, _pseudo_relevant(row, reference, tuning)) for topic, row in zip(words, typed, strict=True)
+    ]
+    groups = list(_of_papers(liked_rows, reference, tuning))
+    named = _joined(topical, groups, reference)[:most]
     size = terms_for(max(1, len(named)))
-    learned = ((name, learn(examples, against, background, size, tuning)) for name, examples in named)
+    learned = ((name, learn(examples, disliked_rows, reference, size, tuning)) for name, examples in named)
     return [(name, terms[columns], weights) for name, (columns, weights) in learned]
 
 
-def _placed(told: Sequence[csr_matrix], background: Background) -> tuple[NDArray[np.int32], list[csr_matrix]]:
+def _placed(
+    told: Sequence[csr_matrix], reference: ReferenceCorpus
+) -> tuple[NDArray[np.int32], list[csr_matrix]]:
     """Put rows of buckets into the background's columns; return the bucket of each column and the rows.
 
     Terms that no background paper holds get columns of their own behind the others.
     """
-    held = background.places
+    held = reference.indexes
     others = np.unique(np.concatenate([rows.indices[held[rows.indices] < 0] for rows in told]))
-    terms = np.concatenate([background.terms, others]).astype(np.int32)
+    terms = np.concatenate([reference.terms, others]).astype(np.int32)
     placed = []
     for rows in told:
-        places = held[rows.indices]
-        missing = places < 0
-        places[missing] = background.width + np.searchsorted(others, rows.indices[missing])
-        placed.append(csr_matrix((rows.data, places, rows.indptr), shape=(rows.shape[0], len(terms))))
+        indexes = held[rows.indices]
+        missing = indexes < 0
+        indexes[missing] = reference.width + np.searchsorted(others, rows.indices[missing])
+        placed.append(csr_matrix((rows.data, indexes, rows.indptr), shape=(rows.shape[0], len(terms))))
     return terms, placed
 
 
-def _found(words: csr_matrix, background: Background, tuning: Tuning) -> Examples:
+def _pseudo_relevant(words: csr_matrix, reference: ReferenceCorpus, tuning: Tuning) -> Examples:
     """Let the stored papers that hold the most of the words stand for them.
 
     How many of the words counts, not how often: a paper full of "neural networks" says little about "graph neural
@@ -76,14 +80,14 @@ def _found(words: csr_matrix, background: Background, tuning: Tuning) -> Example
     width = words.shape[1]
     typed = np.zeros(width, np.float32)
     typed[words.indices] = words.data
-    fits = background.fit(typed)
+    fits = reference.fit(typed)
     likely = np.sort(best(fits, tuning.likely))
     if not len(likely):
         return Examples(words, np.ones(1, np.float32), typed)
-    held = _held(background.papers[likely], typed)
-    most = best(held, tuning.found)
+    held = _held(reference.papers[likely], typed)
+    most = best(held, tuning.pseudo_relevant)
     weights = held[most] ** tuning.coverage
-    rows = widened(background.papers[likely[most]], width)
+    rows = widened(reference.papers[likely[most]], width)
     return Examples(rows, weights / weights.sum(), typed, fits=fits)
 
 
@@ -94,28 +98,28 @@ def _held(rows: csr_matrix, typed: NDArray[np.float32]) -> NDArray[np.float32]:
     return share
 
 
-def _of_papers(liked: csr_matrix, background: Background, tuning: Tuning) -> Iterator[Examples]:
+def _of_papers(liked: csr_matrix, reference: ReferenceCorpus, tuning: Tuning) -> Iterator[Examples]:
     nothing = np.zeros(liked.shape[1], np.float32)
-    for members in grouped(liked, background.mean):
+    for members in grouped(liked, reference.mean):
         count = len(members)
         examples = Examples(liked[members], np.full(count, 1 / count, np.float32), nothing, count)
-        if count < tuning.directed:
+        if count < tuning.latent_from:
             weight = tuning.neighbours_weight * min(1.0, 5 / count)
-            examples = with_neighbours(examples, background, tuning, weight)
+            examples = with_neighbours(examples, reference, tuning, weight)
         yield examples
 
 
-def _joined(topics: list[Named], groups: list[Examples], background: Background) -> list[Named]:
+def _joined(topics: list[Named], groups: list[Examples], reference: ReferenceCorpus) -> list[Named]:
     """Let each group of liked papers join the first topic it is akin to; the others stand alone."""
     merged = dict(topics)
     alone: list[Named] = []
     for group in groups:
         for name, topic in merged.items():
-            if likeness(topic.rows, group.rows, background.mean) >= _AKIN:
+            if similarity(topic.rows, group.rows, reference.mean) >= _SAME_INTEREST:
                 merged[name] = _together(topic, group)
                 break
         else:
-            alone.append((MARKED, group))
+            alone.append((RATED, group))
     return [*merged.items(), *alone]
 
 
@@ -125,13 +129,13 @@ def _together(topic: Examples, group: Examples) -> Examples:
         topic,
         rows=vstack([topic.rows, group.rows], format="csr"),
         weights=np.concatenate([topic.weights / 3, group.weights / group.weights.sum() * 2 / 3]),
-        marked=group.marked,
+        rated=group.rated,
         fits=group.fits,
     )
 
 
 def grouped(rows: csr_matrix, mean: NDArray[np.float32]) -> list[NDArray[np.int64]]:
-    """Split papers into groups that have little in common; most readers' papers are one group.
+    """Split papers into groups that have little in common; most subscribers' papers are one group.
 
     `mean` is the mean row of the background: what all papers have in common does not count.
     """
@@ -143,8 +147,8 @@ def grouped(rows: csr_matrix, mean: NDArray[np.float32]) -> list[NDArray[np.int6
         older = rows[:start] @ vstack([csr_matrix(rows[start + g].mean(axis=0)) for g in groups]).T.toarray()
         nearest = older.argmax(axis=1)
         return [
-            np.concatenate([np.flatnonzero(nearest == place), start + group])
-            for place, group in enumerate(groups)
+            np.concatenate([np.flatnonzero(nearest == index), start + group])
+            for index, group in enumerate(groups)
         ]
     return [np.arange(rows.shape[0])] if len(groups) == 1 else groups
 
@@ -167,7 +171,7 @@ def _split(products: NDArray[np.float64], members: NDArray[np.int64]) -> list[ND
     part = products[np.ix_(members, members)]
     inside = _halved(part)
     smaller = min(inside.sum(), (~inside).sum())
-    if smaller < max(_SMALLEST, len(members) / 20) or _likeness(part, inside) >= _APART:
+    if smaller < max(_SMALLEST, len(members) / 20) or _similarity(part, inside) >= _APART:
         return [members]
     return [*_split(products, members[inside]), *_split(products, members[~inside])]
 
@@ -190,13 +194,13 @@ def _halved(products: NDArray[np.float64]) -> NDArray[np.bool_]:
     return inside
 
 
-def likeness(one: csr_matrix, other: csr_matrix, mean: NDArray[np.float32]) -> float:
+def similarity(one: csr_matrix, other: csr_matrix, mean: NDArray[np.float32]) -> float:
     """Return how alike papers of two groups are, beside papers within each: about 1 when there is no border."""
     both = vstack([one, other], format="csr")
-    return _likeness(_similarities(both, mean), np.arange(both.shape[0]) < one.shape[0])
+    return _similarity(_similarities(both, mean), np.arange(both.shape[0]) < one.shape[0])
 
 
-def _likeness(products: NDArray[np.float64], inside: NDArray[np.bool_]) -> float:
+def _similarity(products: NDArray[np.float64], inside: NDArray[np.bool_]) -> float:
     one, other = products[np.ix_(inside, inside)], products[np.ix_(~inside, ~inside)]
     across = float(products[np.ix_(inside, ~inside)].mean())
     within = _within(one) * _within(other)

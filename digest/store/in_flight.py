@@ -34,7 +34,7 @@ def wait_until_settled(database: Database, subscriber_id: int, now: datetime) ->
 
 
 def _is_in_flight(database: Database, subscriber_id: int, now: datetime) -> bool:
-    query = select(in_flight.c.slot).where(
+    query = select(in_flight.c.due_edition).where(
         in_flight.c.subscriber_id == subscriber_id, in_flight.c.since_at > now - STALE_AFTER
     )
     with database.read() as connection:

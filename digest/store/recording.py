@@ -28,7 +28,7 @@ from sqlalchemy import (
     update,
 )
 
-from digest.delivery.claimed import KINDS, RECIPIENTS, Claimed
+from digest.domain.delivery import KINDS, RECIPIENTS, Delivery
 from digest.store.bulk import array_literal
 from digest.store.database import Database
 from digest.store.models import deliveries, in_flight, subscribers
@@ -38,11 +38,11 @@ CHECKING = 7_234_002
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class AcceptedMail:
     """A mail that the server took, with its answer and the fingerprint of what was sent."""
 
     delivery_id: int
-    digest: str
+    content_sha256: str
     answer: str
     at: datetime
 
@@ -51,11 +51,11 @@ class Taken:
 class Step:
     """What one connection tells and asks between two mails."""
 
-    slot: int
+    due_edition: int
     """Which of the process's connections it is."""
-    taken: Taken | None
+    taken: AcceptedMail | None
     """The mail that the server has just taken."""
-    then: Claimed | None
+    then: Delivery | None
     """The mail that comes next; None for none yet."""
 
 
@@ -82,7 +82,7 @@ _RECORD_SENT = (
 )
 _OCCUPY = (
     update(in_flight)
-    .where(in_flight.c.sender == bindparam("of_sender"), in_flight.c.slot == bindparam("of_slot"))
+    .where(in_flight.c.sender == bindparam("of_sender"), in_flight.c.due_edition == bindparam("of_slot"))
     .values(subscriber_id=bindparam("whose"), since_at=bindparam("since"))
 )
 _RECIPIENT_SQL = " OR ".join(
@@ -133,8 +133,8 @@ class StepWriter:
     def open_slots(self, count: int, now: datetime) -> None:
         """Make a place for each connection."""
         rows = [
-            {"sender": self._sender, "slot": slot, "subscriber_id": None, "since_at": now}
-            for slot in range(count)
+            {"sender": self._sender, "slot": due_edition, "subscriber_id": None, "since_at": now}
+            for due_edition in range(count)
         ]
         with self._transaction() as connection:
             connection.execute(insert(in_flight), rows)
@@ -165,7 +165,7 @@ class StepWriter:
                 "ats": array_literal(one.at for one in taken),
                 "fingerprints": array_literal(one.digest for one in taken),
                 "answers": array_literal(one.answer for one in taken),
-                "slots": array_literal(step.slot for step in steps),
+                "slots": array_literal(step.due_edition for step in steps),
                 "next_ids": array_literal(step.then.id if step.then else None for step in steps),
                 "attempts": array_literal(step.then.attempts if step.then else None for step in steps),
                 "now": now,
@@ -194,7 +194,7 @@ class StepWriter:
         connection.execute(
             _OCCUPY,
             [
-                {"of_sender": self._sender, "of_slot": step.slot, "whose": owner, "since": now}
+                {"of_sender": self._sender, "of_slot": step.due_edition, "whose": owner, "since": now}
                 for step, owner in zip(steps, owners, strict=True)
             ],
         )
