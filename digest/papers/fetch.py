@@ -56,7 +56,7 @@ def fetch(
         fetch_id = fetch_store.begin_fetch(connection, source.name, now)
     intake = IngestResult()
     try:
-        ingest(database, _until_stopping(source, since, now, is_stopping), now, count_deliveries=intake)
+        ingest(database, _until_stopping(source, since, now, is_stopping), now, result=intake)
     except Exception as fault:  # noqa: BLE001 - the other feeds go on
         _log.error("%s: %s: %s", source.name, _place_of(fault), fault)
         intake.error = StopRun(

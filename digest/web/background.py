@@ -18,7 +18,7 @@ _LAST_MAIL_SECONDS = 5.0
 _log = logging.getLogger("digest.web")
 
 
-class ReferenceCorpus:
+class RequestWorker:
     """The thread, and the bell that wakes it. Ringing takes the same time whatever there is to do."""
 
     def __init__(self, container: Container, stopping: Event) -> None:

@@ -160,7 +160,7 @@ def test_a_server_that_refuses_everyone_suppresses_nobody_and_all_get_their_mail
     post, clock = delivery_context(database, server.transport, batch_size=20), Clock(at(TUESDAY))
     plan_due(database, clock())
     for _ in range(8):
-        deliver_batch(post, clock, Summary(), patient=True)
+        deliver_batch(post, clock, Summary(), respects_open_circuit=True)
         clock.advance(minutes=5)
     for _ in range(2):
         assert "refuses most addresses" in deliver_ready(post, clock).stopped
@@ -193,11 +193,17 @@ def test_evidence_holds_over_batches_processes_and_runs(database: Database) -> N
     # Each batch as a process of its own would have it.
     for _ in range(3):
         deliver_batch(
-            delivery_context(database, server.transport, batch_size=4), clock, Summary(), patient=True
+            delivery_context(database, server.transport, batch_size=4),
+            clock,
+            Summary(),
+            respects_open_circuit=True,
         )
     assert len(server.refused) == 10
     assert (
-        deliver_batch(delivery_context(database, server.transport), clock, Summary(), patient=True) is False
+        deliver_batch(
+            delivery_context(database, server.transport), clock, Summary(), respects_open_circuit=True
+        )
+        is False
     )
 
 
@@ -286,16 +292,16 @@ def test_strangers_addresses_do_not_stop_the_digests(database: Database) -> None
     post, clock = delivery_context(database, server.transport, batch_size=30), Clock(at(TUESDAY))
     plan_due(database, clock())
     for _ in range(2):
-        deliver_batch(post, clock, Summary(), "transactional", patient=True)
+        deliver_batch(post, clock, Summary(), "transactional", respects_open_circuit=True)
     assert len(server.refused) == 40
     with database.read() as connection:
         assert not open_circuits(connection)
-    assert deliver_batch(post, clock, Summary(), patient=True)
+    assert deliver_batch(post, clock, Summary(), respects_open_circuit=True)
     assert sent_to(server.transport.memory) == [subscriber.address for subscriber in subscribers]
     assert by_status(database) == {"active": 5, "pending": 40}
     # They are not asked again and again, but may sign up another time.
     clock.advance(hours=2)
-    assert not deliver_batch(post, clock, Summary(), "transactional", patient=True)
+    assert not deliver_batch(post, clock, Summary(), "transactional", respects_open_circuit=True)
     assert count_suppressions(database) == 0
 
 
@@ -312,8 +318,8 @@ def test_a_trial_that_strangers_spoil_closes_the_breaker_all_the_same(database: 
     plan_due(database, clock())
     open_circuit(database, post.account, Trouble("No connection"), clock())
     clock.advance(minutes=1)
-    deliver_batch(post, clock, Summary(), "transactional", patient=True)
-    deliver_batch(post, clock, Summary(), patient=True)
+    deliver_batch(post, clock, Summary(), "transactional", respects_open_circuit=True)
+    deliver_batch(post, clock, Summary(), respects_open_circuit=True)
     assert len(sent_to(server.transport.memory)) == 5
 
 
