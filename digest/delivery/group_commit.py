@@ -61,9 +61,9 @@ class GroupCommit:
         """Begin."""
         self._thread.start()
 
-    def submit(self, due_edition: int, taken: AcceptedMail | None, then: Delivery | None) -> Ticket:
+    def submit(self, slot: int, taken: AcceptedMail | None, then: Delivery | None) -> Ticket:
         """Hand over what a connection has to record and to ask."""
-        ticket = Ticket(Step(due_edition, taken, then))
+        ticket = Ticket(Step(slot, taken, then))
         with self._changed:
             self._waiting.append(ticket)
             self._changed.notify()

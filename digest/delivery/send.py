@@ -147,33 +147,31 @@ class Sender:
 
     # What a connection does.
 
-    def _start(self, due_edition: int) -> None:
-        thread = threading.Thread(
-            target=self._connect, args=(due_edition,), name=f"mail-{due_edition}", daemon=True
-        )
+    def _start(self, slot: int) -> None:
+        thread = threading.Thread(target=self._connect, args=(slot,), name=f"mail-{slot}", daemon=True)
         self._threads.append(thread)
         thread.start()
 
-    def _connect(self, due_edition: int) -> None:
+    def _connect(self, slot: int) -> None:
         failure: BaseException | None = None
         try:
             with self._office.transport.open() as server:
-                self._serve(due_edition, server)
+                self._serve(slot, server)
         except BaseException as error:  # noqa: BLE001 - raised again where the sender is used
             failure = error
         finally:
-            self._queue.ended(due_edition, failure)
+            self._queue.ended(slot, failure)
 
-    def _serve(self, due_edition: int, server: Server) -> None:
+    def _serve(self, slot: int, server: Server) -> None:
         """Send mail after mail, until there are none or this connection has to end."""
         job, ticket = self._queue.take(), None
         while job is not None:
-            job, ticket = self._handle(due_edition, server, job, ticket)
-            if job is None and not self._queue.is_leaving(due_edition):
+            job, ticket = self._handle(slot, server, job, ticket)
+            if job is None and not self._queue.is_leaving(slot):
                 job = self._queue.take()
 
     def _handle(
-        self, due_edition: int, server: Server, job: Job, ticket: Ticket | None
+        self, slot: int, server: Server, job: Job, ticket: Ticket | None
     ) -> tuple[Job | None, Ticket | None]:
         """Send one mail; return the next, if it was asked about along with the record of this one."""
         one = job.ready
@@ -186,7 +184,7 @@ class Sender:
         if ticket is not None and waited > _STALE_QUESTION:
             ticket.wait()
             ticket = None
-        ticket = ticket or self._commit.submit(due_edition, None, one.delivery)
+        ticket = ticket or self._commit.submit(slot, None, one.delivery)
         try:
             # While the commit is on its way.
             envelope = self._envelope(one)
@@ -202,14 +200,14 @@ class Sender:
         try:
             answer = server.send(envelope)
         except (TryLater, NeverSend, StopRun) as error:
-            self._not_taken(due_edition, job, error)
+            self._not_taken(slot, job, error)
             # Nothing is in flight on this connection any more.
-            self._commit.submit(due_edition, None, None).wait()
+            self._commit.submit(slot, None, None).wait()
             return None, None
         taken = AcceptedMail(one.delivery.id, sha256(envelope.content).hexdigest(), answer, self._clock())
         # Where a turn has to be waited for, what is asked now would be old by then.
         following = self._queue.take(waits=False) if self._office.limits.never_waits else None
-        ticket = self._commit.submit(due_edition, taken, following.ready.delivery if following else None)
+        ticket = self._commit.submit(slot, taken, following.ready.delivery if following else None)
         self._note_taken(one)
         if following is None:
             ticket.wait()
@@ -270,7 +268,7 @@ class Sender:
                     connection, self._office.account, self._stream, edition_on, answers, self._clock()
                 )
 
-    def _not_taken(self, due_edition: int, job: Job, error: TryLater | NeverSend | StopRun) -> None:
+    def _not_taken(self, slot: int, job: Job, error: TryLater | NeverSend | StopRun) -> None:
         match error:
             case SlowDown():
                 self._slow_down(job, error)
@@ -279,7 +277,7 @@ class Sender:
             case TryLater():
                 self._delayed(job.ready, error)
             case NoConnection():
-                self._without_connection(due_edition, job, error)
+                self._without_connection(slot, job, error)
             case PolicyRefused() if self.outcome.taken:
                 # It takes mail from us, only not this one.
                 self._delayed(job.ready, TryLater(str(error)))
@@ -327,10 +325,10 @@ class Sender:
         else:
             self._trouble(job.ready, Trouble(str(error)))
 
-    def _without_connection(self, due_edition: int, job: Job, error: NoConnection) -> None:
+    def _without_connection(self, slot: int, job: Job, error: NoConnection) -> None:
         """Be content with the connections that there are, as the server lets no further one in."""
         is_full = isinstance(error, ServerFull)
-        others = self._queue.leave(due_edition)
+        others = self._queue.leave(slot)
         if others:
             self._queue.put_back(job, first=True)
             if is_full:

@@ -99,24 +99,24 @@ class SendQueue:
             if self._jobs:
                 self._spawn()
 
-    def leave(self, due_edition: int) -> int:
+    def leave(self, slot: int) -> int:
         """Let a connection end that the server did not let in, if there are others; return how many."""
         with self._changed:
             others = len(self._active - self._leaving) - 1
             if others:
-                self._leaving.add(due_edition)
+                self._leaving.add(slot)
                 self._allowed = min(self._allowed, others)
             return others
 
-    def is_leaving(self, due_edition: int) -> bool:
+    def is_leaving(self, slot: int) -> bool:
         """Tell whether a connection is to end."""
-        return due_edition in self._leaving
+        return slot in self._leaving
 
-    def ended(self, due_edition: int, failure: BaseException | None) -> None:
+    def ended(self, slot: int, failure: BaseException | None) -> None:
         """Note that a connection has ended, and what ended it."""
         with self._changed:
-            self._active.discard(due_edition)
-            self._leaving.discard(due_edition)
+            self._active.discard(slot)
+            self._leaving.discard(slot)
             self.failure = self.failure or failure
             self._changed.notify_all()
 
@@ -132,7 +132,7 @@ class SendQueue:
             self._is_closed = True
             self._changed.notify_all()
 
-    def rest(self) -> list[Job]:
+    def unsent(self) -> list[Job]:
         """Return what was not taken."""
         with self._changed:
             return list(self._jobs)
@@ -140,8 +140,6 @@ class SendQueue:
     def _spawn(self) -> None:
         if self.is_stopped or len(self._active) >= self._allowed:
             return
-        due_edition = next(
-            due_edition for due_edition in range(self._most) if due_edition not in self._active
-        )
-        self._active.add(due_edition)
-        self._start(due_edition)
+        slot = next(slot for slot in range(self._most) if slot not in self._active)
+        self._active.add(slot)
+        self._start(slot)

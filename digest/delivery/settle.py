@@ -16,7 +16,7 @@ from digest.store.database import Connection
 from digest.subscribers.addresses import address_hash
 
 
-def drop(connection: Connection, one: Delivery, lost: Cancel, now: datetime, summary: Summary) -> None:
+def cancel(connection: Connection, one: Delivery, lost: Cancel, now: datetime, summary: Summary) -> None:
     """Record that a delivery has lost its point."""
     if lost.keeps_papers:
         ledger.record_unknown(connection, one.id, f"{lost.reason}, may have been sent", now)
@@ -39,7 +39,7 @@ class Settlement:
         """Record that the subscriber left since the mail was composed."""
         with self._settling(claimed) as connection:
             if connection:
-                drop(connection, claimed, Cancel("withdrawn"), self.clock(), self.summary)
+                cancel(connection, claimed, Cancel("withdrawn"), self.clock(), self.summary)
 
     def without_address(self, claimed: Delivery, unfit: BadInput) -> None:
         """Record that the stored address cannot be sent to."""

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, delete, func, select
 
 from digest.store.database import Database
-from digest.store.models import in_flight
+from digest.store.mail_server_models import in_flight
 from digest.store.recording import CHECKING
 
 LONGEST_WAIT = 5.0
@@ -34,7 +34,7 @@ def wait_until_settled(database: Database, subscriber_id: int, now: datetime) ->
 
 
 def _is_in_flight(database: Database, subscriber_id: int, now: datetime) -> bool:
-    query = select(in_flight.c.due_edition).where(
+    query = select(in_flight.c.slot).where(
         in_flight.c.subscriber_id == subscriber_id, in_flight.c.since_at > now - STALE_AFTER
     )
     with database.read() as connection:

@@ -67,7 +67,8 @@ BigId = BigInteger().with_variant(Integer, "sqlite")
 Document = JSON().with_variant(JSONB, "postgresql")
 
 
-def _one_of(column: str, *words: str) -> CheckConstraint:
+def one_of(column: str, *words: str) -> CheckConstraint:
+    """Return the rule that a column holds one of these words."""
     listed = ", ".join(f"'{word}'" for word in words)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
@@ -153,8 +154,8 @@ subscribers = Table(
     Column("paused_until", Date),
     Column("created_at", Instant, nullable=False),
     Column("confirmed_at", Instant),
-    _one_of("status", "pending", "active", "paused", "unsubscribed", "suppressed"),
-    _one_of("frequency", "daily", "weekdays", "weekly", "off"),
+    one_of("status", "pending", "active", "paused", "unsubscribed", "suppressed"),
+    one_of("frequency", "daily", "weekdays", "weekly", "off"),
     CheckConstraint("hour BETWEEN 0 AND 23", name="hour"),
     CheckConstraint("max_papers BETWEEN 1 AND 50", name="max_papers"),
     # A schedule that strayed into the future is found by its frequency's longest wait, whatever else waits.
@@ -170,7 +171,7 @@ interests = Table(
     Column("kind", Text, nullable=False),
     Column("words", Text, nullable=False),
     UniqueConstraint("subscriber_id", "kind", "words"),
-    _one_of("kind", "topic", "must", "mute", "follow", "category"),
+    one_of("kind", "topic", "must", "mute", "follow", "category"),
 )
 
 feedback = Table(
@@ -180,7 +181,7 @@ feedback = Table(
     Column("paper_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True),
     Column("verdict", Text, nullable=False),
     Column("given_at", Instant, nullable=False),
-    _one_of("verdict", "more", "less"),
+    one_of("verdict", "more", "less"),
 )
 
 # What a subscriber said of a paper that is not stored yet; it becomes feedback when the paper arrives.
@@ -193,7 +194,7 @@ pending_feedback = Table(
     Column("given_at", Instant, nullable=False),
     # When arXiv was last asked for the paper; null: not yet.
     Column("asked_at", Instant),
-    _one_of("verdict", "more", "less"),
+    one_of("verdict", "more", "less"),
     Index(None, "canonical_id"),
 )
 
@@ -231,8 +232,8 @@ deliveries = Table(
     Column("smtp_answer", Text),
     Column("settled_at", Instant),
     UniqueConstraint("subscriber_id", "kind", "edition_on"),
-    _one_of("kind", "digest", "confirm", "links"),
-    _one_of("status", "planned", "claimed", "sent", "skipped", "failed"),
+    one_of("kind", "digest", "confirm", "links"),
+    one_of("status", "planned", "claimed", "sent", "skipped", "failed"),
     # A million share one hour; with the id in the index, a claim reads the rows it takes and no more.
     Index(
         "ix_deliveries_open",
@@ -272,7 +273,7 @@ picks = Table(
     Column("section", Text, nullable=False),
     Column("score", Float, nullable=False),
     Column("reasons", Document, nullable=False),
-    _one_of("section", "for_you", "everyone"),
+    one_of("section", "for_you", "everyone"),
     sqlite_with_rowid=False,
 )
 
@@ -296,7 +297,7 @@ suppression_log = Table(
     Column("reason", Text, nullable=False),
     Column("happened_at", Instant, nullable=False),
     UniqueConstraint("address_hash", "event", "happened_at"),
-    _one_of("event", "unsubscribed", "returned", "erased", "suppressed", "lifted"),
+    one_of("event", "unsubscribed", "returned", "erased", "suppressed", "lifted"),
 )
 
 consents = Table(
@@ -318,7 +319,7 @@ mail_requests = Table(
     Column("kind", Text, nullable=False),
     Column("address", Text, nullable=False),
     Column("requested_at", Instant, nullable=False),
-    _one_of("kind", "confirm", "links"),
+    one_of("kind", "confirm", "links"),
     sqlite_autoincrement=True,
 )
 
@@ -345,64 +346,8 @@ fetches = Table(
     Column("rejected", Integer, nullable=False),
     Column("newest_on", Date),
     Column("error", Text, nullable=False),
-    _one_of("status", "running", "complete", "partial", "failed"),
+    one_of("status", "running", "complete", "partial", "failed"),
     Index(None, "source", "started_at"),
-)
-
-# A mail server that takes no mail from us is left alone for a while: the row is there as long as that lasts.
-circuits = Table(
-    "circuits",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("opened_at", Instant, nullable=False),
-    Column("try_again_at", Instant, nullable=False),
-    Column("trips", SmallInteger, nullable=False),
-    Column("reason", Text, nullable=False),
-)
-
-# What the mail server answered, by account, stream and edition: evidence for or against its refusals.
-server_answers = Table(
-    "server_answers",
-    metadata,
-    Column("account", Text, primary_key=True),
-    Column("stream", Text, primary_key=True),
-    Column("edition_on", Date, primary_key=True),
-    Column("taken", Integer, nullable=False),
-    Column("refused", Integer, nullable=False),
-    # The last answers, the newest last: + taken, - refused.
-    Column("recent", Text, nullable=False),
-    Column("last_taken_at", Instant),
-    _one_of("stream", "transactional", "digest"),
-)
-
-# The first refusal of an address for each edition, kept until the address takes a mail or is suppressed.
-refusals = Table(
-    "refusals",
-    metadata,
-    Column("subscriber_id", BigId, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
-    Column("edition_on", Date, primary_key=True),
-    Column("refused_at", Instant, nullable=False),
-)
-
-# The subscriber whose mail each connection of each sender is sending now: whoever unsubscribes waits for it.
-in_flight = Table(
-    "in_flight",
-    metadata,
-    Column("sender", Text, primary_key=True),
-    Column("slot", SmallInteger, primary_key=True),
-    Column("subscriber_id", BigId),
-    Column("since_at", Instant, nullable=False),
-)
-
-# The pace of an account whose provider asked to slow down.
-account_paces = Table(
-    "account_paces",
-    metadata,
-    Column("account", Text, primary_key=True),
-    Column("mails_per_second", Float, nullable=False),
-    # The pace at which the provider asked to slow down.
-    Column("ceiling", Float, nullable=False),
-    Column("slowed_at", Instant, nullable=False),
 )
 
 secrets = Table(

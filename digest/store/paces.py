@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, select
 
 from digest.delivery.pace import Pace
-from digest.store.models import account_paces
+from digest.store.mail_server_models import account_paces
 from digest.store.papers import upsert
 
 

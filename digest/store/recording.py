@@ -31,7 +31,8 @@ from sqlalchemy import (
 from digest.domain.delivery import KINDS, RECIPIENTS, Delivery
 from digest.store.bulk import array_literal
 from digest.store.database import Database
-from digest.store.models import deliveries, in_flight, subscribers
+from digest.store.mail_server_models import in_flight
+from digest.store.models import deliveries, subscribers
 
 CHECKING = 7_234_002
 """The lock that is shared by those who ask whether mails may be sent. Any number that nothing else locks."""
@@ -51,7 +52,7 @@ class AcceptedMail:
 class Step:
     """What one connection tells and asks between two mails."""
 
-    due_edition: int
+    slot: int
     """Which of the process's connections it is."""
     taken: AcceptedMail | None
     """The mail that the server has just taken."""
@@ -82,7 +83,7 @@ _RECORD_SENT = (
 )
 _OCCUPY = (
     update(in_flight)
-    .where(in_flight.c.sender == bindparam("of_sender"), in_flight.c.due_edition == bindparam("of_slot"))
+    .where(in_flight.c.sender == bindparam("of_sender"), in_flight.c.slot == bindparam("of_slot"))
     .values(subscriber_id=bindparam("whose"), since_at=bindparam("since"))
 )
 _RECIPIENT_SQL = " OR ".join(
@@ -133,8 +134,8 @@ class StepWriter:
     def open_slots(self, count: int, now: datetime) -> None:
         """Make a place for each connection."""
         rows = [
-            {"sender": self._sender, "slot": due_edition, "subscriber_id": None, "since_at": now}
-            for due_edition in range(count)
+            {"sender": self._sender, "slot": slot, "subscriber_id": None, "since_at": now}
+            for slot in range(count)
         ]
         with self._transaction() as connection:
             connection.execute(insert(in_flight), rows)
@@ -163,9 +164,9 @@ class StepWriter:
             {
                 "ids": array_literal(one.delivery_id for one in taken),
                 "ats": array_literal(one.at for one in taken),
-                "fingerprints": array_literal(one.digest for one in taken),
+                "fingerprints": array_literal(one.content_sha256 for one in taken),
                 "answers": array_literal(one.answer for one in taken),
-                "slots": array_literal(step.due_edition for step in steps),
+                "slots": array_literal(step.slot for step in steps),
                 "next_ids": array_literal(step.then.id if step.then else None for step in steps),
                 "attempts": array_literal(step.then.attempts if step.then else None for step in steps),
                 "now": now,
@@ -179,7 +180,7 @@ class StepWriter:
             {
                 "delivery_id": one.delivery_id,
                 "at": one.at,
-                "fingerprint": one.digest,
+                "fingerprint": one.content_sha256,
                 "answer": one.answer,
             }
             for step in steps
@@ -194,7 +195,7 @@ class StepWriter:
         connection.execute(
             _OCCUPY,
             [
-                {"of_sender": self._sender, "of_slot": step.due_edition, "whose": owner, "since": now}
+                {"of_sender": self._sender, "of_slot": step.slot, "whose": owner, "since": now}
                 for step, owner in zip(steps, owners, strict=True)
             ],
         )

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, delete, exists, func, select
 from digest.delivery.refusals import DAY, EDITIONS_APART, REFUSED, TAKEN, WINDOW, Answers, Evidence
 from digest.domain.delivery import Delivery, Stream
 from digest.store import suppressions as suppression_store
-from digest.store.models import deliveries, refusals, server_answers, subscribers, suppressions
+from digest.store.mail_server_models import refusals, server_answers
+from digest.store.models import deliveries, subscribers, suppressions
 from digest.store.papers import upsert
 
 _REASON = "refused: "

@@ -207,7 +207,7 @@ def test_the_last_question_before_sending_knows_the_same_recipients(database: Da
             ledger.plan(connection, kind, new)
         work = ledger.claim(connection, at(TUESDAY), LEASE, 100)
     status_of = {one.id: one.status for one in subscribers}
-    steps = [Step(due_edition, None, one) for due_edition, one in enumerate(work)]
+    steps = [Step(slot, None, one) for slot, one in enumerate(work)]
     writer = StepWriter(database, "test")
     writer.open_slots(len(steps), at(TUESDAY))
     may_go = writer.write(steps, at(TUESDAY))

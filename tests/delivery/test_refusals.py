@@ -23,7 +23,8 @@ from digest.store import suppressions as suppression_store
 from digest.store.circuit_breakers import open_circuits
 from digest.store.database import Database
 from digest.store.deliveries import NewDelivery
-from digest.store.models import refusals, suppressions
+from digest.store.mail_server_models import refusals
+from digest.store.models import suppressions
 from digest.subscribers.preferences import remove
 from tests.factories import (
     MONDAY,
