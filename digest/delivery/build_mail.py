@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from digest.delivery.composed_mail import ComposedMail, Pick
 from digest.domain.delivery import CONFIRM_DAYS
 from digest.mail.addresses import mailto, read_address
-from digest.mail.content import ConfirmationContent, DigestContent, LinksContent, PickContent, RenderedMail
+from digest.mail.content import ConfirmationContent, DigestContent, LinksContent, PickContent
 from digest.mail.message import Message, digest_headers, transactional_headers
-from digest.mail.rendering import Renderer
+from digest.mail.rendering import RenderedMail, Renderer
 from digest.subscribers.links import Links
 
 

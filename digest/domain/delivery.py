@@ -8,6 +8,9 @@ from typing import Any, Literal, get_args
 from digest.domain.subscriber import Status
 from digest.errors import BadInput
 
+Section = Literal["for_you", "everyone"]
+"""The part of a digest that a pick belongs to."""
+
 Kind = Literal["digest", "confirm", "links"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -9,6 +9,8 @@ from digest.subscribers.consent import purge_unconfirmed
 from digest.subscribers.mail_requests import forget_confirmations
 from digest.wiring import Container
 
+_log = logging.getLogger(__name__)
+
 FETCH_RETENTION = timedelta(days=90)
 
 EVIDENCE_KEPT = timedelta(days=30)

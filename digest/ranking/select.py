@@ -3,18 +3,17 @@
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from math import ceil
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from digest.domain.delivery import Section
 from digest.ranking.candidates import Candidates
 from digest.ranking.scoring import Scores, score
 from digest.ranking.trending import NEWNESS
 
 __all__ = ["Candidates", "RankedPick", "Rules", "Scores", "score", "select"]
 
-Section = Literal["for_you", "everyone"]
 FLOOR = 0.12
 
 
