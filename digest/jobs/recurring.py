@@ -112,7 +112,7 @@ def deliver(container: Container, stream: Stream) -> bool:
         if container.is_stopping() or container.clock() > until:
             return False
         # Somebody waits for these: they go between any two batches of digests.
-        return stream == Stream.TRANSACTIONAL or not _ready_batches(container, "transactional")
+        return stream == Stream.TRANSACTIONAL or not _ready_batches(container, Stream.TRANSACTIONAL)
 
     had_work = deliver_stream(
         container.delivery_context,
