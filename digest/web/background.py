@@ -7,6 +7,7 @@ import logging
 from random import SystemRandom
 from threading import Event, Thread
 
+from digest.domain.delivery import Stream
 from digest.errors import DigestError
 from digest.jobs import recurring
 from digest.wiring import Container
@@ -53,7 +54,7 @@ class RequestWorker:
         """Plan the requested mails, then send all planned transactional mails."""
         try:
             recurring.answer_requests(self._container)
-            while recurring.deliver(self._container, "transactional"):
+            while recurring.deliver(self._container, Stream.TRANSACTIONAL):
                 pass
         except DigestError as error:
             # Requests and mails stay in the database for the next turn.
