@@ -1,4 +1,4 @@
-"""`digest web`: the pages, feeds and interface, served by uvicorn."""
+"""`digest web`: serves the pages, feeds and API with uvicorn."""
 
 from typing import Annotated
 

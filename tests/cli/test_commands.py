@@ -229,7 +229,7 @@ def test_what_failed_for_good_can_be_opened_again(digest: Shell) -> None:
     assert digest("deliveries", "list", "--kind", "digest", "--status", "skipped", "--json").json == [quiet]
     assert digest("deliveries", "list", "--kind", "links", "--json").json == []
     assert quiet["reason"]
-    assert digest("deliveries", "retry", str(quiet["id"])).lines == ["1 of 1 opened again."]
+    assert digest("deliveries", "retry", str(quiet["id"])).lines == ["1 of 1 planned again."]
 
 
 def test_a_pending_subscriber_is_asked_once_and_gets_no_digest(empty: Shell) -> None:
