@@ -36,6 +36,7 @@ from digest.store.database import Database
 from digest.store.fetches import FetchOutcome, FetchStatus
 from digest.store.models import subscribers
 from digest.subscribers import consent
+from digest.subscribers.addresses import parse_address
 from digest.subscribers.import_export import application_from
 from digest.subscribers.links import Links
 from digest.subscribers.profiles import ProfileBuilder
@@ -172,9 +173,9 @@ def add_subscribers(database: Database, count: int, **fields: Any) -> list[Subsc
 
 
 def request_links(database: Database, secret: bytes, typed: str, now: datetime) -> Subscriber | None:
-    """Have an answer to a request for links; see `digest.subscribers.consent.ask_for_links`."""
+    """Answer a request for links; see `digest.subscribers.consent.request_links`."""
     with database.begin() as connection:
-        return consent.request_links(connection, secret, typed, now)
+        return consent.request_links(connection, secret, parse_address(typed), now)
 
 
 def set_address(database: Database, subscriber: Subscriber, address: str) -> None:

@@ -7,6 +7,7 @@ by address come through `digest.subscribers.mail_requests`.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from digest.domain.address import Address
 from digest.domain.delivery import CONFIRM_DAYS, RECIPIENTS
 from digest.domain.subscriber import Subscriber
 from digest.errors import NotFound
@@ -18,7 +19,7 @@ from digest.store import subscribers as subscriber_store
 from digest.store import suppressions as suppression_store
 from digest.store.database import Connection, Database
 from digest.store.deliveries import NewDelivery
-from digest.subscribers.addresses import address_hash, address_key, mailbox_hash, parse_address
+from digest.subscribers.addresses import address_hash, mailbox_hash
 from digest.subscribers.profiles import ProfileBuilder
 from digest.subscribers.signup import CONSENT, REFUSAL, Application, log_event, subscribe_many
 
@@ -45,16 +46,15 @@ def request_subscription(
     (UTC), and no more than CONFIRMATIONS_PER_MAILBOX a day to one mailbox. Active subscribers are left as they
     are, and so are addresses that must not be written to. Raises BadInput for what is no address.
     """
-    address = parse_address(application.address)
-    if suppression_store.suppressed(connection, {address_hash(address, secret)}):
+    address = application.address
+    if suppression_store.suppressed(connection, {address_hash(address.mailbox, secret)}):
         return None
-    known = subscriber_store.find_by_address_key(connection, address_key(address))
+    known = subscriber_store.find_by_address_key(connection, address.key)
     if known is not None:
         return known if _plan_confirmation(connection, secret, known, now) else None
-    if not _has_room(connection, secret, address, now):
+    if not _has_room(connection, secret, address.mailbox, now):
         return None
-    new = replace(application, address=address)
-    added = subscribe_many(connection, builder, secret, [new], now, confirmed=False, how="web")[0]
+    added = subscribe_many(connection, builder, secret, [application], now, confirmed=False, how="web")[0]
     return added if isinstance(added, Subscriber) else None
 
 
@@ -88,18 +88,19 @@ def request_confirmation_again(
         return known if is_waiting and _plan_confirmation(connection, secret, known, now) else None
 
 
-def request_links(connection: Connection, secret: bytes, typed: str, now: datetime) -> Subscriber | None:
+def request_links(
+    connection: Connection, secret: bytes, address: Address, now: datetime
+) -> Subscriber | None:
     """Answer a request for a subscriber's links; return the subscriber whose mail was planned, None when none goes.
 
     One goes to whoever had confirmed, also to those who left since, once a day (UTC); to strangers, to
     whoever never confirmed, and to addresses that must not be written to, none. Raises BadInput for what is
     no address.
     """
-    address = parse_address(typed)
-    known = subscriber_store.find_by_address_key(connection, address_key(address))
+    known = subscriber_store.find_by_address_key(connection, address.key)
     if known is None or known.confirmed_at is None or known.status not in RECIPIENTS["links"]:
         return None
-    if suppression_store.suppressed(connection, {address_hash(address, secret)}):
+    if suppression_store.suppressed(connection, {address_hash(address.mailbox, secret)}):
         return None
     return known if ledger.plan(connection, "links", [NewDelivery(known.id, now.date(), now)]) else None
 

@@ -14,7 +14,7 @@ from digest.store import suppressions as suppression_store
 from digest.store.database import Connection, Database
 from digest.store.deliveries import NewDelivery
 from digest.store.suppressions import Entry, Suppression
-from digest.subscribers.addresses import address_hash, address_key, parse_address
+from digest.subscribers.addresses import address_hash, parse_address
 from digest.subscribers.signup import REFUSAL
 
 _LONGEST_REASON = 500
@@ -79,17 +79,19 @@ def suppress(
     """Never write to an address again, stored or not; return it and its subscriber. Raises BadInput."""
     address = parse_address(typed)
     reason = check_reason(reason)
-    fingerprint = address_hash(address, secret)
+    fingerprint = address_hash(address.mailbox, secret)
     with database.begin() as connection:
-        known = subscriber_store.find_by_address_key(connection, address_key(address))
+        known = subscriber_store.find_by_address_key(connection, address.key)
         if known is None:
             is_new = suppression_store.suppress(connection, fingerprint, reason, now)
         else:
             is_new = suppression_store.suppress_subscriber(connection, known.id, fingerprint, reason, now)
             known = replace(known, status="suppressed")
         if not is_new:
-            raise BadInput(f"{address} is suppressed already; see: digest suppressions show {address}")
-    return address, known
+            raise BadInput(
+                f"{address.mailbox} is suppressed already; see: digest suppressions show {address.mailbox}"
+            )
+    return address.mailbox, known
 
 
 def check_reason(text: str) -> str:
@@ -110,9 +112,9 @@ def lift(
     address = parse_address(typed)
     reason = check_reason(reason)
     with database.begin() as connection:
-        known = subscriber_store.find_by_address_key(connection, address_key(address))
-        entry = Entry(address_hash(address, secret), "lifted", reason, now)
-        return address, lift_in(connection, entry, known, now)
+        known = subscriber_store.find_by_address_key(connection, address.key)
+        entry = Entry(address_hash(address.mailbox, secret), "lifted", reason, now)
+        return address.mailbox, lift_in(connection, entry, known, now)
 
 
 def lift_in(
@@ -177,14 +179,14 @@ def described(connection: Connection, secret: bytes, typed: str) -> dict[str, An
     Raises BadInput for what is no address, NotFound when there is nothing to tell.
     """
     address = parse_address(typed)
-    fingerprint = address_hash(address, secret)
+    fingerprint = address_hash(address.mailbox, secret)
     suppression = suppression_store.suppressed(connection, [fingerprint]).get(fingerprint)
     entries = suppression_store.history(connection, [fingerprint]).get(fingerprint, [])
     if suppression is None and not entries:
-        raise NotFound(f"{address} is not suppressed and never was; see: digest suppressions list")
-    known = subscriber_store.find_by_address_key(connection, address_key(address))
+        raise NotFound(f"{address.mailbox} is not suppressed and never was; see: digest suppressions list")
+    known = subscriber_store.find_by_address_key(connection, address.key)
     return {
-        "address": address,
+        "address": address.mailbox,
         "is_suppressed": suppression is not None,
         "reason": suppression.reason if suppression else None,
         "since_at": suppression.since_at if suppression else None,

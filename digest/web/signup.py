@@ -70,10 +70,10 @@ def _take_request(context: WebContext, kind: _Request, request: Request, form: F
         form_token = form.raw("stamp")[:100]
         if not context.form_tokens.is_ripe(form_token):
             return context.private_page(
-                kind.form, typed=address, form_token=context.form_tokens.renewed(form_token)
+                kind.form, typed=address.typed, form_token=context.form_tokens.renewed(form_token)
             )
         host = request.client.host if request.client else ""
-        if not context.limits.allow(mail_limits(host, address.rpartition("@")[2])):
+        if not context.limits.allow(mail_limits(host, address.domain)):
             raise TryLater("Too many mails were asked for just now; please try again in an hour.", 3600)
         request_mail(context.container.database, kind.kind, address, context.now())
         context.request_worker.wake()

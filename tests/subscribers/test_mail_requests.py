@@ -14,7 +14,7 @@ from digest.store import suppressions as suppression_store
 from digest.store.database import Database
 from digest.store.models import confirmation_counts
 from digest.store.models import mail_requests as request_table
-from digest.subscribers.addresses import address_hash
+from digest.subscribers.addresses import address_hash, parse_address
 from digest.subscribers.consent import CONFIRMATIONS_PER_MAILBOX, request_confirmation_again, unsubscribe
 from digest.subscribers.mail_requests import RequestKind, forget_confirmations, request_mail, take_requests
 from digest.subscribers.profiles import ProfileBuilder
@@ -39,7 +39,7 @@ def take(database: Database, days: float = 0) -> int:
 
 def request(database: Database, *addresses: str, kind: RequestKind = "confirm") -> None:
     for address in addresses:
-        request_mail(database, kind, address, NOW)
+        request_mail(database, kind, parse_address(address), NOW)
 
 
 def waiting(database: Database) -> list[str]:

@@ -16,6 +16,7 @@ from digest.clock import utc_now
 from digest.store import delivery_reports
 from digest.store.database import Database
 from digest.store.models import mail_requests
+from digest.subscribers.addresses import parse_address
 from digest.subscribers.mail_requests import request_mail
 from digest.web.app import create_app
 from digest.web.form_tokens import LEAST
@@ -49,7 +50,7 @@ def test_a_served_site_sends_within_seconds_and_first_what_a_crash_left(
     command: str, sqlite_url: str, tmp_path: Path
 ) -> None:
     database = Database(sqlite_url)
-    request_mail(database, "confirm", "left@example.org", utc_now())
+    request_mail(database, "confirm", parse_address("left@example.org"), utc_now())
     port = free_port()
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DIGEST_")}
     nowhere = {"DIGEST_HUGGINGFACE_URL": "http://127.0.0.1:1", "DIGEST_ARXIV_RSS_URL": "http://127.0.0.1:1"}
