@@ -1,4 +1,4 @@
-"""Where the time of a mail goes: the parts of a post office, wrapped in stopwatches."""
+"""CPU time of each stage of a delivery, measured by wrapping the parts of the delivery context."""
 
 import time
 from collections import defaultdict
@@ -23,14 +23,14 @@ STAGES = ("score", "render", "mime", "send", "record")
 
 @dataclass
 class Stopwatch:
-    """CPU seconds of this thread by stage."""
+    """CPU seconds by stage."""
 
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     mails: int = 0
     octets: int = 0
 
     def timed(self, stage: str, work: Callable[[], Result]) -> Result:
-        """Do some work on a stage's account."""
+        """Run `work` and add its CPU time to a stage."""
         begun = time.thread_time()
         try:
             return work()
@@ -39,7 +39,7 @@ class Stopwatch:
 
 
 class _Timed:
-    """Another part, one of its methods timed."""
+    """Wraps an object and measures one of its methods."""
 
     def __init__(self, part: object, method: str, stage: str, watch: Stopwatch) -> None:
         self._part, self._method, self._stage, self._watch = part, method, stage, watch
@@ -74,9 +74,9 @@ class _TimedConnection:
 
 
 def measure(delivery_context: DeliveryContext, clock: Callable[[], datetime]) -> Stopwatch:
-    """Deliver one batch with stopwatches on; what no other stage accounts for is the database's.
+    """Deliver one batch and return the time of each stage. What is left of the total is the stage "record".
 
-    The first mail of a process pays for what all others share; a batch before this one has paid already.
+    Deliver another batch first, as the first mail of a process fills the caches.
     """
     watch = Stopwatch()
     timed = replace(
@@ -97,7 +97,7 @@ def measure(delivery_context: DeliveryContext, clock: Callable[[], datetime]) ->
 
 
 def _mime_seconds(delivery_context: DeliveryContext, mails: int) -> float:
-    """Write some of the sent mails once more, and say what that takes for all."""
+    """Write some of the sent mails again and return the CPU time, extrapolated to all."""
     with delivery_context.database.read() as connection:
         rows = delivery_reports.find(connection, status="sent", limit=50)
         messages = [
