@@ -23,7 +23,7 @@ STAGES = ("score", "render", "mime", "send", "record")
 
 @dataclass
 class Stopwatch:
-    """CPU seconds by stage."""
+    """CPU seconds of this thread by stage."""
 
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     mails: int = 0

@@ -51,7 +51,7 @@ def deliver(
 ) -> None:
     """Plan and deliver a digest to N made-up subscribers; print the rate and the CPU time of each stage.
 
-    Only give --mail-url a server that discards mail: these subscribers do not exist.
+    Give --mail-url the address of a server that throws mail away: these mails go to subscribers who do not exist.
 
     Example: digest bench deliver --subscribers 5000 --workers 2
     """

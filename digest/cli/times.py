@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from digest.errors import BadInput
 
-# Adding or subtracting days to a date of these years cannot overflow.
+# Room enough on both sides to count days without leaving the calendar.
 _YEARS = range(1900, 3000)
 
 
