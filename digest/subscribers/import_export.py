@@ -9,9 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from digest.domain.categories import known_category
 from digest.domain.subscriber import Interests, Schedule, Subscriber, clean_words, parse_status
 from digest.errors import BadInput
-from digest.papers.categories import known_category
 from digest.store import feedback as feedback_store
 from digest.store import papers as paper_store
 from digest.store import subscribers as subscriber_store
