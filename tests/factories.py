@@ -159,7 +159,9 @@ def add_subscriber(
         if added.status != status:
             subscriber_store.set_status(connection, added.id, status)
         if next_due_at is not None:
-            subscriber_store.set_next_due(connection, [(added.id, next_due_at)])
+            connection.execute(
+                update(subscribers).where(subscribers.c.id == added.id).values(next_due_at=next_due_at)
+            )
         return subscriber_store.find_by_ids(connection, [added.id])[added.id]
 
 

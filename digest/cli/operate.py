@@ -102,7 +102,7 @@ def status(json_output: JsonOutput = False) -> None:
                     "newest_on": row.newest_on,
                     "error": row.error,
                 }
-                for row in fetches.last_rows(connection, now)
+                for row in fetches.newest_fetches(connection, now)
             ],
             "readers": subscribers.count_by_status(connection),
             "next_due_at": subscribers.first_due(connection),

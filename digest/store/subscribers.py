@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, select, update
 
 from digest.domain.address import address_key
 from digest.domain.subscriber import (
@@ -18,7 +18,7 @@ from digest.domain.subscriber import (
     Subscriber,
 )
 from digest.store.models import deliveries, interests, subscribers
-from digest.store.planning import strayed
+from digest.store.planning import is_due
 
 _FIELD: dict[InterestKind, str] = {
     InterestKind.TOPIC: "topics",
@@ -97,44 +97,13 @@ def page(
 
 def page_due(
     connection: Connection, after: int, limit: int, due_by: datetime | None = None, only: int | None = None
-) -> list[Row[Any]]:
-    """Return active subscribers to be planned: a page of (id, timezone, hour, frequency, next_due_at).
+) -> list[int]:
+    """Return the ids of active subscribers to be planned at an instant, None for all; a page by rising id.
 
-    `due_by` leaves out those whose next digest is due later; those never planned (`next_due_at` null) stay,
-    and so do those whose schedule strayed.
-    Ordered by id, starting after one, so a walk over pages meets each subscriber once though planning
-    moves their `next_due_at`. `only` keeps to one subscriber.
+    `only` limits the answer to one subscriber.
     """
-    query = (
-        select(
-            subscribers.c.id,
-            subscribers.c.timezone,
-            subscribers.c.hour,
-            subscribers.c.frequency,
-            subscribers.c.next_due_at,
-        )
-        .where(
-            subscribers.c.id > after,
-            subscribers.c.status == "active",
-            subscribers.c.frequency != "off",
-        )
-        .order_by(subscribers.c.id)
-        .limit(limit)
-    )
-    if due_by is not None:
-        next_due_at = subscribers.c.next_due_at
-        query = query.where(or_(next_due_at.is_(None), next_due_at <= due_by, strayed(due_by)))
-    if only is not None:
-        query = query.where(subscribers.c.id == only)
-    return list(connection.execute(query))
-
-
-def set_next_due(connection: Connection, due: Iterable[tuple[int, datetime | None]]) -> None:
-    """Move the next due instant of subscribers."""
-    rows = [{"row_number": subscriber_id, "due": instant} for subscriber_id, instant in due]
-    if rows:
-        statement = update(subscribers).where(subscribers.c.id == bindparam("row_number"))
-        connection.execute(statement.values(next_due_at=bindparam("due")), rows)
+    query = select(subscribers.c.id).where(subscribers.c.id > after, is_due(due_by, only))
+    return list(connection.execute(query.order_by(subscribers.c.id).limit(limit)).scalars())
 
 
 def resume_paused(connection: Connection, today: date) -> int:

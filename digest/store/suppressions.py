@@ -4,12 +4,12 @@ Addresses are kept as keyed hashes: enough to recognise one, useless to anybody 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, literal, select, update
+from sqlalchemy import Connection, delete, func, literal, select, update
 
 from digest.domain.subscriber import Status, SuppressionEvent
 from digest.store.models import consents, subscribers, suppression_log, suppressions
@@ -35,6 +35,16 @@ class Entry:
     event: SuppressionEvent
     reason: str
     happened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRow:
+    """The address of a stored subscriber."""
+
+    id: int
+    address: str
+    status: Status
+    created_at: datetime
 
 
 def suppress(
@@ -141,13 +151,16 @@ def log_unlogged_suppressions(connection: Connection) -> None:
 
 def addresses(
     connection: Connection, after: int, limit: int, statuses: Iterable[Status] = ()
-) -> Sequence[Row[int, str, Status, datetime]]:
-    """Return a page of (id, address, status, created_at) of subscribers by rising row number."""
+) -> list[AddressRow]:
+    """Return a page of the addresses of subscribers with these statuses (empty: all) and an id above `after`, by id."""
     columns = (subscribers.c.id, subscribers.c.address, subscribers.c.status, subscribers.c.created_at)
     query = select(*columns).where(subscribers.c.id > after).order_by(subscribers.c.id).limit(limit)
-    if wanted := list(statuses):
-        query = query.where(subscribers.c.status.in_(wanted))
-    return connection.execute(query).all()
+    if listed := list(statuses):
+        query = query.where(subscribers.c.status.in_(listed))
+    return [
+        AddressRow(row.id, row.address, Status(row.status), row.created_at)
+        for row in connection.execute(query)
+    ]
 
 
 def unsubscribe(connection: Connection, left_at: Mapping[int, datetime], what: str, how: str) -> None:
