@@ -1,4 +1,4 @@
-"""What the prose says is true: commands parse, links lead somewhere, versions agree."""
+"""The documents: commands parse, links lead to files, versions agree."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""Writing thousands of rows in one statement, on PostgreSQL: columns travel as arrays."""
+"""Writing thousands of rows in one PostgreSQL statement: each column is one array parameter."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -44,7 +44,7 @@ def _selected(table: Table, names: list[str]) -> str:
 
 
 def _rows(table: Table, names: list[str]) -> str:
-    # Documents travel as text: PostgreSQL parses each once, and arrays of them need no escaping twice.
+    # Documents are passed as text: PostgreSQL parses each once, and their arrays are not escaped twice.
     types = {name: "TEXT" if _is_document(table, name) else _type(table, name) for name in names}
     arrays = ", ".join(f"CAST(:{name} AS {types[name]}[])" for name in names)
     return f"unnest({arrays}) AS new ({', '.join(names)})"

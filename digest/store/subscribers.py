@@ -1,4 +1,4 @@
-"""Queries about subscribers, what they ask for, and what they told us."""
+"""Queries about subscribers and their interests."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -52,7 +52,7 @@ def _read(connection: Connection, query: Select[Any]) -> list[Subscriber]:
 
 
 def read_interests(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, Interests]:
-    """Return what each of these subscribers asks for, in the order they said it; who asks for nothing is left out."""
+    """Return the interests of these subscribers in the order of entry; subscribers without any are left out."""
     query = (
         select(interests.c.subscriber_id, interests.c.kind, interests.c.words)
         .where(interests.c.subscriber_id.in_(subscriber_ids))
@@ -74,13 +74,13 @@ def find_by_address_key(connection: Connection, key: str) -> Subscriber | None:
 
 
 def find_by_key(connection: Connection, key: str) -> Subscriber | None:
-    """Return the subscriber whom links call by this key."""
+    """Return the subscriber with this random key, as in links."""
     found = _read(connection, select(subscribers).where(subscribers.c.key == key))
     return found[0] if found else None
 
 
 def find_by_ids(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, Subscriber]:
-    """Return these subscribers by row number."""
+    """Return these subscribers by id."""
     query = select(subscribers).where(subscribers.c.id.in_(subscriber_ids))
     return {subscriber.id: subscriber for subscriber in _read(connection, query)}
 
@@ -88,7 +88,7 @@ def find_by_ids(connection: Connection, subscriber_ids: Collection[int]) -> dict
 def page(
     connection: Connection, after: int = 0, limit: int = 1000, status: Status | None = None
 ) -> list[Subscriber]:
-    """Return subscribers by rising row number, starting after one: a page of a walk over all."""
+    """Return a page of subscribers with an id above `after`, by id."""
     query = select(subscribers).where(subscribers.c.id > after).order_by(subscribers.c.id).limit(limit)
     if status is not None:
         query = query.where(subscribers.c.status == status)
@@ -107,7 +107,7 @@ def page_due(
 
 
 def resume_paused(connection: Connection, today: date) -> int:
-    """Make subscribers active whose pause is over; return how many."""
+    """Set subscribers to active whose pause has ended; return how many."""
     over = (subscribers.c.status == "paused") & (subscribers.c.paused_until <= today)
     return connection.execute(
         update(subscribers).where(over).values(status="active", paused_until=None)
@@ -115,7 +115,7 @@ def resume_paused(connection: Connection, today: date) -> int:
 
 
 def activate(connection: Connection, subscriber_id: int, now: datetime) -> None:
-    """Make a subscriber active who has just confirmed."""
+    """Set a subscriber to active who has just confirmed."""
     statement = update(subscribers).where(subscribers.c.id == subscriber_id)
     connection.execute(statement.values(status="active", confirmed_at=now))
 
@@ -132,14 +132,14 @@ def set_status(connection: Connection, subscriber_id: int, status: Status) -> No
 
 
 def first_due(connection: Connection) -> datetime | None:
-    """Return when the next subscriber is due; None when nobody is planned ahead."""
+    """Return the earliest due time of all active subscribers; None if there is none."""
     query = select(func.min(subscribers.c.next_due_at)).where(subscribers.c.status == "active")
     due: datetime | None = connection.execute(query).scalar_one()
     return due
 
 
 def count_by_status(connection: Connection) -> dict[str, int]:
-    """Return how many subscribers there are of each status; a status nobody has is left out."""
+    """Return how many subscribers there are of each status; statuses without subscribers are left out."""
     query = select(subscribers.c.status, func.count()).group_by(subscribers.c.status)
     return dict(connection.execute(query).all())
 
@@ -199,14 +199,14 @@ def _insert_interests(connection: Connection, asked: Iterable[tuple[int, Interes
 
 
 def delete_subscriber(connection: Connection, subscriber_id: int) -> None:
-    """Remove a subscriber and everything that hangs on them."""
+    """Delete a subscriber with all rows that refer to them."""
     connection.execute(delete(subscribers).where(subscribers.c.id == subscriber_id))
 
 
 def delete_unconfirmed(connection: Connection, before: datetime) -> int:
-    """Delete whoever never confirmed and was last asked to before an instant; return how many.
+    """Delete subscribers who never confirmed and were last asked before an instant; return how many.
 
-    Subscribers who had confirmed once, and asked for mail again after they left, go back to unsubscribed.
+    Pending subscribers who had confirmed before become unsubscribed again.
     """
     asked_since = select(deliveries.c.subscriber_id).where(
         deliveries.c.kind == "confirm", deliveries.c.edition_on >= before.date()
