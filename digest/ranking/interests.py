@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +11,19 @@ from scipy.sparse import csr_matrix, vstack
 from digest.ranking.background import Background
 from digest.ranking.index import best
 from digest.ranking.learning import Examples, Tuning, learn, widened, with_neighbours
-from digest.ranking.terms import count_terms
+from digest.ranking.queries import joined_by_and, listed, subject, word_buckets
+from digest.ranking.terms import STEP, count_terms
 
 Learned = tuple[str, NDArray[np.int32], NDArray[np.float32]]
 Named = tuple[str, Examples]
 
 MARKED = "papers you marked"
+_LEAST_WORDS = 2
+"""Words that each side of an *and* has when the line is split there."""
+_LEAST_HOLDERS = 20
+"""Stored papers that hold all words of each side."""
+_MOST_SHARED = 0.1
+"""Share of these papers that may hold the words of the other side, too."""
 _APART = 0.35
 """Two groups are interests of their own when papers across are this little alike, beside those within."""
 _AKIN = 0.3
@@ -36,18 +44,63 @@ def learn_interests(
     tuning: Tuning,
 ) -> list[Learned]:
     """Return (name, terms, weights) of each interest, at most `most` of them, topics first."""
+    weigh = background.statistics.weigh
     words = {
-        topic: row for topic in topics if (row := background.statistics.weigh(count_terms([("", topic)]))).nnz
+        topic: row
+        for topic in _separate(topics, background, most)
+        if (row := weigh(count_terms([("", subject(topic))]))).nnz
     }
-    told = [*words.values(), background.statistics.weigh(liked), background.statistics.weigh(disliked)]
-    terms, rows = _placed(told, background)
+    terms, rows = _placed([*words.values(), weigh(liked), weigh(disliked)], background)
     *typed, wanted, against = rows
-    topical = [(topic, _found(row, background, tuning)) for topic, row in zip(words, typed, strict=True)]
+    topical = [
+        (topic, _found(row, _single(topic, terms, row), background, tuning))
+        for topic, row in zip(words, typed, strict=True)
+    ]
     groups = list(_of_papers(wanted, background, tuning))
     named = _joined(topical, groups, background)[:most]
     size = terms_for(max(1, len(named)))
     learned = ((name, learn(examples, against, background, size, tuning)) for name, examples in named)
     return [(name, terms[columns], weights) for name, (columns, weights) in learned]
+
+
+def _separate(topics: Sequence[str], background: Background, most: int) -> list[str]:
+    """Split lines that list several interests, for as long as there are no more than `most`."""
+    lines = list(dict.fromkeys(topics))
+    for at in range(len(lines) - 1, -1, -1):
+        parts = [piece for part in listed(lines[at]) for piece in _apart(part, background)]
+        if len(lines) + len(parts) - 1 <= most:
+            lines[at : at + 1] = parts
+    return list(dict.fromkeys(lines))
+
+
+def _apart(part: str, background: Background) -> list[str]:
+    """Split at *and* where stored papers write about each side and hardly any about both."""
+    pieces = joined_by_and(part)
+    if len(pieces) == 1:
+        return pieces
+    columns = [background.places[word_buckets(subject(piece))] for piece in pieces]
+    if any(len(held) < _LEAST_WORDS or (held < 0).any() for held in columns):
+        return [part]
+    holders = [_holders(held, background) for held in columns]
+    fewest = min(len(rows) for rows in holders)
+    both = len(reduce(np.intersect1d, holders))
+    return pieces if fewest >= _LEAST_HOLDERS and both <= _MOST_SHARED * fewest else [part]
+
+
+def _holders(columns: NDArray[np.int32], background: Background) -> NDArray[np.intp]:
+    """Return the rows of the stored papers that hold all of some columns."""
+    held = np.zeros(background.size, np.int32)
+    for column in columns.tolist():
+        held += background.holds(column)
+    return np.flatnonzero(held == len(columns))
+
+
+def _single(topic: str, terms: NDArray[np.int32], row: csr_matrix) -> NDArray[np.float32]:
+    """Return the dense row of the single words of a topic."""
+    dense = np.zeros(len(terms), np.float32)
+    held = np.isin(terms[row.indices], word_buckets(subject(topic)))
+    dense[row.indices[held]] = row.data[held]
+    return dense
 
 
 def _placed(told: Sequence[csr_matrix], background: Background) -> tuple[NDArray[np.int32], list[csr_matrix]]:
@@ -67,30 +120,36 @@ def _placed(told: Sequence[csr_matrix], background: Background) -> tuple[NDArray
     return terms, placed
 
 
-def _found(words: csr_matrix, background: Background, tuning: Tuning) -> Examples:
-    """Let the stored papers that hold the most of the words stand for them.
+def _found(
+    row: csr_matrix, words: NDArray[np.float32], background: Background, tuning: Tuning
+) -> Examples:
+    """Let the stored papers that hold the most of the words stand for them (pseudo-relevance feedback).
 
-    How many of the words counts, not how often: a paper full of "neural networks" says little about "graph neural
-    networks for molecules".
+    `row` has words and pairs, `words` the single words alone. How many of the words counts, not how often: a paper
+    full of "neural networks" says little about "graph neural networks for molecules". The few best papers weigh
+    the same, so that one odd paper does not stand for the whole line.
     """
-    width = words.shape[1]
+    width = row.shape[1]
     typed = np.zeros(width, np.float32)
-    typed[words.indices] = words.data
+    typed[row.indices] = row.data
     fits = background.fit(typed)
     likely = np.sort(best(fits, tuning.likely))
     if not len(likely):
-        return Examples(words, np.ones(1, np.float32), typed)
-    held = _held(background.papers[likely], typed)
-    most = best(held, tuning.found)
-    weights = held[most] ** tuning.coverage
+        return Examples(row, np.ones(1, np.float32), typed)
+    match = fits[likely] * _held(background.papers[likely], words) ** tuning.coverage
+    most = best(match, tuning.found)
+    if not len(most):
+        return Examples(row, np.ones(1, np.float32), typed)
+    leading = match[most[min(tuning.leading, len(most)) - 1]]
+    weights = np.minimum(1, match[most] / leading) ** tuning.falloff
     rows = widened(background.papers[likely[most]], width)
     return Examples(rows, weights / weights.sum(), typed, fits=fits)
 
 
-def _held(rows: csr_matrix, typed: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the share of what was typed that each row holds, rare words counting more."""
+def _held(rows: csr_matrix, words: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the share of the words that each row holds, rare words counting more."""
     there = csr_matrix((np.ones_like(rows.data), rows.indices, rows.indptr), shape=rows.shape)
-    share: NDArray[np.float32] = there @ (typed[: rows.shape[1]] / typed.sum())
+    share: NDArray[np.float32] = there @ (words[: rows.shape[1]] / max(words.sum(), STEP))
     return share
 
 

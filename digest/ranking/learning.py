@@ -1,13 +1,13 @@
-"""How one interest is learned: from examples and words to the weights of a few hundred terms.
+"""How one interest is trained: from examples and words to the weights of a few hundred terms.
 
-1. A guess: the mean of the examples (and, while they are few, of the stored papers closest to them;
-   for words, of the stored papers that fit them best) minus the mean of the background.
-2. Logistic regression of the examples against the background, around that guess, on the terms where
-   the guess is largest and, with thirty examples, on the main directions in which papers differ. Of the
-   background, the papers nearest to the guess take part one by one; of all others a sample, each weighing
-   as much as those it stands for.
-3. Directions are folded back into terms, the most important terms are kept, and the regression is run
-   again on them alone.
+1. A prior mean: the mean of the examples (and, while they are few, of the stored papers closest to them;
+   for words, of the stored papers that match them best) minus the mean of the reference corpus.
+2. Logistic regression of the examples against the reference corpus, around that prior, on the terms where
+   the prior is largest and, with thirty examples, in the latent space. Of the corpus, the papers nearest to
+   the prior are negatives one by one; of all others a sample, each with the sample weight of those it stands for.
+3. Of an interest that is typed, the prior itself is the larger part of the result and the regression the
+   smaller one: papers found by words are no labels. Each marked paper shifts the balance to the regression.
+4. The largest weights are kept; without words, the regression is run again on their terms alone.
 """
 
 from dataclasses import dataclass, replace
@@ -37,6 +37,12 @@ class Tuning:
     """Size of the guess from examples: margins it gives the background, in standard deviations."""
     guess_of_words: float = 0.25
     """The same for a guess from words."""
+    flattening: float = 0.75
+    """Exponent of the weights of a prior from words: less than 1 lets many terms count beside the few largest."""
+    trained: float = 0.3
+    """Weight of the regression beside the prior, both in standard deviations, while there are only words."""
+    marks_equal_words: float = 3.0
+    """Marked papers that weigh as much as the words of their interest."""
     near: int = 600
     """Background papers nearest to the guess that are all told from the examples."""
     likely: int = 2_000
@@ -45,10 +51,14 @@ class Tuning:
     """Stored papers that join few examples."""
     neighbours_weight: float = 0.6
     """What the neighbours weigh together, beside five examples."""
-    found: int = 40
+    found: int = 100
     """Stored papers that stand for a topic's words."""
     coverage: float = 3.0
     """How fast these count for less, the fewer of the words they hold."""
+    leading: int = 5
+    """Of the found papers, the best so many weigh the same."""
+    falloff: float = 3.0
+    """How fast the others weigh less, the worse they match."""
     words: float = 0.25
     """Weight of the words themselves beside what the papers found with them write."""
     directed: int = 30
@@ -103,8 +113,42 @@ def learn(
     else:
         found = trial.weights_along(columns, guess, background, tuning.along)
         guess = found.astype(np.float32)
+    if examples.words.any():
+        found = _with_prior(found, examples, background, tuning)
+        columns = _kept(found, background, size)
+        return columns, _levelled(columns, found[columns], examples, background, tuning)
     columns = largest(np.abs(found), size)
     return columns, _levelled(columns, trial.weights(columns, guess), examples, background, tuning)
+
+
+def _with_prior(
+    trained: NDArray[np.float64], examples: Examples, background: Background, tuning: Tuning
+) -> NDArray[np.float64]:
+    """Return the trained weights together with the prior; the more marked papers, the less of the prior."""
+    mean = _mean(examples)
+    columns = np.flatnonzero(mean)
+    difference = _less_the_mean(mean, background)[columns].astype(np.float64)
+    prior = np.zeros(len(mean))
+    prior[columns] = np.sign(difference) * np.abs(difference) ** tuning.flattening
+    marks = examples.marked / (examples.marked + tuning.marks_equal_words)
+    together: NDArray[np.float64] = (1 - marks) / _deviation(prior, background) * prior
+    together += (tuning.trained * (1 - marks) + marks) / _deviation(trained, background) * trained
+    return together
+
+
+def _deviation(weights: NDArray[np.float64], background: Background) -> float:
+    """Return the standard deviation of the scores that the sample gets."""
+    return float((background.sample @ weights[: background.width].astype(np.float32)).std()) or 1.0
+
+
+def _kept(weights: NDArray[np.float64], background: Background, size: int) -> NDArray[np.intp]:
+    """Choose the columns to keep: large weights, of terms that are common enough to move scores.
+
+    A typed word that no stored paper holds counts like the rarest one.
+    """
+    columns = np.flatnonzero(weights)
+    reach = background.reach[np.minimum(columns, background.width - 1)]
+    return columns[largest(np.abs(weights[columns]) * reach, size)]
 
 
 def largest(values: NDArray[np.floating], limit: int) -> NDArray[np.intp]:
