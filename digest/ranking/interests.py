@@ -182,8 +182,8 @@ def _together(topic: Examples, group: Examples) -> Examples:
     """Count the liked papers twice as much as those found by words."""
     return replace(
         topic,
-        rows=vstack([topic.rows, group.rows], format="csr"),
-        weights=np.concatenate([topic.weights / 3, group.weights / group.weights.sum() * 2 / 3]),
+        rows=vstack([group.rows, topic.rows], format="csr"),
+        weights=np.concatenate([group.weights / group.weights.sum() * 2 / 3, topic.weights / 3]),
         marked=group.marked,
         fits=group.fits,
     )

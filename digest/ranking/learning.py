@@ -21,6 +21,8 @@ from digest.ranking.index import best
 from digest.ranking.logistic import Table, fit
 
 Weights = NDArray[np.float32]
+_BEST, _WIDER = 10 / 44_000, 1_000 / 44_000
+"""Shares of the stored papers whose lowest scores level those of an interest."""
 _FIRST = 20_000
 """Columns among which the largest weights mostly are."""
 
@@ -70,7 +72,7 @@ class Tuning:
     many: int = 20
     """Disliked papers of which each more takes from the others; fewer weigh as much each as of so many."""
     level: float = 0.3
-    """Score that the best fitting half percent of the background gets on average."""
+    """Geometric mean of the scores that levelling goes by."""
 
 
 DEFAULT = Tuning()
@@ -85,7 +87,7 @@ class Examples:
     words: Weights
     """Dense row of the words that were typed, all zero when none were."""
     marked: int = 0
-    """How many of the rows are papers that the reader liked."""
+    """How many of the rows, the first ones, are papers that the subscriber marked."""
     fits: Weights | None = None
     """How well each background paper fits, where that is known already."""
 
@@ -105,8 +107,9 @@ def learn(
     columns = largest(np.abs(guess), tuning.candidates)
     if not background.width:
         columns = columns[largest(np.abs(guess[columns]), size)]
-        return columns, _levelled(columns, guess[columns], examples, background, tuning)
-    trial = _Trial.of(examples, disliked, background, tuning, guess)
+        return columns, _levelled(columns, guess[columns], examples, background, background.mean, tuning)
+    fits = background.fit(guess) if examples.fits is None else examples.fits
+    trial = _Trial.of(examples, disliked, background, tuning, fits)
     if examples.marked < tuning.directed:
         found = np.zeros(len(guess))
         found[columns] = trial.weights(columns, guess)
@@ -116,9 +119,9 @@ def learn(
     if examples.words.any():
         found = _with_prior(found, examples, background, tuning)
         columns = _kept(found, background, size)
-        return columns, _levelled(columns, found[columns], examples, background, tuning)
+        return columns, _levelled(columns, found[columns], examples, background, fits, tuning)
     columns = largest(np.abs(found), size)
-    return columns, _levelled(columns, trial.weights(columns, guess), examples, background, tuning)
+    return columns, _levelled(columns, trial.weights(columns, guess), examples, background, fits, tuning)
 
 
 def _with_prior(
@@ -227,9 +230,9 @@ class _Trial:
 
     @classmethod
     def of(
-        cls, examples: Examples, disliked: csr_matrix, background: Background, tuning: Tuning, guess: Weights
+        cls, examples: Examples, disliked: csr_matrix, background: Background, tuning: Tuning, fits: Weights
     ) -> "_Trial":
-        places, standing_for = _opponents(examples, background, guess, tuning.near)
+        places, standing_for = _opponents(examples, background, fits, tuning.near)
         sides = examples.rows, background.papers[places], disliked
         counts = [rows.shape[0] for rows in sides]
         half = sum(counts) / 2
@@ -281,13 +284,13 @@ def _only(rows: csr_matrix, columns: NDArray[np.intp]) -> csr_matrix:
 
 
 def _opponents(
-    examples: Examples, background: Background, guess: Weights, near: int
+    examples: Examples, background: Background, fits: Weights, near: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Choose background papers to tell the examples from, and how many papers each stands for.
 
     No paper that is an example is among them.
     """
-    fits = background.fit(guess) if examples.fits is None else examples.fits.copy()
+    fits = fits.copy()
     closed = np.isin(background.prints, fingerprints(examples.rows))
     fits[closed] = -np.inf
     close = np.sort(best(fits, min(near, background.size // 4)))
@@ -302,15 +305,31 @@ def _levelled(
     weights: NDArray[np.floating],
     examples: Examples,
     background: Background,
+    fits: Weights,
     tuning: Tuning,
 ) -> Weights:
-    """Scale so that the best fitting half percent of the background scores `tuning.level` on average."""
+    """Scale weights so that equal scores of different interests say much the same of a paper.
+
+    The measure is the geometric mean of two scores: of the best stored papers, and of those on the wider theme.
+    `fits` are scores of the stored papers that tell where the best ones are; marked papers, which always score high,
+    are left out.
+    """
     dense = np.zeros(examples.rows.shape[1], np.float32)
     dense[columns] = weights
-    fits = np.sort(background.sample @ dense[: background.width])[::-1]
-    if len(fits) < 200:
-        fits = np.sort(examples.rows @ dense)[::-1]
-        top = float(fits.mean()) / 2 if len(fits) else float(dense @ examples.words)
-    else:
-        top = float(fits[: round(len(fits) / 200)].mean())
-    return (weights * (tuning.level / top if top > 0 else 1.0)).astype(np.float32)
+    likely = np.sort(best(fits, tuning.likely))
+    own = fingerprints(examples.rows[: examples.marked])
+    likely = likely[~np.isin(background.prints[likely], own)]
+    closest = background.papers[likely] @ dense[: background.width]
+    wider = background.sample @ dense[: background.width]
+    scale = (_highest(closest, background.size, _BEST) * _highest(wider, len(wider), _WIDER)) ** 0.5
+    if not scale:
+        scale = float((examples.rows @ dense).max(initial=0.0)) or float(dense @ examples.words)
+    return (weights * (tuning.level / scale if scale > 0 else 1.0)).astype(np.float32)
+
+
+def _highest(scores: Weights, papers: int, share: float) -> float:
+    """Return the score that this share of so many papers reach; 0 when there are too few papers to say."""
+    place = round(papers * share)
+    if not place or place > len(scores):
+        return 0.0
+    return max(0.0, float(np.partition(scores, len(scores) - place)[len(scores) - place]))
