@@ -134,7 +134,7 @@ class Settings(BaseSettings):
     for_you: int = Field(7, ge=0, le=50, description="Papers chosen for the reader in a mail of ten.")
     trending: int = Field(3, ge=0, le=50, description="Papers everyone reads in a mail of ten.")
     score_floor: float = Field(
-        0.12, ge=0, le=1, description="A paper that fits a reader less than this is not chosen for them."
+        0.17, ge=0, le=1, description="A paper that fits a reader less than this is not chosen for them."
     )
     first_digest_days: int = Field(7, ge=1, le=31, description="How far back a reader's first digest looks.")
     catch_up_days: int = Field(14, ge=1, le=31, description="How far back a digest looks after a pause.")

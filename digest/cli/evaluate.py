@@ -221,7 +221,7 @@ def _show_topics(record: dict[str, Any]) -> None:
 
 def _flat(figures: dict[str, Any]) -> dict[str, Any]:
     """Return the figures of a method with those of its kinds beside them."""
-    return {name: value for name, value in figures.items() if name != "kinds"} | figures["kinds"]
+    return {**{name: value for name, value in figures.items() if name != "kinds"}, **figures["kinds"]}
 
 
 def _study(study: str, corpus: "Corpus", made: "list[Task]", theme: str) -> dict[str, Any]:

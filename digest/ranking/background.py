@@ -110,7 +110,9 @@ class Background:
     def holds(self, column: int) -> NDArray[np.bool_]:
         """Tell which papers hold a term."""
         held = np.zeros(self.size, bool)
-        held[np.searchsorted(self.papers.indptr, np.flatnonzero(self.papers.indices == column), "right") - 1] = True
+        held[
+            np.searchsorted(self.papers.indptr, np.flatnonzero(self.papers.indices == column), "right") - 1
+        ] = True
         return held
 
 

@@ -120,9 +120,7 @@ def _placed(told: Sequence[csr_matrix], background: Background) -> tuple[NDArray
     return terms, placed
 
 
-def _found(
-    row: csr_matrix, words: NDArray[np.float32], background: Background, tuning: Tuning
-) -> Examples:
+def _found(row: csr_matrix, words: NDArray[np.float32], background: Background, tuning: Tuning) -> Examples:
     """Let the stored papers that hold the most of the words stand for them (pseudo-relevance feedback).
 
     `row` has words and pairs, `words` the single words alone. How many of the words counts, not how often: a paper

@@ -44,4 +44,3 @@ def subject(text: str) -> str:
 def word_buckets(text: str) -> NDArray[np.int32]:
     """Return the buckets of the single words of a text, sorted."""
     return np.unique(occurrences("", text).words[:, 0])
-

@@ -40,6 +40,7 @@ class Shelf:
     _masks: dict[object, NDArray[np.bool_]] = field(default_factory=dict)
     _follows: dict[str, tuple[tuple[int, str], ...]] = field(default_factory=dict)
     _namings: dict[int, Naming] = field(default_factory=dict)
+    _likeness: dict[int, NDArray[np.float16]] = field(default_factory=dict)
 
     @classmethod
     def build(
@@ -83,6 +84,17 @@ class Shelf:
         rows = self.rows[version]
         start, end = rows.indptr[place], rows.indptr[place + 1]
         return rows.indices[start:end], rows.data[start:end]
+
+    def likeness(self, place: int) -> NDArray[np.float16]:
+        """Return the cosine of a paper with every paper; worked out once per paper, as many get the same picks."""
+        known = self._likeness.get(place)
+        if known is None:
+            rows = next(iter(self.rows.values()), csr_matrix((len(self.papers), 1), dtype=np.float32))
+            one = np.zeros(rows.shape[1], np.float32)
+            start, end = rows.indptr[place], rows.indptr[place + 1]
+            one[rows.indices[start:end]] = rows.data[start:end]
+            known = self._likeness[place] = (rows @ one).astype(np.float16)
+        return known
 
     def naming(self, place: int) -> Naming:
         """How the terms of a paper can be named; worked out once per paper."""

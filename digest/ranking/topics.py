@@ -193,7 +193,7 @@ BASELINES = ("bm25", "plain mean", "rm3")
 
 
 def _top(values: NDArray[np.float32]) -> list[int]:
-    return np.argsort(-values, kind="stable")[:SHOWN].tolist()
+    return [int(place) for place in np.argsort(-values, kind="stable")[:SHOWN]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,8 +215,9 @@ class _Query:
         """Return the BM25 of each paper."""
         held = counts[:, self.buckets].toarray().astype(np.float64)
         length = np.asarray(counts.sum(axis=1)).ravel() / self.typical
-        fit = held * (_K1 + 1) / (held + _K1 * (1 - _B + _B * length[:, None])) @ self.weights
-        return fit.astype(np.float32)
+        saturated = held * (_K1 + 1) / (held + _K1 * (1 - _B + _B * length[:, None]))
+        fit: NDArray[np.float32] = (saturated @ self.weights).astype(np.float32)
+        return fit
 
     def coverage(self, counts: csc_matrix) -> NDArray[np.float32]:
         """Return the share of the query that each paper holds, rare terms counting more."""
