@@ -28,6 +28,10 @@ _APART = 0.35
 """Two groups are interests of their own when papers across are this little alike, beside those within."""
 _AKIN = 0.3
 """A topic joins a group of liked papers when papers across are this much alike, beside those within."""
+_AKIN_OF_FEW = 0.1
+"""The same for a few liked papers, which are no group of their own."""
+_LEAST_SHARED = 8
+"""Of a few marked papers and their neighbours, how many must hold a term for it to count."""
 _SMALLEST = 8
 """Papers a group of its own must have."""
 _LOOKED_AT = 200
@@ -57,10 +61,16 @@ def learn_interests(
         for topic, row in zip(words, typed, strict=True)
     ]
     groups = list(_of_papers(wanted, background, tuning))
-    named = _joined(topical, groups, background)[:most]
+    named = _joined(topical, groups, background, tuning)[:most]
     size = terms_for(max(1, len(named)))
-    learned = ((name, learn(examples, against, background, size, tuning)) for name, examples in named)
-    return [(name, terms[columns], weights) for name, (columns, weights) in learned]
+    found = []
+    for name, examples in named:
+        columns, weights = learn(examples, against, background, size, tuning)
+        if words and name == MARKED:
+            # Beside what was typed, a few marks that fit none of it are weak evidence of another interest.
+            weights *= np.float32(examples.marked / (examples.marked + tuning.marks_equal_words))
+        found.append((name, terms[columns], weights))
+    return found
 
 
 def _separate(topics: Sequence[str], background: Background, most: int) -> list[str]:
@@ -157,33 +167,47 @@ def _of_papers(liked: csr_matrix, background: Background, tuning: Tuning) -> Ite
         count = len(members)
         examples = Examples(liked[members], np.full(count, 1 / count, np.float32), nothing, count)
         if count < tuning.directed:
-            weight = tuning.neighbours_weight * min(1.0, 5 / count)
-            examples = with_neighbours(examples, background, tuning, weight)
+            examples = with_neighbours(examples, background, tuning, tuning.neighbours_weight * 5 / count)
+            if count < tuning.few:
+                examples = replace(examples, rows=_shared_terms(examples.rows))
         yield examples
 
 
-def _joined(topics: list[Named], groups: list[Examples], background: Background) -> list[Named]:
-    """Let each group of liked papers join the first topic it is akin to; the others stand alone."""
+def _shared_terms(rows: csr_matrix) -> csr_matrix:
+    """Return the rows without the terms that hardly any of them holds: a name that one paper made up teaches nothing."""
+    held = np.bincount(rows.indices, minlength=rows.shape[1])
+    kept = rows.copy()
+    kept.data[held[kept.indices] < min(_LEAST_SHARED, rows.shape[0])] = 0
+    kept.eliminate_zeros()
+    return kept if kept.nnz else rows
+
+
+def _joined(
+    topics: list[Named], groups: list[Examples], background: Background, tuning: Tuning
+) -> list[Named]:
+    """Let each group of marked papers join the topic it is most akin to; the others stand alone."""
     merged = dict(topics)
     alone: list[Named] = []
     for group in groups:
-        for name, topic in merged.items():
-            if likeness(topic.rows, group.rows, background.mean) >= _AKIN:
-                merged[name] = _together(topic, group)
-                break
+        akin = {name: likeness(topic.rows, group.rows, background.mean) for name, topic in merged.items()}
+        nearest = max(akin, key=akin.__getitem__, default=None)
+        if nearest is not None and akin[nearest] >= (_AKIN if group.marked >= _SMALLEST else _AKIN_OF_FEW):
+            merged[nearest] = _together(merged[nearest], group, tuning)
         else:
             alone.append((MARKED, group))
     return [*merged.items(), *alone]
 
 
-def _together(topic: Examples, group: Examples) -> Examples:
-    """Count the liked papers twice as much as those found by words."""
+def _together(topic: Examples, group: Examples, tuning: Tuning) -> Examples:
+    """Let the marked papers count beside those found by words, the more the more of them there are."""
+    marks = group.marked / (group.marked + tuning.marks_equal_words)
     return replace(
         topic,
         rows=vstack([group.rows, topic.rows], format="csr"),
-        weights=np.concatenate([group.weights / group.weights.sum() * 2 / 3, topic.weights / 3]),
-        marked=group.marked,
-        fits=group.fits,
+        weights=np.concatenate(
+            [group.weights / group.weights.sum() * marks, topic.weights / topic.weights.sum() * (1 - marks)]
+        ),
+        marked=topic.marked + group.marked,
     )
 
 

@@ -43,8 +43,10 @@ class Tuning:
     """Exponent of the weights of a prior from words: less than 1 lets many terms count beside the few largest."""
     trained: float = 0.3
     """Weight of the regression beside the prior, both in standard deviations, while there are only words."""
-    marks_equal_words: float = 3.0
-    """Marked papers that weigh as much as the words of their interest."""
+    marks_equal_words: float = 10.0
+    """Marked papers that weigh as much as the papers found by the words of their interest."""
+    marks_equal_prior: float = 15.0
+    """Marked papers from which on the regression is the larger part of an interest with words."""
     near: int = 600
     """Background papers nearest to the guess that are all told from the examples."""
     likely: int = 2_000
@@ -63,6 +65,8 @@ class Tuning:
     """How fast the others weigh less, the worse they match."""
     words: float = 0.25
     """Weight of the words themselves beside what the papers found with them write."""
+    few: int = 5
+    """Marked papers from which on the terms that one of them alone holds count."""
     directed: int = 30
     """Liked papers from which on directions take part, and neighbours no more."""
     along: float = 1.0
@@ -133,7 +137,7 @@ def _with_prior(
     difference = _less_the_mean(mean, background)[columns].astype(np.float64)
     prior = np.zeros(len(mean))
     prior[columns] = np.sign(difference) * np.abs(difference) ** tuning.flattening
-    marks = examples.marked / (examples.marked + tuning.marks_equal_words)
+    marks = examples.marked / (examples.marked + tuning.marks_equal_prior)
     together: NDArray[np.float64] = (1 - marks) / _deviation(prior, background) * prior
     together += (tuning.trained * (1 - marks) + marks) / _deviation(trained, background) * trained
     return together

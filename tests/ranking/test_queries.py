@@ -94,7 +94,7 @@ def test_levels_do_not_depend_on_how_many_papers_were_marked(background: Backgro
         score(
             [build_profile([], count_terms(papers("speech", count)), NOTHING, background)], tried
         ).values.mean()
-        for count in (3, 25)
+        for count in (10, 25)
     )
     assert 0.5 < few / many < 2
     assert np.isfinite(few)
