@@ -18,4 +18,5 @@ VOLUME /data
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["digest"]
-CMD ["up"]
+# In a container the address of the machine itself is reached by nobody else.
+CMD ["up", "--host", "0.0.0.0"]

@@ -12,6 +12,7 @@ from digest.delivery.letters import build_mail
 from digest.delivery.preview import recorded
 from digest.errors import StopRun
 from digest.papers.ingest import take_in
+from digest.private_files import make_folder, open_for_writing
 from digest.readers.signup import find, subscribe
 from digest.readers.transfer import application_from
 from digest.sample import SAMPLE_READERS, sample_sightings
@@ -38,7 +39,7 @@ def write_demo(outbox: Path, now: datetime) -> list[DemoMail]:
 
     Nobody's settings, database or mail server is touched: all that is said here overrides them.
     """
-    outbox.mkdir(parents=True, exist_ok=True)
+    make_folder(outbox)
     with tempfile.TemporaryDirectory() as folder:
         # Nothing is read from the environment: the demo is the same on every machine.
         settings = Settings.model_construct(
@@ -87,7 +88,8 @@ def _written(parts: Parts, outbox: Path, address: str, about: str) -> DemoMail:
         contents, picks = recorded(connection, delivery.id)
     mail = build_mail(contents, picks, parts.links, parts.renderer)
     html = outbox / f"{contents.file_name}.html"
-    html.write_text(mail.words.html, encoding="utf-8")
+    with open_for_writing(html) as file:
+        file.write(mail.words.html)
     return DemoMail(
         address=address,
         about=about,

@@ -5,8 +5,10 @@ DigestError
 ├── NotFound      tell the person that there is no such thing
 ├── BadLink       show a page that helps: the link is forged, expired or meant for something else
 ├── TryLater      nothing is wrong for good: keep the work and come back
+│   └── ConnectionLost   the same, as the connection broke; several in a row are the server's fault
 ├── NeverSend     this address will not take mail: mark the reader, do not try again
 └── StopRun       going on would fail for everyone: stop, and tell the operator
+    └── PolicyRefused    the same for mails of this kind only
 
 Every message is one sentence for a person that says what to do; the doors print it as it stands.
 Positional arguments only, so each survives pickling between processes.
@@ -41,9 +43,17 @@ class TryLater(DigestError):
         return self.message
 
 
+class ConnectionLost(TryLater):
+    """The connection broke, or fell silent, before the server had answered."""
+
+
 class NeverSend(DigestError):
     """The server refuses this recipient for good."""
 
 
 class StopRun(DigestError):
     """A failure that every further piece of work would meet too."""
+
+
+class PolicyRefused(StopRun):
+    """The server refuses a mail by its policy, before it has taken any on this connection."""

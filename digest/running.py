@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Event, Thread
 
 from digest import jobs
@@ -21,13 +21,13 @@ class Runner:
     `stop` lets the mails in flight finish, gives the others back, and returns when all threads have ended.
     """
 
-    def __init__(self, parts: Parts, stopping: Event) -> None:
+    def __init__(self, parts: Parts, stopping: Event, timetable: Sequence[Entry] = TIMETABLE) -> None:
         """`parts` must have been told to ask `stopping` between mails."""
         self._parts = parts
         self._stopping = stopping
         self._has_fed = Event()
         self._threads = [
-            Thread(target=self._repeat, args=(entry,), name=entry.job, daemon=True) for entry in TIMETABLE
+            Thread(target=self._repeat, args=(entry,), name=entry.job, daemon=True) for entry in timetable
         ]
 
     def start(self) -> None:
@@ -60,13 +60,14 @@ class Runner:
                 self._has_fed.set()
             self._stopping.wait(entry.every.total_seconds())
 
-    def _job(self, entry: Entry) -> Callable[[], None]:
+    def _job(self, entry: Entry) -> Callable[[], object]:
         if entry.job == "sweep":
-            return self._deliver
+            return self.deliver_all
         job = jobs.JOBS[entry.job]
         return lambda: job(self._parts)
 
-    def _deliver(self) -> None:
+    def deliver_all(self) -> None:
+        """Deliver batch by batch until nothing is ready, or the process is to stop."""
         more = True
         while more and not self._stopping.is_set():
             # Somebody waits for these: they go between any two batches of digests.

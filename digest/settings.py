@@ -13,9 +13,12 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from digest.errors import BadInput
+from digest.papers.categories import known_category
 
 _LIMIT = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
-SOURCE_NAMES = ("huggingface", "arxiv", "arxiv-oai", "arxiv-api")
+# Greedy: a password may hold an @ of its own.
+_USER_INFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@")
+SOURCE_NAMES = ("huggingface", "arxiv", "arxiv-oai", "arxiv-api", "sample")
 
 
 def _split_words(value: object) -> object:
@@ -47,15 +50,15 @@ Span = Annotated[timedelta, BeforeValidator(_read_span)]
 
 
 def as_written(value: object) -> str:
-    """Return a setting's value the way one writes it in the environment; a secret stays masked."""
+    """Return a setting's value the way one writes it in the environment; secrets and users in URLs are masked."""
     if value is None:
         return ""
     if isinstance(value, tuple):
-        return ",".join(map(str, value))
+        return ",".join(as_written(one) for one in value)
     if isinstance(value, timedelta):
         unit = next((unit for unit, length in _UNITS.items() if value >= length and not value % length), "s")
         return f"{value / _UNITS[unit]:g}{unit}"
-    return str(value)
+    return _USER_INFO.sub(r"\1***@", str(value))
 
 
 class Settings(BaseSettings):
@@ -164,6 +167,14 @@ class Settings(BaseSettings):
         if unknown:
             raise ValueError(f"no feed is called {unknown[0]!r}; choose from {', '.join(SOURCE_NAMES)}")
         return value
+
+    @field_validator("arxiv_categories")
+    @classmethod
+    def _known_categories(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(map(known_category, value))
+        except BadInput as error:
+            raise ValueError(str(error).rstrip(".")) from None
 
     @field_validator("mail_limits")
     @classmethod

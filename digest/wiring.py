@@ -17,17 +17,26 @@ from digest.delivery.outcome import Patience
 from digest.mail.addresses import read_address
 from digest.mail.kept import KeptTransport
 from digest.mail.rendering import Renderer
-from digest.mail.transports import transport_from
-from digest.papers.sources.choose import fetcher_from, holidays_of, pacer_from, source_named
+from digest.mail.transports import account_of, transport_from
+from digest.papers.sources.choose import (
+    arxiv_api_from,
+    fetcher_from,
+    holidays_of,
+    pacer_from,
+    source_named,
+)
 from digest.papers.sources.common import Source
 from digest.papers.sources.http import Fetcher, Pacer
 from digest.papers.sources.pacing import SharedPacer
+from digest.readers.addresses import key_fingerprint
 from digest.readers.links import Links
+from digest.readers.pending_feedback import PapersById
 from digest.readers.profiles import ProfileBuilder
 from digest.settings import Settings
 from digest.store import deliveries as ledger
 from digest.store import readers as reader_store
 from digest.store.database import Database
+from digest.store.sent_mark import SentMark
 
 VERSION = version("trending-papers-digest")
 
@@ -109,10 +118,8 @@ class Parts:
 
     @property
     def account(self) -> str:
-        """The mail server and the user there, without the password."""
-        address = self.settings.mail_url.get_secret_value().strip()
-        kind, at, place = address.rpartition("@")
-        return f"{kind.rpartition(':')[0]}@{place}" if at else address
+        """The mail server and the user there, without the password. Raises BadInput for a bad mail URL."""
+        return account_of(self.settings.mail_url.get_secret_value())
 
     @property
     def redis_url(self) -> str:
@@ -120,6 +127,11 @@ class Parts:
         broker = self.settings.broker_url
         address = broker.get_secret_value() if broker else ""
         return address if address.startswith(("redis://", "rediss://")) else ""
+
+    @cached_property
+    def sent_mark(self) -> SentMark:
+        """Until when mails were sent for sure, kept outside of the database."""
+        return SentMark(self.redis_url, key_fingerprint(self.secret))
 
     @cached_property
     def choosing(self) -> Choosing:
@@ -174,6 +186,22 @@ class Parts:
         """The reader of web feeds."""
         return fetcher_from(self.settings, VERSION, self.clock)
 
+    def papers_by_id(self, *, is_watched: bool = False) -> PapersById | None:
+        """Return where marked papers are fetched by id; None where the sample stands for all feeds.
+
+        For somebody who watches, it asks once.
+        """
+        if self.settings.sources == ("sample",):
+            return None
+        return arxiv_api_from(
+            self.settings, self.watched_fetcher if is_watched else self.fetcher, self.arxiv_pacer
+        )
+
+    @cached_property
+    def watched_fetcher(self) -> Fetcher:
+        """The reader of web feeds for somebody who waits at the terminal."""
+        return fetcher_from(self.settings, VERSION, self.clock, is_watched=True)
+
     @cached_property
     def arxiv_pacer(self) -> Pacer:
         """The one queue that all requests to arXiv stand in."""
@@ -183,12 +211,15 @@ class Parts:
 
     def close(self) -> None:
         """Give back what was opened."""
+        if "sent_mark" in self.__dict__:
+            self.sent_mark.close()
         if "transport" in self.__dict__:
             self.transport.close()
         if "database" in self.__dict__:
             self.database.close()
-        if "fetcher" in self.__dict__:
-            self.fetcher.close()
+        for name in ("fetcher", "watched_fetcher"):
+            if name in self.__dict__:
+                getattr(self, name).close()
 
     def source(self, name: str) -> Source:
         """Return the feed of this name. Raises BadInput for another."""

@@ -55,7 +55,7 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sqlite_url(_sqlite_template: Path, tmp_path: Path) -> str:
     """Return the address of an empty, initialised SQLite database of this test's own."""
     path = tmp_path / "digest.db"
-    shutil.copyfile(_sqlite_template, path)
+    shutil.copy(_sqlite_template, path)
     return f"sqlite:///{path}"
 
 

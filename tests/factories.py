@@ -27,6 +27,7 @@ from digest.mail.rendering import Renderer
 from digest.papers.ingest import Intake, take_in
 from digest.papers.paper import Paper, Popularity, Sighting
 from digest.papers.sources.common import make_paper as paper_from_feed
+from digest.readers import consent
 from digest.readers.links import Links
 from digest.readers.profiles import ProfileBuilder
 from digest.readers.signup import find, subscribe
@@ -165,6 +166,12 @@ def add_readers(database: Database, count: int, **fields: Any) -> list[Subscribe
         add_reader(database, f"r{number:03}@example.org", builder=builder, **fields)
         for number in range(1, count + 1)
     ]
+
+
+def ask_for_links(database: Database, secret: bytes, typed: str, now: datetime) -> Subscriber | None:
+    """Have an answer to a request for links; see `digest.readers.consent.ask_for_links`."""
+    with database.begin() as connection:
+        return consent.ask_for_links(connection, secret, typed, now)
 
 
 def set_address(database: Database, reader: Subscriber, address: str) -> None:

@@ -256,7 +256,7 @@ def test_a_sound_database_says_what_it_holds(database: Database) -> None:
         connection.execute(insert(subscribers), [a_reader(1), a_reader(2, status="pending")])
     checks = examine_database(database, lambda: datetime.now(UTC))
     assert {check.state for check in checks} == {"good"}
-    assert "1 papers and 2 readers, 1 of them active" in checks[0].finding
+    assert "1 paper and 2 readers, 1 of them active" in checks[0].finding
     assert [check.name for check in checks[1:]] == ([] if database.is_sqlite else ["database clock"])
 
 
@@ -453,6 +453,7 @@ def test_the_ledger_as_the_database_knows_it(database: Database) -> None:
                 a_reader(1, NOW - timedelta(hours=5)),
                 a_reader(2, NOW - timedelta(hours=1)),
                 a_reader(3, NOW + timedelta(hours=9)),
+                a_reader(13, NOW + timedelta(days=365)),
                 a_reader(4, NOW - timedelta(days=9), status="unsubscribed"),
                 *(a_reader(number) for number in range(5, 13)),
             ],
@@ -471,10 +472,11 @@ def test_the_ledger_as_the_database_knows_it(database: Database) -> None:
                 a_delivery(11, "claimed", next_try_at=NOW + timedelta(minutes=5)),
             ],
         )
-    planning, queue, settled = examine_ledger(database, STALE, NOW)
+    planning, strayed, queue, settled = examine_ledger(database, STALE, NOW)
+    assert (strayed.state, "1 subscriber would" in strayed.finding) == ("warning", True)
     assert (planning.state, queue.state, settled.state) == ("warning", "warning", "bad")
     assert planning.finding == "1 digest should have been planned, the first 5 hours ago."
-    assert "1 deliveries wait to be taken up, the first for 3 hours" in queue.finding
+    assert "1 delivery waits to be taken up, the first for 3 hours" in queue.finding
     assert "1 will be tried again (Asks to wait)" in queue.finding
     assert settled.finding == "3 of 6 failed during the last day (50.0%). Most often: No such mailbox."
 

@@ -57,6 +57,20 @@ def test_defaults_need_no_environment() -> None:
     assert as_written(Settings().sources) == "huggingface,arxiv"
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("https://me:hunter2@feeds.example.org/rss", "https://***@feeds.example.org/rss"),
+        ("https://me:hun@ter2@feeds.example.org", "https://***@feeds.example.org"),
+        ("https://token@feeds.example.org/a@b", "https://***@feeds.example.org/a@b"),
+        ("https://feeds.example.org/a@b", "https://feeds.example.org/a@b"),
+        ("Papers <digest@example.org>", "Papers <digest@example.org>"),
+    ],
+)
+def test_users_and_passwords_in_urls_are_masked(value: str, shown: str) -> None:
+    assert as_written(value) == shown
+
+
 def test_secrets_are_masked_wherever_they_are_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)

@@ -20,9 +20,11 @@ from digest.wiring import Parts
 QUEUES = ("transactional", "digests", "papers", "upkeep")
 """In the order in which a worker looks for its next task: somebody waits for the mails of the first."""
 ROUTES = {
+    "requests": "transactional",
     "deliver_transactional": "transactional",
     "deliver_digests": "digests",
     "fetch": "papers",
+    "marked": "papers",
     "popularity": "papers",
     "rebuild": "papers",
     "rebuild_profile": "papers",

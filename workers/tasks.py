@@ -14,6 +14,13 @@ def plan() -> None:
     sweep.delay()
 
 
+@app.task(name="requests")
+def requests() -> None:
+    """Plan the mails that were asked for on the web side, and have them delivered."""
+    if jobs.answer_requests(parts()):
+        deliver_transactional.delay()
+
+
 @app.task(name="sweep")
 def sweep() -> None:
     """Ask for as many batches as are ready, less those that are asked for already."""
@@ -38,6 +45,12 @@ def deliver_digests() -> None:
 def fetch() -> None:
     """Read the feeds."""
     jobs.read_feeds(parts())
+
+
+@app.task(name="marked")
+def marked() -> None:
+    """Fetch the papers that subscribers marked."""
+    jobs.fetch_marked(parts())
 
 
 @app.task(name="popularity")

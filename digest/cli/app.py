@@ -15,6 +15,7 @@ from digest.cli import (
     preview,
     run,
     subscribers,
+    suppressions,
     up,
     web,
     worker,
@@ -57,6 +58,7 @@ application.command()(evaluate.evaluate)
 application.command()(preview.preview)
 application.command()(preview.explain)
 application.add_typer(deliveries.application, name="deliveries")
+application.add_typer(suppressions.application, name="suppressions")
 application.command()(operate.status)
 application.command()(doctor.doctor)
 application.command()(web.web)

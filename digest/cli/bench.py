@@ -122,6 +122,7 @@ def web(
     """
     from digest.bench.web import Wish, bench
     from digest.clock import utc_now
+    from digest.mail.wording import counted
 
     found = bench(Wish(papers, processes, seconds, library, database_url), utc_now, output.warn)
     if json_output:
@@ -138,7 +139,7 @@ def web(
             }
         )
         return
-    output.say(f"{found.papers:,} papers, {found.processes} processes")
+    output.say(f"{counted(found.papers, 'paper')}, {counted(found.processes, 'process')}")
     for name, got in (("home", found.home), ("search", found.search)):
         output.say(
             f"{name:7}{got.rate_per_s:8,.0f} a second; p50 {got.p50_ms:.1f}, p95 {got.p95_ms:.1f}, "

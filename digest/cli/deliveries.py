@@ -9,7 +9,7 @@ from digest.cli.parts import opened
 from digest.cli.times import parse_date
 
 application = typer.Typer(
-    help="Look into the ledger of mails, and open failed ones again.",
+    help="List mails and what became of them, and open failed ones again.",
     epilog="Example: digest deliveries list --status failed",
     no_args_is_help=True,
 )
@@ -31,27 +31,31 @@ def list_(
     top: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
     json_output: JsonOutput = False,
 ) -> None:
-    """List mails, the newest edition first: planned, sent, skipped and why.
+    """List mails, the newest edition first: planned, sent, skipped and why; and who is suppressed, and why.
 
     Example: digest deliveries list --status failed
     """
     from digest.delivery.claimed import parse_delivery_status, parse_kind
     from digest.readers.signup import find
+    from digest.readers.suppressions import reasons_by_address
     from digest.store import deliveries as ledger
 
-    with opened() as parts, parts.database.read() as connection:
-        reader = find(connection, subscriber).id if subscriber else None
-        found = ledger.find(
-            connection,
-            subscriber_id=reader,
-            kind=parse_kind(kind),
-            status=parse_delivery_status(status),
-            edition_on=parse_date(date),
-            limit=top,
-        )
+    with opened() as parts:
+        secret = parts.secret
+        with parts.database.read() as connection:
+            reader = find(connection, subscriber).id if subscriber else None
+            found = ledger.find(
+                connection,
+                subscriber_id=reader,
+                kind=parse_kind(kind),
+                status=parse_delivery_status(status),
+                edition_on=parse_date(date),
+                limit=top,
+            )
+            reasons = reasons_by_address(connection, secret, {row.address for row in found})
     output.rows(
-        ("id", "edition_on", "kind", "address", "status", "reason", "attempts", "settled_at"),
-        [_record(row) for row in found],
+        ("id", "edition_on", "kind", "address", "status", "reason", "attempts", "settled_at", "suppressed"),
+        [{**_record(row), "suppressed": reasons.get(row.address)} for row in found],
         json_output=json_output,
         empty="There are no such deliveries.",
     )

@@ -19,12 +19,13 @@ def demo(
     """
     from digest.clock import utc_now
     from digest.demo import write_demo
+    from digest.mail.wording import counted
 
     written = write_demo(outbox, utc_now())
     for one in written:
         output.say(f"{one.address}: {one.about}")
         for title, reason in one.picks[:3]:
             output.say(f"  - {title}" + (f"\n      {reason}" if reason else ""))
-        output.say(f"  ... {len(one.picks)} papers in all: {one.html}")
+        output.say(f"  ... {counted(len(one.picks), 'paper')} in all: {one.html}")
         output.say()
     output.say(f"Open the .html files in a browser, the .eml files in a mail program. They are in {outbox}/.")

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,14 +10,24 @@ import typer
 from digest.cli import output
 from digest.cli.parts import opened
 
+_ENV = Path(".env")
+
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def init() -> None:
+def init(
+    sample: Annotated[
+        bool,
+        typer.Option("--sample", help="Load the made-up papers of the demo, and read no feeds from then on."),
+    ] = False,
+) -> None:
     """Create the database, or bring it up to date. Harmless to repeat.
+
+    With --sample everything works without network: the line DIGEST_SOURCES=sample in .env stands for the feeds.
 
     Example: digest init
     """
+    from digest.mail.wording import counted
     from digest.papers.ingest import recount
     from digest.readers.profiles import rebuild_outdated
     from digest.store.schema import newest_revision, present_revision, upgrade
@@ -29,13 +40,43 @@ def init() -> None:
             recounted = recount(parts.database, parts.clock(), show)
         if recounted:
             rebuilt = rebuild_outdated(parts.database, parts.profiles, parts.clock())
-            output.say(f"Counted all terms anew, and built {rebuilt:,} profiles on them.")
+            output.say(f"Counted all terms anew, and built {counted(rebuilt, 'profile')} on them.")
     if before is None:
         output.say(f"Created {place}.")
     elif before != newest_revision():
         output.say(f"Brought {place} from {before} to {newest_revision()}.")
     else:
         output.say(f"{place} is up to date.")
+    if sample:
+        _load_sample()
+
+
+def _load_sample() -> None:
+    """Take in the papers of the demo, and make them the only feed of this folder's settings."""
+    from digest.papers.ingest import take_in
+    from digest.papers.sources.sample import SampleFeed
+
+    with opened() as parts:
+        now = parts.clock()
+        intake = take_in(parts.database, SampleFeed().fetch(now.date(), now), now)
+        sources = parts.settings.sources
+        is_set = "sources" in parts.settings.model_fields_set
+    output.say(
+        f"Loaded the sample: {intake.seen:,} papers, {intake.added:,} new. They are made up, but for one."
+    )
+    if sources == ("sample",):
+        return
+    if is_set:
+        output.warn(f"DIGEST_SOURCES is {','.join(sources)}; set it to sample to read no feeds.")
+        return
+    with _ENV.open("a+", encoding="utf-8") as file:
+        file.seek(0)
+        text = file.read()
+        file.write("\n" * bool(text and not text.endswith("\n")) + "DIGEST_SOURCES=sample\n")
+    output.say(
+        "Wrote DIGEST_SOURCES=sample to .env, so that no feed is read. "
+        "For real papers remove that line and start with an empty database."
+    )
 
 
 def status(json_output: JsonOutput = False) -> None:
@@ -43,7 +84,7 @@ def status(json_output: JsonOutput = False) -> None:
 
     Example: digest status
     """
-    from digest.store import circuits, fetches, papers, readers
+    from digest.store import circuits, fetches, papers, readers, refusals
     from digest.store import deliveries as ledger
 
     with opened() as parts, parts.database.read() as connection:
@@ -67,6 +108,9 @@ def status(json_output: JsonOutput = False) -> None:
             "readers": readers.count_by_status(connection),
             "next_due_at": readers.first_due(connection),
             "circuits": [asdict(one) for one in circuits.open_circuits(connection)],
+            "doubtful_editions": [
+                asdict(one) for one in refusals.doubtful_editions(connection, now.date() - timedelta(days=2))
+            ],
             "deliveries": [
                 {"edition_on": day, "kind": kind, "status": state, "reason": reason, "count": count}
                 for day, kind, state, reason, count in ledger.tally(
@@ -85,6 +129,11 @@ def status(json_output: JsonOutput = False) -> None:
     for one in found["circuits"]:
         output.say(
             f"mail     {one['name']} is left alone until {output.cell(one['try_again_at'])}: {one['reason']}"
+        )
+    for one in found["doubtful_editions"]:
+        output.say(
+            f"mail     {one['account']} refused {one['refused']:,} addresses and took {one['taken']:,} mails "
+            f"({one['stream']}, {one['edition_on']}): refusals are not trusted, ask who runs the server"
         )
     output.say()
     output.rows(

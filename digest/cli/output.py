@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 import typer
@@ -14,8 +15,8 @@ import typer
 class Progress(Protocol):
     """A bar on a terminal, nothing elsewhere."""
 
-    def __call__(self, done: int) -> None:
-        """Show how many are done so far."""
+    def __call__(self, done: int, total: int | None = None) -> None:
+        """Show how many are done so far, and of how many once that is known."""
 
 
 def say(line: str = "") -> None:
@@ -42,6 +43,18 @@ def _plain(value: object) -> object:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def lines_to(file: Path | None, lines: Iterable[str]) -> None:
+    """Write lines to a file that only its owner can read, or to standard output."""
+    if file is None:
+        for line in lines:
+            say(line)
+        return
+    from digest.private_files import open_for_writing
+
+    with open_for_writing(file) as out:
+        out.writelines(f"{line}\n" for line in lines)
 
 
 def rows(
@@ -90,17 +103,29 @@ def _table(columns: Sequence[str], records: Sequence[Mapping[str, Any]]) -> None
     Console().print(table)
 
 
+def done_of(done: int, total: int | None) -> str:
+    """Return "1,200 of 50,000", or "1,200" where the total is not known."""
+    return f"{done:,}" if total is None else f"{done:,} of {total:,}"
+
+
 @contextmanager
 def progress(what: str, total: int | None = None) -> Iterator[Progress]:
     """Show a progress bar on a terminal; elsewhere stay silent."""
     if not sys.stderr.isatty():
-        yield lambda _done: None
+        yield lambda _done, _total=None: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
+    from rich.text import Text
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    class Count(ProgressColumn):
+        """How many are done, and of how many where that is known."""
+
+        def render(self, task: Task) -> Text:
+            return Text(done_of(int(task.completed), None if task.total is None else int(task.total)))
+
+    columns = (TextColumn("{task.description}"), BarColumn(), Count(), TimeElapsedColumn())
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(what, total=total)
-        yield lambda done: bars.update(task, completed=done)
+        yield lambda done, total=None: bars.update(task, completed=done, total=total)

@@ -10,8 +10,10 @@ from digest.cli.parts import opened
 from digest.cli.times import parse_date
 
 if TYPE_CHECKING:
+    from digest.papers.fetch import Fetched
     from digest.papers.ingest import Intake
     from digest.store.papers import StoredPaper
+    from digest.wiring import Parts
 
 application = typer.Typer(
     help="Fetch, import and look at papers.",
@@ -38,20 +40,32 @@ def fetch(
     since: Annotated[
         str | None, typer.Option(metavar="DATE", help="Read from that day on; a week back if not given.")
     ] = None,
+    ids: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--id", metavar="ID", help="Fetch this paper alone from arXiv, and no feed; repeatable."
+        ),
+    ] = None,
     json_output: JsonOutput = False,
 ) -> None:
-    """Read feeds: huggingface, arxiv, arxiv-oai, arxiv-api.
+    """Read feeds: huggingface, arxiv, arxiv-oai, arxiv-api, sample. With --id, single papers.
+
+    Papers that subscribers marked and that arrive are learned from at once.
 
     Example: digest papers fetch huggingface arxiv --since 2026-11-20
     """
     from digest.papers.fetch import DAYS_BACK
     from digest.papers.fetch import fetch as read_feed
+    from digest.readers.pending_feedback import learn_arrived
 
     start = parse_date(since)
     with opened() as parts:
         today = parts.clock().date()
-        feeds = [parts.source(name) for name in sources or parts.settings.sources]
+        feeds = [] if ids else [parts.source(name) for name in sources or parts.settings.sources]
         done = [read_feed(parts.database, feed, start or today - DAYS_BACK, parts.clock) for feed in feeds]
+        if ids:
+            done.append(_fetch_by_id(parts, ids))
+        learn_arrived(parts.database, parts.profiles, parts.clock())
     output.rows(
         ("source", "status", "seen", "added", "changed", "rejected", "newest_on", "error"),
         [
@@ -76,6 +90,22 @@ def fetch(
         raise typer.Exit(1)
 
 
+def _fetch_by_id(parts: "Parts", ids: list[str]) -> "Fetched":
+    from digest.errors import BadInput
+    from digest.papers.fetch import Fetched, fetch_status
+    from digest.papers.identifiers import canonical_id
+    from digest.papers.ingest import take_in
+
+    wanted = list(dict.fromkeys(map(canonical_id, ids)))
+    source = parts.papers_by_id(is_watched=True)
+    if source is None:
+        raise BadInput(
+            "The sample stands for all feeds; take DIGEST_SOURCES=sample out of the settings first."
+        )
+    intake = take_in(parts.database, source.papers(wanted), parts.clock())
+    return Fetched("arxiv-api", fetch_status(intake), intake)
+
+
 @application.command("import")
 def import_(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files to read; .gz too.")],
@@ -88,12 +118,13 @@ def import_(
     Example: digest papers import papers.jsonl.gz
     """
     from digest.papers.ingest import Intake, take_in
-    from digest.papers.sources.files import read_file
+    from digest.papers.sources.files import count_records, read_file
+    from digest.readers.pending_feedback import learn_arrived
 
     results: list[tuple[Path, Intake]] = []
     with opened() as parts:
         for file in files:
-            with output.progress(file.name) as show:
+            with output.progress(file.name, count_records(file)) as show:
                 tally = take_in(
                     parts.database,
                     read_file(file, parts.clock()),
@@ -101,6 +132,7 @@ def import_(
                     lambda tally: show(tally.seen),
                 )
             results.append((file, tally))
+            learn_arrived(parts.database, parts.profiles, parts.clock())
             _report_import(file, tally, json_output=json_output)
     if json_output:
         output.as_json([_import_record(file, tally) for file, tally in results])
@@ -109,6 +141,8 @@ def import_(
 
 
 def _report_import(file: Path, tally: "Intake", *, json_output: bool) -> None:
+    from digest.mail.wording import counted
+
     shown = 20
     for rejected in tally.rejected[:shown]:
         output.warn(f"{rejected.where}: {rejected.reason}")
@@ -118,9 +152,8 @@ def _report_import(file: Path, tally: "Intake", *, json_output: bool) -> None:
         output.warn(f"digest: {tally.error}")
     if json_output or (tally.error is not None and not tally.seen):
         return
-    counts = (
-        f"{tally.seen:,} papers: {tally.added:,} new, {tally.changed:,} changed, {tally.unchanged:,} known"
-    )
+    papers = counted(tally.seen, "paper")
+    counts = f"{papers}: {tally.added:,} new, {tally.changed:,} changed, {tally.unchanged:,} known"
     left_out = f", {len(tally.rejected):,} left out" if tally.rejected else ""
     output.say(f"{file.name}: {counts}{left_out}.")
 
@@ -147,16 +180,32 @@ def list_(
 ) -> None:
     """List what everyone reads: the most trending papers of the last week, or since a day.
 
+    Papers that nobody voted for follow all others; they are new, not trending.
+
     Example: digest papers list --top 10 --since 2026-11-20
     """
+    _list_trending(top, since, category, json_output=json_output)
+
+
+def _list_trending(top: int, since: str | None, category: str | None, *, json_output: bool) -> None:
+    from digest.papers.categories import known_category
     from digest.papers.library import trending_papers
 
     start = parse_date(since)
+    wanted = category and known_category(category)
     with opened() as parts, parts.database.read() as connection:
-        found = trending_papers(connection, parts.clock(), start, category, top)
+        found = trending_papers(connection, parts.clock(), start, wanted, top)
     output.rows(
-        ("trend", "announced_on", "id", "title", "popularity"),
-        [{"trend": heat, **_brief(stored), "popularity": line} for stored, heat, line in found],
+        ("trend", "announced_on", "id", "title", "popularity", "section"),
+        [
+            {
+                "trend": heat,
+                **_brief(stored),
+                "popularity": line,
+                "section": "trending" if line else "new",
+            }
+            for stored, heat, line in found
+        ],
         json_output=json_output,
         empty="There are no such papers; fetch some with: digest papers fetch",
     )
@@ -165,11 +214,21 @@ def list_(
 @application.command()
 def trending(
     explain: Annotated[
-        str, typer.Option("--explain", metavar="ID", help="The paper, as 2508.13426 or its address.")
-    ],
+        str | None,
+        typer.Option(
+            "--explain",
+            metavar="ID",
+            help="Show the numbers behind the place of this paper: 2508.13426 or its address.",
+        ),
+    ] = None,
+    top: Top = 20,
+    since: Since = None,
+    category: Category = None,
     json_output: JsonOutput = False,
 ) -> None:
-    """Show the numbers behind a paper's place among what everyone reads; docs/trending.md has the formula.
+    """List the trending papers, as `digest papers list` does; with --explain, the numbers behind one.
+
+    docs/trending.md has the formula.
 
     Example: digest papers trending --explain 2508.13426
     """
@@ -177,6 +236,9 @@ def trending(
 
     from digest.papers.library import explain_trend
 
+    if explain is None:
+        _list_trending(top, since, category, json_output=json_output)
+        return
     with opened() as parts, parts.database.read() as connection:
         stored, trend = explain_trend(connection, parts.clock(), explain)
     if json_output:
@@ -205,11 +267,13 @@ def search(
 
     Example: digest papers search "long-context language models" --top 5
     """
+    from digest.papers.categories import known_category
     from digest.papers.library import Library, read_found
 
     start = parse_date(since)
+    wanted = category and known_category(category)
     with opened() as parts, parts.database.read() as connection:
-        found = read_found(connection, Library(connection).search(query, top, start, category))
+        found = read_found(connection, Library(connection).search(query, top, start, wanted))
     _print_hits(found, json_output=json_output)
 
 
@@ -225,13 +289,15 @@ def similar(
 
     Example: digest papers similar 2508.13426
     """
+    from digest.papers.categories import known_category
     from digest.papers.library import Library, find_paper, read_found
 
     start = parse_date(since)
+    wanted = category and known_category(category)
     with opened() as parts, parts.database.read() as connection:
         number = find_paper(connection, paper_id).number
         library = Library(connection)
-        found = read_found(connection, library.similar(connection, number, top, start, category))
+        found = read_found(connection, library.similar(connection, number, top, start, wanted))
     _print_hits(found, json_output=json_output)
 
 
@@ -247,12 +313,38 @@ def _print_hits(found: "list[tuple[StoredPaper, float]]", *, json_output: bool) 
 def _brief(stored: "StoredPaper") -> dict[str, Any]:
     paper = stored.paper
     return {
-        "announced_on": stored.announced_on,
+        "announced_on": stored.told_on,
         "id": paper.id,
         "title": paper.title,
         "authors": paper.authors,
         "categories": paper.categories,
     }
+
+
+@application.command()
+def categories(
+    archive: Annotated[
+        str | None, typer.Argument(metavar="[ARCHIVE]", help="Only those of one archive, as cs.")
+    ] = None,
+    json_output: JsonOutput = False,
+) -> None:
+    """List arXiv's categories with their names.
+
+    Example: digest papers categories cs
+    """
+    from digest.papers.categories import NAMES, known_category
+
+    wanted = archive and known_category(archive)
+    output.rows(
+        ("category", "name"),
+        [
+            {"category": one, "name": name}
+            for one, name in NAMES.items()
+            if not wanted or one == wanted or one.startswith(f"{wanted}.")
+        ],
+        json_output=json_output,
+        empty="There are none.",
+    )
 
 
 @application.command()
@@ -264,6 +356,7 @@ def show(
 
     Example: digest papers show 2508.13426
     """
+    from dataclasses import replace
     from textwrap import fill
 
     from digest.papers.identifiers import abstract_url
@@ -277,13 +370,19 @@ def show(
         snapshots = popularity_of(connection, [stored.number], now).get(stored.number, [])
     if json_output:
         output.as_json(
-            {"paper": stored.paper, "first_seen_at": stored.first_seen_at, "popularity": snapshots}
+            {
+                "paper": replace(stored.paper, announced_on=stored.told_on),
+                "first_seen_at": stored.first_seen_at,
+                "popularity": snapshots,
+            }
         )
         return
     paper = stored.paper
     output.say(fill(paper.title, 88) + ("  [withdrawn]" if paper.withdrawn else ""))
     output.say(fill(", ".join(paper.authors), 88))
-    output.say(f"{paper.id} · {', '.join(paper.categories)} · announced {stored.announced_on}")
+    output.say(
+        f"{paper.id} · {', '.join(paper.categories)} · announced {stored.told_on or 'on an unknown day'}"
+    )
     for line in (popularity_line(snapshots, now), abstract_url(paper.id), *paper.links.values()):
         if line:
             output.say(line)

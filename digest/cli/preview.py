@@ -7,7 +7,7 @@ import typer
 
 from digest.cli import output
 from digest.cli.parts import opened
-from digest.cli.times import end_of, parse_date
+from digest.cli.times import end_of, parse_date, parse_instant
 
 Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The reader's address.")]
 
@@ -16,6 +16,10 @@ def preview(
     address: Address,
     date: Annotated[
         str | None, typer.Option(metavar="DATE", help="The edition of that day; today's if not given.")
+    ] = None,
+    now: Annotated[
+        str | None,
+        typer.Option(metavar="ISO", help="Act as if it were then; a date means the end of that day."),
     ] = None,
     format_: Annotated[str, typer.Option("--format", metavar="FORMAT", help="text, html or eml.")] = "text",
     open_: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
@@ -32,12 +36,12 @@ def preview(
     if format_ not in {"text", "html", "eml"}:
         raise BadInput(f"No format is called {format_!r}; choose text, html or eml.")
     day = parse_date(date)
-    with opened() as parts:
-        now = min(parts.clock(), end_of(day)) if day else parts.clock()
+    with opened(parse_instant(now)) as parts:
+        at = min(parts.clock(), end_of(day)) if day else parts.clock()
         with parts.database.read() as connection:
             subscriber = find(connection, address)
-            selection = choose_papers(connection, parts.composer, subscriber, day or now.date(), now)
-        mail = preview_mail(selection, parts.imprint, parts.links, parts.renderer, now)
+            selection = choose_papers(connection, parts.composer, subscriber, day or at.date(), at)
+        mail = preview_mail(selection, parts.imprint, parts.links, parts.renderer, at)
     if open_:
         _open_in_browser(mail.words.html)
     elif format_ == "eml":

@@ -1,6 +1,7 @@
 """`digest run`: the daily job, once."""
 
 from collections import Counter
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -60,8 +61,12 @@ def run(
             )
             return
         sources = [] if no_fetch else [parts.source(name) for name in parts.settings.sources]
-        job = daily.Job(sources, edition_on, only)
+        by_id = None if no_fetch else parts.papers_by_id()
+        job = daily.Job(sources, by_id, edition_on, only)
+        started_at = parts.clock()
         report = daily.run(parts.post_office, parts.profiles, job, parts.clock)
+        if report.deliveries.sent:
+            parts.sent_mark.note(started_at)
     _show(report, json_output=json_output)
     if report.exit_code:
         raise typer.Exit(report.exit_code)
@@ -87,21 +92,30 @@ def _show_rehearsal(selections: "list[Selection]", *, json_output: bool) -> None
 
 
 def _show(report: "Report", *, json_output: bool) -> None:
+    from digest.mail.wording import counted
+
     summary = report.deliveries
     for one in report.fetched:
         if one.error:
             output.warn(
                 one.error if one.error.startswith(f"{one.source}: ") else f"{one.source}: {one.error}"
             )
+    if report.by_id.error:
+        output.warn(f"Marked papers: {report.by_id.error}")
     if summary.stopped:
         output.warn(f"digest: {summary.stopped}")
     if json_output:
         output.as_json(_record(report))
         return
     for one in report.fetched:
-        output.say(f"{one.source}: {one.intake.seen:,} papers, {one.intake.added:,} new ({one.status})")
+        output.say(
+            f"{one.source}: {counted(one.intake.seen, 'paper')}, {one.intake.added:,} new ({one.status})"
+        )
+    if report.by_id.asked:
+        asked = counted(report.by_id.asked, "marked paper")
+        output.say(f"{asked} asked for by id, {report.by_id.added:,} new")
     if report.rebuilt:
-        output.say(f"{report.rebuilt:,} profiles brought up to date")
+        output.say(f"{counted(report.rebuilt, 'profile')} brought up to date")
     parts = [f"{report.planned:,} planned", f"{summary.sent:,} sent"]
     for word, counts in (
         ("skipped", summary.skipped),
@@ -130,6 +144,7 @@ def _record(report: "Report") -> dict[str, Any]:
             }
             for one in report.fetched
         ],
+        "fetched_by_id": asdict(report.by_id),
         "rebuilt": report.rebuilt,
         "planned": report.planned,
         "sent": summary.sent,

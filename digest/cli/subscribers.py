@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from digest.cli import output
+from digest.cli.marked import fetch_marked, tell_marked
 from digest.cli.parts import opened
 from digest.cli.times import parse_date
 
@@ -42,7 +43,11 @@ Follow = Annotated[
 ]
 Categories = Annotated[
     list[str] | None,
-    typer.Option("--category", metavar="CAT", help="Only papers of this category; repeatable."),
+    typer.Option(
+        "--category",
+        metavar="CAT",
+        help="Only papers of this category, as `digest papers categories` lists them; repeatable.",
+    ),
 ]
 Frequency = Annotated[str | None, typer.Option(metavar="WORD", help="daily, weekdays, weekly or off.")]
 Hour = Annotated[int | None, typer.Option(help="The hour of their clock at which mail comes, 0 to 23.")]
@@ -68,7 +73,9 @@ def add(
     ] = False,
     json_output: JsonOutput = False,
 ) -> None:
-    """Take a reader on.
+    """Add a subscriber.
+
+    A liked paper that is not stored is fetched by its id; where that fails it is kept, and counts when it arrives.
 
     Example: digest subscribers add ana@example.org --topics "long-context language models" --confirmed
     """
@@ -98,12 +105,14 @@ def add(
             confirmed=confirmed,
             how="command line",
         )
+        marks = fetch_marked(parts, added, [*(like or ())])
     if json_output:
-        output.as_json(_record(added))
+        output.as_json({**_record(added), "pending": marks.pending})
     elif confirmed:
         output.say(f"{added.address} gets the next digest.")
     else:
         output.say(f"{added.address} is asked to confirm by the next: digest run")
+    tell_marked(marks, json_output=json_output)
 
 
 @application.command("list")
@@ -118,17 +127,23 @@ def list_(
 
     Example: digest subscribers list --status active
     """
+    from digest.mail.wording import counted
     from digest.readers.subscriber import parse_status
-    from digest.store.readers import page
+    from digest.store.readers import count_by_status, page
 
+    wanted = parse_status(status)
     with opened() as parts, parts.database.read() as connection:
-        found = page(connection, limit=top, status=parse_status(status))
+        found = page(connection, limit=top, status=wanted)
+        counts = count_by_status(connection)
+    total = sum(counts.values()) if wanted is None else counts.get(wanted, 0)
     output.rows(
         ("address", "status", "frequency", "hour", "timezone", "topics", "next_due_at"),
         [_record(one) for one in found],
         json_output=json_output,
         empty="There are no such readers; add one with: digest subscribers add EMAIL",
     )
+    if len(found) < total:
+        output.warn(f"These are {len(found):,} of {counted(total, 'subscriber')}; --top {total} shows all.")
 
 
 @application.command()
@@ -151,6 +166,9 @@ def show(address: Address, json_output: JsonOutput = False) -> None:
         for one in found["feedback"]:
             if one["verdict"] == verdict:
                 output.say(f"{verdict + ' like':14} {one['id']}  {one['title']}")
+        for one in found["pending"]:
+            if one["verdict"] == verdict:
+                output.say(f"{verdict + ' like':14} {one['id']}  (not stored yet)")
     output.say()
     output.rows(
         ("edition_on", "section", "score", "id", "title", "because"),
@@ -210,7 +228,9 @@ def edit(
             likes=like or (),
             dislikes=less or (),
         )
+        marks = fetch_marked(parts, changed, [*(like or ()), *(less or ())])
     _tell(changed, json_output=json_output)
+    tell_marked(marks, json_output=json_output)
 
 
 @application.command()
@@ -241,7 +261,9 @@ def resume(address: Address, json_output: JsonOutput = False) -> None:
     from digest.readers import preferences
 
     with opened() as parts:
-        _tell(preferences.resume(parts.database, address), json_output=json_output)
+        _tell(
+            preferences.resume(parts.database, parts.secret, address, parts.clock()), json_output=json_output
+        )
 
 
 @application.command()
@@ -253,7 +275,7 @@ def confirm(address: Address, json_output: JsonOutput = False) -> None:
     from digest.readers import signup
 
     with opened() as parts:
-        confirmed = signup.confirm(parts.database, address, parts.clock(), "command line")
+        confirmed = signup.confirm(parts.database, parts.secret, address, parts.clock(), "command line")
     _tell(confirmed, json_output=json_output)
 
 
@@ -271,7 +293,7 @@ def remove(
     if not yes:
         typer.confirm(f"Erase {address} and everything kept about them?", abort=True)
     with opened() as parts:
-        removed = preferences.remove(parts.database, address)
+        removed = preferences.remove(parts.database, parts.secret, address, parts.clock())
     output.say(f"{removed.address} is erased.")
 
 
@@ -283,10 +305,11 @@ def import_(
     ] = False,
     json_output: JsonOutput = False,
 ) -> None:
-    """Take on many readers. CSV has a header; columns are named as the fields, lists are parted by semicolons.
+    """Add many subscribers. CSV has a header; columns are named as the fields, lists are separated by semicolons.
 
     Example: digest subscribers import readers.csv --confirmed
     """
+    from digest.mail.wording import counted
     from digest.readers.transfer import Imported, import_subscribers
 
     done = Imported()
@@ -294,7 +317,7 @@ def import_(
         for done in import_subscribers(
             parts.database, parts.profiles, parts.secret, file, parts.clock(), confirmed=confirmed
         ):
-            show_done(done.seen)
+            show_done(done.seen, done.total)
     for rejected in done.rejected[:20]:
         output.warn(rejected)
     if len(done.rejected) > 20:
@@ -303,7 +326,7 @@ def import_(
         output.as_json({"added": done.added, "rejected": done.rejected})
     else:
         left_out = f", {len(done.rejected):,} left out" if done.rejected else ""
-        output.say(f"{done.added:,} readers added{left_out}.")
+        output.say(f"{counted(done.added, 'subscriber')} added{left_out}.")
     if done.rejected:
         raise typer.Exit(1 if done.added else 2)
 
@@ -321,13 +344,7 @@ def export(
     from digest.readers.transfer import export_lines
 
     with opened() as parts:
-        lines = export_lines(parts.database)
-        if file is None:
-            for line in lines:
-                output.say(line)
-        else:
-            with file.open("w", encoding="utf-8") as out:
-                out.writelines(f"{line}\n" for line in lines)
+        output.lines_to(file, export_lines(parts.database))
 
 
 def _tell(subscriber: "Subscriber", *, json_output: bool) -> None:

@@ -65,29 +65,16 @@ def _pages(host: str, port: int) -> Iterator[None]:
     """Serve the web side in a thread. Raises StopRun when it does not start."""
     import uvicorn
 
-    from digest.cli.web import APPLICATION
+    from digest.cli.serving import APPLICATION, OPTIONS
     from digest.errors import StopRun
 
-    server = uvicorn.Server(
-        uvicorn.Config(
-            APPLICATION,
-            factory=True,
-            host=host,
-            port=port,
-            log_level="warning",
-            # A line per request would write every reader's secret links into a file.
-            access_log=False,
-            server_header=False,
-        )
-    )
+    server = uvicorn.Server(uvicorn.Config(APPLICATION, host=host, port=port, **OPTIONS))
     thread = Thread(target=server.run, name="web", daemon=True)
     thread.start()
     while not server.started:
         thread.join(0.05)
         if not thread.is_alive():
-            raise StopRun(
-                f"The pages can not be served at {host}:{port}; choose another --port, or --no-web."
-            )
+            raise StopRun(f"The pages cannot be served at {host}:{port}; choose another --port, or --no-web.")
     try:
         output.say(f"Serving http://{host}:{port}/")
         yield
@@ -97,6 +84,6 @@ def _pages(host: str, port: int) -> Iterator[None]:
 
 
 def _ready(parts: "Parts") -> "Parts":
-    """Make what the threads share, so that no two make it at once; a setting that can not be used shows now."""
+    """Make what the threads share, so that no two make it at once; a setting that cannot be used shows now."""
     _ = parts.post_office, parts.profiles, parts.fetcher, parts.arxiv_pacer
     return parts

@@ -7,9 +7,6 @@ import typer
 from digest.cli import output
 from digest.cli.parts import opened
 
-APPLICATION = "digest.web.app:application"
-"""Where uvicorn finds what it serves; each of its processes makes its own."""
-
 
 def web(
     host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
@@ -26,6 +23,7 @@ def web(
     """
     import uvicorn
 
+    from digest.cli.serving import APPLICATION, OPTIONS
     from digest.errors import StopRun
     from digest.store.schema import newest_revision, present_revision
 
@@ -34,14 +32,4 @@ def web(
             raise StopRun("The database is empty or from another version; run: digest init")
         base_url = parts.settings.base_url
     output.say(f"Serving http://{host}:{port}/ for {base_url}/ (Ctrl-C stops it).")
-    uvicorn.run(
-        APPLICATION,
-        factory=True,
-        host=host,
-        port=port,
-        workers=processes,
-        log_level="warning",
-        # A line per request would write every reader's secret links into a file.
-        access_log=False,
-        server_header=False,
-    )
+    uvicorn.run(APPLICATION, host=host, port=port, workers=processes, **OPTIONS)

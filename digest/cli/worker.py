@@ -32,16 +32,34 @@ def worker(
     )
 
 
-def beat() -> None:
+def beat(
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say whether a beat runs: exit code 0 if so, 2 if not.")
+    ] = False,
+) -> None:
     """Give out the work of the timetable. A second one stands by and takes over if the first falls silent.
 
     Example: digest beat
     """
+    if check:
+        from digest.clock import utc_now
+        from digest.doctor.beat import require_beat
+
+        require_beat(_broker(), utc_now())
+        return
     _celery("beat")
 
 
 def _celery(*arguments: str) -> NoReturn:
     """Become a Celery process."""
+    _broker()
+    command = [sys.executable, "-m", "celery", "--app", "workers.app", "--quiet"]
+    sys.stdout.flush()
+    os.execv(sys.executable, [*command, *arguments, "--loglevel", "INFO"])  # noqa: S606 - our own words only
+
+
+def _broker() -> str:
+    """Return the address of the workers' Redis. Raises StopRun without one."""
     from digest.settings import read_settings
 
     broker = read_settings().broker_url
@@ -50,6 +68,4 @@ def _celery(*arguments: str) -> NoReturn:
             "Workers on many machines need a Redis: set DIGEST_BROKER_URL=redis://host:6379/0; "
             "in one process, without it: digest up"
         )
-    command = [sys.executable, "-m", "celery", "--app", "workers.app", "--quiet"]
-    sys.stdout.flush()
-    os.execv(sys.executable, [*command, *arguments, "--loglevel", "INFO"])  # noqa: S606 - our own words only
+    return broker.get_secret_value()

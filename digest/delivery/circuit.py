@@ -1,15 +1,19 @@
-"""The circuit of a mail server: after a failure that every mail would meet, it is left alone for a while.
+"""The circuit breakers of a mail account: after a failure that every mail would meet, it is left alone for a while.
 
-Then one worker tries a few mails; the first that is taken closes the circuit, another failure doubles
-the pause. Nothing is lost meanwhile: what is planned stays planned.
+There is one for the whole account (no connection, a wrong password, a server that closes) and one for each
+stream of mails (a server that refuses most digests says nothing about confirmations, and the other way round).
+While one is open, mails stay planned. When its time is over it is half-open: one worker sends a few mails, and
+what the server answers closes it, or opens it again for a quarter of the time it has been failing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from digest.delivery.claimed import Stream
 from digest.store import circuits as store
 from digest.store.circuits import Circuit
-from digest.store.database import Database
+from digest.store.database import Connection, Database
 
 SHORTEST = timedelta(minutes=1)
 LONGEST = timedelta(minutes=30)
@@ -17,54 +21,98 @@ TRIAL_MAILS = 5
 """So many mails try whether a server takes mail again."""
 
 
-def rest(trips: int) -> timedelta:
-    """Return how long to leave a server alone after so many failures in a row (the first is 1)."""
-    pause: timedelta = SHORTEST * 2 ** min(max(0, trips - 1), 10)
-    return min(pause, LONGEST)
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What opens a circuit breaker: one of the account, or of a stream of its mails."""
+
+    reason: str
+    stream: Stream | None = None
+
+
+def rest(outage: timedelta) -> timedelta:
+    """Return how long to leave a server alone that has been failing for so long.
+
+    A quarter of the outage: so a short one is noticed to be over soon, and a long one costs few tries.
+    """
+    return min(max(SHORTEST, outage / 4), LONGEST)
+
+
+def circuit_name(account: str, stream: Stream | None) -> str:
+    """Return the name under which the breaker of an account, or of one stream of it, is kept."""
+    return f"{account} {stream}" if stream else account
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Whether mail may go to a server now."""
+    """Whether mails of one stream may go to a server now."""
 
-    circuit: Circuit | None
-    is_trial: bool = False
+    circuits: Sequence[Circuit]
+    """Those that are open or half-open."""
+    now: datetime
 
     @property
-    def is_shut(self) -> bool:
+    def is_trial(self) -> bool:
+        """Whether only a few mails may go, to try the server."""
+        return bool(self.circuits)
+
+    @property
+    def is_open(self) -> bool:
         """Whether the server is to be left alone."""
-        return self.circuit is not None and not self.is_trial
+        return any(circuit.try_again_at > self.now for circuit in self.circuits)
 
     @property
     def reason(self) -> str:
-        """Why it is left alone and until when, in one sentence."""
-        if self.circuit is None:
+        """Why the server is left alone and until when, in one sentence."""
+        if not self.circuits:
             return ""
-        return f"{self.circuit.reason.rstrip('.')}; mails wait until {self.circuit.try_again_at:%H:%M} UTC."
+        longest = max(self.circuits, key=lambda circuit: circuit.try_again_at)
+        return f"{longest.reason.rstrip('.')}; mails wait until {longest.try_again_at:%H:%M} UTC."
 
 
-def admit(database: Database, name: str, now: datetime) -> Admission:
-    """Say whether mail may go to a server; of all workers that ask, one gets the trial that is due."""
+def admit(database: Database, account: str, stream: Stream, now: datetime) -> Admission:
+    """Say whether mails of a stream may go to a server. Changes nothing: see `take_trial`."""
     with database.read() as connection:
-        circuit = store.find_circuit(connection, name)
-    if circuit is None or circuit.try_again_at > now:
-        return Admission(circuit)
+        return admission_of(connection, account, stream, now)
+
+
+def admission_of(connection: Connection, account: str, stream: Stream, now: datetime) -> Admission:
+    """Say the same in a transaction that is open already."""
+    names = [circuit_name(account, None), circuit_name(account, stream)]
+    return Admission(store.find_circuits(connection, names), now)
+
+
+def take_trial(database: Database, admission: Admission) -> bool:
+    """Take the trial of half-open breakers, right before mails go out; of all workers that ask, one gets it."""
+    due = [circuit for circuit in admission.circuits if circuit.try_again_at <= admission.now]
+    if not due:
+        return not admission.circuits
     with database.begin() as connection:
-        return Admission(circuit, store.take_trial(connection, name, now, now + rest(circuit.trips)))
+        taken = [
+            store.take_trial(
+                connection,
+                circuit.name,
+                admission.now,
+                admission.now + rest(admission.now - circuit.opened_at),
+            )
+            for circuit in due
+        ]
+    return all(taken) and not admission.is_open
 
 
-def trip(database: Database, name: str, reason: str, now: datetime) -> None:
-    """Open the circuit, or keep it open for longer."""
+def trip(database: Database, account: str, trouble: Trouble, now: datetime) -> None:
+    """Open a breaker, or keep it open for longer."""
+    name = circuit_name(account, trouble.stream)
     with database.begin() as connection:
         known = store.find_circuit(connection, name)
         if known is not None and now < known.opened_at + SHORTEST:
             # Workers that failed side by side are one failure.
             return
+        outage = now - known.opened_at if known else timedelta()
         trips = known.trips + 1 if known else 1
-        store.save_circuit(connection, Circuit(name, now, now + rest(trips), trips, reason))
+        store.save_circuit(connection, Circuit(name, now, now + rest(outage), trips, trouble.reason))
 
 
-def mend(database: Database, name: str) -> None:
-    """Close the circuit: the server has taken a mail."""
+def mend(database: Database, account: str, stream: Stream | None = None) -> None:
+    """Close a breaker: the server takes mail again."""
     with database.begin() as connection:
-        store.close_circuit(connection, name)
+        store.close_circuit(connection, circuit_name(account, stream))

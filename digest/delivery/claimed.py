@@ -19,6 +19,7 @@ RECIPIENTS: Mapping[Kind, frozenset[Status]] = {
 """Whose readers may be sent a mail of each kind, up to the moment it is sent."""
 Stream = Literal["transactional", "digest"]
 """Mails that somebody has just asked for and waits for, apart from the digests, which may be a million."""
+STREAMS: tuple[Stream, ...] = get_args(Stream)
 DeliveryStatus = Literal["planned", "claimed", "sent", "skipped", "failed"]
 STATUSES: tuple[DeliveryStatus, ...] = get_args(DeliveryStatus)
 

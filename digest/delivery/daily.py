@@ -10,6 +10,8 @@ from digest.delivery.plan import plan_due, plan_edition, slot_at, slot_on
 from digest.papers.fetch import DAYS_BACK, Fetched, fetch
 from digest.papers.sources.common import Source
 from digest.readers.consent import purge_unconfirmed
+from digest.readers.mail_requests import forget_confirmations, take_requests
+from digest.readers.pending_feedback import FetchedById, PapersById, fetch_pending, learn_arrived
 from digest.readers.profiles import ProfileBuilder, rebuild_outdated
 from digest.readers.subscriber import Subscriber
 from digest.store import deliveries as ledger
@@ -24,6 +26,8 @@ class Job:
     """What one run is asked to do."""
 
     sources: Sequence[Source] = ()
+    papers_by_id: PapersById | None = None
+    """Where marked papers that are not stored are fetched; None: nowhere."""
     edition_on: date | None = None
     """Plan this edition for everyone who gets one that day, whatever the hour; None: whoever is due."""
     only: int | None = None
@@ -35,6 +39,7 @@ class Report:
     """How a run went."""
 
     fetched: list[Fetched] = field(default_factory=list)
+    by_id: FetchedById = field(default_factory=FetchedById)
     rebuilt: int = 0
     planned: int = 0
     deliveries: Summary = field(default_factory=Summary)
@@ -47,18 +52,24 @@ class Report:
             return 2
         refused = summary.failed.total() + summary.refusals
         silent = any(one.status == "failed" for one in self.fetched)
-        return 1 if refused or summary.stopped or silent else 0
+        return 1 if refused or summary.stopped or silent or self.by_id.error else 0
 
 
 def run(office: PostOffice, builder: ProfileBuilder, job: Job, clock: Callable[[], datetime]) -> Report:
-    """Fetch, forget who never confirmed, bring profiles up to date, plan and deliver.
+    """Fetch, forget who never confirmed, answer requests, bring profiles up to date, plan and deliver.
 
     Running it again sends nothing twice.
     """
     report = Report()
     for source in job.sources:
         report.fetched.append(fetch(office.database, source, clock().date() - DAYS_BACK, clock))
+    if job.papers_by_id is not None:
+        report.by_id = fetch_pending(office.database, job.papers_by_id, builder, clock())
+    else:
+        learn_arrived(office.database, builder, clock())
     purge_unconfirmed(office.database, clock())
+    forget_confirmations(office.database, clock())
+    take_requests(office.database, builder, office.secret, clock(), office.is_stopping)
     report.rebuilt = rebuild_outdated(office.database, builder, clock())
     now = clock()
     if job.edition_on is None:

@@ -15,6 +15,7 @@ import numpy as np
 from digest.mail.letter import Card
 from digest.papers.identifiers import abstract_url, pdf_url
 from digest.papers.library import watched
+from digest.papers.named_addresses import named_addresses
 from digest.papers.paper import Popularity
 from digest.ranking.shelf import Shelf
 from digest.ranking.terms import Statistics, unpack_counts
@@ -89,19 +90,20 @@ def fingerprint(document: dict[str, Any]) -> str:
 def card_of(stored: StoredPaper, snapshots: list[Popularity], now: datetime) -> Card:
     """Return a stored paper as mails and pages show it."""
     paper = stored.paper
+    links = {**named_addresses(paper.abstract), **paper.links}
     return Card(
         paper_id=paper.id,
         title=paper.title,
         authors=paper.authors,
         abstract=paper.abstract,
         categories=paper.categories,
-        announced_on=stored.announced_on,
+        announced_on=stored.told_on,
         abstract_url=abstract_url(paper.id),
         pdf_url=pdf_url(paper.id),
         links=tuple(
-            (label, paper.links[kind])
+            (label, links[kind])
             for kind, label in (("code", "Code"), ("project", "Project"))
-            if kind in paper.links
+            if kind in links
         ),
         popularity=popularity_line(snapshots, now),
     )

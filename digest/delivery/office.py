@@ -19,6 +19,8 @@ from digest.store.database import Database
 LEASE = timedelta(minutes=15)
 """How long a batch may take. Half of it is for sending; then the rest is given back, not risked."""
 SERVER_BUSY = "the server asked to try later"
+SUSPECTED = "refused, not confirmed"
+"""The reason of a mail whose address the server refuses while the server itself may be at fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Summary:
     @property
     def refusals(self) -> int:
         """Mails that the server did not take for now."""
-        return self.put_off[SERVER_BUSY]
+        return self.put_off[SERVER_BUSY] + self.put_off[SUSPECTED]
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ NOTES: dict[str, str] = {
 # Temporary refusals: the first pause, doubled each time up to the longest.
 FIRST_PAUSE = timedelta(minutes=5)
 LONGEST_PAUSE = timedelta(hours=2)
+FIRST_SUSPECTED_PAUSE = timedelta(hours=1)
+"""After an address was refused and the refusal is not confirmed: doubled each time."""
 LOOK_AGAIN = timedelta(minutes=30)
 """How long a digest rests that waits for a late feed."""
 
@@ -129,3 +131,9 @@ def pause(attempts: int, asked: float | None, luck: float) -> timedelta:
     span = min(FIRST_PAUSE * 2 ** min(max(0, attempts - 1), 10), LONGEST_PAUSE)
     spread: timedelta = span * (0.5 + luck / 2)
     return max(spread, timedelta(seconds=asked or 0))
+
+
+def pause_suspected(attempts: int) -> timedelta:
+    """Return how long to wait before an address is tried again whose refusal is not confirmed."""
+    doubled: timedelta = FIRST_SUSPECTED_PAUSE * 2 ** min(max(0, attempts - 1), 4)
+    return doubled

@@ -33,7 +33,9 @@ def slot_on(edition_on: date, now: datetime, rhythm: Rhythm) -> Slot | None:
     """Return that day's edition as due now, whatever the hour; None when the reader gets none that day."""
     if not sends_on(edition_on, rhythm.frequency):
         return None
-    return Slot(edition_on, now, next_due_at(now, rhythm, after=edition_on))
+    # An edition of a later day must not keep back those of the days before it.
+    after = min(edition_on, local_date(now, rhythm))
+    return Slot(edition_on, now, next_due_at(now, rhythm, after=after))
 
 
 def plan_due(database: Database, now: datetime, only: int | None = None) -> int:

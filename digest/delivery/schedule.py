@@ -5,6 +5,7 @@ that date. Where clocks are put forward over that hour, it is due at the first m
 they are put back and the hour comes twice, at its first coming.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 
 from digest.readers.subscriber import Frequency, Rhythm
@@ -12,6 +13,17 @@ from digest.readers.subscriber import Frequency, Rhythm
 _MONDAY, _SATURDAY = 0, 5
 # The longest stretch without an edition is a week, and a day can be missing from a calendar.
 _SEARCH_DAYS = 9
+LONGEST_WAIT: Mapping[Frequency, timedelta] = {
+    "daily": timedelta(days=2),
+    "weekdays": timedelta(days=4),
+    "weekly": timedelta(days=8),
+}
+"""A next edition further away than this was computed by a clock that was ahead.
+
+The longest wait begins in the first minute of an edition's day and ends in the last hour of the next one's.
+Where a zone skips a whole day over the date line a wait can be a day longer; planning that early is harmless,
+as an edition has one row in the ledger.
+"""
 
 
 def sends_on(day: date, frequency: Frequency) -> bool:

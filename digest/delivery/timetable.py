@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-JobName = Literal["plan", "sweep", "fetch", "popularity", "rebuild", "housekeeping"]
+JobName = Literal["plan", "requests", "sweep", "fetch", "marked", "popularity", "rebuild", "housekeeping"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +18,13 @@ class Entry:
 TIMETABLE: tuple[Entry, ...] = (
     # Hours of any time zone begin at a quarter of an hour UTC, so nobody waits longer than this.
     Entry("plan", timedelta(minutes=1)),
+    # Somebody waits in front of their inbox.
+    Entry("requests", timedelta(seconds=5)),
     Entry("sweep", timedelta(seconds=20)),
     # arXiv announces once a day, at an hour that moves with its daylight saving time, and often late.
     Entry("fetch", timedelta(hours=1)),
+    # Papers that somebody marked and that are not stored, by their ids; nothing is asked where there are none.
+    Entry("marked", timedelta(minutes=5)),
     # Votes come in all day; what everyone reads is told by how they grow.
     Entry("popularity", timedelta(minutes=30)),
     Entry("rebuild", timedelta(minutes=10)),

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from digest.doctor.check import Check, bad, good, warning
+from digest.mail.wording import counted
 from digest.store import health, papers, readers
 from digest.store.database import Database
 from digest.store.schema import newest_revision, present_revision
@@ -86,7 +87,8 @@ def judge_holdings(place: str, paper_count: int, reader_counts: Mapping[str, int
     name = "database"
     active = reader_counts.get("active", 0)
     finding = (
-        f"{place} is up to date; it holds {paper_count:,} papers and {sum(reader_counts.values()):,} readers, "
+        f"{place} is up to date; it holds {counted(paper_count, 'paper')} and "
+        f"{counted(sum(reader_counts.values()), 'reader')}, "
         f"{active:,} of them active."
     )
     if not active:

@@ -13,9 +13,10 @@ from digest.doctor.folder import examine_transport
 from digest.doctor.ledger import examine_ledger
 from digest.doctor.library import examine_library
 from digest.doctor.mail_server import judge_visit
+from digest.doctor.restored import examine_restored
+from digest.doctor.rights import examine_rights
 from digest.doctor.sender_domain import examine_sender_domain
 from digest.doctor.smtp_visit import TIMEOUT_SECONDS, visit
-from digest.errors import BadInput
 from digest.mail.addresses import read_address
 from digest.mail.smtp import SmtpTransport
 from digest.mail.smtp_greeting import Server
@@ -60,12 +61,15 @@ def _transport(parts: Parts) -> Transport:
     return transport_from(parts.settings.mail_url.get_secret_value())
 
 
+def _known_transport(parts: Parts) -> Transport | None:
+    """Return the way mail goes; None when nobody can tell."""
+    found = attempt("mail", lambda: _transport(parts))
+    return None if isinstance(found, Check) else found
+
+
 def _server(parts: Parts) -> Server | None:
     """Return the server that mail goes to; None when it stays here, or nobody can tell."""
-    try:
-        transport = _transport(parts)
-    except BadInput:
-        return None
+    transport = _known_transport(parts)
     return transport.server if isinstance(transport, SmtpTransport) else None
 
 
@@ -87,6 +91,11 @@ def _stored(parts: Parts) -> Iterator[Check]:
         ),
     )
     yield from attempted("queue", lambda: examine_ledger(parts.database, settings.stale_after, now))
+    transport = _known_transport(parts)
+    yield from attempted(
+        "ledger", lambda: [examine_restored(parts.database, transport, parts.sent_mark.read(), now)]
+    )
+    yield from attempted("file rights", lambda: [examine_rights(parts.database, transport)])
 
 
 def _mail(parts: Parts, *, thorough: bool) -> Iterator[Check]:

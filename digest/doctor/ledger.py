@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from digest.doctor.check import Check, bad, good, quoted, warning
 from digest.doctor.database import spoken
+from digest.mail.wording import counted
 from digest.store import health
 from digest.store.database import Database
 from digest.store.health import Queue, Settled
@@ -20,10 +21,12 @@ def examine_ledger(database: Database, stale_after: timedelta, now: datetime) ->
     """Look at planning, at what waits, and at what was settled during the last day."""
     with health.reading(database) as connection:
         count, since = health.unplanned_readers(connection, now - _ONE_RUN_LATE)
+        strayed = health.strayed_subscribers(connection, now)
         waiting = health.queue(connection, now)
         settled = health.settled_since(connection, now - _DAY)
     return [
         judge_planning(count, since, stale_after, now),
+        judge_strayed(strayed),
         judge_queue(waiting, stale_after, now),
         judge_settled(settled),
     ]
@@ -41,6 +44,19 @@ def judge_planning(count: int, since: datetime | None, stale_after: timedelta, n
     return state(name, finding, f"The daily job does not run. {_KEEP_IT_RUNNING}")
 
 
+def judge_strayed(count: int) -> Check:
+    """Judge whether next digests are planned further ahead than their subscribers' schedules allow."""
+    name = "next digests"
+    if not count:
+        return good(name, "Each is as near as its subscriber's schedule says.")
+    return warning(
+        name,
+        f"{count:,} subscriber{'s' * (count != 1)} would wait longer than the schedule allows, "
+        "as after a clock that was ahead.",
+        "Set the clock by NTP; the next `digest run`, or the workers within a minute, plan them again.",
+    )
+
+
 def judge_queue(waiting: Queue, stale_after: timedelta, now: datetime) -> Check:
     """Judge how long planned deliveries wait to be taken up; after `stale_after` they are dropped."""
     name = "queue"
@@ -50,9 +66,10 @@ def judge_queue(waiting: Queue, stale_after: timedelta, now: datetime) -> Check:
         put_off = f" {waiting.put_off:,} will be tried again{reason}."
     age = now - waiting.overdue_since if waiting.overdue_since else timedelta()
     if age <= _ONE_RUN_LATE:
-        finding = f"{waiting.open:,} deliveries wait for their time." if waiting.open else "Empty."
+        finding = f"{_waiting(waiting.open)} for {'its' if waiting.open == 1 else 'their'} time."
+        finding = finding if waiting.open else "Empty."
         return good(name, finding + put_off)
-    finding = f"{waiting.overdue:,} deliveries wait to be taken up, the first for {spoken(age)}.{put_off}"
+    finding = f"{_waiting(waiting.overdue)} to be taken up, the first for {spoken(age)}.{put_off}"
     if age > stale_after:
         return bad(name, finding, f"They are too late to send. {_KEEP_IT_RUNNING}")
     return warning(name, finding, f"Nobody takes them up. {_KEEP_IT_RUNNING}")
@@ -73,3 +90,7 @@ def judge_settled(settled: Settled) -> Check:
     if share < _FEW_FAIL:
         return good(name, finding)
     return bad(name, finding, advice) if share >= _MANY_FAIL else warning(name, finding, advice)
+
+
+def _waiting(number: int) -> str:
+    return f"{counted(number, 'delivery')} {'waits' if number == 1 else 'wait'}"

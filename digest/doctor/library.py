@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 
 from digest.doctor.check import Check, bad, good, quoted, warning
 from digest.doctor.database import spoken
+from digest.mail.wording import counted
 from digest.papers.calendar import announces_on, last_expected, out_at
 from digest.store import fetches, health, papers
 from digest.store.database import Database
@@ -104,4 +105,4 @@ def judge_reading(source: str, reading: Reading | None, now: datetime) -> Check:
         )
     if reading.status == "partial":
         return warning(name, f"It was read in part {ago} ({quoted(reading.error)}).", advice)
-    return good(name, f"Read {ago}: {reading.seen:,} papers.")
+    return good(name, f"Read {ago}: {counted(reading.seen, 'paper')}.")

@@ -17,7 +17,7 @@ _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _MAILBOX = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
 _WRITTEN = re.compile(
-    r'\s*(?:(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<name>[^<>"]*))\s*<(?P<mailbox>[^<>\s,"]+)>|(?P<bare>[^<>\s,"]+))\s*'
+    r'(?:(?:"(?P<quoted>(?:[^"\\]|\\.)*+)"\s*+|(?P<name>[^<>"]*+))<(?P<mailbox>[^<>\s,"]+)>|(?P<bare>[^<>\s,"]+))'
 )
 _PLAIN_NAME = re.compile(rf"{_ATOM}(?: {_ATOM})*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -55,7 +55,7 @@ def read_address(text: str) -> Address:
     """Read `local@domain` or `Name <local@domain>`. Raises BadInput with a sentence for anything else."""
     if _CONTROL.search(text):
         raise BadInput("A mail address must not hold line breaks or control characters.")
-    written = _WRITTEN.fullmatch(text) if len(text) <= 1000 else None
+    written = _WRITTEN.fullmatch(text.strip()) if len(text) <= 1000 else None
     if written is None:
         raise _no_address(text)
     local, _, domain = (written["mailbox"] or written["bare"]).rpartition("@")

@@ -16,6 +16,7 @@ from secrets import token_hex
 
 from digest.errors import StopRun
 from digest.mail.envelope import Envelope
+from digest.private_files import FILE_MODE, make_folder
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,180}")
 
@@ -100,11 +101,11 @@ def _write(partial: Path, final: Path, content: bytes, *folders: Path) -> str:
     """Write `content` to `partial`, rename it to `final`; make the folders that are missing."""
     try:
         try:
-            file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
         except FileNotFoundError:
             for folder in (partial.parent, final.parent, *folders):
-                folder.mkdir(parents=True, exist_ok=True)
-            file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                make_folder(folder)
+            file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
         with os.fdopen(file, "wb") as stream:
             stream.write(content)
         partial.replace(final)

@@ -6,6 +6,13 @@ from datetime import date
 from typing import Any, Literal, Self
 
 Section = Literal["for_you", "everyone"]
+Heading = Literal["for_you", "everyone", "new"]
+HEADINGS: dict[Heading, str] = {
+    "for_you": "For you",
+    "everyone": "What everyone reads",
+    "new": "New this week",
+}
+"""In the order in which they stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +28,8 @@ class Card:
     abstract: str
     categories: tuple[str, ...]
     """The primary one first."""
-    announced_on: date
+    announced_on: date | None
+    """None when nobody told the day."""
     abstract_url: str
     pdf_url: str = ""
     links: tuple[tuple[str, str], ...] = ()
@@ -37,7 +45,7 @@ class Card:
             "authors": list(self.authors),
             "abstract": self.abstract,
             "categories": list(self.categories),
-            "announced_on": self.announced_on.isoformat(),
+            "announced_on": self.announced_on and self.announced_on.isoformat(),
             "abstract_url": self.abstract_url,
             "pdf_url": self.pdf_url,
             "links": [list(link) for link in self.links],
@@ -53,12 +61,17 @@ class Card:
             authors=tuple(value["authors"]),
             abstract=value["abstract"],
             categories=tuple(value["categories"]),
-            announced_on=date.fromisoformat(value["announced_on"]),
+            announced_on=date.fromisoformat(value["announced_on"]) if value["announced_on"] else None,
             abstract_url=value["abstract_url"],
             pdf_url=value["pdf_url"],
             links=tuple((label, url) for label, url in value["links"]),
             popularity=value["popularity"],
         )
+
+
+def heading_of(section: Section, card: Card) -> Heading:
+    """Return what a paper stands under: one that nobody voted for is new, not what everyone reads."""
+    return "new" if section == "everyone" and not card.popularity else section
 
 
 @dataclass(frozen=True, slots=True)

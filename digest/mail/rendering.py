@@ -17,7 +17,17 @@ from markupsafe import Markup
 
 from digest.mail import wording
 from digest.mail.compiling import html_environment, text_environment
-from digest.mail.letter import Card, Confirmation, Letter, OwnLinks, Pick, Section, Words
+from digest.mail.letter import (
+    HEADINGS,
+    Card,
+    Confirmation,
+    Letter,
+    OwnLinks,
+    Pick,
+    Section,
+    Words,
+    heading_of,
+)
 from digest.mail.quoted import transferred_size
 
 __all__ = ["HTML_LIMIT", "Card", "Confirmation", "Letter", "OwnLinks", "Pick", "Renderer", "Section", "Words"]
@@ -36,7 +46,6 @@ EXCERPT_LIMITS = (400, 200, 0)
 """Characters of an abstract, from what we like to show down to what fits in a very long mail."""
 KEPT_CARDS = 4096
 """Papers kept rendered: a few editions' worth, some 5 kB each."""
-SECTIONS: dict[Section, str] = {"for_you": "For you", "everyone": "What everyone reads"}
 
 _WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x20\x7f<>\"]{1,2000}")
 
@@ -118,17 +127,19 @@ class Renderer:
             key: [
                 (pick, self._fragments(pick.card, limit), wording.shorten(pick.reason, REASON_LIMIT))
                 for pick in picks
-                if pick.section == key
+                if heading_of(pick.section, pick.card) == key
             ]
-            for key in SECTIONS
+            for key in HEADINGS
         }
         titles = [card.title for of_section in shown.values() for _, card, _ in of_section]
         variables: dict[str, Any] = {
             "letter": letter,
-            "sections": [(SECTIONS[key], of_section) for key, of_section in shown.items() if of_section],
+            "sections": [(HEADINGS[key], of_section) for key, of_section in shown.items() if of_section],
             "titles": titles,
             "dropped": len(letter.picks) - len(picks),
-            "holdings": wording.holdings(len(shown["for_you"]), len(shown["everyone"]), letter.considered),
+            "holdings": wording.holdings(
+                len(shown["for_you"]), len(shown["everyone"]), letter.considered, len(shown["new"])
+            ),
             "about": wording.shorten(letter.about, ABOUT_LIMIT),
             "note": wording.shorten(letter.note, NOTE_LIMIT),
             "frequency": wording.FREQUENCIES.get(letter.frequency) or wording.shorten(letter.frequency, 60),
@@ -172,7 +183,7 @@ class Renderer:
                     None,
                     (
                         *(wording.shorten(category, 40) for category in card.categories[:1]),
-                        wording.day(card.announced_on),
+                        wording.day(card.announced_on) if card.announced_on else wording.UNDATED,
                         wording.shorten(card.popularity, 80),
                     ),
                 )

@@ -2,20 +2,21 @@
 
 | Answer | Raised | What it means |
 |---|---|---|
-| can not connect, name unknown, certificate not valid, TLS not offered where it is needed | StopRun | settings or server need a person |
+| cannot connect, name unknown, certificate not valid, TLS not offered where it is needed | StopRun | settings or server need a person |
 | 530, 534, 535, 538, or no AUTH offered | StopRun | user or password |
+| 4xx at the greeting or at MAIL, 421 on a new connection | StopRun | the server takes no mail now |
 | MAIL FROM refused for good (5xx) | StopRun | the sender address |
-| 5.7.x, or "relay" in a refusal, before this connection has taken any mail | StopRun | the server does not want our mail |
+| 5.7.x, or "relay" in a refusal, before this connection has taken any mail | PolicyRefused | the server does not want our mail |
 | the same after it has taken some | TryLater | this one mail against a policy |
 | RCPT 5.1.x, 5.2.1; 550, 551, 553 without such a code | NeverSend | no such mailbox |
 | DATA 5.1.x, 5.2.1 | NeverSend | the same, found out late |
 | 552, 5.2.2 and all other 5xx | TryLater | a full mailbox, one mail's trouble |
-| 4xx anywhere | TryLater | grey-listing, a busy server |
-| 421, connection lost or silent for 60 s | TryLater | the next mail gets a new connection |
+| 4xx at RCPT or DATA | TryLater | grey-listing, a busy server |
+| connection lost, or no whole answer within 60 s | ConnectionLost | the next mail gets a new connection |
 
 A server that says goodbye between two mails (421, or a closed connection before it has the whole mail) is
-called once more for the same mail, unseen. Once the last byte of a mail is out and no answer comes, it
-may have been taken: that is TryLater, and the Message-ID tells the copies apart.
+called once more for the same mail. Once the last byte of a mail is out and no answer comes, it
+may have been taken: that is ConnectionLost, and the Message-ID tells the copies apart.
 
 TLS (`Tls`): certificates are always verified, against the system's authorities or those in the
 environment variable SSL_CERT_FILE. A password is never sent without TLS. Without user, on a port other
@@ -31,7 +32,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-from digest.errors import BadInput, NeverSend, StopRun, TryLater
+from digest.errors import BadInput, ConnectionLost, NeverSend, StopRun, TryLater
 from digest.mail.addresses import read_address
 from digest.mail.envelope import Envelope
 from digest.mail.smtp_answers import Answer, read_answer, sort_refusal
@@ -42,6 +43,11 @@ GO_ON = 354
 
 class _Gone(Exception):
     """The server ended the connection before it had the whole mail."""
+
+    def __init__(self, reason: str, *, is_closing: bool = False) -> None:
+        """`is_closing`: it said so, with 421."""
+        super().__init__(reason)
+        self.is_closing = is_closing
 
 
 class SmtpTransport:
@@ -82,7 +88,9 @@ class SmtpConnection:
                     raise
                 return self._deliver(commands, content)
         except _Gone as gone:
-            raise TryLater(f"The mail server ended the connection ({gone}).") from gone
+            if gone.is_closing:
+                raise StopRun(f"The mail server takes no mail now: {gone}.") from gone
+            raise ConnectionLost(f"The mail server ended the connection ({gone}).") from gone
 
     def close(self) -> None:
         """Say goodbye, if there is still somebody to say it to."""
@@ -137,7 +145,7 @@ class SmtpConnection:
             self._lost(error)
         if answer.code == 421:
             self._drop()
-            raise _Gone(str(answer))
+            raise _Gone(str(answer), is_closing=True)
         return answer
 
     def _answer_to_content(self, session: smtplib.SMTP) -> Answer:
@@ -146,13 +154,15 @@ class SmtpConnection:
             return read_answer(*session.getreply())
         except (OSError, smtplib.SMTPException) as error:
             self._drop()
-            raise TryLater("The mail server did not say whether it took the mail.") from error
+            raise ConnectionLost("The mail server did not say whether it took the mail.") from error
 
     def _lost(self, error: Exception) -> NoReturn:
         self._drop()
         if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
             seconds = self._server.timeout_seconds
-            raise TryLater(f"The mail server was silent for {seconds:.0f} seconds.") from error
+            raise ConnectionLost(
+                f"The mail server gave no whole answer within {seconds:.0f} seconds."
+            ) from error
         raise _Gone("connection lost") from error
 
     def _reset(self, session: smtplib.SMTP, *, waits_for_mail: bool) -> None:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from digest.errors import DigestError, NeverSend, StopRun, TryLater
+from digest.errors import DigestError, NeverSend, PolicyRefused, StopRun, TryLater
 from digest.mail.wording import one_line
 
 _ENHANCED = re.compile(r"^\s*([245]\.\d{1,3}\.\d{1,3})\b")
@@ -47,6 +47,8 @@ def read_answer(code: int, text: bytes | str) -> Answer:
 def sort_refusal(step: str, answer: Answer, *, has_taken_mail: bool) -> DigestError:
     """Return the error that the server's `answer` at MAIL, RCPT or DATA amounts to; see the table above."""
     status = answer.status
+    if answer.code < 500 and step == "MAIL":
+        return StopRun(f"The mail server takes no mail now: {answer}.")
     if answer.code < 500:
         return TryLater(f"The mail server asks to wait: {answer}.")
     if answer.code in _LOGIN_REFUSED:
@@ -56,7 +58,7 @@ def sort_refusal(step: str, answer: Answer, *, has_taken_mail: bool) -> DigestEr
     if status.startswith("5.7.") or (status in {"", "5.0.0"} and _NOT_OURS.search(answer.text)):
         if has_taken_mail:
             return TryLater(f"The mail server refuses this mail by its policy: {answer}.")
-        return StopRun(
+        return PolicyRefused(
             f"The mail server does not want our mail ({answer}): check its rules and DIGEST_SENDER."
         )
     if step == "MAIL":

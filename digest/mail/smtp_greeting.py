@@ -1,15 +1,20 @@
 """The start of an SMTP session: connect, encrypt, log in, each failure a sentence for the operator."""
 
 import smtplib
+import socket
 import ssl
+import time
 from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import ip_address
+from typing import Any
 
-from digest.errors import DigestError, StopRun, TryLater
+from digest.errors import StopRun
 from digest.mail.smtp_answers import read_answer
 
 TIMEOUT_SECONDS = 60.0
+"""For a connection, and for each whole answer."""
+_MOST_OCTETS = 2**16
 
 
 class Tls(Enum):
@@ -36,6 +41,81 @@ class Server:
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
 
+    @property
+    def account(self) -> str:
+        """Names the server and the user there: what mail limits and circuit breakers belong to."""
+        scheme = "smtps" if self.tls is Tls.IMPLICIT else "smtp"
+        return f"{scheme}://{self.user}{'@' if self.user else ''}{self}"
+
+
+class _Answers:
+    """Reads a server's answers line by line, each whole answer within a time limit."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._seconds = sock.gettimeout()
+        self._buffer = b""
+        self._give_up_at: float | None = None
+        self._octets = 0
+
+    def begin(self) -> None:
+        """Begin to wait for an answer."""
+        self._seconds = self._sock.gettimeout()
+        self._give_up_at = None if self._seconds is None else time.monotonic() + self._seconds
+        self._octets = 0
+
+    def readline(self, limit: int) -> bytes:
+        """Return the next line, its end included, or the first `limit` bytes of it. Raises OSError."""
+        while b"\n" not in self._buffer and len(self._buffer) < limit:
+            received = self._receive()
+            if not received:
+                break
+            self._buffer += received
+        end = self._buffer.find(b"\n", 0, limit) + 1 or limit
+        line, self._buffer = self._buffer[:end], self._buffer[end:]
+        return line
+
+    def _receive(self) -> bytes:
+        if self._give_up_at is not None:
+            left = self._give_up_at - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("timed out")
+            self._sock.settimeout(left)
+        try:
+            received = self._sock.recv(8192)
+        finally:
+            self._sock.settimeout(self._seconds)
+        self._octets += len(received)
+        if self._octets > _MOST_OCTETS:
+            raise OSError("an answer without end")
+        return received
+
+    def close(self) -> None:
+        """Do nothing: the socket is closed by its owner."""
+
+
+class _Deadlines:
+    """Makes smtplib give up on an answer that comes in drops, where its own time-out is for each drop."""
+
+    file: Any
+    sock: socket.socket | None
+
+    def getreply(self) -> tuple[int, bytes]:
+        if self.file is None and self.sock is not None:
+            self.file = _Answers(self.sock)
+        if self.file is not None:
+            self.file.begin()
+        reply: tuple[int, bytes] = super().getreply()  # type: ignore[misc]  # smtplib's, behind this class
+        return reply
+
+
+class _PlainSession(_Deadlines, smtplib.SMTP):
+    pass
+
+
+class _TlsSession(_Deadlines, smtplib.SMTP_SSL):
+    pass
+
 
 def is_loopback(host: str) -> bool:
     """Tell whether `host` is this machine."""
@@ -48,7 +128,7 @@ def is_loopback(host: str) -> bool:
 
 
 def greet(server: Server) -> smtplib.SMTP:
-    """Return a session that is ready for mail. Raises StopRun, or TryLater where the server is only busy."""
+    """Return a session that is ready for mail. Raises StopRun."""
     try:
         session = _connect(server)
         try:
@@ -84,8 +164,8 @@ def greet(server: Server) -> smtplib.SMTP:
 def _connect(server: Server) -> smtplib.SMTP:
     if server.tls is Tls.IMPLICIT:
         context = ssl.create_default_context()
-        return smtplib.SMTP_SSL(server.host, server.port, timeout=server.timeout_seconds, context=context)
-    return smtplib.SMTP(server.host, server.port, timeout=server.timeout_seconds)
+        return _TlsSession(server.host, server.port, timeout=server.timeout_seconds, context=context)
+    return _PlainSession(server.host, server.port, timeout=server.timeout_seconds)
 
 
 def _encrypt(session: smtplib.SMTP, server: Server) -> None:
@@ -99,12 +179,12 @@ def _encrypt(session: smtplib.SMTP, server: Server) -> None:
         raise StopRun(f"{server} offers no TLS, which a password and port 587 need: try smtps://.")
 
 
-def _sorted(error: smtplib.SMTPException, server: Server) -> DigestError:
+def _sorted(error: smtplib.SMTPException, server: Server) -> StopRun:
     """Return what an error of smtplib before the first mail amounts to."""
     if isinstance(error, smtplib.SMTPResponseException):
         answer = read_answer(error.smtp_code, error.smtp_error)
         if answer.code < 500:
-            return TryLater(f"The mail server {server} is busy: {answer}.")
+            return StopRun(f"The mail server {server} takes no mail now: {answer}.")
         if isinstance(error, smtplib.SMTPAuthenticationError):
             return StopRun(
                 f"{server} refuses user or password ({answer}): check DIGEST_MAIL_URL, percent-encoded where needed."
@@ -115,5 +195,5 @@ def _sorted(error: smtplib.SMTPException, server: Server) -> DigestError:
             return StopRun(
                 f"{server} takes connections and says nothing: port 465 is smtps://, 587 and 25 are smtp://."
             )
-        return TryLater(f"{server} closed the connection before it said a word.")
+        return StopRun(f"{server} closed the connection before it said a word.")
     return StopRun(f"{server} offers no login that we can use here: try another port, or smtps://.")

@@ -9,7 +9,7 @@
 | `smtp://[user:password@]host[:port]` | a mail server; port 25, or 587 with a user; see `smtp` for TLS |
 | `smtps://[user:password@]host[:port]` | the same over TLS from the first byte; port 465 |
 
-User and password are percent-encoded in the URL. `smtp://` takes one option: `?tls=yes` refuses a server
+User and password are percent-encoded in the URL; `:` and `@` may also stand as they are. `smtp://` takes one option: `?tls=yes` refuses a server
 that offers no TLS; `?tls=no` does without, and is for a server on this machine alone, without password.
 """
 
@@ -57,20 +57,30 @@ def transport_from(url: str) -> Transport:
     return MaildirTransport(folder) if scheme == "maildir" else FileTransport(folder)
 
 
+def account_of(url: str) -> str:
+    """Return the name of the mail account that `url` stands for: server and user, without the password."""
+    transport = transport_from(url)
+    return transport.server.account if isinstance(transport, SmtpTransport) else url.strip()
+
+
 def _smtp_from(url: str, scheme: str) -> SmtpTransport:
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         raise BadInput(
-            f"The mail URL {scheme}:// needs a host and a port number; percent-encode the password."
+            f"The mail URL {scheme}:// needs a host and a port number; percent-encode / in the password as %2F."
         ) from None
     host = parts.hostname
     if not host:
         raise BadInput(f"The mail URL {scheme}:// names no host; write {scheme}://mail.example.org.")
     if parts.path.strip("/") or parts.fragment:
         raise BadInput(
-            f"The mail URL {scheme}:// ends after host and port; percent-encode / and # in the password."
+            f"The mail URL {scheme}:// ends after host and port; percent-encode / and # in the password as %2F and %23."
+        )
+    if "@" in parts.query:
+        raise BadInput(
+            f"The mail URL {scheme}:// has a ? before its @; percent-encode ? in the password as %3F."
         )
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     wish = options.pop("tls", "")

@@ -18,6 +18,7 @@ MONTHS = (
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+UNDATED = "date unknown"
 FREQUENCIES = {"daily": "every day", "weekdays": "on weekdays", "weekly": "once a week"}
 
 # Direction overrides can make a title read as something else; zero-width spaces, tags and the byte order
@@ -100,6 +101,15 @@ def author_line(authors: Sequence[str], shown: int = 3) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
+def counted(number: int, thing: str) -> str:
+    """Return "1 paper", "1,204 papers", "2 deliveries", "2 processes"."""
+    if number == 1:
+        return f"1 {thing}"
+    if thing.endswith("ry"):
+        return f"{number:,} {thing[:-1]}ies"
+    return f"{number:,} {thing}{'es' if thing.endswith('s') else 's'}"
+
+
 def day(on: date) -> str:
     """Return "22 November 2025"."""
     return f"{on.day} {MONTHS[on.month - 1]} {on.year}"
@@ -115,13 +125,12 @@ def weekday(on: date) -> str:
     return WEEKDAYS[on.weekday()]
 
 
-def holdings(for_you: int, everyone: int, considered: int) -> str:
+def holdings(for_you: int, everyone: int, considered: int, new: int = 0) -> str:
     """Return "7 for you · 3 everyone reads, out of 612 new papers"."""
-    parts = [
-        f"{count} {what}" for count, what in ((for_you, "for you"), (everyone, "everyone reads")) if count
-    ]
-    counted = f"{considered:,} new paper{'s' * (considered != 1)}"
-    return f"{' · '.join(parts)}, out of {counted}" if parts else f"{counted} looked at"
+    sections = ((for_you, "for you"), (everyone, "everyone reads"), (new, "new this week"))
+    parts = [f"{count} {what}" for count, what in sections if count]
+    looked_at = counted(considered, "new paper")
+    return f"{' · '.join(parts)}, out of {looked_at}" if parts else f"{looked_at} looked at"
 
 
 def wrapped(text: str, indent: int = 0) -> str:

@@ -1,15 +1,20 @@
 """Reading a feed: its papers into the database, and one row that says how it went."""
 
-from collections.abc import Callable
+import logging
+import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from digest.errors import StopRun, TryLater
 from digest.papers.ingest import Intake, take_in
-from digest.papers.sources.common import Source
+from digest.papers.paper import Sighting
+from digest.papers.sources.common import Rejected, Source
 from digest.store import fetches as store
 from digest.store.database import Database
 from digest.store.fetches import FetchOutcome, FetchStatus
 
+_log = logging.getLogger(__name__)
 _LONGEST_ERROR = 500
 DAYS_BACK = timedelta(days=7)
 """How far back a feed is read if nobody says: votes come in for about a week."""
@@ -30,16 +35,34 @@ class Fetched:
             return str(self.intake.error)
         if rejected := self.intake.rejected:
             first = rejected[0]
-            return f"{len(rejected)} items left out, the first at {first.where}: {first.reason}"
+            items = "1 item" if len(rejected) == 1 else f"{len(rejected):,} items"
+            return f"{items} left out, the first at {first.where}: {first.reason}"
         return ""
 
 
-def fetch(database: Database, source: Source, since: date, clock: Callable[[], datetime]) -> Fetched:
-    """Read one feed from a day on. Whatever is good in it is kept; a feed that fails is reported, not raised."""
+def fetch(
+    database: Database,
+    source: Source,
+    since: date,
+    clock: Callable[[], datetime],
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> Fetched:
+    """Read one feed from a day on. Whatever is good in it is kept; a feed that fails is reported, not raised.
+
+    Even an error that nobody foresaw costs this feed alone. `is_stopping` is asked before each item.
+    """
     now = clock()
     with database.begin() as connection:
         number = store.begin_fetch(connection, source.name, now)
-    intake = take_in(database, source.fetch(since, now), now)
+    intake = Intake()
+    try:
+        take_in(database, _until_stopping(source, since, now, is_stopping), now, tally=intake)
+    except Exception as fault:  # noqa: BLE001 - the other feeds go on
+        _log.error("%s: %s: %s", source.name, _place_of(fault), fault)
+        intake.error = StopRun(
+            f"{source.name}: the feed could not be read because of a fault in this program "
+            f"({_place_of(fault)}); please report it."
+        )
     fetched = Fetched(source.name, fetch_status(intake), intake)
     with database.begin() as connection:
         store.end_fetch(
@@ -57,6 +80,24 @@ def fetch(database: Database, source: Source, since: date, clock: Callable[[], d
             clock(),
         )
     return fetched
+
+
+def _until_stopping(
+    source: Source, since: date, now: datetime, is_stopping: Callable[[], bool]
+) -> Iterator[Sighting | Rejected]:
+    for item in source.fetch(since, now):
+        if is_stopping():
+            raise TryLater(f"{source.name}: the reading was stopped; the next one takes up the rest.")
+        yield item
+
+
+def _place_of(fault: Exception) -> str:
+    """Name the type of an error and the innermost place of it."""
+    frames = traceback.extract_tb(fault.__traceback__)
+    if not frames:
+        return type(fault).__name__
+    place = "/".join(frames[-1].filename.replace("\\", "/").split("/")[-2:])
+    return f"{type(fault).__name__} at {place}:{frames[-1].lineno} in {frames[-1].name}"
 
 
 def fetch_status(intake: Intake) -> FetchStatus:

@@ -29,7 +29,8 @@ _PREFIX = re.compile(
     r"(?:oai:arxiv\.org:|(?:doi:)?10\.48550/|arxiv[:.]\s*|(?:abs|pdf|html|format|e-print|papers)/)+",
     re.IGNORECASE,
 )
-_SUFFIX = re.compile(r"(?:\s*\[[\w.-]+\]?|/|\.pdf|\.html?|\.)+$", re.IGNORECASE)
+_BRACKETED = re.compile(r"\[[\w.-]+\]?")
+_FILE_NAME = re.compile(r"\.(?:pdf|html?)\Z", re.IGNORECASE)
 _NEW = re.compile(
     r"(?P<year>[0-9]{2})(?P<month>0[1-9]|1[0-2])\.(?P<number>[0-9]{4,6})(?:v[0-9]+)?", re.IGNORECASE
 )
@@ -55,7 +56,7 @@ def canonical_id(text: str) -> str:
     # Nobody writes an id that long, and the patterns below need not meet it.
     bare = bare[:_LONGEST]
     address = _WEB_ADDRESS.match(bare)
-    bare = _SUFFIX.sub("", address["path"] if address else bare)
+    bare = _without_suffix(address["path"] if address else bare)
     prefix = _PREFIX.match(bare)
     bare = bare[prefix.end() :] if prefix else bare
     new = _NEW.fullmatch(bare)
@@ -67,6 +68,18 @@ def canonical_id(text: str) -> str:
     raise BadInput(
         f"{_shown(text)} is no paper id; give one like 2508.13426 or math/0611800, or its arXiv address."
     )
+
+
+def _without_suffix(text: str) -> str:
+    """Take off what stands behind an id: slashes, full stops, the ending of a file, a category in brackets."""
+    while True:
+        shorter = _FILE_NAME.sub("", text.rstrip("/."))
+        opening = shorter.rfind("[")
+        if opening >= 0 and _BRACKETED.fullmatch(shorter, opening):
+            shorter = shorter[:opening].rstrip()
+        if shorter == text:
+            return text
+        text = shorter
 
 
 def _fits_its_month(month: str, digits: int) -> bool:

@@ -23,6 +23,10 @@ CHUNK = 1000
 UNCOUNTED_SHARE = 0.1
 
 
+EARLIEST = date(1900, 1, 1)
+FURTHEST_AHEAD = timedelta(days=31)
+
+
 @dataclass(slots=True)
 class Intake:
     """What became of the items of one feed or file."""
@@ -47,14 +51,15 @@ def take_in(
     items: Iterable[Sighting | Rejected],
     now: datetime,
     progress: Callable[[Intake], None] = lambda _: None,
+    tally: Intake | None = None,
 ) -> Intake:
     """Store sightings as they come, a transaction per thousand, and tell `progress` after each.
 
     A rejected item costs itself alone; a feed that raises a DigestError costs what it had still to give.
-    Taking the same in again changes nothing.
+    Taking the same in again changes nothing. Whoever gives a `tally` has it even when an error is raised.
     """
-    tally = Intake()
-    sightings = _good_ones(items, tally)
+    tally = Intake() if tally is None else tally
+    sightings = _good_ones(items, now.date(), tally)
     while tally.error is None and (chunk := _next_chunk(sightings, tally)):
         with database.begin() as connection:
             store.take_turns(connection)
@@ -67,12 +72,20 @@ def take_in(
     return tally
 
 
-def _good_ones(items: Iterable[Sighting | Rejected], tally: Intake) -> Iterator[Sighting]:
+def _good_ones(items: Iterable[Sighting | Rejected], today: date, tally: Intake) -> Iterator[Sighting]:
     for item in items:
         if isinstance(item, Rejected):
             tally.rejected.append(item)
+        elif not _is_possible(item.paper.announced_on, today):
+            reason = f"the date {item.paper.announced_on} is out of range"
+            tally.rejected.append(Rejected(item.paper.id, reason))
         else:
             yield item
+
+
+def _is_possible(announced_on: date | None, today: date) -> bool:
+    """Whether a paper can have been announced on a day; listings are dated a few days ahead at most."""
+    return announced_on is None or EARLIEST <= announced_on <= today + FURTHEST_AHEAD
 
 
 def _next_chunk(sightings: Iterator[Sighting], tally: Intake) -> list[Sighting]:

@@ -21,8 +21,14 @@ _INVISIBLE = re.compile(
     # Joiners shape Persian and Indic words and family emoji; elsewhere they only hide differences.
     "|(?<![^\x00-\u02ff\u200c\u200d])[\u200c\u200d]+|[\u200c\u200d]+(?![^\x00-\u02ff\u200c\u200d])"
 )
+_MOST_MARKS = 30
+"""Combining marks in a row, as Unicode's stream-safe format allows (UAX 15); composing takes the square of them."""
+_MANY_MARKS = re.compile(rf"[^\w\s\x00-\x7f]{{{_MOST_MARKS + 1},}}")
 _BREAKS = {"\x0b": " ", "\x0c": " ", "\x85": "\n", "\u2028": "\n", "\u2029": "\n"}
 
+_FEW_TOKENS = 500
+_LEAST_LENGTH = 8
+"""Characters that a token has on average in a longer text that is still read as TeX; real ones have 20."""
 _TEX_SIGNS = ("\\", "$", "^", "~", "{", "}")
 _TYPED_SIGNS = ("--", "``", "''", "`")
 _DASH = re.compile(r"https?://\S+|(?<!-)---?(?!-)")
@@ -34,7 +40,10 @@ def readable(text: str) -> str:
     """Return `text` with its TeX resolved and its invisible characters gone. Line breaks stay."""
     text = visible(text)
     if any(sign in text for sign in _TEX_SIGNS):
-        text = visible(printed(tokens_of(text)))
+        tokens = tokens_of(text)
+        # Nobody writes TeX this dense for people to read; it stays as it stands, and costs nothing.
+        if len(tokens) <= _FEW_TOKENS or len(tokens) * _LEAST_LENGTH <= len(text):
+            text = visible(printed(tokens))
     return _typeset(text) if any(sign in text for sign in _TYPED_SIGNS) else text
 
 
@@ -64,7 +73,20 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     text = _INVISIBLE.sub(lambda match: _BREAKS.get(match[0], ""), text)
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFC", _MANY_MARKS.sub(_without_heaps, text))
+
+
+def _without_heaps(match: re.Match[str]) -> str:
+    """Drop the marks of a run that no letter needs."""
+    kept: list[str] = []
+    marks = 0
+    for character in match[0]:
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks <= _MOST_MARKS:
+            kept.append(character)
+    return "".join(kept)
 
 
 def _typeset(text: str) -> str:
@@ -72,15 +94,24 @@ def _typeset(text: str) -> str:
     if "--" in text:
         text = _DASH.sub(lambda match: DASHES.get(match[0], match[0]), text)
     if "``" in text or "''" in text:
-        text = _DOUBLE_QUOTE.sub(_double_quote, text)
+        text = _double_quoted(text)
     opening, closing = SINGLE_QUOTES
     return _SINGLE_QUOTED.sub(rf"{opening}\1{closing}", text) if "`" in text else text
 
 
-def _double_quote(match: re.Match[str]) -> str:
+def _double_quoted(text: str) -> str:
     opening, closing = DOUBLE_QUOTES
-    before = match.string[: match.start()]
-    if match[0] == "``" or not before or before[-1] in " \n([":
-        return opening
-    # Many open with a straight quote and close with two single ones.
-    return '"' if before.count('"') % 2 else closing
+    pieces: list[str] = []
+    place, straight = 0, 0
+    for match in _DOUBLE_QUOTE.finditer(text):
+        start = match.start()
+        straight += text.count('"', place, start)
+        before = text[start - 1 : start]
+        if match[0] == "``" or before in {"", " ", "\n", "(", "["}:
+            quote = opening
+        else:
+            # Many open with a straight quote and close with two single ones.
+            quote = '"' if straight % 2 else closing
+        pieces += (text[place:start], quote)
+        place = match.end()
+    return "".join((*pieces, text[place:]))

@@ -83,7 +83,9 @@ class _Printing:
 
     def run(self) -> str:
         while piece := self.cursor.take():
-            self.output.append(self.print_token(piece))
+            # Empty pieces would make the look at what was printed last a long one.
+            if text := self.print_token(piece):
+                self.output.append(text)
         return "".join(self.output)
 
     def print_token(self, piece: str) -> str:
@@ -96,13 +98,13 @@ class _Printing:
 
     def last(self) -> str:
         """Return the character printed last."""
-        return next((piece[-1] for piece in reversed(self.output) if piece), " ")
+        return self.output[-1][-1] if self.output else " "
 
     def argument(self) -> str:
         return printed(self.cursor.take_argument(), math=self.math, depth=self.depth + 1)
 
     def drop_trailing_space(self) -> None:
-        while self.output and not self.output[-1].strip(" ~"):
+        while self.output and not self.output[-1].rstrip(" ~"):
             self.output.pop()
         if self.output:
             self.output[-1] = self.output[-1].rstrip(" ")

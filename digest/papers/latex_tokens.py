@@ -20,6 +20,7 @@ class Cursor:
     def __init__(self, tokens: list[str]) -> None:
         self._tokens = tokens.copy()
         self._place = 0
+        self._known_open: dict[str, tuple[int, bool]] = {}
 
     @property
     def place(self) -> int:
@@ -75,14 +76,21 @@ class Cursor:
 
     def take_formula(self, closing: str) -> list[str] | None:
         """Take the tokens before the next `closing`, and it; None if there is none in this paragraph."""
-        for place in range(self._place, min(self._place + _LONGEST_FORMULA, len(self._tokens))):
+        # An earlier search went through these tokens and met no end: only what lies behind is looked at.
+        start, is_over = self._known_open.get(closing, (self._place, False))
+        if start > self._place and is_over:
+            return None
+        end = min(self._place + _LONGEST_FORMULA, len(self._tokens))
+        for place in range(max(start, self._place), end):
             piece = self._tokens[place]
             if piece == closing:
                 found = self._tokens[self._place : place]
                 self._place = place + 1
                 return found
             if "\n\n" in piece:
+                self._known_open[closing] = (place + 1, True)
                 return None
+        self._known_open[closing] = (max(start, end), False)
         return None
 
     def take_argument(self) -> list[str]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from digest.errors import NotFound
+from digest.errors import BadInput, NotFound
 from digest.papers.identifiers import canonical_id
 from digest.papers.paper import Popularity
 from digest.ranking.index import Hit, TermIndex
@@ -43,7 +43,8 @@ def trending_papers(
 ) -> list[tuple[StoredPaper, float, str]]:
     """Return the most trending papers at `now` with their score and popularity line, the hottest first.
 
-    Without `since`, the week up to the newest announcement counts.
+    Without `since`, the week up to the newest announcement counts. Papers that nobody voted for have no
+    popularity line and follow all others: they are new, not trending.
     """
     newest = store.newest_announcement(connection, now.date())
     if newest is None:
@@ -52,15 +53,13 @@ def trending_papers(
     around = [one for one in store.announced_between(connection, after, newest) if not one.paper.withdrawn]
     snapshots = store.popularity_of(connection, [one.number for one in around], now)
     heat = trending([watched(one, snapshots.get(one.number, [])) for one in around], now)
+    lines = [popularity_line(snapshots.get(one.number, []), now) for one in around]
     order = [
         place
-        for place in np.argsort(-heat, kind="stable")
+        for place in np.lexsort((-heat, np.array([not line for line in lines], bool)))
         if category is None or category in listed_under(around[place].paper.categories)
     ]
-    return [
-        (around[place], float(heat[place]), popularity_line(snapshots.get(around[place].number, []), now))
-        for place in order[:top]
-    ]
+    return [(around[place], float(heat[place]), lines[place]) for place in order[:top]]
 
 
 def explain_trend(connection: Connection, now: datetime, paper_id: str) -> tuple[StoredPaper, Trend]:
@@ -69,6 +68,8 @@ def explain_trend(connection: Connection, now: datetime, paper_id: str) -> tuple
     Raises BadInput or NotFound.
     """
     wanted = find_paper(connection, paper_id)
+    if wanted.told_on is None:
+        raise BadInput(f"Nobody told when {wanted.paper.id} was announced, so it cannot trend.")
     newest = store.newest_announcement(connection, now.date()) or wanted.announced_on
     after = min(newest - TRENDING_DAYS, wanted.announced_on - timedelta(days=1))
     around = [one for one in store.announced_between(connection, after, newest) if not one.paper.withdrawn]
@@ -144,7 +145,8 @@ class _Facets:
         for number, announced_on, categories in listings:
             row = rows.get(number)
             if row is not None:
-                self._days[row] = announced_on.toordinal()
+                # No day is before every day that can be asked for.
+                self._days[row] = announced_on.toordinal() if announced_on else 0
                 for name in listed_under(categories):
                     of_name.setdefault(name, []).append(row)
         self._rows = {name: np.array(listed, np.int32) for name, listed in of_name.items()}

@@ -1,7 +1,7 @@
 """Coming and going from the web side: asking for mail or for lost links, saying no to it, and coming back.
 
-Nobody learns here who is a reader: a request is answered the same way whatever the address, and only the
-mail that goes there, at most one of a kind a day, says more.
+Only the mail that goes to an address, at most one of a kind a day, says whether it is a subscriber's. Requests
+by address come through `digest.readers.mail_requests`.
 """
 
 from dataclasses import replace
@@ -10,16 +10,19 @@ from datetime import datetime, timedelta
 from digest.delivery.claimed import RECIPIENTS
 from digest.delivery.letters import CONFIRM_DAYS
 from digest.errors import NotFound
-from digest.readers.addresses import address_hash, address_key, parse_address
+from digest.readers.addresses import address_hash, address_key, mailbox_hash, parse_address
 from digest.readers.profiles import ProfileBuilder
-from digest.readers.signup import CONSENT, Application, subscribe_many
+from digest.readers.signup import CONSENT, REFUSAL, Application, log_event, subscribe_many
 from digest.readers.subscriber import Subscriber
 from digest.store import deliveries as ledger
+from digest.store import mail_requests as request_store
 from digest.store import readers as store
-from digest.store.database import Conflict, Connection, Database
+from digest.store import suppressions as suppression_store
+from digest.store.database import Connection, Database
 from digest.store.deliveries import NewDelivery
 
-REFUSAL = "No more mail."
+CONFIRMATIONS_PER_MAILBOX = 3
+"""On one day (UTC), whoever asks and however the address is written."""
 
 
 def reader_of(connection: Connection, key: str) -> Subscriber:
@@ -33,82 +36,100 @@ def reader_of(connection: Connection, key: str) -> Subscriber:
 
 
 def ask(
-    database: Database, builder: ProfileBuilder, secret: bytes, application: Application, now: datetime
-) -> Subscriber | None:
-    """Take a request for mail; return the reader whose confirmation waits to be sent, None when none goes.
-
-    A mail goes to a new address, to one that never confirmed and to one that had unsubscribed, once a day
-    (UTC). Readers are left as they are, and so are addresses that must not be written to. Raises BadInput
-    for what is no address.
-    """
-    address = parse_address(application.address)
-    try:
-        with database.begin() as connection:
-            return _ask(connection, builder, secret, replace(application, address=address), now)
-    except Conflict:
-        # Somebody asked for the same address in the same moment; that request stands for both.
-        return None
-
-
-def _ask(
     connection: Connection, builder: ProfileBuilder, secret: bytes, application: Application, now: datetime
 ) -> Subscriber | None:
-    if store.suppressed(connection, {address_hash(application.address, secret)}):
+    """Answer a request for mail; return the subscriber whose confirmation was planned, None when none goes.
+
+    A mail goes to a new address, to one that never confirmed and to one that had unsubscribed, once a day
+    (UTC), and no more than CONFIRMATIONS_PER_MAILBOX a day to one mailbox. Active subscribers are left as they
+    are, and so are addresses that must not be written to. Raises BadInput for what is no address.
+    """
+    address = parse_address(application.address)
+    if suppression_store.suppressed(connection, {address_hash(address, secret)}):
         return None
-    known = store.find_by_address_key(connection, address_key(application.address))
-    if known is None:
-        added = subscribe_many(connection, builder, secret, [application], now, confirmed=False, how="web")[0]
-        return added if isinstance(added, Subscriber) else None
-    return known if _ask_again(connection, known, now) else None
+    known = store.find_by_address_key(connection, address_key(address))
+    if known is not None:
+        return known if _ask_again(connection, secret, known, now) else None
+    if not _has_room(connection, secret, address, now):
+        return None
+    new = replace(application, address=address)
+    added = subscribe_many(connection, builder, secret, [new], now, confirmed=False, how="web")[0]
+    return added if isinstance(added, Subscriber) else None
 
 
-def _ask_again(connection: Connection, known: Subscriber, now: datetime) -> bool:
+def _has_room(connection: Connection, secret: bytes, address: str, now: datetime) -> bool:
+    """Count a confirmation for a mailbox; tell whether it may have one more today."""
+    counted = request_store.count_confirmation(connection, mailbox_hash(address, secret), now.date())
+    return counted <= CONFIRMATIONS_PER_MAILBOX
+
+
+def _ask_again(connection: Connection, secret: bytes, known: Subscriber, now: datetime) -> bool:
     if known.status not in {"pending", "unsubscribed"}:
+        return False
+    is_planned = bool(
+        ledger.find(connection, subscriber_id=known.id, kind="confirm", edition_on=now.date(), limit=1)
+    )
+    if not is_planned and not _has_room(connection, secret, known.address, now):
         return False
     store.set_status(connection, known.id, "pending")
     return bool(ledger.plan(connection, "confirm", [NewDelivery(known.id, now.date(), now)]))
 
 
-def ask_again(database: Database, key: str, now: datetime) -> Subscriber | None:
+def ask_again(database: Database, secret: bytes, key: str, now: datetime) -> Subscriber | None:
     """Plan another confirmation for whoever let the first one lapse; None when no mail goes. Raises NotFound."""
     with database.begin() as connection:
         known = reader_of(connection, key)
-        return known if known.status == "pending" and _ask_again(connection, known, now) else None
+        is_waiting = known.status == "pending"
+        return known if is_waiting and _ask_again(connection, secret, known, now) else None
 
 
-def ask_for_links(database: Database, secret: bytes, typed: str, now: datetime) -> Subscriber | None:
-    """Take a request for a reader's links; return the reader whose mail waits to be sent, None when none goes.
+def ask_for_links(connection: Connection, secret: bytes, typed: str, now: datetime) -> Subscriber | None:
+    """Answer a request for a subscriber's links; return the subscriber whose mail was planned, None when none goes.
 
     One goes to whoever had confirmed, also to those who left since, once a day (UTC); to strangers, to
     whoever never confirmed, and to addresses that must not be written to, none. Raises BadInput for what is
     no address.
     """
     address = parse_address(typed)
-    with database.begin() as connection:
-        known = store.find_by_address_key(connection, address_key(address))
-        if known is None or known.confirmed_at is None or known.status not in RECIPIENTS["links"]:
-            return None
-        if store.suppressed(connection, {address_hash(address, secret)}):
-            return None
-        asked = [NewDelivery(known.id, now.date(), now)]
-        return known if ledger.plan(connection, "links", asked) else None
+    known = store.find_by_address_key(connection, address_key(address))
+    if known is None or known.confirmed_at is None or known.status not in RECIPIENTS["links"]:
+        return None
+    if suppression_store.suppressed(connection, {address_hash(address, secret)}):
+        return None
+    return known if ledger.plan(connection, "links", [NewDelivery(known.id, now.date(), now)]) else None
 
 
-def unsubscribe(database: Database, key: str, now: datetime, how: str) -> Subscriber | None:
+def unsubscribe(database: Database, secret: bytes, key: str, now: datetime, how: str) -> Subscriber | None:
     """Send this reader nothing more, mails planned already included; None when they were erased.
 
-    Harmless to repeat.
+    Harmless to repeat. Whoever is suppressed stays so, and is unsubscribed should that be lifted.
     """
     with database.begin() as connection:
         subscriber = store.find_by_key(connection, key)
-        if subscriber is None or subscriber.status in {"unsubscribed", "suppressed"}:
+        if subscriber is None or subscriber.status == "unsubscribed":
+            return subscriber
+        if subscriber.status == "suppressed":
+            if not _has_left(connection, subscriber):
+                _note_refusal(connection, secret, subscriber, now, how)
             return subscriber
         store.set_status(connection, subscriber.id, "unsubscribed")
-        store.record_consents(connection, [subscriber.id], REFUSAL, how, now)
+        _note_refusal(connection, secret, subscriber, now, how)
         return replace(subscriber, status="unsubscribed")
 
 
-def resubscribe(database: Database, key: str, now: datetime, how: str) -> Subscriber:
+def _has_left(connection: Connection, subscriber: Subscriber) -> bool:
+    said = store.read_consents(connection, subscriber.id)
+    return bool(said) and said[-1].what == REFUSAL
+
+
+def _note_refusal(
+    connection: Connection, secret: bytes, subscriber: Subscriber, now: datetime, how: str
+) -> None:
+    store.record_consents(connection, [subscriber.id], REFUSAL, how, now)
+    log_event(connection, secret, subscriber, "unsubscribed", how, now)
+
+
+def resubscribe(database: Database, secret: bytes, key: str, now: datetime, how: str) -> Subscriber:
     """Send mail again to a reader who had confirmed and then left. Raises NotFound.
 
     Whoever never confirmed, rests or must not be written to stays as they are.
@@ -121,6 +142,7 @@ def resubscribe(database: Database, key: str, now: datetime, how: str) -> Subscr
         back = replace(subscriber, status="active", paused_until=None, next_due_at=None)
         store.update_subscriber(connection, back)
         store.record_consents(connection, [subscriber.id], CONSENT, how, now)
+        log_event(connection, secret, subscriber, "returned", how, now)
         return back
 
 

@@ -5,8 +5,9 @@ fields that hold them.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from digest.errors import BadInput
 from digest.papers.identifiers import canonical_id, title_id
@@ -14,11 +15,14 @@ from digest.papers.identifiers import canonical_id, title_id
 MOST_PAPERS = 2000
 """More of a library is not read: the newest few hundred say what somebody works on."""
 _LONGEST_TITLE = 500
+_MOST_TRIED = 2 * MOST_PAPERS
+"""Titles and different ids of a text that are looked at more closely."""
 
 _ID = re.compile(
     r"(?<![\w./-])(?:[0-9]{4}\.[0-9]{4,5}|[a-z]{2,8}(?:-[a-z]{2,4})?(?:\.[A-Z]{2})?/[0-9]{7})(?:v[0-9]{1,3})?(?![\w-])",
 )
 _AFTER_SLASH = re.compile(r"(?:abs|pdf|html|arXiv[.:])[/:]?\s?", re.IGNORECASE)
+_BRACE_OR_QUOTE = re.compile(r'[{}"]')
 _BIBTEX_TITLE = re.compile(r"(?:^|[,\s])title\s{0,9}=\s{0,9}", re.IGNORECASE)
 _RIS_TITLE = re.compile(r"^(?:TI|T1)  - (.+)$", re.MULTILINE)
 
@@ -37,9 +41,15 @@ def read_pasted(text: str) -> Pasted:
     """Find the papers that a text names; a text without any gives none. Never raises."""
     # An address has its id right behind a slash, which elsewhere would be part of something longer.
     loose = _AFTER_SLASH.sub(" ", text)
-    ids = dict.fromkeys(found for match in _ID.finditer(loose) if (found := _id(match[0])))
-    titles = dict.fromkeys(found for title in _titles(text) if (found := _title(title)))
-    return Pasted(tuple(ids)[:MOST_PAPERS], tuple(titles)[:MOST_PAPERS])
+    ids = _first((match[0] for match in _ID.finditer(loose)), _id)
+    return Pasted(ids, _first(_titles(text), _title))
+
+
+def _first(written: Iterable[str], read: Callable[[str], str | None]) -> tuple[str, ...]:
+    """Return the different papers that texts name, in their order; the first few thousand texts are read."""
+    different = islice(dict.fromkeys(written), _MOST_TRIED)
+    found = dict.fromkeys(paper for text in different if (paper := read(text)))
+    return tuple(found)[:MOST_PAPERS]
 
 
 def _id(text: str) -> str | None:
@@ -57,7 +67,7 @@ def _title(text: str) -> str | None:
 
 
 def _titles(text: str) -> Iterator[str]:
-    for match in _BIBTEX_TITLE.finditer(text):
+    for match in islice(_BIBTEX_TITLE.finditer(text), _MOST_TRIED):
         yield _value(text[match.end() : match.end() + 2 * _LONGEST_TITLE])
     for match in _RIS_TITLE.finditer(text):
         yield match[1].strip()
@@ -69,10 +79,11 @@ def _value(text: str) -> str:
     if opening not in {"{", '"'}:
         return ""
     depth = 0
-    for place, character in enumerate(text):
-        if opening == '"' and character == '"' and place and not depth:
+    for sign in _BRACE_OR_QUOTE.finditer(text):
+        place = sign.start()
+        if opening == '"' and sign[0] == '"' and place and not depth:
             return text[1:place]
-        depth += (character == "{") - (character == "}")
+        depth += (sign[0] == "{") - (sign[0] == "}")
         if opening == "{" and not depth:
             return text[1:place]
     return ""

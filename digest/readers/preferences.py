@@ -6,15 +6,16 @@ from datetime import date, datetime
 from typing import Any
 
 from digest.delivery.schedule import next_due_at
-from digest.errors import BadInput, NotFound
+from digest.errors import BadInput
 from digest.papers.identifiers import canonical_id
 from digest.ranking.profile import Profile
 from digest.readers.profiles import ProfileBuilder
-from digest.readers.signup import check_max_papers, find
+from digest.readers.signup import check_max_papers, find, log_event
 from digest.readers.subscriber import Frequency, Rhythm, Subscriber
 from digest.store import papers as paper_store
 from digest.store import readers as store
 from digest.store.database import Connection, Database
+from digest.store.pending_feedback import save_pending
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +69,22 @@ def change(
     likes: Sequence[str] = (),
     dislikes: Sequence[str] = (),
 ) -> Subscriber:
-    """Change a reader and build their profile anew. Raises NotFound, or BadInput for what can not be."""
+    """Change a reader and build their profile anew. Raises NotFound, or BadInput for what can not be.
+
+    A marked paper that is not stored is kept, see `digest.readers.pending_feedback`.
+    """
     with database.begin() as connection:
         subscriber = find(connection, address)
         store.update_subscriber(connection, wanted.applied(subscriber, now))
-        numbers = _numbers(connection, [*likes, *dislikes])
-        verdicts = ["more"] * len(likes) + ["less"] * len(dislikes)
-        for number, verdict in zip(numbers, verdicts, strict=True):
-            store.save_feedback(connection, subscriber.id, number, verdict, now)
+        said = {canonical_id(paper): "more" for paper in likes}
+        said |= {canonical_id(paper): "less" for paper in dislikes}
+        numbers = paper_store.numbers_of(connection, said.keys())
+        for paper_id, number in numbers.items():
+            store.save_feedback(connection, subscriber.id, number, said[paper_id], now)
+        pending = [(subscriber.id, one, said[one]) for one in said if one not in numbers]
+        save_pending(connection, pending, now)
         builder.rebuild(connection, [subscriber.id], now)
         return find(connection, address)
-
-
-def _numbers(connection: Connection, papers: Sequence[str]) -> list[int]:
-    """Return the row number of each paper. Raises BadInput or NotFound."""
-    ids = [canonical_id(paper) for paper in papers]
-    numbers = paper_store.numbers_of(connection, set(ids))
-    missing = next((one for one in ids if one not in numbers), None)
-    if missing is not None:
-        raise NotFound(f"There is no paper {missing} here; fetch or import it first.")
-    return [numbers[one] for one in ids]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +105,12 @@ def draft(
     now: datetime,
     likes: Sequence[str] = (),
 ) -> Draft:
-    """Return what `change` would make of a reader, and write nothing. Raises what `change` raises."""
+    """Return what `change` would make of a reader, and write nothing. Raises what `change` raises.
+
+    Liked papers that are not stored have no say yet.
+    """
     changed = wanted.applied(subscriber, now)
-    liked = sorted(set(_numbers(connection, likes)))
+    liked = sorted(paper_store.numbers_of(connection, {canonical_id(paper) for paper in likes}).values())
     said = store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
     earlier = [(number, verdict) for number, verdict in said if number not in liked]
     # As a word given now is read back: the newest last, those of one instant by number.
@@ -130,19 +130,25 @@ def pause(database: Database, address: str, until: date | None, now: datetime) -
         return find(connection, address)
 
 
-def resume(database: Database, address: str) -> Subscriber:
+def resume(database: Database, secret: bytes, address: str, now: datetime) -> Subscriber:
     """Send mail again to a reader who paused or unsubscribed. Raises NotFound or BadInput."""
     with database.begin() as connection:
         subscriber = find(connection, address)
         if subscriber.status not in {"active", "paused", "unsubscribed"}:
             raise BadInput(f"{subscriber.address} is {subscriber.status}; only a paused reader can resume.")
         store.update_subscriber(connection, replace(subscriber, status="active", paused_until=None))
+        if subscriber.status == "unsubscribed":
+            log_event(connection, secret, subscriber, "returned", "resumed", now)
         return find(connection, address)
 
 
-def remove(database: Database, address: str) -> Subscriber:
-    """Erase a reader and everything kept about them; return who it was. Raises NotFound."""
+def remove(database: Database, secret: bytes, address: str, now: datetime) -> Subscriber:
+    """Erase a reader and everything kept about them; return who it was. Raises NotFound.
+
+    The log keeps a hash of the address, so that a backup from before does not bring them back.
+    """
     with database.begin() as connection:
         subscriber = find(connection, address)
         store.delete_subscriber(connection, subscriber.id)
+        log_event(connection, secret, subscriber, "erased", "", now)
         return subscriber

@@ -9,6 +9,7 @@ from digest.store import papers as paper_store
 from digest.store import readers as store
 from digest.store import terms as term_store
 from digest.store.database import Connection
+from digest.store.pending_feedback import read_pending
 
 _MOST_PAPERS = 200
 
@@ -16,7 +17,7 @@ _MOST_PAPERS = 200
 def portrait(connection: Connection, address: str) -> dict[str, Any]:
     """Return all that is kept about a reader, in plain values. Raises NotFound.
 
-    Keys: `reader`, `feedback`, `profile` (interests with their number of terms), `received` (the last
+    Keys: `reader`, `feedback`, `pending` (words on papers that are not stored yet), `profile` (interests with their number of terms), `received` (the last
     two hundred papers sent, with section, score and reason), `consents`.
     """
     subscriber = find(connection, address)
@@ -34,6 +35,10 @@ def portrait(connection: Connection, address: str) -> dict[str, Any]:
         "feedback": [
             {"verdict": verdict, "id": papers[number].paper.id, "title": papers[number].paper.title}
             for number, verdict in said
+        ],
+        "pending": [
+            {"verdict": verdict, "id": paper_id}
+            for paper_id, verdict in read_pending(connection, [subscriber.id]).get(subscriber.id, [])
         ],
         "profile": [
             {"interest": interest.name, "terms": len(interest.terms)}

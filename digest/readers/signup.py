@@ -14,10 +14,14 @@ from digest.readers.subscriber import Interests, Rhythm, Status, Subscriber
 from digest.store import deliveries as ledger
 from digest.store import papers as paper_store
 from digest.store import readers as store
+from digest.store import suppressions as suppression_store
 from digest.store.database import Conflict, Connection, Database
 from digest.store.deliveries import NewDelivery
+from digest.store.pending_feedback import save_pending
+from digest.store.suppressions import Entry, Event
 
 CONSENT = "A digest of new papers by mail, until unsubscribed."
+REFUSAL = "No more mail."
 MOST_PAPERS = 50
 _AGREED: tuple[Status, ...] = ("active", "paused")
 
@@ -37,7 +41,7 @@ class Application:
     max_papers: int = 10
     interests: Interests = field(default_factory=Interests)
     likes: tuple[str, ...] = ()
-    """Papers they want more of, by id in any form."""
+    """Papers they want more of, by id in any form, stored or not."""
     dislikes: tuple[str, ...] = ()
     """Papers they want less of."""
     status: Status | None = None
@@ -68,8 +72,8 @@ def subscribe(
 ) -> Subscriber:
     """Take somebody on: active at once if `confirmed`, else pending with a confirmation mail planned.
 
-    Raises BadInput for a bad or taken address, or one that must not be written to; NotFound for a
-    liked paper that is not stored.
+    Raises BadInput for a bad or taken address, or one that must not be written to. A liked paper that is
+    not stored is kept, see `digest.readers.pending_feedback`.
     """
     try:
         with database.begin() as connection:
@@ -79,7 +83,7 @@ def subscribe(
     except Conflict:
         # Somebody signed up with the same address in the same moment.
         raise _taken(parse_address(application.address)) from None
-    if isinstance(added[0], BadInput | NotFound):
+    if isinstance(added[0], BadInput):
         raise added[0]
     return added[0]
 
@@ -93,18 +97,18 @@ def subscribe_many(
     *,
     confirmed: bool,
     how: str,
-) -> list[Subscriber | BadInput | NotFound]:
+) -> list[Subscriber | BadInput]:
     """Take on as many as can be; return for each the reader, or why not.
 
     If `confirmed`, they agreed already; the others have a confirmation mail planned.
     """
-    results: list[Subscriber | BadInput | NotFound] = []
+    results: list[Subscriber | BadInput] = []
     refusals = _Refusals(connection, secret, applications)
-    accepted: list[tuple[int, Subscriber, dict[int, Verdict]]] = []
+    accepted: list[tuple[int, Subscriber, dict[str, Verdict]]] = []
     for application in applications:
         try:
             address, verdicts = refusals.check(application)
-        except (BadInput, NotFound) as refusal:
+        except BadInput as refusal:
             results.append(refusal)
             continue
         status = application.first_status(confirmed=confirmed)
@@ -123,15 +127,15 @@ def subscribe_many(
         results.append(subscriber)
     keys = {one.address: address_key(one.address) for _, one, _ in accepted}
     numbers = store.insert_subscribers(connection, [one for _, one, _ in accepted], keys)
-    store.save_verdicts(
-        connection,
-        [
-            (number, paper, verdict)
-            for number, (_, _, verdicts) in zip(numbers, accepted, strict=True)
-            for paper, verdict in verdicts.items()
-        ],
-        now,
-    )
+    said = [
+        (number, paper_id, verdict)
+        for number, (_, _, verdicts) in zip(numbers, accepted, strict=True)
+        for paper_id, verdict in verdicts.items()
+    ]
+    stored_papers = paper_store.numbers_of(connection, {paper_id for _, paper_id, _ in said})
+    known = [(number, stored_papers[one], verdict) for number, one, verdict in said if one in stored_papers]
+    store.save_verdicts(connection, known, now)
+    save_pending(connection, [one for one in said if one[1] not in stored_papers], now)
     stored = store.find_by_numbers(connection, numbers)
     for number, (place, _, _) in zip(numbers, accepted, strict=True):
         results[place] = stored[number]
@@ -141,7 +145,7 @@ def subscribe_many(
     ledger.plan(connection, "confirm", [NewDelivery(number, now.date(), now) for number in asked])
     for one in stored.values():
         if one.status == "suppressed":
-            store.suppress(connection, address_hash(one.address, secret), how, now)
+            suppression_store.suppress(connection, address_hash(one.address, secret), how, now)
     builder.rebuild(connection, numbers, now)
     return results
 
@@ -153,28 +157,24 @@ class _Refusals:
         self._secret = secret
         addresses = [address for one in applications if (address := _mailable(one.address))]
         self._taken = store.taken_address_keys(connection, {address_key(address) for address in addresses})
-        self._suppressed = store.suppressed(connection, {address_hash(one, secret) for one in addresses})
-        marked = {paper for one in applications for paper in (*one.likes, *one.dislikes)}
-        self._papers = paper_store.numbers_of(connection, {_known_form(one) for one in marked})
+        self._suppressed = suppression_store.suppressed(
+            connection, {address_hash(one, secret) for one in addresses}
+        )
 
-    def check(self, application: Application) -> tuple[str, dict[int, Verdict]]:
-        """Return the address to write to and the verdicts by row number of the paper, or raise."""
+    def check(self, application: Application) -> tuple[str, dict[str, Verdict]]:
+        """Return the address to write to and the verdicts by canonical id of the paper, or raise."""
         address = parse_address(application.address)
         key = address_key(address)
         if key in self._taken:
             raise _taken(address)
         if application.status != "suppressed" and address_hash(address, self._secret) in self._suppressed:
-            raise BadInput(f"{address} must not be written to: it refused our mail or asked for none.")
-        verdicts: dict[int, Verdict] = {self._number(paper): "less" for paper in application.dislikes}
-        verdicts |= {self._number(paper): "more" for paper in application.likes}
+            raise BadInput(
+                f"{address} must not be written to, as it is suppressed; see: digest suppressions show {address}"
+            )
+        verdicts: dict[str, Verdict] = {canonical_id(paper): "less" for paper in application.dislikes}
+        verdicts |= {canonical_id(paper): "more" for paper in application.likes}
         self._taken.add(key)
         return address, verdicts
-
-    def _number(self, liked: str) -> int:
-        paper_id = canonical_id(liked)
-        if paper_id not in self._papers:
-            raise NotFound(f"There is no paper {paper_id} here; fetch or import it first.")
-        return self._papers[paper_id]
 
 
 def _taken(address: str) -> BadInput:
@@ -188,21 +188,24 @@ def _mailable(text: str) -> str:
         return ""
 
 
-def _known_form(text: str) -> str:
-    try:
-        return canonical_id(text)
-    except BadInput:
-        return text
-
-
-def confirm(database: Database, address: str, now: datetime, how: str) -> Subscriber:
+def confirm(database: Database, secret: bytes, address: str, now: datetime, how: str) -> Subscriber:
     """Make a pending reader active. Raises NotFound for a stranger; a confirmed reader stays as they are."""
     with database.begin() as connection:
         subscriber = find(connection, address)
         if subscriber.status == "pending":
             store.activate(connection, subscriber.id, now)
             store.record_consents(connection, [subscriber.id], CONSENT, how, now)
+            if subscriber.confirmed_at is not None:
+                log_event(connection, secret, subscriber, "returned", how, now)
         return find(connection, address)
+
+
+def log_event(
+    connection: Connection, secret: bytes, subscriber: Subscriber, event: Event, reason: str, now: datetime
+) -> None:
+    """Note in the log of addresses what became of a subscriber, so that a restored backup can be told."""
+    fingerprint = address_hash(subscriber.address, secret)
+    suppression_store.note(connection, Entry(fingerprint, event, reason, now))
 
 
 def find(connection: Connection, address: str) -> Subscriber:

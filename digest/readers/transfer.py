@@ -9,7 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from digest.errors import BadInput, NotFound
+from digest.errors import BadInput
+from digest.papers.categories import known_category
 from digest.readers.preferences import Change
 from digest.readers.profiles import ProfileBuilder
 from digest.readers.signup import Application, subscribe_many
@@ -17,6 +18,7 @@ from digest.readers.subscriber import Interests, Rhythm, Subscriber, clean_words
 from digest.store import papers as paper_store
 from digest.store import readers as store
 from digest.store.database import Database
+from digest.store.pending_feedback import read_pending
 
 _WORDS = ("topics", "must", "mute", "follow", "categories")
 _RHYTHM = ("timezone", "hour", "frequency")
@@ -31,7 +33,7 @@ def application_from(**fields: Any) -> Application:
     return Application(
         address=given["address"],
         rhythm=Rhythm(**{name: given[name] for name in _RHYTHM if name in given}),
-        interests=Interests(**{name: clean_words(given[name]) for name in _WORDS if name in given}),
+        interests=Interests(**{name: _cleaned(name, given[name]) for name in _WORDS if name in given}),
         likes=clean_words(given.get("likes", ())),
         dislikes=clean_words(given.get("dislikes", ())),
         status=parse_status(given.get("status")),
@@ -46,11 +48,16 @@ def change_from(clear: Sequence[str] | None = None, **fields: Any) -> Change:
             raise BadInput(f"{name!r} can not be cleared; choose from {', '.join(_WORDS)}.")
     emptied: dict[str, Any] = dict.fromkeys(clear or (), ())
     given: dict[str, Any] = {
-        name: clean_words(value) if name in _WORDS else value
+        name: _cleaned(name, value) if name in _WORDS else value
         for name, value in fields.items()
         if value is not None
     }
     return Change(**{**emptied, **given})
+
+
+def _cleaned(name: str, texts: Sequence[str]) -> tuple[str, ...]:
+    words = clean_words(list(texts))
+    return tuple(dict.fromkeys(map(known_category, words))) if name == "categories" else words
 
 
 def record_of(subscriber: Subscriber) -> dict[str, Any]:
@@ -78,12 +85,15 @@ def export_lines(database: Database) -> Iterator[str]:
         with database.read() as connection:
             readers = store.page(connection, after, _CHUNK)
             verdicts = store.read_feedback(connection, [one.id for one in readers])
+            pending = read_pending(connection, [one.id for one in readers])
             marked = {paper for said in verdicts.values() for paper, _ in said}
             papers = paper_store.find_by_numbers(connection, marked)
         for one in readers:
             marked_as: dict[str, list[str]] = {"more": [], "less": []}
             for paper, verdict in verdicts.get(one.id, []):
                 marked_as[verdict].append(papers[paper].paper.id)
+            for paper_id, verdict in pending.get(one.id, []):
+                marked_as[verdict].append(paper_id)
             record = {**record_of(one), "likes": marked_as["more"], "dislikes": marked_as["less"]}
             yield json.dumps(record, ensure_ascii=False)
         if len(readers) < _CHUNK:
@@ -95,6 +105,8 @@ def export_lines(database: Database) -> Iterator[str]:
 class Imported:
     """How an import of readers goes."""
 
+    total: int | None = None
+    """Records in the file; None when it can not be read twice."""
     added: int = 0
     rejected: list[str] = field(default_factory=list)
     """One line each: where it stands and why it was left out."""
@@ -114,7 +126,7 @@ def import_subscribers(
     A `status` in it is kept: who left where they come from gets no mail here either.
     Raises BadInput when the file can not be read.
     """
-    done = Imported()
+    done = Imported(_count_records(file))
     lines = _applications(file, done)
     yield done
     while chunk := list(islice(lines, _CHUNK)):
@@ -141,8 +153,13 @@ def _applications(file: Path, done: Imported) -> Iterator[tuple[str, Application
         where = f"{file.name}:{number}"
         try:
             yield where, _application(record)
-        except (BadInput, NotFound) as refusal:
+        except BadInput as refusal:
             done.rejected.append(f"{where}: {refusal}")
+
+
+def _count_records(file: Path) -> int | None:
+    """Return how many records there are to read; None for what is no plain file."""
+    return sum(1 for _ in _records(file)) if file.is_file() else None
 
 
 def _records(file: Path) -> Iterator[tuple[int, object]]:

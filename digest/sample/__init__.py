@@ -3,7 +3,8 @@
 Every paper, author, number and system in `papers.toml` is made up. The ids have the canonical arXiv
 form, so that everything which handles ids treats them as usual, but begin at 2611.90001: arXiv
 numbers the papers of a month from 00001 and has yet to reach half of 90000 in any month, so no
-sample card leads to a real paper's page. All other links lead to example.org (RFC 2606).
+sample card leads to a real paper's page. All other links lead to example.org (RFC 2606). The one real
+paper, in `liked.toml`, is an old one that the README's example marks as liked; no digest shows it.
 
 Days are counted back from the demo's `now` as plain days, weekends included, so that the demo looks
 the same whenever it is run.
@@ -107,6 +108,12 @@ def sample_sightings(now: datetime) -> list[Sighting]:
     """
     now = now.astimezone(UTC)
     return [sighting for entry in _entries() for sighting in _sightings(entry, now)]
+
+
+def liked_paper() -> Paper:
+    """Return the paper that the README's example marks as liked."""
+    entry = tomllib.loads((files(__name__) / "liked.toml").read_text(encoding="utf-8"))
+    return _paper(cast("_Entry", entry), entry["announced_on"])
 
 
 @cache

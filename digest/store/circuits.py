@@ -1,6 +1,6 @@
 """Queries about circuits: mail servers that are left alone for a while."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,6 +26,12 @@ def find_circuit(connection: Connection, name: str) -> Circuit | None:
     """Return the open circuit of this name; None when mail flows."""
     row = connection.execute(select(circuits).where(circuits.c.name == name)).one_or_none()
     return Circuit(*row) if row else None
+
+
+def find_circuits(connection: Connection, names: Collection[str]) -> Sequence[Circuit]:
+    """Return the open circuits of these names."""
+    query = select(circuits).where(circuits.c.name.in_(names)).order_by(circuits.c.name)
+    return [Circuit(*row) for row in connection.execute(query)]
 
 
 def open_circuits(connection: Connection) -> Sequence[Circuit]:

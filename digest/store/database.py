@@ -4,14 +4,16 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from digest.errors import BadInput, StopRun
+from digest.private_files import make_file
 
 __all__ = ["Conflict", "Connection", "Database"]
 
@@ -46,6 +48,7 @@ class Database:
         if not self.is_sqlite:
             event.listen(self._quick, "connect", _do_not_wait_for_the_disk)
         if self.is_sqlite:
+            event.listen(self.engine, "do_connect", _make_private)
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
 
@@ -112,6 +115,16 @@ class Database:
         """Give every connection back."""
         self.engine.dispose()
         self._quick.dispose()
+
+
+def _make_private(_dialect: Dialect, _record: object, arguments: list[Any], _options: dict[str, Any]) -> None:
+    """Make the file before SQLite would, for its owner alone; the write-ahead log takes over its rights."""
+    name = str(arguments[0]) if arguments else ":memory:"
+    if name == ":memory:" or name.startswith("file:"):
+        return
+    # What stands in the way is told by SQLite's own words.
+    with contextlib.suppress(OSError):
+        make_file(Path(name))
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:

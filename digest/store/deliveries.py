@@ -6,9 +6,22 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from digest.delivery.claimed import Claimed, Kind, Stream
+from digest.delivery.schedule import LONGEST_WAIT
 from digest.store.bulk import insert_rows, update_rows
 from digest.store.models import cards, deliveries, papers, picks, subscribers
 from digest.store.papers import upsert
@@ -172,11 +185,22 @@ def last_editions(
     }
 
 
-def newer_editions(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, date]:
-    """Return the newest planned digest edition of each reader."""
+def newer_editions(connection: Connection, subscriber_ids: Collection[int], today: date) -> dict[int, date]:
+    """Return the newest planned digest edition of each reader, as far ahead as their schedule reaches.
+
+    What a clock that was ahead has planned for later days must not count as newer than today's.
+    """
+    near = or_(
+        subscribers.c.frequency == "off",
+        *(
+            and_(subscribers.c.frequency == frequency, deliveries.c.edition_on <= today + longest)
+            for frequency, longest in LONGEST_WAIT.items()
+        ),
+    )
     query = (
         select(deliveries.c.subscriber_id, func.max(deliveries.c.edition_on))
-        .where(deliveries.c.subscriber_id.in_(subscriber_ids), deliveries.c.kind == "digest")
+        .join(subscribers, deliveries.c.subscriber_id == subscribers.c.id)
+        .where(deliveries.c.subscriber_id.in_(subscriber_ids), deliveries.c.kind == "digest", near)
         .group_by(deliveries.c.subscriber_id)
     )
     return dict(connection.execute(query).all())

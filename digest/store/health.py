@@ -1,9 +1,10 @@
 """Queries about how the database and the work in it are doing."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from alembic.script import ScriptDirectory
@@ -13,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from digest.errors import StopRun
 from digest.store.database import Database
 from digest.store.models import deliveries, fetches, subscribers
+from digest.store.planning import strayed
 from digest.store.schema import MIGRATIONS
 
 
@@ -126,6 +128,32 @@ def unplanned_readers(connection: Connection, before: datetime) -> tuple[int, da
     query = select(func.count(), func.min(due)).where(subscribers.c.status == "active", due < before)
     count, since = connection.execute(query).one()
     return count, since
+
+
+def strayed_subscribers(connection: Connection, now: datetime) -> int:
+    """Count active subscribers whose next edition is further away than their schedule allows."""
+    query = select(func.count()).where(subscribers.c.status == "active", strayed(now))
+    return connection.execute(query).scalar_one()
+
+
+def last_sent_at(connection: Connection) -> datetime | None:
+    """Return when the last mail was recorded as sent; None if none was."""
+    query = select(func.max(deliveries.c.settled_at)).where(deliveries.c.status == "sent")
+    last: datetime | None = connection.execute(query).scalar_one()
+    return last
+
+
+def known_mails(connection: Connection, keys: Collection[str]) -> dict[str, Collection[tuple[str, date]]]:
+    """Return the (kind, edition) of all mails of these subscribers, by key; who is not stored is left out."""
+    query = (
+        select(subscribers.c.key, deliveries.c.kind, deliveries.c.edition_on)
+        .outerjoin(deliveries, deliveries.c.subscriber_id == subscribers.c.id)
+        .where(subscribers.c.key.in_(keys))
+    )
+    found: dict[str, set[tuple[str, date]]] = defaultdict(set)
+    for key, kind, edition_on in connection.execute(query):
+        found[key].add((kind, edition_on))
+    return dict(found)
 
 
 def last_good_fetches(connection: Connection, now: datetime) -> dict[str, datetime]:

@@ -157,6 +157,8 @@ subscribers = Table(
     _one_of("frequency", "daily", "weekdays", "weekly", "off"),
     CheckConstraint("hour BETWEEN 0 AND 23", name="hour"),
     CheckConstraint("max_papers BETWEEN 1 AND 50", name="max_papers"),
+    # A schedule that strayed into the future is found by its frequency's longest wait, whatever else waits.
+    Index(None, "frequency", "next_due_at"),
     sqlite_autoincrement=True,
 )
 
@@ -179,6 +181,20 @@ feedback = Table(
     Column("verdict", Text, nullable=False),
     Column("given_at", Instant, nullable=False),
     _one_of("verdict", "more", "less"),
+)
+
+# What a subscriber said of a paper that is not stored yet; it becomes feedback when the paper arrives.
+pending_feedback = Table(
+    "pending_feedback",
+    metadata,
+    Column("subscriber_id", BigId, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
+    Column("canonical_id", Text, primary_key=True),
+    Column("verdict", Text, nullable=False),
+    Column("given_at", Instant, nullable=False),
+    # When arXiv was last asked for the paper; null: not yet.
+    Column("asked_at", Instant),
+    _one_of("verdict", "more", "less"),
+    Index(None, "canonical_id"),
 )
 
 profiles = Table(
@@ -266,6 +282,21 @@ suppressions = Table(
     Column("address_hash", Text, primary_key=True),
     Column("reason", Text, nullable=False),
     Column("since_at", Instant, nullable=False),
+    # What the subscriber was before; null when nobody with this address was stored.
+    Column("former_status", Text),
+)
+
+# Only ever added to, also when the subscriber is gone: what a restored backup has to be told.
+suppression_log = Table(
+    "suppression_log",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("address_hash", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("happened_at", Instant, nullable=False),
+    UniqueConstraint("address_hash", "event", "happened_at"),
+    _one_of("event", "unsubscribed", "returned", "erased", "suppressed", "lifted"),
 )
 
 consents = Table(
@@ -277,6 +308,27 @@ consents = Table(
     Column("what", Text, nullable=False),
     Column("how", Text, nullable=False),
     Index(None, "subscriber_id"),
+)
+
+# What somebody asked for with an address alone; the row goes when the request is dealt with.
+mail_requests = Table(
+    "mail_requests",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("requested_at", Instant, nullable=False),
+    _one_of("kind", "confirm", "links"),
+    sqlite_autoincrement=True,
+)
+
+# How many confirmations were planned for a mailbox on a day (UTC), under whatever spelling of its address.
+confirmation_counts = Table(
+    "confirmation_counts",
+    metadata,
+    Column("mailbox_hash", Text, primary_key=True),
+    Column("counted_on", Date, primary_key=True),
+    Column("planned", Integer, nullable=False),
 )
 
 fetches = Table(
@@ -306,6 +358,29 @@ circuits = Table(
     Column("try_again_at", Instant, nullable=False),
     Column("trips", SmallInteger, nullable=False),
     Column("reason", Text, nullable=False),
+)
+
+# What the mail server answered, by account, stream and edition: evidence for or against its refusals.
+server_answers = Table(
+    "server_answers",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("stream", Text, primary_key=True),
+    Column("edition_on", Date, primary_key=True),
+    Column("taken", Integer, nullable=False),
+    Column("refused", Integer, nullable=False),
+    # The last answers, the newest last: + taken, - refused.
+    Column("recent", Text, nullable=False),
+    _one_of("stream", "transactional", "digest"),
+)
+
+# The first refusal of an address for each edition, kept until the address takes a mail or is suppressed.
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("subscriber_id", BigId, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
+    Column("edition_on", Date, primary_key=True),
+    Column("refused_at", Instant, nullable=False),
 )
 
 secrets = Table(

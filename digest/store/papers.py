@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from digest.papers.paper import Paper, Popularity
 from digest.store.models import paper_terms, papers, popularity
 
+_TOLD = papers.c.announced_guessed.is_(False)
 # Any number that nothing else here locks.
 _TAKING_IN = 7_234_002
 
@@ -28,16 +29,22 @@ class StoredPaper:
 
     @property
     def announced_on(self) -> date:
-        """The announcement date, which a stored paper always has."""
+        """The announcement date, or what stands for it in the order of papers while nobody told it."""
         assert self.paper.announced_on is not None
         return self.paper.announced_on
+
+    @property
+    def told_on(self) -> date | None:
+        """The announcement date that a feed or file told; None while there is only an estimate."""
+        return None if self.announced_guessed else self.announced_on
 
 
 class Listing(NamedTuple):
     """Under which day and categories a paper is listed."""
 
     number: int
-    announced_on: date
+    announced_on: date | None
+    """None while nobody told the day."""
     categories: tuple[str, ...]
 
 
@@ -121,12 +128,14 @@ def listings(connection: Connection) -> Iterator[Listing]:
     """Yield where each paper is listed."""
     # Some thousand combinations of categories stand for all papers; each is read once.
     lists: dict[str, tuple[str, ...]] = {}
-    query = select(papers.c.id, papers.c.announced_on, cast(papers.c.categories, Text))
-    for number, announced_on, written in connection.execute(query):
+    query = select(
+        papers.c.id, papers.c.announced_on, papers.c.announced_guessed, cast(papers.c.categories, Text)
+    )
+    for number, announced_on, is_guessed, written in connection.execute(query):
         categories = lists.get(written)
         if categories is None:
             categories = lists[written] = tuple(json.loads(written))
-        yield Listing(number, announced_on, categories)
+        yield Listing(number, None if is_guessed else announced_on, categories)
 
 
 def announced_between(
@@ -134,9 +143,10 @@ def announced_between(
 ) -> list[StoredPaper]:
     """Return the papers announced after one date and up to another, oldest row first.
 
-    `seen_through` leaves out what was first seen later than that.
+    A paper whose day nobody told is never among them. `seen_through` leaves out what was first seen later
+    than that.
     """
-    query = select(papers).where(papers.c.announced_on > after, papers.c.announced_on <= through)
+    query = select(papers).where(_TOLD, papers.c.announced_on > after, papers.c.announced_on <= through)
     if seen_through is not None:
         query = query.where(papers.c.first_seen_at <= seen_through)
     return _read(connection, query.order_by(papers.c.id))
@@ -149,7 +159,7 @@ def page(connection: Connection, after: int, limit: int) -> list[StoredPaper]:
 
 def newest_announcement(connection: Connection, through: date) -> date | None:
     """Return the latest announcement date of any stored paper that is not after `through`."""
-    newest = select(func.max(papers.c.announced_on)).where(papers.c.announced_on <= through)
+    newest = select(func.max(papers.c.announced_on)).where(_TOLD, papers.c.announced_on <= through)
     found: date | None = connection.execute(newest).scalar_one()
     return found
 
@@ -162,13 +172,20 @@ def count_papers(connection: Connection) -> int:
 def newest_papers(
     connection: Connection, top: int, since: date | None = None, through: date | None = None
 ) -> list[StoredPaper]:
-    """Return the most recently announced papers, newest first."""
+    """Return the most recently announced papers, newest first; those whose day nobody told come last.
+
+    Between days only papers that were told to be of them.
+    """
     query = select(papers).order_by(papers.c.announced_on.desc(), papers.c.id.desc()).limit(top)
+    told = query.where(_TOLD)
     if since is not None:
-        query = query.where(papers.c.announced_on >= since)
+        told = told.where(papers.c.announced_on >= since)
     if through is not None:
-        query = query.where(papers.c.announced_on <= through)
-    return _read(connection, query)
+        told = told.where(papers.c.announced_on <= through)
+    found = _read(connection, told)
+    if since is None and through is None and len(found) < top:
+        found += _read(connection, query.where(~_TOLD).limit(top - len(found)))
+    return found
 
 
 def insert_papers(connection: Connection, new: Sequence[StoredPaper], now: datetime) -> dict[str, int]:

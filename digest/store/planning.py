@@ -20,10 +20,12 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    union_all,
     update,
     values,
 )
 
+from digest.delivery.schedule import LONGEST_WAIT
 from digest.readers.subscriber import Frequency
 from digest.store.models import Instant, deliveries, subscribers
 from digest.store.papers import upsert
@@ -64,19 +66,25 @@ class Crowd:
 
 
 def crowd(connection: Connection, due_by: datetime | None, only: int | None = None) -> Crowd | None:
-    """Return active readers who are due by an instant or were never planned; all for None. None for nobody."""
+    """Return active readers to be planned at an instant; all for None. None for nobody.
+
+    They are due, were never planned, or have strayed.
+    """
     is_first = subscribers.c.next_due_at.is_(None)
     columns = (subscribers.c.timezone, subscribers.c.hour, subscribers.c.frequency, is_first)
-    query = (
+    # One query for each index range: as one condition, a database may prefer to read the whole list.
+    ranges = [literal(True)] if due_by is None else [_by_now(due_by), *_strayed_ranges(due_by)]
+    queries = (
         select(*columns, func.min(subscribers.c.id), func.max(subscribers.c.id))
-        .where(_is_due(due_by, only))
+        .where(_gets_digests(only), span)
         .group_by(*columns)
+        for span in ranges
     )
-    rows = connection.execute(query).all()
+    rows = connection.execute(union_all(*queries)).all()
     if not rows:
         return None
-    clocks = [Clock(row[0], row[1], row[2], bool(row[3])) for row in rows]
-    return Crowd(clocks, min(row[4] for row in rows), max(row[5] for row in rows))
+    clocks = dict.fromkeys(Clock(row[0], row[1], row[2], bool(row[3])) for row in rows)
+    return Crowd(tuple(clocks), min(row[4] for row in rows), max(row[5] for row in rows))
 
 
 def plan_span(
@@ -119,13 +127,35 @@ def tell_of_many(connection: Connection) -> None:
         connection.execute(text("ANALYZE deliveries"))
 
 
+def strayed(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that a subscriber's next edition is further away than their schedule allows.
+
+    A clock that was ahead leaves such rows behind. To be due is their repair: planning finds the newest edition
+    by the right clock, which may be in the ledger already, and moves the next one to where it belongs.
+    """
+    return or_(*_strayed_ranges(now))
+
+
+def _strayed_ranges(now: datetime) -> Sequence[ColumnElement[bool]]:
+    """Return the ranges of an index that hold strayed schedules, one for each frequency."""
+    return [
+        and_(subscribers.c.frequency == frequency, subscribers.c.next_due_at > now + longest)
+        for frequency, longest in LONGEST_WAIT.items()
+    ]
+
+
+def _by_now(due_by: datetime) -> ColumnElement[bool]:
+    return or_(subscribers.c.next_due_at.is_(None), subscribers.c.next_due_at <= due_by)
+
+
+def _gets_digests(only: int | None) -> ColumnElement[bool]:
+    gets = (subscribers.c.status == "active") & (subscribers.c.frequency != "off")
+    return gets if only is None else gets & (subscribers.c.id == only)
+
+
 def _is_due(due_by: datetime | None, only: int | None) -> ColumnElement[bool]:
-    due = (subscribers.c.status == "active") & (subscribers.c.frequency != "off")
-    if due_by is not None:
-        due &= or_(subscribers.c.next_due_at.is_(None), subscribers.c.next_due_at <= due_by)
-    if only is not None:
-        due &= subscribers.c.id == only
-    return due
+    due = _gets_digests(only)
+    return due if due_by is None else due & or_(_by_now(due_by), strayed(due_by))
 
 
 def _table(slots: Mapping[Clock, Slot]) -> CTE:

@@ -1,4 +1,4 @@
-"""Queries about subscribers, what they ask for, what they told us, and who must not be written to."""
+"""Queries about subscribers, what they ask for, and what they told us."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, delete, func, or_, select, update
 
 from digest.readers.subscriber import INTEREST_KINDS, InterestKind, Interests, Rhythm, Status, Subscriber
-from digest.store.models import consents, deliveries, feedback, interests, secrets, subscribers, suppressions
+from digest.store.models import consents, deliveries, feedback, interests, secrets, subscribers
 from digest.store.papers import upsert
+from digest.store.planning import strayed
 
 _FIELD: dict[InterestKind, str] = {
     "topic": "topics",
@@ -91,7 +92,8 @@ def page_due(
 ) -> list[Row[Any]]:
     """Return active readers to be planned: a page of (id, timezone, hour, frequency, next_due_at).
 
-    `due_by` leaves out those whose next digest is due later; those never planned (`next_due_at` null) stay.
+    `due_by` leaves out those whose next digest is due later; those never planned (`next_due_at` null) stay,
+    and so do those whose schedule strayed.
     Ordered by id, starting after one, so a walk over pages meets each reader once though planning
     moves their `next_due_at`. `only` keeps to one reader.
     """
@@ -112,7 +114,8 @@ def page_due(
         .limit(limit)
     )
     if due_by is not None:
-        query = query.where(or_(subscribers.c.next_due_at.is_(None), subscribers.c.next_due_at <= due_by))
+        next_due_at = subscribers.c.next_due_at
+        query = query.where(or_(next_due_at.is_(None), next_due_at <= due_by, strayed(due_by)))
     if only is not None:
         query = query.where(subscribers.c.id == only)
     return list(connection.execute(query))
@@ -297,18 +300,6 @@ def read_consents(connection: Connection, number: int) -> list[Row[Any]]:
         consents.c.subscriber_id == number
     )
     return list(connection.execute(query.order_by(consents.c.given_at)))
-
-
-def suppress(connection: Connection, fingerprint: str, reason: str, now: datetime) -> None:
-    """Never write to this address again; the first reason stays."""
-    statement = upsert(connection)(suppressions).values(address_hash=fingerprint, reason=reason, since_at=now)
-    connection.execute(statement.on_conflict_do_nothing())
-
-
-def suppressed(connection: Connection, fingerprints: Collection[str]) -> set[str]:
-    """Return those of these address fingerprints that must not be written to."""
-    query = select(suppressions.c.address_hash).where(suppressions.c.address_hash.in_(fingerprints))
-    return set(connection.execute(query).scalars())
 
 
 def secret(connection: Connection, name: str, fresh: str) -> str:

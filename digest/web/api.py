@@ -1,7 +1,7 @@
 """The interface for programs: papers, search and trending as JSON, described by OpenAPI."""
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
@@ -11,7 +11,7 @@ from digest.errors import BadInput, NotFound
 from digest.mail.letter import Card
 from digest.mail.wording import one_line
 from digest.store import papers as paper_store
-from digest.web.catalogue import PER_CATEGORY, Period
+from digest.web.catalogue import PER_CATEGORY, Period, trending_and_new
 from digest.web.pages import is_web_address, paper_path
 from digest.web.papers import DAY, LONGEST_QUERY
 from digest.web.site import OnSite, Site
@@ -55,10 +55,18 @@ class PaperOut(BaseModel):
     authors: list[str]
     abstract: str
     categories: list[str] = Field(description="arXiv categories, the primary one first.")
-    announced_on: date
+    announced_on: date | None
     page: str = Field(description="Its page here.")
     links: dict[str, str] = Field(description="Its pages elsewhere, by kind.")
     popularity: str = Field(description="What people made of it, in words; may be empty.")
+
+
+class TrendingOut(PaperOut):
+    """One paper of the trending list."""
+
+    section: Literal["trending", "new"] = Field(
+        description="trending: somebody voted for it; new: nobody has yet."
+    )
 
 
 class FoundOut(BaseModel):
@@ -133,9 +141,17 @@ def trending(
     period: Annotated[Period, Query(description="Of which time.")] = "week",
     category: Category = "",
     top: Annotated[int, Query(ge=1, le=PER_CATEGORY, description="How many papers at most."), WHOLE] = 30,
-) -> list[PaperOut]:
-    """Return the most trending papers of a period, the hottest first."""
-    return [paper_out(site, card) for card in site.catalogue.trending(period).papers(category)[:top]]
+) -> list[TrendingOut]:
+    """Return the most trending papers of a period, the hottest first.
+
+    Papers that nobody voted for follow all others, as `new`.
+    """
+    cards = site.catalogue.trending(period).papers(category)[:top]
+    return [
+        TrendingOut(section=section, **paper_out(site, card).model_dump())
+        for section, part in trending_and_new(cards)
+        for card in part
+    ]
 
 
 def _found(site: Site, found: list[tuple[Card, float]]) -> list[FoundOut]:

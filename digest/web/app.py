@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from threading import Thread
+from threading import Event, Thread
 
-from anyio.to_thread import current_default_thread_limiter
+from anyio import to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
@@ -34,8 +34,8 @@ HEADINGS = {
     405: "There is nothing here",
     413: "That is too much",
     422: "That did not work",
-    429: "Not so fast",
-    503: "Not just now",
+    429: "Too many requests",
+    503: "Temporarily unavailable",
 }
 _STATUS: dict[type[DigestError], int] = {
     BadInput: 422,
@@ -49,18 +49,18 @@ _THREADS = 8
 _SWITCH_SECONDS = 0.001
 """How long a thread may keep the others waiting; Python's own 5 ms add up over the steps of an answer."""
 _log = logging.getLogger("digest.web")
-_OUT_OF_ORDER = "We can not get at our papers just now; please try again in a few minutes."
+_OUT_OF_ORDER = "The papers are not available right now; please try again in a few minutes."
 
 
-def create_app(parts: Parts, recheck: timedelta = RECHECK) -> FastAPI:
+def create_app(parts: Parts, recheck: timedelta = RECHECK, stopping: Event | None = None) -> FastAPI:
     """Return the web application over the parts of an installation.
 
-    `recheck` is how long new papers may take to show.
+    `recheck` is how long new papers may take to show. `stopping` is set when serving ends.
     """
     app = FastAPI(
         title="Trending papers",
         version=VERSION,
-        description="Papers, search and trending lists as JSON. Nothing needs a key.",
+        description="Papers, search and trending lists as JSON. No key is needed.",
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
@@ -68,7 +68,7 @@ def create_app(parts: Parts, recheck: timedelta = RECHECK) -> FastAPI:
         redirect_slashes=False,
         lifespan=_serving,
     )
-    site = Site(parts, recheck)
+    site = Site(parts, recheck, stopping or Event())
     app.state.site = site
     for group in (home, signup, preferences, feedback, mails, papers, feeds, health):
         app.include_router(group.router)
@@ -88,8 +88,9 @@ def create_app(parts: Parts, recheck: timedelta = RECHECK) -> FastAPI:
 
 
 def application() -> FastAPI:
-    """Return the application of the environment's settings. Raises BadInput for a setting that can not be."""
-    return create_app(Parts(read_settings(), utc_now))
+    """Return the application of the environment's settings. Raises BadInput for a setting that cannot be used."""
+    stopping = Event()
+    return create_app(Parts(read_settings(), utc_now, stopping.is_set), stopping=stopping)
 
 
 @asynccontextmanager
@@ -97,10 +98,13 @@ async def _serving(app: FastAPI) -> AsyncIterator[None]:
     """Prepare while the first requests are answered already."""
     # Pages come from one loop while searches run beside it; more threads would wait for each other and for
     # the database's fifteen connections, and the loop for all of them.
-    current_default_thread_limiter().total_tokens = _THREADS
+    to_thread.current_default_thread_limiter().total_tokens = _THREADS
     sys.setswitchinterval(_SWITCH_SECONDS)
-    Thread(target=_prepare, args=(app.state.site,), daemon=True).start()
+    site: Site = app.state.site
+    Thread(target=_prepare, args=(site,), daemon=True).start()
+    site.background.start()
     yield
+    await to_thread.run_sync(site.background.stop)
 
 
 def _prepare(site: Site) -> None:
@@ -151,7 +155,7 @@ def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     messages = {
         404: "This page does not exist; look at what is trending, or search.",
-        405: "This page can not do that.",
+        405: "This page does not support that.",
     }
     message = messages.get(error.status_code, "This could not be read; please go back and try again.")
     response = problem(request.app.state.site, request.url.path, error.status_code, message)

@@ -183,6 +183,14 @@ class Catalogue:
         )
 
 
+def trending_and_new(cards: Sequence[Card]) -> list[tuple[Literal["trending", "new"], list[Card]]]:
+    """Part papers that somebody voted for from those that are merely new; a part without papers is left out."""
+    voted = [card for card in cards if card.popularity]
+    others = [card for card in cards if not card.popularity]
+    parts: list[tuple[Literal["trending", "new"], list[Card]]] = [("trending", voted), ("new", others)]
+    return [(name, part) for name, part in parts if part]
+
+
 def varied(cards: Sequence[Card], most: int) -> list[Card]:
     """Take the first of each primary category, then the second of each, until there are enough."""
     turns: Counter[str] = Counter()

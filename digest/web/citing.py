@@ -16,16 +16,17 @@ _NO_KEY = re.compile(r"[^a-z0-9]+")
 def bibtex(card: Card) -> str:
     """Return a paper as one BibTeX entry."""
     family = _NO_KEY.sub("", (card.authors[0] if card.authors else "").lower().rpartition(" ")[2])
+    year = str(card.announced_on.year) if card.announced_on else ""
     fields = {
         "title": f"{{{_escaped(card.title)}}}",
         "author": " and ".join(_escaped(name) for name in card.authors),
-        "year": str(card.announced_on.year),
+        "year": year,
         "eprint": "" if is_title_id(card.paper_id) else card.paper_id,
         "archiveprefix": "" if is_title_id(card.paper_id) else "arXiv",
         "primaryclass": _escaped(next(iter(card.categories), "")),
         "url": card.abstract_url,
     }
-    key = f"{family or 'paper'}{card.announced_on.year}{_NO_KEY.sub('', card.paper_id.lower())}"
+    key = f"{family or 'paper'}{year}{_NO_KEY.sub('', card.paper_id.lower())}"
     lines = "".join(f"  {name:<13} = {{{value}}},\n" for name, value in fields.items() if value)
     return f"@misc{{{key},\n{lines}}}\n"
 
@@ -36,8 +37,8 @@ def ris(card: Card) -> str:
         ("TY", "UNPB"),
         ("TI", one_line(card.title)),
         *(("AU", one_line(name)) for name in card.authors),
-        ("PY", str(card.announced_on.year)),
-        ("DA", f"{card.announced_on:%Y/%m/%d}"),
+        ("PY", str(card.announced_on.year) if card.announced_on else ""),
+        ("DA", f"{card.announced_on:%Y/%m/%d}" if card.announced_on else ""),
         ("AB", one_line(card.abstract)),
         ("UR", card.abstract_url),
         ("ER", ""),

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 
 from digest.delivery.letters import Chosen
 from digest.delivery.preview import recorded
-from digest.mail.letter import Card
+from digest.mail.letter import HEADINGS, Card, heading_of
 from digest.mail.wording import one_line
 from digest.store import deliveries as ledger
 from digest.web.pages import paper_path
@@ -79,8 +79,13 @@ def _public(response: Response) -> Response:
 
 def _trending(site: Site, name: str) -> Feed:
     cards = site.catalogue.trending("week").everything[:TRENDING_SHOWN]
-    items = tuple(Item(card, _midnight(card.announced_on)) for card in cards)
-    return _feed(site, "Trending papers", f"/{name}", items)
+    items = tuple(
+        Item(card, _midnight(card.announced_on), "" if card.popularity else HEADINGS["new"])
+        for card in cards
+        if card.announced_on
+    )
+    is_voted = any(card.popularity for card in cards)
+    return _feed(site, "Trending papers" if is_voted else HEADINGS["new"], f"/{name}", items)
 
 
 def _own(site: Site, token: str, ending: str) -> Feed:
@@ -97,7 +102,8 @@ def _own(site: Site, token: str, ending: str) -> Feed:
 
 
 def _why(pick: Chosen) -> str:
-    return pick.reason or ("Everyone reads it" if pick.section == "everyone" else "")
+    heading = heading_of(pick.section, pick.card)
+    return pick.reason or {"everyone": "Everyone reads it", "new": HEADINGS["new"], "for_you": ""}[heading]
 
 
 def _feed(site: Site, title: str, path: str, items: Sequence[Item]) -> Feed:
@@ -123,7 +129,7 @@ def _atom(feed: Feed) -> Response:
         _add(entry, "id", feed.address_of(item.card))
         _add(entry, "title", item.card.title)
         _add(entry, "updated", item.at.isoformat())
-        _add(entry, "published", _midnight(item.card.announced_on).isoformat())
+        _add(entry, "published", _midnight(item.card.announced_on or item.at.date()).isoformat())
         ET.SubElement(entry, "link", {"rel": "alternate", "href": feed.address_of(item.card)})
         for name in item.card.authors:
             _add(ET.SubElement(entry, "author"), "name", name)

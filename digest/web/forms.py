@@ -49,7 +49,7 @@ class Form:
         try:
             return int(text[:9])
         except ValueError:
-            raise BadInput(f"{text[:40]!r} is no number; please go back and choose one.") from None
+            raise BadInput(f"{text[:40]!r} is not a number; please go back and choose one.") from None
 
 
 async def read_form(request: Request) -> Form:

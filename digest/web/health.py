@@ -29,7 +29,7 @@ def ready(site: OnSite) -> Response:
         present = present_revision(site.parts.database)
     except DigestError as error:
         _log.error("%s", error)
-        return JSONResponse({"ready": False, "why": "The database can not be used."}, 503)
+        return JSONResponse({"ready": False, "why": "The database cannot be used."}, 503)
     if present != newest_revision():
         return JSONResponse({"ready": False, "why": "The database is from another version."}, 503)
     return JSONResponse({"ready": True})

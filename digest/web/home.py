@@ -1,5 +1,6 @@
-"""The first page: the call to sign up, and what is trending; and the page that says how it all works."""
+"""The first page: the call to sign up, and what is trending; that list by itself; and how it all works."""
 
+from dataclasses import dataclass
 from typing import get_args
 
 from fastapi import APIRouter
@@ -9,12 +10,28 @@ from starlette.concurrency import run_in_threadpool
 from digest.errors import NotFound
 from digest.mail.wording import one_line
 from digest.ranking import trending as formula
-from digest.web.catalogue import PERIODS, Period
+from digest.web.catalogue import PER_CATEGORY, PERIODS, Period, trending_and_new
 from digest.web.kept import Held
 from digest.web.site import OnSite, Site
 
 router = APIRouter(include_in_schema=False)
 PAPERS_SHOWN = 30
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """A page that lists what is trending."""
+
+    here: str
+    """Its path."""
+    template: str
+    level: int
+    """Of the list's heading."""
+    most: int
+
+
+_FIRST_PAGE = _Listing("/", "home.html", 2, PAPERS_SHOWN)
+_TRENDING = _Listing("/trending", "trending.html", 1, PER_CATEGORY)
 
 
 def period_from(text: str) -> Period:
@@ -28,29 +45,42 @@ def period_from(text: str) -> Period:
 @router.get("/")
 async def home(site: OnSite, period: str = "week", category: str = "") -> Response:
     """Show what is trending, under the field for one's address."""
-    key = period_from(period), one_line(category[:60])
+    return await _listing(site, _FIRST_PAGE, period, category)
+
+
+@router.get("/trending")
+async def trending(site: OnSite, period: str = "week", category: str = "") -> Response:
+    """Show what is trending, and nothing else."""
+    return await _listing(site, _TRENDING, period, category)
+
+
+async def _listing(site: Site, listing: _Listing, period: str, category: str) -> Response:
+    key = listing.here, period_from(period), one_line(category[:60])
     kept = site.kept_pages.get(key)
     if kept is not None and kept.stamp == site.catalogue.stamp_if_known():
         return kept.value
-    return await run_in_threadpool(_home, site, *key)
+    return await run_in_threadpool(_make_listing, site, listing, *key[1:])
 
 
-def _home(site: Site, period: Period, category: str) -> Response:
+def _make_listing(site: Site, listing: _Listing, period: Period, category: str) -> Response:
     found = site.catalogue.stamped_trending(period)
-    kept = site.kept_pages.get((period, category))
+    key = listing.here, period, category
+    kept = site.kept_pages.get(key)
     if kept is not None and kept.stamp == found.stamp:
         return kept.value
     trending = found.value
     page = site.page(
-        "home.html",
+        listing.template,
+        here=listing.here,
+        level=listing.level,
         period=period,
         category=category,
         categories=trending.categories,
-        cards=trending.papers(category)[:PAPERS_SHOWN],
+        groups=trending_and_new(trending.papers(category)[: listing.most]),
     )
     # Made-up categories would push out the pages that people look at.
     if not category or category in trending.by_category:
-        site.kept_pages.put((period, category), Held(found.stamp, page))
+        site.kept_pages.put(key, Held(found.stamp, page))
     return page
 
 

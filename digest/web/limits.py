@@ -2,7 +2,7 @@
 
 Each process counts what it let through in any case: without a Redis that is all, and while one does not
 answer it has to do, as nobody's sign-up may wait for a broker. That one address gets one mail of a kind a
-day is kept by the database, for all of them.
+day, and one mailbox so many confirmations, is kept by the database, for all of them.
 """
 
 import hmac
@@ -25,6 +25,8 @@ MAILS_PER_NETWORK = 20
 
 A university can share one address.
 """
+MAILS_PER_SITE = 40
+"""From one IPv6 network of 48 bits: whoever is given one can call from 65,536 networks of 64 bits."""
 MAILS_PER_DOMAIN = 300
 """For addresses of one domain; a mailbox service of millions has that many on a very good day."""
 MAILS = 1000
@@ -94,20 +96,24 @@ def _take(counter: RateLimiter, windows: Sequence[Window]) -> bool:
 def mail_limits(host: str, domain: str) -> dict[str, int]:
     """Return what one mail counts towards that somebody asks for."""
     return {
-        f"network {network(host)}": MAILS_PER_NETWORK,
+        **_network_limits(host),
         f"domain {domain.casefold()}": MAILS_PER_DOMAIN,
         "mails": MAILS,
     }
 
 
-def network(host: str) -> str:
-    """Return what counts as one caller: an IPv4 address, or the first 64 bits of an IPv6 one."""
+def _network_limits(host: str) -> dict[str, int]:
+    """Return the limits of an IPv4 address, or of the first 64 and the first 48 bits of an IPv6 one."""
     try:
         address = ip_address(host)
     except ValueError:
-        return host[:60]
-    if not isinstance(address, IPv6Address):
-        return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return f"{IPv6Address(int(address) >> 64 << 64)}/64"
+        return {f"network {host[:60]}": MAILS_PER_NETWORK}
+    if isinstance(address, IPv6Address):
+        mapped = address.ipv4_mapped
+        if mapped is None:
+            return {
+                f"network {IPv6Address(int(address) >> 64 << 64)}/64": MAILS_PER_NETWORK,
+                f"network {IPv6Address(int(address) >> 80 << 80)}/48": MAILS_PER_SITE,
+            }
+        return {f"network {mapped}": MAILS_PER_NETWORK}
+    return {f"network {address}": MAILS_PER_NETWORK}

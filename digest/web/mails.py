@@ -5,6 +5,7 @@ from fastapi.responses import Response
 
 from digest.delivery.preview import recorded
 from digest.errors import NotFound
+from digest.mail.letter import HEADINGS, heading_of
 from digest.mail.wording import holdings
 from digest.store import deliveries as ledger
 from digest.web.site import OnSite
@@ -23,13 +24,14 @@ def web_view(site: OnSite, token: str) -> Response:
         if not composed:
             raise NotFound("No digest of that day is kept; look at what is trending now.")
         contents, chosen = recorded(connection, composed[0])
-    for_you = [pick for pick in chosen if pick.section == "for_you"]
-    everyone = [pick for pick in chosen if pick.section == "everyone"]
+    shown = {key: [pick for pick in chosen if heading_of(pick.section, pick.card) == key] for key in HEADINGS}
     return site.private_page(
         "digest.html",
         contents=contents,
-        sections=[("For you", for_you), ("What everyone reads", everyone)],
-        holdings=holdings(len(for_you), len(everyone), contents.considered),
+        sections=[(HEADINGS[key], picks) for key, picks in shown.items()],
+        holdings=holdings(
+            len(shown["for_you"]), len(shown["everyone"]), contents.considered, len(shown["new"])
+        ),
         tokens={
             purpose: site.token(purpose, subscriber, claim.issued_on)
             for purpose in ("feedback", "preferences", "unsubscribe")

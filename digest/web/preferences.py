@@ -1,4 +1,4 @@
-"""Everything a reader can set, see, take along and erase, behind their signed link."""
+"""Everything a reader can set, see, download and erase, behind their signed link."""
 
 import json
 from collections.abc import Callable
@@ -48,8 +48,8 @@ DONE = {
     "saved": "Saved.",
     "paused": "Paused. You get no mail until it is over.",
     "resumed": "Welcome back. Mail comes again.",
-    "forgotten": "Taken back. That paper counts for nothing any more.",
-    "left": "You are unsubscribed. No mail comes any more.",
+    "forgotten": "Taken back. That paper no longer affects your digests.",
+    "left": "You are unsubscribed. We send you no more mail.",
 }
 
 
@@ -191,7 +191,7 @@ def _previewed(
 ) -> dict[str, Any]:
     """Return what the preview shows: of the reader as stored, or as a form would leave them.
 
-    Raises BadInput or NotFound for what can not be saved.
+    Raises BadInput or NotFound for what cannot be saved.
     """
     planned: Draft | None = None
     if form is not None:
@@ -229,17 +229,20 @@ def _save(site: Site, subscriber: Subscriber, form: Form) -> str:
 
 
 def _known_papers(connection: Connection, text: str) -> list[str]:
-    """Return those of the papers a text names that are stored. Raises BadInput when none is."""
+    """Return the papers a text names: those that are stored, and arXiv ids that can be fetched.
+
+    Raises BadInput when there is none of either.
+    """
     pasted = read_pasted(text)
     found = paper_store.find_known(connection, pasted.ids, pasted.title_ids)
-    if not found:
-        named = len({*pasted.ids, *pasted.title_ids})
+    if not found and not pasted.ids:
+        named = len(pasted.title_ids)
         raise BadInput(
-            f"None of the {named} papers you pasted is among those we have; name a few recent ones."
+            f"None of the {named} papers you pasted is among those we have; name a few by their arXiv ids."
             if named
             else "We found no paper in what you pasted; arXiv ids, BibTeX and RIS are understood."
         )
-    return [stored.paper.id for stored in found]
+    return list(dict.fromkeys([*(stored.paper.id for stored in found), *pasted.ids]))
 
 
 def _pause(site: Site, subscriber: Subscriber, form: Form) -> str:
@@ -254,9 +257,9 @@ def _pause(site: Site, subscriber: Subscriber, form: Form) -> str:
 
 def _resume(site: Site, subscriber: Subscriber, _form: Form) -> str:
     if subscriber.status in {"unsubscribed", "pending"}:
-        resubscribe(site.parts.database, subscriber.key, site.now(), "web")
+        resubscribe(site.parts.database, site.parts.secret, subscriber.key, site.now(), "web")
     else:
-        resume(site.parts.database, subscriber.address)
+        resume(site.parts.database, site.parts.secret, subscriber.address, site.now())
     return "resumed"
 
 
@@ -268,12 +271,12 @@ def _forget(site: Site, subscriber: Subscriber, form: Form) -> str:
 
 
 def _leave(site: Site, subscriber: Subscriber, _form: Form) -> str:
-    leave(site.parts.database, subscriber.key, site.now(), "web")
+    leave(site.parts.database, site.parts.secret, subscriber.key, site.now(), "web")
     return "left"
 
 
 def _erase(site: Site, subscriber: Subscriber, _form: Form) -> str:
-    remove(site.parts.database, subscriber.address)
+    remove(site.parts.database, site.parts.secret, subscriber.address, site.now())
     return "erased"
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -56,6 +57,9 @@ class Safety:
         except _TooLarge:
             if not exchange.started:
                 await self._problem(scope["path"], 413, _TOO_LARGE)(scope, receive, exchange.send)
+        except ClientDisconnect:
+            # Gone in the middle of what they sent, or let go for being too slow.
+            return
         except Exception:
             _log.exception("%s %s failed", scope["method"], _shown(scope["path"]))
             if exchange.started:

@@ -3,20 +3,20 @@
 Only POST acts; GET shows a page with one button.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from anyio import to_thread
-from fastapi import APIRouter, BackgroundTasks, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from digest.delivery.letters import CONFIRM_DAYS
 from digest.errors import NotFound, TryLater
 from digest.readers.addresses import parse_address
-from digest.readers.consent import ask, ask_again, ask_for_links, reader_of, resubscribe, unsubscribe
+from digest.readers.consent import ask_again, reader_of, resubscribe, unsubscribe
 from digest.readers.links import Claim
-from digest.readers.signup import Application, confirm
+from digest.readers.mail_requests import RequestKind, request_mail
+from digest.readers.signup import confirm
 from digest.readers.subscriber import Subscriber
 from digest.web.forms import Form, Posted
 from digest.web.limits import mail_limits
@@ -32,20 +32,11 @@ class _Request:
 
     form: str
     answer: str
-    ask: Callable[[Site, str], Subscriber | None]
-    """Returns the reader whose mail waits to be sent. Raises BadInput for what is no address."""
+    kind: RequestKind
 
 
-def _ask_to_confirm(site: Site, address: str) -> Subscriber | None:
-    return ask(site.parts.database, site.parts.profiles, site.parts.secret, Application(address), site.now())
-
-
-def _ask_for_links(site: Site, address: str) -> Subscriber | None:
-    return ask_for_links(site.parts.database, site.parts.secret, address, site.now())
-
-
-_SIGN_UP = _Request("subscribe.html", "subscribed.html", _ask_to_confirm)
-_LINKS = _Request("links.html", "links_sent.html", _ask_for_links)
+_SIGN_UP = _Request("subscribe.html", "subscribed.html", "confirm")
+_LINKS = _Request("links.html", "links_sent.html", "links")
 
 
 @router.get("/subscribe")
@@ -55,9 +46,9 @@ def sign_up_form(site: OnSite) -> Response:
 
 
 @router.post("/subscribe")
-async def sign_up(site: OnSite, request: Request, form: Posted, later: BackgroundTasks) -> Response:
-    """Take an address and send it a confirmation; whose it is makes no difference to the answer."""
-    return await to_thread.run_sync(_send_mail, site, _SIGN_UP, request, form, later, limiter=site.asking)
+async def sign_up(site: OnSite, request: Request, form: Posted) -> Response:
+    """Take an address, to send it a confirmation; whose it is makes no difference to the answer or its time."""
+    return await to_thread.run_sync(_take_request, site, _SIGN_UP, request, form, limiter=site.asking)
 
 
 @router.get("/links")
@@ -67,14 +58,12 @@ def links_form(site: OnSite) -> Response:
 
 
 @router.post("/links")
-async def send_links(site: OnSite, request: Request, form: Posted, later: BackgroundTasks) -> Response:
-    """Send a reader their links; whether there is such a reader makes no difference to the answer."""
-    return await to_thread.run_sync(_send_mail, site, _LINKS, request, form, later, limiter=site.asking)
+async def send_links(site: OnSite, request: Request, form: Posted) -> Response:
+    """Take an address, to send its subscriber their links; whether there is one makes no difference either."""
+    return await to_thread.run_sync(_take_request, site, _LINKS, request, form, limiter=site.asking)
 
 
-def _send_mail(
-    site: Site, wanted: _Request, request: Request, form: Form, later: BackgroundTasks
-) -> Response:
+def _take_request(site: Site, wanted: _Request, request: Request, form: Form) -> Response:
     address = parse_address(form.raw("email")[:400])
     # Nobody sees this field, so whoever fills it in is a program; it is told what people are told.
     if not form.raw("website"):
@@ -84,9 +73,8 @@ def _send_mail(
         host = request.client.host if request.client else ""
         if not site.limits.allow(mail_limits(host, address.rpartition("@")[2])):
             raise TryLater("Too many mails were asked for just now; please try again in an hour.", 3600)
-        waiting = wanted.ask(site, address)
-        if waiting is not None:
-            later.add_task(site.send_now, waiting)
+        request_mail(site.parts.database, wanted.kind, address, site.now())
+        site.background.wake()
     return site.private_page(wanted.answer, days=CONFIRM_DAYS)
 
 
@@ -124,17 +112,16 @@ def confirm_now(site: OnSite, token: str) -> Response:
     # An old link must not undo a later goodbye: only a waiting reader is confirmed.
     if subscriber.status != "pending" or _is_over(site, claim):
         return _confirmation(site, token, claim, subscriber)
-    confirmed = confirm(site.parts.database, subscriber.address, site.now(), "web")
+    confirmed = confirm(site.parts.database, site.parts.secret, subscriber.address, site.now(), "web")
     return show_preferences(site, confirmed, site.token("preferences", confirmed), "confirmed")
 
 
 @router.post("/confirm/{token}/again")
-def confirm_later(site: OnSite, token: str, later: BackgroundTasks) -> Response:
+def confirm_later(site: OnSite, token: str) -> Response:
     """Send a fresh confirmation to the reader of a link that is too old."""
     claim = site.claim("confirm", token)
-    waiting = ask_again(site.parts.database, claim.reader, site.now())
-    if waiting is not None:
-        later.add_task(site.send_now, waiting)
+    ask_again(site.parts.database, site.parts.secret, claim.reader, site.now())
+    site.background.wake()
     return site.private_page("subscribed.html", days=CONFIRM_DAYS)
 
 
@@ -157,7 +144,7 @@ def unsubscribe_now(site: OnSite, token: str) -> Response:
     The body, in whatever encoding, is not looked at: the link says all. 200, no redirect, no cookie.
     """
     claim = site.claim("unsubscribe", token)
-    left = unsubscribe(site.parts.database, claim.reader, site.now(), "web")
+    left = unsubscribe(site.parts.database, site.parts.secret, claim.reader, site.now(), "web")
     return site.private_page(
         "unsubscribed.html", token=token, can_return=left is not None and left.confirmed_at is not None
     )
@@ -167,5 +154,5 @@ def unsubscribe_now(site: OnSite, token: str) -> Response:
 def return_now(site: OnSite, token: str) -> Response:
     """Send mail again to a reader who had left."""
     claim = site.claim("unsubscribe", token)
-    back = resubscribe(site.parts.database, claim.reader, site.now(), "web")
+    back = resubscribe(site.parts.database, site.parts.secret, claim.reader, site.now(), "web")
     return site.private_page("returned.html", token=token, reader_status=back.status)

@@ -1,10 +1,10 @@
 """What the pages of one process share, and how they answer."""
 
 import logging
-from collections import Counter, deque
+from collections import Counter
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from threading import Lock
+from threading import Event
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -15,7 +15,6 @@ from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
 from digest.delivery.compose import Selection
-from digest.delivery.deliver import deliver_ready
 from digest.delivery.preview import preview
 from digest.errors import DigestError
 from digest.readers.consent import reader_of
@@ -24,6 +23,7 @@ from digest.readers.preferences import Draft
 from digest.readers.subscriber import Subscriber
 from digest.store import papers as paper_store
 from digest.store.database import Connection
+from digest.web.background import Background
 from digest.web.catalogue import PERIODS, Catalogue
 from digest.web.kept import Held, KeptMany
 from digest.web.limits import HourlyLimits
@@ -42,8 +42,10 @@ _log = logging.getLogger("digest.web")
 class Site:
     """The parts of the web side, each made once."""
 
-    def __init__(self, parts: Parts, recheck: timedelta) -> None:
+    def __init__(self, parts: Parts, recheck: timedelta, stopping: Event) -> None:
         self.parts = parts
+        self.background = Background(parts, stopping)
+        """Sends the mails that were asked for."""
         self.catalogue = Catalogue(parts.database, parts.clock, recheck)
         self.answers: Counter[int] = Counter()
         """How many answers of each status were given."""
@@ -69,8 +71,6 @@ class Site:
         """How often each reader asked what they would get."""
         self.asking = CapacityLimiter(_ASKING_AT_ONCE)
         """The threads that take requests for mail. In a flood the rest wait here, and not where pages are made."""
-        self._sending = Lock()
-        self._waiting: deque[int] = deque()
 
     def warm(self) -> None:
         """Make ahead what the first visitors would wait for; without a database, they will be told."""
@@ -143,25 +143,6 @@ class Site:
         # On a day without new papers, the last one that had some says more.
         edition_on = min(today, newest_on or today)
         return preview(connection, self.parts.composer, subscriber, edition_on, now, draft)
-
-    def send_now(self, subscriber: Subscriber) -> None:
-        """Send what waits for a reader, where this process is the whole installation; else workers do."""
-        if self.parts.settings.broker_url is not None:
-            return
-        self._waiting.append(subscriber.id)
-        # One thread sends for all that ask meanwhile: others would do nothing but keep pages from being served.
-        while self._waiting and self._sending.acquire(blocking=False):
-            try:
-                self._send_waiting()
-            except DigestError as error:
-                # The mail stays planned, for the next run to send.
-                _log.warning("a mail waits: %s", error)
-            finally:
-                self._sending.release()
-
-    def _send_waiting(self) -> None:
-        while self._waiting:
-            deliver_ready(self.parts.post_office, self.parts.clock, only=self._waiting.popleft())
 
 
 def site_of(request: Request) -> Site:

@@ -69,12 +69,12 @@ def test_the_whole_way_of_a_reader(chromium: Browser, place: Place, script: bool
     place.pause()
     page.get_by_label("Your email address").fill(address)
     page.get_by_role("button", name="Get papers").click()
-    expect(page.get_by_role("heading", name="Look into your inbox")).to_be_visible()
+    expect(page.get_by_role("heading", name="Check your inbox")).to_be_visible()
     is_for_everyone()
 
     page.goto(place.links("confirm", address)[0])
     page.get_by_role("button", name="Confirm subscription").click()
-    expect(page.get_by_role("heading", name="You are in")).to_be_visible()
+    expect(page.get_by_role("heading", name="You are subscribed")).to_be_visible()
     is_for_everyone()
     expect(page.get_by_label("Time zone")).to_have_value("Europe/Berlin" if script else "UTC")
     page.get_by_label("Topics, in your own words").fill("robot grasping\nprotein design")
@@ -104,7 +104,7 @@ def test_the_whole_way_of_a_reader(chromium: Browser, place: Place, script: bool
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_role("status").first).to_contain_text("Paused")
     is_for_everyone()
-    page.get_by_role("button", name="Start again now").click()
+    page.get_by_role("button", name="Resume now").click()
     expect(page.get_by_role("status").first).to_contain_text("Welcome back")
 
     page.goto(place.links("unsubscribe", address)[0])
@@ -119,7 +119,7 @@ def test_the_whole_way_of_a_reader(chromium: Browser, place: Place, script: bool
 
     page.goto(place.links("preferences", address)[0])
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download all that is kept about you").click()
+        page.get_by_role("link", name="Download everything we store about you").click()
     taken = json.loads(Path(download.value.path()).read_text())
     assert taken["reader"]["address"] == address
     page.get_by_text("Erase everything about me").click()
@@ -138,7 +138,7 @@ def test_who_is_too_quick_presses_once_more(chromium: Browser, place: Place, scr
     context = tab(chromium, java_script_enabled=script)
     page = context.new_page()
     page.goto(f"{place.url}/preferences/forged.20260101.link")
-    page.get_by_role("main").get_by_role("link", name="Have your links sent").click()
+    page.get_by_role("main").get_by_role("link", name="Get your links by mail").click()
     page.get_by_label("Your email address").fill(address)
     # However long this machine took for it.
     place.clock.ahead -= timedelta(minutes=5)
@@ -149,7 +149,7 @@ def test_who_is_too_quick_presses_once_more(chromium: Browser, place: Place, scr
         assert faults(page) == []
     place.clock.ahead += timedelta(minutes=5)
     page.get_by_role("button", name="Send my links").click()
-    expect(page.get_by_role("heading", name="Look into your inbox")).to_be_visible()
+    expect(page.get_by_role("heading", name="Check your inbox")).to_be_visible()
     if script:
         assert faults(page) == []
     page.goto(place.links("preferences", address)[0])
@@ -247,11 +247,11 @@ def test_the_keyboard_is_enough(page: Page, place: Place) -> None:
     expect(page.get_by_label("Your email address")).to_be_focused()
     page.keyboard.type(address)
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Look into your inbox")).to_be_visible()
+    expect(page.get_by_role("heading", name="Check your inbox")).to_be_visible()
 
     page.goto(place.links("confirm", address)[0])
     press(page, "Confirm subscription")
-    expect(page.get_by_role("heading", name="You are in")).to_be_visible()
+    expect(page.get_by_role("heading", name="You are subscribed")).to_be_visible()
     reach(page, page.get_by_label("Topics, in your own words"))
     page.keyboard.type("robot grasping")
     expect(page.locator("#preview").get_by_text("Because of:").first).to_be_visible()
@@ -272,8 +272,8 @@ def test_the_keyboard_is_enough(page: Page, place: Place) -> None:
 
     reach(page, page.get_by_label("No mail until"))
     press(page, "Pause")
-    expect(page.get_by_text("You get no mail until you say so")).to_be_visible()
-    press(page, "Start again now")
+    expect(page.get_by_text("You get no mail until you resume")).to_be_visible()
+    press(page, "Resume now")
     expect(page.get_by_role("status").first).to_contain_text("Welcome back")
 
     page.goto(f"{place.link('feedback', stored)}?paper=2611.90371&verdict=less")

@@ -23,9 +23,9 @@ DELIVERY = {
     "id", "edition_on", "kind", "address", "status", "reason", "attempts", "due_at", "next_try_at",
     "settled_at", "papers_after", "papers_through", "message_id", "smtp_answer",
 }  # fmt: skip
-RUN = {"fetched", "rebuilt", "planned", "sent", "skipped", "waiting", "failed", "stopped"}
+RUN = {"fetched_by_id", "fetched", "rebuilt", "planned", "sent", "skipped", "waiting", "failed", "stopped"}
 STATUS = {"at", "circuits", "papers", "newest_on", "feeds", "readers", "next_due_at", "deliveries"}
-PORTRAIT = {"reader", "feedback", "profile", "received", "consents"}
+PORTRAIT = {"pending", "reader", "feedback", "profile", "received", "consents"}
 EXPLANATION = {
     "id", "title", "score", "floor", "interest", "reasons", "closest", "obstacles", "received_on",
 }  # fmt: skip
@@ -34,7 +34,7 @@ ANA = "ana@example.org"
 NOON = "2025-11-20T12:00"
 
 LISTS = {
-    "papers list": (("papers", "list"), BRIEF | {"trend", "popularity"}),
+    "papers list": (("papers", "list"), BRIEF | {"trend", "popularity", "section"}),
     "papers search": (("papers", "search", "gaussian splats"), BRIEF | {"score"}),
     "papers similar": (("papers", "similar", "2511.00001"), BRIEF | {"score"}),
     "subscribers list": (("subscribers", "list"), READER),
@@ -48,7 +48,7 @@ OBJECTS = {
         | {"score", "points", "velocity", "typical", "standing", "age_days", "snapshots", "field", "weekday"},
     ),
     "papers show": (("papers", "show", "2511.00001"), {"paper", "first_seen_at", "popularity"}),
-    "subscribers add": (("subscribers", "add", "bo@example.org"), READER),
+    "subscribers add": (("subscribers", "add", "bo@example.org"), READER | {"pending"}),
     "subscribers show": (("subscribers", "show", ANA), PORTRAIT),
     "subscribers edit": (("subscribers", "edit", ANA, "--hour", "9"), READER),
     "subscribers pause": (("subscribers", "pause", ANA), READER),
@@ -175,7 +175,7 @@ def test_bad_lines_of_readers_cost_themselves_alone(digest: Shell, tmp_path: Pat
     assert {line.split(":")[1] for line in answer.json["rejected"]} == {"3", "4", "5"}
     assert len(answer.err.splitlines()) == 3
     again = digest.tries("subscribers", "import", "readers.csv")
-    assert (again.code, again.lines) == (2, ["0 readers added, 5 left out."])
+    assert (again.code, again.lines) == (2, ["0 subscribers added, 5 left out."])
 
 
 def test_a_preview_comes_in_three_formats_and_changes_nothing(digest: Shell) -> None:
@@ -207,7 +207,7 @@ def test_the_ledger_shows_a_mail_and_makes_it_again_byte_for_byte(digest: Shell)
         digest("run", "--no-fetch", "--now", NOON, DIGEST_MAIL_URL="file:mails").lines[-1].endswith("1 sent.")
     )
     (row,) = digest("deliveries", "list", "--json").json
-    assert set(row) == DELIVERY
+    assert set(row) == DELIVERY | {"suppressed"}
     assert (row["status"], row["address"], row["edition_on"]) == ("sent", ANA, "2025-11-20")
     shown = digest("deliveries", "show", str(row["id"]), "--json").json
     assert set(shown) == DELIVERY | {"papers"}

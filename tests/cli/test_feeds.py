@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from digest.settings import SOURCE_NAMES
 from tests.papers import samples
 from tests.papers.feed_server import Answering, FeedServer, Reply, Request
 
@@ -38,7 +37,7 @@ EMPTY = {
 # Days enough to have a weekday among them, whenever this runs: weekends have no daily papers.
 SINCE = ("--since", f"{datetime.now(UTC).date() - timedelta(days=3)}")
 
-every_source = pytest.mark.parametrize("name", SOURCE_NAMES)
+every_source = pytest.mark.parametrize("name", PATHS)
 
 
 @pytest.fixture
@@ -188,6 +187,14 @@ def test_an_item_that_is_no_paper_costs_itself_alone(digest: Shell, feeds: FeedS
     assert line["rejected"] >= 1
     assert "no-id-at-all" in line["error"]
     assert stored(digest) == {"2603.00001"}
+
+
+def test_one_paper_is_fetched_by_its_id(digest: Shell, feeds: FeedServer) -> None:
+    feeds.serve(PATHS["arxiv-api"], Reply(GOOD["arxiv-api"]))
+    answer = digest("papers", "fetch", "--id", "https://arxiv.org/abs/2603.00001v2", "--id", "2603.00002")
+    assert [cells[:4] for cells in answer.cells] == [["arxiv-api", "complete", "2", "2"]]
+    assert feeds.requests[-1].query["id_list"] == "2603.00001,2603.00002"
+    assert "no paper id" in digest.fails("papers", "fetch", "--id", "gulls")
 
 
 def test_one_feed_down_does_not_stop_the_others(digest: Shell, feeds: FeedServer) -> None:

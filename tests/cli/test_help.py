@@ -49,10 +49,12 @@ def test_the_commands_of_the_surface_exist() -> None:
     papers = ["fetch", "import", "list", "search", "similar", "show"]
     subscribers = ["add", "list", "show", "edit", "pause", "resume", "remove", "confirm", "import", "export"]
     deliveries = ["list", "show", "retry"]
+    suppressions = ["list", "show", "lift", "add", "export", "apply"]
     assert {(name,) for name in top} <= found
     assert {("papers", name) for name in papers} <= found
     assert {("subscribers", name) for name in subscribers} <= found
     assert {("deliveries", name) for name in deliveries} <= found
+    assert {("suppressions", name) for name in suppressions} <= found
 
 
 def test_the_version_is_told(empty: Shell) -> None:

@@ -8,18 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.delivery.deliver import LEASE, MOST_REFUSALS, Summary, compose_batch, deliver_batch, deliver_ready
+from digest.delivery.deliver import LEASE, MOST_DELAYS, Summary, compose_batch, deliver_batch, deliver_ready
 from digest.delivery.outcome import FIRST_PAUSE, LONGEST_PAUSE, Patience, pause
 from digest.delivery.plan import plan_due
-from digest.errors import NeverSend, StopRun, TryLater
+from digest.errors import ConnectionLost, NeverSend, StopRun, TryLater
 from digest.mail.envelope import Envelope
 from digest.mail.folders import FileTransport, MemoryTransport
 from digest.readers.preferences import remove
 from digest.store import deliveries as ledger
-from digest.store import readers as reader_store
+from digest.store.circuits import open_circuits
 from digest.store.database import Database
 from tests.factories import (
+    SECRET,
     TUESDAY,
+    WEDNESDAY,
     Clock,
     Interposed,
     add_papers,
@@ -31,7 +33,6 @@ from tests.factories import (
     office,
     one_delivery,
     papers_of,
-    reader_now,
     sent_to,
 )
 
@@ -248,7 +249,7 @@ def test_a_reader_removed_between_claim_and_composition_costs_nobody_else(databa
     plan_due(database, at(TUESDAY))
     with database.begin() as connection:
         work = ledger.claim(connection, at(TUESDAY), LEASE, 10)
-    remove(database, gone.address)
+    remove(database, SECRET, gone.address, at(WEDNESDAY))
     ready = compose_batch(office(database), work, at(TUESDAY), Summary())
     assert [one.contents.recipient for one in ready] == [stays.address]
 
@@ -258,7 +259,7 @@ def test_a_reader_removed_while_the_batch_is_sent_costs_nobody_else(database: Da
     readers = add_readers(database, 3)
 
     def erase(envelope: Envelope, send: Send) -> str:
-        remove(database, readers[1].address)
+        remove(database, SECRET, readers[1].address, at(WEDNESDAY))
         return send(envelope)
 
     transport = Interposed(nth(1, erase))
@@ -332,12 +333,25 @@ def test_a_server_that_refuses_everyone_stops_the_run(database: Database) -> Non
         raise TryLater("452 too many")
 
     add_papers(database, *make_papers(5))
-    readers = add_readers(database, MOST_REFUSALS + 5)
+    readers = add_readers(database, MOST_DELAYS + 5)
     summary = deliver_due(office(database, Interposed(busy)), at(TUESDAY))
-    assert summary.refusals == MOST_REFUSALS
-    assert str(MOST_REFUSALS) in summary.stopped
-    rest = [one_delivery(database, reader) for reader in readers[MOST_REFUSALS:]]
+    assert summary.refusals == MOST_DELAYS
+    assert str(MOST_DELAYS) in summary.stopped
+    rest = [one_delivery(database, reader) for reader in readers[MOST_DELAYS:]]
     assert [(row.status, row.attempts) for row in rest] == [("planned", 0)] * 5
+
+
+def test_connections_that_break_one_after_the_other_open_the_circuit(database: Database) -> None:
+    def drop(_: Envelope, __: Send) -> str:
+        raise ConnectionLost("The mail server ended the connection.")
+
+    add_papers(database, *make_papers(5))
+    readers = add_readers(database, 6)
+    summary = deliver_due(office(database, Interposed(drop)), at(TUESDAY))
+    assert "broke 3 times in a row" in summary.stopped
+    assert [one_delivery(database, reader).attempts for reader in readers] == [1, 1, 1, 0, 0, 0]
+    with database.read() as connection:
+        assert [circuit.name for circuit in open_circuits(connection)] == ["mail"]
 
 
 def test_refusals_among_good_mails_do_not_stop_the_run(database: Database) -> None:
@@ -347,28 +361,9 @@ def test_refusals_among_good_mails_do_not_stop_the_run(database: Database) -> No
         raise TryLater("452 too many")
 
     add_papers(database, *make_papers(5))
-    add_readers(database, 2 * MOST_REFUSALS)
+    add_readers(database, 2 * MOST_DELAYS)
     summary = deliver_due(office(database, Interposed(busy_for_some)), at(TUESDAY))
     assert (summary.sent, summary.stopped) == (10, "")
-
-
-def test_an_address_the_server_refuses_for_good_is_suppressed(database: Database) -> None:
-    def refuse(_: Envelope, __: Send) -> str:
-        raise NeverSend("550 no such mailbox")
-
-    add_papers(database, *make_papers(5))
-    refused, fine = add_readers(database, 2)
-    transport = Interposed(nth(1, refuse))
-    summary = deliver_due(office(database, transport), at(TUESDAY))
-    assert (summary.sent, dict(summary.failed)) == (1, {"refused": 1})
-    assert sent_to(transport.memory) == [fine.address]
-    assert reader_now(database, refused.address).status == "suppressed"
-    row = one_delivery(database, refused)
-    assert (row.status, row.reason, row.smtp_answer) == ("failed", "refused", "550 no such mailbox")
-    with database.read() as connection:
-        assert len(ledger.received(connection, [refused.id], 0)) == 0
-        assert reader_store.count_by_status(connection) == {"suppressed": 1, "active": 1}
-    assert deliver_due(office(database), at(TUESDAY, 23)).sent == 0
 
 
 def test_what_is_not_out_in_time_is_dropped(database: Database) -> None:

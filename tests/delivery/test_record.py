@@ -15,7 +15,6 @@ from digest.errors import NotFound
 from digest.mail.folders import MemoryTransport
 from digest.papers.ingest import take_in
 from digest.papers.paper import Popularity, Sighting
-from digest.readers.consent import ask_for_links
 from digest.readers.preferences import Change, change, pause
 from digest.readers.profiles import ProfileBuilder
 from digest.store.database import Database
@@ -28,6 +27,7 @@ from tests.factories import (
     WEDNESDAY,
     add_papers,
     add_reader,
+    ask_for_links,
     at,
     deliver_due,
     deliveries_of,

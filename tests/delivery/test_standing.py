@@ -6,11 +6,10 @@ from datetime import timedelta
 import pytest
 
 from digest.delivery.claimed import KINDS, RECIPIENTS, Claimed, Kind
-from digest.delivery.deliver import LEASE, Summary, compose_batch, deliver_batch, deliver_ready
+from digest.delivery.deliver import LEASE, Summary, compose_batch, deliver_ready
 from digest.delivery.outcome import Drop, Patience, standing
 from digest.delivery.plan import plan_due, plan_edition
 from digest.mail.envelope import Envelope
-from digest.readers.consent import ask_for_links
 from digest.readers.preferences import pause, resume
 from digest.readers.signup import confirm
 from digest.readers.subscriber import STATUSES, Status
@@ -30,6 +29,7 @@ from tests.factories import (
     add_papers,
     add_reader,
     add_readers,
+    ask_for_links,
     at,
     deliver_due,
     deliveries_of,
@@ -141,7 +141,7 @@ def test_a_pause_without_an_end_lasts(database: Database) -> None:
     reader = add_reader(database)
     pause(database, reader.address, None, at(MONDAY))
     assert whole_run(office(database), at(MONDAY + 60 * DAY)).planned == 0
-    resume(database, reader.address)
+    resume(database, SECRET, reader.address, at(WEDNESDAY))
     assert whole_run(office(database), at(MONDAY + 61 * DAY)).planned == 1
 
 
@@ -157,7 +157,7 @@ def test_somebody_new_gets_one_confirmation_and_no_digest(database: Database) ->
         deliver_due(post, at(MONDAY, hour))
     assert sent_to(transport.memory) == [reader.address]
     assert b"List-Unsubscribe" not in transport.envelopes[0].content
-    confirm(database, reader.address, at(TUESDAY), "test")
+    confirm(database, SECRET, reader.address, at(TUESDAY), "test")
     deliver_due(post, at(TUESDAY))
     assert len(transport.envelopes) == 2
     assert len(received_by(database, reader)[TUESDAY]) == 5
@@ -165,7 +165,7 @@ def test_somebody_new_gets_one_confirmation_and_no_digest(database: Database) ->
 
 def test_who_confirmed_meanwhile_is_not_asked_again(database: Database) -> None:
     reader = add_reader(database, status="pending")
-    confirm(database, reader.address, at(MONDAY, 1), "test")
+    confirm(database, SECRET, reader.address, at(MONDAY, 1), "test")
     summary = deliver_ready(office(database), lambda: at(MONDAY, 2))
     assert dict(summary.skipped) == {"already active": 1}
 
@@ -176,7 +176,7 @@ def test_confirmations_go_before_digests(database: Database) -> None:
     plan_due(database, at(MONDAY))
     new = add_reader(database, "late@example.org", status="pending", now=at(MONDAY, 9))
     transport = Interposed(lambda envelope, send: send(envelope))
-    assert deliver_batch(office(database, transport), Clock(at(TUESDAY, 2)), Summary())
+    deliver_ready(office(database, transport), Clock(at(TUESDAY, 2)))
     assert sent_to(transport.memory) == [new.address, digest.address]
 
 
@@ -280,5 +280,5 @@ def test_links_go_before_digests(database: Database) -> None:
     plan_due(database, at(TUESDAY, 8))
     ask_for_links(database, SECRET, waiting.address, at(TUESDAY, 9))
     transport = Interposed(lambda envelope, send: send(envelope))
-    assert deliver_batch(office(database, transport), Clock(at(TUESDAY, 9)), Summary())
+    deliver_ready(office(database, transport), Clock(at(TUESDAY, 9)))
     assert sent_to(transport.memory) == [waiting.address, "early@example.org"]

@@ -16,6 +16,7 @@ from tests.factories import (
     DAY,
     FRIDAY,
     MONDAY,
+    SECRET,
     SUBJECTS,
     THURSDAY,
     TUESDAY,
@@ -108,7 +109,7 @@ def test_catching_up_after_a_pause_has_a_limit(year: Database, days: int) -> Non
     deliver_due(post, at(start))
     pause(year, reader.address, None, at(start, 9))
     back = start + days * DAY
-    resume(year, reader.address)
+    resume(year, SECRET, reader.address, at(WEDNESDAY))
     deliver_due(post, at(back))
     assert announced(received_by(year, reader)[back]) == {back - one * DAY for one in range(min(days, 14))}
 

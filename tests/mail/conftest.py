@@ -7,7 +7,9 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -267,4 +269,30 @@ def scripted() -> Iterator[Callable[[list[bytes]], int]]:
     yield start
     for listener in listeners:
         listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+@pytest.fixture
+def dripping() -> Iterator[Callable[..., int]]:
+    """Start a server that gives some answers, and then one that never ends, line by line."""
+    listeners: list[socket.socket] = []
+
+    def serve_one(listener: socket.socket, answers: list[bytes], pause: float) -> None:
+        with suppress(OSError):
+            connection, _ = listener.accept()
+            with connection, connection.makefile("rb") as heard:
+                play(connection, heard, list(answers))
+                while True:
+                    connection.sendall(b"250-more\r\n")
+                    time.sleep(pause)
+
+    def start(answers: list[bytes], pause: float = 0.1) -> int:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+        threading.Thread(target=serve_one, args=(listener, answers, pause), daemon=True).start()
+        port: int = listener.getsockname()[1]
+        return port
+
+    yield start
+    for listener in listeners:
         listener.close()

@@ -2,12 +2,13 @@
 
 import re
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from digest.errors import DigestError, NeverSend, StopRun, TryLater
+from digest.errors import ConnectionLost, DigestError, NeverSend, PolicyRefused, StopRun, TryLater
 from digest.mail.smtp import SmtpTransport
 from digest.mail.smtp_answers import Answer, sort_refusal
 from digest.mail.smtp_greeting import Server, Tls
@@ -69,8 +70,8 @@ def test_an_empty_batch_makes_no_connection(handler: Handler, serve: Callable[..
         ("550 5.2.2 mailbox full", TryLater),
         ("554 5.3.0 no", TryLater),
         ("550 5.1.1 unknown in relay recipient table", NeverSend),
-        ("554 5.7.1 relay access denied", StopRun),
-        ("550 relaying denied", StopRun),
+        ("554 5.7.1 relay access denied", PolicyRefused),
+        ("550 relaying denied", PolicyRefused),
         ("530 5.7.0 log in first", StopRun),
     ],
 )
@@ -127,10 +128,10 @@ def test_a_refused_sender_stops_the_run_and_says_what_to_look_at(
         connection.send(envelope())
 
 
-def test_a_busy_server_is_asked_again_later(handler: Handler, serve: Callable[..., int]) -> None:
+def test_a_server_that_takes_no_mail_now_stops_the_run(handler: Handler, serve: Callable[..., int]) -> None:
     handler.mail = "451 4.3.2 too busy"
     with at(serve(handler)).open() as connection:
-        with pytest.raises(TryLater, match="too busy"):
+        with pytest.raises(StopRun, match="too busy"):
             connection.send(envelope())
         handler.mail = ""
         connection.send(envelope())
@@ -198,7 +199,34 @@ def test_421_after_the_mail_is_try_later_and_the_next_mail_gets_a_new_connection
 
 def test_a_silent_server_is_left_after_the_time_out(scripted: Callable[[list[bytes]], int]) -> None:
     port = scripted([*GREETING, SILENCE])
-    with at(port, timeout_seconds=0.3).open() as connection, pytest.raises(TryLater, match="silent"):
+    with (
+        at(port, timeout_seconds=0.3).open() as connection,
+        pytest.raises(ConnectionLost, match="whole answer"),
+    ):
+        connection.send(envelope())
+
+
+@pytest.mark.parametrize("step", range(6), ids=["greeting", "EHLO", "MAIL", "RCPT", "DATA", "content"])
+def test_an_answer_that_never_ends_is_left_after_the_time_out(
+    dripping: Callable[[list[bytes]], int], step: int
+) -> None:
+    """Each drop comes in time; a time-out of each read would wait for ever."""
+    answers = [b"220 ready", b"250 ready for mail", b"250 ok", b"250 ok", b"354 go on", b"250 taken"]
+    began_at = time.monotonic()
+    with at(dripping(answers[:step]), timeout_seconds=0.4).open() as connection, pytest.raises(DigestError):
+        connection.send(envelope())
+    assert time.monotonic() - began_at < 3
+
+
+def test_a_flood_of_an_answer_is_cut_off(dripping: Callable[..., int]) -> None:
+    with at(dripping([b"220 ready"], pause=0.0)).open() as connection, pytest.raises(DigestError):
+        connection.send(envelope())
+
+
+@pytest.mark.parametrize("step", ["RCPT", "MAIL"])
+def test_421_on_a_new_connection_stops_the_run(scripted: Callable[[list[bytes]], int], step: str) -> None:
+    answers = [b"250 ok", b"421 4.7.0 not now"] if step == "RCPT" else [b"421 4.7.0 not now"]
+    with at(scripted([*GREETING, *answers])).open() as connection, pytest.raises(StopRun, match="not now"):
         connection.send(envelope())
 
 
@@ -244,10 +272,10 @@ def test_an_unknown_host_stops_the_run() -> None:
         connection.send(envelope())
 
 
-def test_a_busy_greeting_is_try_later(scripted: Callable[[list[bytes]], int]) -> None:
+def test_a_busy_greeting_stops_the_run(scripted: Callable[[list[bytes]], int]) -> None:
     with (
         at(scripted([b"421 too many connections"])).open() as connection,
-        pytest.raises(TryLater, match="too many"),
+        pytest.raises(StopRun, match="too many"),
     ):
         connection.send(envelope())
 
@@ -356,4 +384,4 @@ def test_every_refusal_is_sorted() -> None:
                 error = sort_refusal(step, Answer(code, f"{status} text".strip()), has_taken_mail=False)
                 assert isinstance(error, TryLater | NeverSend | StopRun)
                 if code < 500:
-                    assert isinstance(error, TryLater)
+                    assert isinstance(error, StopRun if step == "MAIL" else TryLater)

@@ -49,6 +49,8 @@ def envelope(name: str = "reader7.2025-11-22", content: bytes = CONTENT) -> Enve
         ("smtp://localhost:1025", "localhost", 1025, Tls.NONE, "", ""),
         ("smtp://127.0.0.1:587?tls=no", "127.0.0.1", 587, Tls.NONE, "", ""),
         ("smtp://[::1]", "::1", 25, Tls.NONE, "", ""),
+        ("smtp://me@x.org:p:w@mail.example.org", "mail.example.org", 587, Tls.REQUIRED, "me@x.org", "p:w"),
+        ("smtp://me:p@w@mail.example.org", "mail.example.org", 587, Tls.REQUIRED, "me", "p@w"),
         ("smtp://me:pw@localhost", "localhost", 587, Tls.REQUIRED, "me", "pw"),
     ],
 )
@@ -85,6 +87,7 @@ def test_a_mail_server_is_read_from_its_url(
         "smtp://:hunter2@mail.example.org",
         "smtp://me:hunter2/x@mail.example.org",
         "smtp://me:hunter2#x@mail.example.org",
+        "smtp://me:1?hunter2@mail.example.org",
         "smtp://me:hunter2@mail.example.org/path",
         "smtp://me:hunter2@mail.example.org?ssl=1",
         "smtp://me:hunter2@localhost?tls=no",

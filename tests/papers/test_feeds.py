@@ -17,7 +17,7 @@ from digest.papers.paper import Popularity, Sighting
 from digest.papers.sources.arxiv_api import ArxivApi
 from digest.papers.sources.arxiv_feed import ArxivFeed
 from digest.papers.sources.arxiv_oai import set_of
-from digest.papers.sources.choose import fetcher_from, holidays_of, pacer_from, source_named
+from digest.papers.sources.choose import arxiv_api_from, fetcher_from, holidays_of, pacer_from, source_named
 from digest.papers.sources.common import Rejected, Source, says_withdrawn
 from digest.papers.sources.http import Fetcher, FreePacer
 from digest.papers.sources.huggingface import HuggingFace
@@ -110,7 +110,7 @@ def ids(sightings: list[Sighting]) -> set[str]:
     return {sighting.paper.id for sighting in sightings}
 
 
-every_source = pytest.mark.parametrize("name", SOURCE_NAMES)
+every_source = pytest.mark.parametrize("name", PATHS)
 
 
 @every_source
@@ -201,7 +201,7 @@ def test_a_huge_body_keeps_what_fits(feeds: FeedServer, make: Make, name: str) -
     assert time.perf_counter() - started < 5
 
 
-@pytest.mark.parametrize("name", [name for name in SOURCE_NAMES if name != "huggingface"])
+@pytest.mark.parametrize("name", [name for name in PATHS if name != "huggingface"])
 @pytest.mark.parametrize("bomb", [samples.ENTITY_BOMB, samples.EXTERNAL_ENTITY])
 def test_entity_bombs_are_refused(feeds: FeedServer, make: Make, name: str, bomb: str) -> None:
     feeds.serve(PATHS[name], Reply(bomb.encode()))
@@ -551,3 +551,71 @@ def test_the_real_answers_at_the_real_paths(feeds: FeedServer, make: Make, share
     assert (rejected, error) == ([], None)
     with pytest.raises(StopRun, match="incorrect id format for abc"):
         list(make("arxiv-api").fetch(TODAY, NOW))
+
+
+ABSURD = (
+    "0001-01-01T00:00:00+00:00",
+    "0001-01-01T00:00:00Z",
+    "9999-12-31T23:59:59-12:00",
+    "Fri, 31 Dec 9999 23:59:59 -1200",
+    "Mon, 01 Jan 99999999999999999999 00:00:00 +0000",
+    "Mon, 01 Jan 2026 00:00:00 +99999999999999999999",
+)
+
+
+@pytest.mark.parametrize("absurd", ABSURD)
+@pytest.mark.parametrize("name", SOURCE_NAMES)
+def test_an_absurd_date_costs_its_item_alone(feeds: FeedServer, make: Make, name: str, absurd: str) -> None:
+    bad = {
+        "huggingface": lambda: samples.daily_page(
+            samples.daily_item("2603.00001", submittedOnDailyAt=absurd), samples.daily_item("2603.00002")
+        ),
+        "arxiv": lambda: dated(GOOD["arxiv"], "published", absurd),
+        "arxiv-oai": lambda: dated(GOOD["arxiv-oai"], "created", absurd),
+        "arxiv-api": lambda: dated(GOOD["arxiv-api"], "published", absurd),
+    }[name]()
+    assert absurd.encode() in bad
+    feeds.serve(PATHS[name], Reply(bad))
+    sightings, rejected, error = gathered(make(name))
+    assert error is None
+    assert "2603.00002" in ids(sightings)
+    # What is no date at all in the feed's form leaves the paper undated, which is no fault of the paper.
+    if absurd[:4].isdigit():
+        assert {one.reason for one in rejected} == {f"the date {absurd!r} is out of range"}
+    assert all("out of range" in one.reason for one in rejected)
+
+
+def dated(body: bytes, element: str, text: str) -> bytes:
+    """Put another text into the first element of a name."""
+    before, opening, rest = body.partition(f"<{element}>".encode())
+    return before + opening + text.encode() + rest[rest.index(b"<") :]
+
+
+def test_papers_are_had_by_their_ids_in_one_request(
+    configured: Settings, fetcher: Fetcher, feeds: FeedServer
+) -> None:
+    feeds.serve("/api/query", Reply(GOOD["arxiv-api"]))
+    found = list(arxiv_api_from(configured, fetcher, FreePacer()).papers(["2603.00001", "2603.00002"]))
+    assert [one.paper.id for one in found if isinstance(one, Sighting)] == ["2603.00001", "2603.00002"]
+    (request,) = feeds.requests
+    assert request.query == {"id_list": "2603.00001,2603.00002", "max_results": "2"}
+
+
+def test_an_id_that_arxiv_refuses_costs_itself_alone(
+    configured: Settings, fetcher: Fetcher, feeds: FeedServer
+) -> None:
+    def answer(request: Request) -> Reply:
+        ids = request.query["id_list"].split(",")
+        if "2603.99999" in ids:
+            return Reply(samples.API_ERROR.encode(), status=400)
+        return Reply(samples.api_page(*map(samples.api_entry, ids)).encode())
+
+    feeds.serve("/api/query", answer)
+    wanted = ["2603.00001", "2603.99999", "2603.00003", "2603.00004"]
+    found = list(arxiv_api_from(configured, fetcher, FreePacer()).papers(wanted))
+    assert sorted(one.paper.id for one in found if isinstance(one, Sighting)) == [
+        "2603.00001",
+        "2603.00003",
+        "2603.00004",
+    ]
+    assert [one.where for one in found if isinstance(one, Rejected)] == ["arxiv-api 2603.99999"]

@@ -1,8 +1,8 @@
 """Reading a feed: what is good is kept, and one row says how it went."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,7 +23,7 @@ class Canned:
     """A feed that gives what it was made with, then raises what it was made with."""
 
     items: list[Sighting | Rejected]
-    error: DigestError | None = None
+    error: Exception | None = None
     name: str = "arxiv"
     asked: list[tuple[date, datetime]] = field(default_factory=list)
 
@@ -102,3 +102,36 @@ def test_a_reading_that_never_ended_does_not_count(database: Database) -> None:
 
 def test_nothing_new_is_complete() -> None:
     assert fetch_status(Intake()) == "complete"
+
+
+def test_a_fault_nobody_foresaw_is_one_line_and_a_row(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    fetched = fetch(
+        database, Canned(good(3), OverflowError("date value out of range")), MONDAY, Clock(at(TUESDAY))
+    )
+    assert (fetched.status, fetched.intake.error is not None) == ("failed", True)
+    assert "OverflowError at papers/test_fetch_use_case.py" in fetched.error
+    assert fetched.error.endswith("; please report it.")
+    assert "\n" not in fetched.error
+    assert row(database).error == fetched.error
+    (record,) = caplog.records
+    assert "OverflowError at papers/test_fetch_use_case.py" in record.getMessage()
+    assert record.exc_info is None
+
+
+def test_a_reading_ends_when_the_process_does(database: Database) -> None:
+    answers = iter([False, False, True])
+    fetched = fetch(database, Canned(good(5)), MONDAY, Clock(at(TUESDAY)), lambda: next(answers))
+    assert (fetched.status, fetched.intake.added) == ("partial", 2)
+    assert "was stopped" in fetched.error
+
+
+@pytest.mark.parametrize("absurd", [date.min, date.max, date(1899, 12, 31), TUESDAY + timedelta(days=60)])
+def test_a_day_out_of_range_costs_its_paper_only(database: Database, absurd: date) -> None:
+    first, second = make_papers(2)
+    feed = Canned([Sighting(replace(first, announced_on=absurd)), Sighting(second)])
+    fetched = fetch(database, feed, MONDAY, Clock(at(TUESDAY)))
+    assert (fetched.status, fetched.intake.added) == ("partial", 1)
+    assert f"{first.id}: the date {absurd} is out of range" in fetched.error
+    assert row(database).newest_on == second.announced_on

@@ -1,5 +1,7 @@
+import gzip
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -7,10 +9,12 @@ from itertools import pairwise
 from random import Random
 from typing import Any
 
+import httpx
 import pytest
 
 from digest.errors import StopRun, TryLater
-from digest.papers.sources.http import Fetcher, IntervalPacer, user_agent
+from digest.papers.sources.arxiv_feed import ArxivFeed
+from digest.papers.sources.http import Fetcher, FreePacer, IntervalPacer, is_trusted_redirect, user_agent
 from tests.papers.feed_server import FeedServer, Reply, Request, feed_server
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -104,7 +108,19 @@ def test_the_time_a_feed_asks_for_is_given(feeds: FeedServer, fetcher: Fetcher, 
     assert 40 <= waits.seconds[1] <= 41
 
 
-@pytest.mark.parametrize("nonsense", ["soon", "-5", "", "٣", "Wed, 99 Mar 2026 12:00:00 GMT"])
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        "soon",
+        "-5",
+        "",
+        "٣",
+        "Wed, 99 Mar 2026 12:00:00 GMT",
+        "Wed, 04 Mar 99999999999999999999 12:00:00 GMT",
+        "Wed, 04 Mar 2026 12:00:00 +99999999999999999999",
+        "9999-99-99",
+    ],
+)
 def test_a_senseless_time_is_not_obeyed(
     feeds: FeedServer, fetcher: Fetcher, waits: Waits, nonsense: str
 ) -> None:
@@ -112,6 +128,19 @@ def test_a_senseless_time_is_not_obeyed(
     feeds.serve("/x", Reply(status=503, headers=headers), Reply(b"gulls"))
     fetcher.get(f"{feeds.address}/x")
     assert waits.seconds[0] <= 2
+
+
+@pytest.mark.parametrize(
+    "absurd", ["999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT", "Fri, 31 Dec 9999 23:59:59 -1200"]
+)
+def test_a_feed_that_asks_for_an_age_is_asked_again_tomorrow(
+    feeds: FeedServer, fetcher: Fetcher, absurd: str
+) -> None:
+    feeds.serve("/x", Reply(status=503, headers={"Retry-After": absurd}))
+    with pytest.raises(TryLater) as failure:
+        fetcher.get(f"{feeds.address}/x")
+    assert failure.value.seconds is not None
+    assert 86_400 <= failure.value.seconds <= 86_401
 
 
 def test_a_feed_that_asks_for_an_hour_is_left_alone(
@@ -208,6 +237,110 @@ def test_redirections_are_followed_but_not_for_ever(feeds: FeedServer, fetcher: 
     feeds.serve("/new", Reply(status=302, headers={"Location": "/old"}))
     with pytest.raises(StopRun, match="redirects without end"):
         fetcher.get(f"{feeds.address}/old")
+
+
+@pytest.mark.parametrize(("hops", "arrives"), [(5, True), (6, False)])
+def test_five_redirections_are_followed(
+    feeds: FeedServer, fetcher: Fetcher, *, hops: int, arrives: bool
+) -> None:
+    for hop in range(hops):
+        feeds.serve(f"/{hop}", Reply(status=302, headers={"Location": f"/{hop + 1}"}))
+    feeds.serve(f"/{hops}", Reply(b"gulls"))
+    if arrives:
+        assert fetcher.get(f"{feeds.address}/0").body == b"gulls"
+    else:
+        with pytest.raises(StopRun, match="redirects without end"):
+            fetcher.get(f"{feeds.address}/0")
+
+
+def test_a_redirection_to_somebody_else_is_not_followed(feeds: FeedServer, fetcher: Fetcher) -> None:
+    with feed_server() as other:
+        other.serve("/inner", Reply(b"secret"))
+        for target in (f"{other.address}/inner", "http://169.254.169.254/", "file:///etc/passwd"):
+            feeds.serve("/x", Reply(status=302, headers={"Location": target}))
+            with pytest.raises(StopRun, match="check its address"):
+                fetcher.get(f"{feeds.address}/x")
+        assert other.requests == []
+
+
+@pytest.mark.parametrize(
+    ("target", "is_followed"),
+    [
+        ("https://feeds.example.org/new", True),
+        ("https://www.feeds.example.org/new", True),
+        ("https://feeds.example.org:443/new", True),
+        ("http://www.feeds.example.org/new", False),
+        ("http://feeds.example.org/new", False),
+        ("https://feeds.example.org:6379/", False),
+        ("https://example.org/new", False),
+        ("https://evilfeeds.example.org/", False),
+        ("https://feeds.example.org.evil.example/", False),
+        ("https://feeds.example.org@evil.example/", False),
+    ],
+)
+def test_redirections_stay_in_the_house(target: str, *, is_followed: bool) -> None:
+    asked = httpx.URL("https://feeds.example.org/old")
+    assert is_trusted_redirect(asked, httpx.URL(target)) is is_followed
+
+
+def packed(content: bytes, members: int = 1) -> bytes:
+    return gzip.compress(content) * members
+
+
+def test_packed_answers_are_unpacked(feeds: FeedServer, fetcher: Fetcher) -> None:
+    for name in ("gzip", "x-gzip", "GZIP"):
+        feeds.serve("/x", Reply(packed(b"gulls", 2), headers={"Content-Encoding": name}))
+        answer = fetcher.get(f"{feeds.address}/x")
+        assert (answer.body, answer.cut) == (b"gullsgulls", "")
+    feeds.serve("/x", Reply(b"gulls", headers={"Content-Encoding": "identity"}))
+    assert fetcher.get(f"{feeds.address}/x").body == b"gulls"
+
+
+def test_a_damaged_packed_answer_comes_as_far_as_it_came(feeds: FeedServer, fetcher: Fetcher) -> None:
+    content = Random(1).randbytes(200_000)
+    feeds.serve("/x", Reply(packed(content)[:100_000], headers={"Content-Encoding": "gzip"}))
+    answer = fetcher.get(f"{feeds.address}/x")
+    assert 0 < len(answer.body) < len(content)
+    assert content.startswith(answer.body)
+    assert "broke off" in answer.cut
+
+
+@pytest.mark.parametrize("encoding", ["gzip, gzip", "gzip,gzip", "deflate", "br", "zstd, gzip", "gulls"])
+def test_answers_packed_otherwise_are_refused(feeds: FeedServer, fetcher: Fetcher, encoding: str) -> None:
+    feeds.serve("/x", Reply(packed(packed(b"g" * 100_000)), headers={"Content-Encoding": encoding}))
+    with pytest.raises(StopRun, match="packs its answer in a way that was not asked for"):
+        fetcher.get(f"{feeds.address}/x")
+    assert len(feeds.requests) == 1
+
+
+LIMIT = 25 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("zeros", b"\0" * 8 * LIMIT),
+        ("elements", b"<feed>" + b"<a b=''/>" * (LIMIT // 9)),
+        ("wide text", b"<feed><entry>" + b"g" * LIMIT + "\N{GRINNING FACE}".encode() * 100),
+        (
+            "wide texts",
+            b"<feed>" + (b"<a>" + b"g" * 50_000 + "\N{GRINNING FACE}</a>".encode()) * (LIMIT // 50_000),
+        ),
+        ("short texts", b"<feed>" + b"<a>xy</a>" * (LIMIT // 9)),
+    ],
+)
+def test_no_answer_takes_more_memory_than_three_times_the_limit(
+    feeds: FeedServer, fetcher: Fetcher, name: str, content: bytes
+) -> None:
+    feeds.serve("/atom/cs.AI", Reply(packed(content), headers={"Content-Encoding": "gzip"}))
+    del content
+    source = ArxivFeed(feeds.address, ["cs.AI"], fetcher, FreePacer())
+    tracemalloc.start()
+    with pytest.raises(TryLater):
+        list(source.fetch(NOW.date(), NOW))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3 * LIMIT, name
 
 
 def test_turns_are_a_pause_apart() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from digest.errors import BadInput
 from digest.mail.addresses import read_address
-from digest.readers.addresses import address_hash, address_key, parse_address
+from digest.readers.addresses import address_hash, address_key, mailbox_hash, mailbox_key, parse_address
 from tests.factories import SECRET
 
 
@@ -82,6 +82,52 @@ def test_whatever_is_typed_is_an_address_or_refused(typed: str) -> None:
 def test_case_does_not_make_another_mailbox_but_a_plus_does() -> None:
     assert address_key("Ada@Example.org") == address_key("ada@example.org")
     assert address_key("ada+x@example.org") != address_key("ada@example.org")
+
+
+@pytest.mark.parametrize(
+    ("address", "same"),
+    [
+        ("Ada+papers@Example.org", "ada@example.org"),
+        ("ada+a+b@example.org", "ada@example.org"),
+        ("a.d.a+x.y@gmail.com", "ada@gmail.com"),
+        ("ada@GoogleMail.com", "ada@gmail.com"),
+        ("a-d_a@proton.me", "ada@proton.me"),
+        ("a.da+news@protonmail.com", "ada@proton.me"),
+        ("ada@pm.me", "ada@proton.me"),
+        ("ada.fern@ya.ru", "ada-fern@yandex.com"),
+    ],
+)
+def test_addresses_that_reach_one_mailbox_are_one_for_limits(address: str, same: str) -> None:
+    assert mailbox_key(address) == mailbox_key(same)
+    assert mailbox_hash(address, SECRET) == mailbox_hash(same, SECRET)
+    assert parse_address(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "other"),
+    [
+        ("a.da@example.org", "ada@example.org"),
+        ("a.da@outlook.com", "ada@outlook.com"),
+        ("a-da@gmail.com", "ada@gmail.com"),
+        ("ada@gmail.com", "ada@gmail.com.example.org"),
+        ("+a@example.org", "+b@example.org"),
+    ],
+)
+def test_other_mailboxes_stay_apart(address: str, other: str) -> None:
+    assert mailbox_key(address) != mailbox_key(other)
+
+
+@given(st.emails(), st.text("abc+.-", max_size=8))
+def test_no_sub_address_makes_another_mailbox(address: str, detail: str) -> None:
+    local, _, domain = address.rpartition("@")
+    if not local.startswith("+"):
+        assert mailbox_key(f"{local}+{detail}@{domain}") == mailbox_key(address)
+    assert mailbox_key(mailbox_key(address)) == mailbox_key(address)
+
+
+def test_a_fingerprint_of_a_mailbox_is_none_of_an_address() -> None:
+    assert mailbox_hash("ada@example.org", SECRET) != address_hash("ada@example.org", SECRET)
+    assert mailbox_hash("ada@example.org", SECRET) != mailbox_hash("ada@example.org", b"another")
 
 
 def test_a_fingerprint_recognises_an_address_and_needs_the_secret() -> None:

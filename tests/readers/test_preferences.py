@@ -14,6 +14,7 @@ from digest.store.database import Database
 from digest.store.models import metadata
 from tests.factories import (
     MONDAY,
+    SECRET,
     TUESDAY,
     WEDNESDAY,
     add_papers,
@@ -97,14 +98,14 @@ def test_a_bad_change_changes_nothing(database: Database) -> None:
     ):
         with pytest.raises(BadInput):
             change(database, ProfileBuilder(), reader.address, wanted, at(TUESDAY))
-    with pytest.raises(NotFound):
+    with pytest.raises(BadInput):
         change(
             database,
             ProfileBuilder(),
             reader.address,
             Change(topics=("x",)),
             at(TUESDAY),
-            likes=["2603.00001", "2603.09999"],
+            likes=["2603.00001", "no id"],
         )
     assert reader_now(database, reader.address) == reader
 
@@ -131,9 +132,9 @@ def test_only_those_who_get_mail_can_pause_and_only_those_who_confirmed_resume(
             pause(database, reader.address, WEDNESDAY, at(TUESDAY))
     if status in {"pending", "suppressed"}:
         with pytest.raises(BadInput, match=status):
-            resume(database, reader.address)
+            resume(database, SECRET, reader.address, at(WEDNESDAY))
     else:
-        assert resume(database, reader.address).status == "active"
+        assert resume(database, SECRET, reader.address, at(WEDNESDAY)).status == "active"
 
 
 def test_a_pause_can_not_end_before_it_begins(database: Database) -> None:
@@ -148,7 +149,7 @@ def test_leaving_takes_everything_along(database: Database) -> None:
     reader = add_reader(database, topics=["gaussian splatting"], likes=["2603.00004"])
     stays = add_reader(database, "stays@example.org", likes=["2603.00003"])
     deliver_due(office(database), at(TUESDAY))
-    assert remove(database, reader.address.upper()).id == reader.id
+    assert remove(database, SECRET, reader.address.upper(), at(WEDNESDAY)).id == reader.id
     with database.read() as connection:
         for table in metadata.sorted_tables:
             owner = table.c.get("subscriber_id")
@@ -158,7 +159,7 @@ def test_leaving_takes_everything_along(database: Database) -> None:
     with pytest.raises(NotFound), database.read() as connection:
         find(connection, reader.address)
     with pytest.raises(NotFound):
-        remove(database, reader.address)
+        remove(database, SECRET, reader.address, at(WEDNESDAY))
     # And may come back as somebody new.
     assert add_reader(database, reader.address).id != reader.id
 

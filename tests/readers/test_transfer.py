@@ -144,7 +144,7 @@ BAD_LINES: list[Any] = [
     {"address": ""},
     {"address": 7},
     {"address": "nobody"},
-    {"address": "x@example.org", "topics": "ok", "likes": ["2603.09999"]},
+    {"address": "x@example.org", "topics": "ok", "likes": ["2603.00001", "no id"]},
     {"address": "x@example.org", "likes": ["no id"]},
     {"address": "x@example.org", "topics": [1, 2]},
     {"address": "x@example.org", "topics": {"a": "b"}},

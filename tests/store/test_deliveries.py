@@ -118,7 +118,7 @@ def test_an_edition_that_was_dropped_is_not_where_the_next_one_starts(database: 
         last = ledger.last_editions(connection, [reader.id], WEDNESDAY)[reader.id]
         assert (last.papers_through, last.settled_at) == (MONDAY, at(MONDAY, 9))
         assert ledger.last_editions(connection, [reader.id], MONDAY) == {}
-        assert ledger.newer_editions(connection, [reader.id]) == {reader.id: WEDNESDAY}
+        assert ledger.newer_editions(connection, [reader.id], WEDNESDAY) == {reader.id: WEDNESDAY}
 
 
 def test_a_card_is_kept_once(database: Database) -> None:

@@ -37,7 +37,7 @@ from tests.factories import SECRET, add_readers
 from tests.services.site import answers, free_port, wait_for
 from tests.web.visitor import stamp_of
 
-LET_THROUGH = "Look into your inbox"
+LET_THROUGH = "Check your inbox"
 READERS = 20
 
 

@@ -12,9 +12,9 @@ from digest.errors import BadInput
 from digest.web.app import create_app
 from digest.web.limits import (
     MAILS_PER_NETWORK,
+    MAILS_PER_SITE,
     HourlyLimits,
     mail_limits,
-    network,
 )
 from tests.factories import SECRET, Clock, together
 from tests.services.site import free_port
@@ -25,15 +25,29 @@ from tests.web.visitor import Visitor
 @pytest.mark.parametrize(
     ("host", "counted"),
     [
-        ("192.0.2.7", "192.0.2.7"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("unix:", "unix:"),
-        ("", ""),
+        ("192.0.2.7", ["192.0.2.7"]),
+        ("::ffff:192.0.2.7", ["192.0.2.7"]),
+        ("2001:db8:1:2:3:4:5:6", ["2001:db8:1:2::/64", "2001:db8:1::/48"]),
+        ("fe80::1%eth0", ["fe80::/64", "fe80::/48"]),
+        ("unix:", ["unix:"]),
+        ("", [""]),
     ],
 )
-def test_a_network_is_one_caller(host: str, counted: str) -> None:
-    assert network(host) == counted
+def test_a_network_is_one_caller(host: str, counted: list[str]) -> None:
+    networks = [key.removeprefix("network ") for key in mail_limits(host, "example.org") if "network" in key]
+    assert networks == counted
+
+
+def test_whoever_changes_networks_within_a_site_is_stopped_by_the_limit_of_the_site() -> None:
+    limits = HourlyLimits(SECRET)
+
+    def ask(site: int, network: int) -> bool:
+        return limits.allow(mail_limits(f"2001:db8:{site:x}:{network:x}::{network:x}", f"d{network}.example"))
+
+    assert sum(ask(1, network) for network in range(200)) == MAILS_PER_SITE
+    assert sum(ask(2, 7) for _ in range(200)) == MAILS_PER_NETWORK
+    assert not ask(1, 500)
+    assert ask(3, 500)
 
 
 def test_a_mail_counts_towards_its_network_its_domain_and_all() -> None:

@@ -227,7 +227,7 @@ def test_confirming_takes_a_post_and_happens_once(parts: Parts, visitor: Visitor
     assert "What do you work on?" in page.text
     assert f'action="/preferences/{waiting.key}.' in page.text
     assert reader_now(parts.database, waiting.address).status == "active"
-    assert "You are in already" in visitor.post(link).text
+    assert "You are already subscribed" in visitor.post(link).text
     with parts.database.read() as connection:
         assert len(connection.exec_driver_sql("select * from consents").all()) == 1
 
@@ -241,7 +241,7 @@ def test_a_confirmation_lapses_and_can_be_asked_for_again(
         assert answer.status_code == 403
         assert "Send a new link" in answer.text
     assert reader_now(parts.database, waiting.address).status == "pending"
-    assert "Look into your inbox" in visitor.post(f"{link}/again").text
+    assert "Check your inbox" in visitor.post(f"{link}/again").text
     fresh = links().link("confirm", waiting.key, clock().date()).removeprefix(BASE_URL)
     assert sorted(row.edition_on for row in deliveries_of(parts.database, waiting)) == [
         WEDNESDAY,
@@ -255,7 +255,7 @@ def test_an_old_confirmation_does_not_undo_a_goodbye(parts: Parts, visitor: Visi
     waiting, link = pending(parts)
     visitor.post(link)
     visitor.post(path("unsubscribe", waiting))
-    assert "You had unsubscribed" in visitor.post(link).text
+    assert "You have unsubscribed" in visitor.post(link).text
     assert reader_now(parts.database, waiting.address).status == "unsubscribed"
 
 

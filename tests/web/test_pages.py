@@ -46,7 +46,7 @@ def library(visitor: Visitor, stocked: Parts) -> Visitor:
 
 
 def test_an_empty_installation_has_every_page(visitor: Visitor) -> None:
-    for path in ("/", "/?period=month", "/search?q=robots", "/search", "/about", "/docs", "/subscribe",
+    for path in ("/", "/?period=month", "/trending", "/search?q=robots", "/search", "/about", "/docs", "/subscribe",
                  "/feed.xml", "/feed.json", "/healthz", "/readyz", "/metrics", "/api/papers",
                  "/api/trending", "/api/search?q=x", "/api/openapi.json"):  # fmt: skip
         assert visitor.get(path).status_code == 200, path
@@ -64,11 +64,25 @@ def test_the_first_page_calls_and_lists_the_hottest_first(library: Visitor) -> N
     assert "Gaussian splatting" not in library.get("/?period=today").text
 
 
-def test_a_category_or_archive_narrows_the_list(library: Visitor) -> None:
-    assert "Gaussian" not in library.get("/?category=eess.AS").text
-    assert "Gaussian" in library.get("/?category=cs").text
-    assert "No papers of this category" in library.get("/?category=no.SUCH").text
-    assert library.get("/?period=decade").status_code == 404
+def test_what_is_trending_has_a_page_of_its_own_that_stays_there(library: Visitor) -> None:
+    page = library.get("/trending").text
+    assert '<h1 id="trending">Trending this week</h1>' in page
+    assert page.index("Streaming speech recognition for dialects: study") < page.index("Gaussian splatting")
+    assert 'name="email"' not in page
+    assert page.count('<article class="card">') == 11
+    assert 'href="/trending?period=month"' in page
+    assert 'action="/trending"' in page
+    assert "math/0611800" in library.get("/trending?period=month").text
+    assert library.get("/").text.count('href="/?period=') == 3
+    assert 'href="/trending"' in library.get("/about").text
+
+
+@pytest.mark.parametrize("path", ["/", "/trending"])
+def test_a_category_or_archive_narrows_the_list(library: Visitor, path: str) -> None:
+    assert "Gaussian" not in library.get(f"{path}?category=eess.AS").text
+    assert "Gaussian" in library.get(f"{path}?category=cs").text
+    assert "No papers of this category" in library.get(f"{path}?category=no.SUCH").text
+    assert library.get(f"{path}?period=decade").status_code == 404
 
 
 def test_new_papers_show_without_a_restart(visitor: Visitor, stocked: Parts) -> None:
@@ -84,7 +98,7 @@ def test_search_finds_by_words_by_id_and_by_address(library: Visitor) -> None:
     found = library.get("/search?q=tactile+grasping+robots").text
     assert "Robot manipulation" in found
     assert "Streaming speech" not in found
-    assert "Nothing fits" in library.get("/search?q=zzzzqqq").text
+    assert "No paper matches" in library.get("/search?q=zzzzqqq").text
     for named in ("2603.00050", "https://arxiv.org/abs/2603.00050v3"):
         assert "Papers like “Streaming speech" in library.get("/search", params={"q": named}).text
 

@@ -1,4 +1,4 @@
-"""What a reader can set, see, take along and erase from their own page."""
+"""What a reader can set, see, download and erase from their own page."""
 
 import re
 from datetime import datetime, timedelta
@@ -7,6 +7,8 @@ import pytest
 
 from digest.delivery.daily import Job, run
 from digest.readers.subscriber import Subscriber
+from digest.store.pending_feedback import read_pending
+from digest.store.readers import read_feedback
 from digest.web.preferences import PREVIEWS
 from digest.wiring import Parts
 from tests.factories import (
@@ -269,7 +271,7 @@ def test_a_day_without_papers_shows_the_last_that_had_some(
     ("fields", "said"),
     [
         ({"hour": "25"}, "between 0 and 23"),
-        ({"hour": "noon"}, "is no number"),
+        ({"hour": "noon"}, "is not a number"),
         ({"timezone": "Berlin"}, "did you mean Europe/Berlin"),
         ({"timezone": "../../etc/passwd"}, "no time zone"),
         ({"frequency": "hourly"}, "choose one of"),
@@ -279,9 +281,8 @@ def test_a_day_without_papers_shows_the_last_that_had_some(
         ({"topics": "x" * 501}, "between 1 and 500"),
         ({"topics": "\n".join(f"topic {n}" for n in range(101))}, "keep it to 100"),
         ({"like": "nonsense"}, "no paper id"),
-        ({"like": "2603.99999"}, "no paper 2603.99999"),
         ({"pasted": "dear diary"}, "no paper in what you pasted"),
-        ({"pasted": "arXiv:1706.03762"}, "None of the 1 papers"),
+        ({"pasted": "@misc{x, title = {Unheard of}}"}, "None of the 1 papers"),
         ({"do": "pause", "until": "2020-01-01"}, "is over already"),
         ({"do": "pause", "until": "soon"}, "no date"),
         ({"do": "forget", "paper": "2603.99999"}, "no paper"),
@@ -309,6 +310,15 @@ def test_a_pasted_library_is_learned_from(visitor: Visitor, parts: Parts, reader
             "select canonical_id from papers p join feedback on paper_id = p.id order by 1"
         ).scalars()
         assert set(marked) >= {"2603.00001", "2603.00002"}
+
+
+def test_a_pasted_id_that_is_not_stored_is_kept_until_it_arrives(
+    visitor: Visitor, parts: Parts, reader: Subscriber
+) -> None:
+    send(visitor, reader, pasted="https://arxiv.org/abs/1706.03762v7 and 2603.00001")
+    with parts.database.read() as connection:
+        assert read_pending(connection, [reader.id]) == {reader.id: [("1706.03762", "more")]}
+        assert len(read_feedback(connection, [reader.id])[reader.id]) == 1
 
 
 def test_ticked_papers_are_liked_and_each_can_be_taken_back(
@@ -340,7 +350,7 @@ def test_a_pause_holds_until_its_date_or_the_reader_ends_it(
     assert reader_now(parts.database, reader.address).status == "paused"
     send(visitor, reader, "resume")
     assert reader_now(parts.database, reader.address).status == "active"
-    assert "until you say so" in send(visitor, reader, "pause", until="")
+    assert "until you resume" in send(visitor, reader, "pause", until="")
 
 
 def test_one_can_leave_and_come_back_here_too(visitor: Visitor, parts: Parts, reader: Subscriber) -> None:

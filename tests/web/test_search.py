@@ -58,7 +58,7 @@ def test_a_search_can_be_narrowed_on_the_page_and_for_programs(
 ) -> None:
     page = visitor.get(f"/search?q=gaussian+splatting{narrowed}").text
     assert len(ids(page)) == expected
-    assert ("Nothing fits" in page) == (expected == 0)
+    assert ("No paper matches" in page) == (expected == 0)
     found = visitor.get(f"/api/search?q=gaussian+splatting{narrowed}").json()
     assert {one["paper"]["id"] for one in found} == ids(page)
 
@@ -67,7 +67,7 @@ def test_the_form_shows_what_the_search_was_narrowed_to(visitor: Visitor) -> Non
     page = visitor.get("/search?q=gaussian&category=math.NA&since=2026-03-03").text
     assert "<option selected>math.NA</option>" in page
     assert 'value="2026-03-03"' in page
-    assert "Nothing fits among these" in visitor.get("/search?q=gaussian&since=2026-03-04").text
+    assert "No paper matches among these" in visitor.get("/search?q=gaussian&since=2026-03-04").text
 
 
 def test_look_alikes_of_a_paper_can_be_narrowed_too(visitor: Visitor) -> None:

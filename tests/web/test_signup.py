@@ -11,6 +11,7 @@ from digest.readers.addresses import address_hash
 from digest.readers.signup import confirm
 from digest.readers.subscriber import STATUSES
 from digest.store import readers as reader_store
+from digest.store import suppressions as suppression_store
 from digest.web.limits import MAILS_PER_NETWORK
 from digest.web.stamps import UNSTAMPED
 from digest.wiring import Parts
@@ -59,7 +60,9 @@ def test_the_answer_tells_nobody_who_is_a_reader(visitor: Visitor, parts: Parts,
     for status in ("active", "paused", "pending", "unsubscribed", "suppressed"):
         add_reader(parts.database, f"{status}@example.org", status=status)
     with parts.database.begin() as connection:
-        reader_store.suppress(connection, address_hash("hard@example.org", SECRET), "bounce", parts.clock())
+        suppression_store.suppress(
+            connection, address_hash("hard@example.org", SECRET), "bounce", parts.clock()
+        )
     known = ("active", "paused", "pending", "unsubscribed", "suppressed", "hard", "stranger")
     assert len({sign_up(visitor, f"{one}@example.org") for one in known}) == 1
     assert {mail["To"] for mail in mails(tmp_path / "outbox")} == {
@@ -144,7 +147,7 @@ def test_what_comes_at_once_gets_the_form_again_and_then_one_press_is_enough(
     assert deliveries_of(parts.database, reader_now(parts.database, "ada@example.org")) == []
     clock.advance(seconds=0.2)
     pressed = visitor.post(path, data={"email": "ada@example.org", "stamp": stamp_of(again.text)})
-    assert "Look into your inbox" in pressed.text
+    assert "Check your inbox" in pressed.text
     assert len(mails(tmp_path / "outbox")) == 1
 
 
@@ -162,7 +165,7 @@ def test_a_form_without_a_stamp_of_ours_is_shown_again(
     assert mails(tmp_path / "outbox") == []
     clock.advance(seconds=2)
     pressed = visitor.post("/subscribe", data={**fields, "stamp": stamp_of(again.text)})
-    assert "Look into your inbox" in pressed.text
+    assert "Check your inbox" in pressed.text
     assert len(mails(tmp_path / "outbox")) == 1
 
 
@@ -171,7 +174,9 @@ def test_a_page_left_open_for_days_still_works_and_for_weeks_takes_one_press_mor
 ) -> None:
     stamp = stamp_of(visitor.get("/").text)
     clock.advance(days=6)
-    assert "Look into" in visitor.post("/subscribe", data={"email": "a@example.org", "stamp": stamp}).text
+    assert (
+        "Check your inbox" in visitor.post("/subscribe", data={"email": "a@example.org", "stamp": stamp}).text
+    )
     clock.advance(days=2)
     again = visitor.post("/subscribe", data={"email": "b@example.org", "stamp": stamp})
     assert "Once more, please" in again.text
@@ -259,10 +264,12 @@ def test_links_go_to_whoever_confirmed_and_the_answer_tells_nobody_who_that_is(
         add_reader(parts.database, f"{status}@example.org", status=status)
     add_reader(parts.database, "hard@example.org")
     returning = add_reader(parts.database, "returning@example.org", status="pending")
-    confirm(parts.database, returning.address, parts.clock(), "test")
+    confirm(parts.database, parts.secret, returning.address, parts.clock(), "test")
     set_status(parts.database, returning, "pending")
     with parts.database.begin() as connection:
-        reader_store.suppress(connection, address_hash("hard@example.org", SECRET), "bounce", parts.clock())
+        suppression_store.suppress(
+            connection, address_hash("hard@example.org", SECRET), "bounce", parts.clock()
+        )
         before = reader_store.count_by_status(connection)
     known = (*STATUSES, "hard", "returning", "stranger")
     assert len({ask_for_links(visitor, f"{one}@example.org") for one in known}) == 1

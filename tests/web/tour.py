@@ -80,6 +80,12 @@ class Walk:
         hostile = quote(ATTACK)
         for path in (
             *("/", "/?period=today", "/?period=month", f"/?category={hostile}", "/?category=cs.LG"),
+            *(
+                "/trending",
+                "/trending?period=month",
+                f"/trending?category={hostile}",
+                "/trending?category=cs.LG",
+            ),
             *("/search", "/search?q=gaussian", f"/search?q={hostile}", "/search?q=2603.00001"),
             *(f"/search?q=splatting&category={hostile}", "/search?q=splatting&since=2026-03-03"),
             *("/papers/2603.00001", "/papers/2603.00004", "/about", "/docs", "/subscribe", "/links"),

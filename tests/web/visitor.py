@@ -17,13 +17,18 @@ _THREAD = ThreadPoolExecutor(1)
 class Visitor:
     """Sends requests; each stands alone, as cookies would be news to this site."""
 
-    def __init__(self, app: FastAPI, host: str = "192.0.2.1") -> None:
+    def __init__(self, app: FastAPI, host: str = "192.0.2.1", *, works: bool = True) -> None:
+        """`works`: after each post, what is done in the background where the application is served is done here."""
         self.app = app
+        self._works = works
         self.host = host
 
     def ask(self, method: str, path: str, **request: Any) -> httpx.Response:
         # A thread of its own: the browser of other tests leaves a loop running in this one.
-        return _THREAD.submit(asyncio.run, self._ask(method, path, request)).result()
+        answer = _THREAD.submit(asyncio.run, self._ask(method, path, request)).result()
+        if method == "POST" and self._works:
+            self.app.state.site.background.work()
+        return answer
 
     def get(self, path: str, **request: Any) -> httpx.Response:
         return self.ask("GET", path, **request)

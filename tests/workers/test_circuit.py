@@ -1,20 +1,32 @@
 """The circuit: a server that will not have our mail is left alone, tried with a few, and used again."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from threading import Event
 
-from digest.delivery.circuit import LONGEST, SHORTEST, TRIAL_MAILS, admit, rest
-from digest.delivery.deliver import PostOffice, Summary, deliver_batch
+import pytest
+from pydantic import SecretStr
+
+from digest import jobs
+from digest.delivery.circuit import LONGEST, SHORTEST, TRIAL_MAILS, admit, rest, take_trial
+from digest.delivery.claimed import Stream
+from digest.delivery.deliver import PostOffice, Summary, deliver_batch, deliver_ready
 from digest.delivery.plan import plan_due
 from digest.errors import StopRun
 from digest.mail.envelope import Envelope
+from digest.running import Runner
+from digest.settings import Settings
 from digest.store.circuits import open_circuits
 from digest.store.database import Database
+from digest.store.readers import save_feedback
+from digest.wiring import Parts
 from tests.factories import (
     TUESDAY,
     Clock,
     Interposed,
     add_papers,
+    add_reader,
     add_readers,
     at,
     make_papers,
@@ -44,12 +56,13 @@ def scene(database: Database) -> tuple[Wall, PostOffice, Clock]:
     add_papers(database, *make_papers(12))
     add_readers(database, 12)
     plan_due(database, at(TUESDAY))
+    return scene_of(database)
+
+
+def scene_of(database: Database) -> tuple[Wall, PostOffice, Clock]:
     wall = Wall()
-    return (
-        wall,
-        replace(office(database), transport=wall.transport, account="smtp://mail"),
-        Clock(at(TUESDAY)),
-    )
+    post = replace(office(database), transport=wall.transport, account="memory:")
+    return wall, post, Clock(at(TUESDAY))
 
 
 def once(post: PostOffice, clock: Clock) -> Summary:
@@ -59,7 +72,7 @@ def once(post: PostOffice, clock: Clock) -> Summary:
 
 
 def test_pauses_grow_up_to_a_longest() -> None:
-    pauses = [rest(trips) for trips in range(1, 12)]
+    pauses = [rest(timedelta(minutes=minutes)) for minutes in range(0, 500, 20)]
     assert pauses == sorted(pauses)
     assert (pauses[0], pauses[-1]) == (SHORTEST, LONGEST)
 
@@ -71,20 +84,27 @@ def test_a_server_that_refuses_us_is_left_alone_and_the_reason_is_kept(database:
     assert wall.tries == 1
     with database.read() as connection:
         (circuit,) = open_circuits(connection)
-    assert (circuit.name, circuit.trips) == ("smtp://mail", 1)
+    assert (circuit.name, circuit.trips) == ("memory:", 1)
     assert "password" in circuit.reason
 
 
-def test_after_its_pause_a_few_mails_try_it_and_another_failure_doubles_the_pause(database: Database) -> None:
+def test_after_its_pause_a_few_mails_try_it_and_a_long_outage_lengthens_the_pause(database: Database) -> None:
     wall, post, clock = scene(database)
     once(post, clock)
     clock.advance(minutes=1)
     once(post, clock)
     assert wall.tries == 2
-    clock.advance(seconds=90)
+    clock.advance(seconds=59)
     assert once(post, clock).stopped
     assert wall.tries == 2
-    clock.advance(seconds=31)
+    # Ten minutes later it is tried every two and a half.
+    clock.advance(minutes=8, seconds=1)
+    once(post, clock)
+    assert wall.tries == 3
+    clock.advance(seconds=149)
+    assert once(post, clock).stopped
+    assert wall.tries == 3
+    clock.advance(seconds=1)
     wall.is_shut = False
     assert once(post, clock).sent == TRIAL_MAILS
     with database.read() as connection:
@@ -97,8 +117,9 @@ def test_of_many_workers_one_tries(database: Database) -> None:
     _, post, clock = scene(database)
     once(post, clock)
     clock.advance(minutes=2)
-    admitted = together(*[lambda: admit(database, post.account, clock()).is_trial] * 4)
-    assert sum(admitted) == 1
+    admission = admit(database, post.account, "digest", clock())
+    assert not admission.is_open
+    assert sum(together(*[lambda: take_trial(database, admission)] * 4)) == 1
 
 
 def test_an_operator_who_runs_by_hand_does_not_wait(database: Database) -> None:
@@ -115,4 +136,76 @@ def test_an_operator_who_runs_by_hand_does_not_wait(database: Database) -> None:
 def test_one_servers_trouble_is_not_anothers(database: Database) -> None:
     _, post, clock = scene(database)
     once(post, clock)
-    assert not admit(database, "smtp://other", clock() + timedelta()).is_shut
+    assert not admit(database, "smtp://other", "digest", clock()).is_open
+
+
+# An outage, as each way of running meets it: with mails of one stream, of the other, of both.
+
+
+@pytest.fixture(params=["digest", "transactional", "both", "quiet"])
+def waiting(request: pytest.FixtureRequest, database: Database) -> str:
+    """Mails that wait when the server is down; `quiet` are digests of which the first turn out empty."""
+    streams: str = request.param
+    if streams != "quiet":
+        add_papers(database, *make_papers(12))
+    if streams != "transactional":
+        add_readers(database, 12)
+    if streams in {"transactional", "both"}:
+        for number in range(3):
+            add_reader(database, f"new{number}@example.org", status="pending", now=at(TUESDAY, 7))
+    if streams == "quiet":
+        add_papers(database, *make_papers(1), now=at(TUESDAY, 7))
+        for number in range(1, 10):
+            with database.begin() as connection:
+                save_feedback(connection, number, 1, "more", at(TUESDAY, 7))
+    plan_due(database, at(TUESDAY))
+    return streams
+
+
+def expected(streams: str) -> int:
+    return {"digest": 12, "transactional": 3, "both": 15, "quiet": 3}[streams]
+
+
+def as_up(parts: Parts) -> None:
+    """What `digest up` does every twenty seconds."""
+    Runner(parts, Event()).deliver_all()
+
+
+def as_run(parts: Parts) -> None:
+    """What `digest run` does."""
+    deliver_ready(parts.post_office, parts.clock)
+
+
+def as_workers(parts: Parts) -> None:
+    """What a sweep and the tasks that it asks for do."""
+    ready = jobs.backlog(parts)
+    asked: list[Stream] = []
+    asked += ["transactional"] * ready.transactional
+    asked += ["digest"] * ready.digests
+    while asked:
+        stream = asked.pop(0)
+        if jobs.deliver(parts, stream):
+            asked.append(stream)
+
+
+@pytest.mark.parametrize("way", [as_up, as_run, as_workers])
+def test_after_an_outage_the_first_look_sends_all(
+    database: Database, waiting: str, way: Callable[[Parts], None]
+) -> None:
+    wall, post, clock = scene_of(database)
+    settings = Settings.model_construct(mail_url=SecretStr("memory:"), batch_size=500)
+    parts = Parts(settings, clock)
+    parts.__dict__.update(database=database, post_office=post)
+    assert parts.account == post.account
+    for _ in range(3):
+        way(parts)
+        clock.advance(seconds=20)
+    assert not wall.transport.envelopes
+    wall.is_shut = False
+    # The pause that the breaker grew to, and every mail that met the outage had its own.
+    clock.advance(minutes=6)
+    way(parts)
+    way(parts)
+    assert len(wall.transport.envelopes) == expected(waiting)
+    with database.read() as connection:
+        assert not open_circuits(connection)

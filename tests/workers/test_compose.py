@@ -1,15 +1,24 @@
 """docker-compose.yml and the Dockerfile: well-formed, without secrets, and naming only what exists."""
 
+import json
 import re
+import socketserver
+import struct
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
+from uvicorn.middleware.proxy_headers import _TrustedHosts
 
 from digest.cli.app import application
+from digest.errors import StopRun
 from digest.settings import Settings
+from digest.store.database import Database
 from tests.conftest import ROOT
 
 COMPOSE = ROOT / "docker-compose.yml"
@@ -35,7 +44,7 @@ def test_the_compose_file_follows_its_schema() -> None:
 
 
 def test_all_parts_are_there() -> None:
-    assert set(services()) == {"postgres", "redis", "mailpit", *OURS}
+    assert set(services()) == {"postgres", "redis", "mailpit", "proxy", *OURS}
 
 
 def test_every_command_is_one_of_ours() -> None:
@@ -45,7 +54,7 @@ def test_every_command_is_one_of_ours() -> None:
 
 def test_every_setting_is_one_of_ours() -> None:
     known = {f"DIGEST_{name.upper()}" for name in Settings.model_fields}
-    assert set(services()["worker"]["environment"]) <= known
+    assert {one for one in services()["worker"]["environment"] if one.startswith("DIGEST_")} <= known
 
 
 def test_secrets_come_from_outside() -> None:
@@ -55,7 +64,7 @@ def test_secrets_come_from_outside() -> None:
 
 def test_whatever_runs_for_long_is_watched() -> None:
     found = services()
-    assert all("healthcheck" in found[name] for name in ("postgres", "redis", "web", "worker", "mailpit"))
+    assert all("healthcheck" in found[name] for name in found if name != "init")
     assert all(found[name]["restart"] == "unless-stopped" for name in found if name != "init")
 
 
@@ -72,3 +81,102 @@ def test_the_image_runs_as_nobody_in_particular() -> None:
     user = next(place for place, line in enumerate(lines) if line.startswith("USER "))
     assert lines[user] != "USER root"
     assert user < next(place for place, line in enumerate(lines) if line.startswith("ENTRYPOINT"))
+
+
+IN_COMPOSE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<default>[^}]*))?\}")
+
+
+def environment_of(service: dict[str, Any], dotenv: dict[str, str]) -> dict[str, str]:
+    """Return what a container sees: the lines of .env, then `environment` with its variables from .env."""
+
+    def value(match: re.Match[str]) -> str:
+        return dotenv.get(match["name"], "") or (match["default"] if match["kind"] == "-" else "")
+
+    files = [one["path"] for one in service.get("env_file", [])]
+    lines = dict(dotenv) if ".env" in files else {}
+    return lines | {name: IN_COMPOSE.sub(value, str(said)) for name, said in service["environment"].items()}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_line_of_the_settings_file_reaches_our_parts(name: str) -> None:
+    settings = [f"DIGEST_{one.upper()}" for one in Settings.model_fields]
+    dotenv = {one: f"told-{number}" for number, one in enumerate([*settings, "FORWARDED_ALLOW_IPS"])}
+    seen = environment_of(services()[name], dotenv)
+    assert {one: seen.get(one) for one in dotenv} == dotenv
+
+
+def test_settings_that_nobody_wrote_have_the_defaults_of_the_product() -> None:
+    """A variable set to nothing counts as not set, and only the services' addresses differ."""
+    seen = environment_of(services()["worker"], {"POSTGRES_PASSWORD": "x", "DIGEST_SECRET_KEY": "y"})
+    assert {one for one in seen if one.startswith("DIGEST_")} == {
+        "DIGEST_DATABASE_URL",
+        "DIGEST_BROKER_URL",
+        "DIGEST_MAIL_URL",
+        "DIGEST_SECRET_KEY",
+    }
+
+
+@pytest.mark.parametrize("password", ["secret", "p@ss/w:rd?#%41 ü"])
+def test_any_password_of_the_database_reaches_it(password: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = environment_of(services()["worker"], {"POSTGRES_PASSWORD": password, "DIGEST_SECRET_KEY": "y"})
+    with password_server() as (port, said):
+        url = seen["DIGEST_DATABASE_URL"].replace("@postgres/", f"@127.0.0.1:{port}/")
+        monkeypatch.setenv("PGPASSWORD", seen["PGPASSWORD"])
+        database = Database(url + "?sslmode=disable&gssencmode=disable")
+        with pytest.raises(StopRun), database.read():
+            pass
+        database.close()
+    assert said == [password]
+
+
+@contextmanager
+def password_server() -> Iterator[tuple[int, list[str]]]:
+    """Speak PostgreSQL up to the password, which is kept, and refuse it."""
+    said: list[str] = []
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            (length,) = struct.unpack("!I", self.rfile.read(4))
+            self.rfile.read(length - 4)
+            self.wfile.write(b"R" + struct.pack("!II", 8, 3))
+            self.rfile.read(1)
+            (length,) = struct.unpack("!I", self.rfile.read(4))
+            said.append(self.rfile.read(length - 4).rstrip(b"\0").decode())
+            error = b"SFATAL\0C28P01\0Mno\0\0"
+            self.wfile.write(b"E" + struct.pack("!I", len(error) + 4) + error)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        yield server.server_address[1], said
+        server.shutdown()
+        thread.join()
+
+
+def test_the_pages_are_published_to_this_machine_alone_unless_told_otherwise() -> None:
+    (port,) = services()["web"]["ports"]
+    assert port.startswith("${WEB_ADDRESS:-127.0.0.1}:")
+
+
+def test_the_image_serves_all_interfaces_by_default() -> None:
+    (line,) = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if line.startswith("CMD ")]
+    assert json.loads(line.removeprefix("CMD ")) == ["up", "--host", "0.0.0.0"]
+
+
+def test_tls_is_a_profile_whose_addresses_are_believed() -> None:
+    proxy = services()["proxy"]
+    assert proxy["profiles"] == ["tls"]
+    assert proxy["command"][-2:] == ["--to", "web:8000"]
+    whole = YAML(typ="safe").load(COMPOSE)
+    (network,) = whole["networks"]["default"]["ipam"]["config"]
+    assert services()["web"]["environment"]["FORWARDED_ALLOW_IPS"].endswith(f":-{network['subnet']}}}")
+    # uvicorn is the one who believes: a visitor's address is what the proxy says, and nobody else.
+    trusted = _TrustedHosts(network["subnet"])
+    assert "172.31.254.7" in trusted
+    assert "203.0.113.7" not in trusted
+
+
+def test_nothing_eats_the_machine() -> None:
+    for name, service in services().items():
+        assert "mem_limit" in service, name
+        assert service["logging"]["options"] == {"max-size": "10m", "max-file": "5"}, name

@@ -7,15 +7,28 @@ import pytest
 from pydantic import SecretStr
 
 from digest import jobs
-from digest.delivery.circuit import trip
+from digest.delivery.circuit import Trouble, trip
 from digest.delivery.plan import plan_due
-from digest.readers.consent import ask_for_links
 from digest.settings import Settings
 from digest.store import deliveries as ledger
 from digest.store.database import Database
 from digest.store.models import fetches
+from digest.store.pending_feedback import read_pending
+from digest.store.readers import read_feedback
 from digest.wiring import Parts
-from tests.factories import TUESDAY, Clock, add_papers, add_reader, add_readers, at, make_papers, record_fetch
+from tests.factories import (
+    TUESDAY,
+    Clock,
+    add_papers,
+    add_reader,
+    add_readers,
+    ask_for_links,
+    at,
+    make_papers,
+    record_fetch,
+)
+from tests.papers import samples
+from tests.papers.feed_server import Reply, feed_server
 
 CLOCK = Clock(at(TUESDAY))
 
@@ -46,7 +59,7 @@ def test_as_many_batches_are_asked_for_as_are_ready(parts: Parts) -> None:
 def test_a_server_that_is_left_alone_is_asked_nothing_and_then_tried_once(parts: Parts) -> None:
     add_readers(parts.database, 21)
     jobs.plan(parts)
-    trip(parts.database, parts.account, "no", parts.clock())
+    trip(parts.database, parts.account, Trouble("no"), parts.clock())
     assert jobs.backlog(parts) == jobs.Backlog(0, 0)
     parts.clock = Clock(at(TUESDAY) + timedelta(minutes=5))
     assert jobs.backlog(parts) == jobs.Backlog(0, 1)
@@ -70,6 +83,36 @@ def test_each_stream_of_mail_is_delivered_by_itself(parts: Parts) -> None:
     assert not jobs.deliver(parts, "digest")
 
 
+def test_marked_papers_are_fetched_by_id_and_learned_from(sqlite_url: str) -> None:
+    with feed_server() as feeds:
+        feeds.serve("/api/query", Reply(samples.api_page(samples.api_entry("2602.00042")).encode()))
+        settings = Settings.model_construct(
+            database_url=SecretStr(sqlite_url),
+            secret_key=SecretStr("x"),
+            arxiv_api_url=f"{feeds.address}/api/query",
+        )
+        parts = Parts(settings, Clock(at(TUESDAY)))
+        ada = add_reader(parts.database, likes=["2602.00042"])
+        jobs.fetch_marked(parts)
+        jobs.fetch_marked(parts)
+        with parts.database.read() as connection:
+            assert len(read_feedback(connection, [ada.id])[ada.id]) == 1
+        parts.close()
+        assert len(feeds.requests) == 1
+
+
+def test_the_sample_asks_nobody_for_marked_papers(sqlite_url: str) -> None:
+    settings = Settings.model_construct(
+        database_url=SecretStr(sqlite_url), sources=("sample",), arxiv_api_url="http://127.0.0.1:9/api/query"
+    )
+    parts = Parts(settings, Clock(at(TUESDAY)))
+    ada = add_reader(parts.database, likes=["2602.00042"])
+    jobs.fetch_marked(parts)
+    with parts.database.read() as connection:
+        assert read_pending(connection, [ada.id]) == {ada.id: [("2602.00042", "more")]}
+    parts.close()
+
+
 def test_housekeeping_forgets_old_readings_and_whoever_never_confirmed(parts: Parts) -> None:
     record_fetch(parts.database, at(TUESDAY) - timedelta(days=91))
     record_fetch(parts.database, at(TUESDAY) - timedelta(days=1))
@@ -87,8 +130,21 @@ def count_readers(database: Database) -> int:
         return sum(count_by_status(connection).values())
 
 
-def test_the_account_names_server_and_user_and_never_the_password(sqlite_url: str) -> None:
-    settings = Settings.model_construct(
-        database_url=SecretStr(sqlite_url), mail_url=SecretStr("smtp://me:secret@mail.example.org:587")
-    )
-    assert Parts(settings, CLOCK).account == "smtp://me@mail.example.org:587"
+@pytest.mark.parametrize(
+    ("url", "account"),
+    [
+        ("smtp://me:secret@mail.example.org:587", "smtp://me@mail.example.org:587"),
+        ("smtp://me:se:cret@mail.example.org:587", "smtp://me@mail.example.org:587"),
+        ("smtp://me:s@cret@mail.example.org", "smtp://me@mail.example.org:587"),
+        (
+            "smtp://me%40example.org:se%3Acr%40et@mail.example.org",
+            "smtp://me@example.org@mail.example.org:587",
+        ),
+        ("smtps://me@example.org:secret@mail.example.org", "smtps://me@example.org@mail.example.org:465"),
+        ("smtp://127.0.0.1:2525?tls=no", "smtp://127.0.0.1:2525"),
+        ("maildir:outbox", "maildir:outbox"),
+    ],
+)
+def test_the_account_names_server_and_user_and_never_the_password(url: str, account: str) -> None:
+    settings = Settings.model_construct(mail_url=SecretStr(url))
+    assert Parts(settings, CLOCK).account == account

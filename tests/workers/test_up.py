@@ -86,5 +86,5 @@ def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
         process = start(tmp_path, "--port", str(port))
         said, _ = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert f"digest: The pages can not be served at 127.0.0.1:{port}" in said
+    assert f"digest: The pages cannot be served at 127.0.0.1:{port}" in said
     assert "Traceback" not in said

@@ -12,7 +12,7 @@ from digest.papers.calendar import estimated_listing
 from digest.papers.identifiers import canonical_id
 from digest.papers.paper import Paper, Sighting
 from digest.papers.sources.arxiv_feed import parse_moment
-from digest.papers.sources.common import Found, Rejected, make_paper
+from digest.papers.sources.common import Found, Rejected, make_paper, stopping_at_many_rejects
 from digest.papers.sources.http import Fetcher, Pacer
 from digest.papers.sources.xml import Document, Element, expect, parse
 
@@ -56,6 +56,28 @@ class ArxivApi:
             total = _total(document)
             start += len(document.entries)
 
+    def papers(self, ids: Sequence[str]) -> Found:
+        """Yield those of these papers, named by canonical ids, that arXiv has; one request for up to 2,000.
+
+        An id that makes arXiv refuse the request costs itself alone: the others are asked for without it.
+        """
+        if not ids:
+            return
+        parameters = {"id_list": ",".join(ids), "max_results": str(len(ids))}
+        answer = self._fetcher.get(
+            self._address, parameters, pacer=self._pacer, readable_errors=frozenset({400})
+        )
+        document = parse(answer.text, _ENTRIES, cut=answer.cut)
+        reason = next(filter(None, map(_refusal, document.entries)), "")
+        if not reason:
+            yield from _read(document, self.name, self._holidays)
+        elif len(ids) == 1:
+            yield Rejected(f"{self.name} {ids[0]}", reason)
+        else:
+            middle = len(ids) // 2
+            yield from self.papers(ids[:middle])
+            yield from self.papers(ids[middle:])
+
     def _page(self, query: str, start: int) -> Document:
         """Ask for a page, and again while it is empty though the search promises more."""
         parameters = {
@@ -69,7 +91,7 @@ class ArxivApi:
             answer = self._fetcher.get(
                 self._address, parameters, pacer=self._pacer, readable_errors=frozenset({400})
             )
-            document = parse(answer.text, _ENTRIES, cut=answer.cut)
+            document = parse(answer.body, _ENTRIES, charset=answer.charset, cut=answer.cut)
             if document.entries or document.broken or start >= _total(document):
                 return document
         raise TryLater(
@@ -77,9 +99,9 @@ class ArxivApi:
         )
 
 
-def read_page(text: str, name: str, holidays: Collection[date] = ()) -> Found:
+def read_page(body: bytes, name: str, holidays: Collection[date] = ()) -> Found:
     """Yield the papers of one saved answer. Raises TryLater, after them, when it breaks off."""
-    yield from _read(parse(text, _ENTRIES), name, holidays)
+    yield from _read(parse(body, _ENTRIES), name, holidays)
 
 
 def _query(categories: Sequence[str], first_on: date, now: datetime) -> str:
@@ -93,16 +115,23 @@ def _total(document: Document) -> int:
     return int(text[:9]) if text.isascii() and text.isdigit() else 0
 
 
+@stopping_at_many_rejects
 def _read(document: Document, name: str, holidays: Collection[date]) -> Found:
     for number, entry in enumerate(document.entries, 1):
-        if "/api/errors" in entry.words("id"):
-            reason = entry.words("summary").rstrip(".") or "an error without a reason"
+        if reason := _refusal(entry):
             raise StopRun(f"{name}: the search was refused ({reason}); check the categories in the settings.")
         try:
             yield Sighting(_paper(entry, holidays))
         except BadInput as error:
             yield Rejected(f"{name} entry {number}", str(error))
     expect(document, {"feed"}, name)
+
+
+def _refusal(entry: Element) -> str:
+    """Return why arXiv refused the request, if this entry says so; "" for a paper."""
+    if "/api/errors" not in entry.words("id"):
+        return ""
+    return entry.words("summary").rstrip(".") or "an error without a reason"
 
 
 def _paper(entry: Element, holidays: Collection[date]) -> Paper:

@@ -13,19 +13,21 @@ from email.utils import parsedate_to_datetime
 from digest.errors import BadInput
 from digest.papers.calendar import EASTERN
 from digest.papers.paper import Sighting
-from digest.papers.sources.common import Found, Rejected, make_paper
+from digest.papers.sources.common import Found, Rejected, make_paper, stopping_at_many_rejects
 from digest.papers.sources.http import Fetcher, Pacer
 from digest.papers.sources.xml import Element, expect, parse
 
 MOST_ENTRIES = 2000
 """What arXiv gives at most in one answer."""
 
+EARLIEST_YEAR, LATEST_YEAR = 1900, 2200
+_LONGEST_MOMENT = 100
 _ENTRIES = frozenset({"entry", "item"})
 _ANNOUNCEMENTS = frozenset({"new", "cross"})
 _ABSTRACT = re.compile(
     r"\A\s*arXiv:\S+\s+Announce Type:\s*(?P<type>[\w-]+)\s*(?:Abstract:\s*)?", re.IGNORECASE
 )
-_NAME_BREAK = re.compile(r",\s+(?![^(){}]*[)}])")
+_NAME_SIGN = re.compile(r",\s+|[(){}]")
 
 
 class ArxivFeed:
@@ -52,12 +54,13 @@ class ArxivFeed:
 
     def _batch(self, categories: Sequence[str]) -> Found:
         answer = self._fetcher.get(f"{self._address}/atom/{'+'.join(categories)}", pacer=self._pacer)
-        yield from read_page(answer.text, self.name, cut=answer.cut)
+        yield from read_page(answer.body, self.name, charset=answer.charset, cut=answer.cut)
 
 
-def read_page(text: str, name: str, *, cut: str = "") -> Found:
+@stopping_at_many_rejects
+def read_page(body: bytes, name: str, *, charset: str = "", cut: str = "") -> Found:
     """Yield the papers of one feed document, Atom or RSS. Raises TryLater, after them, when it breaks off."""
-    document = parse(text, _ENTRIES, cut=cut)
+    document = parse(body, _ENTRIES, charset=charset, cut=cut)
     for number, entry in enumerate(document.entries, 1):
         try:
             yield _sighting(entry)
@@ -95,7 +98,23 @@ def _authors(entry: Element) -> list[str]:
     """Read the names, which stand in one element joined by commas, or each in its own."""
     if entry.all("author"):
         return [author.words("name") for author in entry.all("author")]
-    return [name for creator in entry.all("creator") for name in _NAME_BREAK.split(creator.text.strip())]
+    return [name for creator in entry.all("creator") for name in _names(creator.text.strip())]
+
+
+def _names(text: str) -> list[str]:
+    """Split at commas, except inside an affiliation: where the next bracket is a closing one."""
+    breaks: list[tuple[int, int]] = []
+    inside = 0
+    for sign in _NAME_SIGN.finditer(text):
+        if sign[0] in {")", "}"}:
+            del breaks[inside:]
+        elif sign[0][0] == ",":
+            breaks.append(sign.span())
+        if sign[0][0] != ",":
+            inside = len(breaks)
+    ends = [start for start, _ in breaks] + [len(text)]
+    starts = [0] + [end for _, end in breaks]
+    return [text[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
 def _announced_on(entry: Element) -> date | None:
@@ -108,11 +127,18 @@ def _announced_on(entry: Element) -> date | None:
 
 
 def parse_moment(text: str) -> datetime | None:
-    """Read an instant in RFC 3339 or RFC 5322 form; None if it is neither or has no time zone."""
+    """Read an instant in RFC 3339 or RFC 5322 form; None if it is neither or has no time zone.
+
+    Raises BadInput for one so far away that nothing can be reckoned with it.
+    """
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
-            moment = read(text)
-        except ValueError:
+            moment = read(text[:_LONGEST_MOMENT])
+        except (ValueError, TypeError):
             continue
+        except OverflowError:
+            raise BadInput(f"the date {text[:40]!r} is out of range") from None
+        if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
+            raise BadInput(f"the date {text[:40]!r} is out of range")
         return moment if moment.tzinfo else None
     return None

@@ -12,7 +12,8 @@ from digest.errors import BadInput, StopRun, TryLater
 from digest.papers.calendar import EASTERN, announces_on, estimated_listing
 from digest.papers.identifiers import canonical_id
 from digest.papers.paper import Paper, Sighting
-from digest.papers.sources.common import Found, Rejected, make_paper
+from digest.papers.sources.arxiv_feed import EARLIEST_YEAR, LATEST_YEAR
+from digest.papers.sources.common import Found, Rejected, make_paper, stopping_at_many_rejects
 from digest.papers.sources.http import Fetcher, Pacer
 from digest.papers.sources.xml import Document, Element, expect, parse
 
@@ -62,7 +63,7 @@ class ArxivOai:
         tokens: set[str] = set()
         while len(tokens) < _MOST_LISTS:
             answer = self._fetcher.get(self._address, parameters, pacer=self._pacer)
-            document = parse(answer.text, _RECORDS, cut=answer.cut)
+            document = parse(answer.body, _RECORDS, charset=answer.charset, cut=answer.cut)
             yield from _read(document, self.name, self._holidays)
             token = document.root.words("ListRecords", "resumptionToken")
             if not token:
@@ -84,11 +85,12 @@ def set_of(category: str) -> str:
     return ":".join(parts)
 
 
-def read_page(text: str, name: str, holidays: Collection[date] = ()) -> Found:
+def read_page(body: bytes, name: str, holidays: Collection[date] = ()) -> Found:
     """Yield the papers of one saved list. Raises TryLater, after them, when it breaks off."""
-    yield from _read(parse(text, _RECORDS), name, holidays)
+    yield from _read(parse(body, _RECORDS), name, holidays)
 
 
+@stopping_at_many_rejects
 def _read(document: Document, name: str, holidays: Collection[date]) -> Found:
     for number, record in enumerate(document.entries, 1):
         header = record.first("header")
@@ -146,9 +148,12 @@ def _name(author: Element) -> str:
 
 def _day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text[:10])
+        day = date.fromisoformat(text[:10])
     except ValueError:
         return None
+    if not EARLIEST_YEAR <= day.year <= LATEST_YEAR:
+        raise BadInput(f"the date {text[:40]!r} is out of range")
+    return day
 
 
 def _announced_on(

@@ -1,7 +1,7 @@
 """The feeds by the names that settings and the command line call them."""
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from digest.errors import BadInput
 from digest.papers.sources.arxiv_api import ArxivApi
@@ -10,13 +10,18 @@ from digest.papers.sources.arxiv_oai import ArxivOai
 from digest.papers.sources.common import Source
 from digest.papers.sources.http import Fetcher, IntervalPacer, Pacer, user_agent
 from digest.papers.sources.huggingface import HuggingFace
+from digest.papers.sources.sample import SampleFeed
 from digest.settings import SOURCE_NAMES, Settings
+
+_WATCHED = timedelta(seconds=10)
 
 
 def source_named(name: str, settings: Settings, fetcher: Fetcher, arxiv_pacer: Pacer) -> Source:
     """Return the feed called `name`. One pacer must serve all arXiv sources. Raises BadInput for another name."""
     if name == "huggingface":
         return HuggingFace(settings.huggingface_url, fetcher)
+    if name == "sample":
+        return SampleFeed()
     categories = settings.arxiv_categories
     if name == "arxiv":
         return ArxivFeed(settings.arxiv_rss_url, categories, fetcher, arxiv_pacer)
@@ -24,19 +29,34 @@ def source_named(name: str, settings: Settings, fetcher: Fetcher, arxiv_pacer: P
         days = holidays_of(settings)
         return ArxivOai(settings.arxiv_oai_url, categories, fetcher, arxiv_pacer, holidays=days)
     if name == "arxiv-api":
-        days = holidays_of(settings)
-        return ArxivApi(settings.arxiv_api_url, categories, fetcher, arxiv_pacer, holidays=days)
+        return arxiv_api_from(settings, fetcher, arxiv_pacer)
     raise BadInput(f"No feed is called {name!r}; choose from {', '.join(SOURCE_NAMES)}.")
 
 
-def fetcher_from(settings: Settings, version: str, now: Callable[[], datetime]) -> Fetcher:
-    """Build the fetcher that the settings describe; close it when the work is done."""
+def arxiv_api_from(settings: Settings, fetcher: Fetcher, arxiv_pacer: Pacer) -> ArxivApi:
+    """Return arXiv's search API, which also has papers by their ids."""
+    return ArxivApi(
+        settings.arxiv_api_url,
+        settings.arxiv_categories,
+        fetcher,
+        arxiv_pacer,
+        holidays=holidays_of(settings),
+    )
+
+
+def fetcher_from(
+    settings: Settings, version: str, now: Callable[[], datetime], *, is_watched: bool = False
+) -> Fetcher:
+    """Build the fetcher that the settings describe; close it when the work is done.
+
+    One that somebody watches asks once, and waits ten seconds at most.
+    """
     return Fetcher(
         user_agent=user_agent(version, settings.base_url, settings.contact),
         now=now,
-        timeout=settings.fetch_timeout,
+        timeout=min(settings.fetch_timeout, _WATCHED) if is_watched else settings.fetch_timeout,
         largest_body=settings.fetch_limit_mb * 2**20,
-        tries=settings.fetch_tries,
+        tries=1 if is_watched else settings.fetch_tries,
     )
 
 

@@ -5,13 +5,14 @@ so a caller that stores as it reads keeps the part of a batch that arrived.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from functools import wraps
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 from urllib.parse import urlsplit
 
-from digest.errors import BadInput
+from digest.errors import BadInput, TryLater
 from digest.papers.identifiers import canonical_id, title_id
 from digest.papers.latex import one_line, paragraphs, visible
 from digest.papers.paper import Paper, Sighting
@@ -20,6 +21,11 @@ LONGEST_TITLE = 1_000
 LONGEST_ABSTRACT = 20_000
 LONGEST_NAME = 1_000
 MOST_AUTHORS = 10_000
+MOST_CATEGORIES = 100
+MOST_REJECTED = 1_000
+"""Items of one document; a feed with more of them is broken."""
+LONGEST_COMMENT = 2_000
+"""Characters of an author's comment that are looked at."""
 
 _CATEGORY = re.compile(r"[a-z]+(?:-[a-z]+)*(?:\.[A-Za-z]+(?:-[A-Za-z]+)*)?")
 _WITHDRAWN_COMMENT = re.compile(
@@ -60,6 +66,27 @@ class Source(Protocol):
         """
 
 
+_Document = TypeVar("_Document")
+_Others = ParamSpec("_Others")
+
+
+def stopping_at_many_rejects(
+    read: Callable[Concatenate[_Document, str, _Others], Found],
+) -> Callable[Concatenate[_Document, str, _Others], Found]:
+    """Make a reader of documents give up one of which nearly nothing can be used: raise TryLater after MOST_REJECTED."""
+
+    @wraps(read)
+    def reading(document: _Document, name: str, /, *others: _Others.args, **named: _Others.kwargs) -> Found:
+        rejected = 0
+        for item in read(document, name, *others, **named):
+            yield item
+            rejected += isinstance(item, Rejected)
+            if rejected >= MOST_REJECTED:
+                raise TryLater(f"{name}: {rejected:,} items cannot be used; the rest was not read.")
+
+    return reading
+
+
 def make_paper(
     *,
     paper_id: str,
@@ -76,13 +103,13 @@ def make_paper(
 
     Raises BadInput with the reason when the fields are no paper.
     """
+    # Lengths come first: nothing longer is looked at more closely.
+    for field, text, longest in (("title", title, LONGEST_TITLE), ("abstract", abstract, LONGEST_ABSTRACT)):
+        if len(text) > longest:
+            raise BadInput(f"the {field} is {len(text):,} characters long; the most is {longest:,}")
     readable_title = one_line(title)
     if not readable_title:
         raise BadInput("the title is missing")
-    if len(readable_title) > LONGEST_TITLE:
-        raise BadInput(f"the title is {len(readable_title):,} characters long; the most is {LONGEST_TITLE:,}")
-    if len(abstract) > LONGEST_ABSTRACT:
-        raise BadInput(f"the abstract is {len(abstract):,} characters long; the most is {LONGEST_ABSTRACT:,}")
     return Paper(
         id=canonical_id(paper_id) if paper_id else title_id(readable_title),
         title=readable_title,
@@ -90,7 +117,7 @@ def make_paper(
         authors=_names(authors),
         categories=_categories(categories),
         announced_on=announced_on,
-        withdrawn=withdrawn or says_withdrawn(comment, abstract),
+        withdrawn=withdrawn or says_withdrawn(comment[:LONGEST_COMMENT], abstract),
         links={kind: address for kind, address in (links or {}).items() if is_web_address(address)},
         raw_title=visible(title).strip(),
         raw_abstract=visible(abstract).strip(),
@@ -100,12 +127,12 @@ def make_paper(
 def _names(authors: Sequence[str]) -> tuple[str, ...]:
     if len(authors) > MOST_AUTHORS:
         raise BadInput(f"there are {len(authors):,} authors; the most is {MOST_AUTHORS:,}")
+    if any(len(name) > LONGEST_NAME for name in authors):
+        raise BadInput(f"an author's name is longer than {LONGEST_NAME} characters")
     # Nearly all names are plain letters; one look at all of them together spares a look at each.
     together = "\n".join(authors)
     if not (together.isascii() and together.replace("\n", "").isprintable()) or _TEX_SIGNS.search(together):
         authors = [one_line(name) for name in authors]
-    if any(len(name) > LONGEST_NAME for name in authors):
-        raise BadInput(f"an author's name is longer than {LONGEST_NAME} characters")
     return tuple(name for name in map(str.strip, authors) if any(map(str.isalpha, name)))
 
 
@@ -114,7 +141,8 @@ _TEX_SIGNS = re.compile(r"[\\{}$~^`]|''|--|  ")
 
 def _categories(categories: Sequence[str]) -> tuple[str, ...]:
     """Keep arXiv's categories, each once, in their order; feeds mix in classes of other schemes."""
-    return tuple(dict.fromkeys(name for name in categories if len(name) < 40 and _CATEGORY.fullmatch(name)))
+    known = (name for name in categories[:MOST_CATEGORIES] if len(name) < 40 and _CATEGORY.fullmatch(name))
+    return tuple(dict.fromkeys(known))
 
 
 def says_withdrawn(comment: str, abstract: str) -> bool:

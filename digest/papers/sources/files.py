@@ -22,6 +22,7 @@ from digest.papers.sources.xml import decoded
 _HEAD = 4096
 _LARGEST_DOCUMENT = 200 * 2**20
 """Bytes of a feed or daily page, which is read whole."""
+_PIECE = 2**20
 _GZIP = b"\x1f\x8b"
 
 
@@ -40,6 +41,22 @@ def read_file(path: Path, now: datetime) -> Found:
             yield Rejected(path.name, f"the file breaks off or is damaged ({error})")
         except (TryLater, StopRun) as error:
             yield Rejected(path.name, str(error))
+
+
+def count_records(path: Path) -> int | None:
+    """Return how many lines of JSON a file holds, quickly; None for a file of another kind or a broken one."""
+    try:
+        with _opened(path) as stream:
+            if not stream.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
+                return None
+            stream.seek(0)
+            ended, last = 0, b""
+            while piece := stream.read(_PIECE):
+                ended += piece.count(b"\n")
+                last = piece
+            return ended + (not last.endswith(b"\n"))
+    except (BadInput, EOFError, OSError, zlib.error):
+        return None
 
 
 @contextmanager
@@ -68,17 +85,17 @@ def _read(stream: BinaryIO, head: bytes, name: str, now: datetime) -> Found:
     if head.startswith(b"["):
         return huggingface.read_page(_whole(stream, name), name, now)
     if head.startswith((b"<", b"\xff\xfe", b"\xfe\xff")):
-        return _read_xml(decoded(_whole(stream, name)), name)
+        return _read_xml(_whole(stream, name), name)
     return read_listing(_as_text(_numbered(stream)), name)
 
 
-def _read_xml(text: str, name: str) -> Found:
-    opening = text[:_HEAD]
+def _read_xml(body: bytes, name: str) -> Found:
+    opening = decoded(body[:_HEAD])
     if "<OAI-PMH" in opening:
-        return arxiv_oai.read_page(text, name)
-    if "<rss" in opening or "<rdf:RDF" in opening or "announce_type" in text:
-        return arxiv_feed.read_page(text, name)
-    return arxiv_api.read_page(text, name)
+        return arxiv_oai.read_page(body, name)
+    if "<rss" in opening or "<rdf:RDF" in opening or b"announce_type" in body:
+        return arxiv_feed.read_page(body, name)
+    return arxiv_api.read_page(body, name)
 
 
 def _numbered(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:

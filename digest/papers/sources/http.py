@@ -6,11 +6,13 @@ it answers with Retry-After counts more than our own patience. Requests to arXiv
 
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from io import BytesIO
 from random import Random
 from typing import Protocol
 
@@ -22,6 +24,11 @@ from digest.papers.sources.xml import decoded
 
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 _MOST_REDIRECTS = 5
+_LONGEST_ASKED = 86_400.0
+"""Seconds; a feed that asks for more has made a mistake, and is asked again tomorrow."""
+_PIECE = 2**20
+"""Bytes unpacked at once."""
+_GZIP = 16 + zlib.MAX_WBITS
 _FIRST_WAIT = 2.0
 _LONGEST_WAIT = 60.0
 
@@ -183,11 +190,17 @@ class Fetcher:
 
     def _ask(self, url: httpx.URL, turns: Pacer, readable_errors: frozenset[int]) -> Answer:
         # Each hop of a redirection is a request of its own, and waits for its turn.
-        for _ in range(_MOST_REDIRECTS):
+        asked = url
+        for _ in range(_MOST_REDIRECTS + 1):
             with turns.turn():
                 answer = self._request(url, readable_errors)
             if isinstance(answer, Answer):
                 return answer
+            if not is_trusted_redirect(asked, answer):
+                raise StopRun(
+                    f"{url.host} redirects to {answer.scheme}://{answer.host}, which is not followed; "
+                    "check its address in the settings."
+                )
             url = answer
         raise StopRun(f"{url.host} redirects without end; check its address in the settings.")
 
@@ -221,37 +234,72 @@ class Fetcher:
         """Read Retry-After (RFC 9110, section 10.2.3): seconds or a date."""
         value = response.headers.get("Retry-After", "").strip()
         if value.isascii() and value.isdigit():
-            return float(value[:9])
+            return min(_LONGEST_ASKED, float(value[:9]))
         try:
             until = parsedate_to_datetime(value)
-        except ValueError:
+            aware = until if until.tzinfo else until.replace(tzinfo=UTC)
+            seconds = (aware - self._now()).total_seconds()
+        except (ValueError, TypeError, OverflowError):
             return None
-        aware = until if until.tzinfo else until.replace(tzinfo=UTC)
-        return max(0.0, (aware - self._now()).total_seconds())
+        return min(_LONGEST_ASKED, max(0.0, seconds))
 
     def _read(self, response: httpx.Response) -> Answer:
-        body = bytearray()
+        body = BytesIO()
         host = response.url.host
         # A server that drips bytes is never silent; ten times the silence allowed is enough for any feed.
         deadline = self._monotonic() + 10 * self._silence
 
         def answer(cut: str = "") -> Answer:
             encoding = response.charset_encoding or ""
-            return Answer(str(response.url), response.status_code, bytes(body), encoding, cut)
+            return Answer(str(response.url), response.status_code, body.getvalue(), encoding, cut)
 
         try:
-            for piece in response.iter_bytes():
-                body += piece
-                if len(body) > self._largest_body:
-                    del body[self._largest_body :]
+            for piece in _unpacked(response):
+                if body.write(piece) and body.tell() > self._largest_body:
+                    body.truncate(self._largest_body)
                     limit = self._largest_body / 2**20
                     return answer(f"{host} answered more than {limit:g} MB; the rest was not read")
                 if self._monotonic() > deadline:
                     return answer(f"{host} answered too slowly; the rest was not waited for")
-        except (httpx.TransportError, httpx.DecodingError):
-            part = answer(f"{host} broke off in the middle of its answer") if body else None
+        except (httpx.TransportError, zlib.error, EOFError):
+            part = answer(f"{host} broke off in the middle of its answer") if body.tell() else None
             raise _Passing("broke off in the middle of its answer", part=part) from None
         return answer()
+
+
+def is_trusted_redirect(asked: httpx.URL, target: httpx.URL) -> bool:
+    """Whether a redirection stays where we asked: at the same server, or over https at the host or one under it."""
+    if (target.scheme, target.host, target.port) == (asked.scheme, asked.host, asked.port):
+        return True
+    is_same_house = target.host == asked.host or target.host.endswith(f".{asked.host}")
+    return target.scheme == "https" and is_same_house and target.port in {None, 443}
+
+
+def _unpacked(response: httpx.Response) -> Iterator[bytes]:
+    """Yield the body in pieces of at most a megabyte, however small it was packed.
+
+    Raises StopRun for an encoding we did not ask for, and EOFError or zlib.error for a damaged one.
+    """
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    if encoding in {"", "identity"}:
+        yield from response.iter_raw()
+        return
+    if encoding not in {"gzip", "x-gzip"}:
+        raise StopRun(
+            f"{response.url.host} packs its answer in a way that was not asked for ({encoding[:60]}); "
+            "check its address in the settings."
+        )
+    unpacker = zlib.decompressobj(_GZIP)
+    for arrived in response.iter_raw():
+        packed = arrived
+        while packed:
+            if unpacker.eof:
+                # Gzip allows several members behind one another.
+                unpacker = zlib.decompressobj(_GZIP)
+            yield unpacker.decompress(packed, _PIECE)
+            packed = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
+    if response.num_bytes_downloaded and not unpacker.eof:
+        raise EOFError
 
 
 def user_agent(version: str, base_url: str, contact: str) -> str:

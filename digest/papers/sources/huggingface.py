@@ -13,7 +13,7 @@ from digest.errors import BadInput, TryLater
 from digest.papers.calendar import is_weekday
 from digest.papers.paper import Popularity, Sighting
 from digest.papers.sources.arxiv_feed import parse_moment
-from digest.papers.sources.common import Found, Rejected, make_paper
+from digest.papers.sources.common import Found, Rejected, make_paper, stopping_at_many_rejects
 from digest.papers.sources.http import Fetcher
 from digest.papers.sources.jsonl import sighting_from
 from digest.papers.sources.xml import decoded
@@ -53,6 +53,7 @@ class HuggingFace:
                 return
 
 
+@stopping_at_many_rejects
 def read_page(body: bytes, name: str, now: datetime, *, shown_on: date | None = None, cut: str = "") -> Found:
     """Yield the papers of one answer, a JSON list of items. Raises TryLater, after them, when it breaks off.
 

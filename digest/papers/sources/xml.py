@@ -2,27 +2,39 @@
 
 Expat parses; this module refuses what a feed never needs and an attacker does (document types, and
 with them entities of any kind), and keeps each entry that is complete, so that half a document gives
-its complete entries and says where it broke.
+its complete entries and says where it broke. The work grows with the length of the document, which is
+decoded and parsed a piece at a time; what is kept of it never takes more memory than MOST_HELD.
 """
 
 import codecs
 import html
 import re
-from collections.abc import Collection
-from contextlib import suppress
+import sys
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from digest.errors import TryLater
 
+MOST_HELD = 44 * 2**20
+"""Bytes of memory that the elements of one document may take; arXiv's fullest feed takes a tenth of it."""
+LONGEST_TEXT = 2_000_000
+"""Characters of one element's text; the rest is dropped, and no field of a paper may be so long."""
 _DEEPEST = 100
+_PIECE = 2**20
+"""Bytes or characters worked on at once: no single step holds up other threads for long."""
+_ELEMENT_SIZE = 250
+_LONGEST_NAME = 100
+_MOST_NAMES = 1_000
+_LONGEST_ENTITY = 33
 _DECLARED = re.compile(rb"""\A\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
-_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_NAMED_ENTITY = re.compile(r"&(?!amp;|lt;|gt;|quot;|apos;)([A-Za-z][A-Za-z0-9]{1,30};)")
-_HTML = re.compile(
-    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
-    re.IGNORECASE | re.DOTALL,
+_CHARSET = re.compile(
+    r"(?:iso[-_]?8859|iso-2022-(?:jp|kr)|windows|cp|latin|koi8|gb|hz|big5|euc|shift|tis|mac|utf-?(?:16|32))[\w-]*"
 )
+_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
+_NAMED_ENTITY = re.compile(r"&(?!amp;|lt;|gt;|quot;|apos;)([A-Za-z][A-Za-z0-9]{1,30};)")
+_HTML_OPENING = re.compile(r"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+_XML_DECLARATION = re.compile(r"<\?xml[^>]*>", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -56,29 +68,51 @@ class Element:
 
 def decoded(body: bytes, declared: str = "") -> str:
     """Decode a document whatever its charset is called; UTF-8 wins wherever the bytes allow it."""
+    return "".join(decoded_pieces(body, declared))
+
+
+def decoded_pieces(body: bytes, declared: str = "") -> Iterator[str]:
+    """Decode a document as `decoded` does, a piece at a time."""
     for mark, encoding in (
         (codecs.BOM_UTF8, "utf-8"),
         (codecs.BOM_UTF16_LE, "utf-16-le"),
         (codecs.BOM_UTF16_BE, "utf-16-be"),
     ):
         if body.startswith(mark):
-            return body[len(mark) :].decode(encoding, "replace")
-    try:
-        return body.decode()
-    except UnicodeDecodeError as error:
-        if len(body) - error.start < 4:
-            return body[: error.start].decode()
-    lenient = body.decode(errors="replace")
-    broken = lenient.count("\ufffd")
-    if broken * 2 <= sum(character > "\x7f" for character in lenient):
-        return lenient
+            return _pieces(body, encoding, len(mark))
+    return _pieces(body, _charset(body, declared))
+
+
+def _pieces(body: bytes, encoding: str, start: int = 0) -> Iterator[str]:
+    # A character cut in two at the end is left out, as nothing tells the decoder that this is the end.
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    for place in range(start, len(body), _PIECE):
+        yield decoder.decode(body[place : place + _PIECE])
+
+
+def _charset(body: bytes, declared: str) -> str:
+    """Tell what a document without a byte order mark is written in."""
+    broken = foreign = 0
+    for piece in _pieces(body, "utf-8"):
+        if not piece.isascii():
+            broken += piece.count("\ufffd")
+            foreign += len(piece) - len(piece.encode("ascii", "ignore"))
+    if broken * 2 <= foreign:
+        return "utf-8"
     match = _DECLARED.match(body)
     for encoding in (match[1].decode() if match else "", declared, "cp1252"):
         # Single-byte charsets read anything; another wrong name would only give other nonsense.
-        if encoding.lower() not in {"", "utf-8", "utf8", "us-ascii", "ascii"}:
-            with suppress(LookupError):
-                return body.decode(encoding, "replace")
-    return lenient
+        if _is_charset(encoding):
+            return encoding
+    return "utf-8"
+
+
+def _is_charset(name: str) -> bool:
+    """Whether a name stands for a charset of documents; Python's other codecs are slow, or decode no text."""
+    try:
+        return bool(_CHARSET.fullmatch(name.lower()) and codecs.lookup(name))
+    except LookupError:
+        return False
 
 
 @dataclass(slots=True)
@@ -93,22 +127,51 @@ class Document:
     """Why the rest could not be read, in words that follow a colon; "" when all of it was."""
 
 
-def parse(text: str, names: frozenset[str], *, cut: str = "") -> Document:
+def parse(document: str | bytes, names: frozenset[str], *, charset: str = "", cut: str = "") -> Document:
     """Read a document whose entries are elements called one of `names`. Never raises.
 
-    `cut` says why the text is known to end early.
+    `charset` is what its sender calls the charset of bytes; `cut` says why the document is known to end early.
     """
     reader = _Reader(names)
-    if _HTML.match(text[:2_000]):
-        return reader.document("the answer is a web page (HTML) where a feed (XML) was expected")
     try:
-        reader.parser.Parse(_NAMED_ENTITY.sub(_resolved, _ILLEGAL.sub("", text)).encode(), True)
+        for piece in _clean_pieces(document, charset):
+            if reader.root is None and _is_web_page(piece[:2_000]):
+                return reader.document("the answer is a web page (HTML) where a feed (XML) was expected")
+            reader.parser.Parse(piece.encode(), False)
+        reader.parser.Parse(b"", True)
     except _Refused as error:
         return reader.document(str(error))
     except expat.ExpatError as error:
         reason = f"the feed breaks off or is not XML at line {error.lineno} ({expat.ErrorString(error.code)})"
         return reader.document(cut or reason)
     return reader.document(cut)
+
+
+def _clean_pieces(document: str | bytes, charset: str) -> Iterator[str]:
+    """Yield a document as the parser may have it: legal characters only, those named as in HTML resolved."""
+    if isinstance(document, bytes):
+        texts = decoded_pieces(document, charset)
+    else:
+        texts = (document[place : place + _PIECE] for place in range(0, len(document), _PIECE))
+    rest = ""
+    for text in texts:
+        legal = rest + _ILLEGAL.sub("", text)
+        # A name may go on in the next piece.
+        start = legal.rfind("&", max(0, len(legal) - _LONGEST_ENTITY))
+        end = start if start >= 0 else len(legal)
+        rest = legal[end:]
+        yield _NAMED_ENTITY.sub(_resolved, legal[:end])
+    yield _NAMED_ENTITY.sub(_resolved, rest)
+
+
+def _is_web_page(opening: str) -> bool:
+    """Whether a document is HTML by what follows its declaration and comments."""
+    text = opening.lstrip()
+    declaration = _XML_DECLARATION.match(text)
+    text = text[declaration.end() :].lstrip() if declaration else text
+    while text.startswith("<!--"):
+        text = text[4:].partition("-->")[2].lstrip()
+    return bool(_HTML_OPENING.match(text))
 
 
 def expect(document: Document, roots: Collection[str], name: str) -> None:
@@ -140,6 +203,9 @@ class _Reader:
         self.texts: list[list[str]] = []
         self.entries: list[Element] = []
         self.root: Element | None = None
+        self.held = 0
+        self.lengths: list[int] = []
+        self.known_names: dict[str, str] = {}
         # Expat gathers text in one piece, and knows names as namespace and local part.
         self.parser = expat.ParserCreate("utf-8", " ")
         self.parser.buffer_text = True
@@ -151,18 +217,42 @@ class _Reader:
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if len(self.open) >= _DEEPEST:
             raise _Refused("the feed is nested too deep to be one")
-        local = {key.rpartition(" ")[2]: value for key, value in attributes.items()}
-        element = Element(name.rpartition(" ")[2], local)
+        local = {self.local_name(key): value for key, value in attributes.items()}
+        self.hold(
+            _ELEMENT_SIZE + (sys.getsizeof(local) + sum(map(sys.getsizeof, local.values())) if local else 0)
+        )
+        element = Element(self.local_name(name), local)
         self.root = self.root or element
         self.open.append(element)
         self.texts.append([])
+        self.lengths.append(0)
+
+    def local_name(self, name: str) -> str:
+        """Return a name without its namespace; those seen before take no memory of their own."""
+        local = name.rpartition(" ")[2][:_LONGEST_NAME]
+        if len(self.known_names) < _MOST_NAMES:
+            return self.known_names.setdefault(local, local)
+        return self.known_names.get(local, local)
+
+    def hold(self, size: int) -> None:
+        """Count the memory that the elements take. Raises _Refused when it is too much."""
+        self.held += size
+        if self.held > MOST_HELD:
+            raise _Refused("the feed holds more than fits in memory, and is no feed we know")
 
     def character_data(self, data: str) -> None:
-        self.texts[-1].append(data)
+        if self.lengths[-1] < LONGEST_TEXT:
+            self.texts[-1].append(data)
+            self.lengths[-1] += len(data)
+            self.hold(sys.getsizeof(data))
 
     def end(self, _name: str) -> None:
         element = self.open.pop()
+        self.lengths.pop()
         element.text = "".join(self.texts.pop())
+        if not element.text.isascii():
+            # One wide character widens all that stand in the same text.
+            self.hold(sys.getsizeof(element.text))
         if element.name in self.names:
             self.entries.append(element)
         elif self.open:

@@ -1,0 +1,55 @@
+"""Papers that were marked on the command line and are not stored: fetched while somebody waits, or kept."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from digest.cli import output
+
+if TYPE_CHECKING:
+    from digest.readers.subscriber import Subscriber
+    from digest.wiring import Parts
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """What became of marked papers that were not stored."""
+
+    fetched: dict[str, str]
+    """Titles by canonical id."""
+    pending: list[str]
+    error: str = ""
+
+
+def fetch_marked(parts: "Parts", subscriber: "Subscriber", marked: list[str]) -> Marked:
+    """Fetch the papers just marked that are not stored, once, as somebody waits."""
+    from digest.papers.identifiers import canonical_id
+    from digest.readers.pending_feedback import fetch_pending
+    from digest.store.papers import find_by_ids
+    from digest.store.pending_feedback import read_pending
+
+    ids = {canonical_id(one) for one in marked}
+    with parts.database.read() as connection:
+        before = [one for one, _ in read_pending(connection, [subscriber.id]).get(subscriber.id, [])]
+    wanted = [one for one in before if one in ids]
+    by_id = parts.papers_by_id(is_watched=True)
+    error = ""
+    if wanted and by_id is not None:
+        error = fetch_pending(parts.database, by_id, parts.profiles, parts.clock(), wanted).error
+    with parts.database.read() as connection:
+        stored = find_by_ids(connection, wanted)
+    fetched = {one: stored[one].paper.title for one in wanted if one in stored}
+    return Marked(fetched, [one for one in wanted if one not in stored], error)
+
+
+def tell_marked(marks: Marked, *, json_output: bool) -> None:
+    """Say what was fetched, and what is kept until it arrives."""
+    if not json_output:
+        for paper_id, title in marks.fetched.items():
+            output.say(f"{paper_id} was fetched: {title}")
+    if marks.pending:
+        why = (
+            f"could not be fetched ({marks.error.removesuffix('; try again later.').rstrip('.')})"
+            if marks.error
+            else "is not stored"
+        )
+        output.warn(f"{', '.join(marks.pending)} {why}; it is kept, and counts as soon as it arrives.")

@@ -1,0 +1,177 @@
+"""`digest suppressions`: who must not be written to."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from digest.cli import output
+from digest.cli.parts import opened
+
+if TYPE_CHECKING:
+    from digest.readers.subscriber import Subscriber
+
+application = typer.Typer(
+    help="See, add and lift suppressions: addresses that must not be written to.",
+    epilog="Example: digest suppressions list",
+    no_args_is_help=True,
+)
+
+JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The mail address.")]
+
+
+@application.command("list")
+def list_(
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Only those whose reason holds this.")
+    ] = "",
+    top: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 100,
+    json_output: JsonOutput = False,
+) -> None:
+    """List suppressed addresses, the newest first. Where the subscriber is gone, only the hash is left.
+
+    Example: digest suppressions list --reason refused
+    """
+    from digest.readers import suppressions
+    from digest.store.suppressions import count
+
+    with opened() as parts:
+        secret = parts.secret
+        with parts.database.read() as connection:
+            found = suppressions.listed(connection, secret, top, reason)
+            total = count(connection)
+    output.rows(
+        ("address", "reason", "since_at", "address_hash"),
+        found,
+        json_output=json_output,
+        empty="No such address is suppressed.",
+    )
+    if len(found) == top and total > top and not json_output:
+        output.warn(f"These are the newest {top:,} of {total:,}; see more with --top.")
+
+
+@application.command()
+def show(address: Address, json_output: JsonOutput = False) -> None:
+    """Show whether an address is suppressed, why, and when it was suppressed, lifted, unsubscribed or erased.
+
+    Example: digest suppressions show ana@example.org
+    """
+    from digest.readers import suppressions
+
+    with opened() as parts:
+        secret = parts.secret
+        with parts.database.read() as connection:
+            found = suppressions.described(connection, secret, address)
+    if json_output:
+        output.as_json(found)
+        return
+    for name, value in found.items():
+        if name != "history" and value is not None:
+            output.say(f"{name.replace('_', ' '):14} {output.cell(value)}")
+    output.say()
+    output.rows(
+        ("happened_at", "event", "reason"), found["history"], json_output=False, empty="The log has no entry."
+    )
+
+
+@application.command()
+def add(
+    address: Address,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why, for whoever looks later.")
+    ] = "by the operator",
+    json_output: JsonOutput = False,
+) -> None:
+    """Never write to an address again, whether or not it is a subscriber's.
+
+    Example: digest suppressions add ana@example.org --reason "asked by phone"
+    """
+    from digest.readers import suppressions
+
+    with opened() as parts:
+        told, known = suppressions.suppress(parts.database, parts.secret, address, reason, parts.clock())
+    _tell(told, known, f"{told} is suppressed: no mail goes there.", json_output=json_output)
+
+
+@application.command()
+def lift(
+    address: Address,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why, for whoever looks later.")
+    ] = "by the operator",
+    json_output: JsonOutput = False,
+) -> None:
+    """Allow mail to a suppressed address. Its subscriber becomes what they were before.
+
+    Example: digest suppressions lift ana@example.org --reason "the mailbox is back"
+    """
+    from digest.readers import suppressions
+
+    with opened() as parts:
+        told, known = suppressions.lift(parts.database, parts.secret, address, reason, parts.clock())
+    meaning = {
+        "active": "is active again: the next run plans a digest.",
+        "paused": "is paused, as before.",
+        "pending": "is asked to confirm by the next: digest run",
+        "unsubscribed": "is unsubscribed, by their own word.",
+        None: "may be written to again; no subscriber has this address.",
+    }
+    status = known.status if known else None
+    _tell(told, known, f"{told} {meaning.get(status, f'is {status}.')}", json_output=json_output)
+
+
+@application.command()
+def export(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="Where to; standard output if none.")
+    ] = None,
+) -> None:
+    """Write the log of unsubscribed, erased and suppressed addresses as JSON lines, by their hashes.
+
+    Keep it beside the backups: a restored backup does not know who left after it was made.
+
+    Example: digest suppressions export suppressions.jsonl
+    """
+    from digest.readers.suppression_file import export_lines
+
+    with opened() as parts:
+        lines = export_lines(parts.database, parts.secret, parts.clock())
+        output.lines_to(file, lines)
+
+
+@application.command()
+def apply(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `export` wrote.")],
+    json_output: JsonOutput = False,
+) -> None:
+    """Bring a restored database up to date: who left after the backup stays gone, who was erased is erased.
+
+    Harmless to repeat.
+
+    Example: digest suppressions apply suppressions.jsonl
+    """
+    from digest.readers.suppression_file import apply_file
+
+    with opened() as parts:
+        done = apply_file(parts.database, parts.secret, file, parts.clock())
+    for rejected in done.rejected[:20]:
+        output.warn(rejected)
+    if len(done.rejected) > 20:
+        output.warn(f"... and {len(done.rejected) - 20} more")
+    if json_output:
+        output.as_json(done)
+    else:
+        output.say(
+            f"{done.entries:,} entries, {done.added:,} of them new here: {done.unsubscribed:,} unsubscribed, "
+            f"{done.erased:,} erased, {done.suppressed:,} suppressed, {done.lifted:,} lifted."
+        )
+    if done.rejected:
+        raise typer.Exit(1 if done.entries else 2)
+
+
+def _tell(address: str, known: "Subscriber | None", line: str, *, json_output: bool) -> None:
+    if json_output:
+        output.as_json({"address": address, "subscriber": known.status if known else None})
+    else:
+        output.say(line)

@@ -1,0 +1,134 @@
+"""A database that was rolled back: it knows less than the mails that are out already."""
+
+import heapq
+import re
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from email.parser import BytesHeaderParser
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+from digest.doctor.check import Check, bad, good
+from digest.mail.transports import FileTransport, MaildirTransport, Transport
+from digest.store import health, suppressions
+from digest.store.database import Database
+
+_MESSAGE_ID = re.compile(r"<([a-z]{1,20})\.([0-9A-Za-z]{1,64})\.([0-9]{8})@")
+_NEWEST = 50
+_HEADER_BYTES = 16_384
+# Older rows of the ledger may have been deleted for their age.
+_LATELY = timedelta(days=14)
+_ADVICE = (
+    "Was a backup restored? Before anything is sent: digest suppressions apply FILE (see Restoring in "
+    "docs/operating.md). Was the folder or the Redis another installation's? Set one of its own."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SentMail:
+    """A mail that is out, as its Message-ID tells it."""
+
+    kind: str
+    subscriber_key: str
+    edition_on: date
+    composed_at: datetime
+
+
+def examine_restored(
+    database: Database, transport: Transport | None, sent_until: datetime | None, now: datetime
+) -> Check:
+    """Hold the ledger against the newest mails in the outbox, and against the mark that is kept in Redis."""
+    mails = [mail for mail in newest_mails(transport) if now - mail.composed_at < _LATELY]
+    with health.reading(database) as connection:
+        known_until = _latest(health.last_sent_at(connection), suppressions.last_erased_at(connection))
+        known = health.known_mails(connection, {mail.subscriber_key for mail in mails})
+    return judge_restored(lost_mails(mails, known, known_until), known_until, sent_until)
+
+
+def _latest(*instants: datetime | None) -> datetime | None:
+    return max((one for one in instants if one is not None), default=None)
+
+
+def lost_mails(
+    mails: Sequence[SentMail],
+    known: dict[str, Collection[tuple[str, date]]],
+    known_until: datetime | None,
+) -> list[SentMail]:
+    """Return the mails that the ledger lost.
+
+    Those of subscribers who are not stored count only when they are newer than all that the ledger knows: the
+    others may have been erased, rightly.
+    """
+    return [
+        mail
+        for mail in mails
+        if (
+            (mail.kind, mail.edition_on) not in known[mail.subscriber_key]
+            if mail.subscriber_key in known
+            else known_until is None or mail.composed_at > known_until
+        )
+    ]
+
+
+def judge_restored(
+    lost: Sequence[SentMail], known_until: datetime | None, sent_until: datetime | None
+) -> Check:
+    """Judge whether the database stands where the mails do."""
+    name = "ledger"
+    known = f"{known_until:%Y-%m-%d %H:%M} UTC" if known_until else "never"
+    if lost:
+        newest = max(mail.composed_at for mail in lost)
+        return bad(
+            name,
+            f"The outbox holds {len(lost):,} mail{'s' * (len(lost) != 1)} that the database does not know, the newest "
+            f"of {newest:%Y-%m-%d %H:%M} UTC (its own last: {known}): it was rolled back.",
+            _ADVICE,
+        )
+    if sent_until and (known_until is None or sent_until > known_until):
+        return bad(
+            name,
+            f"By Redis mails were sent until {sent_until:%Y-%m-%d %H:%M} UTC, by the database until {known}: "
+            "it was rolled back.",
+            _ADVICE,
+        )
+    return good(name, "It knows of the newest mails that went out.")
+
+
+def newest_mails(transport: Transport | None) -> Iterator[SentMail]:
+    """Yield the newest mails of ours that a folder holds; none for any other way of mail."""
+    if not isinstance(transport, MaildirTransport | FileTransport):
+        return
+    folder = transport.folder
+    places = [folder / "new", folder / "cur"] if isinstance(transport, MaildirTransport) else [folder]
+    for _, file in heapq.nlargest(_NEWEST, _dated_files(places)):
+        if mail := _read(file):
+            yield mail
+
+
+def _dated_files(places: Sequence[Path]) -> Iterator[tuple[float, Path]]:
+    for place in places:
+        for file in place.iterdir() if place.is_dir() else ():
+            # A mail program may move a file meanwhile.
+            with suppress(FileNotFoundError):
+                if file.is_file():
+                    yield file.stat().st_mtime, file
+
+
+def _read(file: Path) -> SentMail | None:
+    """Return what a file's headers say; None when it is no mail of ours, or gone."""
+    try:
+        with file.open("rb") as stream:
+            headers = BytesHeaderParser().parsebytes(stream.read(_HEADER_BYTES))
+    except FileNotFoundError:
+        return None
+    match = _MESSAGE_ID.match(str(headers.get("Message-ID", "")).strip())
+    try:
+        composed_at = parsedate_to_datetime(str(headers.get("Date", "")))
+        edition_on = date.fromisoformat(match[3]) if match else None
+    except ValueError:
+        return None
+    if match is None or edition_on is None or composed_at.tzinfo is None:
+        return None
+    return SentMail(match[1], match[2], edition_on, composed_at)

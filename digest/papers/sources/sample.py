@@ -1,0 +1,19 @@
+"""The papers of the demo as a feed: for a look at the product without any network."""
+
+from datetime import date, datetime
+
+from digest.papers.paper import Sighting
+from digest.papers.sources.common import Found
+from digest.sample import liked_paper, sample_sightings
+
+
+class SampleFeed:
+    """Made-up papers of the last seven days; equal for equal days."""
+
+    name = "sample"
+
+    def fetch(self, since: date, now: datetime) -> Found:
+        """Yield all of them; they are a week's, so `since` does not matter."""
+        del since
+        yield Sighting(liked_paper())
+        yield from sample_sightings(now)

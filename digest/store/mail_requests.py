@@ -1,0 +1,61 @@
+"""Queries about requests for mail that wait, and about how many confirmations a mailbox was sent."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection, delete, select
+
+from digest.store.models import confirmation_counts, mail_requests
+from digest.store.papers import upsert
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRequest:
+    """A request that waits."""
+
+    id: int
+    kind: str
+    address: str
+
+
+def add_request(connection: Connection, kind: str, address: str, now: datetime) -> None:
+    """Keep a request until it is dealt with."""
+    row = {"kind": kind, "address": address, "requested_at": now}
+    connection.execute(mail_requests.insert().values(row))
+
+
+def next_request(connection: Connection, after: int) -> StoredRequest | None:
+    """Return the oldest request with an id above `after`, locked; those that others work on are left out."""
+    query = (
+        select(mail_requests.c.id, mail_requests.c.kind, mail_requests.c.address)
+        .where(mail_requests.c.id > after)
+        .order_by(mail_requests.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    row = connection.execute(query).one_or_none()
+    return StoredRequest(row.id, row.kind, row.address) if row else None
+
+
+def drop_request(connection: Connection, request_id: int) -> None:
+    """Delete a request."""
+    connection.execute(delete(mail_requests).where(mail_requests.c.id == request_id))
+
+
+def count_confirmation(connection: Connection, mailbox_hash: str, counted_on: date) -> int:
+    """Count one more confirmation for a mailbox; return how many that makes on this day.
+
+    The row is locked until the transaction ends, so no two processes get the same number.
+    """
+    statement = upsert(connection)(confirmation_counts).values(
+        mailbox_hash=mailbox_hash, counted_on=counted_on, planned=1
+    )
+    counted = statement.on_conflict_do_update(
+        index_elements=["mailbox_hash", "counted_on"], set_={"planned": confirmation_counts.c.planned + 1}
+    )
+    return int(connection.execute(counted.returning(confirmation_counts.c.planned)).scalar_one())
+
+
+def drop_confirmation_counts(connection: Connection, before: date) -> None:
+    """Delete the counts of earlier days."""
+    connection.execute(delete(confirmation_counts).where(confirmation_counts.c.counted_on < before))

@@ -1,0 +1,130 @@
+"""Queries about what subscribers said of papers that are not stored yet."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, or_, select, tuple_, update
+
+from digest.store.models import feedback, papers, pending_feedback
+from digest.store.papers import upsert
+
+MOST_PENDING = 2000
+"""Of one subscriber; the oldest give way."""
+
+_pending = pending_feedback.c
+
+
+def save_pending(connection: Connection, said: Iterable[tuple[int, str, str]], now: datetime) -> None:
+    """Keep (subscriber, canonical id, verdict) over earlier ones of the same paper."""
+    said = list(said)
+    if not said:
+        return
+    rows = [
+        {"subscriber_id": number, "canonical_id": paper_id, "verdict": verdict, "given_at": now}
+        for number, paper_id, verdict in said
+    ]
+    statement = upsert(connection)(pending_feedback)
+    statement = statement.on_conflict_do_update(
+        index_elements=["subscriber_id", "canonical_id"],
+        set_={"verdict": statement.excluded.verdict, "given_at": statement.excluded.given_at},
+    )
+    connection.execute(statement, rows)
+    _bound(connection, {number for number, _, _ in said})
+
+
+def _bound(connection: Connection, subscriber_ids: Collection[int]) -> None:
+    counted = select(_pending.subscriber_id, func.count()).where(_pending.subscriber_id.in_(subscriber_ids))
+    for number, count in connection.execute(counted.group_by(_pending.subscriber_id)).all():
+        if count > MOST_PENDING:
+            oldest = (
+                select(_pending.canonical_id)
+                .where(_pending.subscriber_id == number)
+                .order_by(_pending.given_at, _pending.canonical_id)
+                .limit(count - MOST_PENDING)
+            )
+            gone = (_pending.subscriber_id == number) & _pending.canonical_id.in_(oldest)
+            connection.execute(delete(pending_feedback).where(gone))
+
+
+def read_pending(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, list[tuple[str, str]]]:
+    """Return (canonical id, verdict) by subscriber, the oldest first; who has none is left out."""
+    query = (
+        select(_pending.subscriber_id, _pending.canonical_id, _pending.verdict)
+        .where(_pending.subscriber_id.in_(subscriber_ids))
+        .order_by(_pending.given_at, _pending.canonical_id)
+    )
+    said: dict[int, list[tuple[str, str]]] = defaultdict(list)
+    for row in connection.execute(query):
+        said[row.subscriber_id].append((row.canonical_id, row.verdict))
+    return dict(said)
+
+
+def ids_to_ask_for(
+    connection: Connection, given_after: datetime, asked_before: datetime, limit: int
+) -> list[str]:
+    """Return the ids marked after one instant that arXiv was not asked for since another, in their order."""
+    query = (
+        select(_pending.canonical_id)
+        .where(
+            _pending.given_at > given_after,
+            or_(_pending.asked_at.is_(None), _pending.asked_at < asked_before),
+            _pending.canonical_id.not_like("title:%"),
+        )
+        .distinct()
+        .order_by(_pending.canonical_id)
+        .limit(limit)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def mark_asked(connection: Connection, ids: Collection[str], now: datetime) -> None:
+    """Note that arXiv was asked for these papers."""
+    connection.execute(update(pending_feedback).where(_pending.canonical_id.in_(ids)).values(asked_at=now))
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A word on a paper that is stored by now."""
+
+    subscriber_id: int
+    canonical_id: str
+    verdict: str
+    given_at: datetime
+    paper_id: int
+    """The paper's row number."""
+
+
+def arrived(connection: Connection, limit: int) -> list[Arrival]:
+    """Return pending words whose paper is stored by now."""
+    query = (
+        select(
+            _pending.subscriber_id,
+            _pending.canonical_id,
+            _pending.verdict,
+            _pending.given_at,
+            papers.c.id.label("paper_id"),
+        )
+        .join(papers, papers.c.canonical_id == _pending.canonical_id)
+        .order_by(_pending.subscriber_id, _pending.canonical_id)
+        .limit(limit)
+    )
+    return [Arrival(*row) for row in connection.execute(query)]
+
+
+def settle(connection: Connection, arrivals: Collection[Arrival]) -> None:
+    """Turn pending words into feedback. What was said of the stored paper since then holds."""
+    said = [
+        {
+            "subscriber_id": one.subscriber_id,
+            "paper_id": one.paper_id,
+            "verdict": one.verdict,
+            "given_at": one.given_at,
+        }
+        for one in arrivals
+    ]
+    connection.execute(upsert(connection)(feedback).on_conflict_do_nothing(), said)
+    keys = [(one.subscriber_id, one.canonical_id) for one in arrivals]
+    gone = tuple_(_pending.subscriber_id, _pending.canonical_id).in_(keys)
+    connection.execute(delete(pending_feedback).where(gone))

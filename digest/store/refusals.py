@@ -1,0 +1,124 @@
+"""Queries about refused addresses: what the mail server answered, and who is suppressed for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection, delete, exists, func, select
+
+from digest.delivery.claimed import Claimed, Stream
+from digest.delivery.refusals import DAY, EDITIONS_APART, REFUSED, TAKEN, WINDOW, Answers, Evidence
+from digest.store import suppressions as suppression_store
+from digest.store.models import deliveries, refusals, server_answers, subscribers, suppressions
+from digest.store.papers import upsert
+
+_REASON = "refused: "
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtfulEdition:
+    """An edition of which the server refused more mails than it took."""
+
+    account: str
+    stream: str
+    edition_on: date
+    taken: int
+    refused: int
+
+
+def add_answers(connection: Connection, account: str, stream: Stream, edition_on: date, more: str) -> Answers:
+    """Add answers, the newest last, and return all of this edition's. The row is locked until the commit."""
+    statement = upsert(connection)(server_answers).values(
+        account=account,
+        stream=stream,
+        edition_on=edition_on,
+        taken=more.count(TAKEN),
+        refused=more.count(REFUSED),
+        recent=more[-WINDOW:],
+    )
+    joined = server_answers.c.recent + statement.excluded.recent
+    is_sqlite = connection.dialect.name == "sqlite"
+    added = statement.on_conflict_do_update(
+        index_elements=["account", "stream", "edition_on"],
+        set_={
+            "taken": server_answers.c.taken + statement.excluded.taken,
+            "refused": server_answers.c.refused + statement.excluded.refused,
+            "recent": func.substr(joined, -WINDOW) if is_sqlite else func.right(joined, WINDOW),
+        },
+    ).returning(server_answers.c.taken, server_answers.c.refused, server_answers.c.recent)
+    row = connection.execute(added).one()
+    return Answers(row.taken, row.refused, row.recent)
+
+
+def forget_recent(connection: Connection, account: str, stream: Stream) -> None:
+    """Empty the window of the last answers: the server is sane again, whatever it said before."""
+    mine = (server_answers.c.account == account) & (server_answers.c.stream == stream)
+    connection.execute(server_answers.update().where(mine).values(recent=""))
+
+
+def note_refusal(connection: Connection, one: Claimed, now: datetime) -> bool:
+    """Keep that a mail was refused for its address; False if this edition's was refused before."""
+    statement = upsert(connection)(refusals).values(
+        subscriber_id=one.subscriber_id, edition_on=one.edition_on, refused_at=now
+    )
+    noted = statement.on_conflict_do_nothing().returning(refusals.c.edition_on)
+    return connection.execute(noted).first() is not None
+
+
+def gather_evidence(connection: Connection, one: Claimed, answers: Answers, now: datetime) -> Evidence:
+    """Return what is known about the refusal of a mail."""
+    lately = select(func.count()).where(
+        suppressions.c.since_at > now - DAY, suppressions.c.reason.startswith(_REASON)
+    )
+    suppressed: int = connection.execute(lately).scalar_one()
+    active = select(func.count()).where(subscribers.c.status == "active", subscribers.c.frequency != "off")
+    return Evidence(
+        answers=answers,
+        subscribers=connection.execute(active).scalar_one() + suppressed,
+        suppressed=suppressed,
+        refused_before=_was_refused_before(connection, one, now),
+    )
+
+
+def _was_refused_before(connection: Connection, one: Claimed, now: datetime) -> bool:
+    has_taken_mail_since = exists().where(
+        deliveries.c.subscriber_id == one.subscriber_id,
+        deliveries.c.status == "sent",
+        deliveries.c.settled_at > refusals.c.refused_at,
+    )
+    query = select(refusals.c.edition_on).where(
+        refusals.c.subscriber_id == one.subscriber_id,
+        refusals.c.edition_on < one.edition_on,
+        refusals.c.refused_at <= now - EDITIONS_APART,
+        ~has_taken_mail_since,
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def suppress_refused(
+    connection: Connection, subscriber_id: int, address_hash: str, answer: str, now: datetime
+) -> None:
+    """Never write to a refused address again. Part of the transaction that settles the refused delivery."""
+    suppression_store.suppress_subscriber(connection, subscriber_id, address_hash, f"{_REASON}{answer}", now)
+
+
+def doubtful_editions(connection: Connection, since: date) -> Sequence[DoubtfulEdition]:
+    """Return the editions since a day of which more mails were refused than taken, the newest first."""
+    query = (
+        select(
+            server_answers.c.account,
+            server_answers.c.stream,
+            server_answers.c.edition_on,
+            server_answers.c.taken,
+            server_answers.c.refused,
+        )
+        .where(server_answers.c.edition_on >= since, server_answers.c.refused > server_answers.c.taken)
+        .order_by(server_answers.c.edition_on.desc(), server_answers.c.account, server_answers.c.stream)
+    )
+    return [DoubtfulEdition(*row) for row in connection.execute(query)]
+
+
+def delete_evidence(connection: Connection, before: date) -> None:
+    """Delete evidence of editions before a day."""
+    for table in (server_answers, refusals):
+        connection.execute(delete(table).where(table.c.edition_on < before))

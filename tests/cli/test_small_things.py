@@ -1,0 +1,123 @@
+"""What costs trust: a wrong category taken in silence, bad plurals, lists that do not say that they are cut."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from digest.cli import output
+from digest.mail.wording import counted
+
+from .shell import Shell
+
+
+def test_a_category_that_does_not_exist_is_refused_with_a_suggestion(digest: Shell) -> None:
+    said = digest.fails("subscribers", "add", "bo@example.org", "--category", "cs.XX")
+    assert "no arXiv category 'cs.XX'" in said
+    assert "cs.CL" in said
+    assert "robotics" not in digest("subscribers", "list").out
+    said = digest.fails("subscribers", "edit", "ana@example.org", "--category", "robotics")
+    assert "cs.RO (Robotics)" in said
+    assert "cs.XX" in digest.fails("papers", "list", "--category", "cs.XX")
+    assert "cs.XX" in digest.fails("papers", "fetch", DIGEST_ARXIV_CATEGORIES="cs.CL,cs.XX")
+    assert ["cs.CL", "Computation and Language"] in digest("papers", "categories", "cs").cells
+
+
+@pytest.mark.parametrize(
+    ("number", "thing", "said"),
+    [
+        (0, "paper", "0 papers"),
+        (1, "subscriber", "1 subscriber"),
+        (1204, "paper", "1,204 papers"),
+        (2, "delivery", "2 deliveries"),
+        (1, "delivery", "1 delivery"),
+        (2, "process", "2 processes"),
+        (3, "category", "3 categories"),
+    ],
+)
+def test_what_is_counted_is_named_in_its_number(number: int, thing: str, said: str) -> None:
+    assert counted(number, thing) == said
+
+
+def test_one_subscriber_added_is_one(digest: Shell) -> None:
+    (digest.folder / "one.jsonl").write_text('{"address": "bo@example.org"}\n')
+    assert digest("subscribers", "import", "one.jsonl", "--confirmed").out == "1 subscriber added.\n"
+    (digest.folder / "paper.jsonl").write_text('{"title": "A tram", "abstract": "It rings."}\n')
+    assert digest("papers", "import", "paper.jsonl").out.startswith("paper.jsonl: 1 paper: 1 new")
+
+
+def test_an_import_shows_how_many_of_how_many(digest: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, int | None]] = []
+    opened: list[int | None] = []
+
+    class Bar:
+        def __init__(self, _what: str, total: int | None = None) -> None:
+            opened.append(total)
+
+        def __enter__(self) -> output.Progress:
+            return lambda done, total=None: seen.append((done, total))
+
+        def __exit__(self, *_: object) -> None:
+            return None
+
+    monkeypatch.setattr(output, "progress", Bar)
+    lines = [json.dumps({"title": f"Tram {n}", "abstract": f"It rings {n} times."}) for n in range(1, 6)]
+    (digest.folder / "trams.jsonl").write_text("\n".join(lines))
+    digest("papers", "import", "trams.jsonl")
+    assert opened == [5]
+    assert (output.done_of(1200, 50_000), output.done_of(47_919, None)) == ("1,200 of 50,000", "47,919")
+    people = [json.dumps({"address": f"r{n}@example.org"}) for n in range(1, 8)]
+    (digest.folder / "people.jsonl").write_text("\n".join(people))
+    digest("subscribers", "import", "people.jsonl")
+    assert seen[-1] == (7, 7)
+
+
+def test_a_preview_can_be_had_of_another_time(digest: Shell) -> None:
+    then = digest("preview", "ana@example.org", "--now", "2025-11-20T12:00")
+    assert "Thursday, 20 November 2025" in then.out
+    assert "Splats for rooms" in then.out
+    assert "no instant" in digest.fails("preview", "ana@example.org", "--now", "yesterday")
+
+
+def test_trending_without_a_paper_is_the_list(digest: Shell) -> None:
+    assert digest("papers", "trending").out == digest("papers", "list").out
+    assert len(digest("papers", "trending", "--top", "1").lines) == 1
+
+
+def test_papers_that_nobody_voted_for_are_listed_last_as_new(digest: Shell) -> None:
+    listed = [(cells[2], cells[5]) for cells in digest("papers", "list").cells]
+    assert [section for _, section in listed] == ["trending", "trending", "new"]
+    assert listed[-1][0] == "2511.00002"
+
+
+def test_a_list_of_subscribers_that_is_cut_says_so(digest: Shell) -> None:
+    assert digest("subscribers", "list").err == ""
+    digest("subscribers", "add", "bo@example.org")
+    answer = digest("subscribers", "list", "--top", "1")
+    assert len(answer.lines) == 1
+    assert answer.err == "These are 1 of 2 subscribers; --top 2 shows all.\n"
+    assert digest("subscribers", "list", "--top", "1", "--status", "pending").err == ""
+
+
+def test_a_mail_without_votes_calls_nothing_read_by_everyone(empty: Shell) -> None:
+    today = datetime.now(UTC).date()
+    lines = [
+        json.dumps(
+            {
+                "id": f"{today - timedelta(days=1):%y%m}.0000{n}",
+                "title": f"Tram {n} rings",
+                "abstract": f"Bells of tram {n} ring.",
+                "date": f"{today}",
+            }
+        )
+        for n in range(1, 4)
+    ]
+    (empty.folder / "trams.jsonl").write_text("\n".join(lines))
+    empty("papers", "import", "trams.jsonl")
+    empty("subscribers", "add", "cy@example.org", "--confirmed")
+    for form in ("text", "html"):
+        mail = empty("preview", "cy@example.org", "--format", form).out
+        assert re.search("new this week", mail, re.IGNORECASE)
+        assert not re.search("everyone reads", mail, re.IGNORECASE)
+    assert {cells[5] for cells in empty("papers", "list").cells} == {"new"}

@@ -1,0 +1,165 @@
+"""A clock that was ahead for a while: nobody is left waiting for the day it showed."""
+
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from sqlalchemy import event, text
+
+from digest.delivery.daily import Job, rehearse
+from digest.delivery.plan import plan_due, plan_edition, slot_at, slot_on
+from digest.delivery.schedule import LONGEST_WAIT, local_date, next_due_at
+from digest.readers.subscriber import Frequency, Rhythm
+from digest.store import health
+from digest.store.database import Connection, Database
+from digest.store.models import subscribers
+from digest.store.planning import crowd
+from digest.store.scratch import multiply_readers
+from tests.delivery.test_schedule import instants, rhythms
+from tests.factories import (
+    DAY,
+    FRIDAY,
+    MONDAY,
+    SATURDAY,
+    THURSDAY,
+    TUESDAY,
+    WEDNESDAY,
+    add_papers,
+    add_reader,
+    add_readers,
+    at,
+    deliver_due,
+    deliveries_of,
+    make_papers,
+    office,
+    reader_now,
+)
+
+YEAR = 365 * DAY
+
+
+@given(rhythms, instants)
+def test_no_schedule_asks_for_a_longer_wait_than_is_allowed(rhythm: Rhythm, now: datetime) -> None:
+    for is_first in (False, True):
+        slot = slot_at(now, rhythm, is_first=is_first)
+        assert slot is not None
+        assert slot.next_due_at is not None
+        # Between 2000 and 2035 two zones skipped a day.
+        allowed = LONGEST_WAIT[rhythm.frequency] + (DAY if now.year == 2011 else 0 * DAY)
+        assert slot.next_due_at - now <= allowed
+    today = slot_on(local_date(now, rhythm), now, rhythm)
+    assert today is None or today.next_due_at is not None
+
+
+@pytest.mark.parametrize(("frequency", "days"), [("daily", 4), ("weekdays", 4), ("weekly", 1)])
+@pytest.mark.parametrize("ahead", [10 * DAY, YEAR])
+def test_after_a_run_with_the_clock_ahead_the_next_editions_come_all_the_same(
+    database: Database, frequency: Frequency, days: int, ahead: object
+) -> None:
+    post = office(database)
+    subscriber = add_reader(database, frequency=frequency, next_due_at=at(MONDAY, 7))
+    add_papers(database, *make_papers(40, announced_on=MONDAY - DAY), now=at(MONDAY, 1))
+    deliver_due(post, at(MONDAY))
+    deliver_due(post, at(MONDAY) + ahead)  # type: ignore[operator]
+    for day in (TUESDAY, WEDNESDAY, THURSDAY, FRIDAY):
+        add_papers(database, *make_papers(9, first=1000 * day.day, announced_on=day), now=at(day, 1))
+        deliver_due(post, at(day))
+    rows = [row for row in deliveries_of(database, subscriber) if MONDAY <= row.edition_on <= FRIDAY]
+    assert [(row.edition_on, row.status) for row in rows] == [
+        (MONDAY + n * DAY, "sent") for n in range(days + 1 if frequency != "weekly" else 1)
+    ]
+    due = reader_now(database, subscriber.address).next_due_at
+    assert due == next_due_at(at(FRIDAY), subscriber.rhythm)
+
+
+def test_a_jump_gives_nobody_the_same_edition_twice(database: Database) -> None:
+    subscribers_there = add_readers(database, 3, next_due_at=at(TUESDAY, 7))
+    assert plan_due(database, at(TUESDAY)) == 3
+    assert plan_due(database, at(TUESDAY) + YEAR) == 3
+    assert plan_due(database, at(TUESDAY, 9)) == 0
+    for one in subscribers_there:
+        assert reader_now(database, one.address).next_due_at == at(WEDNESDAY, 7)
+    assert plan_due(database, at(WEDNESDAY)) == 3
+
+
+def test_only_subscribers_who_get_mail_are_repaired(database: Database) -> None:
+    far = at(TUESDAY) + YEAR
+    paused = add_reader(database, "p@example.org", status="paused", next_due_at=far)
+    other = add_reader(database, "o@example.org", next_due_at=far)
+    one = add_reader(database, "i@example.org", next_due_at=far)
+    plan_due(database, at(TUESDAY), only=one.id)
+    assert reader_now(database, one.address).next_due_at == at(WEDNESDAY, 7)
+    assert reader_now(database, other.address).next_due_at == far
+    plan_due(database, at(TUESDAY))
+    assert reader_now(database, other.address).next_due_at == at(WEDNESDAY, 7)
+    assert reader_now(database, paused.address).next_due_at == far
+
+
+def test_an_edition_planned_by_hand_for_a_later_day_strands_nobody(database: Database) -> None:
+    subscriber = add_reader(database, next_due_at=at(TUESDAY, 7))
+    plan_edition(database, TUESDAY + 30 * DAY, at(TUESDAY))
+    post = office(database)
+    deliver_due(post, at(WEDNESDAY))
+    assert reader_now(database, subscriber.address).next_due_at == at(THURSDAY, 7)
+    days = [row.edition_on for row in deliveries_of(database, subscriber)]
+    assert WEDNESDAY in days
+
+
+def test_a_rehearsal_shows_who_would_be_repaired(database: Database) -> None:
+    post = office(database)
+    subscriber = add_reader(database, next_due_at=at(TUESDAY) + YEAR)
+    found = rehearse(database, post.composer, Job(), at(TUESDAY))
+    assert [one.subscriber.id for one in found] == [subscriber.id]
+
+
+def test_the_doctor_can_count_them(database: Database) -> None:
+    add_reader(database, "a@example.org", next_due_at=at(TUESDAY) + YEAR)
+    add_reader(database, "b@example.org", frequency="weekly", next_due_at=at(MONDAY + 7 * DAY, 7))
+    add_reader(database, "c@example.org", status="paused", next_due_at=at(TUESDAY) + YEAR)
+    with database.read() as connection:
+        assert health.strayed_subscribers(connection, at(TUESDAY)) == 1
+
+
+def plan_of(connection: Connection, due_by: datetime) -> str:
+    """How the database would look for who is due."""
+    asked: list[tuple[str, object]] = []
+
+    def note(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(connection, "before_cursor_execute", note)
+    crowd(connection, due_by)
+    event.remove(connection, "before_cursor_execute", note)
+    statement, parameters = asked[-1]
+    explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
+    rows = connection.exec_driver_sql(f"{explain} {statement}", parameters).all()  # type: ignore[arg-type]
+    return "\n".join(str(row[-1]) for row in rows)
+
+
+def test_looking_for_strayed_schedules_reads_an_index_and_not_the_list(database: Database) -> None:
+    add_readers(database, 3, next_due_at=at(MONDAY + 7 * DAY, 7))
+    with database.begin() as connection:
+        multiply_readers(connection, 3, 20_000)
+        connection.execute(subscribers.update().values(frequency="weekly"))
+        for turn in range(50):
+            those = subscribers.update().where(subscribers.c.id % 50 == turn)
+            connection.execute(those.values(next_due_at=at(WEDNESDAY, 7) + turn * DAY / 24))
+    with database.begin() as connection:
+        connection.execute(text("ANALYZE"))
+    with database.read() as connection:
+        plan = plan_of(connection, at(TUESDAY))
+        assert "ix_subscribers_frequency_next_due_at" in plan
+        assert "Seq Scan" not in plan
+        assert "SCAN subscribers" not in plan
+        assert crowd(connection, at(TUESDAY)) is None
+
+
+def test_a_whole_list_is_repaired_span_by_span(database: Database) -> None:
+    add_readers(database, 2, next_due_at=at(SATURDAY) + YEAR)
+    with database.begin() as connection:
+        multiply_readers(connection, 2, 30_000)
+        connection.execute(subscribers.update().values(next_due_at=at(SATURDAY) + YEAR))
+    assert plan_due(database, at(SATURDAY)) == 30_000
+    with database.read() as connection:
+        assert health.strayed_subscribers(connection, at(SATURDAY)) == 0
+    assert plan_due(database, at(SATURDAY, 9)) == 0

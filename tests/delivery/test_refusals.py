@@ -1,0 +1,397 @@
+"""A refused address is suppressed when the refusal says something about the address, and not about the server."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+
+from digest.delivery.circuit import TRIAL_MAILS
+from digest.delivery.deliver import Summary, deliver_batch, deliver_ready
+from digest.delivery.office import SUSPECTED
+from digest.delivery.plan import plan_due
+from digest.delivery.refusals import DAY, REFUSED, TAKEN, WINDOW, Answers, Evidence, is_confirmed
+from digest.errors import NeverSend
+from digest.mail.envelope import Envelope
+from digest.readers.preferences import remove
+from digest.store import deliveries as ledger
+from digest.store import readers as reader_store
+from digest.store import refusals as store
+from digest.store import suppressions as suppression_store
+from digest.store.circuits import open_circuits
+from digest.store.database import Database
+from digest.store.deliveries import NewDelivery
+from digest.store.models import refusals, suppressions
+from tests.factories import (
+    MONDAY,
+    SECRET,
+    THURSDAY,
+    TUESDAY,
+    WEDNESDAY,
+    Clock,
+    Interposed,
+    add_papers,
+    add_reader,
+    add_readers,
+    at,
+    deliver_due,
+    make_papers,
+    office,
+    one_delivery,
+    reader_now,
+    sent_to,
+    together,
+)
+
+Send = Callable[[Envelope], str]
+ANSWER = "The address takes no mail: 550 5.1.1 no such user."
+
+
+class Server:
+    """A mail server that refuses whatever address it is told to."""
+
+    def __init__(self, refuses: Callable[[str], bool] = lambda _: False) -> None:
+        self.refuses = refuses
+        self.transport = Interposed(self._answer)
+        self.refused: list[str] = []
+
+    def _answer(self, envelope: Envelope, send: Send) -> str:
+        if self.refuses(envelope.recipient):
+            self.refused.append(envelope.recipient)
+            raise NeverSend(ANSWER)
+        return send(envelope)
+
+
+def by_status(database: Database) -> dict[str, int]:
+    with database.read() as connection:
+        return reader_store.count_by_status(connection)
+
+
+def count_suppressions(database: Database) -> int:
+    with database.read() as connection:
+        return connection.execute(select(func.count()).select_from(suppressions)).scalar_one()
+
+
+# The decision.
+
+
+def test_the_window_holds_the_last_answers() -> None:
+    answers = Answers().add(TAKEN * 30).add(REFUSED * 3)
+    assert (answers.taken, answers.refused) == (30, 3)
+    assert answers.recent == TAKEN * (WINDOW - 3) + REFUSED * 3
+
+
+@pytest.mark.parametrize(
+    ("taken", "recent", "suppressed", "refused_before", "expected"),
+    [
+        (99, "+" * 19 + "-", 0, False, True),
+        (50, "+" * 10 + "-" * 10, 5, False, True),
+        (50, "+" * 9 + "-" * 11, 0, False, False),
+        (50, "+" * 9 + "-" * 11, 0, True, True),
+        (49, "+-", 0, False, True),
+        (49, "+-", 1, False, False),
+        (49, "-" * 20, 0, True, True),
+        (49, "-" * 20, 1, True, False),
+        (0, "-", 0, False, False),
+    ],
+)
+def test_what_confirms_a_refusal(
+    taken: int, recent: str, suppressed: int, refused_before: bool, expected: bool
+) -> None:
+    evidence = Evidence(Answers(taken, recent.count("-"), recent), 100, suppressed, refused_before)
+    assert is_confirmed(evidence) is expected
+
+
+def test_a_list_too_short_for_one_percent_waits_until_half_got_their_mail() -> None:
+    assert not is_confirmed(Evidence(Answers(24, 1, "+" * 19 + "-"), 49, 0, refused_before=True))
+    assert is_confirmed(Evidence(Answers(25, 1, "+" * 19 + "-"), 49, 0, refused_before=True))
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data(), size=st.integers(1, 400), days=st.integers(1, 4))
+def test_a_server_that_refuses_most_suppresses_at_most_one_percent_a_day(
+    data: st.DataObject, size: int, days: int
+) -> None:
+    """Whatever it answers in whatever order, again and again, and whatever happened on the days before."""
+    active = set(range(size))
+    refused_at: dict[int, list[datetime]] = {}
+    suppressed_at: list[datetime] = []
+    for day in range(days):
+        answers, on_list = Answers(), sorted(active)
+        taken = data.draw(st.integers(0, max(0, (len(on_list) - 1) // 2)), "taken")
+        order = data.draw(st.permutations(on_list), "order")
+        again = data.draw(st.lists(st.sampled_from(order), max_size=60) if order else st.just([]), "again")
+        takes = set(data.draw(st.permutations(on_list), "who")[:taken])
+        got: set[int] = set()
+        refused_today: set[int] = set()
+        for place, one in enumerate([*order, *again]):
+            now = at(MONDAY) + day * DAY + timedelta(seconds=place * 100)
+            if one in got or one not in active:
+                continue
+            if one in takes:
+                got.add(one)
+                refused_at.pop(one, None)
+                answers = answers.add(TAKEN)
+                continue
+            answers = answers.add("" if one in refused_today else REFUSED)
+            refused_today.add(one)
+            lately = sum(1 for then in suppressed_at if then > now - DAY)
+            before = any(now - then >= timedelta(hours=20) for then in refused_at.get(one, []))
+            refused_at.setdefault(one, []).append(now)
+            if is_confirmed(Evidence(answers, len(active) + lately, lately, before)):
+                active.discard(one)
+                suppressed_at.append(now)
+                lately = sum(1 for then in suppressed_at if then > now - DAY)
+                assert lately <= size / 100
+
+
+# In the ledger.
+
+
+def test_a_server_that_refuses_everyone_suppresses_nobody_and_all_get_their_mail_when_it_is_well(
+    database: Database,
+) -> None:
+    add_papers(database, *make_papers(12))
+    readers = add_readers(database, 60)
+    server = Server(lambda _: True)
+    post, clock = office(database, server.transport, batch_size=20), Clock(at(TUESDAY))
+    plan_due(database, clock())
+    for _ in range(8):
+        deliver_batch(post, clock, Summary(), patient=True)
+        clock.advance(minutes=5)
+    for _ in range(2):
+        assert "refuses most addresses" in deliver_ready(post, clock).stopped
+        clock.advance(hours=1)
+    assert by_status(database) == {"active": 60}
+    assert count_suppressions(database) == 0
+    # It was asked about few: ten until it was in doubt, then a few each time.
+    assert 10 < len(server.refused) < 60
+    with database.read() as connection:
+        (circuit,) = open_circuits(connection)
+        (doubtful,) = store.doubtful_editions(connection, MONDAY)
+    assert circuit.name == "mail digest"
+    assert "nobody is suppressed" in circuit.reason
+    assert (doubtful.edition_on, doubtful.taken) == (TUESDAY, 0)
+    assert doubtful.refused == len(set(server.refused))
+    server.refuses = lambda _: False
+    for _ in range(12):
+        deliver_ready(post, clock)
+        clock.advance(hours=1)
+    assert sorted(sent_to(server.transport.memory)) == [reader.address for reader in readers]
+    assert by_status(database) == {"active": 60}
+
+
+def test_evidence_holds_over_batches_processes_and_runs(database: Database) -> None:
+    add_papers(database, *make_papers(12))
+    add_readers(database, 24)
+    server = Server(lambda _: True)
+    clock = Clock(at(TUESDAY))
+    plan_due(database, clock())
+    # Each batch as a process of its own would have it.
+    for _ in range(3):
+        deliver_batch(office(database, server.transport, batch_size=4), clock, Summary(), patient=True)
+    assert len(server.refused) == 10
+    assert deliver_batch(office(database, server.transport), clock, Summary(), patient=True) is False
+
+
+def test_an_address_among_good_ones_is_suppressed_at_once(database: Database) -> None:
+    add_papers(database, *make_papers(5))
+    readers = add_readers(database, 4)
+    server = Server(lambda address: address == readers[3].address)
+    summary = deliver_due(office(database, server.transport), at(TUESDAY))
+    assert (summary.sent, dict(summary.failed), summary.stopped) == (3, {"refused": 1}, "")
+    assert reader_now(database, readers[3].address).status == "suppressed"
+    row = one_delivery(database, readers[3])
+    assert (row.status, row.reason, row.smtp_answer) == ("failed", "refused", ANSWER)
+    with database.read() as connection:
+        assert not ledger.received(connection, [readers[3].id], 0)
+    assert count_suppressions(database) == 1
+
+
+def test_the_first_mail_of_a_list_is_suspected_and_confirmed_within_the_day(database: Database) -> None:
+    add_papers(database, *make_papers(5))
+    readers = add_readers(database, 4)
+    server = Server(lambda address: address == readers[0].address)
+    post = office(database, server.transport)
+    summary = deliver_due(post, at(TUESDAY))
+    assert (summary.sent, dict(summary.put_off)) == (3, {SUSPECTED: 1})
+    row = one_delivery(database, readers[0])
+    assert (row.status, row.reason, row.smtp_answer) == ("planned", SUSPECTED, ANSWER)
+    assert reader_now(database, readers[0].address).status == "active"
+    assert deliver_ready(post, lambda: at(TUESDAY, 9)).failed == {"refused": 1}
+    assert reader_now(database, readers[0].address).status == "suppressed"
+
+
+def test_one_reader_alone_is_never_suppressed(database: Database) -> None:
+    """Nothing tells whether the address or the server is at fault, so the operator has to look."""
+    add_papers(database, *make_papers(30))
+    reader = add_reader(database)
+    server = Server(lambda _: True)
+    post = office(database, server.transport)
+    for day in (TUESDAY, WEDNESDAY, THURSDAY):
+        add_papers(database, *make_papers(2, first=100 + day.day * 10, announced_on=day))
+        for hour in (8, 9, 12, 20):
+            deliver_due(post, at(day, hour))
+    assert reader_now(database, reader.address).status == "active"
+
+
+def test_two_editions_confirm_a_refusal(database: Database) -> None:
+    """The server refuses most, so its window is not sane; but this one was refused a day before as well."""
+    add_papers(database, *make_papers(30))
+    readers = add_readers(database, 6)
+    lost = readers[0]
+    server = Server(lambda address: address == lost.address)
+    post = office(database, server.transport)
+    deliver_due(post, at(TUESDAY))
+    with database.begin() as connection:
+        claimed = ledger.claim(connection, at(TUESDAY, 9), timedelta(minutes=15), 10)
+        ledger.record_dropped(connection, claimed[0].id, "stale", at(TUESDAY, 9))
+        ledger.plan(connection, "digest", [NewDelivery(lost.id, WEDNESDAY, at(WEDNESDAY))])
+        (next_day,) = ledger.claim(connection, at(WEDNESDAY), timedelta(minutes=15), 10)
+        evidence = store.gather_evidence(connection, next_day, Answers(3, 9, "+++---------"), at(WEDNESDAY))
+        assert evidence.refused_before
+        too_soon = store.gather_evidence(connection, next_day, Answers(3, 9, ""), at(WEDNESDAY, 3))
+        assert not too_soon.refused_before
+    assert is_confirmed(evidence)
+
+
+def test_a_mail_that_was_taken_wipes_out_the_refusal_before_it(database: Database) -> None:
+    add_papers(database, *make_papers(30))
+    reader = add_reader(database)
+    server = Server(lambda _: True)
+    post = office(database, server.transport)
+    deliver_due(post, at(TUESDAY))
+    server.refuses = lambda _: False
+    assert deliver_ready(post, lambda: at(TUESDAY, 9)).sent == 1
+    with database.begin() as connection:
+        ledger.plan(connection, "digest", [NewDelivery(reader.id, WEDNESDAY, at(WEDNESDAY))])
+        (claimed,) = ledger.claim(connection, at(WEDNESDAY), timedelta(minutes=15), 10)
+        assert not store.gather_evidence(connection, claimed, Answers(), at(WEDNESDAY)).refused_before
+
+
+def test_strangers_addresses_do_not_stop_the_digests(database: Database) -> None:
+    """Forty sign-ups with addresses that do not exist, at a server that checks RCPT."""
+    add_papers(database, *make_papers(5))
+    readers = add_readers(database, 5)
+    for number in range(40):
+        add_reader(database, f"made-up{number}@example.net", status="pending", now=at(TUESDAY, 7))
+    server = Server(lambda address: address.startswith("made-up"))
+    post, clock = office(database, server.transport, batch_size=30), Clock(at(TUESDAY))
+    plan_due(database, clock())
+    for _ in range(2):
+        deliver_batch(post, clock, Summary(), "transactional", patient=True)
+    assert len(server.refused) == 40
+    with database.read() as connection:
+        assert not open_circuits(connection)
+    assert deliver_batch(post, clock, Summary(), patient=True)
+    assert sent_to(server.transport.memory) == [reader.address for reader in readers]
+    assert by_status(database) == {"active": 5, "pending": 40}
+    # They are not asked again and again, but may sign up another time.
+    clock.advance(hours=2)
+    assert not deliver_batch(post, clock, Summary(), "transactional", patient=True)
+    assert count_suppressions(database) == 0
+
+
+def test_a_trial_that_strangers_spoil_closes_the_breaker_all_the_same(database: Database) -> None:
+    """That the server says anything to a recipient shows that it works."""
+    from digest.delivery.circuit import Trouble, trip
+
+    add_papers(database, *make_papers(5))
+    add_readers(database, 5)
+    for number in range(TRIAL_MAILS):
+        add_reader(database, f"made-up{number}@example.net", status="pending", now=at(TUESDAY, 7))
+    server = Server(lambda address: address.startswith("made-up"))
+    post, clock = office(database, server.transport), Clock(at(TUESDAY))
+    plan_due(database, clock())
+    trip(database, post.account, Trouble("No connection"), clock())
+    clock.advance(minutes=1)
+    deliver_batch(post, clock, Summary(), "transactional", patient=True)
+    deliver_batch(post, clock, Summary(), patient=True)
+    assert len(sent_to(server.transport.memory)) == 5
+
+
+def test_a_refused_address_is_settled_and_suppressed_together_or_not_at_all(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crash between the two would leave a failed mail whose address is written to again."""
+    add_papers(database, *make_papers(5))
+    readers = add_readers(database, 4)
+    server = Server(lambda address: address == readers[3].address)
+
+    def crash(*_: object) -> None:
+        raise ConnectionAbortedError
+
+    monkeypatch.setattr(suppression_store, "suppress", crash)
+    plan_due(database, at(TUESDAY))
+    with pytest.raises(ConnectionAbortedError):
+        deliver_ready(office(database, server.transport), lambda: at(TUESDAY))
+    row = one_delivery(database, readers[3])
+    assert (row.status, row.reason) == ("claimed", "")
+    assert reader_now(database, readers[3].address).status == "active"
+    with database.read() as connection:
+        assert connection.execute(refusals.select()).first() is None
+
+
+def test_a_refusal_after_the_claim_was_lost_suppresses_nobody(database: Database) -> None:
+    add_papers(database, *make_papers(12))
+    readers = add_readers(database, 3)
+    clock = Clock(at(TUESDAY))
+    last = readers[-1].address
+
+    def sleep(envelope: Envelope, send: Send) -> str:
+        if envelope.recipient != last:
+            return send(envelope)
+        clock.advance(minutes=20)
+        assert deliver_ready(office(database), clock).sent == 1
+        raise NeverSend(ANSWER)
+
+    plan_due(database, clock())
+    deliver_batch(office(database, Interposed(sleep)), clock, Summary())
+    assert one_delivery(database, readers[-1]).status == "sent"
+    assert by_status(database) == {"active": 3}
+    assert count_suppressions(database) == 0
+
+
+def test_whom_two_workers_see_refused_at_once_costs_one_suppression(database: Database) -> None:
+    """The evidence is locked while it is judged, so that two judges do not spend one allowance twice."""
+    add_readers(database, 150, frequency="weekly")
+    with database.begin() as connection:
+        store.add_answers(connection, "mail", "digest", TUESDAY, TAKEN * 10)
+        new = [NewDelivery(number, TUESDAY, at(TUESDAY)) for number in (1, 2, 3)]
+        ledger.plan(connection, "digest", new)
+        work = ledger.claim(connection, at(TUESDAY), timedelta(minutes=15), 10)
+
+    def judge(place: int) -> bool:
+        with database.begin() as connection:
+            store.note_refusal(connection, work[place], at(TUESDAY))
+            answers = store.add_answers(connection, "mail", "digest", TUESDAY, REFUSED)
+            is_proven = is_confirmed(store.gather_evidence(connection, work[place], answers, at(TUESDAY)))
+            if is_proven:
+                store.suppress_refused(
+                    connection, work[place].subscriber_id, f"hash{place}", "550", at(TUESDAY)
+                )
+            return is_proven
+
+    assert sum(together(*[lambda place=place: judge(place) for place in range(3)])) == 1
+
+
+def test_erasing_a_reader_erases_the_evidence_against_them(database: Database) -> None:
+    add_papers(database, *make_papers(5))
+    reader = add_reader(database)
+    server = Server(lambda _: True)
+    deliver_due(office(database, server.transport), at(TUESDAY))
+    with database.read() as connection:
+        assert connection.execute(refusals.select()).first() is not None
+    remove(database, SECRET, reader.address, at(TUESDAY))
+    with database.read() as connection:
+        assert connection.execute(refusals.select()).first() is None
+
+
+def test_old_evidence_is_deleted(database: Database) -> None:
+    with database.begin() as connection:
+        store.add_answers(connection, "mail", "digest", MONDAY, REFUSED)
+        store.add_answers(connection, "mail", "digest", WEDNESDAY, REFUSED)
+        store.delete_evidence(connection, TUESDAY)
+        assert [one.edition_on for one in store.doubtful_editions(connection, MONDAY)] == [WEDNESDAY]

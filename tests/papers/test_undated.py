@@ -1,0 +1,88 @@
+"""A paper whose day nobody told: dated "unknown", never new, never trending, until a feed tells the day."""
+
+from dataclasses import replace
+
+import pytest
+
+from digest.delivery.editions import card_of
+from digest.errors import BadInput
+from digest.papers.library import Library, explain_trend, trending_papers
+from digest.papers.paper import Paper
+from digest.store import papers as store
+from digest.store.database import Database
+from tests.factories import (
+    DAY,
+    MONDAY,
+    TUESDAY,
+    WEDNESDAY,
+    add_papers,
+    add_reader,
+    at,
+    make_papers,
+    office,
+    received_by,
+    whole_run,
+)
+
+
+def undated(papers: list[Paper]) -> list[Paper]:
+    return [replace(paper, announced_on=None) for paper in papers]
+
+
+def test_an_undated_import_is_neither_new_nor_trending(database: Database) -> None:
+    add_papers(database, *undated(make_papers(20)), now=at(TUESDAY), upvotes=50)
+    with database.read() as connection:
+        assert store.newest_announcement(connection, WEDNESDAY) is None
+        assert store.announced_between(connection, MONDAY - 30 * DAY, WEDNESDAY) == []
+        assert trending_papers(connection, at(TUESDAY, 12), None, None, 10) == []
+        assert Library(connection).search("gaussian splatting", 5, since=MONDAY) == []
+        assert Library(connection).search("gaussian splatting", 5) != []
+        with pytest.raises(BadInput, match=r"Nobody told when 2603\.00001 was announced"):
+            explain_trend(connection, at(TUESDAY, 12), "2603.00001")
+
+
+def test_dated_papers_trend_among_undated_ones(database: Database) -> None:
+    add_papers(database, *undated(make_papers(20)), now=at(TUESDAY), upvotes=50)
+    dated = make_papers(3, first=100)
+    add_papers(database, *dated, now=at(TUESDAY))
+    with database.read() as connection:
+        found = trending_papers(connection, at(TUESDAY, 12), None, None, 10)
+        assert {stored.paper.id for stored, _, _ in found} == {paper.id for paper in dated}
+        # They stand last where papers are listed by day, and in no span of days.
+        listed = store.newest_papers(connection, 30)
+        assert [stored.told_on for stored in listed] == [TUESDAY] * 3 + [None] * 20
+        assert len(store.newest_papers(connection, 30, since=MONDAY)) == 3
+        assert len(store.newest_papers(connection, 5)) == 5
+
+
+def test_nobody_is_sent_an_undated_paper_as_new(database: Database) -> None:
+    reader = add_reader(database)
+    old, new = undated(make_papers(10)), make_papers(10, first=100)
+    add_papers(database, *old, *new, now=at(TUESDAY, 1))
+    whole_run(office(database), at(TUESDAY))
+    received = received_by(database, reader)
+    sent = {paper for papers in received.values() for paper in papers}
+    assert sent
+    assert sent <= {paper.id for paper in new}
+
+
+def test_a_feed_that_tells_the_day_makes_the_paper_new(database: Database) -> None:
+    (paper,) = make_papers(1)
+    add_papers(database, replace(paper, announced_on=None), now=at(MONDAY))
+    add_papers(database, replace(paper, announced_on=TUESDAY), now=at(TUESDAY, 1))
+    with database.read() as connection:
+        (stored,) = store.announced_between(connection, MONDAY, TUESDAY)
+    assert stored.told_on == TUESDAY
+
+
+def test_a_card_says_that_the_day_is_unknown_and_where_the_code_is(database: Database) -> None:
+    (paper,) = make_papers(1, abstract="We splat. Code: https://github.com/fern/splats.")
+    add_papers(database, replace(paper, announced_on=None), now=at(MONDAY))
+    with database.read() as connection:
+        (stored,) = store.newest_papers(connection, 1)
+    card = card_of(stored, [], at(TUESDAY))
+    assert card.announced_on is None
+    assert card.links == (("Code", "https://github.com/fern/splats"),)
+    assert type(card).from_json(card.to_json()) == card
+    told = replace(stored, paper=replace(stored.paper, links={"code": "https://example.org/code"}))
+    assert card_of(told, [], at(TUESDAY)).links == (("Code", "https://example.org/code"),)

@@ -1,0 +1,79 @@
+"""Files that hold addresses or keys are made for their owner alone, whatever the umask."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from digest.demo import write_demo
+from digest.doctor.rights import examine_rights, judge_rights
+from digest.mail.envelope import Envelope
+from digest.mail.transports import transport_from
+from digest.private_files import is_open_to_others, make_folder, open_for_writing
+from digest.store.database import Database
+from digest.store.schema import upgrade
+from tests.factories import TUESDAY, add_reader, at
+
+
+@pytest.fixture(autouse=True)
+def _careless() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def test_the_database_and_its_log_are_private(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'digest.db'}")
+    upgrade(database)
+    add_reader(database)
+    with database.read():
+        found = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    assert found == {"digest.db": 0o600, "digest.db-wal": 0o600, "digest.db-shm": 0o600}
+    assert examine_rights(database, None).state == "good"
+    database.close()
+
+
+@pytest.mark.parametrize("kind", ["maildir", "file"])
+def test_a_mail_folder_is_private_with_all_that_is_in_it(tmp_path: Path, kind: str) -> None:
+    transport = transport_from(f"{kind}:{tmp_path}/deep/outbox")
+    with transport.open() as server:
+        server.send(Envelope("a@example.org", "b@example.org", b"Subject: x\r\n\r\nx\r\n", "name"))
+    made = [tmp_path / "deep", *(tmp_path / "deep").rglob("*")]
+    assert len(made) >= 3
+    assert not [path for path in made if is_open_to_others(path)]
+
+
+def test_the_demo_writes_private_files(tmp_path: Path) -> None:
+    write_demo(tmp_path / "demo", at(TUESDAY))
+    made = [tmp_path / "demo", *(tmp_path / "demo").iterdir()]
+    assert {path.suffix for path in made} == {"", ".eml", ".html"}
+    assert not [path for path in made if is_open_to_others(path)]
+
+
+def test_a_file_that_was_there_is_narrowed_and_a_folder_is_left(tmp_path: Path) -> None:
+    old = tmp_path / "old.jsonl"
+    old.write_text("long ago, and longer")
+    with open_for_writing(old) as file:
+        file.write("new")
+    assert (old.read_text(), old.stat().st_mode & 0o777) == ("new", 0o600)
+    (tmp_path / "shared").mkdir(mode=0o755)
+    make_folder(tmp_path / "shared")
+    assert (tmp_path / "shared").stat().st_mode & 0o777 == 0o755
+    with open_for_writing(Path("/dev/null")) as file:
+        file.write("gone")
+
+
+def test_the_doctor_names_what_others_can_read_and_how_to_end_it(sqlite_url: str, tmp_path: Path) -> None:
+    database = Database(sqlite_url)
+    transport = transport_from(f"maildir:{tmp_path / 'out box'}")
+    with database.read():
+        assert examine_rights(database, transport).state == "good"
+        (tmp_path / "digest.db").chmod(0o644)
+        (tmp_path / "out box").mkdir(mode=0o755)
+        check = examine_rights(database, transport)
+    database.close()
+    assert check.state == "warning"
+    assert f"chmod go= {tmp_path}/digest.db" in check.advice
+    assert f"'{tmp_path}/out box'" in check.advice
+    assert judge_rights([]).state == "good"

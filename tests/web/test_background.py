@@ -1,0 +1,103 @@
+"""What was asked for goes out within seconds after the answer, whoever does it, and outlives a crash."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from digest.clock import utc_now
+from digest.readers.mail_requests import request_mail
+from digest.store import deliveries as ledger
+from digest.store.database import Database
+from digest.store.models import mail_requests
+from digest.web.app import create_app
+from digest.web.stamps import LEAST
+from digest.wiring import Parts
+from tests.factories import Clock
+from tests.services.site import Site, answers, free_port, wait_for
+from tests.web.conftest import make_parts
+from tests.web.visitor import Visitor, stamp_of
+
+
+def waiting(database: Database) -> int:
+    with database.read() as connection:
+        return len(connection.execute(select(mail_requests)).all())
+
+
+def sent(database: Database) -> list[str]:
+    with database.read() as connection:
+        return [row.address for row in ledger.find(connection, status="sent")]
+
+
+def sign_up(port: int, address: str) -> None:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        stamp = stamp_of(client.get("/subscribe").text)
+        time.sleep(LEAST.total_seconds())
+        answer = client.post("/subscribe", data={"email": address, "stamp": stamp})
+    assert "inbox" in answer.text
+
+
+@pytest.mark.parametrize("command", ["web", "up"])
+def test_a_served_site_sends_within_seconds_and_first_what_a_crash_left(
+    command: str, sqlite_url: str, tmp_path: Path
+) -> None:
+    database = Database(sqlite_url)
+    request_mail(database, "confirm", "left@example.org", utc_now())
+    port = free_port()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DIGEST_")}
+    nowhere = {"DIGEST_HUGGINGFACE_URL": "http://127.0.0.1:1", "DIGEST_ARXIV_RSS_URL": "http://127.0.0.1:1"}
+    server = subprocess.Popen(
+        [sys.executable, "-c", "from digest.cli import main; main()", command, "--port", str(port)],
+        env=kept | nowhere | {"DIGEST_DATABASE_URL": sqlite_url},
+        cwd=tmp_path,
+    )
+    try:
+        wait_for(lambda: answers(port), 60, "the start of the site")
+        sign_up(port, "new@example.org")
+        wait_for(lambda: set(sent(database)) == {"left@example.org", "new@example.org"}, 15, "both mails")
+        assert waiting(database) == 0
+        server.send_signal(signal.SIGTERM)
+        server.wait(20)
+    finally:
+        server.kill()
+        server.wait(10)
+    assert len(list((tmp_path / "outbox" / "new").iterdir())) == 2
+    database.close()
+
+
+@pytest.mark.services
+def test_with_workers_the_web_side_only_keeps_a_request_and_a_task_does_the_rest(
+    postgresql_url: str, tmp_path: Path
+) -> None:
+    site = Site(tmp_path / "site", postgresql_url)
+    port = free_port()
+    try:
+        site.start("web", "--port", str(port))
+        wait_for(lambda: answers(port), 60, "the start of the site")
+        sign_up(port, "new@example.org")
+        time.sleep(1.5)
+        assert waiting(site.database) == 1
+        site.start_worker()
+        site.ask("requests")
+        wait_for(lambda: sent(site.database) == ["new@example.org"], 60, "the mail")
+        assert waiting(site.database) == 0
+    finally:
+        site.close()
+
+
+def test_an_answer_waits_for_no_mail(database_url: str, clock: Clock, tmp_path: Path) -> None:
+    parts: Parts = make_parts(database_url, clock, tmp_path / "outbox")
+    visitor = Visitor(create_app(parts, timedelta(0)), works=False)
+    visitor.ask_for_mail("new@example.org")
+    assert waiting(parts.database) == 1
+    assert sent(parts.database) == []
+    visitor.app.state.site.background.work()
+    assert sent(parts.database) == ["new@example.org"]
+    parts.close()

@@ -1,0 +1,159 @@
+"""Can an answer's time tell whose address it was? A measurement by hand:
+
+    python -m tests.web.timing [--requests 200] [--database postgresql://…]
+
+It serves a site of its own with `digest web` in a folder that is gone afterwards, and sends to /subscribe and to
+/links as many requests for known addresses as for unknown ones, in a random order. Then it looks for the limit
+in time that tells the two apart best, with the measurements in hand, which is more than an attacker has. A share
+of 0.5 is guessing; by luck alone, the best limit over two times 200 requests gets 0.6 or more once in 1,500 tries.
+The exit code is 0 when no share is above 0.6.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from random import Random
+from statistics import median
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+from digest.clock import utc_now
+from digest.readers.profiles import ProfileBuilder
+from digest.readers.signup import Application, subscribe_many
+from digest.store.database import Database
+from digest.store.schema import upgrade
+from digest.web.stamps import LEAST
+from tests.factories import SECRET
+from tests.services.site import answers, free_port, wait_for
+from tests.web.visitor import stamp_of
+
+MOST = 0.6
+DOMAINS = 10
+PATHS = ("/subscribe", "/links")
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds that answers took."""
+
+    known: Sequence[float]
+    unknown: Sequence[float]
+
+    @property
+    def share(self) -> float:
+        """The share of requests that the best limit in time puts on the right side."""
+        return best_share(self.known, self.unknown)
+
+
+def best_share(some: Sequence[float], others: Sequence[float]) -> float:
+    """Return how many of equally many values of two kinds one limit can tell apart at best."""
+    marked = sorted([(value, 1) for value in some] + [(value, -1) for value in others])
+    ahead, furthest = 0, 0
+    for _, kind in marked:
+        ahead += kind
+        furthest = max(furthest, abs(ahead))
+    return 0.5 + furthest / len(marked)
+
+
+def measure(
+    port: int, path: str, stamp: str, known: Sequence[str], unknown: Sequence[str], luck: Random
+) -> Times:
+    """Ask for mail for each address, each from a network of its own, in a random order."""
+    asked = [(address, True) for address in known] + [(address, False) for address in unknown]
+    luck.shuffle(asked)
+    seconds: dict[bool, list[float]] = {True: [], False: []}
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    for number, (address, is_known) in enumerate(asked):
+        body = urlencode({"email": address, "stamp": stamp})
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "X-Forwarded-For": f"198.18.{number // 250}.{number % 250 + 1}",
+        }
+        begun = time.perf_counter()
+        connection.request("POST", path, body, headers)
+        answer = connection.getresponse()
+        text = answer.read()
+        seconds[is_known].append(time.perf_counter() - begun)
+        assert answer.status == 200, text
+        assert b"Once more" not in text
+    connection.close()
+    return Times(seconds[True], seconds[False])
+
+
+def ripe_stamp(port: int) -> str:
+    """Return a stamp that is old enough for both forms."""
+    with urlopen(f"http://127.0.0.1:{port}/links", timeout=30) as answer:
+        stamp = stamp_of(answer.read().decode())
+    time.sleep(LEAST.total_seconds())
+    return stamp
+
+
+@contextmanager
+def site(folder: Path, database_url: str) -> Iterator[int]:
+    """Serve a site over an initialised database; yield its port."""
+    port = free_port()
+    settings = {
+        "DIGEST_DATABASE_URL": database_url,
+        "DIGEST_MAIL_URL": f"maildir:{folder}/outbox",
+        "DIGEST_BASE_URL": f"http://127.0.0.1:{port}",
+        "DIGEST_SENDER": "Trending papers <digest@papers.example.org>",
+        "DIGEST_SECRET_KEY": SECRET.decode(),
+    }
+    command = [sys.executable, "-c", "from digest.cli import main; main()", "web", "--port", str(port)]
+    server = subprocess.Popen(command, cwd=folder, env=settings)
+    try:
+        wait_for(lambda: answers(port), 60, "the start of the site")
+        yield port
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def people(database: Database, count: int) -> tuple[list[str], list[str]]:
+    """Make subscribers; return their addresses, and as many that are nobody's."""
+    known = [f"known{number}@d{number % DOMAINS}.example" for number in range(count)]
+    applications = [Application(address) for address in known]
+    with database.begin() as connection:
+        subscribe_many(
+            connection, ProfileBuilder(), SECRET, applications, utc_now(), confirmed=True, how="test"
+        )
+    return known, [f"other{number}@d{number % DOMAINS}.example" for number in range(count)]
+
+
+def measure_all(folder: Path, database: Database, database_url: str, count: int) -> dict[str, Times]:
+    """Measure each of the two forms."""
+    known, unknown = people(database, count)
+    luck = Random(7)
+    with site(folder, database_url) as port:
+        stamp = ripe_stamp(port)
+        return {path: measure(port, path, stamp, known, unknown, luck) for path in PATHS}
+
+
+def main() -> int:
+    wish = argparse.ArgumentParser(description=__doc__)
+    wish.add_argument("--requests", type=int, default=200)
+    wish.add_argument("--database", default="")
+    asked = wish.parse_args()
+    with tempfile.TemporaryDirectory(prefix="digest-timing-") as name:
+        url = asked.database or f"sqlite:///{name}/digest.db"
+        database = Database(url)
+        upgrade(database)
+        found = measure_all(Path(name), database, url, asked.requests)
+        database.close()
+    for path, times in found.items():
+        sys.stdout.write(
+            f"{path}: known {median(times.known) * 1000:.1f} ms, unknown {median(times.unknown) * 1000:.1f} ms, "
+            f"{times.share:.0%} told apart\n"
+        )
+    return 0 if all(times.share <= MOST for times in found.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
