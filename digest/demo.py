@@ -7,19 +7,19 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from digest.delivery.daily import Job, run
-from digest.delivery.letters import build_mail
+from digest.delivery.build_mail import build_mail
 from digest.delivery.preview import recorded
 from digest.errors import StopRun
-from digest.papers.ingest import take_in
+from digest.jobs.daily import Job, run
+from digest.papers.ingest import ingest
 from digest.private_files import make_folder, open_for_writing
-from digest.readers.signup import find, subscribe
-from digest.readers.transfer import application_from
-from digest.sample import SAMPLE_READERS, sample_sightings
+from digest.sample import SAMPLE_SUBSCRIBERS, sample_items
 from digest.settings import Settings
-from digest.store import deliveries as ledger
+from digest.store import delivery_reports
 from digest.store.schema import upgrade
-from digest.wiring import Parts
+from digest.subscribers.import_export import application_from
+from digest.subscribers.signup import find_subscriber, subscribe
+from digest.wiring import Container
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class DemoMail:
 
 
 def write_demo(outbox: Path, now: datetime) -> list[DemoMail]:
-    """Write a `.eml` and a `.html` per sample reader into `outbox`; return what was written.
+    """Write a `.eml` and a `.html` per sample subscriber into `outbox`; return what was written.
 
     Nobody's settings, database or mail server is touched: all that is said here overrides them.
     """
@@ -49,47 +49,57 @@ def write_demo(outbox: Path, now: datetime) -> list[DemoMail]:
             sender="Trending papers <digest@papers.example.org>",
             secret_key=SecretStr("the demo has no secrets"),
         )
-        parts = Parts(settings, lambda: now)
+        container = Container(settings, lambda: now)
         try:
-            return _write(parts, outbox, now)
+            return _write(container, outbox, now)
         finally:
-            parts.close()
+            container.close()
 
 
-def _write(parts: Parts, outbox: Path, now: datetime) -> list[DemoMail]:
-    upgrade(parts.database)
-    take_in(parts.database, sample_sightings(now), now)
+def _write(container: Container, outbox: Path, now: datetime) -> list[DemoMail]:
+    upgrade(container.database)
+    ingest(container.database, sample_items(now), now)
     about = {}
-    for reader in SAMPLE_READERS:
+    for subscriber in SAMPLE_SUBSCRIBERS:
         application = application_from(
-            address=reader.email,
-            topics=reader.topics,
-            likes=reader.likes,
-            must=reader.must,
-            mute=reader.mutes,
-            follow=reader.follow,
-            categories=reader.categories,
-            timezone=reader.timezone,
-            hour=reader.hour,
-            frequency=reader.frequency,
-            max_papers=reader.max_papers,
+            address=subscriber.email,
+            topics=subscriber.topics,
+            likes=subscriber.likes,
+            must=subscriber.must,
+            mute=subscriber.mutes,
+            follow=subscriber.follow,
+            categories=subscriber.categories,
+            timezone=subscriber.timezone,
+            hour=subscriber.hour,
+            frequency=subscriber.frequency,
+            max_papers=subscriber.max_papers,
         )
-        subscribe(parts.database, parts.profiles, parts.secret, application, now, confirmed=True, how="demo")
-        about[reader.email] = reader.about
-    report = run(parts.post_office, parts.profiles, Job(), parts.clock)
-    if report.deliveries.sent != len(SAMPLE_READERS):
-        raise StopRun(f"The demo wrote {report.deliveries.sent} of {len(SAMPLE_READERS)} mails to {outbox}.")
-    return [_written(parts, outbox, address, line) for address, line in about.items()]
+        subscribe(
+            container.database,
+            container.profiles,
+            container.secret,
+            application,
+            now,
+            confirmed=True,
+            how="demo",
+        )
+        about[subscriber.email] = subscriber.about
+    report = run(container.delivery_context, container.profiles, Job(), container.clock)
+    if report.deliveries.sent != len(SAMPLE_SUBSCRIBERS):
+        raise StopRun(
+            f"The demo wrote {report.deliveries.sent} of {len(SAMPLE_SUBSCRIBERS)} mails to {outbox}."
+        )
+    return [_written(container, outbox, address, line) for address, line in about.items()]
 
 
-def _written(parts: Parts, outbox: Path, address: str, about: str) -> DemoMail:
-    with parts.database.read() as connection:
-        delivery = ledger.find(connection, subscriber_id=find(connection, address).id)[0]
+def _written(container: Container, outbox: Path, address: str, about: str) -> DemoMail:
+    with container.database.read() as connection:
+        delivery = delivery_reports.find(connection, subscriber_id=find_subscriber(connection, address).id)[0]
         contents, picks = recorded(connection, delivery.id)
-    mail = build_mail(contents, picks, parts.links, parts.renderer)
+    mail = build_mail(contents, picks, container.links, container.renderer)
     html = outbox / f"{contents.file_name}.html"
     with open_for_writing(html) as file:
-        file.write(mail.words.html)
+        file.write(mail.rendered.html)
     return DemoMail(
         address=address,
         about=about,

@@ -6,7 +6,7 @@ DigestError
 ├── BadLink       show a page that helps: the link is forged, expired or meant for something else
 ├── TryLater      nothing is wrong for good: keep the work and come back
 │   └── ConnectionLost   the same, as the connection broke; several in a row are the server's fault
-├── NeverSend     this address will not take mail: mark the reader, do not try again
+├── NeverSend     this address will not take mail: mark the subscriber, do not try again
 └── StopRun       going on would fail for everyone: stop, and tell the operator
     └── PolicyRefused    the same for mails of this kind only
 
@@ -20,11 +20,11 @@ class DigestError(Exception):
 
 
 class BadInput(DigestError):
-    """What was typed, pasted or uploaded can not be used."""
+    """What was typed, pasted or uploaded cannot be used."""
 
 
 class NotFound(DigestError):
-    """There is no such paper, reader or delivery."""
+    """There is no such paper, subscriber or delivery."""
 
 
 class BadLink(DigestError):

@@ -45,7 +45,7 @@ def _read_span(value: object) -> object:
     return _UNITS[match["unit"] or "s"] * float(match["number"])
 
 
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_words)]
+WordList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_words)]
 Span = Annotated[timedelta, BeforeValidator(_read_span)]
 
 
@@ -100,10 +100,10 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(
         None, description="Signs the links in mails. Empty: one is made and kept in the database."
     )
-    sources: Words = Field(
+    sources: WordList = Field(
         ("huggingface", "arxiv"), description=f"Feeds to fetch, of: {', '.join(SOURCE_NAMES)}."
     )
-    arxiv_categories: Words = Field(
+    arxiv_categories: WordList = Field(
         ("cs.AI", "cs.CL", "cs.CV", "cs.LG", "stat.ML"), description="arXiv categories to read."
     )
     huggingface_url: str = Field("https://huggingface.co", description="Where Hugging Face answers.")
@@ -127,19 +127,22 @@ class Settings(BaseSettings):
         description="How often a feed that is busy or silent is asked, each time after a longer pause.",
     )
     fetch_limit_mb: int = Field(25, ge=1, description="The largest answer of a feed that is read, in MB.")
-    holidays: Words = Field(
+    holidays: WordList = Field(
         (),
         description="Further days (YYYY-MM-DD) whose mailing arXiv defers, beside those it has told for this year.",
     )
     quiet_day: Literal["skip", "note"] = Field(
-        "skip", description="When there is nothing for a reader: send nothing, or a short note that says why."
+        "skip",
+        description="When there is nothing for a subscriber: send nothing, or a short note that says why.",
     )
-    for_you: int = Field(7, ge=0, le=50, description="Papers chosen for the reader in a mail of ten.")
+    for_you: int = Field(7, ge=0, le=50, description="Papers chosen for the subscriber in a mail of ten.")
     trending: int = Field(3, ge=0, le=50, description="Papers everyone reads in a mail of ten.")
     score_floor: float = Field(
-        0.17, ge=0, le=1, description="A paper that fits a reader less than this is not chosen for them."
+        0.17, ge=0, le=1, description="A paper that fits a subscriber less than this is not chosen for them."
     )
-    first_digest_days: int = Field(7, ge=1, le=31, description="How far back a reader's first digest looks.")
+    first_digest_days: int = Field(
+        7, ge=1, le=31, description="How far back a subscriber's first digest looks."
+    )
     catch_up_days: int = Field(14, ge=1, le=31, description="How far back a digest looks after a pause.")
     stale_after: Span = Field(
         timedelta(hours=20),
@@ -155,7 +158,7 @@ class Settings(BaseSettings):
         le=timedelta(hours=1),
         description="How long a worker may keep a batch; after a crash it is taken up again then.",
     )
-    mail_limits: Words = Field(
+    mail_limits: WordList = Field(
         (),
         description="The most mails the server may be given, such as 14/second,50000/day, over all workers together.",
     )
@@ -194,11 +197,11 @@ class Settings(BaseSettings):
 
 
 def read_settings() -> Settings:
-    """Read the environment and `.env`. Raises BadInput naming the first setting that can not be used."""
+    """Read the environment and `.env`. Raises BadInput naming the first setting that cannot be used."""
     try:
         return Settings()
     except (UnicodeDecodeError, OSError):
-        raise BadInput("The file .env can not be read; it must be plain UTF-8 text.") from None
+        raise BadInput("The file .env cannot be read; it must be plain UTF-8 text.") from None
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"][:1]).upper()

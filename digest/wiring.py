@@ -9,13 +9,13 @@ from importlib.metadata import version
 from pathlib import Path
 from random import SystemRandom
 
-from digest.delivery.compose import Choosing, Composer
-from digest.delivery.deliver import PostOffice
-from digest.delivery.letters import Imprint
+from digest.delivery.composed_mail import Imprint
+from digest.delivery.decisions import WaitPolicy
+from digest.delivery.deliver import DeliveryContext
 from digest.delivery.limits import Limit, Limits, NoLimits, ProviderLimits
-from digest.delivery.outcome import Patience
+from digest.delivery.select_papers import Composer, SelectionSettings
 from digest.mail.addresses import read_address
-from digest.mail.kept import KeptTransport
+from digest.mail.connection_pool import PooledTransport
 from digest.mail.rendering import Renderer
 from digest.mail.transports import account_of, transport_from
 from digest.papers.sources.choose import (
@@ -28,15 +28,15 @@ from digest.papers.sources.choose import (
 from digest.papers.sources.common import Source
 from digest.papers.sources.http import Fetcher, Pacer
 from digest.papers.sources.pacing import SharedPacer
-from digest.readers.addresses import key_fingerprint
-from digest.readers.links import Links
-from digest.readers.pending_feedback import PapersById
-from digest.readers.profiles import ProfileBuilder
 from digest.settings import Settings
 from digest.store import deliveries as ledger
-from digest.store import readers as reader_store
+from digest.store import secrets as secret_store
 from digest.store.database import Database
 from digest.store.sent_mark import SentMark
+from digest.subscribers.addresses import key_fingerprint
+from digest.subscribers.links import Links
+from digest.subscribers.pending_feedback import PapersById
+from digest.subscribers.profiles import ProfileBuilder
 
 VERSION = version("trending-papers-digest")
 
@@ -48,7 +48,7 @@ def templates_folder() -> Path:
     return shipped if shipped.is_dir() else package.parent / "templates"
 
 
-class Parts:
+class Container:
     """The parts of one installation in one process."""
 
     def __init__(
@@ -73,7 +73,7 @@ class Parts:
         if self.settings.secret_key is not None:
             return self.settings.secret_key.get_secret_value().encode()
         with self.database.begin() as connection:
-            return reader_store.secret(connection, "links", secrets.token_hex(32)).encode()
+            return secret_store.secret(connection, "links", secrets.token_hex(32)).encode()
 
     @cached_property
     def links(self) -> Links:
@@ -98,19 +98,19 @@ class Parts:
         )
 
     @cached_property
-    def transport(self) -> KeptTransport:
+    def transport(self) -> PooledTransport:
         """The way mail goes, with its connections kept from batch to batch. Raises BadInput for a bad mail URL."""
-        return KeptTransport(transport_from(self.settings.mail_url.get_secret_value()))
+        return PooledTransport(transport_from(self.settings.mail_url.get_secret_value()))
 
     @cached_property
     def limits(self) -> Limits:
         """What the mail provider takes, counted in Redis if there is a broker, else here and in the ledger."""
-        wanted = [Limit.parse(text) for text in self.settings.mail_limits]
-        if not wanted:
+        limits = [Limit.parse(text) for text in self.settings.mail_limits]
+        if not limits:
             return NoLimits()
         if self.redis_url:
-            return ProviderLimits(wanted, self.account, self.redis_url)
-        return ProviderLimits(wanted, self.account, sent_since=self._sent_since)
+            return ProviderLimits(limits, self.account, self.redis_url)
+        return ProviderLimits(limits, self.account, sent_since=self._sent_since)
 
     def _sent_since(self, instant: datetime) -> int:
         with self.database.read() as connection:
@@ -134,10 +134,10 @@ class Parts:
         return SentMark(self.redis_url, key_fingerprint(self.secret))
 
     @cached_property
-    def choosing(self) -> Choosing:
+    def selection_settings(self) -> SelectionSettings:
         """How papers are chosen."""
         settings = self.settings
-        return Choosing(
+        return SelectionSettings(
             for_you=settings.for_you,
             trending=settings.trending,
             score_floor=settings.score_floor,
@@ -149,7 +149,7 @@ class Parts:
     @cached_property
     def composer(self) -> Composer:
         """The chooser of papers, with its kept editions."""
-        return Composer(self.choosing)
+        return Composer(self.selection_settings)
 
     @cached_property
     def profiles(self) -> ProfileBuilder:
@@ -157,10 +157,10 @@ class Parts:
         return ProfileBuilder()
 
     @cached_property
-    def post_office(self) -> PostOffice:
+    def delivery_context(self) -> DeliveryContext:
         """All that delivering takes."""
         settings = self.settings
-        return PostOffice(
+        return DeliveryContext(
             database=self.database,
             composer=self.composer,
             links=self.links,
@@ -168,18 +168,18 @@ class Parts:
             transport=self.transport,
             imprint=self.imprint,
             secret=self.secret,
-            patience=Patience(settings.stale_after, settings.late_feed_wait, settings.quiet_day),
+            wait_policy=WaitPolicy(settings.stale_after, settings.late_feed_wait, settings.quiet_day),
             batch_size=settings.batch_size,
-            luck=SystemRandom(),
+            rng=SystemRandom(),
             lease=settings.lease,
             limits=self.limits,
             account=self.account,
             is_stopping=self.is_stopping,
         )
 
-    def sampling(self, size: int) -> PostOffice:
+    def sampling(self, size: int) -> DeliveryContext:
         """Return the post office for batches of another size."""
-        return replace(self.post_office, batch_size=size)
+        return replace(self.delivery_context, batch_size=size)
 
     @cached_property
     def fetcher(self) -> Fetcher:

@@ -1,4 +1,4 @@
-"""Papers, readers and post offices for tests: each with defaults, so that a test names only what it is about."""
+"""Papers, subscribers and post offices for tests: each with defaults, so that a test names only what it is about."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,32 +13,33 @@ from typing import Any, TypeVar
 
 from sqlalchemy import update
 
-from digest.delivery.compose import Choosing, Composer
-from digest.delivery.daily import Job, Report, run
-from digest.delivery.deliver import PostOffice, Summary, deliver_ready
-from digest.delivery.letters import Imprint, build_mail
-from digest.delivery.outcome import Patience
+from digest.delivery.build_mail import build_mail
+from digest.delivery.composed_mail import Imprint
+from digest.delivery.decisions import WaitPolicy
+from digest.delivery.deliver import DeliveryContext, Summary, deliver_ready
 from digest.delivery.plan import plan_due
 from digest.delivery.preview import recorded
+from digest.delivery.select_papers import Composer, SelectionSettings
+from digest.domain.paper import FeedItem, Paper, Popularity
+from digest.domain.subscriber import Status, Subscriber
+from digest.jobs.daily import Job, Report, run
 from digest.mail.envelope import Connection as Server
 from digest.mail.envelope import Envelope, Transport
-from digest.mail.folders import MemoryTransport
+from digest.mail.file_transports import MemoryTransport
 from digest.mail.rendering import Renderer
-from digest.papers.ingest import Intake, take_in
-from digest.papers.paper import Paper, Popularity, Sighting
+from digest.papers.ingest import IngestResult, ingest
 from digest.papers.sources.common import make_paper as paper_from_feed
-from digest.readers import consent
-from digest.readers.links import Links
-from digest.readers.profiles import ProfileBuilder
-from digest.readers.signup import find, subscribe
-from digest.readers.subscriber import Status, Subscriber
-from digest.readers.transfer import application_from
-from digest.store import deliveries as ledger
+from digest.store import delivery_reports
 from digest.store import fetches as fetch_store
-from digest.store import readers as reader_store
+from digest.store import subscribers as subscriber_store
 from digest.store.database import Database
 from digest.store.fetches import FetchOutcome, FetchStatus
 from digest.store.models import subscribers
+from digest.subscribers import consent
+from digest.subscribers.import_export import application_from
+from digest.subscribers.links import Links
+from digest.subscribers.profiles import ProfileBuilder
+from digest.subscribers.signup import find_subscriber, subscribe
 
 Result = TypeVar("Result")
 
@@ -124,14 +125,16 @@ def make_papers(count: int, *, first: int = 1, **fields: Any) -> list[Paper]:
     ]
 
 
-def add_papers(database: Database, *papers: Paper, now: datetime | None = None, upvotes: int = 0) -> Intake:
+def add_papers(
+    database: Database, *papers: Paper, now: datetime | None = None, upvotes: int = 0
+) -> IngestResult:
     """Store papers first seen at `now` (the morning of the earliest announcement), with upvotes if any."""
     seen_at = now or at(min(paper.announced_on or TUESDAY for paper in papers), 1)
     votes = Popularity(seen_at, upvotes) if upvotes else None
-    return take_in(database, [Sighting(paper, votes) for paper in papers], seen_at)
+    return ingest(database, [FeedItem(paper, votes) for paper in papers], seen_at)
 
 
-def add_reader(
+def add_subscriber(
     database: Database,
     address: str = "ada@example.org",
     *,
@@ -141,7 +144,7 @@ def add_reader(
     next_due_at: datetime | None = None,
     **fields: Any,
 ) -> Subscriber:
-    """A reader in UTC at 7, who told nothing unless `topics` and the like are given, never planned."""
+    """A subscriber in UTC at 7, who told nothing unless `topics` and the like are given, never planned."""
     added = subscribe(
         database,
         builder or ProfileBuilder(),
@@ -153,36 +156,38 @@ def add_reader(
     )
     with database.begin() as connection:
         if added.status != status:
-            reader_store.set_status(connection, added.id, status)
+            subscriber_store.set_status(connection, added.id, status)
         if next_due_at is not None:
-            reader_store.set_next_due(connection, [(added.id, next_due_at)])
-        return reader_store.find_by_numbers(connection, [added.id])[added.id]
+            subscriber_store.set_next_due(connection, [(added.id, next_due_at)])
+        return subscriber_store.find_by_ids(connection, [added.id])[added.id]
 
 
-def add_readers(database: Database, count: int, **fields: Any) -> list[Subscriber]:
-    """So many readers, r001@example.org and on."""
+def add_subscribers(database: Database, count: int, **fields: Any) -> list[Subscriber]:
+    """So many subscribers, r001@example.org and on."""
     builder = ProfileBuilder()
     return [
-        add_reader(database, f"r{number:03}@example.org", builder=builder, **fields)
+        add_subscriber(database, f"r{number:03}@example.org", builder=builder, **fields)
         for number in range(1, count + 1)
     ]
 
 
-def ask_for_links(database: Database, secret: bytes, typed: str, now: datetime) -> Subscriber | None:
-    """Have an answer to a request for links; see `digest.readers.consent.ask_for_links`."""
+def request_links(database: Database, secret: bytes, typed: str, now: datetime) -> Subscriber | None:
+    """Have an answer to a request for links; see `digest.subscribers.consent.ask_for_links`."""
     with database.begin() as connection:
-        return consent.ask_for_links(connection, secret, typed, now)
+        return consent.request_links(connection, secret, typed, now)
 
 
-def set_address(database: Database, reader: Subscriber, address: str) -> None:
+def set_address(database: Database, subscriber: Subscriber, address: str) -> None:
     """Write an address into the table that no sign-up would take."""
     with database.begin() as connection:
-        connection.execute(update(subscribers).where(subscribers.c.id == reader.id).values(address=address))
+        connection.execute(
+            update(subscribers).where(subscribers.c.id == subscriber.id).values(address=address)
+        )
 
 
-def set_status(database: Database, reader: Subscriber, status: Status) -> None:
+def set_status(database: Database, subscriber: Subscriber, status: Status) -> None:
     with database.begin() as connection:
-        reader_store.set_status(connection, reader.id, status)
+        subscriber_store.set_status(connection, subscriber.id, status)
 
 
 @cache
@@ -195,36 +200,36 @@ def links() -> Links:
     return Links(BASE_URL, SECRET)
 
 
-def office(
+def delivery_context(
     database: Database,
     transport: Transport | None = None,
     *,
-    choosing: Choosing | None = None,
-    patience: Patience | None = None,
+    selection_settings: SelectionSettings | None = None,
+    wait_policy: WaitPolicy | None = None,
     batch_size: int = 500,
-) -> PostOffice:
+) -> DeliveryContext:
     """A post office with real templates, a known secret and a transport that remembers."""
-    return PostOffice(
+    return DeliveryContext(
         database=database,
-        composer=Composer(choosing or Choosing()),
+        composer=Composer(selection_settings or SelectionSettings()),
         links=links(),
         renderer=renderer(),
         transport=transport or MemoryTransport(),
         imprint=IMPRINT,
         secret=SECRET,
-        patience=patience or Patience(),
+        wait_policy=wait_policy or WaitPolicy(),
         batch_size=batch_size,
-        luck=Random(7),
+        rng=Random(7),
     )
 
 
-def deliver_due(post: PostOffice, now: datetime) -> Summary:
+def deliver_due(post: DeliveryContext, now: datetime) -> Summary:
     """Plan who is due, then deliver all that is ready, the clock standing at `now`."""
     plan_due(post.database, now)
     return deliver_ready(post, lambda: now)
 
 
-def whole_run(post: PostOffice, now: datetime, **job: Any) -> Report:
+def whole_run(post: DeliveryContext, now: datetime, **job: Any) -> Report:
     """One `digest run`, the clock standing at `now`."""
     return run(post, ProfileBuilder(), Job(**job), lambda: now)
 
@@ -247,15 +252,15 @@ def sent_to(transport: MemoryTransport) -> list[str]:
     return [envelope.recipient for envelope in transport.envelopes]
 
 
-def deliveries_of(database: Database, reader: Subscriber) -> list[Any]:
-    """A reader's rows of the ledger, the oldest edition first."""
+def deliveries_of(database: Database, subscriber: Subscriber) -> list[Any]:
+    """A subscriber's rows of the ledger, the oldest edition first."""
     with database.read() as connection:
-        return ledger.find(connection, subscriber_id=reader.id, limit=1000)[::-1]
+        return delivery_reports.find(connection, subscriber_id=subscriber.id, limit=1000)[::-1]
 
 
-def one_delivery(database: Database, reader: Subscriber) -> Any:
-    """The only row of the ledger that a reader has."""
-    (row,) = deliveries_of(database, reader)
+def one_delivery(database: Database, subscriber: Subscriber) -> Any:
+    """The only row of the ledger that a subscriber has."""
+    (row,) = deliveries_of(database, subscriber)
     return row
 
 
@@ -265,11 +270,11 @@ def papers_of(database: Database, delivery_id: int) -> list[str]:
         return [pick.card.paper_id for pick in recorded(connection, delivery_id)[1]]
 
 
-def received_by(database: Database, reader: Subscriber) -> dict[date, list[str]]:
-    """The papers in each mail that a reader got, by edition."""
+def received_by(database: Database, subscriber: Subscriber) -> dict[date, list[str]]:
+    """The papers in each mail that a subscriber got, by edition."""
     return {
         row.edition_on: papers_of(database, row.id)
-        for row in deliveries_of(database, reader)
+        for row in deliveries_of(database, subscriber)
         if row.status == "sent" and row.kind == "digest"
     }
 
@@ -281,9 +286,9 @@ def rebuilt(database: Database, delivery_id: int) -> bytes:
     return build_mail(contents, picks, links(), renderer()).message.to_bytes()
 
 
-def reader_now(database: Database, address: str) -> Subscriber:
+def subscriber_now(database: Database, address: str) -> Subscriber:
     with database.read() as connection:
-        return find(connection, address)
+        return find_subscriber(connection, address)
 
 
 class Interposed:

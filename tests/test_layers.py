@@ -12,39 +12,32 @@ ROOT = Path(__file__).parent.parent
 # from its own layer and those below.
 LAYERS: dict[str, tuple[str, ...]] = {
     "door": ("digest.cli", "digest.web", "workers"),
-    "wiring": (
-        "digest.wiring",
-        "digest.demo",
-        "digest.doctor",
-        "digest.bench",
-        "digest.jobs",
-        "digest.running",
-    ),
+    "jobs and wiring": ("digest.wiring", "digest.jobs", "digest.doctor", "digest.bench", "digest.demo"),
     "use case": (
         "digest.papers.ingest",
         "digest.papers.fetch",
-        "digest.papers.library",
-        "digest.readers.signup",
-        "digest.readers.consent",
-        "digest.readers.feedback",
-        "digest.readers.knowledge",
-        "digest.readers.mail_requests",
-        "digest.readers.pending_feedback",
-        "digest.readers.preferences",
-        "digest.readers.profiles",
-        "digest.readers.privacy",
-        "digest.readers.suppression_file",
-        "digest.readers.suppressions",
-        "digest.readers.transfer",
-        "digest.delivery.compose",
-        "digest.delivery.daily",
-        "digest.delivery.circuit",
+        "digest.papers.search",
+        "digest.subscribers.signup",
+        "digest.subscribers.consent",
+        "digest.subscribers.feedback",
+        "digest.subscribers.profile_terms",
+        "digest.subscribers.mail_requests",
+        "digest.subscribers.pending_feedback",
+        "digest.subscribers.preferences",
+        "digest.subscribers.profiles",
+        "digest.subscribers.privacy",
+        "digest.subscribers.suppression_file",
+        "digest.subscribers.suppressions",
+        "digest.subscribers.import_export",
+        "digest.delivery.select_papers",
+        "digest.delivery.circuit_breaker",
         "digest.delivery.deliver",
-        "digest.delivery.office",
-        "digest.delivery.sending",
-        "digest.delivery.editions",
+        "digest.delivery.context",
+        "digest.delivery.send",
+        "digest.delivery.candidates",
         "digest.delivery.plan",
         "digest.delivery.preview",
+        "digest.delivery.compose",
     ),
     "edge": (
         "digest.clock",
@@ -54,16 +47,16 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "digest.papers.sources",
         "digest.delivery.limits",
         "digest.mail.transports",
-        "digest.mail.folders",
+        "digest.mail.file_transports",
         "digest.mail.smtp",
         "digest.mail.smtp_answers",
-        "digest.mail.smtp_greeting",
+        "digest.mail.smtp_session",
     ),
     "core": ("digest",),
 }
 ORDER = list(LAYERS)
 OUTSIDE = {
-    "sqlalchemy": ("digest.store",),
+    "sqlalchemy": ("digest.store", "digest.bench"),
     "alembic": ("digest.store",),
     "httpx": ("digest.papers.sources",),
     "smtplib": ("digest.mail", "digest.doctor"),
@@ -73,7 +66,7 @@ OUTSIDE = {
     "uvicorn": ("digest.cli", "digest.web.connections"),
     "typer": ("digest.cli",),
     "rich": ("digest.cli",),
-    "sklearn": ("digest.ranking",),
+    "sklearn": ("digest.ranking", "digest.evaluation"),
     "jinja2": ("digest.mail", "digest.web"),
     "pydantic_settings": ("digest.settings",),
 }
@@ -82,8 +75,8 @@ OUTSIDE = {
 def modules() -> Iterator[tuple[str, Path]]:
     for package in ("digest", "workers"):
         for path in sorted((ROOT / package).rglob("*.py")):
-            parts = path.relative_to(ROOT).with_suffix("").parts
-            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+            container = path.relative_to(ROOT).with_suffix("").parts
+            yield ".".join(container[:-1] if container[-1] == "__init__" else container), path
 
 
 def imports(path: Path) -> Iterator[str]:

@@ -13,7 +13,7 @@ from digest.mail.transports import transport_from
 from digest.private_files import is_open_to_others, make_folder, open_for_writing
 from digest.store.database import Database
 from digest.store.schema import upgrade
-from tests.factories import TUESDAY, add_reader, at
+from tests.factories import TUESDAY, add_subscriber, at
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def _careless() -> Iterator[None]:
 def test_the_database_and_its_log_are_private(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'digest.db'}")
     upgrade(database)
-    add_reader(database)
+    add_subscriber(database)
     with database.read():
         found = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
     assert found == {"digest.db": 0o600, "digest.db-wal": 0o600, "digest.db-shm": 0o600}

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from digest import jobs
 from digest.delivery.plan import plan_due
 from digest.doctor.restored import examine_restored, judge_restored, newest_mails
+from digest.jobs import recurring
 from digest.mail.transports import transport_from
-from digest.readers.preferences import remove
 from digest.settings import Settings
 from digest.store.database import Database
 from digest.store.models import deliveries, picks
 from digest.store.sent_mark import SentMark
-from digest.wiring import Parts
+from digest.subscribers.preferences import remove
+from digest.wiring import Container
 from tests.factories import (
     DAY,
     MONDAY,
@@ -24,13 +24,13 @@ from tests.factories import (
     WEDNESDAY,
     Clock,
     add_papers,
-    add_reader,
+    add_subscriber,
     at,
     deliver_due,
+    delivery_context,
     make_papers,
-    office,
 )
-from tests.services.site import free_port
+from tests.services.installation import free_port
 from tests.workers import conftest as redis_fixtures
 
 redis_url = redis_fixtures.redis_url
@@ -39,7 +39,7 @@ NOON = at(WEDNESDAY, 12)
 
 
 def send_two_days(database: Database, outbox: str) -> None:
-    post = office(database, transport_from(outbox))
+    post = delivery_context(database, transport_from(outbox))
     add_papers(database, *make_papers(40), *make_papers(40, first=100, announced_on=WEDNESDAY))
     assert deliver_due(post, at(TUESDAY)).sent == 2
     assert deliver_due(post, at(WEDNESDAY)).sent == 2
@@ -61,8 +61,8 @@ def test_mails_in_the_outbox_that_the_database_does_not_know(
     outbox = f"{kind}:{tmp_path / 'outbox'}"
     transport = transport_from(outbox)
     assert examine_restored(database, transport, None, NOON).state == "good"
-    add_reader(database, "ada@example.org")
-    add_reader(database, "bo@example.org")
+    add_subscriber(database, "ada@example.org")
+    add_subscriber(database, "bo@example.org")
     send_two_days(database, outbox)
     assert len(list(newest_mails(transport))) == 4
     assert examine_restored(database, transport, None, NOON).state == "good"
@@ -78,7 +78,7 @@ def test_mails_in_the_outbox_that_the_database_does_not_know(
 def test_a_subscriber_who_was_erased_is_no_sign_of_it(database: Database, tmp_path: Path) -> None:
     outbox = f"maildir:{tmp_path / 'outbox'}"
     for name in ("ada", "bo"):
-        add_reader(database, f"{name}@example.org")
+        add_subscriber(database, f"{name}@example.org")
     send_two_days(database, outbox)
     mark = at(WEDNESDAY)
     for name in ("ada", "bo"):
@@ -89,7 +89,7 @@ def test_a_subscriber_who_was_erased_is_no_sign_of_it(database: Database, tmp_pa
 def test_whoever_signed_up_after_the_backup_is_a_sign_of_it(database: Database, tmp_path: Path) -> None:
     outbox = f"file:{tmp_path / 'outbox'}"
     for name in ("ada", "bo"):
-        add_reader(database, f"{name}@example.org")
+        add_subscriber(database, f"{name}@example.org")
     send_two_days(database, outbox)
     with database.begin() as connection:
         connection.execute(picks.delete())
@@ -134,25 +134,25 @@ def test_workers_move_the_mark_and_a_rolled_back_database_is_behind_it(
         broker_url=SecretStr(redis_url),
         mail_url=SecretStr("memory:"),
     )
-    parts = Parts(settings, clock)
+    container = Container(settings, clock)
     for name in ("ada", "bo"):
-        add_reader(database, f"{name}@example.org")
+        add_subscriber(database, f"{name}@example.org")
     add_papers(database, *make_papers(40), *make_papers(40, first=100, announced_on=WEDNESDAY))
-    assert parts.sent_mark.read() is None
+    assert container.sent_mark.read() is None
     for day in (TUESDAY, WEDNESDAY):
         clock.now = at(day)
         plan_due(database, clock.now)
-        jobs.deliver(parts, "digest")
-        assert parts.sent_mark.read() == at(day)
-        assert examine_restored(database, None, parts.sent_mark.read(), NOON).state == "good"
-    jobs.deliver(parts, "transactional")
+        recurring.deliver(container, "digest")
+        assert container.sent_mark.read() == at(day)
+        assert examine_restored(database, None, container.sent_mark.read(), NOON).state == "good"
+    recurring.deliver(container, "transactional")
     roll_back(database)
-    check = examine_restored(database, None, parts.sent_mark.read(), NOON)
+    check = examine_restored(database, None, container.sent_mark.read(), NOON)
     assert (check.state, "2026-03-04 08:00" in check.finding) == ("bad", True)
-    parts.sent_mark.note(at(MONDAY))
-    assert parts.sent_mark.read() == at(WEDNESDAY)
+    container.sent_mark.note(at(MONDAY))
+    assert container.sent_mark.read() == at(WEDNESDAY)
     assert SentMark(redis_url, "another").read() is None
-    parts.close()
+    container.close()
 
 
 def test_without_redis_there_is_no_mark() -> None:

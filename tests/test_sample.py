@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from digest.domain.paper import FeedItem, Paper, Popularity
 from digest.papers.identifiers import canonical_id
-from digest.papers.paper import Paper, Popularity, Sighting
-from digest.sample import SAMPLE_READERS, SampleReader, sample_sightings
+from digest.sample import SAMPLE_SUBSCRIBERS, SampleSubscriber, sample_items
 
 NOW = datetime(2026, 11, 19, 15, 30, tzinfo=UTC)
 JUST_AFTER_MIDNIGHT = datetime(2027, 1, 1, 0, 10, tzinfo=UTC)
@@ -24,14 +24,14 @@ WORDS = {
 
 
 def sample_papers(now: datetime = NOW) -> dict[str, Paper]:
-    return {sighting.paper.id: sighting.paper for sighting in sample_sightings(now)}
+    return {item.paper.id: item.paper for item in sample_items(now)}
 
 
 def histories(now: datetime = NOW) -> dict[str, list[Popularity]]:
     found: defaultdict[str, list[Popularity]] = defaultdict(list)
-    for sighting in sample_sightings(now):
-        if sighting.popularity:
-            found[sighting.paper.id].append(sighting.popularity)
+    for item in sample_items(now):
+        if item.popularity:
+            found[item.paper.id].append(item.popularity)
     return dict(found)
 
 
@@ -53,8 +53,8 @@ def test_there_are_48_papers_with_different_ids_titles_and_abstracts() -> None:
 
 def test_all_sightings_of_a_paper_agree_on_it() -> None:
     seen: dict[str, Paper] = {}
-    for sighting in sample_sightings(NOW):
-        assert seen.setdefault(sighting.paper.id, sighting.paper) == sighting.paper
+    for item in sample_items(NOW):
+        assert seen.setdefault(item.paper.id, item.paper) == item.paper
 
 
 def test_ids_are_canonical_and_beyond_any_number_arxiv_gives() -> None:
@@ -159,76 +159,76 @@ def test_a_few_papers_rise_clearly_and_many_are_on_no_page() -> None:
 
 def test_equal_now_gives_an_equal_feed_in_every_zone() -> None:
     elsewhere = NOW.astimezone(timezone(timedelta(hours=13)))
-    assert sample_sightings(NOW) == sample_sightings(elsewhere)
+    assert sample_items(NOW) == sample_items(elsewhere)
 
 
 def test_a_caller_who_changes_a_paper_changes_no_other() -> None:
-    first = sample_sightings(NOW)
-    for sighting in first:
-        sighting.paper.links.clear()
-    assert any(sighting.paper.links for sighting in sample_sightings(NOW))
+    first = sample_items(NOW)
+    for item in first:
+        item.paper.links.clear()
+    assert any(item.paper.links for item in sample_items(NOW))
 
 
-def test_the_three_readers_differ_in_zone_frequency_and_words() -> None:
-    assert len(SAMPLE_READERS) == 3
-    assert {reader.email for reader in SAMPLE_READERS} == set(WORDS)
-    assert len({reader.timezone for reader in SAMPLE_READERS}) == 3
-    assert len({reader.frequency for reader in SAMPLE_READERS}) == 3
-    topics = [topic for reader in SAMPLE_READERS for topic in reader.topics]
+def test_the_three_subscribers_differ_in_zone_frequency_and_words() -> None:
+    assert len(SAMPLE_SUBSCRIBERS) == 3
+    assert {subscriber.email for subscriber in SAMPLE_SUBSCRIBERS} == set(WORDS)
+    assert len({subscriber.timezone for subscriber in SAMPLE_SUBSCRIBERS}) == 3
+    assert len({subscriber.frequency for subscriber in SAMPLE_SUBSCRIBERS}) == 3
+    topics = [topic for subscriber in SAMPLE_SUBSCRIBERS for topic in subscriber.topics]
     assert len(set(topics)) == len(topics)
 
 
-@pytest.mark.parametrize("reader", SAMPLE_READERS, ids=lambda reader: reader.email)
-class TestReader:
-    def test_has_seven_papers_to_get_besides_those_liked(self, reader: SampleReader) -> None:
+@pytest.mark.parametrize("subscriber", SAMPLE_SUBSCRIBERS, ids=lambda subscriber: subscriber.email)
+class TestSubscriber:
+    def test_has_seven_papers_to_get_besides_those_liked(self, subscriber: SampleSubscriber) -> None:
         papers = sample_papers()
         fitting = {
             paper.authors
             for paper in papers.values()
-            if hits(WORDS[reader.email], paper)
-            and paper.id not in reader.likes
+            if hits(WORDS[subscriber.email], paper)
+            and paper.id not in subscriber.likes
             and not paper.withdrawn
-            and not any(hits(rf"\b{mute}\b", paper) for mute in reader.mutes)
+            and not any(hits(rf"\b{mute}\b", paper) for mute in subscriber.mutes)
         }
         assert len(fitting) >= 7
 
-    def test_shares_no_fitting_paper_with_the_others(self, reader: SampleReader) -> None:
-        others = [words for email, words in WORDS.items() if email != reader.email]
+    def test_shares_no_fitting_paper_with_the_others(self, subscriber: SampleSubscriber) -> None:
+        others = [words for email, words in WORDS.items() if email != subscriber.email]
         for paper in sample_papers().values():
-            if hits(WORDS[reader.email], paper):
+            if hits(WORDS[subscriber.email], paper):
                 assert not any(hits(words, paper) for words in others), paper.id
 
-    def test_likes_papers_of_the_feed_that_fit(self, reader: SampleReader) -> None:
+    def test_likes_papers_of_the_feed_that_fit(self, subscriber: SampleSubscriber) -> None:
         papers = sample_papers()
-        assert 1 <= len(reader.likes) <= 2
-        assert all(hits(WORDS[reader.email], papers[like]) for like in reader.likes)
+        assert 1 <= len(subscriber.likes) <= 2
+        assert all(hits(WORDS[subscriber.email], papers[like]) for like in subscriber.likes)
 
-    def test_mutes_a_paper_that_would_fit(self, reader: SampleReader) -> None:
-        assert len(reader.mutes) == 1
-        muted = [paper for paper in sample_papers().values() if hits(rf"\b{reader.mutes[0]}\b", paper)]
+    def test_mutes_a_paper_that_would_fit(self, subscriber: SampleSubscriber) -> None:
+        assert len(subscriber.mutes) == 1
+        muted = [paper for paper in sample_papers().values() if hits(rf"\b{subscriber.mutes[0]}\b", paper)]
         assert len(muted) == 1
-        assert hits(WORDS[reader.email], muted[0])
+        assert hits(WORDS[subscriber.email], muted[0])
 
-    def test_follows_authors_of_the_feed(self, reader: SampleReader) -> None:
+    def test_follows_authors_of_the_feed(self, subscriber: SampleSubscriber) -> None:
         authors = {author for paper in sample_papers().values() for author in paper.authors}
-        assert authors.issuperset(reader.follow)
+        assert authors.issuperset(subscriber.follow)
 
-    def test_is_never_behind_the_date_of_the_feed(self, reader: SampleReader) -> None:
-        zone = ZoneInfo(reader.timezone)
+    def test_is_never_behind_the_date_of_the_feed(self, subscriber: SampleSubscriber) -> None:
+        zone = ZoneInfo(subscriber.timezone)
         for month in range(1, 13):
             now = datetime(2026, month, 28, 0, 5, tzinfo=UTC)
             assert now.astimezone(zone).date() >= max(map(announced, sample_papers(now).values()))
 
-    def test_asks_for_a_sensible_mail(self, reader: SampleReader) -> None:
-        assert reader.email.endswith("@example.org")
-        assert 0 <= reader.hour <= 23
-        assert 5 <= reader.max_papers <= 12
-        assert reader.about.endswith(".")
+    def test_asks_for_a_sensible_mail(self, subscriber: SampleSubscriber) -> None:
+        assert subscriber.email.endswith("@example.org")
+        assert 0 <= subscriber.hour <= 23
+        assert 5 <= subscriber.max_papers <= 12
+        assert subscriber.about.endswith(".")
 
 
 def test_the_withdrawn_paper_would_trend_if_nobody_looked() -> None:
-    withdrawn = [sighting for sighting in sample_sightings(NOW) if sighting.paper.withdrawn]
+    withdrawn = [item for item in sample_items(NOW) if item.paper.withdrawn]
     last = withdrawn[-1]
-    assert isinstance(last, Sighting)
+    assert isinstance(last, FeedItem)
     assert last.popularity is not None
     assert last.popularity.upvotes > 40

@@ -12,10 +12,10 @@ from celery.signals import worker_process_shutdown, worker_shutdown, worker_shut
 from kombu import Queue
 
 from digest.clock import utc_now
-from digest.delivery.timetable import TIMETABLE
 from digest.errors import DigestError
+from digest.jobs.timetable import TIMETABLE
 from digest.settings import Settings, read_settings
-from digest.wiring import Parts
+from digest.wiring import Container
 
 QUEUES = ("transactional", "digests", "papers", "upkeep")
 """In the order in which a worker looks for its next task: somebody waits for the mails of the first."""
@@ -100,14 +100,14 @@ app.conf.update(configured(_settings))
 # What was foreseen, such as a database that restarts, is told in one line; the next sweep asks again.
 app.Task.throws = (DigestError,)
 
-_parts: list[Parts] = []
+_containers: list[Container] = []
 
 
-def parts() -> Parts:
+def container() -> Container:
     """Return the parts of this process; each forked process makes its own."""
-    if not _parts:
-        _parts.append(Parts(_settings, utc_now, is_stopping))
-    return _parts[0]
+    if not _containers:
+        _containers.append(Container(_settings, utc_now, is_stopping))
+    return _containers[0]
 
 
 @worker_shutting_down.connect
@@ -118,5 +118,5 @@ def _stop(**_: object) -> None:
 @worker_process_shutdown.connect
 @worker_shutdown.connect
 def _close(**_: object) -> None:
-    while _parts:
-        _parts.pop().close()
+    while _containers:
+        _containers.pop().close()

@@ -2,29 +2,29 @@
 
 from celery import Task
 
-from digest import jobs
-from digest.delivery.claimed import Stream
-from workers.app import app, is_stopping, parts
+from digest.domain.delivery import Stream
+from digest.jobs import cleanup, recurring
+from workers.app import app, container, is_stopping
 
 
 @app.task(name="plan")
 def plan() -> None:
     """Plan digests for everyone who is due, and have them delivered."""
-    jobs.plan(parts())
+    recurring.plan(container())
     sweep.delay()
 
 
 @app.task(name="requests")
 def requests() -> None:
     """Plan the mails that were asked for on the web side, and have them delivered."""
-    if jobs.answer_requests(parts()):
+    if recurring.answer_requests(container()):
         deliver_transactional.delay()
 
 
 @app.task(name="sweep")
 def sweep() -> None:
     """Ask for as many batches as are ready, less those that are asked for already."""
-    ready = jobs.backlog(parts())
+    ready = recurring.backlog(container())
     _ask_for(deliver_transactional, "transactional", ready.transactional)
     _ask_for(deliver_digests, "digests", ready.digests)
 
@@ -44,46 +44,46 @@ def deliver_digests() -> None:
 @app.task(name="fetch")
 def fetch() -> None:
     """Read the feeds."""
-    jobs.read_feeds(parts())
+    recurring.read_feeds(container())
 
 
 @app.task(name="marked")
-def marked() -> None:
+def rated() -> None:
     """Fetch the papers that subscribers marked."""
-    jobs.fetch_marked(parts())
+    recurring.fetch_marked(container())
 
 
 @app.task(name="popularity")
 def popularity() -> None:
     """Count votes again."""
-    jobs.refresh_popularity(parts())
+    recurring.refresh_popularity(container())
 
 
 @app.task(name="rebuild")
 def rebuild() -> None:
     """Bring profiles up to date."""
-    jobs.rebuild(parts())
+    recurring.rebuild(container())
 
 
 @app.task(name="rebuild_profile")
 def rebuild_profile(subscriber_id: int) -> None:
-    """Build one reader's profile anew."""
-    jobs.rebuild_one(parts(), subscriber_id)
+    """Build one subscriber's profile anew."""
+    recurring.rebuild_one(container(), subscriber_id)
 
 
 @app.task(name="housekeeping")
 def housekeeping() -> None:
     """Throw away what nobody needs."""
-    jobs.keep_house(parts())
+    cleanup.clean_up(container())
 
 
 def _deliver(stream: Stream, task: Task) -> None:
-    if not is_stopping() and jobs.deliver(parts(), stream):
+    if not is_stopping() and recurring.deliver(container(), stream):
         task.delay()
 
 
 def _ask_for(task: Task, queue: str, batches: int) -> None:
     with app.connection_for_write() as connection:
         waiting = connection.default_channel.queue_declare(queue, passive=False).message_count
-    for _ in range(min(batches, jobs.MOST_BATCHES) - waiting):
+    for _ in range(min(batches, recurring.MOST_BATCHES) - waiting):
         task.delay()

@@ -14,14 +14,14 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from digest.bench.scenery import PATTERNS, Scale, fill
+from digest.bench import database
+from digest.bench.fixtures import PATTERNS, Scale, fill
 from digest.bench.stages import STAGES, measure
 from digest.delivery.deliver import Summary, deliver_batch
 from digest.delivery.plan import plan_due
 from digest.errors import StopRun
 from digest.settings import Settings
-from digest.store import scratch
-from digest.wiring import Parts
+from digest.wiring import Container
 
 BATCH = 500
 SAMPLE = 200
@@ -30,7 +30,7 @@ _QUIET_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Options:
     """What is to be measured."""
 
     scale: Scale
@@ -61,51 +61,51 @@ class Measured:
         return self.digests / self.seconds
 
 
-def bench(wish: Wish, clock: Callable[[], datetime], say: Callable[[str], None]) -> Measured:
-    """Make the scene, measure, and clear it away. Raises StopRun when mails can not be delivered."""
+def bench(options: Options, clock: Callable[[], datetime], say: Callable[[str], None]) -> Measured:
+    """Make the scene, measure, and clear it away. Raises StopRun when mails cannot be delivered."""
     with tempfile.TemporaryDirectory(prefix="digest-bench-") as name:
         folder = Path(name)
-        with scratch.scratch_database(wish.database_url, folder) as database_url:
+        with database.scratch_database(options.database_url, folder) as database_url:
             settings = Settings.model_construct(
                 database_url=SecretStr(database_url),
-                broker_url=SecretStr(wish.broker_url) if wish.broker_url else None,
-                mail_url=SecretStr(wish.mail_url or f"maildir:{folder / 'outbox'}"),
+                broker_url=SecretStr(options.broker_url) if options.broker_url else None,
+                mail_url=SecretStr(options.mail_url or f"maildir:{folder / 'outbox'}"),
                 base_url="https://papers.example.org",
                 sender="Trending papers <digest@papers.example.org>",
                 secret_key=SecretStr("the bench has no secrets"),
                 batch_size=BATCH,
             )
-            parts = Parts(settings, clock)
+            container = Container(settings, clock)
             try:
-                return _measure(parts, wish, folder, say)
+                return _measure(container, options, folder, say)
             finally:
-                parts.close()
+                container.close()
 
 
-def _measure(parts: Parts, wish: Wish, folder: Path, say: Callable[[str], None]) -> Measured:
-    clock, scale = parts.clock, wish.scale
+def _measure(container: Container, options: Options, folder: Path, say: Callable[[str], None]) -> Measured:
+    clock, scale = container.clock, options.scale
     now = clock()
     say(
-        f"Making {scale.readers:,} readers, {min(PATTERNS, scale.readers)} of them with a profile of their own ..."
+        f"Making {scale.subscribers:,} subscribers, {min(PATTERNS, scale.subscribers)} of them with a profile of their own ..."
     )
-    fill(parts, Scale(scale.readers + 2 * SAMPLE, scale.papers, scale.per_mail, scale.library), now)
+    fill(container, Scale(scale.subscribers + 2 * SAMPLE, scale.papers, scale.per_mail, scale.library), now)
     begun = time.perf_counter()
-    planned = plan_due(parts.database, clock())
+    planned = plan_due(container.database, clock())
     planned_per_s = planned / (time.perf_counter() - begun)
     say(f"Planned {planned:,} at {planned_per_s:,.0f}/s. Sending {2 * SAMPLE} with stopwatches on ...")
-    office = parts.sampling(SAMPLE)
+    delivery_context = container.sampling(SAMPLE)
     # The first batch warms everything up.
     warming = Summary()
-    deliver_batch(office, clock, warming)
+    deliver_batch(delivery_context, clock, warming)
     if warming.stopped:
         raise StopRun(warming.stopped)
-    watch = measure(office, clock)
-    before = _sent(parts)
-    say(f"Delivering with {wish.workers} worker processes ...")
-    seconds = _run(parts, wish, folder)
-    digests = _sent(parts) - before
-    with parts.database.read() as connection:
-        papers, size = scratch.picks_per_mail(connection), scratch.size_of(connection)
+    watch = measure(delivery_context, clock)
+    before = _sent(container)
+    say(f"Delivering with {options.workers} worker processes ...")
+    seconds = _run(container, options, folder)
+    digests = _sent(container) - before
+    with container.database.read() as connection:
+        papers, size = database.picks_per_mail(connection), database.size_of(connection)
     # What the children used at most, each by itself; in kB on Linux, in bytes elsewhere.
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return Measured(
@@ -120,32 +120,32 @@ def _measure(parts: Parts, wish: Wish, folder: Path, say: Callable[[str], None])
     )
 
 
-def _sent(parts: Parts) -> int:
-    with parts.database.read() as connection:
-        return scratch.sent_mails(connection)
+def _sent(container: Container) -> int:
+    with container.database.read() as connection:
+        return database.sent_mails(connection)
 
 
-def _run(parts: Parts, wish: Wish, folder: Path) -> float:
+def _run(container: Container, options: Options, folder: Path) -> float:
     """Let workers deliver what is open; return the seconds from the first claim to the last record."""
-    with parts.database.read() as connection:
-        last_before = scratch.last_settled(connection)
-    with _workers(parts, wish, folder) as processes:
+    with container.database.read() as connection:
+        last_before = database.last_settled(connection)
+    with _workers(container, options, folder) as processes:
         began_at = None
         left, changed = -1, time.monotonic()
         while left:
             time.sleep(0.05 if began_at is None else 0.5)
-            with parts.database.read() as connection:
-                if began_at is None and scratch.has_claims(connection):
-                    began_at = parts.clock()
-                now_left = scratch.open_deliveries(connection) if began_at else -1
+            with container.database.read() as connection:
+                if began_at is None and database.has_claims(connection):
+                    began_at = container.clock()
+                now_left = database.open_deliveries(connection) if began_at else -1
             if now_left != left:
                 left, changed = now_left, time.monotonic()
             if time.monotonic() - changed > _QUIET_SECONDS or (
-                left and not wish.broker_url and all(one.poll() is not None for one in processes)
+                left and not options.broker_url and all(one.poll() is not None for one in processes)
             ):
                 raise StopRun(f"The workers stopped with {left:,} mails to go; see the log above.")
-    with parts.database.read() as connection:
-        ended_at = scratch.last_settled(connection)
+    with container.database.read() as connection:
+        ended_at = database.last_settled(connection)
     assert began_at is not None
     assert ended_at is not None
     assert last_before is None or ended_at > last_before
@@ -153,25 +153,25 @@ def _run(parts: Parts, wish: Wish, folder: Path) -> float:
 
 
 @contextmanager
-def _workers(parts: Parts, wish: Wish, folder: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
-    settings = parts.settings
+def _workers(container: Container, options: Options, folder: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
+    settings = container.settings
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DIGEST_")} | {
         "DIGEST_DATABASE_URL": settings.database_url.get_secret_value(),
         "DIGEST_MAIL_URL": settings.mail_url.get_secret_value(),
         "DIGEST_BASE_URL": settings.base_url,
         "DIGEST_SENDER": settings.sender,
-        "DIGEST_SECRET_KEY": parts.secret.decode(),
+        "DIGEST_SECRET_KEY": container.secret.decode(),
         "DIGEST_BATCH_SIZE": str(settings.batch_size),
         # One thread a process: numerical libraries would otherwise fight over the cores.
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
     }
-    if wish.broker_url:
-        environment["DIGEST_BROKER_URL"] = wish.broker_url
+    if options.broker_url:
+        environment["DIGEST_BROKER_URL"] = options.broker_url
         count, module = 1, ["celery", "--app", "workers.app", "--quiet", "worker", "--loglevel", "WARNING"]
-        module += ["--concurrency", str(wish.workers), "--without-gossip", "--without-mingle"]
+        module += ["--concurrency", str(options.workers), "--without-gossip", "--without-mingle"]
     else:
-        count, module = wish.workers, ["digest.bench.loop"]
+        count, module = options.workers, ["digest.bench.worker"]
     command = [sys.executable, "-m", *module]
     with (folder / "workers.log").open("wb") as log:
         processes = [
@@ -179,7 +179,7 @@ def _workers(parts: Parts, wish: Wish, folder: Path) -> Iterator[list[subprocess
             for _ in range(count)
         ]
         try:
-            if wish.broker_url:
+            if options.broker_url:
                 sweep = [sys.executable, "-m", "celery", "--app", "workers.app", "--quiet", "call", "sweep"]
                 subprocess.run(sweep, env=environment, cwd=folder, stdout=log, stderr=log, check=True)  # noqa: S603
             yield processes

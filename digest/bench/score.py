@@ -10,14 +10,14 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from digest.bench.scenery import PATTERNS, Scale, fill
-from digest.delivery.editions import Editions, Window
+from digest.bench.database import scratch_database
+from digest.bench.fixtures import PATTERNS, Scale, fill
+from digest.delivery.candidates import CandidateCache, Window
+from digest.ranking.candidates import Candidates
 from digest.ranking.profile import Profile
-from digest.ranking.shelf import Shelf
 from digest.settings import Settings
 from digest.store import terms as term_store
-from digest.store.scratch import scratch_database
-from digest.wiring import Parts
+from digest.wiring import Container
 
 _BATCH = 500
 
@@ -39,35 +39,36 @@ class Measured:
 
 def bench(profiles: int, papers: int, workers: int, library: Path | None, now: datetime) -> Measured:
     """Score so many profiles against so many papers; the time to read both is not counted."""
-    shelf, stored = _scene(papers, library, now)
+    candidates, stored = _make_fixtures(papers, library, now)
     batches = [_batch(stored, start, min(_BATCH, profiles - start)) for start in range(0, profiles, _BATCH)]
-    shelf.score(batches[0])
+    candidates.score(batches[0])
     begun = time.perf_counter()
     if workers == 1:
-        _score(shelf, batches)
+        _score(candidates, batches)
     else:
         # Forked, so that nothing is copied: each process has the shelf and takes its share of the batches.
         context = multiprocessing.get_context("fork")
         processes = [
-            context.Process(target=_score, args=(shelf, batches[place::workers])) for place in range(workers)
+            context.Process(target=_score, args=(candidates, batches[place::workers]))
+            for place in range(workers)
         ]
         for process in processes:
             process.start()
         for process in processes:
             process.join()
-    return Measured(profiles, len(shelf.papers), workers, time.perf_counter() - begun)
+    return Measured(profiles, len(candidates.papers), workers, time.perf_counter() - begun)
 
 
-def _score(shelf: Shelf, batches: Sequence[Sequence[Profile]]) -> None:
+def _score(candidates: Candidates, batches: Sequence[Sequence[Profile]]) -> None:
     for batch in batches:
-        shelf.score(batch)
+        candidates.score(batch)
 
 
 def _batch(stored: Sequence[Profile], start: int, size: int) -> list[Profile]:
     return [stored[place % len(stored)] for place in range(start, start + size)]
 
 
-def _scene(papers: int, library: Path | None, now: datetime) -> tuple[Shelf, list[Profile]]:
+def _make_fixtures(papers: int, library: Path | None, now: datetime) -> tuple[Candidates, list[Profile]]:
     with (
         tempfile.TemporaryDirectory(prefix="digest-bench-") as name,
         scratch_database(None, Path(name)) as database_url,
@@ -75,14 +76,14 @@ def _scene(papers: int, library: Path | None, now: datetime) -> tuple[Shelf, lis
         settings = Settings.model_construct(
             database_url=SecretStr(database_url), secret_key=SecretStr("the bench has no secrets")
         )
-        parts = Parts(settings, lambda: now)
+        container = Container(settings, lambda: now)
         try:
-            fill(parts, Scale(PATTERNS, papers, library=library), now)
-            with parts.database.read() as connection:
+            fill(container, Scale(PATTERNS, papers, library=library), now)
+            with container.database.read() as connection:
                 stored = list(term_store.read_profiles(connection, range(1, PATTERNS + 1)).values())
                 window = Window(now.date() - timedelta(days=7), now.date())
                 versions = {profile.statistics_version for profile in stored}
-                edition = Editions().edition(connection, window, versions, now)
+                edition = CandidateCache().edition(connection, window, versions, now)
         finally:
-            parts.close()
-    return edition.shelf, stored
+            container.close()
+    return edition.candidates, stored

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
-from digest.delivery.compose import Composer
-from digest.delivery.deliver import PostOffice, Summary, deliver_batch
-from digest.delivery.letters import build_mail
+from digest.delivery.build_mail import build_mail
+from digest.delivery.deliver import DeliveryContext, Summary, deliver_batch
 from digest.delivery.preview import recorded
+from digest.delivery.select_papers import Composer
 from digest.errors import StopRun
 from digest.mail.envelope import Connection, Envelope, Transport
 from digest.mail.rendering import Renderer
-from digest.store import deliveries as ledger
+from digest.store import delivery_reports
 
 Result = TypeVar("Result")
 STAGES = ("score", "render", "mime", "send", "record")
@@ -73,17 +73,17 @@ class _TimedConnection:
         return self.watch.timed("send", lambda: self.connection.send(envelope))
 
 
-def measure(office: PostOffice, clock: Callable[[], datetime]) -> Stopwatch:
+def measure(delivery_context: DeliveryContext, clock: Callable[[], datetime]) -> Stopwatch:
     """Deliver one batch with stopwatches on; what no other stage accounts for is the database's.
 
     The first mail of a process pays for what all others share; a batch before this one has paid already.
     """
     watch = Stopwatch()
     timed = replace(
-        office,
-        composer=cast("Composer", _Timed(office.composer, "select", "score", watch)),
-        renderer=cast("Renderer", _Timed(office.renderer, "digest", "render", watch)),
-        transport=_TimedTransport(office.transport, watch),
+        delivery_context,
+        composer=cast("Composer", _Timed(delivery_context.composer, "select", "score", watch)),
+        renderer=cast("Renderer", _Timed(delivery_context.renderer, "digest", "render", watch)),
+        transport=_TimedTransport(delivery_context.transport, watch),
     )
     summary = Summary()
     begun = time.thread_time()
@@ -91,17 +91,20 @@ def measure(office: PostOffice, clock: Callable[[], datetime]) -> Stopwatch:
     whole = time.thread_time() - begun
     if summary.stopped or not watch.mails:
         raise StopRun(f"The measurement sent no mail: {summary.stopped or 'nothing was ready'}.")
-    watch.seconds["mime"] = _mime_seconds(office, watch.mails)
+    watch.seconds["mime"] = _mime_seconds(delivery_context, watch.mails)
     watch.seconds["record"] = max(0.0, whole - sum(watch.seconds[stage] for stage in STAGES[:-1]))
     return watch
 
 
-def _mime_seconds(office: PostOffice, mails: int) -> float:
+def _mime_seconds(delivery_context: DeliveryContext, mails: int) -> float:
     """Write some of the sent mails once more, and say what that takes for all."""
-    with office.database.read() as connection:
-        rows = ledger.find(connection, status="sent", limit=50)
+    with delivery_context.database.read() as connection:
+        rows = delivery_reports.find(connection, status="sent", limit=50)
         messages = [
-            build_mail(*recorded(connection, row.id), office.links, office.renderer).message for row in rows
+            build_mail(
+                *recorded(connection, row.id), delivery_context.links, delivery_context.renderer
+            ).message
+            for row in rows
         ]
     begun = time.thread_time()
     for message in messages:

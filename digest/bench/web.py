@@ -19,14 +19,14 @@ from urllib.parse import quote_plus
 
 from pydantic import SecretStr
 
+from digest.bench import database
+from digest.bench.fixtures import papers_from
 from digest.bench.load import Load, load
-from digest.bench.scenery import papers_from
+from digest.domain.paper import FeedItem, Paper, Popularity
 from digest.errors import StopRun
-from digest.papers.ingest import take_in
-from digest.papers.paper import Paper, Popularity, Sighting
+from digest.papers.ingest import ingest
 from digest.settings import Settings
-from digest.store import scratch
-from digest.wiring import Parts
+from digest.wiring import Container
 
 DAYS = 365
 """The papers are spread over a year, and one in three of the last weeks has votes."""
@@ -38,7 +38,7 @@ _WORD = re.compile(r"[A-Za-z]{4,}")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Options:
     """What is to be measured."""
 
     papers: int
@@ -60,47 +60,47 @@ class Measured:
     """Of the largest process."""
 
 
-def bench(wish: Wish, clock: Callable[[], datetime], say: Callable[[str], None]) -> Measured:
+def bench(options: Options, clock: Callable[[], datetime], say: Callable[[str], None]) -> Measured:
     """Make a library, serve it, ask, and clear it away. Raises StopRun when the server does not come up."""
     with tempfile.TemporaryDirectory(prefix="digest-bench-") as name:
         folder = Path(name)
-        with scratch.scratch_database(wish.database_url, folder) as database_url:
-            say(f"Storing {wish.papers:,} papers ...")
-            papers = papers_from(wish.library, wish.papers, clock())
+        with database.scratch_database(options.database_url, folder) as database_url:
+            say(f"Storing {options.papers:,} papers ...")
+            papers = papers_from(options.library, options.papers, clock())
             _store(database_url, papers, clock)
-            with _server(database_url, wish.processes, folder) as port:
+            with _server(database_url, options.processes, folder) as port:
                 say("Warming up ...")
                 # Each process reads its library when it starts; whoever asks meanwhile waits for it.
-                load(port, questions(papers, 1), SEARCH_CONNECTIONS, min(10.0, 1 + wish.papers / 5000))
-                say(f"Asking for the first page, then searching, {wish.seconds:g} s each ...")
-                home = load(port, repeat("/"), HOME_CONNECTIONS, wish.seconds)
-                search = load(port, questions(papers, 2), SEARCH_CONNECTIONS, wish.seconds)
+                load(port, questions(papers, 1), SEARCH_CONNECTIONS, min(10.0, 1 + options.papers / 5000))
+                say(f"Asking for the first page, then searching, {options.seconds:g} s each ...")
+                home = load(port, repeat("/"), HOME_CONNECTIONS, options.seconds)
+                search = load(port, questions(papers, 2), SEARCH_CONNECTIONS, options.seconds)
     # What the children used at most, each by itself; in kB on Linux, in bytes elsewhere.
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     peak_mb = peak / (1024 if sys.platform == "linux" else 2**20)
-    return Measured(len(papers), wish.processes, home, search, peak_mb)
+    return Measured(len(papers), options.processes, home, search, peak_mb)
 
 
 def questions(papers: Sequence[Paper], seed: int) -> Iterator[str]:
     """Yield searches for one to four neighbouring words of a title, hardly two alike."""
-    luck = Random(seed)  # noqa: S311 - the same questions every time
+    rng = Random(seed)  # noqa: S311 - the same questions every time
     while True:
-        words = _WORD.findall(luck.choice(papers).title)
+        words = _WORD.findall(rng.choice(papers).title)
         if words:
-            first = luck.randrange(len(words))
-            wanted = " ".join(words[first : first + luck.randint(1, 4)])
-            yield f"/search?q={quote_plus(wanted)}"
+            first = rng.randrange(len(words))
+            query = " ".join(words[first : first + rng.randint(1, 4)])
+            yield f"/search?q={quote_plus(query)}"
 
 
 def _store(database_url: str, papers: Sequence[Paper], clock: Callable[[], datetime]) -> None:
     now = clock()
     settings = Settings.model_construct(database_url=SecretStr(database_url))
-    parts = Parts(settings, clock)
+    container = Container(settings, clock)
     try:
-        take_in(
-            parts.database,
+        ingest(
+            container.database,
             (
-                Sighting(
+                FeedItem(
                     replace(paper, announced_on=now.date() - timedelta(days=place % DAYS)),
                     Popularity(now - timedelta(hours=2), 97 * place % 211)
                     if place % DAYS < VOTED_DAYS and place % 3 == 0
@@ -110,9 +110,9 @@ def _store(database_url: str, papers: Sequence[Paper], clock: Callable[[], datet
             ),
             now,
         )
-        scratch.analyze(parts.database)
+        database.analyze(container.database)
     finally:
-        parts.close()
+        container.close()
 
 
 @contextmanager

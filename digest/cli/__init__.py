@@ -25,7 +25,7 @@ def main() -> None:
     except typer.Abort:
         _fail("Nothing was done; answer y, or give --yes.")
     except OSError as error:
-        _fail(f"{error.filename or 'A file'} can not be used ({error.strerror}); free it or choose another.")
+        _fail(f"{error.filename or 'A file'} cannot be used ({error.strerror}); free it or choose another.")
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(code)

@@ -23,7 +23,7 @@ from digest.cli import (
 
 application = typer.Typer(
     name="digest",
-    help="Trending papers in your inbox: new papers that fit each reader, by mail, with the reason for each pick.",
+    help="Trending papers in your inbox: new papers that fit each subscriber, by mail, with the reason for each pick.",
     epilog="Example: digest init && digest papers fetch && digest papers list",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -31,8 +31,8 @@ application = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(requested: bool) -> None:
+    if requested:
         from digest.wiring import VERSION
 
         typer.echo(f"trending-papers-digest {VERSION}")

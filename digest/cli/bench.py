@@ -25,7 +25,7 @@ JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @application.command()
 def deliver(
-    subscribers: Annotated[int, typer.Option(min=1, metavar="N", help="How many readers.")] = 2000,
+    subscribers: Annotated[int, typer.Option(min=1, metavar="N", help="How many subscribers.")] = 2000,
     papers: Annotated[
         int, typer.Option(min=1, metavar="N", help="How many new papers they choose from.")
     ] = 600,
@@ -44,18 +44,20 @@ def deliver(
     library: Library = None,
     json_output: JsonOutput = False,
 ) -> None:
-    """Plan and deliver a digest to N made-up readers, and say how fast it went and where the time goes.
+    """Plan and deliver a digest to N made-up subscribers, and say how fast it went and where the time goes.
 
-    Give --mail-url the address of a server that throws mail away: these mails go to readers who do not exist.
+    Give --mail-url the address of a server that throws mail away: these mails go to subscribers who do not exist.
 
     Example: digest bench deliver --subscribers 5000 --workers 2
     """
-    from digest.bench.deliver import Wish, bench
-    from digest.bench.scenery import Scale
+    from digest.bench.deliver import Options, bench
+    from digest.bench.fixtures import Scale
     from digest.clock import utc_now
 
-    wish = Wish(Scale(subscribers, papers, per_mail, library), workers, mail_url, database_url, broker_url)
-    found = bench(wish, utc_now, output.warn)
+    options = Options(
+        Scale(subscribers, papers, per_mail, library), workers, mail_url, database_url, broker_url
+    )
+    found = bench(options, utc_now, output.warn)
     record = {
         "digests": found.digests,
         "seconds": round(found.seconds, 3),
@@ -120,11 +122,11 @@ def web(
 
     Example: digest bench web --papers 50000 --processes 2
     """
-    from digest.bench.web import Wish, bench
+    from digest.bench.web import Options, bench
     from digest.clock import utc_now
-    from digest.mail.wording import counted
+    from digest.text.formatting import counted
 
-    found = bench(Wish(papers, processes, seconds, library, database_url), utc_now, output.warn)
+    found = bench(Options(papers, processes, seconds, library, database_url), utc_now, output.warn)
     if json_output:
         record = {
             name: {what: round(value, 2) for what, value in asdict(got).items()}

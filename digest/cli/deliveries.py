@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from digest.cli import output
-from digest.cli.parts import opened
+from digest.cli.container import opened
 from digest.cli.times import parse_date
 
 application = typer.Typer(
@@ -22,7 +22,7 @@ JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @application.command("list")
 def list_(
-    subscriber: Annotated[str | None, typer.Option(metavar="EMAIL", help="Only this reader's.")] = None,
+    subscriber: Annotated[str | None, typer.Option(metavar="EMAIL", help="Only this subscriber's.")] = None,
     kind: Annotated[str | None, typer.Option(metavar="WORD", help="digest, confirm or links.")] = None,
     status: Annotated[
         str | None, typer.Option(metavar="WORD", help="planned, claimed, sent, skipped or failed.")
@@ -35,18 +35,18 @@ def list_(
 
     Example: digest deliveries list --status failed
     """
-    from digest.delivery.claimed import parse_delivery_status, parse_kind
-    from digest.readers.signup import find
-    from digest.readers.suppressions import reasons_by_address
-    from digest.store import deliveries as ledger
+    from digest.domain.delivery import parse_delivery_status, parse_kind
+    from digest.store import delivery_reports
+    from digest.subscribers.signup import find_subscriber
+    from digest.subscribers.suppressions import reasons_by_address
 
-    with opened() as parts:
-        secret = parts.secret
-        with parts.database.read() as connection:
-            reader = find(connection, subscriber).id if subscriber else None
-            found = ledger.find(
+    with opened() as container:
+        secret = container.secret
+        with container.database.read() as connection:
+            subscriber_id = find_subscriber(connection, subscriber).id if subscriber else None
+            found = delivery_reports.find(
                 connection,
-                subscriber_id=reader,
+                subscriber_id=subscriber_id,
                 kind=parse_kind(kind),
                 status=parse_delivery_status(status),
                 edition_on=parse_date(date),
@@ -93,24 +93,29 @@ def show(
 
     Example: digest deliveries show 42 --format text
     """
-    from digest.delivery.letters import build_mail
+    from digest.delivery.build_mail import build_mail
     from digest.delivery.preview import recorded
     from digest.errors import BadInput, NotFound
-    from digest.store import deliveries as ledger
+    from digest.store import delivery_reports
+    from digest.store import picks as pick_store
 
     if format_ not in {None, "text", "html", "eml"}:
         raise BadInput(f"No format is called {format_!r}; choose text, html or eml.")
-    with opened() as parts, parts.database.read() as connection:
-        row = ledger.find_one(connection, delivery)
+    with opened() as container, container.database.read() as connection:
+        row = delivery_reports.find_one(connection, delivery)
         if row is None:
             raise NotFound(f"There is no delivery {delivery}; see: digest deliveries list")
-        picks = ledger.read_picks(connection, [(row.id, row.subscriber_id)]).get(row.id, [])
-        mail = build_mail(*recorded(connection, delivery), parts.links, parts.renderer) if format_ else None
+        picks = pick_store.read_picks(connection, [(row.id, row.subscriber_id)]).get(row.id, [])
+        mail = (
+            build_mail(*recorded(connection, delivery), container.links, container.renderer)
+            if format_
+            else None
+        )
     if mail is not None:
         if format_ == "eml":
             typer.echo(mail.message.to_bytes(), nl=False)
         else:
-            output.say(mail.words.html if format_ == "html" else mail.words.text)
+            output.say(mail.rendered.html if format_ == "html" else mail.rendered.text)
         return
     carried = [
         {
@@ -146,8 +151,8 @@ def retry(
     from digest.errors import NotFound
     from digest.store import deliveries as ledger
 
-    with opened() as parts, parts.database.begin() as connection:
-        opened_again = ledger.retry(connection, deliveries, parts.clock())
+    with opened() as container, container.database.begin() as connection:
+        opened_again = ledger.retry(connection, deliveries, container.clock())
     if not opened_again:
         raise NotFound("None of these mails is failed or skipped; see: digest deliveries list")
     output.say(f"{opened_again} of {len(deliveries)} opened again.")

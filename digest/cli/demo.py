@@ -13,13 +13,13 @@ def demo(
         Path, typer.Option(metavar="DIR", help="Where the mails are written, as .eml and .html.")
     ] = Path("demo-outbox"),
 ) -> None:
-    """Write one digest for each of three made-up readers, from a made-up feed. Touches nothing else.
+    """Write one digest for each of three made-up subscribers, from a made-up feed. Touches nothing else.
 
     Example: digest demo --outbox demo-outbox
     """
     from digest.clock import utc_now
     from digest.demo import write_demo
-    from digest.mail.wording import counted
+    from digest.text.formatting import counted
 
     written = write_demo(outbox, utc_now())
     for one in written:

@@ -10,8 +10,8 @@ from digest.cli import output
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-    from digest.papers.paper import Paper
-    from digest.ranking.evaluate import Corpus, ReadingList, Task
+    from digest.domain.paper import Paper
+    from digest.evaluation.benchmark import Corpus, ReadingList, Task
 
 _STUDIES = ("taps", "pairs", "less", "tuning")
 _ONE_FIELD = 0.5
@@ -42,7 +42,7 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="WHAT",
-            help="Instead: readers who tap (taps), two interests in one (pairs), muting by example (less), or choices "
+            help="Instead: subscribers who tap (taps), two interests in one (pairs), muting by example (less), or choices "
             "held against unseen lists and weeks (tuning, some minutes).",
         ),
     ] = None,
@@ -59,7 +59,7 @@ def evaluate(
     Example: digest evaluate --papers papers.jsonl.gz --libraries libraries.json --topics topics.json
     """
     from digest.errors import BadInput
-    from digest.ranking.evaluate import KINDS, tasks
+    from digest.evaluation.benchmark import KINDS, tasks
 
     if libraries is None and topics is None:
         raise BadInput("There is nothing to measure on; give --libraries, --topics or both.")
@@ -90,8 +90,8 @@ def evaluate(
 
 
 def _measured(made: "list[Task]", kinds: tuple[str, ...], against: str | None) -> dict[str, Any]:
-    from digest.ranking.evaluate import costs, summary
-    from digest.ranking.evaluate import evaluate as measured
+    from digest.evaluation.benchmark import costs, summary
+    from digest.evaluation.benchmark import evaluate as measured
 
     record = summary(made, measured(made, kinds), costs(made, kinds))
     if against is not None:
@@ -109,11 +109,11 @@ def _topics(path: Path, corpus: "Corpus", stream: "dict[str, Paper]") -> dict[st
 def _stream(path: Path) -> "dict[str, Paper]":
     """Return the papers of a file that have a date, by id."""
     from digest.clock import utc_now
+    from digest.domain.paper import FeedItem
     from digest.errors import BadInput
-    from digest.papers.paper import Sighting
     from digest.papers.sources.files import read_file
 
-    found = [item.paper for item in read_file(path, utc_now()) if isinstance(item, Sighting)]
+    found = [item.paper for item in read_file(path, utc_now()) if isinstance(item, FeedItem)]
     dated = {paper.id: paper for paper in found if paper.announced_on is not None}
     if not dated:
         raise BadInput(f"{path} holds no paper with a date.")
@@ -121,7 +121,7 @@ def _stream(path: Path) -> "dict[str, Paper]":
 
 
 def _corpus(stream: "dict[str, Paper]") -> "Corpus":
-    from digest.ranking.evaluate import Corpus
+    from digest.evaluation.benchmark import Corpus
 
     return Corpus.build(
         [(p.id, p.announced_on, p.title, p.abstract) for p in stream.values() if p.announced_on is not None]
@@ -129,7 +129,7 @@ def _corpus(stream: "dict[str, Paper]") -> "Corpus":
 
 
 def _lists(path: Path) -> "list[ReadingList]":
-    from digest.ranking.evaluate import reading_lists
+    from digest.evaluation.benchmark import reading_lists
 
     return reading_lists(_json(path))
 
@@ -142,7 +142,7 @@ def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except OSError as error:
-        raise BadInput(f"{path} can not be read: {error.strerror}.") from None
+        raise BadInput(f"{path} cannot be read: {error.strerror}.") from None
     except ValueError as error:
         raise BadInput(f"{path} is no JSON: {error}.") from None
 
@@ -154,8 +154,8 @@ def _against(
     from dataclasses import asdict
 
     from digest.errors import BadInput
-    from digest.ranking.evaluate import SCORERS, compare
-    from digest.ranking.evaluate import evaluate as measured
+    from digest.evaluation.benchmark import SCORERS, compare
+    from digest.evaluation.benchmark import evaluate as measured
 
     if other in SCORERS:
         rivals = {
@@ -166,10 +166,12 @@ def _against(
         earlier = _json(Path(other))
         try:
             by_name = {one["name"]: one["profiles"] for one in earlier["lists"]}
-            rivals = {kind: [by_name[task.wanted.name][kind]["ndcg@50"] for task in made] for kind in kinds}
+            rivals = {
+                kind: [by_name[task.reading_list.name][kind]["ndcg@50"] for task in made] for kind in kinds
+            }
         except (KeyError, TypeError):
             raise BadInput(f"{other} is no output of digest evaluate --json over the same lists.") from None
-    sources = [task.wanted.source for task in made]
+    sources = [task.reading_list.source for task in made]
     return {
         kind: asdict(
             compare([one["profiles"][kind]["ndcg@50"] for one in record["lists"]], rivals[kind], sources)
@@ -198,7 +200,7 @@ def _show_lists(record: dict[str, Any]) -> None:
         output.say(f"{kind}: {figures}")
     output.say(
         f"building a profile {record['build_ms']['median']:.0f} ms (95 %: {record['build_ms']['p95']:.0f} ms), "
-        f"at most {record['profile_bytes']['max']:,} bytes, {record['scored_per_s']:,.0f} readers scored a second"
+        f"at most {record['profile_bytes']['max']:,} bytes, {record['scored_per_s']:,.0f} subscribers scored a second"
     )
     for kind, gain in record.get("against", {}).items():
         output.say(
@@ -228,16 +230,16 @@ def _study(study: str, corpus: "Corpus", made: "list[Task]", theme: str) -> dict
     from dataclasses import asdict
     from statistics import mean
 
-    from digest.ranking import studies
-    from digest.ranking.evaluate import tasks
+    from digest.evaluation import studies
+    from digest.evaluation.benchmark import tasks
 
     if study in {"taps", "tuning"}:
-        before = [one for task in made for one in studies.earlier(task.wanted, corpus)]
+        before = [one for task in made for one in studies.earlier(task.reading_list, corpus)]
         weeks = {"own": made, "earlier": tasks(corpus, before)}
         return _taps(corpus, weeks) if study == "taps" else _tuning(weeks)
     if study == "pairs":
         joined = [
-            {**asdict(half), "kinship": studies.kinship(one, other)}
+            {**asdict(half), "kinship": studies.library_similarity(one, other)}
             for one, other in studies.pairs(made)
             for half in studies.pair(one, other)
         ]
@@ -254,27 +256,28 @@ def _study(study: str, corpus: "Corpus", made: "list[Task]", theme: str) -> dict
     found = [studies.muted(task, _counts(corpus, task), theme) for task in made]
     return {
         "mean": studies.mean_of(found),
-        "lists": [{"name": task.wanted.name, **one} for task, one in zip(made, found, strict=True)],
+        "lists": [{"name": task.reading_list.name, **one} for task, one in zip(made, found, strict=True)],
     }
 
 
 def _taps(corpus: "Corpus", weeks: "dict[str, list[Task]]") -> dict[str, Any]:
-    from digest.ranking import studies
+    from digest.evaluation import studies
 
     judged = [(name, task) for name, of_name in weeks.items() for task in of_name]
     found = [studies.taps(task, _counts(corpus, task)) for _, task in judged]
     return {
-        "mean": studies.mean_of(found) | studies.gain(found, [task.wanted.source for _, task in judged]),
+        "mean": studies.mean_of(found)
+        | studies.gain(found, [task.reading_list.source for _, task in judged]),
         "lists": [
-            {"weeks": name, "name": task.wanted.name, **one}
+            {"weeks": name, "name": task.reading_list.name, **one}
             for (name, task), one in zip(judged, found, strict=True)
         ],
     }
 
 
 def _tuning(weeks: "dict[str, list[Task]]") -> dict[str, Any]:
-    from digest.ranking import studies
-    from digest.ranking.evaluate import KINDS
+    from digest.evaluation import studies
+    from digest.evaluation.benchmark import KINDS
 
     return {
         "lists": [
@@ -287,7 +290,7 @@ def _tuning(weeks: "dict[str, list[Task]]") -> dict[str, Any]:
 
 def _counts(corpus: "Corpus", task: "Task") -> "csr_matrix":
     """Return the raw counts of the papers that a task ranks."""
-    start = corpus.before(task.wanted.split)
+    start = corpus.before(task.reading_list.split)
     return corpus.counts[start : start + task.papers.shape[0]]
 
 

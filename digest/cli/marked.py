@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from digest.cli import output
 
 if TYPE_CHECKING:
-    from digest.readers.subscriber import Subscriber
-    from digest.wiring import Parts
+    from digest.domain.subscriber import Subscriber
+    from digest.wiring import Container
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,22 +20,22 @@ class Marked:
     error: str = ""
 
 
-def fetch_marked(parts: "Parts", subscriber: "Subscriber", marked: list[str]) -> Marked:
+def fetch_marked(container: "Container", subscriber: "Subscriber", rated: list[str]) -> Marked:
     """Fetch the papers just marked that are not stored, once, as somebody waits."""
     from digest.papers.identifiers import canonical_id
-    from digest.readers.pending_feedback import fetch_pending
     from digest.store.papers import find_by_ids
     from digest.store.pending_feedback import read_pending
+    from digest.subscribers.pending_feedback import fetch_pending
 
-    ids = {canonical_id(one) for one in marked}
-    with parts.database.read() as connection:
+    ids = {canonical_id(one) for one in rated}
+    with container.database.read() as connection:
         before = [one for one, _ in read_pending(connection, [subscriber.id]).get(subscriber.id, [])]
     wanted = [one for one in before if one in ids]
-    by_id = parts.papers_by_id(is_watched=True)
+    by_id = container.papers_by_id(is_watched=True)
     error = ""
     if wanted and by_id is not None:
-        error = fetch_pending(parts.database, by_id, parts.profiles, parts.clock(), wanted).error
-    with parts.database.read() as connection:
+        error = fetch_pending(container.database, by_id, container.profiles, container.clock(), wanted).error
+    with container.database.read() as connection:
         stored = find_by_ids(connection, wanted)
     fetched = {one: stored[one].paper.title for one in wanted if one in stored}
     return Marked(fetched, [one for one in wanted if one not in stored], error)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from digest.cli import output
-from digest.cli.parts import opened
+from digest.cli.container import opened
 
 _ENV = Path(".env")
 
@@ -27,19 +27,19 @@ def init(
 
     Example: digest init
     """
-    from digest.mail.wording import counted
     from digest.papers.ingest import recount
-    from digest.readers.profiles import rebuild_outdated
     from digest.store.schema import newest_revision, present_revision, upgrade
+    from digest.subscribers.profiles import rebuild_outdated
+    from digest.text.formatting import counted
 
-    with opened() as parts:
-        before = present_revision(parts.database)
-        upgrade(parts.database)
-        place = parts.database.shown_url
+    with opened() as container:
+        before = present_revision(container.database)
+        upgrade(container.database)
+        place = container.database.shown_url
         with output.progress("counting terms anew") as show:
-            recounted = recount(parts.database, parts.clock(), show)
+            recounted = recount(container.database, container.clock(), show)
         if recounted:
-            rebuilt = rebuild_outdated(parts.database, parts.profiles, parts.clock())
+            rebuilt = rebuild_outdated(container.database, container.profiles, container.clock())
             output.say(f"Counted all terms anew, and built {counted(rebuilt, 'profile')} on them.")
     if before is None:
         output.say(f"Created {place}.")
@@ -53,14 +53,14 @@ def init(
 
 def _load_sample() -> None:
     """Take in the papers of the demo, and make them the only feed of this folder's settings."""
-    from digest.papers.ingest import take_in
+    from digest.papers.ingest import ingest
     from digest.papers.sources.sample import SampleFeed
 
-    with opened() as parts:
-        now = parts.clock()
-        intake = take_in(parts.database, SampleFeed().fetch(now.date(), now), now)
-        sources = parts.settings.sources
-        is_set = "sources" in parts.settings.model_fields_set
+    with opened() as container:
+        now = container.clock()
+        intake = ingest(container.database, SampleFeed().fetch(now.date(), now), now)
+        sources = container.settings.sources
+        is_set = "sources" in container.settings.model_fields_set
     output.say(
         f"Loaded the sample: {intake.seen:,} papers, {intake.added:,} new. They are made up, but for one."
     )
@@ -80,15 +80,14 @@ def _load_sample() -> None:
 
 
 def status(json_output: JsonOutput = False) -> None:
-    """Show on one page how things stand: papers, feeds, readers, mails.
+    """Show on one page how things stand: papers, feeds, subscribers, mails.
 
     Example: digest status
     """
-    from digest.store import circuits, fetches, papers, readers, refusals
-    from digest.store import deliveries as ledger
+    from digest.store import circuit_breakers, delivery_reports, fetches, papers, refusals, subscribers
 
-    with opened() as parts, parts.database.read() as connection:
-        now = parts.clock()
+    with opened() as container, container.database.read() as connection:
+        now = container.clock()
         found: dict[str, Any] = {
             "at": now,
             "papers": papers.count_papers(connection),
@@ -105,15 +104,15 @@ def status(json_output: JsonOutput = False) -> None:
                 }
                 for row in fetches.last_rows(connection, now)
             ],
-            "readers": readers.count_by_status(connection),
-            "next_due_at": readers.first_due(connection),
-            "circuits": [asdict(one) for one in circuits.open_circuits(connection)],
+            "readers": subscribers.count_by_status(connection),
+            "next_due_at": subscribers.first_due(connection),
+            "circuits": [asdict(one) for one in circuit_breakers.open_circuits(connection)],
             "doubtful_editions": [
                 asdict(one) for one in refusals.doubtful_editions(connection, now.date() - timedelta(days=2))
             ],
             "deliveries": [
                 {"edition_on": day, "kind": kind, "status": state, "reason": reason, "count": count}
-                for day, kind, state, reason, count in ledger.tally(
+                for day, kind, state, reason, count in delivery_reports.count_deliveries(
                     connection, now.date() - timedelta(days=7)
                 )
             ],
@@ -125,7 +124,7 @@ def status(json_output: JsonOutput = False) -> None:
     output.say(f"papers   {found['papers']:,}{newest}")
     counts = ", ".join(f"{count:,} {state}" for state, count in sorted(found["readers"].items()))
     due = f"; next digest due {output.cell(found['next_due_at']) or 'at the next run'}" if counts else ""
-    output.say(f"readers  {counts or 'none'}{due}")
+    output.say(f"subscribers  {counts or 'none'}{due}")
     for one in found["circuits"]:
         output.say(
             f"mail     {one['name']} is left alone until {output.cell(one['try_again_at'])}: {one['reason']}"

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from digest.cli import output
-from digest.cli.parts import opened
+from digest.cli.container import opened
 from digest.cli.times import parse_date
 
 if TYPE_CHECKING:
     from digest.papers.fetch import Fetched
-    from digest.papers.ingest import Intake
+    from digest.papers.ingest import IngestResult
     from digest.store.papers import StoredPaper
-    from digest.wiring import Parts
+    from digest.wiring import Container
 
 application = typer.Typer(
     help="Fetch, import and look at papers.",
@@ -56,16 +56,18 @@ def fetch(
     """
     from digest.papers.fetch import DAYS_BACK
     from digest.papers.fetch import fetch as read_feed
-    from digest.readers.pending_feedback import learn_arrived
+    from digest.subscribers.pending_feedback import learn_arrived
 
     start = parse_date(since)
-    with opened() as parts:
-        today = parts.clock().date()
-        feeds = [] if ids else [parts.source(name) for name in sources or parts.settings.sources]
-        done = [read_feed(parts.database, feed, start or today - DAYS_BACK, parts.clock) for feed in feeds]
+    with opened() as container:
+        today = container.clock().date()
+        feeds = [] if ids else [container.source(name) for name in sources or container.settings.sources]
+        done = [
+            read_feed(container.database, feed, start or today - DAYS_BACK, container.clock) for feed in feeds
+        ]
         if ids:
-            done.append(_fetch_by_id(parts, ids))
-        learn_arrived(parts.database, parts.profiles, parts.clock())
+            done.append(_fetch_by_id(container, ids))
+        learn_arrived(container.database, container.profiles, container.clock())
     output.rows(
         ("source", "status", "seen", "added", "changed", "rejected", "newest_on", "error"),
         [
@@ -90,19 +92,19 @@ def fetch(
         raise typer.Exit(1)
 
 
-def _fetch_by_id(parts: "Parts", ids: list[str]) -> "Fetched":
+def _fetch_by_id(container: "Container", ids: list[str]) -> "Fetched":
     from digest.errors import BadInput
     from digest.papers.fetch import Fetched, fetch_status
     from digest.papers.identifiers import canonical_id
-    from digest.papers.ingest import take_in
+    from digest.papers.ingest import ingest
 
     wanted = list(dict.fromkeys(map(canonical_id, ids)))
-    source = parts.papers_by_id(is_watched=True)
+    source = container.papers_by_id(is_watched=True)
     if source is None:
         raise BadInput(
             "The sample stands for all feeds; take DIGEST_SOURCES=sample out of the settings first."
         )
-    intake = take_in(parts.database, source.papers(wanted), parts.clock())
+    intake = ingest(container.database, source.papers(wanted), container.clock())
     return Fetched("arxiv-api", fetch_status(intake), intake)
 
 
@@ -117,57 +119,57 @@ def import_(
 
     Example: digest papers import papers.jsonl.gz
     """
-    from digest.papers.ingest import Intake, take_in
+    from digest.papers.ingest import IngestResult, ingest
     from digest.papers.sources.files import count_records, read_file
-    from digest.readers.pending_feedback import learn_arrived
+    from digest.subscribers.pending_feedback import learn_arrived
 
-    results: list[tuple[Path, Intake]] = []
-    with opened() as parts:
+    results: list[tuple[Path, IngestResult]] = []
+    with opened() as container:
         for file in files:
             with output.progress(file.name, count_records(file)) as show:
-                tally = take_in(
-                    parts.database,
-                    read_file(file, parts.clock()),
-                    parts.clock(),
-                    lambda tally: show(tally.seen),
+                result = ingest(
+                    container.database,
+                    read_file(file, container.clock()),
+                    container.clock(),
+                    lambda result: show(result.seen),
                 )
-            results.append((file, tally))
-            learn_arrived(parts.database, parts.profiles, parts.clock())
-            _report_import(file, tally, json_output=json_output)
+            results.append((file, result))
+            learn_arrived(container.database, container.profiles, container.clock())
+            _report_import(file, result, json_output=json_output)
     if json_output:
-        output.as_json([_import_record(file, tally) for file, tally in results])
-    if any(tally.error is not None or tally.rejected for _, tally in results):
-        raise typer.Exit(1 if any(tally.seen for _, tally in results) else 2)
+        output.as_json([_import_record(file, result) for file, result in results])
+    if any(result.error is not None or result.rejected for _, result in results):
+        raise typer.Exit(1 if any(result.seen for _, result in results) else 2)
 
 
-def _report_import(file: Path, tally: "Intake", *, json_output: bool) -> None:
-    from digest.mail.wording import counted
+def _report_import(file: Path, result: "IngestResult", *, json_output: bool) -> None:
+    from digest.text.formatting import counted
 
     shown = 20
-    for rejected in tally.rejected[:shown]:
+    for rejected in result.rejected[:shown]:
         output.warn(f"{rejected.where}: {rejected.reason}")
-    if len(tally.rejected) > shown:
-        output.warn(f"... and {len(tally.rejected) - shown} more")
-    if tally.error is not None:
-        output.warn(f"digest: {tally.error}")
-    if json_output or (tally.error is not None and not tally.seen):
+    if len(result.rejected) > shown:
+        output.warn(f"... and {len(result.rejected) - shown} more")
+    if result.error is not None:
+        output.warn(f"digest: {result.error}")
+    if json_output or (result.error is not None and not result.seen):
         return
-    papers = counted(tally.seen, "paper")
-    counts = f"{papers}: {tally.added:,} new, {tally.changed:,} changed, {tally.unchanged:,} known"
-    left_out = f", {len(tally.rejected):,} left out" if tally.rejected else ""
+    papers = counted(result.seen, "paper")
+    counts = f"{papers}: {result.added:,} new, {result.changed:,} changed, {result.unchanged:,} known"
+    left_out = f", {len(result.rejected):,} left out" if result.rejected else ""
     output.say(f"{file.name}: {counts}{left_out}.")
 
 
-def _import_record(file: Path, tally: "Intake") -> dict[str, Any]:
+def _import_record(file: Path, result: "IngestResult") -> dict[str, Any]:
     return {
         "file": str(file),
-        "seen": tally.seen,
-        "added": tally.added,
-        "changed": tally.changed,
-        "unchanged": tally.unchanged,
-        "snapshots": tally.snapshots,
-        "rejected": [{"where": one.where, "reason": one.reason} for one in tally.rejected],
-        "error": str(tally.error) if tally.error is not None else None,
+        "seen": result.seen,
+        "added": result.added,
+        "changed": result.changed,
+        "unchanged": result.unchanged,
+        "snapshots": result.snapshots,
+        "rejected": [{"where": one.where, "reason": one.reason} for one in result.rejected],
+        "error": str(result.error) if result.error is not None else None,
     }
 
 
@@ -189,12 +191,12 @@ def list_(
 
 def _list_trending(top: int, since: str | None, category: str | None, *, json_output: bool) -> None:
     from digest.papers.categories import known_category
-    from digest.papers.library import trending_papers
+    from digest.papers.search import trending_papers
 
     start = parse_date(since)
     wanted = category and known_category(category)
-    with opened() as parts, parts.database.read() as connection:
-        found = trending_papers(connection, parts.clock(), start, wanted, top)
+    with opened() as container, container.database.read() as connection:
+        found = trending_papers(connection, container.clock(), start, wanted, top)
     output.rows(
         ("trend", "announced_on", "id", "title", "popularity", "section"),
         [
@@ -234,13 +236,13 @@ def trending(
     """
     from dataclasses import asdict
 
-    from digest.papers.library import explain_trend
+    from digest.papers.search import explain_trend
 
     if explain is None:
         _list_trending(top, since, category, json_output=json_output)
         return
-    with opened() as parts, parts.database.read() as connection:
-        stored, trend = explain_trend(connection, parts.clock(), explain)
+    with opened() as container, container.database.read() as connection:
+        stored, trend = explain_trend(connection, container.clock(), explain)
     if json_output:
         output.as_json({**_brief(stored), **asdict(trend)})
         return
@@ -268,11 +270,11 @@ def search(
     Example: digest papers search "long-context language models" --top 5
     """
     from digest.papers.categories import known_category
-    from digest.papers.library import Library, read_found
+    from digest.papers.search import Library, read_found
 
     start = parse_date(since)
     wanted = category and known_category(category)
-    with opened() as parts, parts.database.read() as connection:
+    with opened() as container, container.database.read() as connection:
         found = read_found(connection, Library(connection).search(query, top, start, wanted))
     _print_hits(found, json_output=json_output)
 
@@ -290,14 +292,14 @@ def similar(
     Example: digest papers similar 2508.13426
     """
     from digest.papers.categories import known_category
-    from digest.papers.library import Library, find_paper, read_found
+    from digest.papers.search import Library, find_paper, read_found
 
     start = parse_date(since)
     wanted = category and known_category(category)
-    with opened() as parts, parts.database.read() as connection:
-        number = find_paper(connection, paper_id).number
+    with opened() as container, container.database.read() as connection:
+        row_id = find_paper(connection, paper_id).row_id
         library = Library(connection)
-        found = read_found(connection, library.similar(connection, number, top, start, wanted))
+        found = read_found(connection, library.similar(connection, row_id, top, start, wanted))
     _print_hits(found, json_output=json_output)
 
 
@@ -360,14 +362,14 @@ def show(
     from textwrap import fill
 
     from digest.papers.identifiers import abstract_url
-    from digest.papers.library import find_paper
+    from digest.papers.search import find_paper
     from digest.ranking.trending import popularity_line
     from digest.store.papers import popularity_of
 
-    with opened() as parts, parts.database.read() as connection:
-        now = parts.clock()
+    with opened() as container, container.database.read() as connection:
+        now = container.clock()
         stored = find_paper(connection, paper_id)
-        snapshots = popularity_of(connection, [stored.number], now).get(stored.number, [])
+        snapshots = popularity_of(connection, [stored.row_id], now).get(stored.row_id, [])
     if json_output:
         output.as_json(
             {

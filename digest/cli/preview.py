@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from digest.cli import output
-from digest.cli.parts import opened
+from digest.cli.container import opened
 from digest.cli.times import end_of, parse_date, parse_instant
 
-Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The reader's address.")]
+Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The subscriber's address.")]
 
 
 def preview(
@@ -24,31 +24,33 @@ def preview(
     format_: Annotated[str, typer.Option("--format", metavar="FORMAT", help="text, html or eml.")] = "text",
     open_: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
 ) -> None:
-    """Show the digest a reader would get. Sends nothing, changes nothing.
+    """Show the digest a subscriber would get. Sends nothing, changes nothing.
 
     Example: digest preview ana@example.org --format html > tomorrow.html
     """
     from digest.delivery.preview import preview as choose_papers
     from digest.delivery.preview import preview_mail
     from digest.errors import BadInput
-    from digest.readers.signup import find
+    from digest.subscribers.signup import find_subscriber
 
     if format_ not in {"text", "html", "eml"}:
         raise BadInput(f"No format is called {format_!r}; choose text, html or eml.")
     day = parse_date(date)
-    with opened(parse_instant(now)) as parts:
-        at = min(parts.clock(), end_of(day)) if day else parts.clock()
-        with parts.database.read() as connection:
-            subscriber = find(connection, address)
-            selection = choose_papers(connection, parts.composer, subscriber, day or at.date(), at)
-        mail = preview_mail(selection, parts.imprint, parts.links, parts.renderer, at)
+    with opened(parse_instant(now)) as container:
+        at = min(container.clock(), end_of(day)) if day else container.clock()
+        with container.database.read() as connection:
+            subscriber = find_subscriber(connection, address)
+            selection = choose_papers(connection, container.composer, subscriber, day or at.date(), at)
+        mail = preview_mail(selection, container.imprint, container.links, container.renderer, at)
     if open_:
-        _open_in_browser(mail.words.html)
+        _open_in_browser(mail.rendered.html)
     elif format_ == "eml":
         typer.echo(mail.message.to_bytes(), nl=False)
     else:
         output.say(
-            mail.words.html if format_ == "html" else f"Subject: {mail.words.subject}\n\n{mail.words.text}"
+            mail.rendered.html
+            if format_ == "html"
+            else f"Subject: {mail.rendered.subject}\n\n{mail.rendered.text}"
         )
 
 
@@ -66,15 +68,17 @@ def explain(
     paper_id: Annotated[str, typer.Argument(metavar="PAPER", help="A paper, as 2508.13426 or its address.")],
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say how a paper fits a reader, and which terms say so.
+    """Say how a paper fits a subscriber, and which terms say so.
 
     Example: digest explain ana@example.org 2508.13426
     """
     from digest.delivery.preview import explain as explain_paper
-    from digest.readers.signup import find
+    from digest.subscribers.signup import find_subscriber
 
-    with opened() as parts, parts.database.read() as connection:
-        found = explain_paper(connection, parts.choosing, find(connection, address), paper_id)
+    with opened() as container, container.database.read() as connection:
+        found = explain_paper(
+            connection, container.selection_settings, find_subscriber(connection, address), paper_id
+        )
     if json_output:
         output.as_json(
             {

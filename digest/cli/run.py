@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from digest.cli import output
-from digest.cli.parts import opened
+from digest.cli.container import opened
 from digest.cli.times import end_of, parse_date, parse_instant
 
 if TYPE_CHECKING:
-    from digest.delivery.compose import Selection
-    from digest.delivery.daily import Report
+    from digest.delivery.select_papers import Selection
+    from digest.jobs.daily import Report
 
 
 def run(
@@ -26,7 +26,7 @@ def run(
         str | None,
         typer.Option(metavar="ISO", help="Act as if it were then; a date means the end of that day."),
     ] = None,
-    subscriber: Annotated[str | None, typer.Option(metavar="EMAIL", help="Keep to one reader.")] = None,
+    subscriber: Annotated[str | None, typer.Option(metavar="EMAIL", help="Keep to one subscriber.")] = None,
     no_fetch: Annotated[bool, typer.Option("--no-fetch", help="Do not read the feeds first.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would go out; change nothing.")
@@ -35,13 +35,13 @@ def run(
 ) -> None:
     """Do the daily job once: read the feeds, plan who is due, send each digest, sum up.
 
-    Made for cron, every hour: each reader gets their digest at their own hour, and only once.
+    Made for cron, every hour: each subscriber gets their digest at their own hour, and only once.
     Exit code 0: all went well; 1: a feed or some mails did not; 2: nothing could be done.
 
     Example: digest run --no-fetch --now 2026-11-20T12:00 --dry-run
     """
-    from digest.delivery import daily
-    from digest.readers.signup import find
+    from digest.jobs import daily
+    from digest.subscribers.signup import find_subscriber
 
     edition_on = parse_date(date)
     instant = parse_instant(now)
@@ -49,31 +49,32 @@ def run(
         from digest.clock import utc_now
 
         instant = min(utc_now(), end_of(edition_on))
-    with opened(instant) as parts:
+    with opened(instant) as container:
         only = None
         if subscriber is not None:
-            with parts.database.read() as connection:
-                only = find(connection, subscriber).id
+            with container.database.read() as connection:
+                only = find_subscriber(connection, subscriber).id
         if dry_run:
             job = daily.Job(edition_on=edition_on, only=only)
             _show_rehearsal(
-                daily.rehearse(parts.database, parts.composer, job, parts.clock()), json_output=json_output
+                daily.dry_run(container.database, container.composer, job, container.clock()),
+                json_output=json_output,
             )
             return
-        sources = [] if no_fetch else [parts.source(name) for name in parts.settings.sources]
-        by_id = None if no_fetch else parts.papers_by_id()
+        sources = [] if no_fetch else [container.source(name) for name in container.settings.sources]
+        by_id = None if no_fetch else container.papers_by_id()
         job = daily.Job(sources, by_id, edition_on, only)
-        started_at = parts.clock()
-        report = daily.run(parts.post_office, parts.profiles, job, parts.clock)
+        started_at = container.clock()
+        report = daily.run(container.delivery_context, container.profiles, job, container.clock)
         if report.deliveries.sent:
-            parts.sent_mark.note(started_at)
+            container.sent_mark.note(started_at)
     _show(report, json_output=json_output)
     if report.exit_code:
         raise typer.Exit(report.exit_code)
 
 
 def _show_rehearsal(selections: "list[Selection]", *, json_output: bool) -> None:
-    from digest.delivery.outcome import quiet_reason
+    from digest.delivery.decisions import quiet_reason
 
     output.rows(
         ("address", "edition_on", "papers", "first"),
@@ -92,7 +93,7 @@ def _show_rehearsal(selections: "list[Selection]", *, json_output: bool) -> None
 
 
 def _show(report: "Report", *, json_output: bool) -> None:
-    from digest.mail.wording import counted
+    from digest.text.formatting import counted
 
     summary = report.deliveries
     for one in report.fetched:
@@ -119,7 +120,7 @@ def _show(report: "Report", *, json_output: bool) -> None:
     parts = [f"{report.planned:,} planned", f"{summary.sent:,} sent"]
     for word, counts in (
         ("skipped", summary.skipped),
-        ("waiting", summary.put_off),
+        ("waiting", summary.to_retry),
         ("failed", summary.failed),
     ):
         if counts:
@@ -149,7 +150,7 @@ def _record(report: "Report") -> dict[str, Any]:
         "planned": report.planned,
         "sent": summary.sent,
         "skipped": dict(summary.skipped),
-        "waiting": dict(summary.put_off),
+        "waiting": dict(summary.to_retry),
         "failed": dict(summary.failed),
         "stopped": summary.stopped,
     }

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from digest.cli import output
-from digest.cli.marked import fetch_marked, tell_marked
-from digest.cli.parts import opened
+from digest.cli.container import opened
+from digest.cli.rated import fetch_marked, tell_marked
 from digest.cli.times import parse_date
 
 if TYPE_CHECKING:
-    from digest.readers.subscriber import Subscriber
+    from digest.domain.subscriber import Subscriber
 
 application = typer.Typer(
-    help="Add, change and look at readers.",
+    help="Add, change and look at subscribers.",
     epilog="Example: digest subscribers list --status active",
     no_args_is_help=True,
 )
 
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The reader's address.")]
+Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The subscriber's address.")]
 Topics = Annotated[
     list[str] | None,
     typer.Option("--topics", metavar="TEXT", help="What they work on, in their words; repeatable."),
@@ -79,10 +79,10 @@ def add(
 
     Example: digest subscribers add ana@example.org --topics "long-context language models" --confirmed
     """
-    from digest.readers.signup import subscribe
-    from digest.readers.transfer import application_from
+    from digest.subscribers.import_export import application_from
+    from digest.subscribers.signup import subscribe
 
-    wanted = application_from(
+    requested = application_from(
         address=address,
         topics=topics,
         likes=like,
@@ -95,17 +95,17 @@ def add(
         timezone=timezone,
         max_papers=max_papers,
     )
-    with opened() as parts:
+    with opened() as container:
         added = subscribe(
-            parts.database,
-            parts.profiles,
-            parts.secret,
-            wanted,
-            parts.clock(),
+            container.database,
+            container.profiles,
+            container.secret,
+            requested,
+            container.clock(),
             confirmed=confirmed,
             how="command line",
         )
-        marks = fetch_marked(parts, added, [*(like or ())])
+        marks = fetch_marked(container, added, [*(like or ())])
     if json_output:
         output.as_json({**_record(added), "pending": marks.pending})
     elif confirmed:
@@ -120,27 +120,27 @@ def list_(
     status: Annotated[
         str | None, typer.Option(metavar="WORD", help="pending, active, paused, unsubscribed or suppressed.")
     ] = None,
-    top: Annotated[int, typer.Option(min=1, max=100_000, help="How many readers at most.")] = 100,
+    top: Annotated[int, typer.Option(min=1, max=100_000, help="How many subscribers at most.")] = 100,
     json_output: JsonOutput = False,
 ) -> None:
-    """List readers in the order they came.
+    """List subscribers in the order they came.
 
     Example: digest subscribers list --status active
     """
-    from digest.mail.wording import counted
-    from digest.readers.subscriber import parse_status
-    from digest.store.readers import count_by_status, page
+    from digest.domain.subscriber import parse_status
+    from digest.store.subscribers import count_by_status, page
+    from digest.text.formatting import counted
 
-    wanted = parse_status(status)
-    with opened() as parts, parts.database.read() as connection:
-        found = page(connection, limit=top, status=wanted)
+    requested = parse_status(status)
+    with opened() as container, container.database.read() as connection:
+        found = page(connection, limit=top, status=requested)
         counts = count_by_status(connection)
-    total = sum(counts.values()) if wanted is None else counts.get(wanted, 0)
+    total = sum(counts.values()) if requested is None else counts.get(requested, 0)
     output.rows(
         ("address", "status", "frequency", "hour", "timezone", "topics", "next_due_at"),
         [_record(one) for one in found],
         json_output=json_output,
-        empty="There are no such readers; add one with: digest subscribers add EMAIL",
+        empty="There are no such subscribers; add one with: digest subscribers add EMAIL",
     )
     if len(found) < total:
         output.warn(f"These are {len(found):,} of {counted(total, 'subscriber')}; --top {total} shows all.")
@@ -148,14 +148,14 @@ def list_(
 
 @application.command()
 def show(address: Address, json_output: JsonOutput = False) -> None:
-    """Show a reader: what they want, how their profile reads, and every paper they got lately and why.
+    """Show a subscriber: what they want, how their profile reads, and every paper they got lately and why.
 
     Example: digest subscribers show ana@example.org
     """
-    from digest.readers.privacy import portrait
+    from digest.subscribers.privacy import personal_data
 
-    with opened() as parts, parts.database.read() as connection:
-        found = portrait(connection, address)
+    with opened() as container, container.database.read() as connection:
+        found = personal_data(connection, address)
     if json_output:
         output.as_json(found)
         return
@@ -199,14 +199,14 @@ def edit(
     max_papers: MaxPapers = None,
     json_output: JsonOutput = False,
 ) -> None:
-    """Change a reader; what is not named stays. Named lists replace the old ones.
+    """Change a subscriber; what is not named stays. Named lists replace the old ones.
 
     Example: digest subscribers edit ana@example.org --hour 8 --timezone Europe/Paris --clear mute
     """
-    from digest.readers.preferences import change
-    from digest.readers.transfer import change_from
+    from digest.subscribers.import_export import change_from
+    from digest.subscribers.preferences import change
 
-    wanted = change_from(
+    requested = change_from(
         topics=topics,
         must=must,
         mute=mute,
@@ -218,17 +218,17 @@ def edit(
         max_papers=max_papers,
         clear=clear,
     )
-    with opened() as parts:
+    with opened() as container:
         changed = change(
-            parts.database,
-            parts.profiles,
+            container.database,
+            container.profiles,
             address,
-            wanted,
-            parts.clock(),
+            requested,
+            container.clock(),
             likes=like or (),
             dislikes=less or (),
         )
-        marks = fetch_marked(parts, changed, [*(like or ()), *(less or ())])
+        marks = fetch_marked(container, changed, [*(like or ()), *(less or ())])
     _tell(changed, json_output=json_output)
     tell_marked(marks, json_output=json_output)
 
@@ -241,41 +241,44 @@ def pause(
     ] = None,
     json_output: JsonOutput = False,
 ) -> None:
-    """Stop mail to a reader for a while.
+    """Stop mail to a subscriber for a while.
 
     Example: digest subscribers pause ana@example.org --until 2026-12-28
     """
-    from digest.readers import preferences
+    from digest.subscribers import preferences
 
     day = parse_date(until)
-    with opened() as parts:
-        _tell(preferences.pause(parts.database, address, day, parts.clock()), json_output=json_output)
+    with opened() as container:
+        _tell(preferences.pause(container.database, address, day, container.clock()), json_output=json_output)
 
 
 @application.command()
 def resume(address: Address, json_output: JsonOutput = False) -> None:
-    """Send mail again to a reader who paused or unsubscribed.
+    """Send mail again to a subscriber who paused or unsubscribed.
 
     Example: digest subscribers resume ana@example.org
     """
-    from digest.readers import preferences
+    from digest.subscribers import preferences
 
-    with opened() as parts:
+    with opened() as container:
         _tell(
-            preferences.resume(parts.database, parts.secret, address, parts.clock()), json_output=json_output
+            preferences.resume(container.database, container.secret, address, container.clock()),
+            json_output=json_output,
         )
 
 
 @application.command()
 def confirm(address: Address, json_output: JsonOutput = False) -> None:
-    """Note that a pending reader agreed to get mail.
+    """Note that a pending subscriber agreed to get mail.
 
     Example: digest subscribers confirm ana@example.org
     """
-    from digest.readers import signup
+    from digest.subscribers import signup
 
-    with opened() as parts:
-        confirmed = signup.confirm(parts.database, parts.secret, address, parts.clock(), "command line")
+    with opened() as container:
+        confirmed = signup.confirm(
+            container.database, container.secret, address, container.clock(), "command line"
+        )
     _tell(confirmed, json_output=json_output)
 
 
@@ -284,16 +287,16 @@ def remove(
     address: Address,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Erase a reader and everything kept about them.
+    """Erase a subscriber and everything kept about them.
 
     Example: digest subscribers remove ana@example.org --yes
     """
-    from digest.readers import preferences
+    from digest.subscribers import preferences
 
     if not yes:
         typer.confirm(f"Erase {address} and everything kept about them?", abort=True)
-    with opened() as parts:
-        removed = preferences.remove(parts.database, parts.secret, address, parts.clock())
+    with opened() as container:
+        removed = preferences.remove(container.database, container.secret, address, container.clock())
     output.say(f"{removed.address} is erased.")
 
 
@@ -309,13 +312,18 @@ def import_(
 
     Example: digest subscribers import readers.csv --confirmed
     """
-    from digest.mail.wording import counted
-    from digest.readers.transfer import Imported, import_subscribers
+    from digest.subscribers.import_export import Imported, import_subscribers
+    from digest.text.formatting import counted
 
     done = Imported()
-    with opened() as parts, output.progress(file.name) as show_done:
+    with opened() as container, output.progress(file.name) as show_done:
         for done in import_subscribers(
-            parts.database, parts.profiles, parts.secret, file, parts.clock(), confirmed=confirmed
+            container.database,
+            container.profiles,
+            container.secret,
+            file,
+            container.clock(),
+            confirmed=confirmed,
         ):
             show_done(done.seen, done.total)
     for rejected in done.rejected[:20]:
@@ -337,30 +345,30 @@ def export(
         Path | None, typer.Argument(metavar="[FILE]", help="Where to; standard output if none.")
     ] = None,
 ) -> None:
-    """Write all readers as JSON lines, fit for `import`.
+    """Write all subscribers as JSON lines, fit for `import`.
 
     Example: digest subscribers export readers.jsonl
     """
-    from digest.readers.transfer import export_lines
+    from digest.subscribers.import_export import export_lines
 
-    with opened() as parts:
-        output.lines_to(file, export_lines(parts.database))
+    with opened() as container:
+        output.lines_to(file, export_lines(container.database))
 
 
 def _tell(subscriber: "Subscriber", *, json_output: bool) -> None:
     if json_output:
         output.as_json(_record(subscriber))
         return
-    rhythm = subscriber.rhythm
+    schedule = subscriber.schedule
     until = f" until {subscriber.paused_until}" if subscriber.paused_until else ""
     output.say(
         f"{subscriber.address} is {subscriber.status}{until}: "
-        f"{rhythm.frequency} at {rhythm.hour}:00 {rhythm.timezone}, {subscriber.max_papers} papers at most."
+        f"{schedule.frequency} at {schedule.hour}:00 {schedule.timezone}, {subscriber.max_papers} papers at most."
     )
 
 
 def _record(subscriber: "Subscriber") -> dict[str, Any]:
-    from digest.readers.transfer import record_of
+    from digest.subscribers.import_export import record_of
 
     due: datetime | None = subscriber.next_due_at
     return {**record_of(subscriber), "next_due_at": due}

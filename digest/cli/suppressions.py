@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from digest.cli import output
-from digest.cli.parts import opened
+from digest.cli.container import opened
 
 if TYPE_CHECKING:
-    from digest.readers.subscriber import Subscriber
+    from digest.domain.subscriber import Subscriber
 
 application = typer.Typer(
     help="See, add and lift suppressions: addresses that must not be written to.",
@@ -33,12 +33,12 @@ def list_(
 
     Example: digest suppressions list --reason refused
     """
-    from digest.readers import suppressions
     from digest.store.suppressions import count
+    from digest.subscribers import suppressions
 
-    with opened() as parts:
-        secret = parts.secret
-        with parts.database.read() as connection:
+    with opened() as container:
+        secret = container.secret
+        with container.database.read() as connection:
             found = suppressions.listed(connection, secret, top, reason)
             total = count(connection)
     output.rows(
@@ -57,11 +57,11 @@ def show(address: Address, json_output: JsonOutput = False) -> None:
 
     Example: digest suppressions show ana@example.org
     """
-    from digest.readers import suppressions
+    from digest.subscribers import suppressions
 
-    with opened() as parts:
-        secret = parts.secret
-        with parts.database.read() as connection:
+    with opened() as container:
+        secret = container.secret
+        with container.database.read() as connection:
             found = suppressions.described(connection, secret, address)
     if json_output:
         output.as_json(found)
@@ -87,10 +87,12 @@ def add(
 
     Example: digest suppressions add ana@example.org --reason "asked by phone"
     """
-    from digest.readers import suppressions
+    from digest.subscribers import suppressions
 
-    with opened() as parts:
-        told, known = suppressions.suppress(parts.database, parts.secret, address, reason, parts.clock())
+    with opened() as container:
+        told, known = suppressions.suppress(
+            container.database, container.secret, address, reason, container.clock()
+        )
     _tell(told, known, f"{told} is suppressed: no mail goes there.", json_output=json_output)
 
 
@@ -106,10 +108,12 @@ def lift(
 
     Example: digest suppressions lift ana@example.org --reason "the mailbox is back"
     """
-    from digest.readers import suppressions
+    from digest.subscribers import suppressions
 
-    with opened() as parts:
-        told, known = suppressions.lift(parts.database, parts.secret, address, reason, parts.clock())
+    with opened() as container:
+        told, known = suppressions.lift(
+            container.database, container.secret, address, reason, container.clock()
+        )
     meaning = {
         "active": "is active again: the next run plans a digest.",
         "paused": "is paused, as before.",
@@ -133,10 +137,10 @@ def export(
 
     Example: digest suppressions export suppressions.jsonl
     """
-    from digest.readers.suppression_file import export_lines
+    from digest.subscribers.suppression_file import export_lines
 
-    with opened() as parts:
-        lines = export_lines(parts.database, parts.secret, parts.clock())
+    with opened() as container:
+        lines = export_lines(container.database, container.secret, container.clock())
         output.lines_to(file, lines)
 
 
@@ -151,10 +155,10 @@ def apply(
 
     Example: digest suppressions apply suppressions.jsonl
     """
-    from digest.readers.suppression_file import apply_file
+    from digest.subscribers.suppression_file import apply_file
 
-    with opened() as parts:
-        done = apply_file(parts.database, parts.secret, file, parts.clock())
+    with opened() as container:
+        done = apply_file(container.database, container.secret, file, container.clock())
     for rejected in done.rejected[:20]:
         output.warn(rejected)
     if len(done.rejected) > 20:

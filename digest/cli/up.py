@@ -12,7 +12,7 @@ import typer
 from digest.cli import output
 
 if TYPE_CHECKING:
-    from digest.wiring import Parts
+    from digest.wiring import Container
 
 
 def up(
@@ -31,10 +31,10 @@ def up(
     Example: digest up --verbose
     """
     from digest.clock import utc_now
-    from digest.running import Runner
+    from digest.jobs.scheduler import Runner
     from digest.settings import read_settings
     from digest.store.schema import upgrade
-    from digest.wiring import Parts
+    from digest.wiring import Container
 
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(message)s"
@@ -44,10 +44,10 @@ def up(
     stopping = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    parts = Parts(read_settings(), utc_now, stopping.is_set)
+    container = Container(read_settings(), utc_now, stopping.is_set)
     try:
-        upgrade(parts.database)
-        runner = Runner(_ready(parts), stopping)
+        upgrade(container.database)
+        runner = Runner(_ready(container), stopping)
         with nullcontext() if no_web else _pages(host, port):
             runner.start()
             output.say("Running; stop with Ctrl-C.")
@@ -56,7 +56,7 @@ def up(
             output.say("Stopping: the mail in flight is finished, the rest stays planned.")
             runner.stop()
     finally:
-        parts.close()
+        container.close()
     output.say("Stopped.")
 
 
@@ -83,7 +83,7 @@ def _pages(host: str, port: int) -> Iterator[None]:
         thread.join()
 
 
-def _ready(parts: "Parts") -> "Parts":
+def _ready(container: "Container") -> "Container":
     """Make what the threads share, so that no two make it at once; a setting that cannot be used shows now."""
-    _ = parts.post_office, parts.profiles, parts.fetcher, parts.arxiv_pacer
-    return parts
+    _ = container.delivery_context, container.profiles, container.fetcher, container.arxiv_pacer
+    return container

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from digest.cli import output
-from digest.cli.parts import opened
+from digest.cli.container import opened
 
 
 def web(
@@ -27,9 +27,9 @@ def web(
     from digest.errors import StopRun
     from digest.store.schema import newest_revision, present_revision
 
-    with opened() as parts:
-        if present_revision(parts.database) != newest_revision():
+    with opened() as container:
+        if present_revision(container.database) != newest_revision():
             raise StopRun("The database is empty or from another version; run: digest init")
-        base_url = parts.settings.base_url
+        base_url = container.settings.base_url
     output.say(f"Serving http://{host}:{port}/ for {base_url}/ (Ctrl-C stops it).")
     uvicorn.run(APPLICATION, host=host, port=port, workers=processes, **OPTIONS)

@@ -1,1 +1,1 @@
-"""Deliveries: who is due, what each reader gets, and the ledger of what was sent."""
+"""Deliveries: who is due, what each subscriber gets, and the ledger of what was sent."""

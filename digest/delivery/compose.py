@@ -1,210 +1,190 @@
-"""What each reader of a batch gets: gather with a few queries, then decide for each by itself."""
+"""Composing a batch: decide each delivery's fate and store what its mail says, in one transaction."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 
-from digest.delivery.editions import Edition, Editions, Window
-from digest.delivery.freshness import FeedState, feed_state
-from digest.delivery.letters import Chosen, Contents, Imprint, about, rhythm_in_words
-from digest.ranking.explain import reasons
-from digest.ranking.profile import Profile
-from digest.ranking.select import FLOOR, Choice, Rules, choose
-from digest.readers.profiles import NO_PROFILE
-from digest.readers.subscriber import Subscriber
+from digest.delivery.composed_mail import ComposedMail, Pick
+from digest.delivery.context import DeliveryContext, ReadyDelivery, Summary
+from digest.delivery.decisions import Cancel, Retry, Send, Skip, decide, reason_to_cancel
+from digest.delivery.select_papers import Request, Selection
+from digest.domain.delivery import Delivery
 from digest.store import deliveries as ledger
-from digest.store import fetches as fetch_store
-from digest.store import papers as paper_store
-from digest.store import readers as reader_store
-from digest.store import terms as term_store
-from digest.store.database import Connection
+from digest.store import editions as edition_store
+from digest.store import picks as pick_store
+from digest.store import subscribers as subscriber_store
+from digest.store.database import Conflict, Connection
+from digest.store.picks import ComposedRow, PickRow
+
+_COMPOSING_TRIES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Choosing:
-    """How papers are chosen, the same for all readers of an installation."""
-
-    for_you: int = 7
-    trending: int = 3
-    score_floor: float = FLOOR
-    first_digest_days: int = 7
-    catch_up_days: int = 14
-    holidays: frozenset[date] = frozenset()
-
-    def rules(self, subscriber: Subscriber) -> Rules:
-        """Return what holds for one reader."""
-        asked = subscriber.interests
-        return Rules(
-            must=asked.must,
-            mute=asked.mute,
-            categories=asked.categories,
-            follow=asked.follow,
-            size=subscriber.max_papers,
-            for_you=self.for_you / max(1, self.for_you + self.trending),
-            floor=self.score_floor,
-        )
+def compose_batch(
+    delivery_context: DeliveryContext, work: Sequence[Delivery], now: datetime, summary: Summary
+) -> list[ReadyDelivery]:
+    """Decide each delivery's fate in one transaction; return those to be sent, kept as they will be sent."""
+    for attempt in range(_COMPOSING_TRIES):
+        try:
+            with delivery_context.database.begin() as connection:
+                outcome = Summary()
+                ready = _compose(delivery_context, connection, work, now, outcome)
+        except Conflict:
+            # Another worker gave one of these subscribers one of these papers meanwhile: look again.
+            if attempt == _COMPOSING_TRIES - 1:
+                raise
+        else:
+            summary.skipped += outcome.skipped
+            summary.to_retry += outcome.to_retry
+            summary.failed += outcome.failed
+            return ready
+    raise AssertionError("unreachable")
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One reader's digest of one edition, to be chosen."""
-
-    subscriber: Subscriber
-    edition_on: date
-    profile: Profile | None = None
-    """What to choose by; None for the profile that is stored."""
-    marked: AbstractSet[int] = frozenset()
-    """Papers, by row number, that they gave a verdict on beside those that are stored."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What was chosen for one reader, or why nothing was."""
-
-    subscriber: Subscriber
-    edition_on: date
-    papers_after: date
-    papers_through: date
-    state: FeedState
-    considered: int
-    picks: tuple[Chosen, ...] = ()
-    card_keys: tuple[str, ...] = ()
-    """The fingerprint of each pick's card."""
-
-    def contents(self, imprint: Imprint, now: datetime, note: str = "") -> Contents:
-        """Return what the mail says beside its papers."""
-        return Contents(
-            kind="digest",
-            reader=self.subscriber.key,
-            recipient=self.subscriber.address,
-            edition_on=self.edition_on,
-            composed_at=now,
-            imprint=imprint,
-            considered=self.considered,
-            about=about(self.subscriber.interests.topics),
-            note=note,
-            frequency=rhythm_in_words(self.subscriber.rhythm),
-        )
-
-
-class Composer:
-    """Chooses papers for readers. Keeps editions between batches; one a process, for all its threads."""
-
-    def __init__(self, choosing: Choosing) -> None:
-        self._choosing = choosing
-        self._editions = Editions()
-
-    def select(
-        self,
-        connection: Connection,
-        requests: Sequence[Request],
-        now: datetime,
-        received_before: date | None = None,
-    ) -> list[Selection]:
-        """Choose for each reader; a fixed number of queries, however many readers. In no particular order.
-
-        Looks at papers announced up to `now` only, and never chooses one that is in another mail of the
-        reader or that they gave a verdict on. `received_before` disregards mails of that edition and later
-        ones, to look back at a day as it was.
-        """
-        if not requests:
-            return []
-        numbers = [request.subscriber.id for request in requests]
-        newest_on = paper_store.newest_announcement(connection, now.date())
-        fetches = fetch_store.last_fetches(connection, now)
-        profiles = term_store.read_profiles(connection, numbers)
-        profiles |= {one.subscriber.id: one.profile for one in requests if one.profile is not None}
-        verdicts = reader_store.read_feedback(connection, numbers)
-        selections: list[Selection] = []
-        for window, readers in self._windows(connection, requests, newest_on, now).items():
-            state = feed_state(now, window.after, newest_on, fetches, self._choosing.holidays)
-            known = (profiles.get(one.subscriber.id, NO_PROFILE) for one in readers)
-            versions = {profile.statistics_version for profile in known if profile.interests}
-            # Who told us nothing shares the papers, as they are now weighed, of those who did.
-            versions = versions or {term_store.newest_version(connection) or 0}
-            edition = self._editions.edition(connection, window, versions, now)
-            received = ledger.received(
-                connection, [one.subscriber.id for one in readers], edition.first_number, received_before
+def _compose(
+    delivery_context: DeliveryContext,
+    connection: Connection,
+    work: Sequence[Delivery],
+    now: datetime,
+    summary: Summary,
+) -> list[ReadyDelivery]:
+    held = ledger.held(connection, work)
+    work = [one for one in work if one.id in held]
+    subscribers = subscriber_store.find_by_ids(connection, {one.subscriber_id for one in work})
+    newest = edition_store.newer_editions(connection, list(subscribers), now.date())
+    past = edition_store.sent_editions(
+        connection, {one.subscriber_id for one in work if one.kind == "links"}, PAST_DIGESTS
+    )
+    ready: list[ReadyDelivery] = []
+    fresh: list[Delivery] = []
+    composed: list[Delivery] = []
+    for one in work:
+        subscriber = subscribers[one.subscriber_id]
+        newest_on = newest.get(one.subscriber_id, one.edition_on)
+        if cancelled := reason_to_cancel(
+            one, subscriber.status, newest_on, now, delivery_context.wait_policy
+        ):
+            cancel(connection, one, cancelled, now, summary)
+        elif one.contents is not None:
+            composed.append(one)
+        elif one.kind != "digest":
+            editions = tuple(past.get(one.subscriber_id, ()))
+            contents = ComposedMail(
+                one.kind,
+                subscriber.key,
+                subscriber.address,
+                one.edition_on,
+                now,
+                delivery_context.imprint,
+                past=editions,
             )
-            seen = {
-                one.subscriber.id: received.get(one.subscriber.id, set())
-                | {paper for paper, _ in verdicts.get(one.subscriber.id, [])}
-                | one.marked
-                for one in readers
-            }
-            chosen = self._choose(edition, readers, profiles, seen) if edition.considered else {}
-            for one in readers:
-                picks = chosen.get(one.subscriber.id, [])
-                selections.append(
-                    Selection(
-                        subscriber=one.subscriber,
-                        edition_on=one.edition_on,
-                        papers_after=window.after,
-                        papers_through=window.through,
-                        state=state,
-                        considered=edition.considered,
-                        picks=tuple(pick for _, pick in picks),
-                        card_keys=tuple(key for key, _ in picks),
-                    )
+            pick_store.save_compositions(connection, [_composition(one, contents, None)], [])
+            ready.append(ReadyDelivery(one, contents, ()))
+        else:
+            fresh.append(one)
+    ready += _load_composed(connection, composed)
+    requests = {one.subscriber_id: Request(subscribers[one.subscriber_id], one.edition_on) for one in fresh}
+    selections = {
+        selection.subscriber.id: selection
+        for selection in delivery_context.composer.select(connection, list(requests.values()), now)
+    }
+    return ready + _settle_selections(delivery_context, connection, fresh, selections, now, summary)
+
+
+def _load_composed(connection: Connection, composed: Sequence[Delivery]) -> list[ReadyDelivery]:
+    """Bring back mails that were composed before, just as they were."""
+    recorded = pick_store.read_picks(connection, [(one.id, one.subscriber_id) for one in composed])
+    ready: list[ReadyDelivery] = []
+    for one in composed:
+        assert one.contents is not None
+        picks = [
+            Pick.recorded(row.paper_id, row.card, row.section, row.score, row.reasons)
+            for row in recorded.get(one.id, [])
+        ]
+        ready.append(ReadyDelivery(one, ComposedMail.from_json(one.contents), picks))
+    return ready
+
+
+def _settle_selections(
+    delivery_context: DeliveryContext,
+    connection: Connection,
+    fresh: Sequence[Delivery],
+    selections: dict[int, Selection],
+    now: datetime,
+    summary: Summary,
+) -> list[ReadyDelivery]:
+    ready: list[ReadyDelivery] = []
+    compositions: list[ComposedRow] = []
+    sending: list[tuple[Delivery, Selection]] = []
+    for one in fresh:
+        selection = selections[one.subscriber_id]
+        outcome = decide(
+            len(selection.picks),
+            selection.considered,
+            selection.state,
+            one.due_at,
+            now,
+            delivery_context.wait_policy,
+        )
+        match outcome:
+            case Send(note, _):
+                contents = selection.contents(delivery_context.imprint, now, note)
+                compositions.append(_composition(one, contents, selection))
+                sending.append((one, selection))
+                ready.append(ReadyDelivery(one, contents, selection.picks))
+            case Skip(reason):
+                ledger.record_skipped(
+                    connection, one.id, reason, selection.papers_after, selection.papers_through, now
                 )
-        return selections
-
-    def _windows(
-        self, connection: Connection, requests: Sequence[Request], newest_on: date | None, now: datetime
-    ) -> dict[Window, list[Request]]:
-        """Group readers by the papers that are new to them."""
-        last: dict[int, ledger.LastEdition] = {}
-        for edition_on in {request.edition_on for request in requests}:
-            numbers = [one.subscriber.id for one in requests if one.edition_on == edition_on]
-            last |= ledger.last_editions(connection, numbers, edition_on)
-        first_after = now.date() - timedelta(days=self._choosing.first_digest_days)
-        oldest_after = now.date() - timedelta(days=self._choosing.catch_up_days)
-        groups: dict[date, list[Request]] = defaultdict(list)
-        seen_after: dict[date, datetime] = {}
-        for request in requests:
-            stop = last.get(request.subscriber.id)
-            after = max(stop.papers_through, oldest_after) if stop else first_after
-            groups[after].append(request)
-            if stop:
-                seen_after[after] = min(stop.settled_at, seen_after.get(after, stop.settled_at))
-        return {
-            Window(after, max(newest_on or after, after), seen_after.get(after)): readers
-            for after, readers in groups.items()
-        }
-
-    def _choose(
-        self,
-        edition: Edition,
-        readers: Sequence[Request],
-        profiles: Mapping[int, Profile],
-        seen: Mapping[int, AbstractSet[int]],
-    ) -> dict[int, list[tuple[str, Chosen]]]:
-        shelf = edition.shelf
-        known = [profiles.get(one.subscriber.id, NO_PROFILE) for one in readers]
-        scores = shelf.score(known)
-        ids = edition.ids
-        chosen: dict[int, list[tuple[str, Chosen]]] = {}
-        for row, (one, profile) in enumerate(zip(readers, known, strict=True)):
-            subscriber = one.subscriber
-            choices = choose(
-                shelf,
-                scores.values[row],
-                scores.interests[row],
-                self._choosing.rules(subscriber),
-                {ids[number] for number in seen[subscriber.id] if number in ids},
+                summary.skipped[reason] += 1
+            case Retry(until, reason):
+                ledger.retry_later(connection, one.id, until, reason)
+                summary.to_retry[reason] += 1
+    # Subscribers share cards: a few hundred of them for thousands of picks.
+    shown = {
+        key: pick.card
+        for _, selection in sending
+        for key, pick in zip(selection.card_keys, selection.picks, strict=True)
+    }
+    card_ids = pick_store.save_cards(connection, {key: card.to_json() for key, card in shown.items()})
+    pick_store.save_compositions(
+        connection,
+        compositions,
+        [
+            PickRow(
+                delivery_id=one.id,
+                subscriber_id=one.subscriber_id,
+                paper_row_id=pick.row_id,
+                card_id=card_ids[key],
+                position=position,
+                section=pick.section,
+                score=pick.score,
+                reasons=pick.reasons_json(),
             )
-            chosen[subscriber.id] = [_chosen(edition, profile, choice) for choice in choices]
-        return chosen
+            for one, selection in sending
+            for position, (key, pick) in enumerate(zip(selection.card_keys, selection.picks, strict=True))
+        ],
+    )
+    return ready
 
 
-def _chosen(edition: Edition, profile: Profile, choice: Choice) -> tuple[str, Chosen]:
-    key, card = edition.card(choice.place)
-    terms: tuple[tuple[str, float], ...] = ()
-    if choice.interest >= 0:
-        row = edition.shelf.row(profile.statistics_version, choice.place)
-        named = reasons(profile.interests[choice.interest], row, edition.shelf.naming(choice.place))
-        terms = tuple((reason.term, reason.share) for reason in named)
-    number = edition.numbers[choice.place]
-    return key, Chosen(number, card, choice.section, choice.score, terms, choice.author)
+def _composition(one: Delivery, contents: ComposedMail, selection: Selection | None) -> ComposedRow:
+    return ComposedRow(
+        delivery_id=one.id,
+        papers_after=selection.papers_after if selection else None,
+        papers_through=selection.papers_through if selection else None,
+        contents=contents.to_json(),
+        message_id=contents.message_id,
+    )
+
+
+PAST_DIGESTS = 10
+"""So many of a subscriber's last digests stand in the mail with their links."""
+
+
+def cancel(connection: Connection, one: Delivery, cancelled: Cancel, now: datetime, summary: Summary) -> None:
+    """Record that a delivery has lost its point."""
+    if cancelled.keeps_papers:
+        ledger.record_unknown(connection, one.id, f"{cancelled.reason}, may have been sent", now)
+        summary.failed[f"{cancelled.reason}, may have been sent"] += 1
+    else:
+        ledger.record_cancelled(connection, one.id, cancelled.reason, now)
+        summary.skipped[cancelled.reason] += 1

@@ -57,7 +57,7 @@ class Limits(Protocol):
     def wait(self, longest: float) -> float:
         """Take a turn, waiting for it at most so many seconds; 0 when it is ours, else the seconds until one.
 
-        Raises TryLater when the turns can not be counted now.
+        Raises TryLater when the turns cannot be counted now.
         """
 
 
@@ -116,13 +116,13 @@ class ProviderLimits:
 
     def wait(self, longest: float) -> float:
         """Take a turn of every window, one after the other."""
-        patience = longest
+        remaining = longest
         for item in self._items:
             while (seconds := self._take(item)) > 0:
-                if seconds > patience:
+                if seconds > remaining:
                     return seconds
                 self._sleep(seconds)
-                patience -= seconds
+                remaining -= seconds
         return 0.0
 
     def _take(self, item: RateLimitItem) -> float:
@@ -150,4 +150,4 @@ def sliding_windows(storage_url: str = "memory://", **redis: Any) -> MovingWindo
 
 
 def _uncounted() -> TryLater:
-    return TryLater("The mail limit can not be counted, as Redis does not answer; mails wait until it does.")
+    return TryLater("The mail limit cannot be counted, as Redis does not answer; mails wait until it does.")

@@ -1,55 +1,64 @@
-"""Planning: one delivery row for each reader who is due, written before anything is sent."""
+"""Planning: one delivery row for each subscriber who is due, written before anything is sent."""
 
 from collections.abc import Callable
 from datetime import date, datetime
 
-from digest.delivery.schedule import latest_edition, local_date, next_due_at, sends_on
+from digest.domain.schedule import latest_edition, local_date, next_due_at, sends_on
+from digest.domain.subscriber import Schedule
 from digest.errors import BadInput
-from digest.readers.subscriber import Rhythm
-from digest.store import readers as store
+from digest.store import subscribers as subscriber_store
 from digest.store.database import Database
-from digest.store.planning import MOST_CLOCKS, Clock, Slot, crowd, plan_span, tell_of_many
+from digest.store.planning import (
+    MOST_CLOCKS,
+    Clock,
+    DueEdition,
+    analyze_deliveries,
+    find_due_subscribers,
+    plan_span,
+)
 
 SPAN = 20_000
-"""Readers planned in one transaction: enough that its cost vanishes, so few that others need not wait."""
+"""Subscribers planned in one transaction: enough that its cost vanishes, so few that others need not wait."""
 _MANY = 1000
 
 
-def slot_at(now: datetime, rhythm: Rhythm, *, is_first: bool) -> Slot | None:
+def due_edition_at(now: datetime, schedule: Schedule, *, is_first: bool) -> DueEdition | None:
     """Return the edition that is due at `now`; None when there is none.
 
-    A reader who was never planned gets their first digest at once, dated on their own calendar, and the
+    A subscriber who was never planned gets their first digest at once, dated on their own calendar, and the
     next on another day. Whoever missed editions gets the newest only, however late: it looks back over the
     others. A daily job that always runs an hour too early would else never send anything.
     """
     if is_first:
-        today = local_date(now, rhythm)
-        return Slot(today, now, next_due_at(now, rhythm, after=today))
-    edition_on = latest_edition(now, rhythm)
-    return Slot(edition_on, now, next_due_at(now, rhythm)) if edition_on else None
+        today = local_date(now, schedule)
+        return DueEdition(today, now, next_due_at(now, schedule, after=today))
+    edition_on = latest_edition(now, schedule)
+    return DueEdition(edition_on, now, next_due_at(now, schedule)) if edition_on else None
 
 
-def slot_on(edition_on: date, now: datetime, rhythm: Rhythm) -> Slot | None:
-    """Return that day's edition as due now, whatever the hour; None when the reader gets none that day."""
-    if not sends_on(edition_on, rhythm.frequency):
+def due_edition_on(edition_on: date, now: datetime, schedule: Schedule) -> DueEdition | None:
+    """Return that day's edition as due now, whatever the hour; None when the subscriber gets none that day."""
+    if not sends_on(edition_on, schedule.frequency):
         return None
     # An edition of a later day must not keep back those of the days before it.
-    after = min(edition_on, local_date(now, rhythm))
-    return Slot(edition_on, now, next_due_at(now, rhythm, after=after))
+    after = min(edition_on, local_date(now, schedule))
+    return DueEdition(edition_on, now, next_due_at(now, schedule, after=after))
 
 
 def plan_due(database: Database, now: datetime, only: int | None = None) -> int:
-    """Write a planned delivery for every active reader who is due at `now`; return how many are new.
+    """Write a planned delivery for every active subscriber who is due at `now`; return how many are new.
 
-    Two planners at once, or one that is run again, write no second row: reader, kind and edition are
-    unique. `only` keeps to one reader.
+    Two planners at once, or one that is run again, write no second row: subscriber, kind and edition are
+    unique. `only` keeps to one subscriber.
     """
-    return _plan(database, now, now, only, lambda rhythm, is_first: slot_at(now, rhythm, is_first=is_first))
+    return _plan(
+        database, now, now, only, lambda schedule, is_first: due_edition_at(now, schedule, is_first=is_first)
+    )
 
 
 def plan_edition(database: Database, edition_on: date, now: datetime, only: int | None = None) -> int:
-    """Write a planned delivery for every active reader who gets an edition on that day; return how many are new."""
-    return _plan(database, now, None, only, lambda rhythm, _: slot_on(edition_on, now, rhythm))
+    """Write a planned delivery for every active subscriber who gets an edition on that day; return how many are new."""
+    return _plan(database, now, None, only, lambda schedule, _: due_edition_on(edition_on, now, schedule))
 
 
 def _plan(
@@ -57,16 +66,18 @@ def _plan(
     now: datetime,
     due_by: datetime | None,
     only: int | None,
-    slot_of: Callable[[Rhythm, bool], Slot | None],
+    due_edition_of: Callable[[Schedule, bool], DueEdition | None],
 ) -> int:
     """Find the clocks of those who are due, do the arithmetic once for each, and plan span by span."""
     with database.begin() as connection:
-        store.resume_rested(connection, now.date())
+        subscriber_store.resume_paused(connection, now.date())
     with database.read() as connection:
-        due = crowd(connection, due_by, only)
+        due = find_due_subscribers(connection, due_by, only)
     if due is None:
         return 0
-    slots = [(clock, slot) for clock in due.clocks if (slot := _slot(clock, slot_of))]
+    slots = [
+        (clock, due_edition) for clock in due.clocks if (due_edition := _due_edition(clock, due_edition_of))
+    ]
     parts = [dict(slots[start : start + MOST_CLOCKS]) for start in range(0, len(slots), MOST_CLOCKS)]
     planned = 0
     for first in range(due.first, due.last + 1, SPAN):
@@ -75,13 +86,15 @@ def _plan(
                 planned += plan_span(connection, part, (first, first + SPAN - 1), due_by, only)
     if planned >= _MANY:
         with database.begin() as connection:
-            tell_of_many(connection)
+            analyze_deliveries(connection)
     return planned
 
 
-def _slot(clock: Clock, slot_of: Callable[[Rhythm, bool], Slot | None]) -> Slot | None:
+def _due_edition(
+    clock: Clock, due_edition_of: Callable[[Schedule, bool], DueEdition | None]
+) -> DueEdition | None:
     try:
-        return slot_of(Rhythm(clock.timezone, clock.hour, clock.frequency), clock.is_first)
+        return due_edition_of(Schedule(clock.timezone, clock.hour, clock.frequency), clock.is_first)
     except BadInput:
-        # A zone that this machine's data does not know yet: these readers wait, all others do not.
+        # A zone that this machine's data does not know yet: these subscribers wait, all others do not.
         return None

@@ -1,30 +1,31 @@
-"""Looking without touching: what a reader would get, why a paper would or would not come, what was sent."""
+"""Looking without touching: what a subscriber would get, why a paper would or would not come, what was sent."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import numpy as np
 
-from digest.delivery.compose import Choosing, Composer, Request, Selection
-from digest.delivery.letters import Chosen, Contents, Imprint, Mail, build_mail
-from digest.delivery.outcome import NOTES, quiet_reason
+from digest.delivery.build_mail import BuiltMail, build_mail
+from digest.delivery.composed_mail import ComposedMail, Imprint, Pick
+from digest.delivery.decisions import NOTES, quiet_reason
+from digest.delivery.select_papers import Composer, Request, Selection, SelectionSettings
+from digest.domain.paper import Paper
+from digest.domain.subscriber import Subscriber
 from digest.errors import NotFound
 from digest.mail.rendering import Renderer
 from digest.papers.identifiers import canonical_id
-from digest.papers.paper import Paper
-from digest.ranking.explain import Naming, Reason, reasons
-from digest.ranking.kinship import closest
+from digest.ranking.candidates import Candidates
+from digest.ranking.explain import Naming, Reason, closest, reasons
 from digest.ranking.scoring import score
-from digest.ranking.shelf import Shelf
 from digest.ranking.terms import count_terms, unpack_counts
-from digest.readers.links import Links
-from digest.readers.preferences import Draft
-from digest.readers.subscriber import Subscriber
-from digest.store import deliveries as ledger
+from digest.store import delivery_reports
+from digest.store import feedback as feedback_store
 from digest.store import papers as paper_store
-from digest.store import readers as reader_store
+from digest.store import picks as pick_store
 from digest.store import terms as term_store
 from digest.store.database import Connection
+from digest.subscribers.links import Links
+from digest.subscribers.preferences import Draft
 
 _MOST_REASONS = 8
 
@@ -37,66 +38,68 @@ def preview(
     now: datetime,
     draft: Draft | None = None,
 ) -> Selection:
-    """Return what a reader would get in an edition, whatever their status and hour; nothing is written.
+    """Return what a subscriber would get in an edition, whatever their status and hour; nothing is written.
 
     With a draft: what they would get, had they saved it.
     """
     request = Request(subscriber, edition_on)
     if draft is not None:
-        request = Request(draft.subscriber, edition_on, draft.profile, draft.marked)
+        request = Request(draft.subscriber, edition_on, draft.profile, draft.rated)
     return composer.select(connection, [request], now, received_before=edition_on)[0]
 
 
 def preview_mail(
     selection: Selection, imprint: Imprint, links: Links, renderer: Renderer, now: datetime
-) -> Mail:
+) -> BuiltMail:
     """Return the mail of a previewed selection; on a quiet day the note that says why."""
     note = "" if selection.picks else NOTES[quiet_reason(selection.considered, selection.state)]
     return build_mail(selection.contents(imprint, now, note), selection.picks, links, renderer)
 
 
-def recorded(connection: Connection, delivery_id: int) -> tuple[Contents, list[Chosen]]:
+def recorded(connection: Connection, delivery_id: int) -> tuple[ComposedMail, list[Pick]]:
     """Return what a delivery recorded: with `build_mail`, the mail again, byte for byte.
 
     Raises NotFound when none was composed.
     """
-    row = ledger.find_one(connection, delivery_id)
+    row = delivery_reports.find_one(connection, delivery_id)
     if row is None or row.contents is None:
         raise NotFound(f"Delivery {delivery_id} has no mail to show; see: digest deliveries list")
-    picks = ledger.read_picks(connection, [(row.id, row.subscriber_id)]).get(row.id, [])
-    return Contents.from_json(row.contents), [
-        Chosen.recorded(one.paper_id, one.card, one.section, one.score, one.reasons) for one in picks
+    picks = pick_store.read_picks(connection, [(row.id, row.subscriber_id)]).get(row.id, [])
+    return ComposedMail.from_json(row.contents), [
+        Pick.recorded(one.paper_id, one.card, one.section, one.score, one.reasons) for one in picks
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """How one paper fits one reader."""
+    """How one paper fits one subscriber."""
 
     paper: Paper
     score: float
     floor: float
     interest: str
-    """The name of the interest that fits best; empty when the reader has none."""
+    """The name of the interest that fits best; empty when the subscriber has none."""
     reasons: tuple[Reason, ...]
     closest: tuple[str, float] | None
     """The one liked paper it is close to, by title, and how close (cosine); None when no single one stands out."""
     obstacles: tuple[str, ...]
-    """The reader's own rules that keep it out, in words."""
+    """The subscriber's own rules that keep it out, in words."""
     received_on: date | None
     """The edition it came in, if it did."""
 
 
-def explain(connection: Connection, choosing: Choosing, subscriber: Subscriber, paper_id: str) -> Explanation:
-    """Say how a stored paper fits a reader. Raises BadInput or NotFound for the paper."""
-    wanted = canonical_id(paper_id)
-    stored = paper_store.find_by_ids(connection, [wanted]).get(wanted)
+def explain(
+    connection: Connection, selection_settings: SelectionSettings, subscriber: Subscriber, paper_id: str
+) -> Explanation:
+    """Say how a stored paper fits a subscriber. Raises BadInput or NotFound for the paper."""
+    canonical = canonical_id(paper_id)
+    stored = paper_store.find_by_paper_ids(connection, [canonical]).get(canonical)
     if stored is None:
-        raise NotFound(f"There is no paper {wanted} here; fetch or import it first.")
+        raise NotFound(f"There is no paper {canonical} here; fetch or import it first.")
     profile = term_store.read_profiles(connection, [subscriber.id]).get(subscriber.id)
     version = profile.statistics_version if profile else 0
     statistics = term_store.read_statistics(connection, version)
-    counts = unpack_counts(list(paper_store.read_terms(connection, [stored.number]).values()))
+    counts = unpack_counts(list(paper_store.read_terms(connection, [stored.row_id]).values()))
     row = statistics.weigh(counts)
     value, interest = 0.0, ""
     why: tuple[Reason, ...] = ()
@@ -108,42 +111,44 @@ def explain(connection: Connection, choosing: Choosing, subscriber: Subscriber, 
             naming = Naming(stored.paper.title, stored.paper.abstract)
             why = reasons(profile.interests[best], (row.indices, row.data), naming, _MOST_REASONS)
     liked = [
-        number
-        for number, verdict in reader_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
-        if verdict == "more" and number != stored.number
+        row_id
+        for row_id, verdict in feedback_store.read_feedback(connection, [subscriber.id]).get(
+            subscriber.id, []
+        )
+        if verdict == "more" and row_id != stored.row_id
     ]
     blobs = paper_store.read_terms(connection, liked)
     near: tuple[str, float] | None = None
     if found := closest(row, statistics.weigh(unpack_counts(list(blobs.values())))):
-        number = list(blobs)[found[0]]
-        near = (paper_store.find_by_numbers(connection, [number])[number].paper.title, found[1])
+        row_id = list(blobs)[found[0]]
+        near = (paper_store.find_by_row_ids(connection, [row_id])[row_id].paper.title, found[1])
     return Explanation(
         paper=stored.paper,
         score=value,
-        floor=choosing.score_floor,
+        floor=selection_settings.score_floor,
         interest=interest,
         reasons=why,
         closest=near,
         obstacles=_obstacles(subscriber, stored.paper),
-        received_on=ledger.received_on(connection, subscriber.id, stored.number),
+        received_on=pick_store.received_on(connection, subscriber.id, stored.row_id),
     )
 
 
 def _obstacles(subscriber: Subscriber, paper: Paper) -> tuple[str, ...]:
     counts = count_terms([(paper.title, paper.abstract)])
-    shelf = Shelf.build([paper], counts, [], np.zeros(1, np.float32))
+    candidates = Candidates.build([paper], counts, [], np.zeros(1, np.float32))
     asked = subscriber.interests
     found: list[str] = []
     if paper.withdrawn:
         found.append("it was withdrawn")
     for word in asked.must:
-        held = shelf.holding(word)
+        held = candidates.holding(word)
         if held is not None and not held[0]:
             found.append(f"it must mention {word!r}")
     for word in asked.mute:
-        held = shelf.holding(word)
+        held = candidates.holding(word)
         if held is not None and held[0]:
             found.append(f"it mentions the muted {word!r}")
-    if asked.categories and not any(shelf.within(category)[0] for category in asked.categories):
+    if asked.categories and not any(candidates.within(category)[0] for category in asked.categories):
         found.append(f"it is in none of {', '.join(asked.categories)}")
     return tuple(found)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from digest.errors import DigestError
-from digest.mail.wording import shorten
+from digest.text.formatting import shorten
 
 State = Literal["good", "warning", "bad"]
 Result = TypeVar("Result")
@@ -91,7 +91,7 @@ def attempt(name: str, work: Callable[[], Result], advice: str = _ADVICE) -> Res
 
 
 def attempted(name: str, examine: Callable[[], Iterable[Check]], advice: str = _ADVICE) -> list[Check]:
-    """Return the checks of one part; one bad check when it can not be examined."""
+    """Return the checks of one part; one bad check when it cannot be examined."""
     found = attempt(name, lambda: list(examine()), advice)
     return [found] if isinstance(found, Check) else found
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from digest.doctor.check import Check, bad, good, quoted, warning
 from digest.errors import BadInput
 from digest.mail.addresses import read_address
-from digest.mail.smtp_greeting import Server, is_loopback
+from digest.mail.smtp_session import Server, is_loopback
 from digest.papers.sources.choose import holidays_of
 from digest.settings import Settings
 
@@ -76,7 +76,7 @@ def judge_holidays(settings: Settings) -> Check:
 
 
 def judge_secret_key(key: str | None, *, has_one_file: bool) -> Check:
-    """Judge what links are signed with; `has_one_file` is SQLite, where key and readers share a file anyway."""
+    """Judge what links are signed with; `has_one_file` is SQLite, where key and subscribers share a file anyway."""
     name = "secret key"
     advice = "Set DIGEST_SECRET_KEY to 64 random hexadecimal digits, the same on every machine."
     if key is None:
@@ -93,7 +93,7 @@ def judge_secret_key(key: str | None, *, has_one_file: bool) -> Check:
 
 
 def judge_base_url(url: str, server: Server | None) -> Check:
-    """Judge where links lead: readers must reach it, and one-click needs https (RFC 8058, section 3.1)."""
+    """Judge where links lead: subscribers must reach it, and one-click needs https (RFC 8058, section 3.1)."""
     name = "web address"
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -103,8 +103,8 @@ def judge_base_url(url: str, server: Server | None) -> Check:
             return good(name, f"{url} is this machine.")
         return warning(
             name,
-            f"Mails go out by {server}, but their links lead to {url}, which is each reader's own machine.",
-            "Set DIGEST_BASE_URL to the https:// address at which readers reach the web side.",
+            f"Mails go out by {server}, but their links lead to {url}, which is each subscriber's own machine.",
+            "Set DIGEST_BASE_URL to the https:// address at which subscribers reach the web side.",
         )
     if parts.scheme == "https":
         return good(name, f"{url} is encrypted.")

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from digest.doctor.check import Check, bad, good, warning
-from digest.mail.wording import counted
-from digest.store import health, papers, readers
+from digest.store import health, papers, subscribers
 from digest.store.database import Database
 from digest.store.schema import newest_revision, present_revision
+from digest.text.formatting import counted
 
 _CLOCKS_AGREE = timedelta(minutes=1)
 
@@ -26,7 +26,7 @@ class Shape:
 
 
 def examine_database(database: Database, clock: Callable[[], datetime]) -> list[Check]:
-    """Look at the database without creating or changing it. Raises StopRun when it can not be read."""
+    """Look at the database without creating or changing it. Raises StopRun when it cannot be read."""
     place = database.shown_url
     file = health.file_of(database)
     if file is not None and (trouble := judge_file(file)):
@@ -41,7 +41,9 @@ def examine_database(database: Database, clock: Callable[[], datetime]) -> list[
         before = clock()
         theirs = health.clock_of(connection)
         after = clock()
-        checks = [judge_holdings(place, papers.count_papers(connection), readers.count_by_status(connection))]
+        checks = [
+            judge_holdings(place, papers.count_papers(connection), subscribers.count_by_status(connection))
+        ]
         if theirs is not None:
             checks.append(judge_clock(theirs - (before + (after - before) / 2)))
     return checks
@@ -58,7 +60,7 @@ def judge_file(file: Path) -> Check | None:
     if not (os.access(file, os.R_OK | os.W_OK) and os.access(file.absolute().parent, os.W_OK)):
         return bad(
             name,
-            f"{file} or its folder can not be written by this user.",
+            f"{file} or its folder cannot be written by this user.",
             "Give this user the right to write both, or run as the user who owns them.",
         )
     return None
@@ -82,18 +84,20 @@ def judge_shape(place: str, shape: Shape) -> Check | None:
     )
 
 
-def judge_holdings(place: str, paper_count: int, reader_counts: Mapping[str, int]) -> Check:
+def judge_holdings(place: str, paper_count: int, subscriber_counts: Mapping[str, int]) -> Check:
     """Say what a healthy database holds."""
     name = "database"
-    active = reader_counts.get("active", 0)
+    active = subscriber_counts.get("active", 0)
     finding = (
         f"{place} is up to date; it holds {counted(paper_count, 'paper')} and "
-        f"{counted(sum(reader_counts.values()), 'reader')}, "
+        f"{counted(sum(subscriber_counts.values()), 'reader')}, "
         f"{active:,} of them active."
     )
     if not active:
         return warning(
-            name, finding, "Nobody gets mail yet; add a reader with: digest subscribers add EMAIL --confirmed"
+            name,
+            finding,
+            "Nobody gets mail yet; add a subscriber with: digest subscribers add EMAIL --confirmed",
         )
     return good(name, finding)
 

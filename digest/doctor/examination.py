@@ -12,106 +12,113 @@ from digest.doctor.feeds import examine_feeds
 from digest.doctor.folder import examine_transport
 from digest.doctor.ledger import examine_ledger
 from digest.doctor.library import examine_library
-from digest.doctor.mail_server import judge_visit
+from digest.doctor.mail_server import judge_probe
 from digest.doctor.restored import examine_restored
 from digest.doctor.rights import examine_rights
 from digest.doctor.sender_domain import examine_sender_domain
-from digest.doctor.smtp_visit import TIMEOUT_SECONDS, visit
+from digest.doctor.smtp_probe import TIMEOUT_SECONDS, probe
 from digest.mail.addresses import read_address
 from digest.mail.smtp import SmtpTransport
-from digest.mail.smtp_greeting import Server
+from digest.mail.smtp_session import Server
 from digest.mail.transports import Transport, transport_from
 from digest.papers.sources.choose import holidays_of
-from digest.wiring import VERSION, Parts
+from digest.wiring import VERSION, Container
 
 
 def examine(
-    open_parts: Callable[[], AbstractContextManager[Parts]], *, mail: bool = False, feeds: bool = False
+    open_container: Callable[[], AbstractContextManager[Container]],
+    *,
+    mail: bool = False,
+    feeds: bool = False,
 ) -> Iterator[Check]:
     """Yield every check as it is made; whatever is wrong with the installation, nothing is raised.
 
     `mail` visits the mail server and looks the sender's domain up; `feeds` asks each feed once.
     """
     with ExitStack() as stack:
-        parts = attempt(
-            "settings", lambda: stack.enter_context(open_parts()), "Look into .env: it must be UTF-8."
+        container = attempt(
+            "settings", lambda: stack.enter_context(open_container()), "Look into .env: it must be UTF-8."
         )
-        if isinstance(parts, Check):
-            yield parts
+        if isinstance(container, Check):
+            yield container
             return
-        yield from _settings(parts)
-        yield from _stored(parts)
-        broker = parts.settings.broker_url
+        yield from _settings(container)
+        yield from _stored(container)
+        broker = container.settings.broker_url
         if broker is not None:
             yield from attempted("broker", lambda: [examine_broker(broker.get_secret_value())])
-        yield from attempted("mail", lambda: _mail(parts, thorough=mail))
+        yield from attempted("mail", lambda: _mail(container, thorough=mail))
         if feeds:
             yield from attempted(
                 "feeds",
-                lambda: examine_feeds(parts.settings, VERSION, holidays_of(parts.settings), parts.clock()),
+                lambda: examine_feeds(
+                    container.settings, VERSION, holidays_of(container.settings), container.clock()
+                ),
             )
 
 
-def _settings(parts: Parts) -> list[Check]:
-    return attempted("settings", lambda: judge_settings(parts.settings, names_given(), _server(parts)))
+def _settings(container: Container) -> list[Check]:
+    return attempted(
+        "settings", lambda: judge_settings(container.settings, names_given(), _server(container))
+    )
 
 
-def _transport(parts: Parts) -> Transport:
+def _transport(container: Container) -> Transport:
     """Return the way mail goes, with no connections kept. Raises BadInput."""
-    return transport_from(parts.settings.mail_url.get_secret_value())
+    return transport_from(container.settings.mail_url.get_secret_value())
 
 
-def _known_transport(parts: Parts) -> Transport | None:
+def _known_transport(container: Container) -> Transport | None:
     """Return the way mail goes; None when nobody can tell."""
-    found = attempt("mail", lambda: _transport(parts))
+    found = attempt("mail", lambda: _transport(container))
     return None if isinstance(found, Check) else found
 
 
-def _server(parts: Parts) -> Server | None:
+def _server(container: Container) -> Server | None:
     """Return the server that mail goes to; None when it stays here, or nobody can tell."""
-    transport = _known_transport(parts)
+    transport = _known_transport(container)
     return transport.server if isinstance(transport, SmtpTransport) else None
 
 
-def _stored(parts: Parts) -> Iterator[Check]:
+def _stored(container: Container) -> Iterator[Check]:
     """Look at all that is in the database; without a sound one there is nothing else to see there."""
     found = attempted(
         "database",
-        lambda: examine_database(parts.database, parts.clock),
+        lambda: examine_database(container.database, container.clock),
         "Check DIGEST_DATABASE_URL; a / # @ or : in the password must be percent-encoded.",
     )
     yield from found
     if any(check.state == "bad" for check in found):
         return
-    settings, now = parts.settings, parts.clock()
+    settings, now = container.settings, container.clock()
     yield from attempted(
         "papers",
         lambda: examine_library(
-            parts.database, settings.sources, holidays_of(settings), settings.late_feed_wait, now
+            container.database, settings.sources, holidays_of(settings), settings.late_feed_wait, now
         ),
     )
-    yield from attempted("queue", lambda: examine_ledger(parts.database, settings.stale_after, now))
-    transport = _known_transport(parts)
+    yield from attempted("queue", lambda: examine_ledger(container.database, settings.stale_after, now))
+    transport = _known_transport(container)
     yield from attempted(
-        "ledger", lambda: [examine_restored(parts.database, transport, parts.sent_mark.read(), now)]
+        "ledger", lambda: [examine_restored(container.database, transport, container.sent_mark.read(), now)]
     )
-    yield from attempted("file rights", lambda: [examine_rights(parts.database, transport)])
+    yield from attempted("file rights", lambda: [examine_rights(container.database, transport)])
 
 
-def _mail(parts: Parts, *, thorough: bool) -> Iterator[Check]:
-    server = _server(parts)
+def _mail(container: Container, *, thorough: bool) -> Iterator[Check]:
+    server = _server(container)
     if server is None:
-        yield examine_transport(_transport(parts))
+        yield examine_transport(_transport(container))
     elif thorough:
-        yield from _smtp(server, parts)
+        yield from _smtp(server, container)
     else:
         yield good("mail", f"Goes out by {server}, which was not asked; to ask it: digest doctor --mail")
 
 
-def _smtp(server: Server, parts: Parts) -> Iterator[Check]:
-    sender = parts.settings.sender
-    patient = replace(server, timeout_seconds=min(server.timeout_seconds, TIMEOUT_SECONDS))
-    yield from judge_visit(visit(patient, sender), parts.clock())
+def _smtp(server: Server, container: Container) -> Iterator[Check]:
+    sender = container.settings.sender
+    server_with_timeout = replace(server, timeout_seconds=min(server.timeout_seconds, TIMEOUT_SECONDS))
+    yield from judge_probe(probe(server_with_timeout, sender), container.clock())
     domain = attempt("sender", lambda: read_address(sender).domain)
     # Of an address that is none, or of no public domain, the settings' own check has said enough.
     if not isinstance(domain, Check) and not is_local_domain(domain):

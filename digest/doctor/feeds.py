@@ -103,7 +103,7 @@ def judge_sample(sample: Sample, *, is_quiet: bool) -> Check:
     if sample.rejected > _MANY_REJECTED * total:
         return warning(
             name,
-            f"{finding} {sample.rejected:,} of {total:,} items can not be read, the first is {quoted(sample.rejection)}.",
+            f"{finding} {sample.rejected:,} of {total:,} items cannot be read, the first is {quoted(sample.rejection)}.",
             "The feed may have changed its form; look for a newer version of this program.",
         )
     if not sample.papers:

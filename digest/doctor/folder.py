@@ -8,9 +8,9 @@ from pathlib import Path
 from digest.doctor.check import Check, bad, good, warning
 from digest.mail.transports import FileTransport, MaildirTransport, Transport
 
-# A day's mail of a few hundred readers.
+# A day's mail of a few hundred subscribers.
 _LEAST_FREE_BYTES = 100 * 2**20
-_WAY_OUT = "To reach readers set DIGEST_MAIL_URL to smtp://user:password@host:587."
+_WAY_OUT = "To reach subscribers set DIGEST_MAIL_URL to smtp://user:password@host:587."
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ def examine_transport(transport: Transport) -> Check:
     """Look at a way of mail that needs no server."""
     if isinstance(transport, MaildirTransport | FileTransport):
         return judge_folder(look_at(transport.folder))
-    return warning("mail", "Mails are only shown or kept in memory; no reader gets one.", _WAY_OUT)
+    return warning("mail", "Mails are only shown or kept in memory; no subscriber gets one.", _WAY_OUT)
 
 
 def look_at(path: Path) -> Folder:

@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 
 from digest.doctor.check import Check, bad, good, quoted, warning
 from digest.doctor.database import spoken
-from digest.mail.wording import counted
 from digest.store import health
 from digest.store.database import Database
 from digest.store.health import Queue, Settled
+from digest.text.formatting import counted
 
 # cron runs the job every hour; the second run that did not come is a sign.
 _ONE_RUN_LATE = timedelta(hours=2)
@@ -20,7 +20,7 @@ _KEEP_IT_RUNNING = "Let cron run `digest run` every hour, and look at its output
 def examine_ledger(database: Database, stale_after: timedelta, now: datetime) -> list[Check]:
     """Look at planning, at what waits, and at what was settled during the last day."""
     with health.reading(database) as connection:
-        count, since = health.unplanned_readers(connection, now - _ONE_RUN_LATE)
+        count, since = health.unplanned_subscribers(connection, now - _ONE_RUN_LATE)
         strayed = health.strayed_subscribers(connection, now)
         waiting = health.queue(connection, now)
         settled = health.settled_since(connection, now - _DAY)
@@ -33,10 +33,10 @@ def examine_ledger(database: Database, stale_after: timedelta, now: datetime) ->
 
 
 def judge_planning(count: int, since: datetime | None, stale_after: timedelta, now: datetime) -> Check:
-    """Judge whether the daily job runs: readers who were due long ago and have no delivery say it does not."""
+    """Judge whether the daily job runs: subscribers who were due long ago and have no delivery say it does not."""
     name = "schedule"
     if not count or since is None:
-        return good(name, "No reader waits for a digest that nobody planned.")
+        return good(name, "No subscriber waits for a digest that nobody planned.")
     finding = (
         f"{count:,} digest{'s' * (count != 1)} should have been planned, the first {spoken(now - since)} ago."
     )
@@ -60,16 +60,16 @@ def judge_strayed(count: int) -> Check:
 def judge_queue(waiting: Queue, stale_after: timedelta, now: datetime) -> Check:
     """Judge how long planned deliveries wait to be taken up; after `stale_after` they are dropped."""
     name = "queue"
-    put_off = ""
-    if waiting.put_off:
+    to_retry = ""
+    if waiting.to_retry:
         reason = f" ({quoted(waiting.reason)})" if waiting.reason else ""
-        put_off = f" {waiting.put_off:,} will be tried again{reason}."
+        to_retry = f" {waiting.to_retry:,} will be tried again{reason}."
     age = now - waiting.overdue_since if waiting.overdue_since else timedelta()
     if age <= _ONE_RUN_LATE:
         finding = f"{_waiting(waiting.open)} for {'its' if waiting.open == 1 else 'their'} time."
         finding = finding if waiting.open else "Empty."
-        return good(name, finding + put_off)
-    finding = f"{_waiting(waiting.overdue)} to be taken up, the first for {spoken(age)}.{put_off}"
+        return good(name, finding + to_retry)
+    finding = f"{_waiting(waiting.overdue)} to be taken up, the first for {spoken(age)}.{to_retry}"
     if age > stale_after:
         return bad(name, finding, f"They are too late to send. {_KEEP_IT_RUNNING}")
     return warning(name, finding, f"Nobody takes them up. {_KEEP_IT_RUNNING}")

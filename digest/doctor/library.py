@@ -6,10 +6,10 @@ from datetime import date, datetime, timedelta
 
 from digest.doctor.check import Check, bad, good, quoted, warning
 from digest.doctor.database import spoken
-from digest.mail.wording import counted
 from digest.papers.calendar import announces_on, last_expected, out_at
 from digest.store import fetches, health, papers
 from digest.store.database import Database
+from digest.text.formatting import counted
 
 _FORGOTTEN_AFTER = timedelta(days=2)
 _FAILING_FOR = timedelta(days=1)
@@ -32,7 +32,7 @@ def examine_library(
     database: Database,
     sources: Sequence[str],
     holidays: Collection[date],
-    patience: timedelta,
+    grace: timedelta,
     now: datetime,
 ) -> list[Check]:
     """Look at the newest paper and at the newest reading of each feed in the settings."""
@@ -46,7 +46,7 @@ def examine_library(
             for row in fetches.last_rows(connection, now)
         }
     return [
-        judge_freshness(newest_on, holidays, patience, now, is_fed=bool(readings)),
+        judge_freshness(newest_on, holidays, grace, now, is_fed=bool(readings)),
         *(judge_reading(source, readings.get(source), now) for source in sources),
     ]
 
@@ -54,12 +54,12 @@ def examine_library(
 def judge_freshness(
     newest_on: date | None,
     holidays: Collection[date],
-    patience: timedelta,
+    grace: timedelta,
     now: datetime,
     *,
     is_fed: bool,
 ) -> Check:
-    """Hold the newest paper against the announcement that should be out; `patience` is what feeds may lag."""
+    """Hold the newest paper against the announcement that should be out; `grace` is what feeds may lag."""
     name = "papers"
     advice = "Read the feeds with: digest papers fetch" if is_fed else "Get some with: digest papers fetch"
     if newest_on is None:
@@ -68,7 +68,7 @@ def judge_freshness(
     missed = missed_announcements(newest_on, expected, holidays)
     if not missed:
         return good(name, f"The newest are of {newest_on}, and nothing later was announced.")
-    if missed == 1 and now - out_at(expected) <= patience:
+    if missed == 1 and now - out_at(expected) <= grace:
         return good(
             name, f"The newest are of {newest_on}; those of {expected} are just out and may yet come."
         )

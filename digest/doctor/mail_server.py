@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 
 from digest.doctor.check import Check, bad, good, quoted, warning
-from digest.doctor.smtp_facts import Trouble, Visit
+from digest.doctor.smtp_facts import Probe, Trouble
 from digest.mail.smtp_answers import Answer
-from digest.mail.smtp_greeting import Tls, is_loopback
+from digest.mail.smtp_session import Tls, is_loopback
 
 _CERTIFICATE_NEARS_ITS_END = timedelta(days=7)
 # The longest mail: HTML of 85 kB, its text, both encoded, and headers.
@@ -37,7 +37,7 @@ _TROUBLES: dict[Trouble, tuple[str, str, str]] = {
     ),
     Trouble.UNREACHABLE: (
         _SERVER,
-        "{server} can not be reached ({words}).",
+        "{server} cannot be reached ({words}).",
         "Check this machine's network, and host and port in DIGEST_MAIL_URL.",
     ),
     Trouble.SILENT: (
@@ -78,7 +78,7 @@ _TROUBLES: dict[Trouble, tuple[str, str, str]] = {
     ),
     Trouble.TLS_BROKEN: (
         _TLS,
-        "{server} can not agree with us on TLS ({words}).",
+        "{server} cannot agree with us on TLS ({words}).",
         "Its TLS may be too old (1.2 is needed) or broken; ask who runs the server.",
     ),
     Trouble.CERTIFICATE_EXPIRED: (
@@ -124,47 +124,47 @@ _TROUBLES: dict[Trouble, tuple[str, str, str]] = {
 }
 
 
-def judge_visit(visit: Visit, now: datetime) -> list[Check]:
+def judge_probe(probe: Probe, now: datetime) -> list[Check]:
     """Say what each step of a visit showed, up to the one that failed."""
-    checks = [_reached(visit)] if visit.is_open else []
-    if visit.is_open and (visit.tls or visit.trouble is None):
-        checks.append(judge_tls(visit))
-    if visit.certificate_until is not None:
-        checks.append(judge_certificate(visit.certificate_until, now))
-    if visit.is_logged_in:
-        checks.append(good(_LOGIN, f"{visit.server} takes user and password."))
-    if visit.sender_answer is not None:
-        checks.append(judge_sender_answer(visit.sender, visit.sender_answer))
-    if visit.trouble is not None:
-        checks.append(judge_trouble(visit))
-    elif visit.is_open:
-        checks.append(judge_features(visit.features))
+    checks = [_reached(probe)] if probe.is_open else []
+    if probe.is_open and (probe.tls or probe.trouble is None):
+        checks.append(judge_tls(probe))
+    if probe.certificate_until is not None:
+        checks.append(judge_certificate(probe.certificate_until, now))
+    if probe.is_logged_in:
+        checks.append(good(_LOGIN, f"{probe.server} takes user and password."))
+    if probe.sender_answer is not None:
+        checks.append(judge_sender_answer(probe.sender, probe.sender_answer))
+    if probe.trouble is not None:
+        checks.append(judge_trouble(probe))
+    elif probe.is_open:
+        checks.append(judge_features(probe.features))
     return checks
 
 
-def judge_trouble(visit: Visit) -> Check:
+def judge_trouble(probe: Probe) -> Check:
     """Say in a sentence what failed, and in another what to do."""
-    assert visit.trouble is not None
-    name, finding, advice = _TROUBLES[visit.trouble]
-    if name == _SERVER and visit.is_open:
+    assert probe.trouble is not None
+    name, finding, advice = _TROUBLES[probe.trouble]
+    if name == _SERVER and probe.is_open:
         name = "mail conversation"
-    server = visit.server
-    facts = {"server": str(server), "host": server.host, "port": server.port, "words": visit.words}
-    state = warning if visit.trouble is Trouble.BUSY else bad
+    server = probe.server
+    facts = {"server": str(server), "host": server.host, "port": server.port, "words": probe.words}
+    state = warning if probe.trouble is Trouble.BUSY else bad
     return state(name, finding.format(**facts), advice.format(**facts))
 
 
-def _reached(visit: Visit) -> Check:
-    address = f" ({visit.address})" if visit.address != visit.server.host else ""
-    return good(_SERVER, f"{visit.server}{address} answers.")
+def _reached(probe: Probe) -> Check:
+    address = f" ({probe.address})" if probe.address != probe.server.host else ""
+    return good(_SERVER, f"{probe.server}{address} answers.")
 
 
-def judge_tls(visit: Visit) -> Check:
+def judge_tls(probe: Probe) -> Check:
     """Judge whether the way to the server is encrypted."""
-    server = visit.server
-    if visit.tls:
+    server = probe.server
+    if probe.tls:
         how = "from the first byte" if server.tls is Tls.IMPLICIT else "by STARTTLS"
-        return good(_TLS, f"Encrypted with {visit.tls.replace('TLSv', 'TLS ')}, {how}.")
+        return good(_TLS, f"Encrypted with {probe.tls.replace('TLSv', 'TLS ')}, {how}.")
     if is_loopback(server.host):
         return good(_TLS, "Not encrypted, and not needed: the server is on this machine.")
     return warning(
@@ -196,7 +196,7 @@ def judge_sender_answer(sender: str, answer: Answer) -> Check:
     said = quoted(answer)
     if answer.code < 500:
         return warning(
-            name, f"The server can not take mail from {sender} just now ({said}).", "Try again later."
+            name, f"The server cannot take mail from {sender} just now ({said}).", "Try again later."
         )
     if answer.code in {530, 538}:
         return bad(

@@ -1,7 +1,7 @@
 """The sender's domain in the DNS: whether receivers can tell our mail from a forgery.
 
 SPF is RFC 7208, DMARC RFC 7489. Big providers refuse mail in bulk from a domain that has neither.
-DKIM can not be looked up without knowing the name of the key that the mail server signs with.
+DKIM cannot be looked up without knowing the name of the key that the mail server signs with.
 """
 
 from collections.abc import Sequence

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import Enum, auto
 
 from digest.mail.smtp_answers import Answer
-from digest.mail.smtp_greeting import Server
+from digest.mail.smtp_session import Server
 
 
 class Trouble(Enum):
@@ -36,7 +36,7 @@ class Trouble(Enum):
 
 
 @dataclass(slots=True)
-class Visit:
+class Probe:
     """What a visit found out, step by step; what comes after `trouble` was not looked at."""
 
     server: Server

@@ -1,7 +1,7 @@
-"""Mail addresses as settings and readers write them, made fit for headers and envelopes (RFC 5322 § 3.4).
+"""Mail addresses as settings and subscribers write them, made fit for headers and envelopes (RFC 5322 § 3.4).
 
 Everything that comes out is ASCII: a domain with other letters goes out in punycode. A local part with
-other letters needs SMTPUTF8 all the way to the reader, which we can not promise: it is refused.
+other letters needs SMTPUTF8 all the way to the subscriber, which we cannot promise: it is refused.
 """
 
 import re
@@ -60,7 +60,7 @@ def read_address(text: str) -> Address:
         raise _no_address(text)
     local, _, domain = (written["mailbox"] or written["bare"]).rpartition("@")
     if not local.isascii():
-        raise BadInput(f"{_shown(text)} has letters before the @ that most mail servers can not deliver.")
+        raise BadInput(f"{_shown(text)} has letters before the @ that most mail servers cannot deliver.")
     mailbox = f"{local}@{_ascii_domain(domain)}"
     if not _MAILBOX.fullmatch(mailbox) or len(mailbox) > 254 or len(local) > 64:
         raise _no_address(text)

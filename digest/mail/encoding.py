@@ -12,7 +12,7 @@ _FRAME = len("=?utf-8?q??=")
 _SPACE = ord(" ")
 # RFC 2047 § 5 (3), so that a word may stand in a display name too; a space is written "_".
 _Q_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/ ")
-_Q_BYTES = {ord(letter): letter for letter in _Q_CHARACTERS} | {_SPACE: "_"}
+_Q_BYTES = {ord(content): content for content in _Q_CHARACTERS} | {_SPACE: "_"}
 
 
 def unstructured(name: str, value: str) -> str:
@@ -33,7 +33,7 @@ def structured(name: str, value: str) -> str:
     word that makes a line longer than RFC 5322 allows: such a value was built wrongly.
     """
     if not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r} can not be the name of a header field")
+        raise ValueError(f"{name!r} cannot be the name of a header field")
     if not value.isascii() or not value.isprintable():
         raise ValueError(f"the header field {name} must be printable ASCII")
     field = fold(f"{name}: {value}")

@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from digest.mail import addresses
 from digest.mail.encoding import structured, unstructured
-from digest.mail.quoted import quoted_printable
+from digest.mail.quoted_printable import quoted_printable
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -36,7 +36,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One mail to one reader."""
+    """One mail to one subscriber."""
 
     sender: str
     """The From: `local@domain` or `Name <local@domain>`."""
@@ -55,7 +55,7 @@ class Message:
     def to_bytes(self) -> bytes:
         """Return the whole mail with CRLF line ends, no line over 998 bytes, nothing but ASCII.
 
-        Raises BadInput for an address that can not be mailed to, ValueError for headers built wrongly.
+        Raises BadInput for an address that cannot be mailed to, ValueError for headers built wrongly.
         """
         boundary = "=_" + sha256(self.message_id.encode()).hexdigest()[:32]
         fields = [
@@ -94,7 +94,7 @@ def message_id(kind: str, key: str, domain: str) -> str:
     """
     local = f"{kind}.{key}"
     if not _KEY.fullmatch(local) or len(local) > 200:
-        raise ValueError(f"{local!r} can not be part of a Message-ID")
+        raise ValueError(f"{local!r} cannot be part of a Message-ID")
     return f"<{local}@{addresses.read_address('x@' + domain).domain}>"
 
 
@@ -144,7 +144,7 @@ def transactional_headers() -> Headers:
 def _bracketed(uri: str) -> str:
     """Return `<uri>`. Raises ValueError for what could end the brackets early."""
     if not _URI.fullmatch(uri):
-        raise ValueError(f"{uri!r} can not stand in a list header")
+        raise ValueError(f"{uri!r} cannot stand in a list header")
     return f"<{uri}>"
 
 

@@ -1,9 +1,9 @@
-"""Mail templates filled for one reader: Letter or Confirmation in, Words out.
+"""Mail templates filled for one subscriber: Letter or Confirmation in, Words out.
 
 Each mail is a folder of three files, `subject.txt`, `body.txt` and `body.mjml`, over the same three in
 `_base/`. HTML is escaped, text and subject are not, and a variable nobody set is an error in all three.
-What a mail shows of a paper is equal for all its readers: `paper.*` and `links.*` are filled once per paper
-and kept; per reader there is only the reason and the feedback links. The same letter gives the same words,
+What a mail shows of a paper is equal for all its subscribers: `paper.*` and `links.*` are filled once per paper
+and kept; per subscriber there is only the reason and the feedback links. The same letter gives the same words,
 byte for byte.
 """
 
@@ -15,22 +15,32 @@ from typing import Any
 
 from markupsafe import Markup
 
-from digest.mail import wording
-from digest.mail.compiling import html_environment, text_environment
-from digest.mail.letter import (
+from digest.mail.content import (
     HEADINGS,
     Card,
-    Confirmation,
-    Letter,
-    OwnLinks,
-    Pick,
+    ConfirmationContent,
+    DigestContent,
+    LinksContent,
+    PickContent,
+    RenderedMail,
     Section,
-    Words,
     heading_of,
 )
-from digest.mail.quoted import transferred_size
+from digest.mail.quoted_printable import transferred_size
+from digest.mail.template_compiler import html_environment, text_environment
+from digest.text import formatting
 
-__all__ = ["HTML_LIMIT", "Card", "Confirmation", "Letter", "OwnLinks", "Pick", "Renderer", "Section", "Words"]
+__all__ = [
+    "HTML_LIMIT",
+    "Card",
+    "ConfirmationContent",
+    "DigestContent",
+    "LinksContent",
+    "PickContent",
+    "RenderedMail",
+    "Renderer",
+    "Section",
+]
 
 HTML_LIMIT = 85_000
 """Bytes of HTML as transferred. Gmail cuts a mail near 102 kB and hides the unsubscribe link with it."""
@@ -44,7 +54,7 @@ CARD_FRAME = 400
 """The least that a card weighs beside what it says: its frame and the two feedback links."""
 EXCERPT_LIMITS = (400, 200, 0)
 """Characters of an abstract, from what we like to show down to what fits in a very long mail."""
-KEPT_CARDS = 4096
+CACHED_CARDS = 4096
 """Papers kept rendered: a few editions' worth, some 5 kB each."""
 
 _WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x20\x7f<>\"]{1,2000}")
@@ -67,38 +77,38 @@ class Renderer:
     One renderer may be used by several threads.
     """
 
-    def __init__(self, templates: Path, kept_cards: int = KEPT_CARDS) -> None:
+    def __init__(self, templates: Path, cached_cards: int = CACHED_CARDS) -> None:
         self._html = html_environment(templates)
         self._text = text_environment(templates)
-        self._fragments = lru_cache(kept_cards)(self._render_card)
+        self._fragments = lru_cache(cached_cards)(self._render_card)
 
-    def digest(self, letter: Letter) -> Words:
+    def digest(self, content: DigestContent) -> RenderedMail:
         """Return the words of a digest, its HTML at most HTML_LIMIT bytes when transferred.
 
         A long mail first has its abstracts shortened; then papers are left out, the lowest of what
-        everyone reads first, then the reader's own. The mail says how many, `Words.dropped` says which.
+        everyone reads first, then the subscriber's own. The mail says how many, `RenderedMail.dropped` says which.
         """
-        picks = letter.picks
+        picks = content.picks
         for limit in EXCERPT_LIMITS:
-            variables = self._digest_variables(letter, picks, limit)
+            variables = self._digest_variables(content, picks, limit)
             html = self._fill_html("digest", variables)
             excess = transferred_size(html, HTML_LIMIT) - HTML_LIMIT
             if excess <= 0:
                 break
         while excess > 0 and picks:
             picks = self._without_lowest(picks, excess)
-            variables = self._digest_variables(letter, picks, EXCERPT_LIMITS[-1])
+            variables = self._digest_variables(content, picks, EXCERPT_LIMITS[-1])
             html = self._fill_html("digest", variables)
             excess = transferred_size(html, HTML_LIMIT) - HTML_LIMIT
         kept = {id(pick) for pick in picks}
-        return Words(
+        return RenderedMail(
             subject=variables["subject"],
             text=self._fill_text("digest", variables),
             html=html,
-            dropped=tuple(pick.card.paper_id for pick in letter.picks if id(pick) not in kept),
+            dropped=tuple(pick.card.paper_id for pick in content.picks if id(pick) not in kept),
         )
 
-    def confirm(self, confirmation: Confirmation) -> Words:
+    def confirm(self, confirmation: ConfirmationContent) -> RenderedMail:
         """Return the words of the mail that asks to confirm a subscription."""
         days = confirmation.expires_in_days
         variables: dict[str, Any] = {
@@ -108,8 +118,8 @@ class Renderer:
         }
         return self._transactional("confirm", confirmation, variables)
 
-    def links(self, own: OwnLinks) -> Words:
-        """Return the words of the mail that sends a reader their links again."""
+    def links(self, own: LinksContent) -> RenderedMail:
+        """Return the words of the mail that sends a subscriber their links again."""
         variables: dict[str, Any] = {
             "own": own,
             "preheader": "Preferences, feed, past digests, and the way out.",
@@ -121,11 +131,13 @@ class Renderer:
         info = self._fragments.cache_info()
         return info.currsize, info.hits
 
-    def _digest_variables(self, letter: Letter, picks: tuple[Pick, ...], limit: int) -> dict[str, Any]:
+    def _digest_variables(
+        self, content: DigestContent, picks: tuple[PickContent, ...], limit: int
+    ) -> dict[str, Any]:
         """Return what the templates may name; picks become (heading, [(pick, fragments, reason)])."""
         shown = {
             key: [
-                (pick, self._fragments(pick.card, limit), wording.shorten(pick.reason, REASON_LIMIT))
+                (pick, self._fragments(pick.card, limit), formatting.shorten(pick.reason, REASON_LIMIT))
                 for pick in picks
                 if heading_of(pick.section, pick.card) == key
             ]
@@ -133,38 +145,41 @@ class Renderer:
         }
         titles = [card.title for of_section in shown.values() for _, card, _ in of_section]
         variables: dict[str, Any] = {
-            "letter": letter,
+            "content": content,
             "sections": [(HEADINGS[key], of_section) for key, of_section in shown.items() if of_section],
             "titles": titles,
-            "dropped": len(letter.picks) - len(picks),
-            "holdings": wording.holdings(
-                len(shown["for_you"]), len(shown["everyone"]), letter.considered, len(shown["new"])
+            "dropped": len(content.picks) - len(picks),
+            "holdings": formatting.holdings(
+                len(shown["for_you"]), len(shown["everyone"]), content.considered, len(shown["new"])
             ),
-            "about": wording.shorten(letter.about, ABOUT_LIMIT),
-            "note": wording.shorten(letter.note, NOTE_LIMIT),
-            "frequency": wording.FREQUENCIES.get(letter.frequency) or wording.shorten(letter.frequency, 60),
-            "preheader": wording.shorten("; ".join(titles[1:4]) or letter.note or letter.about, 150),
-            "operator": wording.shorten(letter.operator, OPERATOR_LIMIT),
-            "postal_address": _address_line(letter.postal_address),
+            "about": formatting.shorten(content.about, ABOUT_LIMIT),
+            "note": formatting.shorten(content.note, NOTE_LIMIT),
+            "frequency": formatting.FREQUENCIES.get(content.frequency)
+            or formatting.shorten(content.frequency, 60),
+            "preheader": formatting.shorten("; ".join(titles[1:4]) or content.note or content.about, 150),
+            "operator": formatting.shorten(content.operator, OPERATOR_LIMIT),
+            "postal_address": _address_line(content.postal_address),
         }
         variables["subject"] = self._subject("digest", variables)
         return variables
 
-    def _transactional(self, name: str, mail: Confirmation | OwnLinks, variables: dict[str, Any]) -> Words:
+    def _transactional(
+        self, name: str, mail: ConfirmationContent | LinksContent, variables: dict[str, Any]
+    ) -> RenderedMail:
         variables |= {
             "web_url": mail.web_url,
-            "operator": wording.shorten(mail.operator, OPERATOR_LIMIT),
+            "operator": formatting.shorten(mail.operator, OPERATOR_LIMIT),
             "postal_address": _address_line(mail.postal_address),
         }
         variables["subject"] = self._subject(name, variables)
-        return Words(
+        return RenderedMail(
             subject=variables["subject"],
             text=self._fill_text(name, variables),
             html=self._fill_html(name, variables),
         )
 
     def _subject(self, name: str, variables: dict[str, Any]) -> str:
-        return wording.one_line(self._text.get_template(f"{name}/subject.txt").render(variables))
+        return formatting.one_line(self._text.get_template(f"{name}/subject.txt").render(variables))
 
     def _fill_text(self, name: str, variables: dict[str, Any]) -> str:
         return self._text.get_template(f"{name}/body.txt").render(variables).strip("\n") + "\n"
@@ -173,26 +188,28 @@ class Renderer:
         return _ascii(self._html.get_template(f"{name}/body.html").render(variables))
 
     def _render_card(self, card: Card, limit: int) -> _Fragments:
-        title = wording.shorten(card.title, TITLE_LIMIT) or card.paper_id
+        title = formatting.shorten(card.title, TITLE_LIMIT) or card.paper_id
         paper = {
             "title": title,
             "url": card.abstract_url if _is_web_address(card.abstract_url) else "",
-            "authors": wording.author_line(card.authors),
+            "authors": formatting.author_line(card.authors),
             "facts": " · ".join(
                 filter(
                     None,
                     (
-                        *(wording.shorten(category, 40) for category in card.categories[:1]),
-                        wording.day(card.announced_on) if card.announced_on else wording.UNDATED,
-                        wording.shorten(card.popularity, 80),
+                        *(formatting.shorten(category, 40) for category in card.categories[:1]),
+                        formatting.day(card.announced_on) if card.announced_on else formatting.UNDATED,
+                        formatting.shorten(card.popularity, 80),
                     ),
                 )
             ),
-            "excerpt": wording.excerpt(card.abstract, limit) if limit else "",
+            "excerpt": formatting.excerpt(card.abstract, limit) if limit else "",
         }
         addresses = (("Abstract", card.abstract_url), ("PDF", card.pdf_url), *card.links[:LINKS_SHOWN])
         links = {
-            "links": [(wording.shorten(label, 30), url) for label, url in addresses if _is_web_address(url)]
+            "links": [
+                (formatting.shorten(label, 30), url) for label, url in addresses if _is_web_address(url)
+            ]
         }
         return _Fragments(
             title=title,
@@ -206,7 +223,7 @@ class Renderer:
         # What an escaping template made is safe to stand in another.
         return Markup(_ascii(self._html.get_template(name).render(variables)))  # noqa: S704
 
-    def _without_lowest(self, picks: tuple[Pick, ...], excess: int) -> tuple[Pick, ...]:
+    def _without_lowest(self, picks: tuple[PickContent, ...], excess: int) -> tuple[PickContent, ...]:
         """Return the picks without as many of the lowest as free `excess` bytes, one at the least."""
         everyone = [pick for pick in picks if pick.section == "everyone"]
         for_you = [pick for pick in picks if pick.section == "for_you"]
@@ -227,8 +244,8 @@ def _ascii(html: str) -> str:
 
 @lru_cache(64)
 def _address_line(address: str) -> str:
-    lines = (wording.one_line(line).rstrip(",") for line in address.splitlines())
-    return wording.shorten(", ".join(filter(None, lines)), OPERATOR_LIMIT)
+    lines = (formatting.one_line(line).rstrip(",") for line in address.splitlines())
+    return formatting.shorten(", ".join(filter(None, lines)), OPERATOR_LIMIT)
 
 
 def _is_web_address(url: str) -> bool:

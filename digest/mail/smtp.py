@@ -36,7 +36,7 @@ from digest.errors import BadInput, ConnectionLost, NeverSend, StopRun, TryLater
 from digest.mail.addresses import read_address
 from digest.mail.envelope import Envelope
 from digest.mail.smtp_answers import Answer, read_answer, sort_refusal
-from digest.mail.smtp_greeting import Server, greet
+from digest.mail.smtp_session import Server, greet
 
 GO_ON = 354
 
@@ -166,7 +166,7 @@ class SmtpConnection:
         raise _Gone("connection lost") from error
 
     def _reset(self, session: smtplib.SMTP, *, waits_for_mail: bool) -> None:
-        """Clear a refused transaction. A connection that can not even do that is given up."""
+        """Clear a refused transaction. A connection that cannot even do that is given up."""
         try:
             if waits_for_mail:  # RFC 2920 § 3.1: it said yes to DATA without a recipient
                 self._exchange(session, [b".\r\n"])
@@ -195,7 +195,7 @@ def _commands(envelope: Envelope) -> list[bytes]:
     try:
         sender = read_address(envelope.sender).mailbox
     except BadInput as error:
-        raise StopRun(f"DIGEST_SENDER can not be used: {error}") from error
+        raise StopRun(f"DIGEST_SENDER cannot be used: {error}") from error
     try:
         recipient = read_address(envelope.recipient).mailbox
     except BadInput as error:

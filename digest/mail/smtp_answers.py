@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from digest.errors import DigestError, NeverSend, PolicyRefused, StopRun, TryLater
-from digest.mail.wording import one_line
+from digest.text.formatting import one_line
 
 _ENHANCED = re.compile(r"^\s*([245]\.\d{1,3}\.\d{1,3})\b")
 _NOT_OURS = re.compile(

@@ -18,9 +18,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from digest.errors import BadInput
 from digest.mail.envelope import Connection, Envelope, Transport
-from digest.mail.folders import ConsoleTransport, FileTransport, MaildirTransport, MemoryTransport
+from digest.mail.file_transports import ConsoleTransport, FileTransport, MaildirTransport, MemoryTransport
 from digest.mail.smtp import SmtpTransport
-from digest.mail.smtp_greeting import Server, Tls, is_loopback
+from digest.mail.smtp_session import Server, Tls, is_loopback
 
 __all__ = [
     "Connection",
@@ -83,8 +83,8 @@ def _smtp_from(url: str, scheme: str) -> SmtpTransport:
             f"The mail URL {scheme}:// has a ? before its @; percent-encode ? in the password as %3F."
         )
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    wish = options.pop("tls", "")
-    if options or wish not in {"", "no", "yes"}:
+    tls_option = options.pop("tls", "")
+    if options or tls_option not in {"", "no", "yes"}:
         raise BadInput(f"The mail URL {scheme}:// knows one option, tls=yes or tls=no.")
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     if bool(user) != bool(password):
@@ -93,25 +93,25 @@ def _smtp_from(url: str, scheme: str) -> SmtpTransport:
         Server(
             host=host,
             port=port or (465 if scheme == "smtps" else 587 if user else 25),
-            tls=_tls(scheme, wish, host, port, logs_in=bool(user)),
+            tls=_tls(scheme, tls_option, host, port, logs_in=bool(user)),
             user=user,
             password=password,
         )
     )
 
 
-def _tls(scheme: str, wish: str, host: str, port: int | None, *, logs_in: bool) -> Tls:
+def _tls(scheme: str, tls_option: str, host: str, port: int | None, *, logs_in: bool) -> Tls:
     if scheme == "smtps":
-        if wish == "no":
+        if tls_option == "no":
             raise BadInput("smtps:// is TLS from the first byte; write smtp:// to do without.")
         return Tls.IMPLICIT
-    if wish == "no":
+    if tls_option == "no":
         if not is_loopback(host):
             raise BadInput("tls=no is for a mail server on this machine only; take it out of the mail URL.")
         if logs_in:
             raise BadInput("A password is never sent without TLS; take tls=no out of the mail URL.")
         return Tls.NONE
-    if logs_in or port == 587 or wish == "yes":
+    if logs_in or port == 587 or tls_option == "yes":
         return Tls.REQUIRED
     # What stays on this machine gains nothing from TLS, and local servers rarely have a certificate.
     return Tls.NONE if is_loopback(host) else Tls.OFFERED

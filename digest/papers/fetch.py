@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from digest.domain.paper import FeedItem
 from digest.errors import StopRun, TryLater
-from digest.papers.ingest import Intake, take_in
-from digest.papers.paper import Sighting
+from digest.papers.ingest import IngestResult, ingest
 from digest.papers.sources.common import Rejected, Source
-from digest.store import fetches as store
+from digest.store import fetches as fetch_store
 from digest.store.database import Database
 from digest.store.fetches import FetchOutcome, FetchStatus
 
@@ -26,7 +26,7 @@ class Fetched:
 
     source: str
     status: FetchStatus
-    intake: Intake
+    intake: IngestResult
 
     @property
     def error(self) -> str:
@@ -53,10 +53,10 @@ def fetch(
     """
     now = clock()
     with database.begin() as connection:
-        number = store.begin_fetch(connection, source.name, now)
-    intake = Intake()
+        fetch_id = fetch_store.begin_fetch(connection, source.name, now)
+    intake = IngestResult()
     try:
-        take_in(database, _until_stopping(source, since, now, is_stopping), now, tally=intake)
+        ingest(database, _until_stopping(source, since, now, is_stopping), now, count_deliveries=intake)
     except Exception as fault:  # noqa: BLE001 - the other feeds go on
         _log.error("%s: %s: %s", source.name, _place_of(fault), fault)
         intake.error = StopRun(
@@ -65,9 +65,9 @@ def fetch(
         )
     fetched = Fetched(source.name, fetch_status(intake), intake)
     with database.begin() as connection:
-        store.end_fetch(
+        fetch_store.end_fetch(
             connection,
-            number,
+            fetch_id,
             FetchOutcome(
                 status=fetched.status,
                 seen=intake.seen,
@@ -84,7 +84,7 @@ def fetch(
 
 def _until_stopping(
     source: Source, since: date, now: datetime, is_stopping: Callable[[], bool]
-) -> Iterator[Sighting | Rejected]:
+) -> Iterator[FeedItem | Rejected]:
     for item in source.fetch(since, now):
         if is_stopping():
             raise TryLater(f"{source.name}: the reading was stopped; the next one takes up the rest.")
@@ -100,7 +100,7 @@ def _place_of(fault: Exception) -> str:
     return f"{type(fault).__name__} at {place}:{frames[-1].lineno} in {frames[-1].name}"
 
 
-def fetch_status(intake: Intake) -> FetchStatus:
+def fetch_status(intake: IngestResult) -> FetchStatus:
     """Say in a word how a reading went: `failed` gave nothing, `partial` broke off or left items out."""
     if intake.error is not None:
         return "partial" if intake.seen else "failed"

@@ -10,7 +10,7 @@ import unicodedata
 from hashlib import blake2b
 
 from digest.errors import BadInput
-from digest.papers.latex import one_line
+from digest.text.latex import one_line
 
 _ARCHIVE_NAMES = """
     acc-phys adap-org alg-geom ao-sci astro-ph atom-ph bayes-an chao-dyn chem-ph cmp-lg comp-gas cond-mat cs

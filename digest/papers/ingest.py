@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import islice
 
+from digest.domain.paper import FeedItem, Paper, Popularity
 from digest.errors import DigestError
 from digest.papers.identifiers import id_month, is_title_id, title_id
-from digest.papers.paper import Paper, Popularity, Sighting
 from digest.papers.sources.common import Rejected
 from digest.ranking.terms import Statistics, count_terms, pack_counts, unpack_counts
-from digest.store import papers as store
+from digest.store import papers as paper_store
 from digest.store import terms as term_store
 from digest.store.database import Connection, Database
 from digest.store.papers import StoredPaper
@@ -28,7 +28,7 @@ FURTHEST_AHEAD = timedelta(days=31)
 
 
 @dataclass(slots=True)
-class Intake:
+class IngestResult:
     """What became of the items of one feed or file."""
 
     seen: int = 0
@@ -46,39 +46,39 @@ class Intake:
         return self.seen - self.added - self.changed
 
 
-def take_in(
+def ingest(
     database: Database,
-    items: Iterable[Sighting | Rejected],
+    items: Iterable[FeedItem | Rejected],
     now: datetime,
-    progress: Callable[[Intake], None] = lambda _: None,
-    tally: Intake | None = None,
-) -> Intake:
+    progress: Callable[[IngestResult], None] = lambda _: None,
+    result: IngestResult | None = None,
+) -> IngestResult:
     """Store sightings as they come, a transaction per thousand, and tell `progress` after each.
 
     A rejected item costs itself alone; a feed that raises a DigestError costs what it had still to give.
-    Taking the same in again changes nothing. Whoever gives a `tally` has it even when an error is raised.
+    Taking the same in again changes nothing. Whoever gives a `result` has it even when an error is raised.
     """
-    tally = Intake() if tally is None else tally
-    sightings = _good_ones(items, now.date(), tally)
-    while tally.error is None and (chunk := _next_chunk(sightings, tally)):
+    result = IngestResult() if result is None else result
+    good_items = _good_ones(items, now.date(), result)
+    while result.error is None and (chunk := _next_chunk(good_items, result)):
         with database.begin() as connection:
-            store.take_turns(connection)
-            _store_chunk(connection, chunk, now, tally)
-        progress(tally)
-    if tally.added:
+            paper_store.lock_ingestion(connection)
+            _store_chunk(connection, chunk, now, result)
+        progress(result)
+    if result.added:
         with database.begin() as connection:
-            store.take_turns(connection)
+            paper_store.lock_ingestion(connection)
             count_new_papers(connection, now)
-    return tally
+    return result
 
 
-def _good_ones(items: Iterable[Sighting | Rejected], today: date, tally: Intake) -> Iterator[Sighting]:
+def _good_ones(items: Iterable[FeedItem | Rejected], today: date, result: IngestResult) -> Iterator[FeedItem]:
     for item in items:
         if isinstance(item, Rejected):
-            tally.rejected.append(item)
+            result.rejected.append(item)
         elif not _is_possible(item.paper.announced_on, today):
             reason = f"the date {item.paper.announced_on} is out of range"
-            tally.rejected.append(Rejected(item.paper.id, reason))
+            result.rejected.append(Rejected(item.paper.id, reason))
         else:
             yield item
 
@@ -88,18 +88,18 @@ def _is_possible(announced_on: date | None, today: date) -> bool:
     return announced_on is None or EARLIEST <= announced_on <= today + FURTHEST_AHEAD
 
 
-def _next_chunk(sightings: Iterator[Sighting], tally: Intake) -> list[Sighting]:
-    chunk: list[Sighting] = []
+def _next_chunk(items: Iterator[FeedItem], result: IngestResult) -> list[FeedItem]:
+    chunk: list[FeedItem] = []
     try:
-        for sighting in islice(sightings, CHUNK):
-            chunk.append(sighting)  # noqa: PERF402 - when the feed breaks off, what it gave stays here
+        for item in islice(items, CHUNK):
+            chunk.append(item)  # noqa: PERF402 - when the feed breaks off, what it gave stays here
     except DigestError as error:
-        tally.error = error
+        result.error = error
     return chunk
 
 
 @dataclass(slots=True)
-class _Entry:
+class _Match:
     """One paper of a chunk: as it was stored (None: not at all), and as it will be."""
 
     before: StoredPaper | None
@@ -111,59 +111,59 @@ class _Entry:
         return self.before is not None and self.before != self.after
 
 
-def _store_chunk(connection: Connection, chunk: list[Sighting], now: datetime, tally: Intake) -> None:
-    entries = _meet(connection, chunk, now)
+def _store_chunk(connection: Connection, chunk: list[FeedItem], now: datetime, result: IngestResult) -> None:
+    entries = _match_stored(connection, chunk, now)
     added = [entry.after for entry in entries if entry.before is None]
     changed = [entry.after for entry in entries if entry.is_changed]
-    numbers = {entry.after.paper.id: entry.after.number for entry in entries}
-    numbers |= store.insert_papers(connection, added, now)
-    store.update_papers(connection, changed, now)
+    row_ids = {entry.after.paper.id: entry.after.row_id for entry in entries}
+    row_ids |= paper_store.insert_papers(connection, added, now)
+    paper_store.update_papers(connection, changed, now)
 
     rewritten = [one.paper for one in (*added, *changed)]
     blobs = pack_counts(count_terms([(paper.title, paper.abstract) for paper in rewritten]))
-    store.save_terms(
-        connection, {numbers[paper.id]: blob for paper, blob in zip(rewritten, blobs, strict=True)}
+    paper_store.save_terms(
+        connection, {row_ids[paper.id]: blob for paper, blob in zip(rewritten, blobs, strict=True)}
     )
 
-    snapshots = {numbers[entry.after.paper.id]: entry.snapshots for entry in entries if entry.snapshots}
-    tally.seen += len(entries)
-    tally.added += len(added)
-    tally.changed += len(changed)
-    tally.snapshots += _store_snapshots(connection, snapshots)
+    snapshots = {row_ids[entry.after.paper.id]: entry.snapshots for entry in entries if entry.snapshots}
+    result.seen += len(entries)
+    result.added += len(added)
+    result.changed += len(changed)
+    result.snapshots += _store_snapshots(connection, snapshots)
     dates = [entry.after.announced_on for entry in entries]
-    tally.newest_on = max(filter(None, [tally.newest_on, *dates]), default=None)
+    result.newest_on = max(filter(None, [result.newest_on, *dates]), default=None)
 
 
-def _meet(connection: Connection, chunk: list[Sighting], now: datetime) -> list[_Entry]:
+def _match_stored(connection: Connection, chunk: list[FeedItem], now: datetime) -> list[_Match]:
     """Bring each sighting together with the paper it is of: by its id, or by its title where one has no id."""
-    title_ids = {sighting.paper.id: title_id(sighting.paper.title) for sighting in chunk}
-    known = store.find_known(connection, title_ids.keys(), set(title_ids.values()))
-    entries = [_Entry(before=stored, after=stored) for stored in known]
+    title_ids = {item.paper.id: title_id(item.paper.title) for item in chunk}
+    known = paper_store.find_known(connection, title_ids.keys(), set(title_ids.values()))
+    entries = [_Match(before=stored, after=stored) for stored in known]
     by_id = {entry.after.paper.id: entry for entry in entries}
     by_title = {entry.after.title_id: entry for entry in entries}
-    met: dict[int, _Entry] = {}
-    for sighting in chunk:
-        paper = sighting.paper
+    matched: dict[int, _Match] = {}
+    for item in chunk:
+        paper = item.paper
         entry = by_id.get(paper.id)
         if entry is None:
             namesake = by_title.get(title_ids[paper.id])
             if namesake and (is_title_id(paper.id) or is_title_id(namesake.after.paper.id)):
                 entry = namesake
         if entry is None:
-            entry = _Entry(before=None, after=first_sighting(paper, now))
+            entry = _Match(before=None, after=new_stored_paper(paper, now))
         else:
             entry.after = merge(entry.after, paper)
-        by_id[entry.after.paper.id] = by_title[entry.after.title_id] = met[id(entry)] = entry
-        if sighting.popularity is not None:
-            entry.snapshots.append(sighting.popularity)
-    return list(met.values())
+        by_id[entry.after.paper.id] = by_title[entry.after.title_id] = matched[id(entry)] = entry
+        if item.popularity is not None:
+            entry.snapshots.append(item.popularity)
+    return list(matched.values())
 
 
-def first_sighting(paper: Paper, now: datetime) -> StoredPaper:
+def new_stored_paper(paper: Paper, now: datetime) -> StoredPaper:
     """Return what to store of a paper never seen before, with a guess where its date is unknown."""
     announced_on = paper.announced_on or _guessed_date(paper.id, now)
     return StoredPaper(
-        number=0,
+        row_id=0,
         paper=replace(paper, announced_on=announced_on),
         title_id=title_id(paper.title),
         announced_guessed=paper.announced_on is None,
@@ -220,15 +220,15 @@ def merge(stored: StoredPaper, paper: Paper) -> StoredPaper:
 
 def _store_snapshots(connection: Connection, snapshots: dict[int, list[Popularity]]) -> int:
     """Store popularity, leaving out what repeats the level of the same day: it says nothing new."""
-    latest = store.latest_popularity(connection, snapshots.keys())
+    latest = paper_store.latest_popularity(connection, snapshots.keys())
     fresh: list[tuple[int, Popularity]] = []
-    for number, seen in snapshots.items():
-        last = latest.get(number)
+    for row_id, seen in snapshots.items():
+        last = latest.get(row_id)
         for snapshot in sorted(seen, key=lambda one: one.observed_at):
             if last is None or not _repeats(last, snapshot):
-                fresh.append((number, snapshot))
+                fresh.append((row_id, snapshot))
             last = snapshot if last is None else max(last, snapshot, key=lambda one: one.observed_at)
-    return store.save_popularity(connection, fresh)
+    return paper_store.save_popularity(connection, fresh)
 
 
 def _repeats(last: Popularity, snapshot: Popularity) -> bool:
@@ -250,16 +250,18 @@ def recount(database: Database, now: datetime, progress: Callable[[int], None]) 
     after, done = 0, 0
     while True:
         with database.begin() as connection:
-            page = store.page(connection, after, CHUNK)
+            page = paper_store.page(connection, after, CHUNK)
             blobs = pack_counts(count_terms([(one.paper.title, one.paper.abstract) for one in page]))
-            store.save_terms(connection, {one.number: blob for one, blob in zip(page, blobs, strict=True)})
+            paper_store.save_terms(
+                connection, {one.row_id: blob for one, blob in zip(page, blobs, strict=True)}
+            )
         done += len(page)
         progress(done)
         if len(page) < CHUNK:
             break
-        after = page[-1].number
+        after = page[-1].row_id
     with database.begin() as connection:
-        term_store.drop_statistics(connection)
+        term_store.delete_statistics(connection)
         _count_all(connection, Statistics.empty(), last + 1, 0, now)
     return True
 
@@ -267,7 +269,7 @@ def recount(database: Database, now: datetime, progress: Callable[[int], None]) 
 def count_new_papers(connection: Connection, now: datetime) -> None:
     """Cut a new version of the document frequencies once a tenth of the papers is not in the last one."""
     counted, after = term_store.counted_papers(connection)
-    if store.count_papers(connection) - counted <= UNCOUNTED_SHARE * counted:
+    if paper_store.count_papers(connection) - counted <= UNCOUNTED_SHARE * counted:
         return
     last = term_store.newest_version(connection) or 0
     _count_all(connection, term_store.read_statistics(connection, last), last + 1, after, now)
@@ -277,9 +279,9 @@ def _count_all(
     connection: Connection, statistics: Statistics, version: int, after: int, now: datetime
 ) -> None:
     """Add every paper past a row number to the document frequencies, and store them as a new version."""
-    through = store.newest_number(connection)
+    through = paper_store.newest_row_id(connection)
     while after < through:
-        blobs = store.terms_between(connection, after, after + CHUNK)
+        blobs = paper_store.terms_between(connection, after, after + CHUNK)
         statistics = statistics.adding(unpack_counts(list(blobs.values())), version)
         after += CHUNK
     term_store.save_statistics(connection, statistics, through, now)

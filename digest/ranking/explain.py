@@ -7,6 +7,7 @@ from heapq import nlargest
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from digest.ranking.profile import Interest
 from digest.ranking.terms import occurrences
@@ -16,15 +17,23 @@ Row = tuple[NDArray[np.int32], NDArray[np.float32]]
 
 _LEAST = 0.04
 """Share of the score below which a term is no reason."""
+
 _LEAST_OF_A_WORD = 0.08
 """The same for a single word, which says less."""
+
 _GAIN = 1.2
 """How much more a longer phrase must carry than the shorter one inside it to be named instead."""
+
 _LONGEST = 48
+
 _UNREADABLE = re.compile(r"[^\w\s'\u2019&+-]|_")
+
 _GAP = re.compile(r"[\s-]")
+
 _HYPHENATED_BEFORE = re.compile(r"(?:[^\W_]+-)+\Z")
+
 _HYPHENATED_AFTER = re.compile(r"(?:-[^\W_]+)+")
+
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 
 
@@ -68,8 +77,8 @@ class Naming:
     def longer(self, pair: int) -> list[Span]:
         """Return the phrases of three and four words that hold a pair, as they stand in the text."""
         if pair not in self._longer:
-            places = np.flatnonzero(self._found.pairs[:, 0] == pair).tolist()
-            self._longer[pair] = [self._joined(first, last) for first, last in self._chains(places)]
+            indexes = np.flatnonzero(self._found.pairs[:, 0] == pair).tolist()
+            self._longer[pair] = [self._joined(first, last) for first, last in self._chains(indexes)]
         return self._longer[pair]
 
     def _word(self, bucket: int) -> Span | None:
@@ -91,12 +100,12 @@ class Naming:
         after = _HYPHENATED_AFTER.match(text, end)
         return text[before.start() if before else start : after.end() if after else end]
 
-    def _chains(self, places: list[int]) -> Iterator[tuple[int, int]]:
+    def _chains(self, indexes: list[int]) -> Iterator[tuple[int, int]]:
         """Yield the (first, last) place of the runs of two and three overlapping pairs around each place."""
         pairs = self._found.pairs
-        for place in places:
+        for index in indexes:
             for length in (2, 3):
-                for first in range(max(0, place - length + 1), place + 1):
+                for first in range(max(0, index - length + 1), index + 1):
                     last = first + length - 1
                     if last < len(pairs) and (pairs[first + 1 : last + 1, 1] < pairs[first:last, 2]).all():
                         yield first, last
@@ -146,10 +155,10 @@ def contributions(interest: Interest, paper: Row) -> dict[int, float]:
     buckets, weights = paper
     if not len(interest.terms):
         return {}
-    places = np.searchsorted(interest.terms, buckets)
-    places[places == len(interest.terms)] = 0
-    shared = np.flatnonzero(interest.terms[places] == buckets)
-    added = interest.weights[places[shared]] * weights[shared]
+    indexes = np.searchsorted(interest.terms, buckets)
+    indexes[indexes == len(interest.terms)] = 0
+    shared = np.flatnonzero(interest.terms[indexes] == buckets)
+    added = interest.weights[indexes[shared]] * weights[shared]
     return dict(zip(buckets[shared].tolist(), added.tolist(), strict=True))
 
 
@@ -183,3 +192,25 @@ def _best_spelling(spellings: Sequence[str]) -> str:
     """Return the readable spelling with the fewest capitals, as titles write every word with one; "" if none."""
     readable = [one for one in spellings if _is_readable(one)]
     return min(readable, key=lambda one: sum(map(str.isupper, one)), default="")
+
+
+_LEAST_SIMILARITY = 0.2
+"""Cosine below which two papers are not close; two papers of one narrow field have about 0.15."""
+
+_LEAST_MARGIN = 1.25
+"""How much closer than the next liked paper it must be, or no single one explains the pick."""
+
+
+def closest(paper: csr_matrix, liked: csr_matrix) -> tuple[int, float] | None:
+    """Return the place among `liked` of the one paper that is close to `paper`, and how close (0 to 1).
+
+    Both are weighed rows of the same statistics. None when no liked paper is close, or several alike.
+    """
+    if not liked.shape[0]:
+        return None
+    fit = (liked @ paper.T).toarray().ravel()
+    first = int(fit.argmax())
+    rest = float(np.delete(fit, first).max(initial=0.0))
+    if fit[first] < _LEAST_SIMILARITY or fit[first] < _LEAST_MARGIN * rest:
+        return None
+    return first, min(1.0, float(fit[first]))

@@ -54,10 +54,10 @@ class TermIndex:
         counting more: otherwise one that holds a single one of them often would come first. `among` masks the rows
         that may be found (by date or category).
         """
-        wanted = self.statistics.weigh(count_terms([("", query)]))
+        query_row = self.statistics.weigh(count_terms([("", query)]))
         fit, held = self._empty(), self._empty()
-        share = wanted.data / max(wanted.data.sum(), STEP)
-        for (rows, weights), weight, part in zip(self._lists(wanted), wanted.data, share, strict=True):
+        share = query_row.data / max(query_row.data.sum(), STEP)
+        for (rows, weights), weight, part in zip(self._lists(query_row), query_row.data, share, strict=True):
             fit[rows] += weights * np.float32(weight * STEP)
             held[rows] += part
         return self._best(fit * held**2, limit, among)
@@ -66,18 +66,18 @@ class TermIndex:
         self, counts: csr_matrix, limit: int = 10, among: NDArray[np.bool_] | None = None
     ) -> list[Hit]:
         """Return the papers closest to one row of raw counts; mask the paper itself if it is stored."""
-        wanted = self.statistics.weigh(counts[:1])
+        query_row = self.statistics.weigh(counts[:1])
         fit = self._empty()
-        for (rows, weights), weight in zip(self._lists(wanted), wanted.data, strict=True):
+        for (rows, weights), weight in zip(self._lists(query_row), query_row.data, strict=True):
             fit[rows] += weights * np.float32(weight * STEP)
         return self._best(fit, limit, among)
 
     def _empty(self) -> NDArray[np.float32]:
         return np.zeros(self.postings.shape[0], np.float32)
 
-    def _lists(self, wanted: csr_matrix) -> Iterator[tuple[NDArray[np.int32], NDArray[np.uint16]]]:
+    def _lists(self, query_row: csr_matrix) -> Iterator[tuple[NDArray[np.int32], NDArray[np.uint16]]]:
         """Yield the papers that hold each term, and its weights there; no paper stands twice in a list."""
-        starts, ends = self.postings.indptr[wanted.indices], self.postings.indptr[wanted.indices + 1]
+        starts, ends = self.postings.indptr[query_row.indices], self.postings.indptr[query_row.indices + 1]
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
             yield self.postings.indices[start:end], self.postings.data[start:end]
 
@@ -86,7 +86,7 @@ class TermIndex:
             fit[~among] = 0
         found = np.flatnonzero(fit)
         fit = fit[found]
-        return [Hit(int(found[place]), float(min(1, fit[place]))) for place in best(fit, limit)]
+        return [Hit(int(found[index]), float(min(1, fit[index]))) for index in best(fit, limit)]
 
 
 def best(scores: NDArray[np.float32], limit: int) -> NDArray[np.intp]:
@@ -95,6 +95,6 @@ def best(scores: NDArray[np.float32], limit: int) -> NDArray[np.intp]:
     if limit <= 0:
         return np.zeros(0, np.intp)
     bar = np.partition(scores, len(scores) - limit)[len(scores) - limit]
-    places = np.flatnonzero(scores >= bar)
-    places = places[np.argsort(-scores[places], kind="stable")][:limit]
-    return places[scores[places] > 0]
+    indexes = np.flatnonzero(scores >= bar)
+    indexes = indexes[np.argsort(-scores[indexes], kind="stable")][:limit]
+    return indexes[scores[indexes] > 0]

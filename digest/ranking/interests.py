@@ -1,4 +1,4 @@
-"""What a reader told, sorted into interests: one per topic or group of liked papers that stand apart."""
+"""What a subscriber told, sorted into interests: one per topic or group of liked papers that stand apart."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
-from digest.ranking.background import Background
+from digest.ranking.corpus import ReferenceCorpus
 from digest.ranking.index import best
-from digest.ranking.learning import Examples, Tuning, learn, widened, with_neighbours
 from digest.ranking.queries import joined_by_and, listed, subject, word_buckets
 from digest.ranking.terms import STEP, count_terms
+from digest.ranking.training import Examples, Tuning, learn, widened, with_neighbours
 
 Learned = tuple[str, NDArray[np.int32], NDArray[np.float32]]
 Named = tuple[str, Examples]
 
-MARKED = "papers you marked"
+RATED = "papers you marked"
 _LEAST_WORDS = 2
 """Words that each side of an *and* has when the line is split there."""
 _LEAST_HOLDERS = 20
@@ -26,7 +26,7 @@ _MOST_SHARED = 0.1
 """Share of these papers that may hold the words of the other side, too."""
 _APART = 0.35
 """Two groups are interests of their own when papers across are this little alike, beside those within."""
-_AKIN = 0.3
+_SAME_INTEREST = 0.3
 """A topic joins a group of liked papers when papers across are this much alike, beside those within."""
 _AKIN_OF_FEW = 0.1
 """The same for a few liked papers, which are no group of their own."""
@@ -42,66 +42,66 @@ def learn_interests(
     topics: Sequence[str],
     liked: csr_matrix,
     disliked: csr_matrix,
-    background: Background,
+    reference: ReferenceCorpus,
     terms_for: Callable[[int], int],
     most: int,
     tuning: Tuning,
 ) -> list[Learned]:
     """Return (name, terms, weights) of each interest, at most `most` of them, topics first."""
-    weigh = background.statistics.weigh
+    weigh = reference.statistics.weigh
     words = {
         topic: row
-        for topic in _separate(topics, background, most)
+        for topic in _separate(topics, reference, most)
         if (row := weigh(count_terms([("", subject(topic))]))).nnz
     }
-    terms, rows = _placed([*words.values(), weigh(liked), weigh(disliked)], background)
-    *typed, wanted, against = rows
+    terms, rows = _placed([*words.values(), weigh(liked), weigh(disliked)], reference)
+    *typed, liked_rows, disliked_rows = rows
     topical = [
-        (topic, _found(row, _single(topic, terms, row), background, tuning))
+        (topic, _pseudo_relevant(row, _single(topic, terms, row), reference, tuning))
         for topic, row in zip(words, typed, strict=True)
     ]
-    groups = list(_of_papers(wanted, background, tuning))
-    named = _joined(topical, groups, background, tuning)[:most]
+    groups = list(_of_papers(liked_rows, reference, tuning))
+    named = _joined(topical, groups, reference, tuning)[:most]
     size = terms_for(max(1, len(named)))
     found = []
     for name, examples in named:
-        columns, weights = learn(examples, against, background, size, tuning)
-        if words and name == MARKED:
+        columns, weights = learn(examples, disliked_rows, reference, size, tuning)
+        if words and name == RATED:
             # Beside what was typed, a few marks that fit none of it are weak evidence of another interest.
-            weights *= np.float32(examples.marked / (examples.marked + tuning.marks_equal_words))
+            weights *= np.float32(examples.rated / (examples.rated + tuning.marks_equal_words))
         found.append((name, terms[columns], weights))
     return found
 
 
-def _separate(topics: Sequence[str], background: Background, most: int) -> list[str]:
+def _separate(topics: Sequence[str], reference: ReferenceCorpus, most: int) -> list[str]:
     """Split lines that list several interests, for as long as there are no more than `most`."""
     lines = list(dict.fromkeys(topics))
     for at in range(len(lines) - 1, -1, -1):
-        parts = [piece for part in listed(lines[at]) for piece in _apart(part, background)]
+        parts = [piece for part in listed(lines[at]) for piece in _apart(part, reference)]
         if len(lines) + len(parts) - 1 <= most:
             lines[at : at + 1] = parts
     return list(dict.fromkeys(lines))
 
 
-def _apart(part: str, background: Background) -> list[str]:
+def _apart(part: str, reference: ReferenceCorpus) -> list[str]:
     """Split at *and* where stored papers write about each side and hardly any about both."""
     pieces = joined_by_and(part)
     if len(pieces) == 1:
         return pieces
-    columns = [background.places[word_buckets(subject(piece))] for piece in pieces]
+    columns = [reference.indexes[word_buckets(subject(piece))] for piece in pieces]
     if any(len(held) < _LEAST_WORDS or (held < 0).any() for held in columns):
         return [part]
-    holders = [_holders(held, background) for held in columns]
-    fewest = min(len(rows) for rows in holders)
-    both = len(reduce(np.intersect1d, holders))
+    rows_with_terms = [_holders(held, reference) for held in columns]
+    fewest = min(len(rows) for rows in rows_with_terms)
+    both = len(reduce(np.intersect1d, rows_with_terms))
     return pieces if fewest >= _LEAST_HOLDERS and both <= _MOST_SHARED * fewest else [part]
 
 
-def _holders(columns: NDArray[np.int32], background: Background) -> NDArray[np.intp]:
+def _holders(columns: NDArray[np.int32], reference: ReferenceCorpus) -> NDArray[np.intp]:
     """Return the rows of the stored papers that hold all of some columns."""
-    held = np.zeros(background.size, np.int32)
+    held = np.zeros(reference.size, np.int32)
     for column in columns.tolist():
-        held += background.holds(column)
+        held += reference.holds(column)
     return np.flatnonzero(held == len(columns))
 
 
@@ -113,24 +113,28 @@ def _single(topic: str, terms: NDArray[np.int32], row: csr_matrix) -> NDArray[np
     return dense
 
 
-def _placed(told: Sequence[csr_matrix], background: Background) -> tuple[NDArray[np.int32], list[csr_matrix]]:
+def _placed(
+    told: Sequence[csr_matrix], reference: ReferenceCorpus
+) -> tuple[NDArray[np.int32], list[csr_matrix]]:
     """Put rows of buckets into the background's columns; return the bucket of each column and the rows.
 
     Terms that no background paper holds get columns of their own behind the others.
     """
-    held = background.places
+    held = reference.indexes
     others = np.unique(np.concatenate([rows.indices[held[rows.indices] < 0] for rows in told]))
-    terms = np.concatenate([background.terms, others]).astype(np.int32)
+    terms = np.concatenate([reference.terms, others]).astype(np.int32)
     placed = []
     for rows in told:
-        places = held[rows.indices]
-        missing = places < 0
-        places[missing] = background.width + np.searchsorted(others, rows.indices[missing])
-        placed.append(csr_matrix((rows.data, places, rows.indptr), shape=(rows.shape[0], len(terms))))
+        indexes = held[rows.indices]
+        missing = indexes < 0
+        indexes[missing] = reference.width + np.searchsorted(others, rows.indices[missing])
+        placed.append(csr_matrix((rows.data, indexes, rows.indptr), shape=(rows.shape[0], len(terms))))
     return terms, placed
 
 
-def _found(row: csr_matrix, words: NDArray[np.float32], background: Background, tuning: Tuning) -> Examples:
+def _pseudo_relevant(
+    row: csr_matrix, words: NDArray[np.float32], reference: ReferenceCorpus, tuning: Tuning
+) -> Examples:
     """Let the stored papers that hold the most of the words stand for them (pseudo-relevance feedback).
 
     `row` has words and pairs, `words` the single words alone. How many of the words counts, not how often: a paper
@@ -140,17 +144,17 @@ def _found(row: csr_matrix, words: NDArray[np.float32], background: Background, 
     width = row.shape[1]
     typed = np.zeros(width, np.float32)
     typed[row.indices] = row.data
-    fits = background.fit(typed)
+    fits = reference.fit(typed)
     likely = np.sort(best(fits, tuning.likely))
     if not len(likely):
         return Examples(row, np.ones(1, np.float32), typed)
-    match = fits[likely] * _held(background.papers[likely], words) ** tuning.coverage
-    most = best(match, tuning.found)
+    match = fits[likely] * _held(reference.papers[likely], words) ** tuning.coverage
+    most = best(match, tuning.pseudo_relevant)
     if not len(most):
         return Examples(row, np.ones(1, np.float32), typed)
     leading = match[most[min(tuning.leading, len(most)) - 1]]
     weights = np.minimum(1, match[most] / leading) ** tuning.falloff
-    rows = widened(background.papers[likely[most]], width)
+    rows = widened(reference.papers[likely[most]], width)
     return Examples(rows, weights / weights.sum(), typed, fits=fits)
 
 
@@ -161,13 +165,13 @@ def _held(rows: csr_matrix, words: NDArray[np.float32]) -> NDArray[np.float32]:
     return share
 
 
-def _of_papers(liked: csr_matrix, background: Background, tuning: Tuning) -> Iterator[Examples]:
+def _of_papers(liked: csr_matrix, reference: ReferenceCorpus, tuning: Tuning) -> Iterator[Examples]:
     nothing = np.zeros(liked.shape[1], np.float32)
-    for members in grouped(liked, background.mean):
+    for members in grouped(liked, reference.mean):
         count = len(members)
         examples = Examples(liked[members], np.full(count, 1 / count, np.float32), nothing, count)
-        if count < tuning.directed:
-            examples = with_neighbours(examples, background, tuning, tuning.neighbours_weight * 5 / count)
+        if count < tuning.latent_from:
+            examples = with_neighbours(examples, reference, tuning, tuning.neighbours_weight * 5 / count)
             if count < tuning.few:
                 examples = replace(examples, rows=_shared_terms(examples.rows))
         yield examples
@@ -183,36 +187,38 @@ def _shared_terms(rows: csr_matrix) -> csr_matrix:
 
 
 def _joined(
-    topics: list[Named], groups: list[Examples], background: Background, tuning: Tuning
+    topics: list[Named], groups: list[Examples], reference: ReferenceCorpus, tuning: Tuning
 ) -> list[Named]:
     """Let each group of marked papers join the topic it is most akin to; the others stand alone."""
     merged = dict(topics)
     alone: list[Named] = []
     for group in groups:
-        akin = {name: likeness(topic.rows, group.rows, background.mean) for name, topic in merged.items()}
+        akin = {name: similarity(topic.rows, group.rows, reference.mean) for name, topic in merged.items()}
         nearest = max(akin, key=akin.__getitem__, default=None)
-        if nearest is not None and akin[nearest] >= (_AKIN if group.marked >= _SMALLEST else _AKIN_OF_FEW):
+        if nearest is not None and akin[nearest] >= (
+            _SAME_INTEREST if group.rated >= _SMALLEST else _AKIN_OF_FEW
+        ):
             merged[nearest] = _together(merged[nearest], group, tuning)
         else:
-            alone.append((MARKED, group))
+            alone.append((RATED, group))
     return [*merged.items(), *alone]
 
 
 def _together(topic: Examples, group: Examples, tuning: Tuning) -> Examples:
     """Let the marked papers count beside those found by words, the more the more of them there are."""
-    marks = group.marked / (group.marked + tuning.marks_equal_words)
+    marks = group.rated / (group.rated + tuning.marks_equal_words)
     return replace(
         topic,
         rows=vstack([group.rows, topic.rows], format="csr"),
         weights=np.concatenate(
             [group.weights / group.weights.sum() * marks, topic.weights / topic.weights.sum() * (1 - marks)]
         ),
-        marked=topic.marked + group.marked,
+        rated=topic.rated + group.rated,
     )
 
 
 def grouped(rows: csr_matrix, mean: NDArray[np.float32]) -> list[NDArray[np.int64]]:
-    """Split papers into groups that have little in common; most readers' papers are one group.
+    """Split papers into groups that have little in common; most subscribers' papers are one group.
 
     `mean` is the mean row of the background: what all papers have in common does not count.
     """
@@ -224,8 +230,8 @@ def grouped(rows: csr_matrix, mean: NDArray[np.float32]) -> list[NDArray[np.int6
         older = rows[:start] @ vstack([csr_matrix(rows[start + g].mean(axis=0)) for g in groups]).T.toarray()
         nearest = older.argmax(axis=1)
         return [
-            np.concatenate([np.flatnonzero(nearest == place), start + group])
-            for place, group in enumerate(groups)
+            np.concatenate([np.flatnonzero(nearest == index), start + group])
+            for index, group in enumerate(groups)
         ]
     return [np.arange(rows.shape[0])] if len(groups) == 1 else groups
 
@@ -248,7 +254,7 @@ def _split(products: NDArray[np.float64], members: NDArray[np.int64]) -> list[ND
     part = products[np.ix_(members, members)]
     inside = _halved(part)
     smaller = min(inside.sum(), (~inside).sum())
-    if smaller < max(_SMALLEST, len(members) / 20) or _likeness(part, inside) >= _APART:
+    if smaller < max(_SMALLEST, len(members) / 20) or _similarity(part, inside) >= _APART:
         return [members]
     return [*_split(products, members[inside]), *_split(products, members[~inside])]
 
@@ -271,13 +277,13 @@ def _halved(products: NDArray[np.float64]) -> NDArray[np.bool_]:
     return inside
 
 
-def likeness(one: csr_matrix, other: csr_matrix, mean: NDArray[np.float32]) -> float:
+def similarity(one: csr_matrix, other: csr_matrix, mean: NDArray[np.float32]) -> float:
     """Return how alike papers of two groups are, beside papers within each: about 1 when there is no border."""
     both = vstack([one, other], format="csr")
-    return _likeness(_similarities(both, mean), np.arange(both.shape[0]) < one.shape[0])
+    return _similarity(_similarities(both, mean), np.arange(both.shape[0]) < one.shape[0])
 
 
-def _likeness(products: NDArray[np.float64], inside: NDArray[np.bool_]) -> float:
+def _similarity(products: NDArray[np.float64], inside: NDArray[np.bool_]) -> float:
     one, other = products[np.ix_(inside, inside)], products[np.ix_(~inside, ~inside)]
     across = float(products[np.ix_(inside, ~inside)].mean())
     within = _within(one) * _within(other)

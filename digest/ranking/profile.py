@@ -1,4 +1,4 @@
-"""What a reader follows, as stored: one sparse vector of weights per interest, 4 kB in all.
+"""What a subscriber follows, as stored: one sparse vector of weights per interest, 4 kB in all.
 
 Weights are small whole numbers times a power of two. With the papers' weights of the same kind
 (`terms.STEP`) every score is exact, so the stored profile gives the same number on every worker.
@@ -15,20 +15,26 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from threadpoolctl import ThreadpoolController
 
-from digest.ranking.background import Background
+from digest.ranking.corpus import ReferenceCorpus
 from digest.ranking.interests import learn_interests
-from digest.ranking.learning import DEFAULT, Tuning
 from digest.ranking.terms import pack_buckets, unpack_buckets
+from digest.ranking.training import DEFAULT, Tuning
 
 LIMIT = 4096
 """Bytes a stored profile may take."""
+
 MOST_INTERESTS = 6
 
 _FORMAT = 1
+
 _HEAD = struct.Struct("<BBI")  # format, interests, statistics version
+
 _INTEREST = struct.Struct("<Bb")  # bytes of the name, exponent of the step
+
 _GROUPS_BYTES = 32
+
 _NAME_BYTES = 48
+
 _LARGEST = 127
 
 
@@ -37,7 +43,7 @@ class Interest:
     """One direction in the term space; a paper's score is its product with the paper's row."""
 
     name: str
-    """What the reader calls it, or the terms it is about; at most 48 bytes of UTF-8."""
+    """What the subscriber calls it, or the terms it is about; at most 48 bytes of UTF-8."""
     terms: NDArray[np.int32]
     """Sorted buckets."""
     weights: NDArray[np.float32]
@@ -50,12 +56,12 @@ class Interest:
             return cls(_shortened(name), np.zeros(0, np.int32), np.zeros(0, np.float32))
         step = np.float32(2.0) ** _exponent(float(np.abs(weights).max()))
         steps = np.rint(weights / step)
-        kept = steps != 0
-        order = np.argsort(terms[kept], kind="stable")
+        is_nonzero = steps != 0
+        order = np.argsort(terms[is_nonzero], kind="stable")
         return cls(
             _shortened(name),
-            terms[kept][order].astype(np.int32),
-            (steps[kept][order] * step).astype(np.float32),
+            terms[is_nonzero][order].astype(np.int32),
+            (steps[is_nonzero][order] * step).astype(np.float32),
         )
 
 
@@ -73,11 +79,11 @@ def _shortened(name: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """The interests of one reader, in the space of one version of the statistics."""
+    """The interests of one subscriber, in the space of one version of the statistics."""
 
     statistics_version: int
     interests: tuple[Interest, ...]
-    """Empty for a reader who has told nothing yet."""
+    """Empty for a subscriber who has told nothing yet."""
 
     def to_bytes(self) -> bytes:
         """Pack into at most `LIMIT` bytes; `from_bytes` gives back the same numbers."""
@@ -142,10 +148,10 @@ def build_profile(
     topics: Sequence[str],
     liked: csr_matrix,
     disliked: csr_matrix,
-    background: Background,
+    reference: ReferenceCorpus,
     tuning: Tuning = DEFAULT,
 ) -> Profile:
-    """Learn a reader's profile from a few words and the papers they marked.
+    """Learn a subscriber's profile from a few words and the papers they marked.
 
     `liked` and `disliked` are rows of raw counts as `count_terms` gives them, oldest first; either may
     have no rows. The same arguments give the same profile. What comes back is already rounded to
@@ -154,6 +160,10 @@ def build_profile(
     # These products are small: a second thread of the linear algebra library costs as much as the first, and
     # gains nothing. One thread also sums in the same order everywhere.
     with _linear_algebra().limit(limits=1):
-        learned = learn_interests(topics, liked, disliked, background, terms_for, MOST_INTERESTS, tuning)
+        learned = learn_interests(topics, liked, disliked, reference, terms_for, MOST_INTERESTS, tuning)
     rounded = (Interest.rounded(name, terms, weights) for name, terms, weights in learned)
-    return Profile(background.statistics.version, tuple(i for i in rounded if len(i.terms)))
+    return Profile(reference.statistics.version, tuple(i for i in rounded if len(i.terms)))
+
+
+NO_PROFILE = Profile(0, ())
+"""Of somebody who told us nothing."""

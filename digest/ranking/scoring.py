@@ -1,4 +1,4 @@
-"""Scores of many readers against the papers of an edition: sparse products, a batch at a time."""
+"""Scores of many subscribers against the papers of an edition: sparse products, a batch at a time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from digest.ranking.terms import DIMENSIONS
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """How well each paper fits each reader, and which of the reader's interests says so."""
+    """How well each paper fits each subscriber, and which of the subscriber's interests says so."""
 
     values: NDArray[np.float32]
-    """[reader, paper], 0 to 1; all zero for a reader without interests."""
+    """[subscriber, paper], 0 to 1; all zero for a subscriber without interests."""
     interests: NDArray[np.int8]
-    """[reader, paper], place in the profile of the best matching interest; -1 where there is none."""
+    """[subscriber, paper], place in the profile of the best matching interest; -1 where there is none."""
 
 
 def score(profiles: Sequence[Profile], papers: csr_matrix) -> Scores:
-    """Score every paper for every reader, the best matching interest counting.
+    """Score every paper for every subscriber, the best matching interest counting.
 
     `papers` are rows weighed by the statistics of the version that all these profiles name. Each
     value is the product of an interest with the paper, brought into 0..1, and the same on every machine.
@@ -39,15 +39,15 @@ def score(profiles: Sequence[Profile], papers: csr_matrix) -> Scores:
     else:
         starts = np.cumsum(sizes)[found] - sizes[found]
         best = np.maximum.reduceat(products, starts, axis=0)
-        place = np.zeros(best.shape, np.int8)
+        index = np.zeros(best.shape, np.int8)
         for step in range(int(sizes.max()) - 1, 0, -1):  # the first of equals wins
             with_step = np.flatnonzero(sizes[found] > step)
-            place[with_step] = np.where(
-                products[starts[with_step] + step] == best[with_step], np.int8(step), place[with_step]
+            index[with_step] = np.where(
+                products[starts[with_step] + step] == best[with_step], np.int8(step), index[with_step]
             )
         tied = products[starts] == best
-        place[tied] = 0
-        values[found], winners[found] = best, place
+        index[tied] = 0
+        values[found], winners[found] = best, index
     return Scores(_saturated(values), winners)
 
 
@@ -78,7 +78,7 @@ def _products(interests: Sequence[Interest], papers: csr_matrix) -> NDArray[np.f
     columns = np.flatnonzero(is_held)
     lookup = np.full(DIMENSIONS, -1, np.int32)
     lookup[columns] = np.arange(len(columns), dtype=np.int32)
-    places = lookup[papers.indices]
+    indexes = lookup[papers.indices]
     products = np.empty((len(interests), papers.shape[0]), np.float32)
     for start in range(0, len(interests), _AT_ONCE):
         batch = interests[start : start + _AT_ONCE]
@@ -91,8 +91,8 @@ def _products(interests: Sequence[Interest], papers: csr_matrix) -> NDArray[np.f
         dense = np.zeros((int(shared.sum()), len(batch)), np.float32)
         new = np.cumsum(shared, dtype=np.int32) - 1
         dense[new[at], of] = np.concatenate([i.weights for i in batch])[met]
-        held = shared[places]
+        held = shared[indexes]
         edges = np.concatenate([[0], np.cumsum(held)])[papers.indptr]
-        rows = csr_matrix((papers.data[held], new[places[held]], edges), shape=(papers.shape[0], len(dense)))
+        rows = csr_matrix((papers.data[held], new[indexes[held]], edges), shape=(papers.shape[0], len(dense)))
         products[start : start + _AT_ONCE] = (rows @ dense).T
     return products

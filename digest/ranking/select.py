@@ -1,4 +1,4 @@
-"""What one reader gets from a shelf: filters, followed authors, two sections without repeats."""
+"""What one subscriber gets from a shelf: filters, followed authors, two sections without repeats."""
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from digest.ranking.candidates import Candidates
 from digest.ranking.scoring import Scores, score
-from digest.ranking.shelf import Shelf
 from digest.ranking.trending import NEWNESS
 
-__all__ = ["Choice", "Rules", "Scores", "Shelf", "choose", "score"]
+__all__ = ["Candidates", "RankedPick", "Rules", "Scores", "score", "select"]
 
 Section = Literal["for_you", "everyone"]
 FLOOR = 0.17
@@ -30,7 +30,7 @@ _CONSIDERED = 6
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a reader asked for besides taste."""
+    """What a subscriber asked for besides taste."""
 
     must: tuple[str, ...] = ()
     """Each has to stand in title or abstract; `a|b` asks for either."""
@@ -51,10 +51,10 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """One paper picked for one reader."""
+class RankedPick:
+    """One paper picked for one subscriber."""
 
-    place: int
+    index: int
     """Its place on the shelf."""
     paper_id: str
     section: Section
@@ -65,69 +65,73 @@ class Choice:
     """The followed author who brought it, as the paper prints the name."""
 
 
-def choose(
-    shelf: Shelf,
+def select(
+    candidates: Candidates,
     values: NDArray[np.float32],
     interests: NDArray[np.int8],
     rules: Rules,
     seen: AbstractSet[str] = frozenset(),
-) -> list[Choice]:
+) -> list[RankedPick]:
     """Pick at most `rules.size` papers: followed authors, then by taste, then what everyone reads.
 
-    `values` and `interests` are the reader's rows of `Scores`; `seen` holds the ids of all papers the
-    reader ever got, and neither they nor their near-duplicates come again. When one section is short
+    `values` and `interests` are the subscriber's rows of `Scores`; `seen` holds the ids of all papers the
+    subscriber ever got, and neither they nor their near-duplicates come again. When one section is short
     the other fills up. Withdrawn papers never come. What everyone reads has popularity to show for it;
-    only a reader without any taste gets papers there that are merely new.
+    only a subscriber without any taste gets papers there that are merely new.
     """
-    taken = {int(shelf.groups[shelf.places[paper]]) for paper in shelf.places.keys() & seen}
-    picks = _Picks(shelf, values, interests, taken)
+    taken = {int(candidates.groups[candidates.indexes[paper]]) for paper in candidates.indexes.keys() & seen}
+    picks = _Picks(candidates, values, interests, taken)
     size = max(0, rules.size)
-    for place, author in _followed(shelf, values, rules):
-        if len(picks.chosen) >= min(rules.follow_most, size):
+    for index, author in _followed(candidates, values, rules):
+        if len(picks.picks) >= min(rules.follow_most, size):
             break
-        picks.take(place, "for_you", author)
-    allowed = shelf.allowed(rules.must, rules.mute, rules.categories)
+        picks.take(index, "for_you", author)
+    allowed = candidates.allowed(rules.must, rules.mute, rules.categories)
     fits = np.flatnonzero(allowed & (values >= rules.floor) & (interests >= 0))
     fits = fits[np.argsort(-values[fits], kind="stable")]
-    left = size - len(picks.chosen)
+    left = size - len(picks.picks)
     quota = round(left * min(1.0, max(0.0, rules.for_you)))
-    picks.take_by_taste(fits, len(picks.chosen) + quota)
-    start = len(picks.chosen)
-    # What is only new is read by nobody yet: it stands in for readers alone of whom we know nothing.
-    least = NEWNESS if (interests >= 0).any() or picks.chosen else 0.0
-    for place in shelf.by_trend:
-        if len(picks.chosen) >= size or shelf.trending[place] <= least:
+    picks.take_by_taste(fits, len(picks.picks) + quota)
+    start = len(picks.picks)
+    # What is only new is read by nobody yet: it stands in for subscribers alone of whom we know nothing.
+    least = NEWNESS if (interests >= 0).any() or picks.picks else 0.0
+    for index in candidates.by_trend:
+        if len(picks.picks) >= size or candidates.trending[index] <= least:
             break
-        if allowed[place]:
-            picks.take(place, "everyone")
-    everyone = picks.chosen[start:]
-    if len(picks.chosen) < size:
+        if allowed[index]:
+            picks.take(index, "everyone")
+    everyone = picks.picks[start:]
+    if len(picks.picks) < size:
         picks.take_by_taste(fits, size)
-    return picks.chosen[:start] + picks.chosen[start + len(everyone) :] + everyone
+    return picks.picks[:start] + picks.picks[start + len(everyone) :] + everyone
 
 
 class _Picks:
     """The picks so far; no group of near-duplicates is picked from twice."""
 
     def __init__(
-        self, shelf: Shelf, values: NDArray[np.float32], interests: NDArray[np.int8], taken: set[int]
+        self,
+        candidates: Candidates,
+        values: NDArray[np.float32],
+        interests: NDArray[np.int8],
+        taken: set[int],
     ) -> None:
-        self._shelf, self._values, self._interests, self._taken = shelf, values, interests, taken
-        self.chosen: list[Choice] = []
+        self._candidates, self._values, self._interests, self._taken = candidates, values, interests, taken
+        self.picks: list[RankedPick] = []
 
-    def take(self, place: int, section: Section, author: str = "") -> bool:
-        group = int(self._shelf.groups[place])
+    def take(self, index: int, section: Section, author: str = "") -> bool:
+        group = int(self._candidates.groups[index])
         if group in self._taken:
             return False
         self._taken.add(group)
         by_taste = section == "for_you" and not author
-        self.chosen.append(
-            Choice(
-                place,
-                self._shelf.papers[place].id,
+        self.picks.append(
+            RankedPick(
+                index,
+                self._candidates.papers[index].id,
                 section,
-                float(self._values[place]),
-                int(self._interests[place]) if by_taste else -1,
+                float(self._values[index]),
+                int(self._interests[index]) if by_taste else -1,
                 author,
             )
         )
@@ -140,34 +144,34 @@ class _Picks:
         each pick of the same interest and for its likeness to a pick. While it has papers, no interest gets less
         than half of an equal share.
         """
-        free = [place for place in fits.tolist() if int(self._shelf.groups[place]) not in self._taken]
-        free = free[: _CONSIDERED * (until - len(self.chosen))]
-        if not free or len(self.chosen) >= until:
+        free = [index for index in fits.tolist() if int(self._candidates.groups[index]) not in self._taken]
+        free = free[: _CONSIDERED * (until - len(self.picks))]
+        if not free or len(self.picks) >= until:
             return
         shares = _Shares(self._interests[free].astype(np.int64), until)
         nearest = np.zeros(len(free))
-        for choice in self.chosen:
+        for choice in self.picks:
             shares.count(choice.interest)
-            nearest = np.maximum(nearest, self._shelf.likeness(choice.place)[free])
+            nearest = np.maximum(nearest, self._candidates.similarity(choice.index)[free])
         open_ = np.ones(len(free), bool)
-        while open_.any() and len(self.chosen) < until:
+        while open_.any() and len(self.picks) < until:
             value = self._values[free] * (1 - _ALIKE * nearest) * shares.discount()
-            value[~(open_ & shares.allowed(open_, until - len(self.chosen)))] = -1
+            value[~(open_ & shares.allowed(open_, until - len(self.picks)))] = -1
             at = int(value.argmax())
             open_[at] = False
             if self.take(free[at], "for_you"):
-                shares.count(self.chosen[-1].interest)
-                nearest = np.maximum(nearest, self._shelf.likeness(free[at])[free])
+                shares.count(self.picks[-1].interest)
+                nearest = np.maximum(nearest, self._candidates.similarity(free[at])[free])
 
 
 class _Shares:
     """How many picks each interest has, and how many it is sure of."""
 
-    def __init__(self, own: NDArray[np.int64], places: int) -> None:
+    def __init__(self, own: NDArray[np.int64], indexes: int) -> None:
         self._own = own
         self._picked = np.zeros(int(own.max()) + 1, np.int64)
         papers = np.bincount(own)
-        self._sure = np.minimum(papers, max(1, places // (2 * int(np.count_nonzero(papers)))))
+        self._sure = np.minimum(papers, max(1, indexes // (2 * int(np.count_nonzero(papers)))))
 
     def discount(self) -> NDArray[np.float64]:
         """Return what is left of the value of each paper after the picks of its interest."""
@@ -176,11 +180,11 @@ class _Shares:
         left: NDArray[np.float64] = _REPEATED ** self._picked[self._own].astype(np.float64)
         return left
 
-    def allowed(self, open_: NDArray[np.bool_], places: int) -> NDArray[np.bool_]:
+    def allowed(self, open_: NDArray[np.bool_], indexes: int) -> NDArray[np.bool_]:
         """Tell which papers may come next when so many places are left."""
         free = np.bincount(self._own[open_], minlength=len(self._sure))
         missing = np.minimum(free, np.maximum(0, self._sure - self._picked))
-        if places > missing.sum() or not missing.any():
+        if indexes > missing.sum() or not missing.any():
             return np.ones(len(self._own), bool)
         lacks: NDArray[np.bool_] = missing > 0
         return lacks[self._own]
@@ -191,11 +195,11 @@ class _Shares:
             self._picked[interest] += 1
 
 
-def _followed(shelf: Shelf, values: NDArray[np.float32], rules: Rules) -> list[tuple[int, str]]:
+def _followed(candidates: Candidates, values: NDArray[np.float32], rules: Rules) -> list[tuple[int, str]]:
     """Papers of followed authors that no mute word or withdrawal forbids, best first."""
     if not rules.follow:
         return []
-    allowed = shelf.allowed((), rules.mute, ())
-    found = {place: name for author in rules.follow for place, name in shelf.by_author(author)}
-    kept = [(place, name) for place, name in found.items() if allowed[place]]
-    return sorted(kept, key=lambda pair: (-values[pair[0]], pair[0]))
+    allowed = candidates.allowed((), rules.mute, ())
+    found = {index: name for author in rules.follow for index, name in candidates.by_author(author)}
+    allowed_papers = [(index, name) for index, name in found.items() if allowed[index]]
+    return sorted(allowed_papers, key=lambda pair: (-values[pair[0]], pair[0]))

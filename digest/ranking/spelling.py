@@ -6,49 +6,51 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from digest.ranking.background import Background
+from digest.ranking.corpus import ReferenceCorpus
 from digest.ranking.index import best
 from digest.ranking.terms import occurrences
 
 _READABLE = re.compile(r"[\w\s'\u2019&+./-]+")
 
 
-def holders(background: Background, wanted: Sequence[Mapping[int, float]], most: int) -> list[int]:
+def rows_with_terms(
+    reference: ReferenceCorpus, weights_by_interest: Sequence[Mapping[int, float]], most: int
+) -> list[int]:
     """Return the rows of background papers in which the terms of each interest are best looked up, the best first.
 
-    `wanted` has terms and their weights, one mapping an interest. For each these are the `most` papers that
+    `terms_to_spell` has terms and their weights, one mapping an interest. For each these are the `most` papers that
     it fits best, by these terms alone; then one more paper for every term that stands in none of those.
     """
-    papers = background.papers
-    columns = np.unique(background.places[[term for weights in wanted for term in weights]])
+    papers = reference.papers
+    columns = np.unique(reference.indexes[[term for weights in weights_by_interest for term in weights]])
     columns = columns[columns >= 0]
     if not len(columns):
         return []
-    is_wanted = np.zeros(background.width, bool)
+    is_wanted = np.zeros(reference.width, bool)
     is_wanted[columns] = True
-    places = np.flatnonzero(is_wanted[papers.indices])
-    held = papers.indices[places]
-    rows = np.searchsorted(papers.indptr, places, side="right") - 1
+    indexes = np.flatnonzero(is_wanted[papers.indices])
+    held = papers.indices[indexes]
+    rows = np.searchsorted(papers.indptr, indexes, side="right") - 1
     found: dict[int, None] = {}
-    for weights in wanted:
-        weight = np.zeros(background.width + 1, np.float32)  # the last is of terms that no paper holds
-        weight[background.places[list(weights)]] = list(weights.values())
+    for weights in weights_by_interest:
+        weight = np.zeros(reference.width + 1, np.float32)  # the last is of terms that no paper holds
+        weight[reference.indexes[list(weights)]] = list(weights.values())
         weight[-1] = 0
-        fit = np.bincount(rows, weight[held] * papers.data[places], papers.shape[0])
+        fit = np.bincount(rows, weight[held] * papers.data[indexes], papers.shape[0])
         found.update(dict.fromkeys(best(fit.astype(np.float32), most).tolist()))
     missing = np.setdiff1d(columns, held[np.isin(rows, list(found))])
     for column in missing.tolist():
         entries = np.flatnonzero(held == column)
-        found[int(rows[entries[papers.data[places[entries]].argmax()]])] = None
+        found[int(rows[entries[papers.data[indexes[entries]].argmax()]])] = None
     return list(found)
 
 
-def spelled(wanted: Collection[int], texts: Iterable[tuple[str, str]]) -> dict[int, str]:
+def spell_terms(terms_to_spell: Collection[int], texts: Iterable[tuple[str, str]]) -> dict[int, str]:
     """Write the terms as these (title, abstract) pairs do most often; a term that is in none is left out.
 
     Of spellings that differ in capitals alone, the one with the fewest: titles write every word with one.
     """
-    terms = np.array(sorted(wanted), np.int32)
+    terms = np.array(sorted(terms_to_spell), np.int32)
     seen: dict[int, Counter[str]] = {}
     for title, abstract in texts:
         found = occurrences(title, abstract)

@@ -183,7 +183,7 @@ def pack_counts(counts: csr_matrix) -> list[bytes]:
     of_row = np.repeat(np.arange(rows), np.diff(counts.indptr))
     groups = np.bincount(of_row * _GROUPS + (counts.indices >> 16), minlength=rows * _GROUPS)
     if len(groups) and groups.max() > 65_535:
-        raise ValueError("a paper with more than a million terms can not be packed")
+        raise ValueError("a paper with more than a million terms cannot be packed")
     heads, lows = groups.astype("<u2").tobytes(), counts.indices.astype("<u2").tobytes()
     blobs = []
     for row in range(rows):
@@ -268,8 +268,8 @@ def _written(text: str, start: int, end: int) -> Iterator[_Word]:
     for match in _TOKEN.finditer(_unaccented_in_place(text[start:end])):
         codes = _CODES[match.group()]
         at, behind = start + match.start(), start + match.end()
-        for place, code in enumerate(codes[:2]):
-            yield _Word(code, 0 if place else max(0, len(codes) - 2), at, behind)
+        for index, code in enumerate(codes[:2]):
+            yield _Word(code, 0 if index else max(0, len(codes) - 2), at, behind)
         if len(codes) > 2:
             for part in _JOINT.split(match.group()):
                 if len(part) > 1 and (code := _code(part)):
@@ -282,8 +282,8 @@ def _unaccented_in_place(text: str) -> str:
     """Fold accents letter by letter, so that places in the result are places in the text."""
     if text.isascii():
         return text
-    plain = (_unaccented(letter) for letter in text)
-    return "".join(p if len(p) == 1 else letter for p, letter in zip(plain, text, strict=True))
+    plain = (_unaccented(content) for content in text)
+    return "".join(p if len(p) == 1 else content for p, content in zip(plain, text, strict=True))
 
 
 @dataclass(frozen=True)
@@ -324,13 +324,13 @@ class Statistics:
     @cached_property
     def _rarity(self) -> NDArray[np.float32]:
         """Inverse document frequency of each bucket, a whole multiple of 1/256; 0 for noise."""
-        levels, place = np.unique(self.frequencies, return_inverse=True)
+        levels, index = np.unique(self.frequencies, return_inverse=True)
         least = 2 if self.papers >= _ENOUGH else 0
         table = [
             round(256 * (1 + math.log((1 + self.papers) / (1 + level)))) / 256 if level >= least else 0.0
             for level in levels.tolist()
         ]
-        return np.array(table, np.float32)[place]
+        return np.array(table, np.float32)[index]
 
     def weigh(self, counts: csr_matrix) -> csr_matrix:
         """Weigh raw counts: (1 + ln count) x rarity, rows of unit length, float32 multiples of `STEP`.

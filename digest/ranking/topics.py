@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix, csr_matrix
 
+from digest.domain.paper import Paper
 from digest.errors import BadInput
-from digest.papers.paper import Paper
-from digest.ranking.background import Background
-from digest.ranking.evaluate import Corpus, compare
+from digest.evaluation.benchmark import Corpus, compare
+from digest.ranking.candidates import Candidates
+from digest.ranking.corpus import ReferenceCorpus
 from digest.ranking.index import best
 from digest.ranking.profile import Profile, build_profile
 from digest.ranking.select import Rules, choose
-from digest.ranking.shelf import Shelf
 from digest.ranking.terms import Statistics, occurrences
 
 SHOWN = 10
@@ -78,7 +78,7 @@ class JudgedWindow:
     """The papers of one window as candidates, and the grade of each for each topic."""
 
     window: Window
-    candidates: Shelf
+    candidates: Candidates
     counts: csc_matrix
     """[paper, bucket]: raw counts."""
     grades: NDArray[np.int8]
@@ -90,7 +90,7 @@ class Benchmark:
     """Topics and windows ready to be ranked."""
 
     topics: list[Topic]
-    background: Background
+    reference: ReferenceCorpus
     past: csr_matrix
     """Raw counts of every paper from before the first window."""
     windows: list[JudgedWindow]
@@ -108,14 +108,14 @@ class Benchmark:
         past = corpus.counts[:known]
         statistics = Statistics.empty().adding(past, 1)
         judged = [_judged(window, corpus, papers, topics, statistics) for window in windows]
-        return cls(list(topics), Background.build(statistics, past), past, judged)
+        return cls(list(topics), ReferenceCorpus.build(statistics, past), past, judged)
 
     @cached_property
     def profiles(self) -> list[Profile]:
         """The profile of each topic, as it is stored."""
         nothing = self.past[[]]
         built = [
-            build_profile([topic.line], nothing, nothing, self.background).to_bytes() for topic in self.topics
+            build_profile([topic.line], nothing, nothing, self.reference).to_bytes() for topic in self.topics
         ]
         return [Profile.from_bytes(profile) for profile in built]
 
@@ -137,7 +137,7 @@ def _judged(
         raise BadInput(f"No paper is from {window.start} to {window.end}, the topics' window {window.name}.")
     ids = [corpus.ids[row] for row in rows]
     counts = corpus.counts[rows]
-    candidates = Shelf.build(
+    candidates = Candidates.build(
         [papers[paper] for paper in ids], counts, [statistics], np.zeros(len(ids), np.float32)
     )
     grades = np.array([[topic.grades.get(paper, -1) for paper in ids] for topic in topics], np.int8)
@@ -152,7 +152,7 @@ def digests(benchmark: Benchmark, window: JudgedWindow, topic: int) -> list[int]
     """Show what the digest of that window would show."""
     scores = window.candidates.score([benchmark.profiles[topic]])
     picks = choose(window.candidates, scores.values[0], scores.interests[0], Rules(size=SHOWN))
-    return [pick.place for pick in picks]
+    return [pick.index for pick in picks]
 
 
 def scores(benchmark: Benchmark, window: JudgedWindow, topic: int) -> list[int]:
@@ -171,8 +171,8 @@ def plain_mean(benchmark: Benchmark, window: JudgedWindow, topic: int) -> list[i
     query = _Query.of(benchmark, benchmark.topics[topic].line)
     fit = query.match(benchmark.postings) * query.coverage(benchmark.postings) ** _FEEDBACK_COVERAGE
     found = best(fit, _FEEDBACK_PAPERS)
-    mean = np.asarray(benchmark.background.statistics.weigh(benchmark.past[found]).sum(axis=0)).ravel()
-    rows = window.candidates.rows[benchmark.background.statistics.version]
+    mean = np.asarray(benchmark.reference.statistics.weigh(benchmark.past[found]).sum(axis=0)).ravel()
+    rows = window.candidates.rows[benchmark.reference.statistics.version]
     return _top((rows @ mean).astype(np.float32))
 
 
@@ -193,7 +193,7 @@ BASELINES = ("bm25", "plain mean", "rm3")
 
 
 def _top(values: NDArray[np.float32]) -> list[int]:
-    return [int(place) for place in np.argsort(-values, kind="stable")[:SHOWN]]
+    return [int(index) for index in np.argsort(-values, kind="stable")[:SHOWN]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,7 +241,7 @@ class _Query:
 
 
 def _rarity(benchmark: Benchmark, buckets: NDArray[np.integer]) -> NDArray[np.float64]:
-    statistics = benchmark.background.statistics
+    statistics = benchmark.reference.statistics
     frequency = statistics.frequencies[buckets].astype(np.float64)
     rarity: NDArray[np.float64] = np.log(1 + (statistics.papers - frequency + 0.5) / (frequency + 0.5))
     return np.where(frequency > 0, rarity, 0)
@@ -310,15 +310,15 @@ def _mean(values: Iterable[float]) -> float:
 def evaluate(benchmark: Benchmark) -> dict[str, Any]:
     """Return the figures of every method, and how far the digests are from each baseline (paired bootstrap)."""
     found = {name: measure(benchmark, ranker) for name, ranker in RANKERS.items()}
-    judged = [place for place, unit in enumerate(found["digests"]) if not np.isnan(unit.ndcg)]
-    names = [benchmark.topics[found["digests"][place].topic].id for place in judged]
+    judged = [index for index, unit in enumerate(found["digests"]) if not np.isnan(unit.ndcg)]
+    names = [benchmark.topics[found["digests"][index].topic].id for index in judged]
     return {
         "methods": {name: figures(benchmark, units) for name, units in found.items()},
         "digests_against": {
             name: asdict(
                 compare(
-                    [found["digests"][place].ndcg for place in judged],
-                    [found[name][place].ndcg for place in judged],
+                    [found["digests"][index].ndcg for index in judged],
+                    [found[name][index].ndcg for index in judged],
                     names,
                 )
             )
@@ -330,10 +330,10 @@ def evaluate(benchmark: Benchmark) -> dict[str, Any]:
                 "kind": topic.kind,
                 "line": topic.line,
                 **{
-                    name: _mean(unit.ndcg for unit in units if unit.topic == place)
+                    name: _mean(unit.ndcg for unit in units if unit.topic == index)
                     for name, units in found.items()
                 },
             }
-            for place, topic in enumerate(benchmark.topics)
+            for index, topic in enumerate(benchmark.topics)
         ],
     }

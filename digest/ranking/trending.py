@@ -20,7 +20,7 @@ from math import exp, log
 import numpy as np
 from numpy.typing import NDArray
 
-from digest.papers.paper import Popularity
+from digest.domain.paper import Popularity
 
 GAIN_HALF_LIFE_DAYS = 2.0
 PAPER_HALF_LIFE_DAYS = 7.0

@@ -1,4 +1,4 @@
-"""The sample feed and the three sample readers of `digest demo`, written for it.
+"""The sample feed and the three sample subscribers of `digest demo`, written for it.
 
 Every paper, author, number and system in `papers.toml` is made up. The ids have the canonical arXiv
 form, so that everything which handles ids treats them as usual, but begin at 2611.90001: arXiv
@@ -18,8 +18,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal, NotRequired, TypedDict, cast
 
-from digest.papers.latex import one_line, paragraphs
-from digest.papers.paper import Paper, Popularity, Sighting
+from digest.domain.paper import FeedItem, Paper, Popularity
+from digest.text.latex import one_line, paragraphs
 
 
 class _Entry(TypedDict):
@@ -37,12 +37,12 @@ class _Entry(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SampleReader:
-    """A reader of the demo, in the terms of `digest subscribers add`."""
+class SampleSubscriber:
+    """A subscriber of the demo, in the terms of `digest subscribers add`."""
 
     email: str
     topics: tuple[str, ...]
-    """In the reader's own words, one interest each."""
+    """In the subscriber's own words, one interest each."""
     likes: tuple[str, ...] = ()
     """Canonical ids of sample papers."""
     must: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class SampleReader:
     """Author names as the feed spells them."""
     categories: tuple[str, ...] = ()
     timezone: str
-    """An IANA name, never behind UTC: the papers of today (UTC) must not be tomorrow's for a reader."""
+    """An IANA name, never behind UTC: the papers of today (UTC) must not be tomorrow's for a subscriber."""
     hour: int
     """Local hour of the mail, 0 to 23."""
     frequency: Literal["daily", "weekdays", "weekly"]
@@ -60,8 +60,8 @@ class SampleReader:
     """Who this is, in one sentence, for the person who runs the demo."""
 
 
-SAMPLE_READERS: tuple[SampleReader, ...] = (
-    SampleReader(
+SAMPLE_SUBSCRIBERS: tuple[SampleSubscriber, ...] = (
+    SampleSubscriber(
         email="ana.moreau@example.org",
         topics=("long-context language models", "retrieval and reranking", "LLM agents and their security"),
         likes=("2611.90140", "2611.90189"),
@@ -73,7 +73,7 @@ SAMPLE_READERS: tuple[SampleReader, ...] = (
         max_papers=10,
         about="Ana builds search for a legal publisher in Lyon and reads on the morning train.",
     ),
-    SampleReader(
+    SampleSubscriber(
         email="kenji.ito@example.org",
         topics=("robot manipulation and grasping", "3D gaussian splatting and novel view synthesis"),
         likes=("2611.90371", "2611.90398"),
@@ -85,7 +85,7 @@ SAMPLE_READERS: tuple[SampleReader, ...] = (
         max_papers=8,
         about="Kenji teaches a two-armed robot to tidy kitchens, at a start-up in Kawasaki.",
     ),
-    SampleReader(
+    SampleSubscriber(
         email="ruth.adeyemi@example.org",
         topics=("fast radio bursts", "supernovae and other transients", "exoplanets", "protein design"),
         likes=("2611.90473", "2611.90526"),
@@ -99,7 +99,7 @@ SAMPLE_READERS: tuple[SampleReader, ...] = (
 )
 
 
-def sample_sightings(now: datetime) -> list[Sighting]:
+def sample_items(now: datetime) -> list[FeedItem]:
     """Return the sample feed as the trending pages would have shown it up to `now` (aware).
 
     One sighting a snapshot: a paper with a popularity history comes several times, oldest first, and
@@ -107,7 +107,7 @@ def sample_sightings(now: datetime) -> list[Sighting]:
     nothing is observed after `now` or before the day its paper was announced. Equal for equal `now`.
     """
     now = now.astimezone(UTC)
-    return [sighting for entry in _entries() for sighting in _sightings(entry, now)]
+    return [item for entry in _entries() for item in _items(entry, now)]
 
 
 def liked_paper() -> Paper:
@@ -122,14 +122,14 @@ def _entries() -> tuple[_Entry, ...]:
     return tuple(cast("list[_Entry]", tomllib.loads(text)["papers"]))
 
 
-def _sightings(entry: _Entry, now: datetime) -> Iterator[Sighting]:
+def _items(entry: _Entry, now: datetime) -> Iterator[FeedItem]:
     announced_on = now.date() - timedelta(days=entry["days_ago"])
     paper = _paper(entry, announced_on)
     history = tuple(_history(entry, announced_on, now))
     if not history:
-        yield Sighting(paper)
+        yield FeedItem(paper)
     for popularity in history:
-        yield Sighting(paper, popularity)
+        yield FeedItem(paper, popularity)
 
 
 def _history(entry: _Entry, announced_on: date, now: datetime) -> Iterator[Popularity]:

@@ -14,7 +14,7 @@ def insert_rows(connection: Connection, table: Table, rows: Collection[Mapping[s
     names = list(next(iter(rows)))
     columns = ", ".join(names)
     statement = (
-        f"INSERT INTO {table.name} ({columns}) SELECT {_chosen(table, names)} FROM {_rows(table, names)}"  # noqa: S608 - names of our own tables
+        f"INSERT INTO {table.name} ({columns}) SELECT {_selected(table, names)} FROM {_rows(table, names)}"  # noqa: S608 - names of our own tables
     )
     connection.execute(text(statement), _arrays(table, names, rows))
 
@@ -39,7 +39,7 @@ def _cast(table: Table, name: str) -> str:
     return f"CAST(new.{name} AS jsonb)" if _is_document(table, name) else f"new.{name}"
 
 
-def _chosen(table: Table, names: list[str]) -> str:
+def _selected(table: Table, names: list[str]) -> str:
     return ", ".join(_cast(table, name) for name in names)
 
 

@@ -36,14 +36,14 @@ class Database:
         if address.drivername not in {"sqlite", "postgresql+psycopg"}:
             raise BadInput("DIGEST_DATABASE_URL must start with sqlite:/// or postgresql://.")
         # An address that swallows packets would otherwise hold a command for minutes.
-        patience = {} if address.drivername == "sqlite" else {"connect_timeout": 10}
-        self.engine: Engine = create_engine(address, pool_pre_ping=True, connect_args=patience)
+        connect_args = {} if address.drivername == "sqlite" else {"connect_timeout": 10}
+        self.engine: Engine = create_engine(address, pool_pre_ping=True, connect_args=connect_args)
         # Made here, opened by the first `quick()`. Single statements need no ping, no reset, no transaction.
         self._quick: Engine = create_engine(
             address,
             isolation_level="AUTOCOMMIT",
             pool_reset_on_return=None,
-            connect_args=patience,
+            connect_args=connect_args,
         )
         if not self.is_sqlite:
             event.listen(self._quick, "connect", _do_not_wait_for_the_disk)
@@ -65,7 +65,7 @@ class Database:
     def begin(self) -> AbstractContextManager[Connection]:
         """Give a connection in a transaction that commits at the end, or rolls back on any error.
 
-        Raises StopRun when the database can not be reached or was never initialised.
+        Raises StopRun when the database cannot be reached or was never initialised.
         """
         return self._transaction(read_only=False)
 
@@ -158,4 +158,4 @@ def _plain_words(error: BaseException | None) -> str:
     reason = next(iter(str(error).strip().splitlines()), "no reason given")
     if "no such table" in reason or "no such column" in reason:
         return "The database is empty or from another version; run: digest init"
-    return f"The database can not be used ({reason}); check DIGEST_DATABASE_URL."
+    return f"The database cannot be used ({reason}); check DIGEST_DATABASE_URL."

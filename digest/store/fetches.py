@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, delete, func, select, update
 
-from digest.delivery.freshness import LastFetch
+from digest.domain.paper import LastFetch
 from digest.store.models import fetches
 
 FetchStatus = Literal["complete", "partial", "failed"]
@@ -31,15 +31,15 @@ def begin_fetch(connection: Connection, source: str, now: datetime) -> int:
     statement = fetches.insert().values(
         source=source, started_at=now, status="running", seen=0, added=0, changed=0, rejected=0, error=""
     )
-    number: int = connection.execute(statement.returning(fetches.c.id)).scalar_one()
-    return number
+    fetch_id: int = connection.execute(statement.returning(fetches.c.id)).scalar_one()
+    return fetch_id
 
 
-def end_fetch(connection: Connection, number: int, outcome: FetchOutcome, now: datetime) -> None:
+def end_fetch(connection: Connection, fetch_id: int, outcome: FetchOutcome, now: datetime) -> None:
     """Note how reading a feed ended."""
     connection.execute(
         update(fetches)
-        .where(fetches.c.id == number)
+        .where(fetches.c.id == fetch_id)
         .values(
             finished_at=now,
             status=outcome.status,
@@ -73,6 +73,6 @@ def last_rows(connection: Connection, now: datetime) -> list[Row[Any]]:
     )
 
 
-def drop_fetches(connection: Connection, before: datetime) -> int:
+def delete_fetches(connection: Connection, before: datetime) -> int:
     """Forget the readings that began before an instant; return how many."""
     return connection.execute(delete(fetches).where(fetches.c.started_at < before)).rowcount

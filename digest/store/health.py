@@ -27,7 +27,7 @@ class Queue:
     """How many could have been taken up by now."""
     overdue_since: datetime | None
     """Since when the longest waiting of these could have been."""
-    put_off: int
+    to_retry: int
     """How many were tried before, and wait for another time."""
     reason: str
     """Why most of these were put off; may be empty."""
@@ -52,7 +52,7 @@ def reading(database: Database) -> Iterator[Connection]:
     except DBAPIError as error:
         reason = (str(error.orig).strip().splitlines() or ["no reason given"])[0]
         raise StopRun(
-            f"The database can not be read ({reason}); restore it from a back-up, or check DIGEST_DATABASE_URL."
+            f"The database cannot be read ({reason}); restore it from a back-up, or check DIGEST_DATABASE_URL."
         ) from error
 
 
@@ -93,7 +93,7 @@ def queue(connection: Connection, now: datetime) -> Queue:
         open=row[0],
         overdue=row[1],
         overdue_since=row[2] if row[1] else None,
-        put_off=row[3],
+        to_retry=row[3],
         reason=_commonest_reason(connection, was_tried) if row[3] else "",
     )
 
@@ -122,8 +122,8 @@ def _commonest_reason(connection: Connection, which: ColumnElement[bool]) -> str
     return connection.execute(query).scalar_one_or_none() or ""
 
 
-def unplanned_readers(connection: Connection, before: datetime) -> tuple[int, datetime | None]:
-    """Count active readers whose digest was due before an instant and is not planned; and tell since when."""
+def unplanned_subscribers(connection: Connection, before: datetime) -> tuple[int, datetime | None]:
+    """Count active subscribers whose digest was due before an instant and is not planned; and tell since when."""
     due = subscribers.c.next_due_at
     query = select(func.count(), func.min(due)).where(subscribers.c.status == "active", due < before)
     count, since = connection.execute(query).one()

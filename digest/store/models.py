@@ -139,7 +139,7 @@ subscribers = Table(
     "subscribers",
     metadata,
     Column("id", BigId, primary_key=True),
-    # Random; stands for the reader in links and Message-IDs, so that nothing can be counted or guessed.
+    # Random; stands for the subscriber in links and Message-IDs, so that nothing can be counted or guessed.
     Column("key", Text, nullable=False, unique=True),
     Column("address", Text, nullable=False),
     Column("address_key", Text, nullable=False, unique=True),
@@ -148,7 +148,7 @@ subscribers = Table(
     Column("hour", SmallInteger, nullable=False),
     Column("frequency", Text, nullable=False),
     Column("max_papers", SmallInteger, nullable=False),
-    # Null: not planned yet, so the next planning decides. Readers who get nothing keep null, too.
+    # Null: not planned yet, so the next planning decides. Subscribers who get nothing keep null, too.
     Column("next_due_at", Instant, index=True),
     Column("paused_until", Date),
     Column("created_at", Instant, nullable=False),
@@ -251,7 +251,7 @@ deliveries = Table(
     ),
 )
 
-# A paper as mails of one edition showed it, kept once however many readers got it.
+# A paper as mails of one edition showed it, kept once however many subscribers got it.
 cards = Table(
     "cards",
     metadata,
@@ -260,7 +260,7 @@ cards = Table(
     Column("contents", Document, nullable=False),
 )
 
-# The key says it: a paper reaches a reader at most once.
+# The key says it: a paper reaches a subscriber at most once.
 picks = Table(
     "picks",
     metadata,

@@ -9,19 +9,19 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, Select, Text, bindparam, cast, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from digest.papers.paper import Paper, Popularity
+from digest.domain.paper import Paper, Popularity
 from digest.store.models import paper_terms, papers, popularity
 
 _TOLD = papers.c.announced_guessed.is_(False)
 # Any number that nothing else here locks.
-_TAKING_IN = 7_234_002
+_INGESTION_LOCK = 7_234_002
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPaper:
     """A paper with its row's number and what only the database knows about it."""
 
-    number: int
+    row_id: int
     paper: Paper
     title_id: str
     announced_guessed: bool
@@ -42,7 +42,7 @@ class StoredPaper:
 class Listing(NamedTuple):
     """Under which day and categories a paper is listed."""
 
-    number: int
+    row_id: int
     announced_on: date | None
     """None while nobody told the day."""
     categories: tuple[str, ...]
@@ -50,7 +50,7 @@ class Listing(NamedTuple):
 
 def _stored(row: Row[Any]) -> StoredPaper:
     return StoredPaper(
-        number=row.id,
+        row_id=row.id,
         paper=Paper(
             id=row.canonical_id,
             title=row.title,
@@ -92,11 +92,11 @@ def _read(connection: Connection, query: Select[Any]) -> list[StoredPaper]:
     return [_stored(row) for row in connection.execute(query)]
 
 
-def take_turns(connection: Connection) -> None:
+def lock_ingestion(connection: Connection) -> None:
     """Let nobody else take papers in until this transaction ends: two feeds may show the same new paper."""
     # On SQLite a transaction that writes has the database alone anyway.
     if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(_TAKING_IN)))
+        connection.execute(select(func.pg_advisory_xact_lock(_INGESTION_LOCK)))
 
 
 def find_known(connection: Connection, ids: Collection[str], title_ids: Collection[str]) -> list[StoredPaper]:
@@ -105,20 +105,20 @@ def find_known(connection: Connection, ids: Collection[str], title_ids: Collecti
     return _read(connection, select(papers).where(found).order_by(papers.c.id))
 
 
-def find_by_ids(connection: Connection, ids: Collection[str]) -> dict[str, StoredPaper]:
+def find_by_paper_ids(connection: Connection, ids: Collection[str]) -> dict[str, StoredPaper]:
     """Return the stored papers with these canonical ids, by id; unknown ids are left out."""
     rows = _read(connection, select(papers).where(papers.c.canonical_id.in_(ids)))
     return {stored.paper.id: stored for stored in rows}
 
 
-def find_by_numbers(connection: Connection, numbers: Collection[int]) -> dict[int, StoredPaper]:
+def find_by_row_ids(connection: Connection, row_ids: Collection[int]) -> dict[int, StoredPaper]:
     """Return the stored papers with these row numbers, by number."""
     return {
-        stored.number: stored for stored in _read(connection, select(papers).where(papers.c.id.in_(numbers)))
+        stored.row_id: stored for stored in _read(connection, select(papers).where(papers.c.id.in_(row_ids)))
     }
 
 
-def numbers_of(connection: Connection, ids: Collection[str]) -> dict[str, int]:
+def row_ids_of(connection: Connection, ids: Collection[str]) -> dict[str, int]:
     """Return the row numbers of the papers with these canonical ids; unknown ids are left out."""
     query = select(papers.c.canonical_id, papers.c.id).where(papers.c.canonical_id.in_(ids))
     return dict(connection.execute(query).all())
@@ -131,11 +131,11 @@ def listings(connection: Connection) -> Iterator[Listing]:
     query = select(
         papers.c.id, papers.c.announced_on, papers.c.announced_guessed, cast(papers.c.categories, Text)
     )
-    for number, announced_on, is_guessed, written in connection.execute(query):
+    for row_id, announced_on, is_guessed, written in connection.execute(query):
         categories = lists.get(written)
         if categories is None:
             categories = lists[written] = tuple(json.loads(written))
-        yield Listing(number, None if is_guessed else announced_on, categories)
+        yield Listing(row_id, None if is_guessed else announced_on, categories)
 
 
 def announced_between(
@@ -189,7 +189,7 @@ def newest_papers(
 
 
 def insert_papers(connection: Connection, new: Sequence[StoredPaper], now: datetime) -> dict[str, int]:
-    """Store new papers (their `number` is ignored); return the row numbers by canonical id."""
+    """Store new papers (their `row_id` is ignored); return the row numbers by canonical id."""
     if not new:
         return {}
     rows = [{**_columns(stored), "updated_at": now} for stored in new]
@@ -202,7 +202,7 @@ def update_papers(connection: Connection, changed: Sequence[StoredPaper], now: d
     if not changed:
         return
     statement = update(papers).where(papers.c.id == bindparam("row_number"))
-    rows = [{**_columns(stored), "updated_at": now, "row_number": stored.number} for stored in changed]
+    rows = [{**_columns(stored), "updated_at": now, "row_number": stored.row_id} for stored in changed]
     connection.execute(statement, rows)
 
 
@@ -219,14 +219,14 @@ def save_terms(connection: Connection, counts: Mapping[int, bytes]) -> None:
     statement = statement.on_conflict_do_update(
         index_elements=["paper_id"], set_={"counts": statement.excluded.counts}
     )
-    connection.execute(statement, [{"paper_id": number, "counts": blob} for number, blob in counts.items()])
+    connection.execute(statement, [{"paper_id": row_id, "counts": blob} for row_id, blob in counts.items()])
 
 
-def read_terms(connection: Connection, numbers: Collection[int] | None = None) -> dict[int, bytes]:
+def read_terms(connection: Connection, row_ids: Collection[int] | None = None) -> dict[int, bytes]:
     """Return packed term counts by row number, in rising order: of these papers, or of all."""
     query = select(paper_terms.c.paper_id, paper_terms.c.counts).order_by(paper_terms.c.paper_id)
-    if numbers is not None:
-        query = query.where(paper_terms.c.paper_id.in_(numbers))
+    if row_ids is not None:
+        query = query.where(paper_terms.c.paper_id.in_(row_ids))
     return dict(connection.execute(query).all())
 
 
@@ -251,7 +251,7 @@ def terms_between(connection: Connection, after: int, through: int) -> dict[int,
     return dict(connection.execute(query).all())
 
 
-def newest_number(connection: Connection) -> int:
+def newest_row_id(connection: Connection) -> int:
     """Return the highest row number in use; 0 for an empty table."""
     return connection.execute(select(func.max(papers.c.id))).scalar_one() or 0
 
@@ -266,13 +266,13 @@ def save_popularity(connection: Connection, snapshots: Iterable[tuple[int, Popul
     """Store snapshots by paper row number; one of the same instant is kept as it was. Return how many are new."""
     rows = [
         {
-            "paper_id": number,
+            "paper_id": row_id,
             "observed_at": seen.observed_at,
             "upvotes": seen.upvotes,
             "comments": seen.comments,
             "stars": seen.stars,
         }
-        for number, seen in snapshots
+        for row_id, seen in snapshots
     ]
     if not rows:
         return 0
@@ -280,11 +280,11 @@ def save_popularity(connection: Connection, snapshots: Iterable[tuple[int, Popul
     return len(connection.execute(statement, rows).all())
 
 
-def latest_popularity(connection: Connection, numbers: Collection[int]) -> dict[int, Popularity]:
+def latest_popularity(connection: Connection, row_ids: Collection[int]) -> dict[int, Popularity]:
     """Return the most recent snapshot of each of these papers, by row number."""
     newest = (
         select(popularity.c.paper_id, func.max(popularity.c.observed_at).label("observed_at"))
-        .where(popularity.c.paper_id.in_(numbers))
+        .where(popularity.c.paper_id.in_(row_ids))
         .group_by(popularity.c.paper_id)
         .subquery()
     )
@@ -300,12 +300,12 @@ def _snapshot(row: Row[Any]) -> Popularity:
 
 
 def popularity_of(
-    connection: Connection, numbers: Collection[int], until: datetime
+    connection: Connection, row_ids: Collection[int], until: datetime
 ) -> dict[int, list[Popularity]]:
     """Return the snapshots of these papers up to an instant, oldest first, by row number."""
     query = (
         select(popularity)
-        .where(popularity.c.paper_id.in_(numbers), popularity.c.observed_at <= until)
+        .where(popularity.c.paper_id.in_(row_ids), popularity.c.observed_at <= until)
         .order_by(popularity.c.paper_id, popularity.c.observed_at)
     )
     found: dict[int, list[Popularity]] = {}

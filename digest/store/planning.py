@@ -1,4 +1,4 @@
-"""Writing planned deliveries by the thousand, without reading a reader into this process."""
+"""Writing planned deliveries by the thousand, without reading a subscriber into this process."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ from sqlalchemy import (
     values,
 )
 
-from digest.delivery.schedule import LONGEST_WAIT
-from digest.readers.subscriber import Frequency
+from digest.domain.schedule import LONGEST_WAIT
+from digest.domain.subscriber import Frequency
 from digest.store.models import Instant, deliveries, subscribers
 from digest.store.papers import upsert
 
@@ -38,7 +38,7 @@ _PLANNING = 7_234_001
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """What readers have in common who are due at the same instants."""
+    """What subscribers have in common who are due at the same instants."""
 
     timezone: str
     hour: int
@@ -48,7 +48,7 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class DueEdition:
     """An edition that is due, when it was, and when the next one is."""
 
     edition_on: date
@@ -57,16 +57,18 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
-    """The readers to be planned: their clocks, and the span of their row numbers."""
+class DueSubscribers:
+    """The subscribers to be planned: their clocks, and the span of their row numbers."""
 
     clocks: Sequence[Clock]
     first: int
     last: int
 
 
-def crowd(connection: Connection, due_by: datetime | None, only: int | None = None) -> Crowd | None:
-    """Return active readers to be planned at an instant; all for None. None for nobody.
+def find_due_subscribers(
+    connection: Connection, due_by: datetime | None, only: int | None = None
+) -> DueSubscribers | None:
+    """Return active subscribers to be planned at an instant; all for None. None for nobody.
 
     They are due, were never planned, or have strayed.
     """
@@ -84,17 +86,17 @@ def crowd(connection: Connection, due_by: datetime | None, only: int | None = No
     if not rows:
         return None
     clocks = dict.fromkeys(Clock(row[0], row[1], row[2], bool(row[3])) for row in rows)
-    return Crowd(tuple(clocks), min(row[4] for row in rows), max(row[5] for row in rows))
+    return DueSubscribers(tuple(clocks), min(row[4] for row in rows), max(row[5] for row in rows))
 
 
 def plan_span(
     connection: Connection,
-    slots: Mapping[Clock, Slot],
+    slots: Mapping[Clock, DueEdition],
     span: tuple[int, int],
     due_by: datetime | None,
     only: int | None = None,
 ) -> int:
-    """Plan a digest for each due reader (row numbers from, to) of these clocks, at most MOST_CLOCKS of them.
+    """Plan a digest for each due subscriber (row numbers from, to) of these clocks, at most MOST_CLOCKS of them.
 
     Their next due instant moves on in the same transaction. A delivery that exists stays as it is. Returns
     how many are new.
@@ -111,7 +113,7 @@ def plan_span(
     move = update(subscribers).where(here).values(next_due_at=table.c.next_due_at)
     fields = (subscribers.c.id, table.c.edition_on, table.c.due_at)
     if connection.dialect.name == "sqlite":
-        # The transaction has the database alone, so both statements see the same readers.
+        # The transaction has the database alone, so both statements see the same subscribers.
         connection.execute(_insert(connection, select(*fields).where(here).cte("due")))
         planned: int = connection.execute(select(func.changes())).scalar_one()
         connection.execute(move)
@@ -121,7 +123,7 @@ def plan_span(
     return connection.execute(_insert(connection, move.returning(*fields).cte("due"))).rowcount
 
 
-def tell_of_many(connection: Connection) -> None:
+def analyze_deliveries(connection: Connection) -> None:
     """Let PostgreSQL know at once that a crowd was planned; until it does, it sorts them all for every claim."""
     if connection.dialect.name != "sqlite":
         connection.execute(text("ANALYZE deliveries"))
@@ -158,7 +160,7 @@ def _is_due(due_by: datetime | None, only: int | None) -> ColumnElement[bool]:
     return due if due_by is None else due & or_(_by_now(due_by), strayed(due_by))
 
 
-def _table(slots: Mapping[Clock, Slot]) -> CTE:
+def _table(slots: Mapping[Clock, DueEdition]) -> CTE:
     columns = (
         column("timezone", Text),
         column("hour", SmallInteger),
@@ -174,19 +176,19 @@ def _table(slots: Mapping[Clock, Slot]) -> CTE:
             clock.hour,
             clock.frequency,
             clock.is_first,
-            slot.edition_on,
-            slot.due_at,
-            slot.next_due_at,
+            due_edition.edition_on,
+            due_edition.due_at,
+            due_edition.next_due_at,
         )
-        for clock, slot in slots.items()
+        for clock, due_edition in slots.items()
     ]
     return values(*columns, name="slots").data(rows).cte("slots")
 
 
 def _insert(connection: Connection, due: CTE) -> Executable:
-    number, edition_on, due_at = due.c
-    chosen = select(
-        number,
+    subscriber_id, edition_on, due_at = due.c
+    selected = select(
+        subscriber_id,
         literal("digest"),
         edition_on,
         literal("planned"),
@@ -206,7 +208,7 @@ def _insert(connection: Connection, due: CTE) -> Executable:
         "attempts",
     )
     # SQLite reads ON after a bare SELECT as a join; a WHERE stands between.
-    statement = upsert(connection)(deliveries).from_select(list(columns), chosen.where(literal(True)))
+    statement = upsert(connection)(deliveries).from_select(list(columns), selected.where(literal(True)))
     once: Executable = statement.on_conflict_do_nothing(
         index_elements=["subscriber_id", "kind", "edition_on"]
     )

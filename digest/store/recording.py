@@ -14,12 +14,12 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, or_, select, update
 
-from digest.delivery.claimed import KINDS, RECIPIENTS, Claimed, Kind
+from digest.domain.delivery import KINDS, RECIPIENTS, Delivery, Kind
 from digest.errors import StopRun
 from digest.store.database import Connection, Database
 from digest.store.models import deliveries, subscribers
 
-PATIENCE = timedelta(minutes=2)
+LONGEST_WAIT = timedelta(minutes=2)
 """How long a record waits for a database that restarts; giving up would send that mail twice."""
 _PAUSE_SECONDS = 0.5
 
@@ -57,11 +57,11 @@ _RECORD_AND_ASK = {kind: question.add_cte(_RECORDED) for kind, question in _MAY_
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class AcceptedMail:
     """A mail that the server took, with its answer and the fingerprint of what was sent."""
 
     delivery_id: int
-    digest: str
+    content_sha256: str
     answer: str
     at: datetime
 
@@ -71,16 +71,16 @@ class Taken:
         return {
             "number": self.delivery_id,
             "at": self.at,
-            "fingerprint": self.digest,
+            "fingerprint": self.content_sha256,
             "answer": self.answer,
         }
 
 
-def _question(one: Claimed) -> dict[str, Any]:
+def _question(one: Delivery) -> dict[str, Any]:
     return {"next_number": one.id, "attempt": one.attempts}
 
 
-def _is_wanted(connection: Connection, one: Claimed) -> bool:
+def _may_send(connection: Connection, one: Delivery) -> bool:
     return connection.execute(_MAY_BE_SENT[one.kind], _question(one)).first() is not None
 
 
@@ -90,25 +90,25 @@ class Recorder:
     def __init__(
         self,
         transaction: Callable[[], AbstractContextManager[Connection]],
-        patience: timedelta,
+        longest_wait: timedelta,
         *,
         joined: bool,
     ) -> None:
         self._transaction = transaction
-        self._patience = patience.total_seconds()
+        self._longest_wait = longest_wait.total_seconds()
         self._joined = joined
 
-    def may_be_sent(self, one: Claimed) -> bool:
-        """Tell whether a delivery is still this worker's, and its reader still waits for it. Raises StopRun."""
+    def may_be_sent(self, one: Delivery) -> bool:
+        """Tell whether a delivery is still this worker's, and its subscriber still waits for it. Raises StopRun."""
         with self._transaction() as connection:
-            return _is_wanted(connection, one)
+            return _may_send(connection, one)
 
-    def record(self, taken: Taken, then: Claimed | None) -> bool:
+    def record(self, taken: AcceptedMail, then: Delivery | None) -> bool:
         """Note that a mail was taken, and tell whether the one after it may be sent.
 
         Waits for a database that restarts. Raises StopRun when it does not come back.
         """
-        give_up_at = time.monotonic() + self._patience
+        give_up_at = time.monotonic() + self._longest_wait
         while True:
             try:
                 return self._record(taken, then)
@@ -117,17 +117,17 @@ class Recorder:
                     raise
                 time.sleep(_PAUSE_SECONDS)
 
-    def _record(self, taken: Taken, then: Claimed | None) -> bool:
+    def _record(self, taken: AcceptedMail, then: Delivery | None) -> bool:
         with self._transaction() as connection:
             if then is not None and self._joined:
                 values = taken.values | _question(then)
                 return connection.execute(_RECORD_AND_ASK[then.kind], values).first() is not None
             connection.execute(_RECORD_SENT, taken.values)
-            return then is not None and _is_wanted(connection, then)
+            return then is not None and _may_send(connection, then)
 
 
-def recorder(database: Database, patience: timedelta = PATIENCE) -> Recorder:
+def recorder(database: Database, longest_wait: timedelta = LONGEST_WAIT) -> Recorder:
     """Return a recorder over a database, for one thread."""
     if database.is_sqlite:
-        return Recorder(database.begin, patience, joined=False)
-    return Recorder(database.quick, patience, joined=True)
+        return Recorder(database.begin, longest_wait, joined=False)
+    return Recorder(database.quick, longest_wait, joined=True)

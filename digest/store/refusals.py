@@ -6,8 +6,8 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, delete, exists, func, select
 
-from digest.delivery.claimed import Claimed, Stream
 from digest.delivery.refusals import DAY, EDITIONS_APART, REFUSED, TAKEN, WINDOW, Answers, Evidence
+from digest.domain.delivery import Delivery, Stream
 from digest.store import suppressions as suppression_store
 from digest.store.models import deliveries, refusals, server_answers, subscribers, suppressions
 from digest.store.papers import upsert
@@ -56,7 +56,7 @@ def forget_recent(connection: Connection, account: str, stream: Stream) -> None:
     connection.execute(server_answers.update().where(mine).values(recent=""))
 
 
-def note_refusal(connection: Connection, one: Claimed, now: datetime) -> bool:
+def note_refusal(connection: Connection, one: Delivery, now: datetime) -> bool:
     """Keep that a mail was refused for its address; False if this edition's was refused before."""
     statement = upsert(connection)(refusals).values(
         subscriber_id=one.subscriber_id, edition_on=one.edition_on, refused_at=now
@@ -65,7 +65,7 @@ def note_refusal(connection: Connection, one: Claimed, now: datetime) -> bool:
     return connection.execute(noted).first() is not None
 
 
-def gather_evidence(connection: Connection, one: Claimed, answers: Answers, now: datetime) -> Evidence:
+def gather_evidence(connection: Connection, one: Delivery, answers: Answers, now: datetime) -> Evidence:
     """Return what is known about the refusal of a mail."""
     lately = select(func.count()).where(
         suppressions.c.since_at > now - DAY, suppressions.c.reason.startswith(_REASON)
@@ -80,7 +80,7 @@ def gather_evidence(connection: Connection, one: Claimed, answers: Answers, now:
     )
 
 
-def _was_refused_before(connection: Connection, one: Claimed, now: datetime) -> bool:
+def _was_refused_before(connection: Connection, one: Delivery, now: datetime) -> bool:
     has_taken_mail_since = exists().where(
         deliveries.c.subscriber_id == one.subscriber_id,
         deliveries.c.status == "sent",

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from sqlalchemy import Connection, Row, delete, func, literal, select, update
 
-from digest.readers.subscriber import Status
+from digest.domain.subscriber import Status
 from digest.store.models import consents, subscribers, suppression_log, suppressions
 from digest.store.papers import upsert
 

@@ -41,7 +41,7 @@ def read_statistics(connection: Connection, version: int) -> Statistics:
 
 
 def save_statistics(
-    connection: Connection, statistics: Statistics, through_number: int, now: datetime
+    connection: Connection, statistics: Statistics, through_row_id: int, now: datetime
 ) -> None:
     """Store a new version, counted up to a paper's row number."""
     connection.execute(
@@ -49,7 +49,7 @@ def save_statistics(
             version=statistics.version,
             space=SPACE,
             papers=statistics.papers,
-            through_paper_id=through_number,
+            through_paper_id=through_row_id,
             frequencies=statistics.to_bytes(),
             counted_at=now,
         )
@@ -62,12 +62,12 @@ def is_in_another_space(connection: Connection) -> bool:
     return connection.execute(query).first() is not None
 
 
-def drop_statistics(connection: Connection) -> None:
+def delete_statistics(connection: Connection) -> None:
     """Delete every version of the document frequencies."""
     connection.execute(delete(term_statistics))
 
 
-def drop_unused_statistics(connection: Connection) -> int:
+def delete_unused_statistics(connection: Connection) -> int:
     """Delete the versions that no profile was built with, but for the newest; return how many."""
     used = select(profiles.c.statistics_version)
     newest = select(func.max(term_statistics.c.version)).scalar_subquery()
@@ -78,7 +78,7 @@ def drop_unused_statistics(connection: Connection) -> int:
 
 
 def outdated_profiles(connection: Connection, version: int, limit: int) -> list[int]:
-    """Return readers whose profile was built with another version of the document frequencies."""
+    """Return subscribers whose profile was built with another version of the document frequencies."""
     query = select(profiles.c.subscriber_id).where(profiles.c.statistics_version != version).limit(limit)
     return list(connection.execute(query).scalars())
 
@@ -88,7 +88,7 @@ def read_profiles(connection: Connection, subscriber_ids: Collection[int]) -> di
     query = select(profiles.c.subscriber_id, profiles.c.vector).where(
         profiles.c.subscriber_id.in_(subscriber_ids)
     )
-    return {number: Profile.from_bytes(vector) for number, vector in connection.execute(query)}
+    return {subscriber_id: Profile.from_bytes(vector) for subscriber_id, vector in connection.execute(query)}
 
 
 def save_profiles(connection: Connection, built: Mapping[int, Profile], now: datetime) -> None:
@@ -102,16 +102,16 @@ def save_profiles(connection: Connection, built: Mapping[int, Profile], now: dat
     )
     rows = [
         {
-            "subscriber_id": number,
+            "subscriber_id": subscriber_id,
             "vector": profile.to_bytes(),
             "statistics_version": profile.statistics_version,
             "built_at": now,
         }
-        for number, profile in built.items()
+        for subscriber_id, profile in built.items()
     ]
     connection.execute(statement, rows)
 
 
-def drop_profiles(connection: Connection, subscriber_ids: Collection[int]) -> None:
-    """Forget the profiles of readers who no longer ask for anything."""
+def delete_profiles(connection: Connection, subscriber_ids: Collection[int]) -> None:
+    """Forget the profiles of subscribers who no longer ask for anything."""
     connection.execute(delete(profiles).where(profiles.c.subscriber_id.in_(subscriber_ids)))

@@ -8,13 +8,13 @@ from fastapi.responses import Response
 from pydantic import BaseModel, BeforeValidator, Field
 
 from digest.errors import BadInput, NotFound
-from digest.mail.letter import Card
-from digest.mail.wording import one_line
+from digest.mail.content import Card
 from digest.store import papers as paper_store
+from digest.text.formatting import one_line
 from digest.web.catalogue import PER_CATEGORY, Period, trending_and_new
+from digest.web.context import Context, WebContext
 from digest.web.pages import is_web_address, paper_path
 from digest.web.papers import DAY, LONGEST_QUERY
-from digest.web.site import OnSite, Site
 
 router = APIRouter(prefix="/api")
 pages = APIRouter(include_in_schema=False)
@@ -93,19 +93,19 @@ _NO_SUCH: dict[int | str, dict[str, Any]] = {404: {"model": Problem}, 422: {"mod
 
 @router.get("/papers", summary="The newest papers")
 def papers(
-    site: OnSite,
+    context: Context,
     top: Top = 30,
     since: Since = None,
 ) -> list[PaperOut]:
     """Return the papers announced last, the newest first."""
-    with site.parts.database.read() as connection:
+    with context.container.database.read() as connection:
         stored = paper_store.newest_papers(connection, top, since)
-        return [paper_out(site, card) for card in site.catalogue.cards(connection, stored)]
+        return [paper_out(context, card) for card in context.catalogue.cards(connection, stored)]
 
 
 @router.get("/papers/{paper_id:path}", summary="One paper", responses=_NO_SUCH)
 def paper(
-    site: OnSite,
+    context: Context,
     paper_id: Annotated[str, Path(description="An arXiv id or address, or a title id.")],
     similar: Annotated[int, Query(ge=0, le=50, description="How many papers like it to add."), WHOLE] = 0,
     category: Category = "",
@@ -116,28 +116,28 @@ def paper(
     A category and a day narrow which papers like it are added.
     """
     try:
-        card = site.catalogue.paper(paper_id)
+        card = context.catalogue.paper(paper_id)
     except BadInput as error:
         raise NotFound(str(error)) from None
-    found = site.catalogue.similar(card.paper_id, similar, since, one_line(category)) if similar else []
-    return DetailOut(**paper_out(site, card).model_dump(), similar=_found(site, found))
+    found = context.catalogue.similar(card.paper_id, similar, since, one_line(category)) if similar else []
+    return DetailOut(**paper_out(context, card).model_dump(), similar=_found(context, found))
 
 
 @router.get("/search", summary="Search by words")
 def search(
-    site: OnSite,
+    context: Context,
     q: Annotated[str, Query(min_length=1, max_length=LONGEST_QUERY, description="Words to look for.")],
     category: Category = "",
     since: Since = None,
     top: Top = 30,
 ) -> list[FoundOut]:
     """Return the papers that fit the words best, best first."""
-    return _found(site, site.catalogue.search(one_line(q), top, since, one_line(category)))
+    return _found(context, context.catalogue.search(one_line(q), top, since, one_line(category)))
 
 
 @router.get("/trending", summary="What is trending")
 def trending(
-    site: OnSite,
+    context: Context,
     period: Annotated[Period, Query(description="Of which time.")] = "week",
     category: Category = "",
     top: Annotated[int, Query(ge=1, le=PER_CATEGORY, description="How many papers at most."), WHOLE] = 30,
@@ -146,19 +146,19 @@ def trending(
 
     Papers that nobody voted for follow all others, as `new`.
     """
-    cards = site.catalogue.trending(period).papers(category)[:top]
+    cards = context.catalogue.trending(period).papers(category)[:top]
     return [
-        TrendingOut(section=section, **paper_out(site, card).model_dump())
+        TrendingOut(section=section, **paper_out(context, card).model_dump())
         for section, part in trending_and_new(cards)
         for card in part
     ]
 
 
-def _found(site: Site, found: list[tuple[Card, float]]) -> list[FoundOut]:
-    return [FoundOut(fit=round(fit, 4), paper=paper_out(site, card)) for card, fit in found]
+def _found(context: WebContext, found: list[tuple[Card, float]]) -> list[FoundOut]:
+    return [FoundOut(fit=round(fit, 4), paper=paper_out(context, card)) for card, fit in found]
 
 
-def paper_out(site: Site, card: Card) -> PaperOut:
+def paper_out(context: WebContext, card: Card) -> PaperOut:
     """Return a paper as programs read it; addresses that are none are left out."""
     every = (("abstract", card.abstract_url), ("pdf", card.pdf_url), *card.links)
     return PaperOut(
@@ -168,15 +168,15 @@ def paper_out(site: Site, card: Card) -> PaperOut:
         abstract=card.abstract,
         categories=list(card.categories),
         announced_on=card.announced_on,
-        page=f"{site.base_url}{paper_path(card.paper_id)}",
+        page=f"{context.base_url}{paper_path(card.paper_id)}",
         links={kind.lower(): url for kind, url in every if is_web_address(url)},
         popularity=card.popularity,
     )
 
 
 @pages.get("/docs")
-def docs(site: OnSite, request: Request) -> Response:
+def docs(context: Context, request: Request) -> Response:
     """Show the interface for people, made from its OpenAPI document."""
     described = request.app.openapi()["paths"]
     operations = [(path, methods["get"]) for path, methods in described.items() if "get" in methods]
-    return site.page("docs.html", operations=operations)
+    return context.page("docs.html", operations=operations)

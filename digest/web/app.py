@@ -23,9 +23,9 @@ from digest.clock import utc_now
 from digest.errors import BadInput, BadLink, DigestError, NotFound, StopRun, TryLater
 from digest.settings import read_settings
 from digest.web import api, feedback, feeds, health, home, mails, papers, preferences, signup
-from digest.web.safety import Safety
-from digest.web.site import RECHECK, Site
-from digest.wiring import VERSION, Parts
+from digest.web.context import RECHECK, WebContext
+from digest.web.middleware import Safety
+from digest.wiring import VERSION, Container
 
 HEADINGS = {
     400: "That did not work",
@@ -52,7 +52,7 @@ _log = logging.getLogger("digest.web")
 _OUT_OF_ORDER = "The papers are not available right now; please try again in a few minutes."
 
 
-def create_app(parts: Parts, recheck: timedelta = RECHECK, stopping: Event | None = None) -> FastAPI:
+def create_app(container: Container, recheck: timedelta = RECHECK, stopping: Event | None = None) -> FastAPI:
     """Return the web application over the parts of an installation.
 
     `recheck` is how long new papers may take to show. `stopping` is set when serving ends.
@@ -68,21 +68,21 @@ def create_app(parts: Parts, recheck: timedelta = RECHECK, stopping: Event | Non
         redirect_slashes=False,
         lifespan=_serving,
     )
-    site = Site(parts, recheck, stopping or Event())
-    app.state.site = site
+    context = WebContext(container, recheck, stopping or Event())
+    app.state.context = context
     for group in (home, signup, preferences, feedback, mails, papers, feeds, health):
         app.include_router(group.router)
     app.include_router(api.router)
     app.include_router(api.pages)
-    app.mount("/static", _Static(directory=site.static))
+    app.mount("/static", _Static(directory=context.static))
     app.add_exception_handler(DigestError, _foreseen)
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(HTTPException, _refused)
     app.add_middleware(
         Safety,
-        problem=partial(problem, site),
-        https=site.base_url.startswith("https:"),
-        answers=site.answers,
+        problem=partial(problem, context),
+        https=context.base_url.startswith("https:"),
+        answers=context.answers,
     )
     return app
 
@@ -90,7 +90,7 @@ def create_app(parts: Parts, recheck: timedelta = RECHECK, stopping: Event | Non
 def application() -> FastAPI:
     """Return the application of the environment's settings. Raises BadInput for a setting that cannot be used."""
     stopping = Event()
-    return create_app(Parts(read_settings(), utc_now, stopping.is_set), stopping=stopping)
+    return create_app(Container(read_settings(), utc_now, stopping.is_set), stopping=stopping)
 
 
 @asynccontextmanager
@@ -100,15 +100,15 @@ async def _serving(app: FastAPI) -> AsyncIterator[None]:
     # the database's fifteen connections, and the loop for all of them.
     to_thread.current_default_thread_limiter().total_tokens = _THREADS
     sys.setswitchinterval(_SWITCH_SECONDS)
-    site: Site = app.state.site
-    Thread(target=_prepare, args=(site,), daemon=True).start()
-    site.background.start()
+    context: WebContext = app.state.context
+    Thread(target=_prepare, args=(context,), daemon=True).start()
+    context.reference.start()
     yield
-    await to_thread.run_sync(site.background.stop)
+    await to_thread.run_sync(context.reference.stop)
 
 
-def _prepare(site: Site) -> None:
-    site.warm()
+def _prepare(context: WebContext) -> None:
+    context.warm()
     # What is there now stays: a full collection that looks at all of it holds up every answer for 0.1 s.
     gc.collect()
     gc.freeze()
@@ -123,12 +123,12 @@ class _Static(StaticFiles):
         return response
 
 
-def problem(site: Site, path: str, status: int, message: str) -> Response:
+def problem(context: WebContext, path: str, status: int, message: str) -> Response:
     """Return an error as its caller reads it: JSON for programs, a page that helps for people."""
     if path.startswith("/api/"):
         return JSONResponse({"error": message}, status)
     heading = HEADINGS.get(status, "That did not work")
-    return site.private_page("problem.html", status, heading=heading, message=message)
+    return context.private_page("problem.html", status, heading=heading, message=message)
 
 
 def _foreseen(request: Request, error: Exception) -> Response:
@@ -138,7 +138,7 @@ def _foreseen(request: Request, error: Exception) -> Response:
         # These words are for whoever runs this.
         _log.error("%s", message)
         message = _OUT_OF_ORDER
-    response = problem(request.app.state.site, request.url.path, status, message)
+    response = problem(request.app.state.context, request.url.path, status, message)
     if isinstance(error, TryLater) and error.seconds is not None:
         response.headers["Retry-After"] = f"{error.seconds:.0f}"
     return response
@@ -148,7 +148,7 @@ def _unreadable(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = next(iter(error.errors()), {"loc": ("",), "msg": ""})
     message = f"{first['loc'][-1]}: {first['msg']}."
-    return problem(request.app.state.site, request.url.path, 422, message)
+    return problem(request.app.state.context, request.url.path, 422, message)
 
 
 def _refused(request: Request, error: Exception) -> Response:
@@ -158,7 +158,7 @@ def _refused(request: Request, error: Exception) -> Response:
         405: "This page does not support that.",
     }
     message = messages.get(error.status_code, "This could not be read; please go back and try again.")
-    response = problem(request.app.state.site, request.url.path, error.status_code, message)
+    response = problem(request.app.state.context, request.url.path, error.status_code, message)
     for name, value in (error.headers or {}).items():
         response.headers[name] = value
     return response

@@ -7,9 +7,9 @@ import logging
 from random import SystemRandom
 from threading import Event, Thread
 
-from digest import jobs
 from digest.errors import DigestError
-from digest.wiring import Parts
+from digest.jobs import recurring
+from digest.wiring import Container
 
 RECHECK_SECONDS = 20.0
 """So often it looks for requests that nobody woke it for: left by a crash, or by a database that was away."""
@@ -18,12 +18,12 @@ _LAST_MAIL_SECONDS = 5.0
 _log = logging.getLogger("digest.web")
 
 
-class Background:
+class ReferenceCorpus:
     """The thread, and the bell that wakes it. Ringing takes the same time whatever there is to do."""
 
-    def __init__(self, parts: Parts, stopping: Event) -> None:
+    def __init__(self, container: Container, stopping: Event) -> None:
         """`parts` should ask `stopping` between mails, so that the end waits for the mail in flight alone."""
-        self._parts = parts
+        self._parts = container
         self._stopping = stopping
         self._woken = Event()
         self._luck = SystemRandom()
@@ -50,8 +50,8 @@ class Background:
     def work(self) -> None:
         """Plan what was asked for, then send what is planned."""
         try:
-            jobs.answer_requests(self._parts)
-            while jobs.deliver(self._parts, "transactional"):
+            recurring.answer_requests(self._parts)
+            while recurring.deliver(self._parts, "transactional"):
                 pass
         except DigestError as error:
             # Requests and mails stay in the database, for the next turn or the next run.

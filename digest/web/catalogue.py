@@ -8,14 +8,14 @@ from threading import Lock
 from time import monotonic
 from typing import Literal, get_args
 
-from digest.delivery.editions import card_of
-from digest.mail.letter import Card
-from digest.papers.library import Found, Library, find_paper, listed_under, trending_papers
+from digest.delivery.candidates import card_of
+from digest.mail.content import Card
+from digest.papers.search import Found, Library, find_paper, listed_under, trending_papers
 from digest.store import papers as paper_store
 from digest.store import terms as term_store
 from digest.store.database import Connection, Database
 from digest.store.papers import StoredPaper
-from digest.web.kept import Held, Kept, KeptMany
+from digest.web.cache import CachedValue, CacheEntry, LruCache
 
 Period = Literal["today", "week", "month"]
 PERIODS: tuple[Period, ...] = get_args(Period)
@@ -23,10 +23,10 @@ MONTH = timedelta(days=30)
 PER_CATEGORY = 50
 CATEGORIES_SHOWN = 40
 STARTERS = 12
-_SLOT = timedelta(minutes=10)
-_KEPT_CARDS = 5000
+_REVISION_SPAN = timedelta(minutes=10)
+_CACHED_CARDS = 5000
 """Some twenty megabytes."""
-Stamp = tuple[int, int, int]
+Revision = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,69 +52,69 @@ class Catalogue:
         self._database = database
         self._clock = clock
         self._recheck = recheck.total_seconds()
-        self._stamp: tuple[float, Stamp] | None = None
+        self._revision: tuple[float, Revision] | None = None
         self._checking = Lock()
-        self._library = Kept(self._read_library)
-        self._cards: KeptMany[Card] = KeptMany(_KEPT_CARDS)
-        self._trending = {period: Kept(self._maker(period)) for period in PERIODS}
+        self._library = CachedValue(self._read_library)
+        self._cards: LruCache[Card] = LruCache(_CACHED_CARDS)
+        self._trending = {period: CachedValue(self._maker(period)) for period in PERIODS}
 
-    def stamp_if_known(self) -> Stamp | None:
+    def revision_if_known(self) -> Revision | None:
         """Return the stamp without a look at the database: while it is trusted, or somebody looks already."""
-        known = self._stamp
+        known = self._revision
         if known is not None and (monotonic() < known[0] + self._recheck or self._checking.locked()):
             return known[1]
         return None
 
-    def stamp(self) -> Stamp:
+    def revision(self) -> Revision:
         """Return what changes when something shown here does: papers, term weights, or ten minutes."""
-        known = self.stamp_if_known()
+        known = self.revision_if_known()
         if known is not None:
             return known
         with self._checking:
-            if self._stamp is None or monotonic() >= self._stamp[0] + self._recheck:
-                self._stamp = monotonic(), self._look()
-            return self._stamp[1]
+            if self._revision is None or monotonic() >= self._revision[0] + self._recheck:
+                self._revision = monotonic(), self._look()
+            return self._revision[1]
 
-    def _look(self) -> Stamp:
+    def _look(self) -> Revision:
         with self._database.read() as connection:
-            newest = paper_store.newest_number(connection)
+            newest = paper_store.newest_row_id(connection)
             version = term_store.newest_version(connection) or 0
-        return newest, version, int(self._clock().timestamp() // _SLOT.total_seconds())
+        return newest, version, int(self._clock().timestamp() // _REVISION_SPAN.total_seconds())
 
     def warm(self) -> None:
         """Prepare everything."""
         for period in PERIODS:
             self.trending(period)
-        self._library.get(self.stamp()[:2])
+        self._library.get(self.revision()[:2])
 
     def trending(self, period: Period) -> Trending:
         """Return the most trending papers of a period."""
-        return self.stamped_trending(period).value
+        return self.trending_entry(period).value
 
-    def stamped_trending(self, period: Period) -> Held[Trending]:
+    def trending_entry(self, period: Period) -> CacheEntry[Trending]:
         """Return the most trending papers of a period with the stamp they are of."""
-        return self._trending[period].get(self.stamp())
+        return self._trending[period].get(self.revision())
 
     def is_search_fresh(self) -> bool:
         """Tell whether search knows the present papers, not those before while somebody reads the new ones."""
-        stamp = self.stamp()[:2]
-        return self._library.get(stamp).stamp == stamp
+        revision = self.revision()[:2]
+        return self._library.get(revision).revision == revision
 
     def search(
         self, words: str, most: int, since: date | None = None, category: str = ""
     ) -> list[tuple[Card, float]]:
         """Return the papers that fit the words best and how well (0 to 1), best first."""
-        library = self._library.get(self.stamp()[:2]).value
+        library = self._library.get(self.revision()[:2]).value
         return self._shown(library.search(words, most, since, category or None))
 
     def similar(
         self, paper_id: str, most: int, since: date | None = None, category: str = ""
     ) -> list[tuple[Card, float]]:
         """Return the papers most like a stored one, best first. Raises BadInput or NotFound."""
-        library = self._library.get(self.stamp()[:2]).value
+        library = self._library.get(self.revision()[:2]).value
         with self._database.read() as connection:
-            number = find_paper(connection, paper_id).number
-            found = library.similar(connection, number, most, since, category or None)
+            row_id = find_paper(connection, paper_id).row_id
+            found = library.similar(connection, row_id, most, since, category or None)
         return self._shown(found)
 
     def paper(self, paper_id: str) -> Card:
@@ -125,23 +125,23 @@ class Catalogue:
     def cards(self, connection: Connection, stored: Sequence[StoredPaper]) -> list[Card]:
         """Return stored papers as pages show them."""
         now = self._clock()
-        seen = paper_store.popularity_of(connection, [one.number for one in stored], now)
-        return [card_of(one, seen.get(one.number, []), now) for one in stored]
+        seen = paper_store.popularity_of(connection, [one.row_id for one in stored], now)
+        return [card_of(one, seen.get(one.row_id, []), now) for one in stored]
 
     def _shown(self, found: Sequence[Found]) -> list[tuple[Card, float]]:
         """Return what was found as pages show it; papers shown before come from memory."""
-        stamp = self.stamp()
-        kept = {number: self._cards.get((number, stamp)) for number, _ in found}
-        known = {number: card for number, card in kept.items() if card is not None}
-        missing = [number for number in kept if number not in known]
+        revision = self.revision()
+        cached = {row_id: self._cards.get((row_id, revision)) for row_id, _ in found}
+        known = {row_id: card for row_id, card in cached.items() if card is not None}
+        missing = [row_id for row_id in cached if row_id not in known]
         if missing:
             with self._database.read() as connection:
-                stored = list(paper_store.find_by_numbers(connection, missing).values())
+                stored = list(paper_store.find_by_row_ids(connection, missing).values())
                 made = self.cards(connection, stored)
             for one, card in zip(stored, made, strict=True):
-                known[one.number] = card
-                self._cards.put((one.number, stamp), card)
-        return [(known[number], fit) for number, fit in found]
+                known[one.row_id] = card
+                self._cards.put((one.row_id, revision), card)
+        return [(known[row_id], fit) for row_id, fit in found]
 
     def starters(self) -> list[Card]:
         """Return a dozen varied recent papers for somebody to tick: the hottest of each category in turn."""
@@ -165,17 +165,17 @@ class Catalogue:
         lists: dict[str, list[StoredPaper]] = {}
         lines: dict[int, str] = {}
         for stored, _, line in found:
-            lines[stored.number] = line
+            lines[stored.row_id] = line
             for name in {"", *listed_under(stored.paper.categories)}:
                 of_name = lists.setdefault(name, [])
                 if len(of_name) < PER_CATEGORY:
                     of_name.append(stored)
         made = {
-            stored.number: replace(card_of(stored, [], now), popularity=lines[stored.number])
+            stored.row_id: replace(card_of(stored, [], now), popularity=lines[stored.row_id])
             for listed in lists.values()
             for stored in listed
         }
-        by_category = {name: tuple(made[one.number] for one in listed) for name, listed in lists.items()}
+        by_category = {name: tuple(made[one.row_id] for one in listed) for name, listed in lists.items()}
         return Trending(
             everything=by_category.pop("", ()),
             by_category=by_category,
@@ -195,8 +195,8 @@ def varied(cards: Sequence[Card], most: int) -> list[Card]:
     """Take the first of each primary category, then the second of each, until there are enough."""
     turns: Counter[str] = Counter()
     placed: list[tuple[int, int]] = []
-    for place, card in enumerate(cards):
+    for index, card in enumerate(cards):
         field = card.categories[0] if card.categories else ""
-        placed.append((turns[field], place))
+        placed.append((turns[field], index))
         turns[field] += 1
-    return [cards[place] for _, place in sorted(placed)[:most]]
+    return [cards[index] for _, index in sorted(placed)[:most]]

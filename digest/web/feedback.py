@@ -3,13 +3,13 @@
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from digest.delivery.editions import card_of
+from digest.delivery.candidates import card_of
 from digest.errors import BadInput
-from digest.papers.library import find_paper
-from digest.readers.feedback import give, verdict_on
-from digest.readers.links import Verdict
+from digest.papers.search import find_paper
+from digest.subscribers.feedback import record_feedback, verdict_on
+from digest.subscribers.links import Verdict
+from digest.web.context import Context
 from digest.web.forms import Posted
-from digest.web.site import OnSite
 
 router = APIRouter(include_in_schema=False)
 
@@ -25,36 +25,38 @@ def verdict_from(text: str) -> Verdict | None:
 
 
 @router.get("/feedback/{token}")
-def feedback_form(site: OnSite, token: str, paper: str = "", verdict: str = "more") -> Response:
+def feedback_form(context: Context, token: str, paper: str = "", verdict: str = "more") -> Response:
     """Show the paper and the one button that the mail's link stands for."""
-    wanted = verdict_from(verdict)
-    with site.parts.database.read() as connection:
-        subscriber = site.reader(connection, "feedback", token)
+    requested = verdict_from(verdict)
+    with context.container.database.read() as connection:
+        subscriber = context.subscriber(connection, "feedback", token)
         stored = find_paper(connection, paper)
-        said = verdict_on(connection, subscriber, stored.number)
-    return site.private_page(
+        said = verdict_on(connection, subscriber, stored.row_id)
+    return context.private_page(
         "feedback.html",
         token=token,
-        card=card_of(stored, [], site.now()),
-        verdict=wanted or "none",
+        card=card_of(stored, [], context.now()),
+        verdict=requested or "none",
         said=said,
         effect=None,
     )
 
 
 @router.post("/feedback/{token}")
-def feedback(site: OnSite, token: str, form: Posted, paper: str = "", verdict: str = "") -> Response:
+def feedback(context: Context, token: str, form: Posted, paper: str = "", verdict: str = "") -> Response:
     """Keep the word, and say in terms what it changed."""
-    claim = site.claim("feedback", token)
-    wanted = verdict_from(form.text("verdict") or verdict)
+    claim = context.claim("feedback", token)
+    requested = verdict_from(form.text("verdict") or verdict)
     paper_id = form.text("paper") or paper
-    parts = site.parts
-    effect = give(parts.database, parts.profiles, claim.reader, paper_id, wanted, site.now())
-    return site.private_page(
+    container = context.container
+    effect = record_feedback(
+        container.database, container.profiles, claim.subscriber_key, paper_id, requested, context.now()
+    )
+    return context.private_page(
         "feedback.html",
         token=token,
-        card=site.catalogue.paper(effect.paper.id),
-        verdict=wanted or "none",
-        said=wanted,
+        card=context.catalogue.paper(effect.paper.id),
+        verdict=requested or "none",
+        said=requested,
         effect=effect,
     )

@@ -1,4 +1,4 @@
-"""Feeds: what is trending for everybody, and each reader's own digests, as Atom and JSON Feed."""
+"""Feeds: what is trending for everybody, and each subscriber's own digests, as Atom and JSON Feed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from xml.etree import ElementTree as ET
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
-from digest.delivery.letters import Chosen
+from digest.delivery.composed_mail import Pick
 from digest.delivery.preview import recorded
-from digest.mail.letter import HEADINGS, Card, heading_of
-from digest.mail.wording import one_line
-from digest.store import deliveries as ledger
+from digest.mail.content import HEADINGS, Card, heading_of
+from digest.store import delivery_reports
+from digest.text.formatting import one_line
+from digest.web.context import Context, WebContext
 from digest.web.pages import paper_path
-from digest.web.site import OnSite, Site
 
 router = APIRouter(include_in_schema=False)
 TRENDING_SHOWN = 50
@@ -49,27 +49,27 @@ class Feed:
 
 
 @router.get("/feed.xml")
-def trending_atom(site: OnSite) -> Response:
+def trending_atom(context: Context) -> Response:
     """Return the trending papers as Atom (RFC 4287)."""
-    return _public(_atom(_trending(site, "feed.xml")))
+    return _public(_atom(_trending(context, "feed.xml")))
 
 
 @router.get("/feed.json")
-def trending_json(site: OnSite) -> Response:
+def trending_json(context: Context) -> Response:
     """Return the trending papers as JSON Feed 1.1."""
-    return _public(_json(_trending(site, "feed.json")))
+    return _public(_json(_trending(context, "feed.json")))
 
 
 @router.get("/feed/{token}.xml")
-def own_atom(site: OnSite, token: str) -> Response:
-    """Return a reader's last digests as Atom."""
-    return _atom(_own(site, token, "xml"))
+def own_atom(context: Context, token: str) -> Response:
+    """Return a subscriber's last digests as Atom."""
+    return _atom(_own(context, token, "xml"))
 
 
 @router.get("/feed/{token}.json")
-def own_json(site: OnSite, token: str) -> Response:
-    """Return a reader's last digests as JSON Feed."""
-    return _json(_own(site, token, "json"))
+def own_json(context: Context, token: str) -> Response:
+    """Return a subscriber's last digests as JSON Feed."""
+    return _json(_own(context, token, "json"))
 
 
 def _public(response: Response) -> Response:
@@ -77,39 +77,39 @@ def _public(response: Response) -> Response:
     return response
 
 
-def _trending(site: Site, name: str) -> Feed:
-    cards = site.catalogue.trending("week").everything[:TRENDING_SHOWN]
+def _trending(context: WebContext, name: str) -> Feed:
+    cards = context.catalogue.trending("week").everything[:TRENDING_SHOWN]
     items = tuple(
         Item(card, _midnight(card.announced_on), "" if card.popularity else HEADINGS["new"])
         for card in cards
         if card.announced_on
     )
     is_voted = any(card.popularity for card in cards)
-    return _feed(site, "Trending papers" if is_voted else HEADINGS["new"], f"/{name}", items)
+    return _feed(context, "Trending papers" if is_voted else HEADINGS["new"], f"/{name}", items)
 
 
-def _own(site: Site, token: str, ending: str) -> Feed:
-    with site.parts.database.read() as connection:
-        subscriber = site.reader(connection, "feed", token)
-        rows = ledger.find(
+def _own(context: WebContext, token: str, ending: str) -> Feed:
+    with context.container.database.read() as connection:
+        subscriber = context.subscriber(connection, "feed", token)
+        rows = delivery_reports.find(
             connection, subscriber_id=subscriber.id, kind="digest", status="sent", limit=DIGESTS_SHOWN
         )
         mails = [recorded(connection, row.id) for row in rows]
     items = tuple(
         Item(pick.card, contents.composed_at, _why(pick)) for contents, picks in mails for pick in picks
     )
-    return _feed(site, "Your trending papers", f"/feed/{token}.{ending}", items)
+    return _feed(context, "Your trending papers", f"/feed/{token}.{ending}", items)
 
 
-def _why(pick: Chosen) -> str:
+def _why(pick: Pick) -> str:
     heading = heading_of(pick.section, pick.card)
     return pick.reason or {"everyone": "Everyone reads it", "new": HEADINGS["new"], "for_you": ""}[heading]
 
 
-def _feed(site: Site, title: str, path: str, items: Sequence[Item]) -> Feed:
+def _feed(context: WebContext, title: str, path: str, items: Sequence[Item]) -> Feed:
     newest = max((item.at for item in items), default=datetime(1970, 1, 1, tzinfo=UTC))
-    home = f"{site.base_url}/"
-    return Feed(title, f"{site.base_url}{path}", home, newest, tuple(items), site.base_url)
+    home = f"{context.base_url}/"
+    return Feed(title, f"{context.base_url}{path}", home, newest, tuple(items), context.base_url)
 
 
 def _midnight(day: date) -> datetime:

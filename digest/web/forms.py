@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from digest.domain.subscriber import clean_words
 from digest.errors import BadInput
-from digest.mail.wording import one_line
-from digest.readers.subscriber import clean_words
+from digest.text.formatting import one_line
 
 MOST_FIELDS = 500
 _SEPARATORS = re.compile(r"[\s,;]+")

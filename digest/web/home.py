@@ -8,11 +8,11 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from digest.errors import NotFound
-from digest.mail.wording import one_line
 from digest.ranking import trending as formula
+from digest.text.formatting import one_line
+from digest.web.cache import CacheEntry
 from digest.web.catalogue import PER_CATEGORY, PERIODS, Period, trending_and_new
-from digest.web.kept import Held
-from digest.web.site import OnSite, Site
+from digest.web.context import Context, WebContext
 
 router = APIRouter(include_in_schema=False)
 PAPERS_SHOWN = 30
@@ -43,33 +43,33 @@ def period_from(text: str) -> Period:
 
 
 @router.get("/")
-async def home(site: OnSite, period: str = "week", category: str = "") -> Response:
+async def home(context: Context, period: str = "week", category: str = "") -> Response:
     """Show what is trending, under the field for one's address."""
-    return await _listing(site, _FIRST_PAGE, period, category)
+    return await _listing(context, _FIRST_PAGE, period, category)
 
 
 @router.get("/trending")
-async def trending(site: OnSite, period: str = "week", category: str = "") -> Response:
+async def trending(context: Context, period: str = "week", category: str = "") -> Response:
     """Show what is trending, and nothing else."""
-    return await _listing(site, _TRENDING, period, category)
+    return await _listing(context, _TRENDING, period, category)
 
 
-async def _listing(site: Site, listing: _Listing, period: str, category: str) -> Response:
+async def _listing(context: WebContext, listing: _Listing, period: str, category: str) -> Response:
     key = listing.here, period_from(period), one_line(category[:60])
-    kept = site.kept_pages.get(key)
-    if kept is not None and kept.stamp == site.catalogue.stamp_if_known():
-        return kept.value
-    return await run_in_threadpool(_make_listing, site, listing, *key[1:])
+    cached = context.page_cache.get(key)
+    if cached is not None and cached.revision == context.catalogue.revision_if_known():
+        return cached.value
+    return await run_in_threadpool(_make_listing, context, listing, *key[1:])
 
 
-def _make_listing(site: Site, listing: _Listing, period: Period, category: str) -> Response:
-    found = site.catalogue.stamped_trending(period)
+def _make_listing(context: WebContext, listing: _Listing, period: Period, category: str) -> Response:
+    found = context.catalogue.trending_entry(period)
     key = listing.here, period, category
-    kept = site.kept_pages.get(key)
-    if kept is not None and kept.stamp == found.stamp:
-        return kept.value
+    cached = context.page_cache.get(key)
+    if cached is not None and cached.revision == found.revision:
+        return cached.value
     trending = found.value
-    page = site.page(
+    page = context.page(
         listing.template,
         here=listing.here,
         level=listing.level,
@@ -80,11 +80,11 @@ def _make_listing(site: Site, listing: _Listing, period: Period, category: str) 
     )
     # Made-up categories would push out the pages that people look at.
     if not category or category in trending.by_category:
-        site.kept_pages.put(key, Held(found.stamp, page))
+        context.page_cache.put(key, CacheEntry(found.revision, page))
     return page
 
 
 @router.get("/about")
-async def about(site: OnSite) -> Response:
-    """Say how papers are chosen, what trending means, and what is kept about readers."""
-    return site.page("about.html", trending=formula)
+async def about(context: Context) -> Response:
+    """Say how papers are chosen, what trending means, and what is kept about subscribers."""
+    return context.page("about.html", trending=formula)

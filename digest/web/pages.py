@@ -10,12 +10,12 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from digest.mail import wording
-from digest.mail.letter import Card
-from digest.web.kept import KeptMany
+from digest.mail.content import Card
+from digest.text import formatting
+from digest.web.cache import LruCache
 
 EXCERPT = 280
-_KEPT_CARDS = 3000
+_CACHED_CARDS = 3000
 """Some ten megabytes."""
 _WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x20\x7f<>\"]{1,2000}")
 
@@ -32,12 +32,12 @@ class Pages:
             lstrip_blocks=True,
         )
         self._environment.filters.update(
-            day=wording.day,
-            short_day=wording.short_day,
-            weekday=wording.weekday,
-            line=wording.one_line,
-            authors=lambda names: wording.author_line(names, 5),
-            excerpt=lambda text: wording.excerpt(text, EXCERPT),
+            day=formatting.day,
+            short_day=formatting.short_day,
+            weekday=formatting.weekday,
+            line=formatting.one_line,
+            authors=lambda names: formatting.author_line(names, 5),
+            excerpt=lambda text: formatting.excerpt(text, EXCERPT),
             paragraphs=paragraphs,
             paper_path=paper_path,
         )
@@ -46,7 +46,7 @@ class Pages:
             shared, version=_fingerprint(static), links_of=links_of, listed=self.listed
         )
         self._macros = self._environment.get_template("_papers.html").make_module()
-        self._cards: KeptMany[Markup] = KeptMany(_KEPT_CARDS)
+        self._cards: LruCache[Markup] = LruCache(_CACHED_CARDS)
 
     def render(self, name: str, **values: Any) -> str:
         """Return the page that a template makes of these values."""
@@ -54,11 +54,11 @@ class Pages:
 
     def listed(self, card: Card, level: int = 3) -> Markup:
         """Return a paper as a list for everybody shows it; made once, as most of a page is such papers."""
-        kept = self._cards.get((card, level))
-        if kept is None:
-            kept = self._macros.paper(card, level=level)  # type: ignore[attr-defined]
-            self._cards.put((card, level), kept)
-        return kept
+        cached = self._cards.get((card, level))
+        if cached is None:
+            cached = self._macros.paper(card, level=level)  # type: ignore[attr-defined]
+            self._cards.put((card, level), cached)
+        return cached
 
 
 def paper_path(paper_id: str) -> str:
@@ -74,12 +74,12 @@ def is_web_address(url: str) -> bool:
 def links_of(card: Card) -> list[tuple[str, str]]:
     """Return a paper's outside links as (label, address)."""
     every = (("Abstract", card.abstract_url), ("PDF", card.pdf_url), *card.links)
-    return [(wording.shorten(label, 30), url) for label, url in every if is_web_address(url)]
+    return [(formatting.shorten(label, 30), url) for label, url in every if is_web_address(url)]
 
 
 def paragraphs(text: str) -> list[str]:
     """Return the paragraphs of an abstract, each on one line."""
-    return [clean for part in text.splitlines() if (clean := wording.one_line(part))]
+    return [clean for part in text.splitlines() if (clean := formatting.one_line(part))]
 
 
 def _fingerprint(folder: Path) -> str:

@@ -9,12 +9,12 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from digest.errors import BadInput, NotFound
-from digest.mail.letter import Card
-from digest.mail.wording import one_line
+from digest.mail.content import Card
 from digest.papers.identifiers import canonical_id
-from digest.web.citing import bibtex, ris
-from digest.web.kept import Held
-from digest.web.site import OnSite, Site
+from digest.text.formatting import one_line
+from digest.web.cache import CacheEntry
+from digest.web.citations import bibtex, ris
+from digest.web.context import Context, WebContext
 
 router = APIRouter(include_in_schema=False)
 FOUND = 30
@@ -25,17 +25,17 @@ DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 @router.get("/search")
 async def search(
-    site: OnSite,
+    context: Context,
     q: Annotated[str, Query(max_length=20_000)] = "",
     category: str = "",
     since: str = "",
 ) -> Response:
     """Find papers by words; a paper's id or address finds its like. A category and a day narrow both."""
     question = _Question(one_line(q[:LONGEST_QUERY]), one_line(category[:60]), day_from(since))
-    kept = site.kept_searches.get(question)
-    if kept is not None and kept.stamp == site.catalogue.stamp_if_known():
-        return kept.value
-    return await run_in_threadpool(_search, site, question)
+    cached = context.search_cache.get(question)
+    if cached is not None and cached.revision == context.catalogue.revision_if_known():
+        return cached.value
+    return await run_in_threadpool(_search, context, question)
 
 
 class _Question(NamedTuple):
@@ -56,59 +56,59 @@ def day_from(text: str) -> date | None:
     raise BadInput(f"{text!r} is no day; write it like 2026-11-22.")
 
 
-def _search(site: Site, question: _Question) -> Response:
+def _search(context: WebContext, question: _Question) -> Response:
     words, category, since = question
-    stamp = site.catalogue.stamp()
-    is_fresh = site.catalogue.is_search_fresh()
-    named = _named(site, words)
+    revision = context.catalogue.revision()
+    is_fresh = context.catalogue.is_search_fresh()
+    named = _named(context, words)
     if named is not None:
-        found = site.catalogue.similar(named.paper_id, FOUND, since, category)
+        found = context.catalogue.similar(named.paper_id, FOUND, since, category)
     else:
-        found = site.catalogue.search(words, FOUND, since, category) if words else []
-    page = site.page(
+        found = context.catalogue.search(words, FOUND, since, category) if words else []
+    page = context.page(
         "search.html",
         query=words,
         category=category,
         since=since,
-        categories=site.catalogue.trending("week").categories,
+        categories=context.catalogue.trending("week").categories,
         named=named,
         found=found,
     )
     if is_fresh:
-        site.kept_searches.put(question, Held(stamp, page))
+        context.search_cache.put(question, CacheEntry(revision, page))
     return page
 
 
-def _named(site: Site, words: str) -> Card | None:
+def _named(context: WebContext, words: str) -> Card | None:
     try:
-        return site.catalogue.paper(canonical_id(words))
+        return context.catalogue.paper(canonical_id(words))
     except (BadInput, NotFound):
         return None
 
 
 @router.get("/papers/{paper_id:path}.bib")
-def as_bibtex(site: OnSite, paper_id: str) -> Response:
+def as_bibtex(context: Context, paper_id: str) -> Response:
     """Return a paper as a BibTeX entry."""
-    return _file(bibtex(_card(site, paper_id)), "application/x-bibtex", "bib")
+    return _file(bibtex(_card(context, paper_id)), "application/x-bibtex", "bib")
 
 
 @router.get("/papers/{paper_id:path}.ris")
-def as_ris(site: OnSite, paper_id: str) -> Response:
+def as_ris(context: Context, paper_id: str) -> Response:
     """Return a paper as a RIS record."""
-    return _file(ris(_card(site, paper_id)), "application/x-research-info-systems", "ris")
+    return _file(ris(_card(context, paper_id)), "application/x-research-info-systems", "ris")
 
 
 @router.get("/papers/{paper_id:path}")
-def paper(site: OnSite, paper_id: str) -> Response:
+def paper(context: Context, paper_id: str) -> Response:
     """Show one paper and those most like it."""
-    card = _card(site, paper_id)
-    similar = [one for one, _ in site.catalogue.similar(card.paper_id, SIMILAR)]
-    return site.page("paper.html", card=card, similar=similar)
+    card = _card(context, paper_id)
+    similar = [one for one, _ in context.catalogue.similar(card.paper_id, SIMILAR)]
+    return context.page("paper.html", card=card, similar=similar)
 
 
-def _card(site: Site, paper_id: str) -> Card:
+def _card(context: WebContext, paper_id: str) -> Card:
     try:
-        return site.catalogue.paper(paper_id)
+        return context.catalogue.paper(paper_id)
     except (BadInput, NotFound):
         raise NotFound("We do not have this paper; try the search, or look at what is trending.") from None
 

@@ -1,4 +1,4 @@
-"""Everything a reader can set, see, download and erase, behind their signed link."""
+"""Everything a subscriber can set, see, download and erase, behind their signed link."""
 
 import json
 from collections.abc import Callable
@@ -11,32 +11,32 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 from limits import RateLimitItemPerHour
 
-from digest.delivery.outcome import NOTES, quiet_reason
+from digest.delivery.decisions import NOTES, quiet_reason
+from digest.domain.subscriber import FREQUENCIES, Subscriber
 from digest.errors import BadInput, NotFound, TryLater
-from digest.mail.letter import Card
-from digest.mail.wording import one_line
+from digest.mail.content import Card
 from digest.papers.identifiers import canonical_id
-from digest.readers.consent import reader_of, resubscribe
-from digest.readers.consent import unsubscribe as leave
-from digest.readers.feedback import give
-from digest.readers.knowledge import known_interests
-from digest.readers.pasted import read_pasted
-from digest.readers.preferences import Change, Draft, change, draft, pause, remove, resume
-from digest.readers.privacy import portrait
-from digest.readers.subscriber import FREQUENCIES, Subscriber
-from digest.readers.transfer import change_from
-from digest.store import deliveries as ledger
+from digest.store import editions as edition_store
+from digest.store import feedback as feedback_store
 from digest.store import papers as paper_store
-from digest.store import readers as reader_store
 from digest.store.database import Connection
+from digest.subscribers.bibliography import read_pasted
+from digest.subscribers.consent import resubscribe, subscriber_of
+from digest.subscribers.consent import unsubscribe as leave
+from digest.subscribers.feedback import record_feedback
+from digest.subscribers.import_export import change_from
+from digest.subscribers.preferences import Change, Draft, change, draft, pause, remove, resume
+from digest.subscribers.privacy import personal_data
+from digest.subscribers.profile_terms import describe_profile
+from digest.text.formatting import one_line
+from digest.web.context import Context, WebContext
 from digest.web.forms import Form, Posted
-from digest.web.site import OnSite, Site
 
 router = APIRouter(include_in_schema=False)
 PAST_DIGESTS = 30
-MARKED_SHOWN = 200
+RATED_SHOWN = 200
 PREVIEWS = RateLimitItemPerHour(1000)
-"""For one reader: as many as somebody sees who types for five minutes without a rest."""
+"""For one subscriber: as many as somebody sees who types for five minutes without a rest."""
 _WORDS = ("topics", "must", "mute", "follow")
 _NOT_SHOWN: dict[str, Any] = {"selection": None, "note": "", "problem": ""}
 _PLACES = {
@@ -54,38 +54,43 @@ DONE = {
 
 
 @router.get("/preferences/{token}")
-def preferences(site: OnSite, token: str, done: str = "") -> Response:
-    """Show all that a reader can set and what is kept about them."""
-    with site.parts.database.read() as connection:
-        subscriber = site.reader(connection, "preferences", token)
-    return show_preferences(site, subscriber, token, done if done in DONE else "")
+def preferences(context: Context, token: str, done: str = "") -> Response:
+    """Show all that a subscriber can set and what is kept about them."""
+    with context.container.database.read() as connection:
+        subscriber = context.subscriber(connection, "preferences", token)
+    return show_preferences(context, subscriber, token, done if done in DONE else "")
 
 
 def show_preferences(
-    site: Site, subscriber: Subscriber, token: str, done: str, typed: Form | None = None, wrong: str = ""
+    context: WebContext,
+    subscriber: Subscriber,
+    token: str,
+    done: str,
+    typed: Form | None = None,
+    wrong: str = "",
 ) -> Response:
-    """Return the page of a reader, with a word on what was just done or what went wrong.
+    """Return the page of a subscriber, with a word on what was just done or what went wrong.
 
     With `typed`, its fields hold what was typed and not saved, and the preview is what that would bring.
     """
-    with site.parts.database.read() as connection:
-        said = reader_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])[-MARKED_SHOWN:]
-        papers = paper_store.find_by_numbers(connection, [number for number, _ in said])
-        known = known_interests(connection, site.parts.profiles, subscriber)
-        past = ledger.sent_editions(connection, [subscriber.id], PAST_DIGESTS)
+    with context.container.database.read() as connection:
+        said = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])[-RATED_SHOWN:]
+        papers = paper_store.find_by_row_ids(connection, [row_id for row_id, _ in said])
+        known = describe_profile(connection, context.container.profiles, subscriber)
+        past = edition_store.sent_editions(connection, [subscriber.id], PAST_DIGESTS)
         shown: dict[str, Any] = _NOT_SHOWN
         if not wrong and (typed is not None or done in {"saved", "confirmed"}):
             try:
-                shown = _previewed(site, connection, subscriber, typed)
+                shown = _previewed(context, connection, subscriber, typed)
             except (BadInput, NotFound) as error:
                 wrong = str(error)
         ticked = set(typed.all("like")) if typed is not None else set()
-        starters = _starters(site, connection, ticked)
-    marked = {stored.paper.id for stored in papers.values()}
-    return site.private_page(
+        starters = _starters(context, connection, ticked)
+    rated = {stored.paper.id for stored in papers.values()}
+    return context.private_page(
         "preferences.html",
         422 if wrong else 200,
-        reader=subscriber,
+        subscriber=subscriber,
         token=token,
         done=DONE.get(done, ""),
         is_new=done == "confirmed" or (typed is not None and bool(typed.text("new"))),
@@ -94,39 +99,39 @@ def show_preferences(
         is_typed=typed is not None,
         ticked=ticked,
         frequencies=FREQUENCIES,
-        zones=zones(subscriber.rhythm.timezone),
-        starters=[card for card in starters if card.paper_id not in marked],
-        liked=[papers[number].paper for number, verdict in said if verdict == "more"],
-        disliked=[papers[number].paper for number, verdict in said if verdict == "less"],
+        zones=zones(subscriber.schedule.timezone),
+        starters=[card for card in starters if card.paper_id not in rated],
+        liked=[papers[row_id].paper for row_id, verdict in said if verdict == "more"],
+        disliked=[papers[row_id].paper for row_id, verdict in said if verdict == "less"],
         known=known,
-        past=[(edition_on, site.token("digest", subscriber, edition_on))
+        past=[(edition_on, context.token("digest", subscriber, edition_on))
               for edition_on in past.get(subscriber.id, [])],
-        feed=site.token("feed", subscriber, subscriber.created_at.date()),
-        tomorrow=site.now().date() + timedelta(days=1),
+        feed=context.token("feed", subscriber, subscriber.created_at.date()),
+        tomorrow=context.now().date() + timedelta(days=1),
         **shown,
     )  # fmt: skip
 
 
-def _starters(site: Site, connection: Connection, ticked: set[str]) -> list[Card]:
+def _starters(context: WebContext, connection: Connection, ticked: set[str]) -> list[Card]:
     """Return the papers to be ticked; those that were ticked already stay, whatever is offered by now."""
-    offered = site.catalogue.starters()
-    gone = sorted(ticked - {card.paper_id for card in offered})[:MARKED_SHOWN]
+    offered = context.catalogue.starters()
+    gone = sorted(ticked - {card.paper_id for card in offered})[:RATED_SHOWN]
     return [
         *offered,
-        *site.catalogue.cards(connection, list(paper_store.find_by_ids(connection, gone).values())),
+        *context.catalogue.cards(connection, list(paper_store.find_by_paper_ids(connection, gone).values())),
     ]
 
 
 def _fields(subscriber: Subscriber, typed: Form | None) -> dict[str, str]:
     """Return what stands in the fields of the form: what was typed, else what is stored."""
-    asked, rhythm = subscriber.interests, subscriber.rhythm
+    asked, schedule = subscriber.interests, subscriber.schedule
     stored = {
         **{name: "\n".join(getattr(asked, name)) for name in _WORDS},
         "categories": " ".join(asked.categories),
         "pasted": "",
-        "frequency": rhythm.frequency,
-        "hour": str(rhythm.hour),
-        "timezone": rhythm.timezone,
+        "frequency": schedule.frequency,
+        "hour": str(schedule.hour),
+        "timezone": schedule.timezone,
         "max_papers": str(subscriber.max_papers),
     }
     if typed is None:
@@ -149,60 +154,60 @@ def zones(present: str) -> list[tuple[str, list[str]]]:
 
 
 @router.post("/preferences/{token}")
-def act(site: OnSite, token: str, form: Posted) -> Response:
+def act(context: Context, token: str, form: Posted) -> Response:
     """Do what one of the page's buttons says, then show the page again."""
-    with site.parts.database.read() as connection:
-        subscriber = site.reader(connection, "preferences", token)
+    with context.container.database.read() as connection:
+        subscriber = context.subscriber(connection, "preferences", token)
     action = _ACTIONS.get(form.text("do") or "save")
     if action is None:
         raise BadInput("This page has no such button; please open it again from your mail.")
     try:
-        done = action(site, subscriber, form)
+        done = action(context, subscriber, form)
     except (BadInput, NotFound) as error:
-        return show_preferences(site, subscriber, token, "", form, str(error))
+        return show_preferences(context, subscriber, token, "", form, str(error))
     if done == "erased":
-        return site.private_page("erased.html")
+        return context.private_page("erased.html")
     # So that loading the page again does not do it again. The way there is ours, never the caller's.
-    return RedirectResponse(f"{site.root}/preferences/{token}?done={done}", 303)
+    return RedirectResponse(f"{context.root}/preferences/{token}?done={done}", 303)
 
 
 @router.post("/preferences/{token}/preview")
-def look(site: OnSite, token: str, form: Posted) -> Response:
+def look(context: Context, token: str, form: Posted) -> Response:
     """Show what saving the form would bring, and save nothing. POST only because the form can be long.
 
     The page's script asks for the part that changes alone.
     """
-    with site.parts.database.read() as connection:
-        subscriber = site.reader(connection, "preferences", token)
-    if not site.previews.hit(PREVIEWS, subscriber.key):
+    with context.container.database.read() as connection:
+        subscriber = context.subscriber(connection, "preferences", token)
+    if not context.previews.hit(PREVIEWS, subscriber.key):
         raise TryLater("These were many previews; please save what you have, or go on in an hour.", 3600)
     if form.text("part") != "preview":
-        return show_preferences(site, subscriber, token, "", form)
-    with site.parts.database.read() as connection:
+        return show_preferences(context, subscriber, token, "", form)
+    with context.container.database.read() as connection:
         try:
-            shown = _previewed(site, connection, subscriber, form)
+            shown = _previewed(context, connection, subscriber, form)
         except (BadInput, NotFound) as error:
             shown = {**_NOT_SHOWN, "problem": str(error)}
-    return site.private_page("_preview.html", **shown)
+    return context.private_page("_preview.html", **shown)
 
 
 def _previewed(
-    site: Site, connection: Connection, subscriber: Subscriber, form: Form | None
+    context: WebContext, connection: Connection, subscriber: Subscriber, form: Form | None
 ) -> dict[str, Any]:
-    """Return what the preview shows: of the reader as stored, or as a form would leave them.
+    """Return what the preview shows: of the subscriber as stored, or as a form would leave them.
 
     Raises BadInput or NotFound for what cannot be saved.
     """
     planned: Draft | None = None
     if form is not None:
-        wanted, likes = _wanted(connection, form)
-        planned = draft(connection, site.parts.profiles, subscriber, wanted, site.now(), likes)
-    selection = site.preview(connection, subscriber, planned)
+        changes, likes = _changes(connection, form)
+        planned = draft(connection, context.container.profiles, subscriber, changes, context.now(), likes)
+    selection = context.preview(connection, subscriber, planned)
     note = "" if selection.picks else NOTES[quiet_reason(selection.considered, selection.state)]
-    return {**_NOT_SHOWN, "selection": selection, "note": note, "today": site.today(subscriber)}
+    return {**_NOT_SHOWN, "selection": selection, "note": note, "today": context.today(subscriber)}
 
 
-def _wanted(connection: Connection, form: Form) -> tuple[Change, list[str]]:
+def _changes(connection: Connection, form: Form) -> tuple[Change, list[str]]:
     """Return what the form changes, and the papers it likes. Raises BadInput."""
     likes = [canonical_id(one) for one in form.all("like")]
     if pasted := form.raw("pasted"):
@@ -214,17 +219,17 @@ def _wanted(connection: Connection, form: Form) -> tuple[Change, list[str]]:
         **{name: form.number(name) for name in ("hour", "max_papers") if name in form},
     }
     # A field that the form did not have stays as it was.
-    wanted = change_from(**{name: value for name, value in fields.items() if name in form})
-    return wanted, list(dict.fromkeys(likes))
+    changes = change_from(**{name: value for name, value in fields.items() if name in form})
+    return changes, list(dict.fromkeys(likes))
 
 
-def _save(site: Site, subscriber: Subscriber, form: Form) -> str:
-    parts = site.parts
-    with parts.database.read() as connection:
-        wanted, likes = _wanted(connection, form)
+def _save(context: WebContext, subscriber: Subscriber, form: Form) -> str:
+    container = context.container
+    with container.database.read() as connection:
+        changes, likes = _changes(connection, form)
         # Reading the background takes its time; done here, it keeps no writer waiting.
-        parts.profiles.background(connection)
-    change(parts.database, parts.profiles, subscriber.address, wanted, site.now(), likes=likes)
+        container.profiles.reference(connection)
+    change(container.database, container.profiles, subscriber.address, changes, context.now(), likes=likes)
     return "saved"
 
 
@@ -245,42 +250,44 @@ def _known_papers(connection: Connection, text: str) -> list[str]:
     return list(dict.fromkeys([*(stored.paper.id for stored in found), *pasted.ids]))
 
 
-def _pause(site: Site, subscriber: Subscriber, form: Form) -> str:
+def _pause(context: WebContext, subscriber: Subscriber, form: Form) -> str:
     text = form.text("until")
     try:
         until = date.fromisoformat(text) if text else None
     except ValueError:
         raise BadInput("This is no date; please choose the day on which mail should come again.") from None
-    pause(site.parts.database, subscriber.address, until, site.now())
+    pause(context.container.database, subscriber.address, until, context.now())
     return "paused"
 
 
-def _resume(site: Site, subscriber: Subscriber, _form: Form) -> str:
+def _resume(context: WebContext, subscriber: Subscriber, _form: Form) -> str:
     if subscriber.status in {"unsubscribed", "pending"}:
-        resubscribe(site.parts.database, site.parts.secret, subscriber.key, site.now(), "web")
+        resubscribe(
+            context.container.database, context.container.secret, subscriber.key, context.now(), "web"
+        )
     else:
-        resume(site.parts.database, site.parts.secret, subscriber.address, site.now())
+        resume(context.container.database, context.container.secret, subscriber.address, context.now())
     return "resumed"
 
 
-def _forget(site: Site, subscriber: Subscriber, form: Form) -> str:
-    give(
-        site.parts.database, site.parts.profiles, subscriber.key, form.text("paper"), None, site.now()
+def _forget(context: WebContext, subscriber: Subscriber, form: Form) -> str:
+    record_feedback(
+        context.container.database, context.container.profiles, subscriber.key, form.text("paper"), None, context.now()
     )  # fmt: skip
     return "forgotten"
 
 
-def _leave(site: Site, subscriber: Subscriber, _form: Form) -> str:
-    leave(site.parts.database, site.parts.secret, subscriber.key, site.now(), "web")
+def _leave(context: WebContext, subscriber: Subscriber, _form: Form) -> str:
+    leave(context.container.database, context.container.secret, subscriber.key, context.now(), "web")
     return "left"
 
 
-def _erase(site: Site, subscriber: Subscriber, _form: Form) -> str:
-    remove(site.parts.database, site.parts.secret, subscriber.address, site.now())
+def _erase(context: WebContext, subscriber: Subscriber, _form: Form) -> str:
+    remove(context.container.database, context.container.secret, subscriber.address, context.now())
     return "erased"
 
 
-_ACTIONS: dict[str, Callable[[Site, Subscriber, Form], str]] = {
+_ACTIONS: dict[str, Callable[[WebContext, Subscriber, Form], str]] = {
     "save": _save,
     "pause": _pause,
     "resume": _resume,
@@ -291,12 +298,12 @@ _ACTIONS: dict[str, Callable[[Site, Subscriber, Form], str]] = {
 
 
 @router.get("/preferences/{token}/export")
-def export(site: OnSite, token: str) -> Response:
-    """Return all that is kept about a reader, as a JSON file."""
-    claim = site.claim("preferences", token)
-    with site.parts.database.read() as connection:
-        subscriber = reader_of(connection, claim.reader)
-        found = portrait(connection, subscriber.address)
+def export(context: Context, token: str) -> Response:
+    """Return all that is kept about a subscriber, as a JSON file."""
+    claim = context.claim("preferences", token)
+    with context.container.database.read() as connection:
+        subscriber = subscriber_of(connection, claim.subscriber_key)
+        found = personal_data(connection, subscriber.address)
     content = json.dumps(found, default=_plain, ensure_ascii=False, indent=2)
     headers = {
         "Content-Disposition": 'attachment; filename="trending-papers.json"',

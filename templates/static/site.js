@@ -1,7 +1,7 @@
 // Niceties only: every page works without this.
 "use strict";
 
-// Guess a new reader's time zone from their device.
+// Guess a new subscriber's time zone from their device.
 for (const zone of document.querySelectorAll("select[data-guess]")) {
   const guess = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if ([...zone.options].some((option) => option.value === guess)) zone.value = guess;
@@ -21,7 +21,7 @@ for (const form of document.querySelectorAll("form[data-preview]")) {
     const isWrong = found.querySelector(".preview.wrong") !== null;
     preview.classList.toggle("wrong", isWrong);
     document.getElementById("preview-said").textContent = found.getElementById("preview-said").textContent;
-    // What can not be saved as it stands, such as half a category, leaves the papers shown before.
+    // What cannot be saved as it stands, such as half a category, leaves the papers shown before.
     if (isWrong) return;
     for (const id of ["preview-heading", "preview-papers"]) {
       document.getElementById(id).replaceWith(found.getElementById(id));

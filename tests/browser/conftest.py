@@ -14,20 +14,25 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    Page,
+    sync_playwright,
+)
 from pydantic import SecretStr
 
 from digest.clock import utc_now
-from digest.delivery.daily import Job, run
-from digest.papers.ingest import take_in
-from digest.readers.links import Purpose
-from digest.readers.subscriber import Subscriber
-from digest.sample import sample_sightings
+from digest.domain.subscriber import Subscriber
+from digest.jobs.daily import Job, run
+from digest.papers.ingest import ingest
+from digest.sample import sample_items
 from digest.settings import Settings
 from digest.store.schema import upgrade
+from digest.subscribers.links import Purpose
 from digest.web.app import create_app
-from digest.wiring import Parts
-from tests.factories import add_reader
+from digest.wiring import Container
+from tests.browser.helpers import complaints, tab
+from tests.factories import add_subscriber
 
 CHROMIUM = Path(os.environ.get("DIGEST_TEST_CHROMIUM", "/usr/bin/chromium"))
 
@@ -56,10 +61,10 @@ class Clock:
 
 
 @dataclass
-class Place:
+class Installation:
     """A running installation."""
 
-    parts: Parts
+    container: Container
     clock: Clock
     url: str
     outbox: Path
@@ -86,15 +91,15 @@ class Place:
         assert part is not None
         return re.findall(rf"{re.escape(self.url)}/{purpose}/\S+", part.get_content())
 
-    def link(self, purpose: Purpose, reader: Subscriber) -> str:
-        return self.parts.links.link(purpose, reader.key, utc_now().date())
+    def link(self, purpose: Purpose, subscriber: Subscriber) -> str:
+        return self.container.links.link(purpose, subscriber.key, utc_now().date())
 
     def deliver(self) -> None:
-        run(self.parts.post_office, self.parts.profiles, Job(), self.clock)
+        run(self.container.delivery_context, self.container.profiles, Job(), self.clock)
 
 
 @pytest.fixture(scope="session")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("web")
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
@@ -107,32 +112,46 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         secret_key=SecretStr("a secret of the tests"),
     )
     clock = Clock()
-    parts = Parts(settings, clock)
-    upgrade(parts.database)
-    take_in(parts.database, sample_sightings(utc_now()), utc_now())
-    application = create_app(parts)
+    container = Container(settings, clock)
+    upgrade(container.database)
+    ingest(container.database, sample_items(utc_now()), utc_now())
+    application = create_app(container)
     server = uvicorn.Server(uvicorn.Config(application, log_level="warning", lifespan="off"))
-    application.state.site.background.start()
+    application.state.context.reference.start()
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
-    yield Place(parts, clock, url, folder / "outbox")
-    application.state.site.background.stop()
+    yield Installation(container, clock, url, folder / "outbox")
+    application.state.context.reference.stop()
     server.should_exit = True
     thread.join(timeout=20)
     listening.close()
-    parts.close()
+    container.close()
 
 
 @pytest.fixture(scope="session")
-def reader(place: Place) -> Subscriber:
+def subscriber(installation: Installation) -> Subscriber:
     """Somebody who reads already, with a digest of today."""
-    known = add_reader(
-        place.parts.database,
+    known = add_subscriber(
+        installation.container.database,
         "ana@example.org",
         topics=["long-context language models", "robot grasping"],
         likes=["2611.90140", "2611.90189"],
         mute=["clinical"],
         now=utc_now(),
     )
-    place.deliver()
+    installation.deliver()
     return known
+
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A tab whose page must not complain about anything."""
+    context = tab(chromium)
+    opened = context.new_page()
+    troubles = complaints(opened)
+    yield opened
+    context.close()
+    assert troubles == []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from digest.mail.letter import Card, Confirmation, Letter, OwnLinks, Pick
+from digest.mail.content import Card, ConfirmationContent, DigestContent, LinksContent, PickContent
 from digest.mail.rendering import Renderer
 
 pytestmark = pytest.mark.browser
@@ -25,7 +25,7 @@ TITLES = (
 ABSTRACT = (
     "We render whole rooms from a handful of photographs. Our splats are placed where the light changes, e.g. "
     "along edges, and nowhere else. On three public sets this halves the memory and keeps every detail that "
-    "readers could tell apart in a blind test. Code and models are public."
+    "subscribers could tell apart in a blind test. Code and models are public."
 )
 
 # For each text on the page: its words, and the contrast of its colour to what it stands on (WCAG 2.2).
@@ -53,9 +53,9 @@ CONTRASTS = """() => {
 }"""
 
 
-def letter() -> Letter:
+def content() -> DigestContent:
     picks = tuple(
-        Pick(
+        PickContent(
             card=Card(
                 paper_id=f"2511.{number:05}",
                 title=title,
@@ -75,7 +75,7 @@ def letter() -> Letter:
         )
         for number, title in enumerate(TITLES)
     )
-    return Letter(
+    return DigestContent(
         edition_on=date(2025, 11, 26),
         picks=picks,
         considered=1612,
@@ -90,9 +90,9 @@ def letter() -> Letter:
     )
 
 
-def own_links() -> OwnLinks:
+def own_links() -> LinksContent:
     token = "t" * 80
-    return OwnLinks(
+    return LinksContent(
         preferences_url=f"{BASE}/preferences/{token}",
         feed_url=f"{BASE}/feed/{token}.xml",
         unsubscribe_url=f"{BASE}/unsubscribe/{token}",
@@ -106,10 +106,10 @@ def own_links() -> OwnLinks:
 @pytest.fixture(scope="module")
 def mails() -> dict[str, str]:
     renderer = Renderer(TEMPLATES)
-    confirmation = Confirmation(f"{BASE}/confirm/{'t' * 80}", 7, BASE, "Ada Grün", "1 Science Road")
-    quiet = replace(letter(), picks=(), note="arXiv announced nothing today: it is a holiday there.")
+    confirmation = ConfirmationContent(f"{BASE}/confirm/{'t' * 80}", 7, BASE, "Ada Grün", "1 Science Road")
+    quiet = replace(content(), picks=(), note="arXiv announced nothing today: it is a holiday there.")
     return {
-        "digest": renderer.digest(letter()).html,
+        "digest": renderer.digest(content()).html,
         "quiet": renderer.digest(quiet).html,
         "confirm": renderer.confirm(confirmation).html,
         "links": renderer.links(own_links()).html,
@@ -202,13 +202,13 @@ def test_links_on_a_phone_do_not_overlap(show: Callable[[str, int, str], Page], 
         for second in boxes[index + 1 :]:
             assert first is not None
             assert second is not None
-            apart = (
+            without_shared_words = (
                 first["x"] + first["width"] <= second["x"] + 0.5
                 or second["x"] + second["width"] <= first["x"] + 0.5
                 or first["y"] + first["height"] <= second["y"] + 0.5
                 or second["y"] + second["height"] <= first["y"] + 0.5
             )
-            assert apart
+            assert without_shared_words
 
 
 def test_dark_is_dark_and_light_is_light(show: Callable[[str, int, str], Page]) -> None:

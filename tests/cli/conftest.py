@@ -1,4 +1,4 @@
-"""Shells with an empty database, and with a few small papers and a reader."""
+"""Shells with an empty database, and with a few small papers and a subscriber."""
 
 import shutil
 from collections.abc import Iterator
@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.shell import Shell
 from tests.papers.feed_server import FeedServer, feed_server
-
-from .shell import Shell
 
 PAPERS = """\
 {"id": "2511.00001", "title": "Splats for rooms", "abstract": "We render rooms with gaussian splats.", \
@@ -22,7 +21,7 @@ PAPERS = """\
 
 @pytest.fixture(scope="session")
 def small_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a database of three papers and one active reader, to be copied."""
+    """Return a folder with a database of three papers and one active subscriber, to be copied."""
     folder = tmp_path_factory.mktemp("small")
     (folder / "papers.jsonl").write_text(PAPERS)
     shell = Shell(folder)
@@ -34,7 +33,7 @@ def small_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def digest(small_library: Path, tmp_path: Path) -> Shell:
-    """Return a shell over three papers and one reader."""
+    """Return a shell over three papers and one subscriber."""
     for file in small_library.glob("digest.db*"):
         shutil.copy(file, tmp_path)
     return Shell(tmp_path)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from .shell import Shell
+from tests.cli.shell import Shell
 
 BRIEF = {"announced_on", "id", "title", "authors", "categories"}
-READER = {
+SUBSCRIBER = {
     "address", "status", "topics", "must", "mute", "follow", "categories",
     "timezone", "hour", "frequency", "max_papers", "next_due_at",
 }  # fmt: skip
@@ -37,7 +37,7 @@ LISTS = {
     "papers list": (("papers", "list"), BRIEF | {"trend", "popularity", "section"}),
     "papers search": (("papers", "search", "gaussian splats"), BRIEF | {"score"}),
     "papers similar": (("papers", "similar", "2511.00001"), BRIEF | {"score"}),
-    "subscribers list": (("subscribers", "list"), READER),
+    "subscribers list": (("subscribers", "list"), SUBSCRIBER),
     "settings": (("settings",), {"setting", "value", "help"}),
     "run --dry-run": (("run", "--dry-run", "--now", NOON), REHEARSAL),
 }
@@ -48,12 +48,12 @@ OBJECTS = {
         | {"score", "points", "velocity", "typical", "standing", "age_days", "snapshots", "field", "weekday"},
     ),
     "papers show": (("papers", "show", "2511.00001"), {"paper", "first_seen_at", "popularity"}),
-    "subscribers add": (("subscribers", "add", "bo@example.org"), READER | {"pending"}),
+    "subscribers add": (("subscribers", "add", "bo@example.org"), SUBSCRIBER | {"pending"}),
     "subscribers show": (("subscribers", "show", ANA), PORTRAIT),
-    "subscribers edit": (("subscribers", "edit", ANA, "--hour", "9"), READER),
-    "subscribers pause": (("subscribers", "pause", ANA), READER),
-    "subscribers resume": (("subscribers", "resume", ANA), READER),
-    "subscribers confirm": (("subscribers", "confirm", ANA), READER),
+    "subscribers edit": (("subscribers", "edit", ANA, "--hour", "9"), SUBSCRIBER),
+    "subscribers pause": (("subscribers", "pause", ANA), SUBSCRIBER),
+    "subscribers resume": (("subscribers", "resume", ANA), SUBSCRIBER),
+    "subscribers confirm": (("subscribers", "confirm", ANA), SUBSCRIBER),
     "explain": (("explain", ANA, "2511.00001"), EXPLANATION),
     "run": (("run", "--no-fetch", "--now", NOON), RUN),
     "status": (("status",), STATUS),
@@ -127,7 +127,7 @@ def test_lists_keep_to_a_day_a_category_and_a_number(digest: Shell) -> None:
     assert len(found("search", "splats", "--top", "1")) == 1
 
 
-def test_a_reader_comes_changes_rests_and_goes(digest: Shell) -> None:
+def test_a_subscriber_comes_changes_rests_and_goes(digest: Shell) -> None:
     name = "bo@example.org"
     digest("subscribers", "add", name, "--topics", "speech", "--topics", "trams", "--like", "2511.00003")
     assert "pending" in digest("subscribers", "list", "--status", "pending").out
@@ -150,7 +150,7 @@ def test_a_reader_comes_changes_rests_and_goes(digest: Shell) -> None:
     assert "digest subscribers list" in digest.fails("subscribers", "show", name)
 
 
-def test_readers_move_from_one_installation_to_another(digest: Shell, tmp_path: Path) -> None:
+def test_subscribers_move_from_one_installation_to_another(digest: Shell, tmp_path: Path) -> None:
     digest("subscribers", "edit", ANA, "--like", "2511.00001", "--follow", "Ada Fern", "--hour", "5")
     digest("subscribers", "export", "readers.jsonl")
     assert digest("subscribers", "export").out == (tmp_path / "readers.jsonl").read_text()
@@ -160,7 +160,7 @@ def test_readers_move_from_one_installation_to_another(digest: Shell, tmp_path: 
     assert back == (tmp_path / "readers.jsonl").read_text()
 
 
-def test_bad_lines_of_readers_cost_themselves_alone(digest: Shell, tmp_path: Path) -> None:
+def test_bad_lines_of_subscribers_cost_themselves_alone(digest: Shell, tmp_path: Path) -> None:
     (tmp_path / "readers.csv").write_text(
         "email,topics,timezone,hour\n"
         "bo@example.org,speech;trams,Europe/Paris,6\n"
@@ -232,7 +232,7 @@ def test_what_failed_for_good_can_be_opened_again(digest: Shell) -> None:
     assert digest("deliveries", "retry", str(quiet["id"])).lines == ["1 of 1 opened again."]
 
 
-def test_a_pending_reader_is_asked_once_and_gets_no_digest(empty: Shell) -> None:
+def test_a_pending_subscriber_is_asked_once_and_gets_no_digest(empty: Shell) -> None:
     empty("subscribers", "add", "bo@example.org", "--topics", "gulls")
     report = empty("run", "--no-fetch", "--json", DIGEST_MAIL_URL="file:mails").json
     assert (report["planned"], report["sent"]) == (0, 1)
@@ -243,13 +243,13 @@ def test_a_pending_reader_is_asked_once_and_gets_no_digest(empty: Shell) -> None
 
 
 def test_the_status_of_an_empty_installation_claims_nothing(empty: Shell) -> None:
-    assert [line for line in empty("status").lines if line] == ["papers   0", "readers  none"]
+    assert [line for line in empty("status").lines if line] == ["papers   0", "subscribers  none"]
 
 
 def test_the_status_tells_how_things_stand(digest: Shell) -> None:
     told = digest("status").lines
     assert told[0] == "papers   3, the newest of 2025-11-20"
-    assert told[1] == "readers  1 active; next digest due at the next run"
+    assert told[1] == "subscribers  1 active; next digest due at the next run"
 
 
 def test_a_visit_to_the_doctor_is_a_list_of_findings(digest: Shell) -> None:

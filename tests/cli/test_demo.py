@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .shell import Answer, Shell
+from tests.cli.shell import Answer, Shell
 
 TRAPS = {
     "DIGEST_DATABASE_URL": "sqlite:///must-not-be-created.db",
@@ -37,7 +37,7 @@ def test_three_mails_and_three_pages_are_written_and_nothing_else(shown: tuple[P
     }
 
 
-def test_the_three_readers_get_visibly_different_papers(shown: tuple[Path, Answer]) -> None:
+def test_the_three_subscribers_get_visibly_different_papers(shown: tuple[Path, Answer]) -> None:
     folder, _ = shown
     papers = []
     for file in (folder / "demo-outbox").glob("*.eml"):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .shell import Shell
+from tests.cli.shell import Shell
 
 READS = [
     ("papers", "list"),
@@ -50,7 +50,7 @@ WRONG = {
     "an edition out of reach": (("run", "--date", "9999-12-31"), "2026-11-22"),
     "a number out of reach": (("deliveries", "show", "9" * 30), "ID"),
     "a list out of reach": (("deliveries", "list", "--top", "9" * 30), "--top"),
-    "a list of readers out of reach": (("subscribers", "list", "--top", "9" * 30), "--top"),
+    "a list of subscribers out of reach": (("subscribers", "list", "--top", "9" * 30), "--top"),
     "bytes that are no text": (("subscribers", "add", "\udcff@example.org"), "UTF-8"),
     "an edition on no day": (("run", "--date", "0"), "2026-11-22"),
     "a paper that is not here": (("papers", "show", "2511.99999"), "fetch or import"),
@@ -78,9 +78,9 @@ WRONG = {
     "nothing to retry": (("deliveries", "retry", "999"), "digest deliveries list"),
     "no format": (("preview", "ana@example.org", "--format", "pdf"), "html"),
     "no paper to explain": (("explain", "ana@example.org", "2511.99999"), "fetch or import"),
-    "a file that is not there": (("papers", "import", "gone.jsonl"), "gone.jsonl can not be read"),
-    "a folder for a file": (("papers", "import", "."), "can not be read"),
-    "readers that are not there": (("subscribers", "import", "gone.csv"), "gone.csv"),
+    "a file that is not there": (("papers", "import", "gone.jsonl"), "gone.jsonl cannot be read"),
+    "a folder for a file": (("papers", "import", "."), "cannot be read"),
+    "subscribers that are not there": (("subscribers", "import", "gone.csv"), "gone.csv"),
     "a place that is not there": (("subscribers", "export", "gone/readers.jsonl"), "gone"),
     "a place for the demo in a file": (("demo", "--outbox", "digest.db/x"), "digest.db"),
 }
@@ -165,7 +165,7 @@ def test_nobody_is_erased_without_being_asked(digest: Shell) -> None:
     assert [row["address"] for row in digest("subscribers", "list", "--json").json] == ["ana@example.org"]
 
 
-def test_a_reader_of_our_output_who_leaves_early_sees_no_traceback(digest: Shell) -> None:
+def test_a_subscriber_of_our_output_who_leaves_early_sees_no_traceback(digest: Shell) -> None:
     command = Path(sys.executable).with_name("digest")
     answer = subprocess.run(
         f"'{command}' settings | head -n 1",

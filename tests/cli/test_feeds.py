@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.cli.shell import Answer, Shell
 from tests.papers import samples
 from tests.papers.feed_server import Answering, FeedServer, Reply, Request
-
-from .shell import Answer, Shell
 
 PATHS = {
     "huggingface": "/api/daily_papers",
@@ -138,7 +137,7 @@ def test_a_feed_that_nobody_serves_is_one_clear_line(digest: Shell, name: str) -
     }
     code, line = fetched(digest, name, **nowhere)
     assert (code, line["status"]) == (2, "failed")
-    assert "can not be reached" in line["error"]
+    assert "cannot be reached" in line["error"]
 
 
 @every_source

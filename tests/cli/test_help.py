@@ -10,8 +10,7 @@ from typer.core import TyperGroup
 
 from digest import cli
 from digest.cli.app import application
-
-from .shell import Shell
+from tests.cli.shell import Shell
 
 HEAVY = {"numpy", "scipy", "sklearn", "sqlalchemy", "httpx", "celery", "fastapi", "jinja2", "feedparser"}
 

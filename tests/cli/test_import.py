@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.cli.real_papers import first_papers
+from tests.cli.shell import Shell
 from tests.papers import samples
-
-from .real import first_papers
-from .shell import Shell
 
 TWO = ("2603.00001", "2603.00002")
 ABSTRACT = samples.ABSTRACT.replace("\n", " ")

@@ -1,4 +1,4 @@
-"""`digest run` on real papers: three days, six readers, and a Saturday."""
+"""`digest run` on real papers: three days, six subscribers, and a Saturday."""
 
 import re
 import shutil
@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from .real import EDITIONS, FIRST_ON, LAST_ON, ON_TOPIC, QUIET, TOPICS, papers_between
-from .shell import Answer, Shell
+from tests.cli.real_papers import EDITIONS, FIRST_ON, LAST_ON, ON_TOPIC, QUIET, TOPICS, papers_between
+from tests.cli.shell import Answer, Shell
 
 _LEFT_OVER = re.compile(r"\{\{|\}\}|\{%|%\}|\{#|\\[a-zA-Z]+|\\[\"'^`~]|\$|&amp;amp;|\bNone\b(?=<)")
 ONCE = (
@@ -25,13 +25,13 @@ ONCE = (
 
 
 @dataclass(frozen=True)
-class Mail:
+class BuiltMail:
     raw: bytes
     message: EmailMessage
     edition_on: date
 
     @property
-    def reader(self) -> str:
+    def subscriber(self) -> str:
         return str(self.message["To"])
 
     def part(self, kind: str) -> str:
@@ -46,7 +46,7 @@ class ThreeDays:
     """What was there when all was over; tests that change anything work on a copy."""
 
     shell: Shell
-    mails: list[Mail]
+    mails: list[BuiltMail]
     reports: list[dict[str, Any]]
 
 
@@ -56,7 +56,7 @@ def run_on(shell: Shell, day: date, *words: str, **environment: str) -> Answer:
 
 @pytest.fixture(scope="session")
 def before(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Shell:
-    """Return a shell over three weeks of real papers and six readers, none of whom got a digest yet."""
+    """Return a shell over three weeks of real papers and six subscribers, none of whom got a digest yet."""
     folder = tmp_path_factory.mktemp("real")
     (folder / "papers.jsonl").write_text("".join(papers_between(shared, FIRST_ON, LAST_ON)))
     environment = {"DIGEST_MAIL_URL": "file:mails", "DIGEST_BASE_URL": "https://papers.example.org"}
@@ -74,7 +74,7 @@ def three_days(before: Shell, tmp_path_factory: pytest.TempPathFactory) -> Three
     shell = copied(before, tmp_path_factory.mktemp("three-days"))
     reports = [run_on(shell, day, "--json").json for day in EDITIONS]
     mails = [
-        Mail(
+        BuiltMail(
             raw := file.read_bytes(),
             message_from_bytes(raw, policy=policy.default),
             date.fromisoformat(file.name[:10]),
@@ -106,23 +106,23 @@ def carried(days: ThreeDays, address: str) -> list[dict[str, Any]]:
     return received
 
 
-def test_each_day_brings_each_reader_one_mail_or_a_recorded_reason(three_days: ThreeDays) -> None:
+def test_each_day_brings_each_subscriber_one_mail_or_a_recorded_reason(three_days: ThreeDays) -> None:
     rows = three_days.shell("deliveries", "list", "--json").json
     assert sorted((row["edition_on"], row["address"]) for row in rows) == sorted(
         (f"{day}", address) for day in EDITIONS for address in TOPICS
     )
     sent = {(row["edition_on"], row["address"]) for row in rows if row["status"] == "sent"}
-    assert {(f"{mail.edition_on}", mail.reader) for mail in three_days.mails} == sent
+    assert {(f"{mail.edition_on}", mail.subscriber) for mail in three_days.mails} == sent
     assert [report["sent"] for report in three_days.reports] == [
         sum(day == f"{edition}" for day, _ in sent) for edition in EDITIONS
     ]
     assert three_days.reports[0]["sent"] == len(TOPICS)
-    # On some days nobody writes about gaussian splats; then the reader is spared, and the ledger says why.
+    # On some days nobody writes about gaussian splats; then the subscriber is spared, and the ledger says why.
     assert len(sent) >= 12
     assert {(row["status"], row["reason"]) for row in rows} <= {("sent", ""), ("skipped", "nothing fits")}
 
 
-def test_no_paper_comes_to_a_reader_twice(three_days: ThreeDays) -> None:
+def test_no_paper_comes_to_a_subscriber_twice(three_days: ThreeDays) -> None:
     for address in TOPICS:
         ids = [paper["id"] for paper in carried(three_days, address)]
         assert len(ids) == len(set(ids)) >= 5
@@ -168,7 +168,7 @@ def test_the_best_three_of_each_day_are_on_topic_and_say_why(three_days: ThreeDa
     assert sum(best) >= 0.8 * len(best)
 
 
-def test_readers_with_different_topics_get_different_papers(three_days: ThreeDays) -> None:
+def test_subscribers_with_different_topics_get_different_papers(three_days: ThreeDays) -> None:
     chosen = [
         {paper["id"] for paper in carried(three_days, address) if paper["section"] == "for_you"}
         for address in TOPICS
@@ -178,7 +178,7 @@ def test_readers_with_different_topics_get_different_papers(three_days: ThreeDay
             assert len(one & other) <= 0.25 * len(one | other)
 
 
-def every(check: Callable[[Mail], None]) -> Callable[[ThreeDays], None]:
+def every(check: Callable[[BuiltMail], None]) -> Callable[[ThreeDays], None]:
     """Make a test of a promise that holds for every single mail."""
 
     def test(three_days: ThreeDays) -> None:
@@ -188,7 +188,7 @@ def every(check: Callable[[Mail], None]) -> Callable[[ThreeDays], None]:
     return test
 
 
-def _has_every_header_once(mail: Mail) -> None:
+def _has_every_header_once(mail: BuiltMail) -> None:
     names = [name.lower() for name in mail.message.keys()]  # noqa: SIM118 - a header may come twice, a key may not
     assert {name: names.count(name.lower()) for name in ONCE} == dict.fromkeys(ONCE, 1)
     assert not mail.message.defects
@@ -200,13 +200,13 @@ def _has_every_header_once(mail: Mail) -> None:
     assert str(mail.message["Message-ID"]).endswith("@papers.example.org>")
 
 
-def _is_a_text_and_a_page(mail: Mail) -> None:
+def _is_a_text_and_a_page(mail: BuiltMail) -> None:
     assert mail.message.get_content_type() == "multipart/alternative"
     assert [part.get_content_type() for part in mail.message.iter_parts()] == ["text/plain", "text/html"]
     assert all(not part.defects for part in mail.message.walk())
 
 
-def _fits_the_wire(mail: Mail) -> None:
+def _fits_the_wire(mail: BuiltMail) -> None:
     lines = mail.raw.split(b"\r\n")
     assert max(map(len, lines)) <= 998
     assert not any(b"\n" in line or b"\r" in line for line in lines)
@@ -214,7 +214,7 @@ def _fits_the_wire(mail: Mail) -> None:
     assert len(mail.part("html").encode()) <= 85_000
 
 
-def _has_no_left_overs(mail: Mail) -> None:
+def _has_no_left_overs(mail: BuiltMail) -> None:
     for kind in ("plain", "html"):
         text = re.sub(r"<style.*?</style>|https?://\S+", "", mail.part(kind), flags=re.DOTALL)
         found = _LEFT_OVER.search(text)
@@ -222,14 +222,14 @@ def _has_no_left_overs(mail: Mail) -> None:
     assert not _LEFT_OVER.search(str(mail.message["Subject"]))
 
 
-def _links_are_absolute(mail: Mail) -> None:
+def _links_are_absolute(mail: BuiltMail) -> None:
     links = re.findall(r'(?:href|src)="([^"]*)"', mail.part("html"))
     assert links
     assert {link.partition(":")[0] for link in links} <= {"https", "http", "mailto"}
     assert re.search(r"<html[^>]* lang=", mail.part("html"))
 
 
-def _text_is_a_digest_of_its_own(mail: Mail) -> None:
+def _text_is_a_digest_of_its_own(mail: BuiltMail) -> None:
     text = mail.part("plain")
     assert not re.search(r"</?(?:a|p|div|table|td|span)\b", text)
     assert "https://papers.example.org/" in text
@@ -304,7 +304,7 @@ def test_on_a_saturday_a_note_is_sent_where_the_settings_say_so(after: Shell) ->
         assert "arXiv announced nothing" in " ".join(body.get_content().split())
 
 
-def test_one_reader_can_be_served_alone(before: Shell, tmp_path: Path) -> None:
+def test_one_subscriber_can_be_served_alone(before: Shell, tmp_path: Path) -> None:
     shell = copied(before, tmp_path)
     report = run_on(shell, EDITIONS[0], "--subscriber", "Speech@Example.org", "--json").json
     assert (report["planned"], report["sent"]) == (1, 1)

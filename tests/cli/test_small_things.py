@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from digest.cli import output
-from digest.mail.wording import counted
-
-from .shell import Shell
+from digest.text.formatting import counted
+from tests.cli.shell import Shell
 
 
 def test_a_category_that_does_not_exist_is_refused_with_a_suggestion(digest: Shell) -> None:

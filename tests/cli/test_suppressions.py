@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .shell import Shell
+from tests.cli.shell import Shell
 
 ANA = "ana@example.org"
 KEY = {"DIGEST_SECRET_KEY": "0123456789abcdef0123456789abcdef"}

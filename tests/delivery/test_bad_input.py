@@ -1,4 +1,4 @@
-"""A hostile paper, reader or row costs itself; everybody else gets their mail."""
+"""A hostile paper, subscriber or row costs itself; everybody else gets their mail."""
 
 import re
 from email import message_from_bytes, policy
@@ -7,22 +7,22 @@ from email.message import EmailMessage
 import pytest
 from sqlalchemy import update
 
+from digest.domain.paper import Paper
 from digest.errors import BadInput
-from digest.mail.folders import MemoryTransport
-from digest.papers.paper import Paper
+from digest.mail.file_transports import MemoryTransport
 from digest.papers.sources.common import make_paper as paper_from_feed
 from digest.store.database import Database
 from digest.store.models import subscribers
 from tests.factories import (
     TUESDAY,
     add_papers,
-    add_reader,
-    add_readers,
+    add_subscriber,
+    add_subscribers,
     at,
     deliver_due,
+    delivery_context,
     make_paper,
     make_papers,
-    office,
     one_delivery,
     rebuilt,
     received_by,
@@ -84,16 +84,16 @@ def check_sound(content: bytes) -> None:
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_a_hostile_paper_harms_no_mail(database: Database, kind: str) -> None:
     add_papers(database, hostile_paper(HOSTILE[kind]), *make_papers(5, first=20, subject="splats"), upvotes=3)
-    taste = add_reader(database, "taste@example.org", topics=["gaussian splatting"], follow=["Ada Fern"])
-    plain = add_reader(database, "plain@example.org")
+    taste = add_subscriber(database, "taste@example.org", topics=["gaussian splatting"], follow=["Ada Fern"])
+    plain = add_subscriber(database, "plain@example.org")
     transport = MemoryTransport()
-    summary = deliver_due(office(database, transport), at(TUESDAY))
+    summary = deliver_due(delivery_context(database, transport), at(TUESDAY))
     assert summary.sent == 2
     for envelope in transport.envelopes:
         check_sound(envelope.content)
-    for reader in (taste, plain):
-        assert "2603.00007" in received_by(database, reader)[TUESDAY]
-        row = one_delivery(database, reader)
+    for subscriber in (taste, plain):
+        assert "2603.00007" in received_by(database, subscriber)[TUESDAY]
+        row = one_delivery(database, subscriber)
         assert rebuilt(database, row.id) in {envelope.content for envelope in transport.envelopes}
 
 
@@ -101,10 +101,10 @@ def test_a_hostile_paper_harms_no_mail(database: Database, kind: str) -> None:
 def test_a_hostile_wish_harms_no_mail(database: Database, kind: str) -> None:
     add_papers(database, *make_papers(8, subject="splats"))
     text = HOSTILE[kind][:450]
-    add_reader(database, "hostile@example.org", topics=[text], follow=[text], mute=[f"{text} nowhere"])
-    add_reader(database, "plain@example.org")
+    add_subscriber(database, "hostile@example.org", topics=[text], follow=[text], mute=[f"{text} nowhere"])
+    add_subscriber(database, "plain@example.org")
     transport = MemoryTransport()
-    summary = deliver_due(office(database, transport), at(TUESDAY))
+    summary = deliver_due(delivery_context(database, transport), at(TUESDAY))
     assert summary.sent + summary.skipped["nothing fits"] == 2
     assert "plain@example.org" in sent_to(transport)
     for envelope in transport.envelopes:
@@ -122,24 +122,24 @@ def test_a_title_without_end_is_refused_where_it_comes_in() -> None:
 )
 def test_an_impossible_address_in_the_table_costs_nobody_else(database: Database, address: str) -> None:
     add_papers(database, *make_papers(5))
-    readers = add_readers(database, 3)
-    set_address(database, readers[1], address)
+    added = add_subscribers(database, 3)
+    set_address(database, added[1], address)
     transport = MemoryTransport()
-    summary = deliver_due(office(database, transport), at(TUESDAY))
-    assert sent_to(transport) == [readers[0].address, readers[2].address]
+    summary = deliver_due(delivery_context(database, transport), at(TUESDAY))
+    assert sent_to(transport) == [added[0].address, added[2].address]
     assert dict(summary.failed) == {"no mail address": 1}
-    row = one_delivery(database, readers[1])
+    row = one_delivery(database, added[1])
     assert (row.status, row.reason) == ("failed", "no mail address")
     assert row.smtp_answer
 
 
 def test_a_time_zone_this_machine_does_not_know_costs_nobody_else(database: Database) -> None:
-    """Zones are added every few years; a machine with older zone data meets readers in new ones."""
+    """Zones are added every few years; a machine with older zone data meets subscribers in new ones."""
     add_papers(database, *make_papers(5))
-    readers = add_readers(database, 3)
+    added = add_subscribers(database, 3)
     with database.begin() as connection:
-        statement = update(subscribers).where(subscribers.c.id == readers[1].id)
+        statement = update(subscribers).where(subscribers.c.id == added[1].id)
         connection.execute(statement.values(timezone="Mars/Olympus_Mons"))
     transport = MemoryTransport()
-    deliver_due(office(database, transport), at(TUESDAY))
-    assert sorted(sent_to(transport)) == [readers[0].address, readers[2].address]
+    deliver_due(delivery_context(database, transport), at(TUESDAY))
+    assert sorted(sent_to(transport)) == [added[0].address, added[2].address]

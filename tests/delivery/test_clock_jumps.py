@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from sqlalchemy import event, text
 
-from digest.delivery.daily import Job, rehearse
-from digest.delivery.plan import plan_due, plan_edition, slot_at, slot_on
-from digest.delivery.schedule import LONGEST_WAIT, local_date, next_due_at
-from digest.readers.subscriber import Frequency, Rhythm
+from digest.bench.database import multiply_subscribers
+from digest.delivery.plan import due_edition_at, due_edition_on, plan_due, plan_edition
+from digest.domain.schedule import LONGEST_WAIT, local_date, next_due_at
+from digest.domain.subscriber import Frequency, Schedule
+from digest.jobs.daily import Job, dry_run
 from digest.store import health
 from digest.store.database import Connection, Database
 from digest.store.models import subscribers
-from digest.store.planning import crowd
-from digest.store.scratch import multiply_readers
-from tests.delivery.test_schedule import instants, rhythms
+from digest.store.planning import find_due_subscribers
+from tests.domain.test_schedule import instants, rhythms
 from tests.factories import (
     DAY,
     FRIDAY,
@@ -25,29 +25,29 @@ from tests.factories import (
     TUESDAY,
     WEDNESDAY,
     add_papers,
-    add_reader,
-    add_readers,
+    add_subscriber,
+    add_subscribers,
     at,
     deliver_due,
     deliveries_of,
+    delivery_context,
     make_papers,
-    office,
-    reader_now,
+    subscriber_now,
 )
 
 YEAR = 365 * DAY
 
 
 @given(rhythms, instants)
-def test_no_schedule_asks_for_a_longer_wait_than_is_allowed(rhythm: Rhythm, now: datetime) -> None:
+def test_no_schedule_asks_for_a_longer_wait_than_is_allowed(schedule: Schedule, now: datetime) -> None:
     for is_first in (False, True):
-        slot = slot_at(now, rhythm, is_first=is_first)
-        assert slot is not None
-        assert slot.next_due_at is not None
+        due_edition = due_edition_at(now, schedule, is_first=is_first)
+        assert due_edition is not None
+        assert due_edition.next_due_at is not None
         # Between 2000 and 2035 two zones skipped a day.
-        allowed = LONGEST_WAIT[rhythm.frequency] + (DAY if now.year == 2011 else 0 * DAY)
-        assert slot.next_due_at - now <= allowed
-    today = slot_on(local_date(now, rhythm), now, rhythm)
+        allowed = LONGEST_WAIT[schedule.frequency] + (DAY if now.year == 2011 else 0 * DAY)
+        assert due_edition.next_due_at - now <= allowed
+    today = due_edition_on(local_date(now, schedule), now, schedule)
     assert today is None or today.next_due_at is not None
 
 
@@ -56,8 +56,8 @@ def test_no_schedule_asks_for_a_longer_wait_than_is_allowed(rhythm: Rhythm, now:
 def test_after_a_run_with_the_clock_ahead_the_next_editions_come_all_the_same(
     database: Database, frequency: Frequency, days: int, ahead: object
 ) -> None:
-    post = office(database)
-    subscriber = add_reader(database, frequency=frequency, next_due_at=at(MONDAY, 7))
+    post = delivery_context(database)
+    subscriber = add_subscriber(database, frequency=frequency, next_due_at=at(MONDAY, 7))
     add_papers(database, *make_papers(40, announced_on=MONDAY - DAY), now=at(MONDAY, 1))
     deliver_due(post, at(MONDAY))
     deliver_due(post, at(MONDAY) + ahead)  # type: ignore[operator]
@@ -68,54 +68,54 @@ def test_after_a_run_with_the_clock_ahead_the_next_editions_come_all_the_same(
     assert [(row.edition_on, row.status) for row in rows] == [
         (MONDAY + n * DAY, "sent") for n in range(days + 1 if frequency != "weekly" else 1)
     ]
-    due = reader_now(database, subscriber.address).next_due_at
-    assert due == next_due_at(at(FRIDAY), subscriber.rhythm)
+    due = subscriber_now(database, subscriber.address).next_due_at
+    assert due == next_due_at(at(FRIDAY), subscriber.schedule)
 
 
 def test_a_jump_gives_nobody_the_same_edition_twice(database: Database) -> None:
-    subscribers_there = add_readers(database, 3, next_due_at=at(TUESDAY, 7))
+    subscribers_there = add_subscribers(database, 3, next_due_at=at(TUESDAY, 7))
     assert plan_due(database, at(TUESDAY)) == 3
     assert plan_due(database, at(TUESDAY) + YEAR) == 3
     assert plan_due(database, at(TUESDAY, 9)) == 0
     for one in subscribers_there:
-        assert reader_now(database, one.address).next_due_at == at(WEDNESDAY, 7)
+        assert subscriber_now(database, one.address).next_due_at == at(WEDNESDAY, 7)
     assert plan_due(database, at(WEDNESDAY)) == 3
 
 
 def test_only_subscribers_who_get_mail_are_repaired(database: Database) -> None:
     far = at(TUESDAY) + YEAR
-    paused = add_reader(database, "p@example.org", status="paused", next_due_at=far)
-    other = add_reader(database, "o@example.org", next_due_at=far)
-    one = add_reader(database, "i@example.org", next_due_at=far)
+    paused = add_subscriber(database, "p@example.org", status="paused", next_due_at=far)
+    other = add_subscriber(database, "o@example.org", next_due_at=far)
+    one = add_subscriber(database, "i@example.org", next_due_at=far)
     plan_due(database, at(TUESDAY), only=one.id)
-    assert reader_now(database, one.address).next_due_at == at(WEDNESDAY, 7)
-    assert reader_now(database, other.address).next_due_at == far
+    assert subscriber_now(database, one.address).next_due_at == at(WEDNESDAY, 7)
+    assert subscriber_now(database, other.address).next_due_at == far
     plan_due(database, at(TUESDAY))
-    assert reader_now(database, other.address).next_due_at == at(WEDNESDAY, 7)
-    assert reader_now(database, paused.address).next_due_at == far
+    assert subscriber_now(database, other.address).next_due_at == at(WEDNESDAY, 7)
+    assert subscriber_now(database, paused.address).next_due_at == far
 
 
 def test_an_edition_planned_by_hand_for_a_later_day_strands_nobody(database: Database) -> None:
-    subscriber = add_reader(database, next_due_at=at(TUESDAY, 7))
+    subscriber = add_subscriber(database, next_due_at=at(TUESDAY, 7))
     plan_edition(database, TUESDAY + 30 * DAY, at(TUESDAY))
-    post = office(database)
+    post = delivery_context(database)
     deliver_due(post, at(WEDNESDAY))
-    assert reader_now(database, subscriber.address).next_due_at == at(THURSDAY, 7)
+    assert subscriber_now(database, subscriber.address).next_due_at == at(THURSDAY, 7)
     days = [row.edition_on for row in deliveries_of(database, subscriber)]
     assert WEDNESDAY in days
 
 
 def test_a_rehearsal_shows_who_would_be_repaired(database: Database) -> None:
-    post = office(database)
-    subscriber = add_reader(database, next_due_at=at(TUESDAY) + YEAR)
-    found = rehearse(database, post.composer, Job(), at(TUESDAY))
+    post = delivery_context(database)
+    subscriber = add_subscriber(database, next_due_at=at(TUESDAY) + YEAR)
+    found = dry_run(database, post.composer, Job(), at(TUESDAY))
     assert [one.subscriber.id for one in found] == [subscriber.id]
 
 
 def test_the_doctor_can_count_them(database: Database) -> None:
-    add_reader(database, "a@example.org", next_due_at=at(TUESDAY) + YEAR)
-    add_reader(database, "b@example.org", frequency="weekly", next_due_at=at(MONDAY + 7 * DAY, 7))
-    add_reader(database, "c@example.org", status="paused", next_due_at=at(TUESDAY) + YEAR)
+    add_subscriber(database, "a@example.org", next_due_at=at(TUESDAY) + YEAR)
+    add_subscriber(database, "b@example.org", frequency="weekly", next_due_at=at(MONDAY + 7 * DAY, 7))
+    add_subscriber(database, "c@example.org", status="paused", next_due_at=at(TUESDAY) + YEAR)
     with database.read() as connection:
         assert health.strayed_subscribers(connection, at(TUESDAY)) == 1
 
@@ -128,7 +128,7 @@ def plan_of(connection: Connection, due_by: datetime) -> str:
         asked.append((statement, parameters))
 
     event.listen(connection, "before_cursor_execute", note)
-    crowd(connection, due_by)
+    find_due_subscribers(connection, due_by)
     event.remove(connection, "before_cursor_execute", note)
     statement, parameters = asked[-1]
     explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
@@ -137,9 +137,9 @@ def plan_of(connection: Connection, due_by: datetime) -> str:
 
 
 def test_looking_for_strayed_schedules_reads_an_index_and_not_the_list(database: Database) -> None:
-    add_readers(database, 3, next_due_at=at(MONDAY + 7 * DAY, 7))
+    add_subscribers(database, 3, next_due_at=at(MONDAY + 7 * DAY, 7))
     with database.begin() as connection:
-        multiply_readers(connection, 3, 20_000)
+        multiply_subscribers(connection, 3, 20_000)
         connection.execute(subscribers.update().values(frequency="weekly"))
         for turn in range(50):
             those = subscribers.update().where(subscribers.c.id % 50 == turn)
@@ -151,13 +151,13 @@ def test_looking_for_strayed_schedules_reads_an_index_and_not_the_list(database:
         assert "ix_subscribers_frequency_next_due_at" in plan
         assert "Seq Scan" not in plan
         assert "SCAN subscribers" not in plan
-        assert crowd(connection, at(TUESDAY)) is None
+        assert find_due_subscribers(connection, at(TUESDAY)) is None
 
 
 def test_a_whole_list_is_repaired_span_by_span(database: Database) -> None:
-    add_readers(database, 2, next_due_at=at(SATURDAY) + YEAR)
+    add_subscribers(database, 2, next_due_at=at(SATURDAY) + YEAR)
     with database.begin() as connection:
-        multiply_readers(connection, 2, 30_000)
+        multiply_subscribers(connection, 2, 30_000)
         connection.execute(subscribers.update().values(next_due_at=at(SATURDAY) + YEAR))
     assert plan_due(database, at(SATURDAY)) == 30_000
     with database.read() as connection:

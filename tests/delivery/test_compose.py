@@ -1,4 +1,4 @@
-"""Choosing for a batch: a fixed number of questions to the database, and the same choice for each reader alone."""
+"""Choosing for a batch: a fixed number of questions to the database, and the same choice for each subscriber alone."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,26 +7,28 @@ from typing import Any
 
 from sqlalchemy import event
 
-from digest.delivery.compose import Choosing, Composer, Request
-from digest.delivery.deliver import LEASE, Summary, compose_batch
+from digest.delivery.compose import compose_batch
+from digest.delivery.deliver import LEASE, Summary
 from digest.delivery.plan import plan_due
 from digest.delivery.preview import explain, preview
+from digest.delivery.select_papers import Composer, Request, SelectionSettings
+from digest.domain.subscriber import Subscriber
 from digest.papers.identifiers import canonical_id
-from digest.readers.profiles import ProfileBuilder
-from digest.readers.subscriber import Subscriber
 from digest.store import deliveries as ledger
+from digest.store import delivery_reports
 from digest.store.database import Database
+from digest.subscribers.profiles import ProfileBuilder
 from tests.factories import (
     SUBJECTS,
     TUESDAY,
     WEDNESDAY,
     add_papers,
-    add_reader,
+    add_subscriber,
     at,
     deliver_due,
+    delivery_context,
     make_paper,
     make_papers,
-    office,
     rebuilt,
     received_by,
     together,
@@ -51,7 +53,7 @@ def statements(database: Database) -> Iterator[list[str]]:
 def varied(database: Database, count: int, name: str = "r") -> list[Subscriber]:
     builder = ProfileBuilder()
     return [
-        add_reader(
+        add_subscriber(
             database,
             f"{name}{number}@example.org",
             builder=builder,
@@ -63,35 +65,35 @@ def varied(database: Database, count: int, name: str = "r") -> list[Subscriber]:
     ]
 
 
-def statements_for(database: Database, readers: list[Subscriber]) -> int:
+def statements_for(database: Database, subscribers: list[Subscriber]) -> int:
     plan_due(database, at(TUESDAY))
     with database.begin() as connection:
         work = ledger.claim(connection, at(TUESDAY), LEASE, 1000)
-    assert len(work) == len(readers)
+    assert len(work) == len(subscribers)
     with statements(database) as asked:
-        ready = compose_batch(office(database), work, at(TUESDAY), Summary())
-    assert len(ready) == len(readers)
+        ready = compose_batch(delivery_context(database), work, at(TUESDAY), Summary())
+    assert len(ready) == len(subscribers)
     return len(asked)
 
 
-def test_many_readers_cost_as_many_questions_as_few(database: Database) -> None:
+def test_many_subscribers_cost_as_many_questions_as_few(database: Database) -> None:
     add_papers(database, *make_papers(60), upvotes=4)
     few = statements_for(database, varied(database, 20))
     many = statements_for(database, varied(database, 200, "many"))
     assert many <= few <= 30
 
 
-def test_a_reader_gets_the_same_alone_and_among_others(database: Database) -> None:
+def test_a_subscriber_gets_the_same_alone_and_among_others(database: Database) -> None:
     add_papers(database, *make_papers(60), upvotes=4)
-    readers = varied(database, 30)
-    requests = [Request(reader, TUESDAY) for reader in readers]
+    subscribers = varied(database, 30)
+    requests = [Request(subscriber, TUESDAY) for subscriber in subscribers]
     with database.read() as connection:
-        together = Composer(Choosing()).select(connection, requests, at(TUESDAY))
+        together = Composer(SelectionSettings()).select(connection, requests, at(TUESDAY))
         for selection in together:
             request = Request(selection.subscriber, TUESDAY)
-            (alone,) = Composer(Choosing()).select(connection, [request], at(TUESDAY))
+            (alone,) = Composer(SelectionSettings()).select(connection, [request], at(TUESDAY))
             assert alone == selection
-    assert Composer(Choosing()).select(connection, [], at(TUESDAY)) == []
+    assert Composer(SelectionSettings()).select(connection, [], at(TUESDAY)) == []
 
 
 def test_rules_are_kept(database: Database) -> None:
@@ -102,15 +104,15 @@ def test_rules_are_kept(database: Database) -> None:
         make_paper(91, "robots", withdrawn=True),
         upvotes=5,
     )
-    post = office(database)
+    post = delivery_context(database)
     wanted = {
-        "must": add_reader(database, "must@example.org", must=["splatting|protein"], max_papers=50),
-        "mute": add_reader(database, "mute@example.org", mute=["splatting", "speech"], max_papers=50),
-        "category": add_reader(database, "category@example.org", categories=["math"], max_papers=50),
-        "follow": add_reader(database, "follow@example.org", follow=["A. Babababakox"], max_papers=2),
+        "must": add_subscriber(database, "must@example.org", must=["splatting|protein"], max_papers=50),
+        "mute": add_subscriber(database, "mute@example.org", mute=["splatting", "speech"], max_papers=50),
+        "category": add_subscriber(database, "category@example.org", categories=["math"], max_papers=50),
+        "follow": add_subscriber(database, "follow@example.org", follow=["A. Babababakox"], max_papers=2),
     }
     deliver_due(post, at(TUESDAY))
-    got = {name: received_by(database, reader)[TUESDAY] for name, reader in wanted.items()}
+    got = {name: received_by(database, subscriber)[TUESDAY] for name, subscriber in wanted.items()}
     subject = {paper.id: name for name in SUBJECTS for paper in make_papers(1, subject=name)}
     assert subject
     names = list(SUBJECTS)
@@ -127,22 +129,22 @@ def test_rules_are_kept(database: Database) -> None:
 
 def test_the_card_says_how_popular_a_paper_was_by_then(database: Database) -> None:
     add_papers(database, make_paper(1), now=at(TUESDAY, 6), upvotes=5)
-    reader = add_reader(database)
+    subscriber = add_subscriber(database)
     add_papers(database, make_paper(1), now=at(TUESDAY, 12), upvotes=50)
-    deliver_due(office(database), at(TUESDAY))
+    deliver_due(delivery_context(database), at(TUESDAY))
     with database.read() as connection:
-        row = ledger.find(connection, subscriber_id=reader.id)[0]
+        row = delivery_reports.find(connection, subscriber_id=subscriber.id)[0]
     assert b"5 upvotes" in rebuilt(database, row.id)
     assert b"50 upvotes" not in rebuilt(database, row.id)
 
 
 def test_a_long_lived_composer_sees_what_comes_in(database: Database) -> None:
     add_papers(database, *make_papers(3))
-    post = office(database)
-    early = add_reader(database, "early@example.org")
+    post = delivery_context(database)
+    early = add_subscriber(database, "early@example.org")
     deliver_due(post, at(TUESDAY))
     add_papers(database, *make_papers(3, first=20), now=at(TUESDAY, 9))
-    late = add_reader(database, "late@example.org")
+    late = add_subscriber(database, "late@example.org")
     deliver_due(post, at(TUESDAY, 10))
     assert len(received_by(database, early)[TUESDAY]) == 3
     assert len(received_by(database, late)[TUESDAY]) == 6
@@ -152,14 +154,14 @@ def test_a_preview_looks_at_a_day_as_it_was(database: Database) -> None:
     add_papers(
         database, *make_papers(6), *make_papers(6, first=20, announced_on=WEDNESDAY), now=at(TUESDAY, 1)
     )
-    reader = add_reader(database, topics=["gaussian splatting"], max_papers=4)
-    post = office(database)
+    subscriber = add_subscriber(database, topics=["gaussian splatting"], max_papers=4)
+    post = delivery_context(database)
     deliver_due(post, at(TUESDAY))
     deliver_due(post, at(WEDNESDAY))
-    received = received_by(database, reader)
+    received = received_by(database, subscriber)
     for day in (TUESDAY, WEDNESDAY):
         with database.read() as connection:
-            seen = preview(connection, Composer(Choosing()), reader, day, at(day))
+            seen = preview(connection, Composer(SelectionSettings()), subscriber, day, at(day))
         assert [pick.card.paper_id for pick in seen.picks] == received[day]
 
 
@@ -171,9 +173,9 @@ def test_who_told_nothing_gets_no_near_duplicates_either(database: Database) -> 
     ]
     add_papers(database, *make_papers(30), upvotes=2)
     add_papers(database, *twins, upvotes=50)
-    reader = add_reader(database)
+    subscriber = add_subscriber(database)
     with database.read() as connection:
-        selection = preview(connection, Composer(Choosing()), reader, TUESDAY, at(TUESDAY))
+        selection = preview(connection, Composer(SelectionSettings()), subscriber, TUESDAY, at(TUESDAY))
     chosen = {pick.card.paper_id for pick in selection.picks}
     assert len(chosen) == 10
     assert len(chosen & {twin.id for twin in twins}) == 1
@@ -181,21 +183,21 @@ def test_who_told_nothing_gets_no_near_duplicates_either(database: Database) -> 
 
 def test_several_threads_choose_from_one_composer(database: Database) -> None:
     add_papers(database, *make_papers(40), upvotes=4)
-    readers = varied(database, 12)
-    composer = Composer(Choosing())
+    subscribers = varied(database, 12)
+    composer = Composer(SelectionSettings())
 
     def chosen(one: Subscriber, by: Composer) -> list[str]:
         with database.read() as connection:
             selection = preview(connection, by, one, TUESDAY, at(TUESDAY))
         return [pick.card.paper_id for pick in selection.picks]
 
-    at_once = together(*(partial(chosen, one, composer) for one in readers))
-    assert at_once == [chosen(one, Composer(Choosing())) for one in readers]
+    at_once = together(*(partial(chosen, one, composer) for one in subscribers))
+    assert at_once == [chosen(one, Composer(SelectionSettings())) for one in subscribers]
 
 
 def test_an_explanation_names_score_reasons_and_obstacles(database: Database) -> None:
     add_papers(database, *make_papers(40), make_paper(90, "splats", withdrawn=True))
-    reader = add_reader(
+    subscriber = add_subscriber(
         database,
         topics=["gaussian splatting"],
         likes=["2603.00008"],
@@ -203,11 +205,11 @@ def test_an_explanation_names_score_reasons_and_obstacles(database: Database) ->
         mute=["cloth"],
         categories=["cs.CV"],
     )
-    deliver_due(office(database), at(TUESDAY))
+    deliver_due(delivery_context(database), at(TUESDAY))
     with database.read() as connection:
-        fits = explain(connection, Choosing(), reader, "https://arxiv.org/abs/2603.00004v2")
-        other = explain(connection, Choosing(), reader, canonical_id("2603.00001"))
-        gone = explain(connection, Choosing(), reader, "2603.00090")
+        fits = explain(connection, SelectionSettings(), subscriber, "https://arxiv.org/abs/2603.00004v2")
+        other = explain(connection, SelectionSettings(), subscriber, canonical_id("2603.00001"))
+        gone = explain(connection, SelectionSettings(), subscriber, "2603.00090")
     assert fits.score > other.score
     assert fits.score >= fits.floor
     assert any("splat" in reason.term for reason in fits.reasons)

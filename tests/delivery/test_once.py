@@ -1,17 +1,20 @@
-"""One delivery per reader and edition, and a paper reaches a reader at most once."""
+"""One delivery per subscriber and edition, and a paper reaches a subscriber at most once."""
 
 import pytest
 from sqlalchemy import select
 
-from digest.delivery.deliver import LEASE, Summary, compose_batch, deliver_ready
-from digest.delivery.outcome import Patience
+from digest.delivery.compose import compose_batch
+from digest.delivery.decisions import WaitPolicy
+from digest.delivery.deliver import LEASE, Summary, deliver_ready
 from digest.delivery.plan import plan_due, plan_edition
 from digest.errors import TryLater
 from digest.mail.envelope import Envelope
-from digest.mail.folders import MemoryTransport
+from digest.mail.file_transports import MemoryTransport
 from digest.papers.sources.common import make_paper as paper_from_feed
 from digest.store import deliveries as ledger
-from digest.store import readers as reader_store
+from digest.store import feedback as feedback_store
+from digest.store import picks as pick_store
+from digest.store import subscribers as subscriber_store
 from digest.store.database import Conflict, Database
 from digest.store.deliveries import NewDelivery
 from digest.store.models import deliveries, picks
@@ -24,14 +27,14 @@ from tests.factories import (
     Clock,
     Interposed,
     add_papers,
-    add_reader,
-    add_readers,
+    add_subscriber,
+    add_subscribers,
     at,
     deliver_due,
     deliveries_of,
+    delivery_context,
     make_paper,
     make_papers,
-    office,
     one_delivery,
     received_by,
     sent_to,
@@ -45,25 +48,25 @@ def rows(database: Database) -> int:
         return len(connection.execute(select(deliveries.c.id)).all())
 
 
-# One delivery per reader and edition.
+# One delivery per subscriber and edition.
 
 
 def test_two_planners_at_once_make_one_delivery_each(database: Database) -> None:
-    add_readers(database, 40)
+    add_subscribers(database, 40)
     planned = together(*[lambda: plan_due(database, at(TUESDAY))] * 3)
     assert sum(planned) == 40
     assert rows(database) == 40
 
 
 def test_planning_again_plans_nothing(database: Database) -> None:
-    reader = add_reader(database)
+    subscriber = add_subscriber(database)
     assert plan_due(database, at(TUESDAY)) == 1
     assert plan_due(database, at(TUESDAY, 9)) == 0
-    assert one_delivery(database, reader).edition_on == TUESDAY
+    assert one_delivery(database, subscriber).edition_on == TUESDAY
 
 
 def test_the_due_and_a_named_edition_of_one_day_are_one(database: Database) -> None:
-    add_readers(database, 20)
+    add_subscribers(database, 20)
     now = at(TUESDAY)
     planned = together(lambda: plan_due(database, now), lambda: plan_edition(database, TUESDAY, now))
     assert sum(planned) == 20
@@ -71,25 +74,25 @@ def test_the_due_and_a_named_edition_of_one_day_are_one(database: Database) -> N
 
 
 def test_planning_a_named_edition_again_plans_nothing(database: Database) -> None:
-    add_reader(database)
+    add_subscriber(database)
     assert plan_edition(database, TUESDAY, at(TUESDAY)) == 1
     assert plan_edition(database, TUESDAY, at(TUESDAY, 20)) == 0
     assert plan_due(database, at(TUESDAY, 21)) == 0
 
 
 def test_a_named_edition_of_the_past_does_not_bring_back_what_is_planned(database: Database) -> None:
-    reader = add_reader(database)
+    subscriber = add_subscriber(database)
     plan_due(database, at(THURSDAY))
     plan_edition(database, TUESDAY, at(THURSDAY, 9))
     plan_due(database, at(THURSDAY, 10))
-    assert [row.edition_on for row in deliveries_of(database, reader)] == [TUESDAY, THURSDAY]
+    assert [row.edition_on for row in deliveries_of(database, subscriber)] == [TUESDAY, THURSDAY]
 
 
 def test_the_table_itself_refuses_a_second_delivery(database: Database) -> None:
-    reader = add_reader(database)
+    subscriber = add_subscriber(database)
     plan_due(database, at(TUESDAY))
     row = {
-        "subscriber_id": reader.id,
+        "subscriber_id": subscriber.id,
         "kind": "digest",
         "edition_on": TUESDAY,
         "status": "planned",
@@ -101,9 +104,9 @@ def test_the_table_itself_refuses_a_second_delivery(database: Database) -> None:
 
 def test_a_whole_run_again_sends_nothing(database: Database) -> None:
     add_papers(database, *make_papers(12))
-    add_readers(database, 3)
+    add_subscribers(database, 3)
     transport = MemoryTransport()
-    post = office(database, transport)
+    post = delivery_context(database, transport)
     assert whole_run(post, at(TUESDAY)).deliveries.sent == 3
     again = whole_run(post, at(TUESDAY, 9))
     assert (again.planned, again.deliveries) == (0, Summary())
@@ -112,9 +115,9 @@ def test_a_whole_run_again_sends_nothing(database: Database) -> None:
 
 def test_many_workers_at_once_send_each_mail_once(database: Database) -> None:
     add_papers(database, *make_papers(40))
-    readers = add_readers(database, 12, max_papers=5)
+    subscribers = add_subscribers(database, 12, max_papers=5)
     plan_due(database, at(TUESDAY))
-    posts = [office(database, batch_size=2) for _ in range(3)]
+    posts = [delivery_context(database, batch_size=2) for _ in range(3)]
     done = together(*[lambda post=post: deliver_ready(post, lambda: at(TUESDAY)) for post in posts])
     assert sum(summary.sent for summary in done) == 12
     recipients = [
@@ -123,16 +126,16 @@ def test_many_workers_at_once_send_each_mail_once(database: Database) -> None:
         if isinstance(post.transport, MemoryTransport)
         for address in sent_to(post.transport)
     ]
-    assert sorted(recipients) == sorted(reader.address for reader in readers)
+    assert sorted(recipients) == sorted(subscriber.address for subscriber in subscribers)
 
 
-# A paper reaches a reader at most once.
+# A paper reaches a subscriber at most once.
 
 
 def test_a_second_version_is_the_same_paper(database: Database) -> None:
     add_papers(database, make_paper(1))
-    reader = add_reader(database)
-    post = office(database)
+    subscriber = add_subscriber(database)
+    post = delivery_context(database)
     deliver_due(post, at(TUESDAY))
     revised = make_paper(
         1,
@@ -143,50 +146,50 @@ def test_a_second_version_is_the_same_paper(database: Database) -> None:
     )
     add_papers(database, revised, make_paper(2, announced_on=WEDNESDAY), now=at(WEDNESDAY, 1))
     deliver_due(post, at(WEDNESDAY))
-    assert received_by(database, reader) == {TUESDAY: ["2603.00001"], WEDNESDAY: ["2603.00002"]}
+    assert received_by(database, subscriber) == {TUESDAY: ["2603.00001"], WEDNESDAY: ["2603.00002"]}
 
 
 def test_a_paper_imported_again_does_not_come_again(database: Database) -> None:
     papers = make_papers(5)
     add_papers(database, *papers)
-    reader = add_reader(database)
-    post = office(database)
+    subscriber = add_subscriber(database)
+    post = delivery_context(database)
     deliver_due(post, at(TUESDAY))
     add_papers(database, *papers, now=at(WEDNESDAY, 1))
     deliver_due(post, at(WEDNESDAY))
-    assert list(received_by(database, reader)) == [TUESDAY]
+    assert list(received_by(database, subscriber)) == [TUESDAY]
 
 
 def test_a_paper_that_came_by_title_alone_does_not_come_again_with_its_id(database: Database) -> None:
     known = make_paper(1)
     listed = paper_from_feed(paper_id="", title=known.title, abstract=known.abstract, announced_on=TUESDAY)
     add_papers(database, listed)
-    reader = add_reader(database)
-    post = office(database)
+    subscriber = add_subscriber(database)
+    post = delivery_context(database)
     deliver_due(post, at(TUESDAY))
     later = make_paper(1, announced_on=WEDNESDAY, title=known.title.upper())
     add_papers(database, later, now=at(WEDNESDAY, 1))
     deliver_due(post, at(WEDNESDAY))
-    assert received_by(database, reader) == {TUESDAY: [listed.id]}
+    assert received_by(database, subscriber) == {TUESDAY: [listed.id]}
 
 
 def test_near_identical_papers_of_one_edition_are_one(database: Database) -> None:
     add_papers(database, make_paper(1), make_paper(1, paper_id="2603.00099", title=make_paper(1).title + "."))
-    reader = add_reader(database, topics=["gaussian splatting"])
-    deliver_due(office(database), at(TUESDAY))
-    (papers,) = received_by(database, reader).values()
+    subscriber = add_subscriber(database, topics=["gaussian splatting"])
+    deliver_due(delivery_context(database), at(TUESDAY))
+    (papers,) = received_by(database, subscriber).values()
     assert len(papers) == 1
 
 
 def test_a_paper_put_up_again_under_another_id_does_not_come_again(database: Database) -> None:
     add_papers(database, make_paper(1))
-    reader = add_reader(database)
-    post = office(database)
+    subscriber = add_subscriber(database)
+    post = delivery_context(database)
     deliver_due(post, at(TUESDAY))
     twin = make_paper(1, paper_id="2603.00099", title=make_paper(1).title.lower(), announced_on=WEDNESDAY)
     add_papers(database, twin, make_paper(2, announced_on=WEDNESDAY), now=at(WEDNESDAY, 1))
     deliver_due(post, at(WEDNESDAY))
-    assert received_by(database, reader) == {TUESDAY: ["2603.00001"], WEDNESDAY: ["2603.00002"]}
+    assert received_by(database, subscriber) == {TUESDAY: ["2603.00001"], WEDNESDAY: ["2603.00002"]}
 
 
 def test_a_mail_put_off_by_the_server_keeps_its_papers_and_comes_once(database: Database) -> None:
@@ -200,8 +203,8 @@ def test_a_mail_put_off_by_the_server_keeps_its_papers_and_comes_once(database: 
 
     transport = Interposed(interfere)
     add_papers(database, *make_papers(5))
-    reader = add_reader(database)
-    post, clock = office(database, transport), Clock(at(TUESDAY))
+    subscriber = add_subscriber(database)
+    post, clock = delivery_context(database, transport), Clock(at(TUESDAY))
     plan_due(database, clock())
     assert deliver_ready(post, clock).refusals == 1
     # More papers come in meanwhile: they are for the next edition, as this mail is composed.
@@ -210,7 +213,7 @@ def test_a_mail_put_off_by_the_server_keeps_its_papers_and_comes_once(database: 
     clock.advance(hours=19)
     assert deliver_ready(post, clock).sent == 1
     deliver_due(post, at(WEDNESDAY))
-    received = received_by(database, reader)
+    received = received_by(database, subscriber)
     assert len(received[TUESDAY]) == 5
     assert received[WEDNESDAY] == ["2603.00050"]
     assert len(transport.envelopes) == 2
@@ -218,26 +221,28 @@ def test_a_mail_put_off_by_the_server_keeps_its_papers_and_comes_once(database: 
 
 def test_two_editions_composed_at_once_share_no_paper(database: Database) -> None:
     add_papers(database, *make_papers(30))
-    readers = add_readers(database, 8, topics=["gaussian splatting", "robot manipulation"])
+    subscribers = add_subscribers(database, 8, topics=["gaussian splatting", "robot manipulation"])
     with database.begin() as connection:
         for day in (TUESDAY, WEDNESDAY):
-            ledger.plan(connection, "digest", [NewDelivery(one.id, day, at(WEDNESDAY)) for one in readers])
+            ledger.plan(
+                connection, "digest", [NewDelivery(one.id, day, at(WEDNESDAY)) for one in subscribers]
+            )
     with database.begin() as connection:
         work = ledger.claim(connection, at(WEDNESDAY), LEASE, 100)
-    # Each thread composes one edition of each reader, now the newer, now the older.
+    # Each thread composes one edition of each subscriber, now the newer, now the older.
     halves = [
         [one for one in work if (one.subscriber_id + one.edition_on.day) % 2 == half] for half in (0, 1)
     ]
     composed = together(
         *[
-            lambda part=part: compose_batch(office(database), part, at(WEDNESDAY), Summary())
+            lambda part=part: compose_batch(delivery_context(database), part, at(WEDNESDAY), Summary())
             for part in halves
         ]
     )
     seen: set[tuple[str, str]] = set()
     for ready in (one for part in composed for one in part):
         for pick in ready.picks:
-            pair = (ready.contents.reader, pick.card.paper_id)
+            pair = (ready.contents.subscriber_key, pick.card.paper_id)
             assert pair not in seen
             seen.add(pair)
     assert seen
@@ -245,8 +250,8 @@ def test_two_editions_composed_at_once_share_no_paper(database: Database) -> Non
 
 def test_the_table_itself_refuses_a_paper_twice(database: Database) -> None:
     add_papers(database, *make_papers(3))
-    add_reader(database)
-    deliver_due(office(database), at(TUESDAY))
+    add_subscriber(database)
+    deliver_due(delivery_context(database), at(TUESDAY))
     with database.read() as connection:
         row = dict(connection.execute(select(picks)).first()._mapping)  # type: ignore[union-attr]
     with pytest.raises(Conflict), database.begin() as connection:
@@ -258,14 +263,14 @@ def test_papers_of_a_mail_that_grew_stale_come_with_the_next(database: Database)
         raise TryLater("421 closed for today")
 
     add_papers(database, *make_papers(5))
-    reader = add_reader(database)
+    subscriber = add_subscriber(database)
     plan_due(database, at(TUESDAY))
-    deliver_ready(office(database, Interposed(interfere)), lambda: at(TUESDAY))
-    post = office(database, patience=Patience())
+    deliver_ready(delivery_context(database, Interposed(interfere)), lambda: at(TUESDAY))
+    post = delivery_context(database, wait_policy=WaitPolicy())
     summary = deliver_due(post, at(WEDNESDAY, 9))
     assert summary.skipped["stale"] == 1
-    assert {day: len(ids) for day, ids in received_by(database, reader).items()} == {WEDNESDAY: 5}
-    stale = deliveries_of(database, reader)[0]
+    assert {day: len(ids) for day, ids in received_by(database, subscriber).items()} == {WEDNESDAY: 5}
+    stale = deliveries_of(database, subscriber)[0]
     assert (stale.status, stale.reason) == ("skipped", "stale")
 
 
@@ -276,14 +281,14 @@ def test_papers_of_a_mail_with_an_unknown_outcome_do_not_come_again(database: Da
         raise ConnectionAbortedError
 
     add_papers(database, *make_papers(5))
-    reader = add_reader(database)
+    subscriber = add_subscriber(database)
     plan_due(database, at(TUESDAY))
     with pytest.raises(ConnectionAbortedError):
-        deliver_ready(office(database, Interposed(interfere)), lambda: at(TUESDAY))
+        deliver_ready(delivery_context(database, Interposed(interfere)), lambda: at(TUESDAY))
     add_papers(database, *make_papers(2, first=50, announced_on=WEDNESDAY), now=at(WEDNESDAY, 1))
-    summary = deliver_due(office(database), at(WEDNESDAY, 9))
+    summary = deliver_due(delivery_context(database), at(WEDNESDAY, 9))
     assert summary.failed["stale, may have been sent"] == 1
-    assert received_by(database, reader) == {WEDNESDAY: ["2603.00050", "2603.00051"]}
+    assert received_by(database, subscriber) == {WEDNESDAY: ["2603.00050", "2603.00051"]}
 
 
 def test_papers_of_a_failed_mail_come_again_when_an_operator_opens_it(database: Database) -> None:
@@ -291,33 +296,33 @@ def test_papers_of_a_failed_mail_come_again_when_an_operator_opens_it(database: 
         raise ConnectionAbortedError
 
     add_papers(database, *make_papers(5))
-    reader = add_reader(database)
+    subscriber = add_subscriber(database)
     plan_due(database, at(TUESDAY))
     with pytest.raises(ConnectionAbortedError):
-        deliver_ready(office(database, Interposed(crash)), lambda: at(TUESDAY))
-    assert deliver_ready(office(database), lambda: at(WEDNESDAY, 9)).sent == 0
-    failed = one_delivery(database, reader)
+        deliver_ready(delivery_context(database, Interposed(crash)), lambda: at(TUESDAY))
+    assert deliver_ready(delivery_context(database), lambda: at(WEDNESDAY, 9)).sent == 0
+    failed = one_delivery(database, subscriber)
     assert failed.status == "failed"
     with database.begin() as connection:
         assert ledger.retry(connection, [failed.id], at(WEDNESDAY, 10)) == 1
-    assert deliver_ready(office(database), lambda: at(WEDNESDAY, 10)).sent == 1
-    assert len(received_by(database, reader)[TUESDAY]) == 5
+    assert deliver_ready(delivery_context(database), lambda: at(WEDNESDAY, 10)).sent == 1
+    assert len(received_by(database, subscriber)[TUESDAY]) == 5
 
 
-def test_papers_a_reader_marked_are_never_picked(database: Database) -> None:
+def test_papers_a_subscriber_marked_are_never_picked(database: Database) -> None:
     add_papers(database, *make_papers(10, subject="splats"))
-    reader = add_reader(database, topics=["gaussian splatting"], likes=["2603.00003"])
+    subscriber = add_subscriber(database, topics=["gaussian splatting"], likes=["2603.00003"])
     with database.begin() as connection:
-        reader_store.save_feedback(connection, reader.id, 5, "less", at(MONDAY))
-    deliver_due(office(database), at(TUESDAY))
-    (papers,) = received_by(database, reader).values()
+        feedback_store.save_feedback(connection, subscriber.id, 5, "less", at(MONDAY))
+    deliver_due(delivery_context(database), at(TUESDAY))
+    (papers,) = received_by(database, subscriber).values()
     assert len(papers) == 8
     assert not {"2603.00003", "2603.00005"} & set(papers)
 
 
 def test_a_year_of_editions_repeats_nothing(database: Database) -> None:
-    reader = add_reader(database, topics=["gaussian splatting", "speech recognition"], max_papers=3)
-    post = office(database)
+    subscriber = add_subscriber(database, topics=["gaussian splatting", "speech recognition"], max_papers=3)
+    post = delivery_context(database)
     got: list[str] = []
     for ahead in range(15):
         day = TUESDAY + ahead * DAY
@@ -326,17 +331,17 @@ def test_a_year_of_editions_repeats_nothing(database: Database) -> None:
         late = make_papers(2, first=500 + ahead * 2, announced_on=day - 2 * DAY)
         add_papers(database, *fresh, *late, now=at(day, 1), upvotes=ahead + 1)
         deliver_due(post, at(day))
-    for papers in received_by(database, reader).values():
+    for papers in received_by(database, subscriber).values():
         got += papers
     assert len(got) == len(set(got)) >= 30
 
 
-def test_a_removed_reader_leaves_no_rows(database: Database) -> None:
+def test_a_removed_subscriber_leaves_no_rows(database: Database) -> None:
     add_papers(database, *make_papers(3))
-    reader = add_reader(database)
-    deliver_due(office(database), at(TUESDAY))
+    subscriber = add_subscriber(database)
+    deliver_due(delivery_context(database), at(TUESDAY))
     with database.begin() as connection:
-        reader_store.delete_subscriber(connection, reader.id)
+        subscriber_store.delete_subscriber(connection, subscriber.id)
     with database.read() as connection:
         assert connection.execute(select(picks)).all() == []
         assert connection.execute(select(deliveries)).all() == []
@@ -344,10 +349,10 @@ def test_a_removed_reader_leaves_no_rows(database: Database) -> None:
 
 def test_a_pick_counts_as_received_as_soon_as_it_is_composed(database: Database) -> None:
     add_papers(database, *make_papers(4))
-    reader = add_reader(database)
+    subscriber = add_subscriber(database)
     plan_due(database, at(TUESDAY))
     with database.begin() as connection:
         work = ledger.claim(connection, at(TUESDAY), LEASE, 10)
-    compose_batch(office(database), work, at(TUESDAY), Summary())
+    compose_batch(delivery_context(database), work, at(TUESDAY), Summary())
     with database.read() as connection:
-        assert len(ledger.received(connection, [reader.id], 0)[reader.id]) == 4
+        assert len(pick_store.received(connection, [subscriber.id], 0)[subscriber.id]) == 4

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.delivery.plan import plan_due, plan_edition, slot_at, slot_on
-from digest.delivery.schedule import local_date, next_due_at
-from digest.readers.preferences import Change, change
-from digest.readers.profiles import ProfileBuilder
-from digest.readers.subscriber import Frequency, Rhythm, Subscriber
-from digest.store import readers as reader_store
+from digest.delivery.plan import due_edition_at, due_edition_on, plan_due, plan_edition
+from digest.domain.schedule import local_date, next_due_at
+from digest.domain.subscriber import Frequency, Schedule, Subscriber
+from digest.store import subscribers as subscriber_store
 from digest.store.database import Database
-from tests.delivery.test_schedule import instants, rhythms
+from digest.subscribers.preferences import Change, change
+from digest.subscribers.profiles import ProfileBuilder
+from tests.domain.test_schedule import instants, rhythms
 from tests.factories import (
     DAY,
     MONDAY,
@@ -22,55 +22,55 @@ from tests.factories import (
     THURSDAY,
     TUESDAY,
     WEDNESDAY,
-    add_reader,
-    add_readers,
+    add_subscriber,
+    add_subscribers,
     at,
     deliver_due,
     deliveries_of,
-    office,
+    delivery_context,
     one_delivery,
-    reader_now,
+    subscriber_now,
 )
 
 
 @given(rhythms, instants)
-def test_a_first_digest_is_due_at_once_and_the_next_on_another_day(rhythm: Rhythm, now: datetime) -> None:
-    slot = slot_at(now, rhythm, is_first=True)
-    assert slot is not None
-    assert (slot.edition_on, slot.due_at) == (local_date(now, rhythm), now)
-    assert slot.next_due_at is not None
-    assert slot.next_due_at > now
-    assert local_date(slot.next_due_at, rhythm) > slot.edition_on
+def test_a_first_digest_is_due_at_once_and_the_next_on_another_day(schedule: Schedule, now: datetime) -> None:
+    due_edition = due_edition_at(now, schedule, is_first=True)
+    assert due_edition is not None
+    assert (due_edition.edition_on, due_edition.due_at) == (local_date(now, schedule), now)
+    assert due_edition.next_due_at is not None
+    assert due_edition.next_due_at > now
+    assert local_date(due_edition.next_due_at, schedule) > due_edition.edition_on
 
 
 @given(rhythms, instants)
-def test_a_slot_never_lies_in_the_future(rhythm: Rhythm, now: datetime) -> None:
-    slot = slot_at(now, rhythm, is_first=False)
-    assert slot is not None
-    assert slot.edition_on <= local_date(now, rhythm)
-    assert slot.due_at <= now
-    assert slot.next_due_at == next_due_at(now, rhythm)
+def test_a_slot_never_lies_in_the_future(schedule: Schedule, now: datetime) -> None:
+    due_edition = due_edition_at(now, schedule, is_first=False)
+    assert due_edition is not None
+    assert due_edition.edition_on <= local_date(now, schedule)
+    assert due_edition.due_at <= now
+    assert due_edition.next_due_at == next_due_at(now, schedule)
 
 
 def test_a_named_edition_is_for_those_who_get_one_that_day() -> None:
-    assert slot_on(SATURDAY, at(SATURDAY), Rhythm(frequency="weekdays")) is None
-    assert slot_on(TUESDAY, at(TUESDAY), Rhythm(frequency="weekly")) is None
-    slot = slot_on(MONDAY, at(MONDAY, 3), Rhythm(hour=7, frequency="weekly"))
-    assert slot is not None
-    assert (slot.due_at, slot.next_due_at) == (at(MONDAY, 3), at(MONDAY + 7 * DAY, 7))
+    assert due_edition_on(SATURDAY, at(SATURDAY), Schedule(frequency="weekdays")) is None
+    assert due_edition_on(TUESDAY, at(TUESDAY), Schedule(frequency="weekly")) is None
+    due_edition = due_edition_on(MONDAY, at(MONDAY, 3), Schedule(hour=7, frequency="weekly"))
+    assert due_edition is not None
+    assert (due_edition.due_at, due_edition.next_due_at) == (at(MONDAY, 3), at(MONDAY + 7 * DAY, 7))
 
 
-def test_only_one_reader_can_be_planned(database: Database) -> None:
-    one, other = add_readers(database, 2)
+def test_only_one_subscriber_can_be_planned(database: Database) -> None:
+    one, other = add_subscribers(database, 2)
     assert plan_due(database, at(TUESDAY), only=one.id) == 1
     assert plan_edition(database, WEDNESDAY, at(TUESDAY), only=one.id) == 1
     assert deliveries_of(database, other) == []
 
 
-def test_each_reader_is_due_on_their_own_clock(database: Database) -> None:
+def test_each_subscriber_is_due_on_their_own_clock(database: Database) -> None:
     zones = {"Pacific/Auckland": 18, "Asia/Kolkata": 1, "Europe/Berlin": 6, "America/New_York": 12}
-    readers = {
-        zone: add_reader(
+    subscribers = {
+        zone: add_subscriber(
             database, f"{hour}@example.org", timezone=zone, hour=7, next_due_at=at(MONDAY, hour + 1)
         )
         for zone, hour in zones.items()
@@ -82,16 +82,16 @@ def test_each_reader_is_due_on_their_own_clock(database: Database) -> None:
         plan_due(database, now + DAY / 48)
         done = [
             zone
-            for zone, reader in readers.items()
-            if any(row.edition_on == TUESDAY for row in deliveries_of(database, reader))
+            for zone, subscriber in subscribers.items()
+            if any(row.edition_on == TUESDAY for row in deliveries_of(database, subscriber))
         ]
         order += [zone for zone in done if zone not in order]
     assert order == list(zones)
 
 
-def test_walking_the_hours_of_a_month_gives_each_reader_each_day_once(database: Database) -> None:
-    readers = [
-        add_reader(database, f"r{place}@example.org", timezone=zone, hour=hour, frequency=frequency)
+def test_walking_the_hours_of_a_month_gives_each_subscriber_each_day_once(database: Database) -> None:
+    subscribers = [
+        add_subscriber(database, f"r{place}@example.org", timezone=zone, hour=hour, frequency=frequency)
         for place, (zone, hour, frequency) in enumerate(
             [
                 ("UTC", 0, "daily"),
@@ -105,12 +105,12 @@ def test_walking_the_hours_of_a_month_gives_each_reader_each_day_once(database: 
     start = at(SUNDAY + 14 * DAY, 0)
     for step in range(14 * 8):
         plan_due(database, start + step * (DAY / 8))
-    for reader in readers:
-        got = [row.edition_on for row in deliveries_of(database, reader)]
+    for subscriber in subscribers:
+        got = [row.edition_on for row in deliveries_of(database, subscriber)]
         assert len(got) == len(set(got))
-        wanted = {"daily": 13, "weekdays": 10, "weekly": 2}[reader.rhythm.frequency]
+        wanted = {"daily": 13, "weekdays": 10, "weekly": 2}[subscriber.schedule.frequency]
         assert wanted <= len(got) <= wanted + 2
-        if reader.rhythm.frequency == "daily":
+        if subscriber.schedule.frequency == "daily":
             assert [day + DAY for day in got[:-1]] == got[1:]
 
 
@@ -120,18 +120,18 @@ def test_walking_the_hours_of_a_month_gives_each_reader_each_day_once(database: 
 END = at(MONDAY + 14 * DAY, 0)
 
 
-def walk(url: str, reader: Change, changes: dict[datetime, Change]) -> list[date]:
-    """Walk two weeks from one due instant to the next, changing the reader on the way; return their editions.
+def walk(url: str, subscriber: Change, changes: dict[datetime, Change]) -> list[date]:
+    """Walk two weeks from one due instant to the next, changing the subscriber on the way; return their editions.
 
     There are no papers, so that an edition that came to its turn is one that was skipped as quiet.
     """
     database = Database(url)
-    post, builder = office(database), ProfileBuilder()
-    address = add_reader(database, next_due_at=at(MONDAY, 7)).address
-    change(database, builder, address, reader, at(MONDAY, 0))
+    post, builder = delivery_context(database), ProfileBuilder()
+    address = add_subscriber(database, next_due_at=at(MONDAY, 7)).address
+    change(database, builder, address, subscriber, at(MONDAY, 0))
     instants = dict(changes)
     while True:
-        due = reader_now(database, address).next_due_at or END
+        due = subscriber_now(database, address).next_due_at or END
         now = min([due, *instants])
         if now >= END:
             break
@@ -139,7 +139,7 @@ def walk(url: str, reader: Change, changes: dict[datetime, Change]) -> list[date
             change(database, builder, address, wanted, now)
         else:
             deliver_due(post, now)
-    rows = deliveries_of(database, reader_now(database, address))
+    rows = deliveries_of(database, subscriber_now(database, address))
     database.close()
     return [row.edition_on for row in rows if (row.status, row.reason) == ("skipped", "nothing new")]
 
@@ -186,27 +186,27 @@ def test_changing_there_and_back_changes_nothing(sqlite_url: str) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 100), st.sampled_from(["hour", "timezone"])), max_size=4))
-def test_no_change_of_clock_makes_a_reader_wait_longer_than_before(
+def test_no_change_of_clock_makes_a_subscriber_wait_longer_than_before(
     changes: list[tuple[int, str]],
 ) -> None:
-    reader = Subscriber(
-        1, "k", "a@example.org", "active", Rhythm(), 10, at(MONDAY), next_due_at=at(THURSDAY, 7)
+    subscriber = Subscriber(
+        1, "k", "a@example.org", "active", Schedule(), 10, at(MONDAY), next_due_at=at(THURSDAY, 7)
     )
     for value, name in changes:
         wanted = (
             Change(hour=value % 24) if name == "hour" else Change(timezone=f"Etc/GMT{value % 24 - 12:+d}")
         )
-        before = reader.next_due_at
-        reader = wanted.applied(reader, at(WEDNESDAY, 10))
-        assert reader.next_due_at is not None
+        before = subscriber.next_due_at
+        subscriber = wanted.applied(subscriber, at(WEDNESDAY, 10))
+        assert subscriber.next_due_at is not None
         assert before is not None
-        assert at(WEDNESDAY, 10) < reader.next_due_at <= before
+        assert at(WEDNESDAY, 10) < subscriber.next_due_at <= before
 
 
 def test_planning_moves_the_next_due_instant(database: Database) -> None:
-    reader = add_reader(database, timezone="Asia/Tokyo", hour=9)
+    subscriber = add_subscriber(database, timezone="Asia/Tokyo", hour=9)
     plan_due(database, at(TUESDAY, 8))
-    assert one_delivery(database, reader).edition_on == TUESDAY
-    assert reader_now(database, reader.address).next_due_at == at(WEDNESDAY, 0)
+    assert one_delivery(database, subscriber).edition_on == TUESDAY
+    assert subscriber_now(database, subscriber.address).next_due_at == at(WEDNESDAY, 0)
     with database.read() as connection:
-        assert reader_store.first_due(connection) == at(WEDNESDAY, 0)
+        assert subscriber_store.first_due(connection) == at(WEDNESDAY, 0)

@@ -1,17 +1,18 @@
-"""A quiet day, a holiday, a late feed and a broken one are four things, to the reader and in the ledger."""
+"""A quiet day, a holiday, a late feed and a broken one are four things, to the subscriber and in the ledger."""
 
 from datetime import date, datetime, timedelta
 from email import message_from_bytes, policy
 
 import pytest
 
-from digest.delivery.compose import Choosing
+from digest.delivery.decisions import NOTES, Retry, Send, Skip, WaitPolicy, decide
 from digest.delivery.deliver import deliver_ready
-from digest.delivery.freshness import FeedState, LastFetch, feed_state
-from digest.delivery.outcome import NOTES, Patience, PutOff, Send, Skip, decide
+from digest.delivery.feed_state import FeedState, feed_state
 from digest.delivery.plan import plan_due
-from digest.mail.folders import MemoryTransport
-from digest.readers.subscriber import Subscriber
+from digest.delivery.select_papers import SelectionSettings
+from digest.domain.paper import LastFetch
+from digest.domain.subscriber import Subscriber
+from digest.mail.file_transports import MemoryTransport
 from digest.store.database import Database
 from digest.store.fetches import FetchStatus
 from tests.factories import (
@@ -24,13 +25,13 @@ from tests.factories import (
     WEDNESDAY,
     Clock,
     add_papers,
-    add_reader,
+    add_subscriber,
     at,
     deliver_due,
     deliveries_of,
+    delivery_context,
     make_paper,
     make_papers,
-    office,
     papers_of,
     received_by,
     record_fetch,
@@ -41,76 +42,76 @@ GOOD_FRIDAY = date(2026, 4, 3)
 
 
 def with_first_digest(database: Database, day: date = TUESDAY) -> Subscriber:
-    """A reader who got all there was up to a day."""
+    """A subscriber who got all there was up to a day."""
     add_papers(database, *make_papers(3, announced_on=day))
-    reader = add_reader(database)
-    assert deliver_due(office(database), at(day)).sent == 1
-    return reader
+    subscriber = add_subscriber(database)
+    assert deliver_due(delivery_context(database), at(day)).sent == 1
+    return subscriber
 
 
-def last_of(database: Database, reader: Subscriber) -> tuple[str, str]:
-    row = deliveries_of(database, reader)[-1]
+def last_of(database: Database, subscriber: Subscriber) -> tuple[str, str]:
+    row = deliveries_of(database, subscriber)[-1]
     return row.status, row.reason
 
 
 def test_a_day_without_an_announcement_is_quiet(database: Database) -> None:
-    reader = with_first_digest(database, FRIDAY)
+    subscriber = with_first_digest(database, FRIDAY)
     record_fetch(database, at(SATURDAY, 6))
-    assert dict(deliver_due(office(database), at(SATURDAY)).skipped) == {"no announcement": 1}
-    assert last_of(database, reader) == ("skipped", "no announcement")
+    assert dict(deliver_due(delivery_context(database), at(SATURDAY)).skipped) == {"no announcement": 1}
+    assert last_of(database, subscriber) == ("skipped", "no announcement")
 
 
 def test_a_holiday_named_in_the_settings_is_quiet(database: Database) -> None:
     # A deferral on Good Friday takes away the listing of the Monday after.
     monday = GOOD_FRIDAY + 3 * DAY
-    reader = with_first_digest(database, GOOD_FRIDAY)
+    subscriber = with_first_digest(database, GOOD_FRIDAY)
     record_fetch(database, at(monday, 6))
-    choosing = Choosing(holidays=frozenset({GOOD_FRIDAY}))
-    deliver_due(office(database, choosing=choosing), at(monday))
-    assert last_of(database, reader) == ("skipped", "no announcement")
+    selection_settings = SelectionSettings(holidays=frozenset({GOOD_FRIDAY}))
+    deliver_due(delivery_context(database, selection_settings=selection_settings), at(monday))
+    assert last_of(database, subscriber) == ("skipped", "no announcement")
 
 
 def test_the_same_monday_without_the_holiday_is_late(database: Database) -> None:
     monday = GOOD_FRIDAY + 3 * DAY
-    reader = with_first_digest(database, GOOD_FRIDAY)
+    subscriber = with_first_digest(database, GOOD_FRIDAY)
     record_fetch(database, at(monday, 6))
-    deliver_due(office(database), at(monday))
-    assert last_of(database, reader) == ("planned", "late feed")
+    deliver_due(delivery_context(database), at(monday))
+    assert last_of(database, subscriber) == ("planned", "late feed")
 
 
 def test_papers_that_do_not_fit_are_another_reason(database: Database) -> None:
-    reader = with_first_digest(database)
-    other = add_reader(database, "must@example.org", must=["no such word"])
+    subscriber = with_first_digest(database)
+    other = add_subscriber(database, "must@example.org", must=["no such word"])
     add_papers(database, *make_papers(3, first=20, announced_on=WEDNESDAY))
     record_fetch(database, at(WEDNESDAY, 6))
-    assert dict(deliver_due(office(database), at(WEDNESDAY)).skipped) == {"nothing fits": 1}
+    assert dict(deliver_due(delivery_context(database), at(WEDNESDAY)).skipped) == {"nothing fits": 1}
     assert last_of(database, other) == ("skipped", "nothing fits")
-    assert last_of(database, reader)[0] == "sent"
+    assert last_of(database, subscriber)[0] == "sent"
 
 
 def test_a_late_feed_waits_and_goes_out_when_papers_come(database: Database) -> None:
-    reader = with_first_digest(database)
+    subscriber = with_first_digest(database)
     record_fetch(database, at(WEDNESDAY, 6))
-    post, clock = office(database), Clock(at(WEDNESDAY, 7))
+    post, clock = delivery_context(database), Clock(at(WEDNESDAY, 7))
     plan_due(database, clock())
-    assert dict(deliver_ready(post, clock).put_off) == {"late feed": 1}
-    assert last_of(database, reader) == ("planned", "late feed")
-    assert deliver_ready(post, clock).put_off.total() == 0, "it rests for a while"
+    assert dict(deliver_ready(post, clock).to_retry) == {"late feed": 1}
+    assert last_of(database, subscriber) == ("planned", "late feed")
+    assert deliver_ready(post, clock).to_retry.total() == 0, "it rests for a while"
     clock.advance(hours=2)
-    assert deliver_ready(post, clock).put_off.total() == 1
+    assert deliver_ready(post, clock).to_retry.total() == 1
     add_papers(database, make_paper(50, announced_on=WEDNESDAY), now=clock())
     clock.advance(hours=1)
     assert deliver_ready(post, clock).sent == 1
-    assert received_by(database, reader)[WEDNESDAY] == ["2603.00050"]
+    assert received_by(database, subscriber)[WEDNESDAY] == ["2603.00050"]
 
 
 def test_a_late_feed_is_not_waited_for_without_end(database: Database) -> None:
-    reader = with_first_digest(database)
+    subscriber = with_first_digest(database)
     record_fetch(database, at(WEDNESDAY, 6))
-    post, clock = office(database), Clock(at(WEDNESDAY, 7))
+    post, clock = delivery_context(database), Clock(at(WEDNESDAY, 7))
     plan_due(database, clock())
     for _ in range(12):
-        assert deliver_ready(post, clock).put_off.total() == 1
+        assert deliver_ready(post, clock).to_retry.total() == 1
         clock.advance(minutes=30)
     assert clock() == at(WEDNESDAY, 13)
     assert dict(deliver_ready(post, clock).skipped) == {"late feed": 1}
@@ -118,30 +119,30 @@ def test_a_late_feed_is_not_waited_for_without_end(database: Database) -> None:
     add_papers(database, make_paper(50, announced_on=WEDNESDAY), now=at(WEDNESDAY, 20))
     add_papers(database, make_paper(51, announced_on=THURSDAY), now=at(THURSDAY, 1))
     deliver_due(post, at(THURSDAY, 7))
-    assert sorted(received_by(database, reader)[THURSDAY]) == ["2603.00050", "2603.00051"]
+    assert sorted(received_by(database, subscriber)[THURSDAY]) == ["2603.00050", "2603.00051"]
 
 
 def test_a_feed_that_fails_is_a_fault(database: Database) -> None:
-    reader = with_first_digest(database)
+    subscriber = with_first_digest(database)
     record_fetch(database, at(WEDNESDAY, 5))
     record_fetch(database, at(WEDNESDAY, 6), "failed")
-    post = office(database, patience=Patience(late_feed_wait=timedelta(0)))
+    post = delivery_context(database, wait_policy=WaitPolicy(late_feed_wait=timedelta(0)))
     deliver_due(post, at(WEDNESDAY, 7))
-    assert last_of(database, reader) == ("skipped", "feed fault")
+    assert last_of(database, subscriber) == ("skipped", "feed fault")
 
 
 def test_papers_imported_by_hand_are_never_late(database: Database) -> None:
-    reader = with_first_digest(database)
-    deliver_due(office(database), at(WEDNESDAY, 7))
-    assert last_of(database, reader) == ("skipped", "nothing new")
+    subscriber = with_first_digest(database)
+    deliver_due(delivery_context(database), at(WEDNESDAY, 7))
+    assert last_of(database, subscriber) == ("skipped", "nothing new")
 
 
 def test_a_feed_that_works_again_is_no_fault(database: Database) -> None:
-    reader = with_first_digest(database)
+    subscriber = with_first_digest(database)
     record_fetch(database, at(WEDNESDAY, 5), "failed")
     record_fetch(database, at(WEDNESDAY, 6))
-    deliver_due(office(database), at(WEDNESDAY, 7))
-    assert last_of(database, reader) == ("planned", "late feed")
+    deliver_due(delivery_context(database), at(WEDNESDAY, 7))
+    assert last_of(database, subscriber) == ("planned", "late feed")
 
 
 @pytest.mark.parametrize(
@@ -150,13 +151,13 @@ def test_a_feed_that_works_again_is_no_fault(database: Database) -> None:
 def test_a_note_says_why_there_is_nothing(
     database: Database, status: FetchStatus | None, reason: str
 ) -> None:
-    reader = with_first_digest(database)
+    subscriber = with_first_digest(database)
     if status:
         record_fetch(database, at(WEDNESDAY, 6), status)
     transport = MemoryTransport()
-    patience = Patience(quiet_day="note", late_feed_wait=timedelta(0))
-    deliver_due(office(database, transport, patience=patience), at(WEDNESDAY, 7))
-    row = deliveries_of(database, reader)[-1]
+    wait_policy = WaitPolicy(quiet_day="note", late_feed_wait=timedelta(0))
+    deliver_due(delivery_context(database, transport, wait_policy=wait_policy), at(WEDNESDAY, 7))
+    row = deliveries_of(database, subscriber)[-1]
     assert (row.status, papers_of(database, row.id)) == ("sent", [])
     message = message_from_bytes(transport.envelopes[0].content, policy=policy.default)
     body = message.get_body(("plain",))
@@ -165,19 +166,19 @@ def test_a_note_says_why_there_is_nothing(
 
 
 def test_a_note_takes_nothing_from_the_next_digest(database: Database) -> None:
-    reader = with_first_digest(database)
+    subscriber = with_first_digest(database)
     record_fetch(database, at(WEDNESDAY, 6))
-    post = office(database, patience=Patience(quiet_day="note", late_feed_wait=timedelta(0)))
+    post = delivery_context(database, wait_policy=WaitPolicy(quiet_day="note", late_feed_wait=timedelta(0)))
     assert deliver_due(post, at(WEDNESDAY, 7)).sent == 1
     add_papers(database, make_paper(50, announced_on=WEDNESDAY), now=at(WEDNESDAY, 20))
     assert deliver_due(post, at(THURSDAY, 7)).sent == 1
-    assert received_by(database, reader)[THURSDAY] == ["2603.00050"]
+    assert received_by(database, subscriber)[THURSDAY] == ["2603.00050"]
 
 
 def test_an_empty_library_is_recorded_too(database: Database) -> None:
-    reader = add_reader(database)
-    deliver_due(office(database), at(TUESDAY))
-    assert last_of(database, reader) == ("skipped", "nothing new")
+    subscriber = add_subscriber(database)
+    deliver_due(delivery_context(database), at(TUESDAY))
+    assert last_of(database, subscriber) == ("skipped", "nothing new")
 
 
 # The pure decisions.
@@ -208,9 +209,9 @@ def test_the_state_of_the_feeds(
     assert feed_state(at(WEDNESDAY), after, newest_on, fetches, ()) == state
 
 
-def outcome(picks: int, state: FeedState, now: datetime, patience: Patience | None = None) -> object:
+def outcome(picks: int, state: FeedState, now: datetime, wait_policy: WaitPolicy | None = None) -> object:
     considered = 5 if picks else 0
-    return decide(picks, considered, state, at(WEDNESDAY, 7), now, patience or Patience())
+    return decide(picks, considered, state, at(WEDNESDAY, 7), now, wait_policy or WaitPolicy())
 
 
 def test_papers_go_out_whatever_the_feeds_do() -> None:
@@ -219,13 +220,13 @@ def test_papers_go_out_whatever_the_feeds_do() -> None:
 
 
 def test_the_last_look_is_at_the_end_of_the_wait() -> None:
-    assert outcome(0, "late", at(WEDNESDAY, 7)) == PutOff(at(WEDNESDAY, 7, 30), "late feed")
-    assert outcome(0, "fault", at(WEDNESDAY, 12, 45)) == PutOff(at(WEDNESDAY, 13), "feed fault")
+    assert outcome(0, "late", at(WEDNESDAY, 7)) == Retry(at(WEDNESDAY, 7, 30), "late feed")
+    assert outcome(0, "fault", at(WEDNESDAY, 12, 45)) == Retry(at(WEDNESDAY, 13), "feed fault")
     assert outcome(0, "late", at(WEDNESDAY, 13)) == Skip("late feed")
 
 
 def test_every_reason_has_its_note() -> None:
-    noting = Patience(quiet_day="note")
+    noting = WaitPolicy(quiet_day="note")
     for state in ("out", "holiday", "late", "fault", "unfed"):
         sent = outcome(0, state, at(WEDNESDAY, 20), noting)
         assert isinstance(sent, Send)

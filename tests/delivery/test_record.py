@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from digest.delivery.claimed import KINDS
+from digest.delivery.composed_mail import ComposedMail, Imprint
+from digest.delivery.decisions import WaitPolicy
 from digest.delivery.deliver import deliver_ready
-from digest.delivery.letters import Contents, Imprint
-from digest.delivery.outcome import Patience
 from digest.delivery.preview import recorded
+from digest.domain.delivery import KINDS
+from digest.domain.paper import FeedItem, Popularity
 from digest.errors import NotFound
-from digest.mail.folders import MemoryTransport
-from digest.papers.ingest import take_in
-from digest.papers.paper import Popularity, Sighting
-from digest.readers.preferences import Change, change, pause
-from digest.readers.profiles import ProfileBuilder
+from digest.mail.file_transports import MemoryTransport
+from digest.papers.ingest import ingest
 from digest.store.database import Database
+from digest.subscribers.preferences import Change, change, pause
+from digest.subscribers.profiles import ProfileBuilder
 from tests.factories import (
     DAY,
     SATURDAY,
@@ -26,26 +26,26 @@ from tests.factories import (
     TUESDAY,
     WEDNESDAY,
     add_papers,
-    add_reader,
-    ask_for_links,
+    add_subscriber,
     at,
     deliver_due,
     deliveries_of,
+    delivery_context,
     make_paper,
     make_papers,
-    office,
     one_delivery,
     papers_of,
-    reader_now,
     rebuilt,
+    request_links,
+    subscriber_now,
 )
 
 
 def send_one(database: Database, **fields: Any) -> tuple[bytes, Any]:
     """Send one rich digest; return its bytes and its row."""
     add_papers(database, *make_papers(12), upvotes=30)
-    take_in(database, [Sighting(make_paper(1), Popularity(at(TUESDAY, 6), 51, 4, 9))], at(TUESDAY, 6))
-    reader = add_reader(
+    ingest(database, [FeedItem(make_paper(1), Popularity(at(TUESDAY, 6), 51, 4, 9))], at(TUESDAY, 6))
+    subscriber = add_subscriber(
         database,
         "grace+papers@bücher.example",
         topics=["gaussian splatting: “quotes” & <tags>", "speech recognition"],
@@ -54,9 +54,9 @@ def send_one(database: Database, **fields: Any) -> tuple[bytes, Any]:
         **fields,
     )
     transport = MemoryTransport()
-    assert deliver_due(office(database, transport), at(TUESDAY, 12)).sent == 1
+    assert deliver_due(delivery_context(database, transport), at(TUESDAY, 12)).sent == 1
     (envelope,) = transport.envelopes
-    return envelope.content, one_delivery(database, reader)
+    return envelope.content, one_delivery(database, subscriber)
 
 
 def test_the_record_gives_the_same_bytes(database: Database) -> None:
@@ -73,34 +73,34 @@ def test_later_versions_votes_and_settings_change_nothing(database: Database) ->
         )
         for number in range(1, 13)
     ]
-    sightings = [Sighting(paper, Popularity(at(WEDNESDAY), 900, 70, 800)) for paper in revised]
-    assert take_in(database, sightings, at(WEDNESDAY)).changed == 12
+    items = [FeedItem(paper, Popularity(at(WEDNESDAY), 900, 70, 800)) for paper in revised]
+    assert ingest(database, items, at(WEDNESDAY)).changed == 12
     new = Change(
         topics=("robots",), follow=(), timezone="Asia/Tokyo", hour=3, frequency="weekly", max_papers=2
     )
     change(database, ProfileBuilder(), row.address, new, at(WEDNESDAY), dislikes=["2603.00004"])
     pause(database, row.address, None, at(WEDNESDAY))
     assert rebuilt(database, row.id) == content
-    assert deliveries_of(database, reader_now(database, row.address))[0].digest == row.digest
+    assert deliveries_of(database, subscriber_now(database, row.address))[0].digest == row.digest
 
 
 def test_a_note_can_be_made_again_too(database: Database) -> None:
     add_papers(database, *make_papers(3))
-    reader = add_reader(database)
+    subscriber = add_subscriber(database)
     transport = MemoryTransport()
-    post = office(database, transport, patience=Patience(quiet_day="note"))
+    post = delivery_context(database, transport, wait_policy=WaitPolicy(quiet_day="note"))
     for day in (TUESDAY, SATURDAY, SUNDAY):
         deliver_due(post, at(day))
-    row = deliveries_of(database, reader)[-1]
+    row = deliveries_of(database, subscriber)[-1]
     assert (row.status, papers_of(database, row.id)) == ("sent", [])
     assert rebuilt(database, row.id) == transport.envelopes[-1].content
 
 
 def test_a_confirmation_can_be_made_again_too(database: Database) -> None:
-    reader = add_reader(database, status="pending")
+    subscriber = add_subscriber(database, status="pending")
     transport = MemoryTransport()
-    deliver_due(office(database, transport), at(TUESDAY, 1) - DAY)
-    row = one_delivery(database, reader)
+    deliver_due(delivery_context(database, transport), at(TUESDAY, 1) - DAY)
+    row = one_delivery(database, subscriber)
     assert rebuilt(database, row.id) == transport.envelopes[0].content
     assert row.digest == sha256(transport.envelopes[0].content).hexdigest()
 
@@ -108,13 +108,13 @@ def test_a_confirmation_can_be_made_again_too(database: Database) -> None:
 def test_the_mail_with_links_can_be_made_again_though_more_digests_came(database: Database) -> None:
     _, first = send_one(database)
     transport = MemoryTransport()
-    post = office(database, transport)
-    ask_for_links(database, SECRET, first.address, at(TUESDAY, 13))
+    post = delivery_context(database, transport)
+    request_links(database, SECRET, first.address, at(TUESDAY, 13))
     assert deliver_ready(post, lambda: at(TUESDAY, 13)).sent == 1
     add_papers(database, make_paper(99, announced_on=WEDNESDAY))
     assert deliver_due(post, at(WEDNESDAY, 12)).sent == 1
     (row,) = [
-        one for one in deliveries_of(database, reader_now(database, first.address)) if one.kind == "links"
+        one for one in deliveries_of(database, subscriber_now(database, first.address)) if one.kind == "links"
     ]
     assert rebuilt(database, row.id) == transport.envelopes[0].content
     assert row.digest == sha256(transport.envelopes[0].content).hexdigest()
@@ -130,13 +130,13 @@ def test_the_record_keeps_what_the_mail_was_about(database: Database) -> None:
     assert {pick.section for pick in picks} == {"for_you", "everyone"}
     assert any(pick.terms for pick in picks)
     assert any(pick.author == "Bo Li" for pick in picks)
-    assert [pick.number for pick in picks] == list(dict.fromkeys(pick.number for pick in picks))
+    assert [pick.row_id for pick in picks] == list(dict.fromkeys(pick.row_id for pick in picks))
 
 
 def test_a_mail_that_was_never_composed_can_not_be_shown(database: Database) -> None:
-    reader = add_reader(database)
-    deliver_due(office(database), at(TUESDAY))
-    row = one_delivery(database, reader)
+    subscriber = add_subscriber(database)
+    deliver_due(delivery_context(database), at(TUESDAY))
+    row = one_delivery(database, subscriber)
     assert row.status == "skipped"
     with pytest.raises(NotFound), database.read() as connection:
         recorded(connection, row.id)
@@ -145,9 +145,9 @@ def test_a_mail_that_was_never_composed_can_not_be_shown(database: Database) -> 
 
 
 def test_contents_survive_their_trip_through_json() -> None:
-    contents = Contents(
+    contents = ComposedMail(
         kind="digest",
-        reader="0123456789abcdef",
+        subscriber_key="0123456789abcdef",
         recipient="ada@example.org",
         edition_on=TUESDAY,
         composed_at=at(TUESDAY).replace(microsecond=123_456),
@@ -158,18 +158,18 @@ def test_contents_survive_their_trip_through_json() -> None:
         frequency="every day",
         past=(TUESDAY - DAY, TUESDAY - 2 * DAY),
     )
-    assert Contents.from_json(contents.to_json()) == contents
+    assert ComposedMail.from_json(contents.to_json()) == contents
     of_an_earlier_version = contents.to_json()
     del of_an_earlier_version["past"]
-    assert Contents.from_json(of_an_earlier_version) == replace(contents, past=())
+    assert ComposedMail.from_json(of_an_earlier_version) == replace(contents, past=())
 
 
-def test_message_ids_differ_by_reader_edition_and_kind() -> None:
+def test_message_ids_differ_by_subscriber_edition_and_kind() -> None:
     imprint = Imprint("a@example.org", "", "", "papers.example.org")
     ids = {
-        Contents(kind, reader, "x@example.org", day, at(TUESDAY), imprint).message_id
+        ComposedMail(kind, subscriber, "x@example.org", day, at(TUESDAY), imprint).message_id
         for kind in KINDS
-        for reader in ("0011", "0022")
+        for subscriber in ("0011", "0022")
         for day in (TUESDAY, WEDNESDAY)
     }
     assert len(ids) == 12

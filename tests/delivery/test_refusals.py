@@ -8,22 +8,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from digest.delivery.circuit import TRIAL_MAILS
+from digest.delivery.circuit_breaker import HALF_OPEN_MAILS
+from digest.delivery.context import SUSPECTED
 from digest.delivery.deliver import Summary, deliver_batch, deliver_ready
-from digest.delivery.office import SUSPECTED
 from digest.delivery.plan import plan_due
 from digest.delivery.refusals import DAY, REFUSED, TAKEN, WINDOW, Answers, Evidence, is_confirmed
 from digest.errors import NeverSend
 from digest.mail.envelope import Envelope
-from digest.readers.preferences import remove
 from digest.store import deliveries as ledger
-from digest.store import readers as reader_store
+from digest.store import picks as pick_store
 from digest.store import refusals as store
+from digest.store import subscribers as subscriber_store
 from digest.store import suppressions as suppression_store
-from digest.store.circuits import open_circuits
+from digest.store.circuit_breakers import open_circuits
 from digest.store.database import Database
 from digest.store.deliveries import NewDelivery
 from digest.store.models import refusals, suppressions
+from digest.subscribers.preferences import remove
 from tests.factories import (
     MONDAY,
     SECRET,
@@ -33,15 +34,15 @@ from tests.factories import (
     Clock,
     Interposed,
     add_papers,
-    add_reader,
-    add_readers,
+    add_subscriber,
+    add_subscribers,
     at,
     deliver_due,
+    delivery_context,
     make_papers,
-    office,
     one_delivery,
-    reader_now,
     sent_to,
+    subscriber_now,
     together,
 )
 
@@ -66,7 +67,7 @@ class Server:
 
 def by_status(database: Database) -> dict[str, int]:
     with database.read() as connection:
-        return reader_store.count_by_status(connection)
+        return subscriber_store.count_by_status(connection)
 
 
 def count_suppressions(database: Database) -> int:
@@ -154,9 +155,9 @@ def test_a_server_that_refuses_everyone_suppresses_nobody_and_all_get_their_mail
     database: Database,
 ) -> None:
     add_papers(database, *make_papers(12))
-    readers = add_readers(database, 60)
+    subscribers = add_subscribers(database, 60)
     server = Server(lambda _: True)
-    post, clock = office(database, server.transport, batch_size=20), Clock(at(TUESDAY))
+    post, clock = delivery_context(database, server.transport, batch_size=20), Clock(at(TUESDAY))
     plan_due(database, clock())
     for _ in range(8):
         deliver_batch(post, clock, Summary(), patient=True)
@@ -179,75 +180,79 @@ def test_a_server_that_refuses_everyone_suppresses_nobody_and_all_get_their_mail
     for _ in range(12):
         deliver_ready(post, clock)
         clock.advance(hours=1)
-    assert sorted(sent_to(server.transport.memory)) == [reader.address for reader in readers]
+    assert sorted(sent_to(server.transport.memory)) == [subscriber.address for subscriber in subscribers]
     assert by_status(database) == {"active": 60}
 
 
 def test_evidence_holds_over_batches_processes_and_runs(database: Database) -> None:
     add_papers(database, *make_papers(12))
-    add_readers(database, 24)
+    add_subscribers(database, 24)
     server = Server(lambda _: True)
     clock = Clock(at(TUESDAY))
     plan_due(database, clock())
     # Each batch as a process of its own would have it.
     for _ in range(3):
-        deliver_batch(office(database, server.transport, batch_size=4), clock, Summary(), patient=True)
+        deliver_batch(
+            delivery_context(database, server.transport, batch_size=4), clock, Summary(), patient=True
+        )
     assert len(server.refused) == 10
-    assert deliver_batch(office(database, server.transport), clock, Summary(), patient=True) is False
+    assert (
+        deliver_batch(delivery_context(database, server.transport), clock, Summary(), patient=True) is False
+    )
 
 
 def test_an_address_among_good_ones_is_suppressed_at_once(database: Database) -> None:
     add_papers(database, *make_papers(5))
-    readers = add_readers(database, 4)
-    server = Server(lambda address: address == readers[3].address)
-    summary = deliver_due(office(database, server.transport), at(TUESDAY))
+    subscribers = add_subscribers(database, 4)
+    server = Server(lambda address: address == subscribers[3].address)
+    summary = deliver_due(delivery_context(database, server.transport), at(TUESDAY))
     assert (summary.sent, dict(summary.failed), summary.stopped) == (3, {"refused": 1}, "")
-    assert reader_now(database, readers[3].address).status == "suppressed"
-    row = one_delivery(database, readers[3])
+    assert subscriber_now(database, subscribers[3].address).status == "suppressed"
+    row = one_delivery(database, subscribers[3])
     assert (row.status, row.reason, row.smtp_answer) == ("failed", "refused", ANSWER)
     with database.read() as connection:
-        assert not ledger.received(connection, [readers[3].id], 0)
+        assert not pick_store.received(connection, [subscribers[3].id], 0)
     assert count_suppressions(database) == 1
 
 
 def test_the_first_mail_of_a_list_is_suspected_and_confirmed_within_the_day(database: Database) -> None:
     add_papers(database, *make_papers(5))
-    readers = add_readers(database, 4)
-    server = Server(lambda address: address == readers[0].address)
-    post = office(database, server.transport)
+    subscribers = add_subscribers(database, 4)
+    server = Server(lambda address: address == subscribers[0].address)
+    post = delivery_context(database, server.transport)
     summary = deliver_due(post, at(TUESDAY))
-    assert (summary.sent, dict(summary.put_off)) == (3, {SUSPECTED: 1})
-    row = one_delivery(database, readers[0])
+    assert (summary.sent, dict(summary.to_retry)) == (3, {SUSPECTED: 1})
+    row = one_delivery(database, subscribers[0])
     assert (row.status, row.reason, row.smtp_answer) == ("planned", SUSPECTED, ANSWER)
-    assert reader_now(database, readers[0].address).status == "active"
+    assert subscriber_now(database, subscribers[0].address).status == "active"
     assert deliver_ready(post, lambda: at(TUESDAY, 9)).failed == {"refused": 1}
-    assert reader_now(database, readers[0].address).status == "suppressed"
+    assert subscriber_now(database, subscribers[0].address).status == "suppressed"
 
 
-def test_one_reader_alone_is_never_suppressed(database: Database) -> None:
+def test_one_subscriber_alone_is_never_suppressed(database: Database) -> None:
     """Nothing tells whether the address or the server is at fault, so the operator has to look."""
     add_papers(database, *make_papers(30))
-    reader = add_reader(database)
+    subscriber = add_subscriber(database)
     server = Server(lambda _: True)
-    post = office(database, server.transport)
+    post = delivery_context(database, server.transport)
     for day in (TUESDAY, WEDNESDAY, THURSDAY):
         add_papers(database, *make_papers(2, first=100 + day.day * 10, announced_on=day))
         for hour in (8, 9, 12, 20):
             deliver_due(post, at(day, hour))
-    assert reader_now(database, reader.address).status == "active"
+    assert subscriber_now(database, subscriber.address).status == "active"
 
 
 def test_two_editions_confirm_a_refusal(database: Database) -> None:
     """The server refuses most, so its window is not sane; but this one was refused a day before as well."""
     add_papers(database, *make_papers(30))
-    readers = add_readers(database, 6)
-    lost = readers[0]
+    subscribers = add_subscribers(database, 6)
+    lost = subscribers[0]
     server = Server(lambda address: address == lost.address)
-    post = office(database, server.transport)
+    post = delivery_context(database, server.transport)
     deliver_due(post, at(TUESDAY))
     with database.begin() as connection:
         claimed = ledger.claim(connection, at(TUESDAY, 9), timedelta(minutes=15), 10)
-        ledger.record_dropped(connection, claimed[0].id, "stale", at(TUESDAY, 9))
+        ledger.record_cancelled(connection, claimed[0].id, "stale", at(TUESDAY, 9))
         ledger.plan(connection, "digest", [NewDelivery(lost.id, WEDNESDAY, at(WEDNESDAY))])
         (next_day,) = ledger.claim(connection, at(WEDNESDAY), timedelta(minutes=15), 10)
         evidence = store.gather_evidence(connection, next_day, Answers(3, 9, "+++---------"), at(WEDNESDAY))
@@ -259,14 +264,14 @@ def test_two_editions_confirm_a_refusal(database: Database) -> None:
 
 def test_a_mail_that_was_taken_wipes_out_the_refusal_before_it(database: Database) -> None:
     add_papers(database, *make_papers(30))
-    reader = add_reader(database)
+    subscriber = add_subscriber(database)
     server = Server(lambda _: True)
-    post = office(database, server.transport)
+    post = delivery_context(database, server.transport)
     deliver_due(post, at(TUESDAY))
     server.refuses = lambda _: False
     assert deliver_ready(post, lambda: at(TUESDAY, 9)).sent == 1
     with database.begin() as connection:
-        ledger.plan(connection, "digest", [NewDelivery(reader.id, WEDNESDAY, at(WEDNESDAY))])
+        ledger.plan(connection, "digest", [NewDelivery(subscriber.id, WEDNESDAY, at(WEDNESDAY))])
         (claimed,) = ledger.claim(connection, at(WEDNESDAY), timedelta(minutes=15), 10)
         assert not store.gather_evidence(connection, claimed, Answers(), at(WEDNESDAY)).refused_before
 
@@ -274,11 +279,11 @@ def test_a_mail_that_was_taken_wipes_out_the_refusal_before_it(database: Databas
 def test_strangers_addresses_do_not_stop_the_digests(database: Database) -> None:
     """Forty sign-ups with addresses that do not exist, at a server that checks RCPT."""
     add_papers(database, *make_papers(5))
-    readers = add_readers(database, 5)
+    subscribers = add_subscribers(database, 5)
     for number in range(40):
-        add_reader(database, f"made-up{number}@example.net", status="pending", now=at(TUESDAY, 7))
+        add_subscriber(database, f"made-up{number}@example.net", status="pending", now=at(TUESDAY, 7))
     server = Server(lambda address: address.startswith("made-up"))
-    post, clock = office(database, server.transport, batch_size=30), Clock(at(TUESDAY))
+    post, clock = delivery_context(database, server.transport, batch_size=30), Clock(at(TUESDAY))
     plan_due(database, clock())
     for _ in range(2):
         deliver_batch(post, clock, Summary(), "transactional", patient=True)
@@ -286,7 +291,7 @@ def test_strangers_addresses_do_not_stop_the_digests(database: Database) -> None
     with database.read() as connection:
         assert not open_circuits(connection)
     assert deliver_batch(post, clock, Summary(), patient=True)
-    assert sent_to(server.transport.memory) == [reader.address for reader in readers]
+    assert sent_to(server.transport.memory) == [subscriber.address for subscriber in subscribers]
     assert by_status(database) == {"active": 5, "pending": 40}
     # They are not asked again and again, but may sign up another time.
     clock.advance(hours=2)
@@ -296,16 +301,16 @@ def test_strangers_addresses_do_not_stop_the_digests(database: Database) -> None
 
 def test_a_trial_that_strangers_spoil_closes_the_breaker_all_the_same(database: Database) -> None:
     """That the server says anything to a recipient shows that it works."""
-    from digest.delivery.circuit import Trouble, trip
+    from digest.delivery.circuit_breaker import Trouble, open_circuit
 
     add_papers(database, *make_papers(5))
-    add_readers(database, 5)
-    for number in range(TRIAL_MAILS):
-        add_reader(database, f"made-up{number}@example.net", status="pending", now=at(TUESDAY, 7))
+    add_subscribers(database, 5)
+    for number in range(HALF_OPEN_MAILS):
+        add_subscriber(database, f"made-up{number}@example.net", status="pending", now=at(TUESDAY, 7))
     server = Server(lambda address: address.startswith("made-up"))
-    post, clock = office(database, server.transport), Clock(at(TUESDAY))
+    post, clock = delivery_context(database, server.transport), Clock(at(TUESDAY))
     plan_due(database, clock())
-    trip(database, post.account, Trouble("No connection"), clock())
+    open_circuit(database, post.account, Trouble("No connection"), clock())
     clock.advance(minutes=1)
     deliver_batch(post, clock, Summary(), "transactional", patient=True)
     deliver_batch(post, clock, Summary(), patient=True)
@@ -317,8 +322,8 @@ def test_a_refused_address_is_settled_and_suppressed_together_or_not_at_all(
 ) -> None:
     """A crash between the two would leave a failed mail whose address is written to again."""
     add_papers(database, *make_papers(5))
-    readers = add_readers(database, 4)
-    server = Server(lambda address: address == readers[3].address)
+    subscribers = add_subscribers(database, 4)
+    server = Server(lambda address: address == subscribers[3].address)
 
     def crash(*_: object) -> None:
         raise ConnectionAbortedError
@@ -326,37 +331,37 @@ def test_a_refused_address_is_settled_and_suppressed_together_or_not_at_all(
     monkeypatch.setattr(suppression_store, "suppress", crash)
     plan_due(database, at(TUESDAY))
     with pytest.raises(ConnectionAbortedError):
-        deliver_ready(office(database, server.transport), lambda: at(TUESDAY))
-    row = one_delivery(database, readers[3])
+        deliver_ready(delivery_context(database, server.transport), lambda: at(TUESDAY))
+    row = one_delivery(database, subscribers[3])
     assert (row.status, row.reason) == ("claimed", "")
-    assert reader_now(database, readers[3].address).status == "active"
+    assert subscriber_now(database, subscribers[3].address).status == "active"
     with database.read() as connection:
         assert connection.execute(refusals.select()).first() is None
 
 
 def test_a_refusal_after_the_claim_was_lost_suppresses_nobody(database: Database) -> None:
     add_papers(database, *make_papers(12))
-    readers = add_readers(database, 3)
+    subscribers = add_subscribers(database, 3)
     clock = Clock(at(TUESDAY))
-    last = readers[-1].address
+    last = subscribers[-1].address
 
     def sleep(envelope: Envelope, send: Send) -> str:
         if envelope.recipient != last:
             return send(envelope)
         clock.advance(minutes=20)
-        assert deliver_ready(office(database), clock).sent == 1
+        assert deliver_ready(delivery_context(database), clock).sent == 1
         raise NeverSend(ANSWER)
 
     plan_due(database, clock())
-    deliver_batch(office(database, Interposed(sleep)), clock, Summary())
-    assert one_delivery(database, readers[-1]).status == "sent"
+    deliver_batch(delivery_context(database, Interposed(sleep)), clock, Summary())
+    assert one_delivery(database, subscribers[-1]).status == "sent"
     assert by_status(database) == {"active": 3}
     assert count_suppressions(database) == 0
 
 
 def test_whom_two_workers_see_refused_at_once_costs_one_suppression(database: Database) -> None:
     """The evidence is locked while it is judged, so that two judges do not spend one allowance twice."""
-    add_readers(database, 150, frequency="weekly")
+    add_subscribers(database, 150, frequency="weekly")
     with database.begin() as connection:
         store.add_answers(connection, "mail", "digest", TUESDAY, TAKEN * 10)
         new = [NewDelivery(number, TUESDAY, at(TUESDAY)) for number in (1, 2, 3)]
@@ -377,14 +382,14 @@ def test_whom_two_workers_see_refused_at_once_costs_one_suppression(database: Da
     assert sum(together(*[lambda place=place: judge(place) for place in range(3)])) == 1
 
 
-def test_erasing_a_reader_erases_the_evidence_against_them(database: Database) -> None:
+def test_erasing_a_subscriber_erases_the_evidence_against_them(database: Database) -> None:
     add_papers(database, *make_papers(5))
-    reader = add_reader(database)
+    subscriber = add_subscriber(database)
     server = Server(lambda _: True)
-    deliver_due(office(database, server.transport), at(TUESDAY))
+    deliver_due(delivery_context(database, server.transport), at(TUESDAY))
     with database.read() as connection:
         assert connection.execute(refusals.select()).first() is not None
-    remove(database, SECRET, reader.address, at(TUESDAY))
+    remove(database, SECRET, subscriber.address, at(TUESDAY))
     with database.read() as connection:
         assert connection.execute(refusals.select()).first() is None
 

@@ -4,14 +4,14 @@ from datetime import date, timedelta
 
 import pytest
 
-from digest.delivery.compose import Choosing
-from digest.delivery.daily import Job, rehearse
 from digest.delivery.deliver import deliver_ready
 from digest.delivery.plan import plan_edition
-from digest.papers.paper import Paper
-from digest.readers.preferences import pause, resume
+from digest.delivery.select_papers import SelectionSettings
+from digest.domain.paper import Paper
+from digest.jobs.daily import Job, dry_run
 from digest.store.database import Database
-from digest.store.readers import page
+from digest.store.subscribers import page
+from digest.subscribers.preferences import pause, resume
 from tests.factories import (
     DAY,
     FRIDAY,
@@ -23,13 +23,13 @@ from tests.factories import (
     WEDNESDAY,
     Clock,
     add_papers,
-    add_reader,
+    add_subscriber,
     at,
     deliver_due,
     deliveries_of,
+    delivery_context,
     make_paper,
     make_papers,
-    office,
     received_by,
     whole_run,
 )
@@ -64,84 +64,86 @@ def announced(paper_ids: list[str]) -> set[date]:
 
 
 def test_a_first_digest_holds_the_last_seven_days(year: Database) -> None:
-    reader = add_reader(year, max_papers=50)
-    deliver_due(office(year), at(THURSDAY))
-    assert announced(received_by(year, reader)[THURSDAY]) == {THURSDAY - back * DAY for back in range(7)}
+    subscriber = add_subscriber(year, max_papers=50)
+    deliver_due(delivery_context(year), at(THURSDAY))
+    assert announced(received_by(year, subscriber)[THURSDAY]) == {THURSDAY - back * DAY for back in range(7)}
 
 
 def test_three_days_bring_three_days(year: Database) -> None:
-    reader = add_reader(year, max_papers=50)
-    post = office(year)
+    subscriber = add_subscriber(year, max_papers=50)
+    post = delivery_context(year)
     for day in (TUESDAY, WEDNESDAY, THURSDAY, FRIDAY):
         deliver_due(post, at(day))
-    received = received_by(year, reader)
+    received = received_by(year, subscriber)
     for day in (WEDNESDAY, THURSDAY, FRIDAY):
         assert announced(received[day]) == {day}
     everything = [paper for papers in received.values() for paper in papers]
     assert len(everything) == len(set(everything))
 
 
-def test_a_weekly_reader_gets_the_week(year: Database) -> None:
-    reader = add_reader(year, frequency="weekly", max_papers=50)
-    post = office(year)
+def test_a_weekly_subscriber_gets_the_week(year: Database) -> None:
+    subscriber = add_subscriber(year, frequency="weekly", max_papers=50)
+    post = delivery_context(year)
     for ahead in range(15):
         deliver_due(post, at(MONDAY + ahead * DAY))
-    received = received_by(year, reader)
+    received = received_by(year, subscriber)
     assert list(received) == [MONDAY, MONDAY + 7 * DAY, MONDAY + 14 * DAY]
     assert announced(received[MONDAY + 7 * DAY]) == {MONDAY + ahead * DAY for ahead in range(1, 8)}
 
 
 def test_weekdays_carry_the_weekend_over(year: Database) -> None:
-    reader = add_reader(year, frequency="weekdays", max_papers=50)
-    post = office(year)
+    subscriber = add_subscriber(year, frequency="weekdays", max_papers=50)
+    post = delivery_context(year)
     for ahead in range(4, 8):
         deliver_due(post, at(MONDAY + ahead * DAY))
-    received = received_by(year, reader)
+    received = received_by(year, subscriber)
     assert list(received) == [FRIDAY, MONDAY + 7 * DAY]
     assert announced(received[MONDAY + 7 * DAY]) == {FRIDAY + ahead * DAY for ahead in (1, 2, 3)}
 
 
 @pytest.mark.parametrize("days", [5, 40])
 def test_catching_up_after_a_pause_has_a_limit(year: Database, days: int) -> None:
-    reader = add_reader(year, max_papers=50)
+    subscriber = add_subscriber(year, max_papers=50)
     start = THURSDAY - 40 * DAY
-    post = office(year, choosing=Choosing(catch_up_days=14))
+    post = delivery_context(year, selection_settings=SelectionSettings(catch_up_days=14))
     deliver_due(post, at(start))
-    pause(year, reader.address, None, at(start, 9))
+    pause(year, subscriber.address, None, at(start, 9))
     back = start + days * DAY
-    resume(year, SECRET, reader.address, at(WEDNESDAY))
+    resume(year, SECRET, subscriber.address, at(WEDNESDAY))
     deliver_due(post, at(back))
-    assert announced(received_by(year, reader)[back]) == {back - one * DAY for one in range(min(days, 14))}
+    assert announced(received_by(year, subscriber)[back]) == {
+        back - one * DAY for one in range(min(days, 14))
+    }
 
 
 def test_an_earlier_now_sends_nothing_new(year: Database) -> None:
-    reader = add_reader(year, max_papers=50)
-    post = office(year)
+    subscriber = add_subscriber(year, max_papers=50)
+    post = delivery_context(year)
     deliver_due(post, at(THURSDAY))
     for day in (TUESDAY, WEDNESDAY):
         assert whole_run(post, at(day)).deliveries.sent == 0
         assert whole_run(post, at(THURSDAY, 9), edition_on=day).deliveries.sent == 0
-    assert list(received_by(year, reader)) == [THURSDAY]
-    # And the reader's days go on as if nothing had been tried.
+    assert list(received_by(year, subscriber)) == [THURSDAY]
+    # And the subscriber's days go on as if nothing had been tried.
     assert deliver_due(post, at(FRIDAY)).sent == 1
-    assert announced(received_by(year, reader)[FRIDAY]) == {FRIDAY}
+    assert announced(received_by(year, subscriber)[FRIDAY]) == {FRIDAY}
 
 
 def test_the_hours_do_not_matter_the_announcement_does(year: Database) -> None:
-    reader = add_reader(year, max_papers=50, timezone="Pacific/Auckland", hour=7)
-    post = office(year)
+    subscriber = add_subscriber(year, max_papers=50, timezone="Pacific/Auckland", hour=7)
+    post = delivery_context(year)
     # 18:00 UTC on the day before is seven in the morning in Auckland.
     for day in (TUESDAY, WEDNESDAY, THURSDAY):
         deliver_due(post, at(day - DAY, 18))
-    received = received_by(year, reader)
+    received = received_by(year, subscriber)
     assert list(received) == [TUESDAY, WEDNESDAY, THURSDAY]
     assert announced(received[THURSDAY]) == {WEDNESDAY}
 
 
 def test_what_everyone_reads_may_be_a_week_old_but_no_older(database: Database) -> None:
     add_papers(database, make_paper(1, announced_on=FRIDAY), now=at(FRIDAY, 1), upvotes=90)
-    reader = add_reader(database, now=at(FRIDAY, 0))
-    post = office(database)
+    subscriber = add_subscriber(database, now=at(FRIDAY, 0))
+    post = delivery_context(database)
     deliver_due(post, at(FRIDAY))
     last_monday = MONDAY - 7 * DAY
     for number, day in ((2, MONDAY), (3, last_monday)):
@@ -150,56 +152,56 @@ def test_what_everyone_reads_may_be_a_week_old_but_no_older(database: Database) 
     next_monday = MONDAY + 7 * DAY
     add_papers(database, make_paper(4, announced_on=next_monday), now=at(next_monday, 1))
     deliver_due(post, at(next_monday))
-    got = received_by(database, reader)[next_monday]
+    got = received_by(database, subscriber)[next_monday]
     assert "2603.00002" in got
     assert "2603.00003" not in got
 
 
 def test_papers_that_came_in_late_join_the_next_edition(database: Database) -> None:
     add_papers(database, *make_papers(3))
-    reader = add_reader(database)
-    post = office(database)
+    subscriber = add_subscriber(database)
+    post = delivery_context(database)
     deliver_due(post, at(TUESDAY))
     # Announced on Monday and Tuesday, seen on Tuesday evening: nobody has had a chance to get them.
     late = [make_paper(40, announced_on=TUESDAY), make_paper(41, announced_on=MONDAY)]
     add_papers(database, *late, now=at(TUESDAY, 20))
     add_papers(database, make_paper(50, announced_on=WEDNESDAY), now=at(WEDNESDAY, 1))
     deliver_due(post, at(WEDNESDAY))
-    assert sorted(received_by(database, reader)[WEDNESDAY]) == ["2603.00040", "2603.00041", "2603.00050"]
+    assert sorted(received_by(database, subscriber)[WEDNESDAY]) == ["2603.00040", "2603.00041", "2603.00050"]
 
 
 def test_papers_that_came_in_weeks_late_are_old(database: Database) -> None:
     add_papers(database, *make_papers(3))
-    reader = add_reader(database)
-    post = office(database)
+    subscriber = add_subscriber(database)
+    post = delivery_context(database)
     deliver_due(post, at(TUESDAY))
     add_papers(database, make_paper(40, announced_on=TUESDAY - 20 * DAY), now=at(TUESDAY, 20))
     add_papers(database, make_paper(50, announced_on=WEDNESDAY), now=at(WEDNESDAY, 1))
     deliver_due(post, at(WEDNESDAY))
-    assert received_by(database, reader)[WEDNESDAY] == ["2603.00050"]
+    assert received_by(database, subscriber)[WEDNESDAY] == ["2603.00050"]
 
 
 def test_a_dropped_edition_leaves_its_papers_to_the_next(database: Database) -> None:
     add_papers(database, *make_papers(3))
-    reader = add_reader(database)
+    subscriber = add_subscriber(database)
     plan_edition(database, TUESDAY, at(TUESDAY))
     add_papers(database, *make_papers(2, first=20, announced_on=WEDNESDAY), now=at(WEDNESDAY, 1))
-    post = office(database)
+    post = delivery_context(database)
     # Nobody worked on Tuesday: Wednesday's digest holds both days.
     summary = deliver_due(post, at(WEDNESDAY, 7))
     assert dict(summary.skipped) == {"superseded": 1}
-    assert len(received_by(database, reader)[WEDNESDAY]) == 5
+    assert len(received_by(database, subscriber)[WEDNESDAY]) == 5
 
 
 def test_a_rehearsal_chooses_what_the_run_sends_and_writes_nothing(year: Database) -> None:
-    post = office(year)
-    reader = add_reader(year, max_papers=4)
+    post = delivery_context(year)
+    subscriber = add_subscriber(year, max_papers=4)
     for day in (MONDAY, TUESDAY, WEDNESDAY):
-        (rehearsed,) = rehearse(year, post.composer, Job(), at(day))
-        assert day not in [row.edition_on for row in deliveries_of(year, reader)]
+        (rehearsed,) = dry_run(year, post.composer, Job(), at(day))
+        assert day not in [row.edition_on for row in deliveries_of(year, subscriber)]
         deliver_due(post, at(day))
-        assert [pick.card.paper_id for pick in rehearsed.picks] == received_by(year, reader)[day]
-        assert rehearse(year, post.composer, Job(), at(day)) == []
+        assert [pick.card.paper_id for pick in rehearsed.picks] == received_by(year, subscriber)[day]
+        assert dry_run(year, post.composer, Job(), at(day)) == []
 
 
 # Runs that come late.
@@ -211,42 +213,44 @@ def test_a_machine_that_was_off_sends_the_newest_edition_when_it_is_back(
     database: Database, late: timedelta, frequency: str
 ) -> None:
     add_papers(database, *make_papers(3, announced_on=MONDAY))
-    reader = add_reader(database, frequency=frequency, next_due_at=at(MONDAY, 7))
+    subscriber = add_subscriber(database, frequency=frequency, next_due_at=at(MONDAY, 7))
     now = at(MONDAY, 7) + late
-    assert whole_run(office(database), now).deliveries.sent == 1
-    assert whole_run(office(database), now + timedelta(minutes=1)).deliveries.sent == 0
-    (row,) = deliveries_of(database, reader)
+    assert whole_run(delivery_context(database), now).deliveries.sent == 1
+    assert whole_run(delivery_context(database), now + timedelta(minutes=1)).deliveries.sent == 0
+    (row,) = deliveries_of(database, subscriber)
     assert row.edition_on <= now.date()
 
 
-def test_a_daily_job_at_any_hour_serves_readers_of_every_hour(database: Database) -> None:
+def test_a_daily_job_at_any_hour_serves_subscribers_of_every_hour(database: Database) -> None:
     """Cron runs once a day; whatever the hour, everyone who wants a daily mail gets one from each run."""
-    readers = [add_reader(database, f"r{hour}@example.org", hour=hour) for hour in (0, 5, 6, 7, 8, 23)]
-    post, clock = office(database), Clock(at(MONDAY, 6))
+    subscribers = [
+        add_subscriber(database, f"r{hour}@example.org", hour=hour) for hour in (0, 5, 6, 7, 8, 23)
+    ]
+    post, clock = delivery_context(database), Clock(at(MONDAY, 6))
     for ahead in range(6):
         day = MONDAY + ahead * DAY
         add_papers(database, make_paper(ahead + 1, announced_on=day), now=at(day, 1))
         whole_run(post, clock())
         clock.advance(days=1)
-    for reader in readers:
-        sent = received_by(database, reader)
-        assert len(sent) >= 5, reader.address
+    for subscriber in subscribers:
+        sent = received_by(database, subscriber)
+        assert len(sent) >= 5, subscriber.address
         assert len({paper for papers in sent.values() for paper in papers}) == 6
 
 
 def test_waiting_deliveries_go_out_with_the_next_run(database: Database) -> None:
     add_papers(database, *make_papers(3))
-    add_reader(database)
+    add_subscriber(database)
     assert plan_edition(database, TUESDAY, at(TUESDAY)) == 1
-    assert deliver_ready(office(database), lambda: at(TUESDAY, 7)).sent == 0, "not before it is due"
-    assert deliver_ready(office(database), lambda: at(TUESDAY, 9)).sent == 1
+    assert deliver_ready(delivery_context(database), lambda: at(TUESDAY, 7)).sent == 0, "not before it is due"
+    assert deliver_ready(delivery_context(database), lambda: at(TUESDAY, 9)).sent == 1
 
 
 def test_a_run_forgets_who_never_confirmed(database: Database) -> None:
-    add_reader(database, "early@example.org", status="pending", now=at(MONDAY - timedelta(days=14), 9))
-    add_reader(database, "late@example.org", status="pending", now=at(MONDAY, 9))
+    add_subscriber(database, "early@example.org", status="pending", now=at(MONDAY - timedelta(days=14), 9))
+    add_subscriber(database, "late@example.org", status="pending", now=at(MONDAY, 9))
 
-    whole_run(office(database), at(THURSDAY, 9))
+    whole_run(delivery_context(database), at(THURSDAY, 9))
 
     with database.read() as connection:
         assert [one.address for one in page(connection)] == ["late@example.org"]

@@ -17,11 +17,10 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import SMTP
 
-from digest.mail.letter import Card, Confirmation, Letter, OwnLinks, Pick
+from digest.mail.content import Card, ConfirmationContent, DigestContent, LinksContent, PickContent
 from digest.mail.message import Message, digest_headers, message_id
 from digest.mail.rendering import Renderer
-
-from .servers import Handler, play
+from tests.mail.servers import Handler, play
 
 TEMPLATES = Path(__file__).parents[2] / "templates" / "email"
 BASE = "https://papers.example.org"
@@ -63,12 +62,12 @@ def make_card() -> Callable[..., Card]:
 
 
 @pytest.fixture(scope="session")
-def make_letter(make_card: Callable[..., Card]) -> Callable[..., Letter]:
+def make_content(make_card: Callable[..., Card]) -> Callable[..., DigestContent]:
     def make(
         for_you: int = 7, everyone: int = 3, card: dict[str, object] | None = None, **changes: object
-    ) -> Letter:
+    ) -> DigestContent:
         picks = tuple(
-            Pick(
+            PickContent(
                 card=make_card(number, **(card or {})),
                 section="for_you" if number <= for_you else "everyone",
                 reason="Because of: gaussian splatting, novel view synthesis",
@@ -90,14 +89,14 @@ def make_letter(make_card: Callable[..., Card]) -> Callable[..., Letter]:
             "operator": "Ada Grün, Example University",
             "postal_address": "Example University\n1 Science Road\n12345 Exampleton",
         }
-        return Letter(**{**usual, **changes})  # type: ignore[arg-type]  # tests name fields freely
+        return DigestContent(**{**usual, **changes})  # type: ignore[arg-type]  # tests name fields freely
 
     return make
 
 
 @pytest.fixture(scope="session")
-def confirmation() -> Confirmation:
-    return Confirmation(
+def confirmation() -> ConfirmationContent:
+    return ConfirmationContent(
         confirm_url=f"{BASE}/confirm/{TOKEN}",
         expires_in_days=7,
         web_url=BASE,
@@ -107,8 +106,8 @@ def confirmation() -> Confirmation:
 
 
 @pytest.fixture(scope="session")
-def make_own_links() -> Callable[..., OwnLinks]:
-    def make(digests: int = 3, **changes: object) -> OwnLinks:
+def make_own_links() -> Callable[..., LinksContent]:
+    def make(digests: int = 3, **changes: object) -> LinksContent:
         usual: dict[str, object] = {
             "preferences_url": f"{BASE}/preferences/{TOKEN}",
             "feed_url": f"{BASE}/feed/{TOKEN}.xml",
@@ -121,7 +120,7 @@ def make_own_links() -> Callable[..., OwnLinks]:
             "operator": "Ada Grün",
             "postal_address": "1 Science Road\n12345 Exampleton",
         }
-        return OwnLinks(**{**usual, **changes})  # type: ignore[arg-type]  # tests name fields freely
+        return LinksContent(**{**usual, **changes})  # type: ignore[arg-type]  # tests name fields freely
 
     return make
 

@@ -22,12 +22,12 @@ def read(field: str) -> EmailMessage:
 def clean(value: str) -> str:
     kept = "".join(
         " "
-        if ord(letter) < 32
-        or 127 <= ord(letter) < 160
-        or letter in "\u2028\u2029"
-        or "\ud800" <= letter <= "\udfff"
-        else letter
-        for letter in value
+        if ord(content) < 32
+        or 127 <= ord(content) < 160
+        or content in "\u2028\u2029"
+        or "\ud800" <= content <= "\udfff"
+        else content
+        for content in value
     )
     return " ".join(kept.split())
 

@@ -11,10 +11,9 @@ import pytest
 from digest.errors import ConnectionLost, DigestError, NeverSend, PolicyRefused, StopRun, TryLater
 from digest.mail.smtp import SmtpTransport
 from digest.mail.smtp_answers import Answer, sort_refusal
-from digest.mail.smtp_greeting import Server, Tls
+from digest.mail.smtp_session import Server, Tls
 from digest.mail.transports import Envelope, transport_from
-
-from .servers import SILENCE, Handler, check_password
+from tests.mail.servers import SILENCE, Handler, check_password
 
 CONTENT = b"Subject: Papers\r\n\r\n.a dot\r\n..two\r\n.\r\nend\r\n"
 GREETING = [b"220 ready", b"250 ready for mail"]

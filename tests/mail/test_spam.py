@@ -7,11 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from digest.mail.letter import Confirmation, Letter, OwnLinks
+from digest.mail.content import ConfirmationContent, DigestContent, LinksContent
 from digest.mail.message import Message, transactional_headers
-from digest.mail.rendering import Renderer, Words
-
-from .conftest import missing
+from digest.mail.rendering import RenderedMail, Renderer
+from tests.mail.conftest import missing
 
 
 def points(content: bytes) -> tuple[float, str]:
@@ -31,16 +30,16 @@ def points(content: bytes) -> tuple[float, str]:
 @pytest.mark.parametrize("kind", ["digest", "long", "quiet", "confirm", "links"])
 def test_a_spam_filter_finds_nothing_wrong(
     renderer: Renderer,
-    make_letter: Callable[..., Letter],
+    make_content: Callable[..., DigestContent],
     make_message: Callable[..., Message],
-    confirmation: Confirmation,
-    make_own_links: Callable[..., OwnLinks],
+    confirmation: ConfirmationContent,
+    make_own_links: Callable[..., LinksContent],
     kind: str,
 ) -> None:
-    made: dict[str, Callable[[], Words]] = {
-        "digest": lambda: renderer.digest(make_letter()),
-        "long": lambda: renderer.digest(make_letter(20, 10)),
-        "quiet": lambda: renderer.digest(make_letter(0, 0, note="arXiv announced nothing today.")),
+    made: dict[str, Callable[[], RenderedMail]] = {
+        "digest": lambda: renderer.digest(make_content()),
+        "long": lambda: renderer.digest(make_content(20, 10)),
+        "quiet": lambda: renderer.digest(make_content(0, 0, note="arXiv announced nothing today.")),
         "confirm": lambda: renderer.confirm(confirmation),
         "links": lambda: renderer.links(make_own_links()),
     }

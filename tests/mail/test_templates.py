@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError
 
-from digest.mail.compiling import minify
-from digest.mail.letter import Confirmation, Letter, OwnLinks
+from digest.mail.content import ConfirmationContent, DigestContent, LinksContent
 from digest.mail.rendering import Renderer
+from digest.mail.template_compiler import minify
 
 TRIO = ("subject.txt", "body.txt", "body.mjml")
 
@@ -33,12 +33,12 @@ def test_every_mail_stands_on_the_base(templates: Path) -> None:
 
 def test_every_subject_is_one_line(
     renderer: Renderer,
-    make_letter: Callable[..., Letter],
-    confirmation: Confirmation,
-    make_own_links: Callable[..., OwnLinks],
+    make_content: Callable[..., DigestContent],
+    confirmation: ConfirmationContent,
+    make_own_links: Callable[..., LinksContent],
 ) -> None:
     for words in (
-        renderer.digest(make_letter()),
+        renderer.digest(make_content()),
         renderer.confirm(confirmation),
         renderer.links(make_own_links()),
     ):
@@ -51,8 +51,8 @@ def test_every_subject_is_one_line(
 def test_a_variable_nobody_set_is_an_error_in_each_file(
     templates: Path,
     tmp_path: Path,
-    confirmation: Confirmation,
-    make_own_links: Callable[..., OwnLinks],
+    confirmation: ConfirmationContent,
+    make_own_links: Callable[..., LinksContent],
     mail: str,
     name: str,
 ) -> None:

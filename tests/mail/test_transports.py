@@ -10,7 +10,7 @@ import pytest
 from digest.errors import BadInput, StopRun
 from digest.mail.message import Message
 from digest.mail.smtp import SmtpTransport
-from digest.mail.smtp_greeting import Tls
+from digest.mail.smtp_session import Tls
 from digest.mail.transports import (
     ConsoleTransport,
     Envelope,

@@ -4,29 +4,20 @@ The promise is the same for all: what is good is kept, the rest is one clear err
 """
 
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
-from random import Random
 
 import pytest
 
+from digest.domain.paper import FeedItem
 from digest.errors import BadInput, DigestError, StopRun, TryLater
-from digest.papers.calendar import announced_on
-from digest.papers.paper import Popularity, Sighting
-from digest.papers.sources.arxiv_api import ArxivApi
-from digest.papers.sources.arxiv_feed import ArxivFeed
-from digest.papers.sources.arxiv_oai import set_of
 from digest.papers.sources.choose import arxiv_api_from, fetcher_from, holidays_of, pacer_from, source_named
-from digest.papers.sources.common import Rejected, Source, says_withdrawn
+from digest.papers.sources.common import Rejected, says_withdrawn
 from digest.papers.sources.http import Fetcher, FreePacer
-from digest.papers.sources.huggingface import HuggingFace
 from digest.settings import SOURCE_NAMES, Settings
 from tests.papers import samples
-from tests.papers.feed_server import FeedServer, Reply, Request, feed_server
-
-NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
-TODAY = date(2026, 3, 4)
+from tests.papers.feed_answers import GOOD, NOW, TODAY, Make, gathered, ids
+from tests.papers.feed_server import FeedServer, Reply, Request
 
 PATHS = {
     "huggingface": "/api/daily_papers",
@@ -34,14 +25,7 @@ PATHS = {
     "arxiv-oai": "/oai",
     "arxiv-api": "/api/query",
 }
-GOOD = {
-    "huggingface": samples.daily_page(samples.daily_item("2603.00001"), samples.daily_item("2603.00002")),
-    "arxiv": samples.atom_feed(samples.atom_entry("2603.00001"), samples.atom_entry("2603.00002")).encode(),
-    "arxiv-oai": samples.oai_list(
-        samples.oai_record("2603.00001"), samples.oai_record("2603.00002")
-    ).encode(),
-    "arxiv-api": samples.api_page(samples.api_entry("2603.00001"), samples.api_entry("2603.00002")).encode(),
-}
+
 EMPTY = {
     "huggingface": b"[]",
     "arxiv": samples.atom_feed().encode(),
@@ -49,80 +33,19 @@ EMPTY = {
     "arxiv-api": samples.api_page().encode(),
 }
 
-Make = Callable[[str], Source]
-
-
-@pytest.fixture
-def feeds() -> Iterator[FeedServer]:
-    with feed_server() as server:
-        yield server
-
-
-@pytest.fixture
-def fetcher() -> Iterator[Fetcher]:
-    made = Fetcher(
-        user_agent="test",
-        now=lambda: NOW,
-        timeout=timedelta(seconds=10),
-        largest_body=2**20,
-        tries=2,
-        sleep=lambda _: None,
-        random=Random(1),
-    )
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def configured(feeds: FeedServer) -> Settings:
-    return Settings(
-        huggingface_url=feeds.address,
-        arxiv_rss_url=feeds.address,
-        arxiv_oai_url=f"{feeds.address}/oai",
-        arxiv_api_url=f"{feeds.address}/api/query",
-        arxiv_categories=("cs.AI", "cs.CV"),
-    )
-
-
-@pytest.fixture
-def make(configured: Settings, fetcher: Fetcher) -> Make:
-    return lambda name: source_named(name, configured, fetcher, FreePacer())
-
-
-def gathered(
-    source: Source, since: date = TODAY
-) -> tuple[list[Sighting], list[Rejected], DigestError | None]:
-    """Take all that a source gives, and the error that ended it."""
-    sightings: list[Sighting] = []
-    rejected: list[Rejected] = []
-    try:
-        for item in source.fetch(since, NOW):
-            if isinstance(item, Sighting):
-                sightings.append(item)
-            else:
-                rejected.append(item)
-    except DigestError as error:
-        return sightings, rejected, error
-    return sightings, rejected, None
-
-
-def ids(sightings: list[Sighting]) -> set[str]:
-    return {sighting.paper.id for sighting in sightings}
-
-
 every_source = pytest.mark.parametrize("name", PATHS)
 
 
 @every_source
 def test_a_good_answer_gives_its_papers(feeds: FeedServer, make: Make, name: str) -> None:
     feeds.serve(PATHS[name], Reply(GOOD[name]))
-    sightings, rejected, error = gathered(make(name))
-    assert (ids(sightings), rejected, error) == ({"2603.00001", "2603.00002"}, [], None)
+    items, rejected, error = gathered(make(name))
+    assert (ids(items), rejected, error) == ({"2603.00001", "2603.00002"}, [], None)
     assert make(name).name == name
-    for sighting in sightings:
-        assert sighting.paper.title.startswith("Counting Gulls")
-        assert "\n" not in sighting.paper.title
-        assert sighting.paper.authors[0] == "Ada Fern"
+    for item in items:
+        assert item.paper.title.startswith("Counting Gulls")
+        assert "\n" not in item.paper.title
+        assert item.paper.authors[0] == "Ada Fern"
 
 
 @every_source
@@ -135,8 +58,8 @@ def test_an_empty_answer_is_no_error(feeds: FeedServer, make: Make, name: str) -
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_busy_feed_is_asked_again(feeds: FeedServer, make: Make, name: str, status: int) -> None:
     feeds.serve(PATHS[name], Reply(status=status, headers={"Retry-After": "1"}), Reply(GOOD[name]))
-    sightings, _, error = gathered(make(name))
-    assert (ids(sightings), error) == ({"2603.00001", "2603.00002"}, None)
+    items, _, error = gathered(make(name))
+    assert (ids(items), error) == ({"2603.00001", "2603.00002"}, None)
 
 
 @every_source
@@ -157,8 +80,8 @@ def test_a_bad_answer_is_one_clear_error(
     feeds: FeedServer, make: Make, name: str, reply: Reply, kind: type[DigestError], words: str
 ) -> None:
     feeds.serve(PATHS[name], reply)
-    sightings, rejected, error = gathered(make(name))
-    assert (sightings, rejected) == ([], [])
+    items, rejected, error = gathered(make(name))
+    assert (items, rejected) == ([], [])
     with pytest.raises(kind, match=words):
         raise error or AssertionError("no error")
     assert "\n" not in str(error)
@@ -168,9 +91,9 @@ def test_a_bad_answer_is_one_clear_error(
 def test_a_silent_feed_is_one_clear_error(feeds: FeedServer, configured: Settings, name: str) -> None:
     feeds.serve(PATHS[name], Reply(GOOD[name], silence=20))
     impatient = Fetcher(user_agent="test", now=lambda: NOW, timeout=timedelta(seconds=0.1), tries=1)
-    sightings, _, error = gathered(source_named(name, configured, impatient, FreePacer()))
+    items, _, error = gathered(source_named(name, configured, impatient, FreePacer()))
     impatient.close()
-    assert sightings == []
+    assert items == []
     assert isinstance(error, TryLater)
     assert "did not answer within 0.1 seconds" in str(error)
 
@@ -180,8 +103,8 @@ def test_half_a_body_keeps_its_complete_entries(feeds: FeedServer, make: Make, n
     # Cut inside the second paper.
     half = GOOD[name][: GOOD[name].rindex(b"2603.00002") + 10]
     feeds.serve(PATHS[name], Reply(half, declared_length=len(GOOD[name])))
-    sightings, _, error = gathered(make(name))
-    assert ids(sightings) == {"2603.00001"}
+    items, _, error = gathered(make(name))
+    assert ids(items) == {"2603.00001"}
     assert isinstance(error, TryLater)
     assert "broke off in the middle of its answer" in str(error)
     assert "were kept" in str(error)
@@ -194,8 +117,8 @@ def test_a_huge_body_keeps_what_fits(feeds: FeedServer, make: Make, name: str) -
     # 50 MB of one endless entry after a good one.
     feeds.serve(PATHS[name], lambda _: Reply(start + filler, repeated=50))
     started = time.perf_counter()
-    sightings, _, error = gathered(make(name))
-    assert ids(sightings) == {"2603.00001"}
+    items, _, error = gathered(make(name))
+    assert ids(items) == {"2603.00001"}
     assert isinstance(error, TryLater)
     assert "answered more than 1 MB" in str(error)
     assert time.perf_counter() - started < 5
@@ -205,8 +128,8 @@ def test_a_huge_body_keeps_what_fits(feeds: FeedServer, make: Make, name: str) -
 @pytest.mark.parametrize("bomb", [samples.ENTITY_BOMB, samples.EXTERNAL_ENTITY])
 def test_entity_bombs_are_refused(feeds: FeedServer, make: Make, name: str, bomb: str) -> None:
     feeds.serve(PATHS[name], Reply(bomb.encode()))
-    sightings, _, error = gathered(make(name))
-    assert sightings == []
+    items, _, error = gathered(make(name))
+    assert items == []
     assert isinstance(error, TryLater)
     assert "refused" in str(error)
 
@@ -220,271 +143,19 @@ def test_a_wrong_charset_is_forgiven(
     text = GOOD[name].decode().replace("Ada Fern", "Ada Möwe").replace("<keyname>Fern", "<keyname>Möwe")
     body = text.encode(encoding)
     feeds.serve(PATHS[name], Reply(body, headers={"Content-Type": f"application/xml; charset={charset}"}))
-    sightings, _, error = gathered(make(name))
+    items, _, error = gathered(make(name))
     assert error is None
-    assert sightings[0].paper.authors[0] == "Ada Möwe"
+    assert items[0].paper.authors[0] == "Ada Möwe"
 
 
 @every_source
 def test_a_bad_item_costs_itself_alone(feeds: FeedServer, make: Make, name: str) -> None:
     feeds.serve(PATHS[name], Reply(GOOD[name].replace(b"2603.00001", b"2613.00001")))
-    sightings, rejected, error = gathered(make(name))
-    assert (ids(sightings), error) == ({"2603.00002"}, None)
+    items, rejected, error = gathered(make(name))
+    assert (ids(items), error) == ({"2603.00002"}, None)
     assert rejected
     assert rejected[0].where.startswith(f"{name} ")
     assert "is no paper id" in rejected[0].reason
-
-
-# Hugging Face
-
-
-def test_a_daily_paper_brings_its_popularity(feeds: FeedServer, make: Make) -> None:
-    feeds.serve("/api/daily_papers", Reply(samples.daily_page(samples.daily_item())))
-    [sighting], _, _ = gathered(make("huggingface"))
-    assert sighting.popularity == Popularity(NOW, upvotes=12, comments=3, stars=7)
-    paper = sighting.paper
-    assert paper.announced_on == date(2026, 3, 3)
-    assert paper.authors == ("Ada Fern",)
-    assert paper.links == {
-        "code": "https://github.com/example/gulls",
-        "project": "https://gulls.example.org/",
-    }
-    assert not paper.withdrawn
-
-
-def test_daily_papers_may_lack_nearly_everything(feeds: FeedServer, make: Make) -> None:
-    bare = {
-        "paper": {"id": "2603.00003", "title": "Gulls", "upvotes": None, "authors": None, "githubRepo": None}
-    }
-    odd = samples.daily_item(
-        "2603.00004",
-        withdrawnAt="2026-03-03T00:00:00Z",
-        submittedOnDailyAt="soon",
-        projectPage="javascript:alert(1)",
-        githubStars=True,
-        authors=[{"name": 7}, "Ada", {"name": "Li Reed"}],
-    )
-    feeds.serve("/api/daily_papers", Reply(samples.daily_page(bare, odd)))
-    [first, second], rejected, error = gathered(make("huggingface"))
-    assert (rejected, error) == ([], None)
-    assert first.paper.announced_on == TODAY
-    assert first.popularity == Popularity(NOW, upvotes=0)
-    assert second.paper.withdrawn
-    assert second.paper.links == {"code": "https://github.com/example/gulls"}
-    assert second.paper.authors == ("Li Reed",)
-    assert second.popularity is not None
-    assert second.popularity.stars is None
-
-
-def test_daily_papers_are_asked_for_by_weekday_and_page(feeds: FeedServer, make: Make) -> None:
-    def answer(request: Request) -> Reply:
-        number = int(request.query["p"])
-        day = request.query["date"].replace("-", "")[4:]
-        size = 100 if (number, day) == (0, "0302") else 1
-        first = number * 100 + int(day)
-        return Reply(samples.daily_page(*(samples.daily_item(f"2603.{first + n:05}") for n in range(size))))
-
-    feeds.serve("/api/daily_papers", answer)
-    sightings, _, _ = gathered(make("huggingface"), since=date(2026, 2, 27))
-    asked = [(request.query["date"], request.query["p"]) for request in feeds.requests]
-    assert asked == [
-        ("2026-02-27", "0"),
-        ("2026-03-02", "0"),
-        ("2026-03-02", "1"),
-        ("2026-03-03", "0"),
-        ("2026-03-04", "0"),
-    ]
-    assert len(sightings) == 104
-    assert gathered(make("huggingface"), since=date(2026, 3, 5)) == ([], [], None)
-
-
-def test_what_the_api_says_is_passed_on(feeds: FeedServer, fetcher: Fetcher) -> None:
-    feeds.serve("/api/daily_papers", Reply(b'{"error": "Invalid date"}'))
-    with pytest.raises(TryLater, match=r"no JSON list \(it says: Invalid date\)"):
-        list(HuggingFace(feeds.address, fetcher).fetch(TODAY, NOW))
-
-
-# arXiv's feeds
-
-
-def test_announcements_are_dated_and_replacements_are_not(feeds: FeedServer, make: Make) -> None:
-    kinds = ["new", "cross", "replace", "replace-cross"]
-    entries = [samples.atom_entry(f"2603.0000{n}", kind) for n, kind in enumerate(kinds)]
-    feeds.serve("/atom/cs.AI+cs.CV", Reply(samples.atom_feed(*entries).encode()))
-    sightings, _, _ = gathered(make("arxiv"))
-    assert [sighting.paper.announced_on for sighting in sightings] == [
-        date(2026, 3, 3),
-        date(2026, 3, 3),
-        None,
-        None,
-    ]
-    paper = sightings[0].paper
-    assert paper.abstract.startswith("We teach a lighthouse")
-    assert paper.categories == ("cs.CV", "cs.AI")
-    assert paper.authors == ("Ada Fern", "René Moss (Coast Lab, North)", "Li Reed")
-
-
-def test_rss_says_the_same_as_atom(feeds: FeedServer, make: Make) -> None:
-    feeds.serve(
-        "/atom/cs.AI+cs.CV",
-        Reply(samples.rss_feed(("2603.00001", "new"), ("2603.00002", "replace")).encode()),
-    )
-    [new, replaced], rejected, error = gathered(make("arxiv"))
-    assert (rejected, error) == ([], None)
-    assert (new.paper.announced_on, replaced.paper.announced_on) == (date(2026, 3, 3), None)
-    assert new.paper.abstract.startswith("We teach a lighthouse")
-    assert new.paper.authors == ("Ada Fern", "Li Reed")
-    assert new.paper.categories == ("cs.CV",)
-
-
-def test_a_full_feed_is_asked_for_category_by_category(feeds: FeedServer) -> None:
-    many = samples.atom_feed(*(samples.atom_entry(f"2603.{n:05}") for n in range(1, 2001)))
-    assert len(many) > 2**20
-    fetcher = Fetcher(user_agent="test", now=lambda: NOW)
-    feeds.serve("/atom/cs.AI+cs.CV", Reply(many.encode()))
-    feeds.serve("/atom/cs.AI", Reply(samples.atom_feed(samples.atom_entry("2603.09001")).encode()))
-    feeds.serve("/atom/cs.CV", Reply(samples.atom_feed(samples.atom_entry("2603.09002")).encode()))
-    sightings, _, error = gathered(ArxivFeed(feeds.address, ("cs.AI", "cs.CV"), fetcher, FreePacer()))
-    fetcher.close()
-    assert error is None
-    assert {"2603.00001", "2603.09001", "2603.09002"} <= ids(sightings)
-
-
-# arXiv's OAI-PMH
-
-
-def test_lists_are_read_to_their_end_in_each_category(feeds: FeedServer, make: Make) -> None:
-    def answer(request: Request) -> Reply:
-        if request.query.get("resumptionToken") == "more|cs.AI":
-            return Reply(samples.oai_list(samples.oai_record("2603.00002")).encode())
-        if request.query.get("set") == "cs:cs:AI":
-            return Reply(
-                samples.oai_list(samples.oai_record(), samples.OAI_DELETED, token="more|cs.AI").encode()
-            )
-        return Reply(samples.oai_list(samples.oai_record("2603.00003")).encode())
-
-    feeds.serve("/oai", answer)
-    sightings, rejected, error = gathered(make("arxiv-oai"), since=date(2026, 3, 1))
-    assert (ids(sightings), rejected, error) == ({"2603.00001", "2603.00002", "2603.00003"}, [], None)
-    assert feeds.requests[0].query == {
-        "verb": "ListRecords",
-        "metadataPrefix": "arXiv",
-        "set": "cs:cs:AI",
-        "from": "2026-03-01",
-    }
-    assert feeds.requests[1].query == {"verb": "ListRecords", "resumptionToken": "more|cs.AI"}
-    paper = sightings[0].paper
-    assert paper.title == "Counting Gulls"
-    assert paper.abstract == "We teach a lighthouse to count gulls.\nThe gulls agree."
-    assert paper.authors == ("Ada Fern", "René Moss Jr")
-    assert paper.links == {"doi": "https://doi.org/10.1234/gulls"}
-
-
-@pytest.mark.parametrize(
-    ("record", "day"),
-    [
-        # A first version is dated by its stamp, if that fits its submission.
-        (samples.oai_record(), date(2026, 3, 3)),
-        (samples.oai_record(datestamp="2026-03-05"), date(2026, 3, 5)),
-        # A stamp of a weekend, of long after, or of a later version dates nothing.
-        (samples.oai_record(datestamp="2026-03-07"), date(2026, 3, 3)),
-        (samples.oai_record(datestamp="2026-09-01"), date(2026, 3, 3)),
-        (samples.oai_record(datestamp="2026-03-05", updated="2026-03-04"), date(2026, 3, 3)),
-        (samples.oai_record("2604.00001", datestamp="2026-05-29"), date(2026, 4, 2)),
-        (
-            samples.oai_record("hep-th/9901001", datestamp="2026-03-05", created="1999-01-04"),
-            date(1999, 1, 5),
-        ),
-        (samples.oai_record(created="gulls"), None),
-    ],
-)
-def test_records_are_dated_by_stamp_or_submission(
-    feeds: FeedServer, make: Make, record: str, day: date | None
-) -> None:
-    feeds.serve("/oai", Reply(samples.oai_list(record).encode()))
-    sightings, _, _ = gathered(make("arxiv-oai"))
-    assert sightings[0].paper.announced_on == day
-
-
-@pytest.mark.parametrize(
-    ("code", "kind"),
-    [("badResumptionToken", TryLater), ("badArgument", StopRun), ("cannotDisseminateFormat", StopRun)],
-)
-def test_the_protocols_errors_are_sorted(
-    feeds: FeedServer, make: Make, code: str, kind: type[DigestError]
-) -> None:
-    feeds.serve("/oai", Reply(samples.oai_error(code, "no such gull").encode()))
-    with pytest.raises(kind, match=code):
-        list(make("arxiv-oai").fetch(TODAY, NOW))
-
-
-def test_a_list_that_goes_round_ends(feeds: FeedServer, make: Make) -> None:
-    feeds.serve("/oai", Reply(samples.oai_list(samples.oai_record(), token="again").encode()))
-    sightings, _, error = gathered(make("arxiv-oai"))
-    assert sightings
-    assert isinstance(error, TryLater)
-    assert "round in circles" in str(error)
-
-
-@pytest.mark.parametrize(
-    ("category", "name"),
-    [
-        ("cs.AI", "cs:cs:AI"),
-        ("stat.ML", "stat:stat:ML"),
-        ("hep-th", "physics:hep-th"),
-        ("astro-ph.CO", "physics:astro-ph:CO"),
-        ("physics.bio-ph", "physics:physics:bio-ph"),
-        ("math-ph", "physics:math-ph"),
-        ("cs", "cs"),
-        ("q-bio.NC", "q-bio:q-bio:NC"),
-    ],
-)
-def test_categories_have_their_sets(category: str, name: str) -> None:
-    assert set_of(category) == name
-
-
-# arXiv's search
-
-
-def test_a_search_is_read_page_by_page(feeds: FeedServer, fetcher: Fetcher) -> None:
-    everything = [f"2603.{n:05}" for n in range(1, 8)]
-
-    def answer(request: Request) -> Reply:
-        start, size = int(request.query["start"]), int(request.query["max_results"])
-        page = everything[start : start + size]
-        return Reply(samples.api_page(*map(samples.api_entry, page), total=len(everything)).encode())
-
-    feeds.serve("/api/query", answer)
-    source = ArxivApi(f"{feeds.address}/api/query", ("cs.AI", "cs.CV"), fetcher, FreePacer(), page_size=3)
-    sightings, rejected, error = gathered(source, since=date(2026, 3, 3))
-    assert (ids(sightings), rejected, error) == (set(everything), [], None)
-    assert [request.query["start"] for request in feeds.requests] == ["0", "3", "6"]
-    assert feeds.requests[0].query["search_query"] == (
-        "(cat:cs.AI OR cat:cs.CV) AND submittedDate:[202602240000 TO 202603041200]"
-    )
-    paper = sightings[0].paper
-    assert paper.announced_on == announced_on(datetime(2026, 3, 2, 18, 0, tzinfo=UTC)) == date(2026, 3, 3)
-    assert paper.categories == ("cs.CV", "cs.AI")
-    assert paper.authors == ("Ada Fern", "René Moss")
-
-
-def test_an_empty_page_is_asked_for_again(feeds: FeedServer, make: Make) -> None:
-    empty = Reply(samples.api_page(total=2).encode())
-    feeds.serve("/api/query", empty, empty, Reply(GOOD["arxiv-api"]))
-    sightings, _, error = gathered(make("arxiv-api"))
-    assert (len(sightings), error) == (2, None)
-    feeds.serve("/api/query", Reply(samples.api_page(samples.api_entry(), total=2).encode()), empty)
-    sightings, _, error = gathered(make("arxiv-api"))
-    assert len(sightings) == 1
-    assert isinstance(error, TryLater)
-    assert "empty page at 1" in str(error)
-
-
-@pytest.mark.parametrize("status", [200, 400])
-def test_a_refused_search_says_why(feeds: FeedServer, make: Make, status: int) -> None:
-    feeds.serve("/api/query", Reply(samples.API_ERROR.encode(), status=status))
-    with pytest.raises(StopRun, match="incorrect id format for gull"):
-        list(make("arxiv-api").fetch(TODAY, NOW))
 
 
 # Withdrawals
@@ -515,8 +186,8 @@ def test_withdrawn_papers_are_marked(feeds: FeedServer, make: Make) -> None:
     feeds.serve("/oai", Reply(samples.oai_list(samples.oai_record(comments=gone)).encode()))
     feeds.serve("/api/query", Reply(samples.api_page(samples.api_entry(comment=gone)).encode()))
     for name in ("arxiv-oai", "arxiv-api"):
-        sightings, _, _ = gathered(make(name))
-        assert all(sighting.paper.withdrawn for sighting in sightings)
+        items, _, _ = gathered(make(name))
+        assert all(item.paper.withdrawn for item in items)
 
 
 # Choosing
@@ -576,9 +247,9 @@ def test_an_absurd_date_costs_its_item_alone(feeds: FeedServer, make: Make, name
     }[name]()
     assert absurd.encode() in bad
     feeds.serve(PATHS[name], Reply(bad))
-    sightings, rejected, error = gathered(make(name))
+    items, rejected, error = gathered(make(name))
     assert error is None
-    assert "2603.00002" in ids(sightings)
+    assert "2603.00002" in ids(items)
     # What is no date at all in the feed's form leaves the paper undated, which is no fault of the paper.
     if absurd[:4].isdigit():
         assert {one.reason for one in rejected} == {f"the date {absurd!r} is out of range"}
@@ -596,7 +267,7 @@ def test_papers_are_had_by_their_ids_in_one_request(
 ) -> None:
     feeds.serve("/api/query", Reply(GOOD["arxiv-api"]))
     found = list(arxiv_api_from(configured, fetcher, FreePacer()).papers(["2603.00001", "2603.00002"]))
-    assert [one.paper.id for one in found if isinstance(one, Sighting)] == ["2603.00001", "2603.00002"]
+    assert [one.paper.id for one in found if isinstance(one, FeedItem)] == ["2603.00001", "2603.00002"]
     (request,) = feeds.requests
     assert request.query == {"id_list": "2603.00001,2603.00002", "max_results": "2"}
 
@@ -613,7 +284,7 @@ def test_an_id_that_arxiv_refuses_costs_itself_alone(
     feeds.serve("/api/query", answer)
     wanted = ["2603.00001", "2603.99999", "2603.00003", "2603.00004"]
     found = list(arxiv_api_from(configured, fetcher, FreePacer()).papers(wanted))
-    assert sorted(one.paper.id for one in found if isinstance(one, Sighting)) == [
+    assert sorted(one.paper.id for one in found if isinstance(one, FeedItem)) == [
         "2603.00001",
         "2603.00003",
         "2603.00004",

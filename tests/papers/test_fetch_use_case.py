@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from digest.domain.paper import FeedItem
 from digest.errors import DigestError, StopRun, TryLater
 from digest.papers.fetch import fetch, fetch_status
-from digest.papers.ingest import Intake
-from digest.papers.paper import Sighting
+from digest.papers.ingest import IngestResult
 from digest.papers.sources.common import Rejected
 from digest.store import fetches as fetch_store
-from digest.store import papers as store
+from digest.store import papers as paper_store
 from digest.store.database import Database
 from tests.factories import MONDAY, TUESDAY, Clock, at, make_papers
 
@@ -22,20 +22,20 @@ from tests.factories import MONDAY, TUESDAY, Clock, at, make_papers
 class Canned:
     """A feed that gives what it was made with, then raises what it was made with."""
 
-    items: list[Sighting | Rejected]
+    items: list[FeedItem | Rejected]
     error: Exception | None = None
     name: str = "arxiv"
     asked: list[tuple[date, datetime]] = field(default_factory=list)
 
-    def fetch(self, since: date, now: datetime) -> Iterator[Sighting | Rejected]:
+    def fetch(self, since: date, now: datetime) -> Iterator[FeedItem | Rejected]:
         self.asked.append((since, now))
         yield from self.items
         if self.error:
             raise self.error
 
 
-def good(count: int) -> list[Sighting | Rejected]:
-    return [Sighting(paper) for paper in make_papers(count)]
+def good(count: int) -> list[FeedItem | Rejected]:
+    return [FeedItem(paper) for paper in make_papers(count)]
 
 
 def row(database: Database) -> Any:
@@ -63,7 +63,7 @@ def test_a_reading_that_breaks_off_keeps_what_came(database: Database, error: Di
     written = row(database)
     assert (written.status, written.added, written.error) == (fetched.status, came, str(error))
     with database.read() as connection:
-        assert store.count_papers(connection) == came
+        assert paper_store.count_papers(connection) == came
         (last,) = fetch_store.last_fetches(connection, at(TUESDAY, 23))
     assert last.failed == (came == 0)
 
@@ -101,7 +101,7 @@ def test_a_reading_that_never_ended_does_not_count(database: Database) -> None:
 
 
 def test_nothing_new_is_complete() -> None:
-    assert fetch_status(Intake()) == "complete"
+    assert fetch_status(IngestResult()) == "complete"
 
 
 def test_a_fault_nobody_foresaw_is_one_line_and_a_row(
@@ -130,7 +130,7 @@ def test_a_reading_ends_when_the_process_does(database: Database) -> None:
 @pytest.mark.parametrize("absurd", [date.min, date.max, date(1899, 12, 31), TUESDAY + timedelta(days=60)])
 def test_a_day_out_of_range_costs_its_paper_only(database: Database, absurd: date) -> None:
     first, second = make_papers(2)
-    feed = Canned([Sighting(replace(first, announced_on=absurd)), Sighting(second)])
+    feed = Canned([FeedItem(replace(first, announced_on=absurd)), FeedItem(second)])
     fetched = fetch(database, feed, MONDAY, Clock(at(TUESDAY)))
     assert (fetched.status, fetched.intake.added) == ("partial", 1)
     assert f"{first.id}: the date {absurd} is out of range" in fetched.error

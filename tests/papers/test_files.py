@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from digest.domain.paper import FeedItem, Paper, Popularity
 from digest.errors import BadInput
 from digest.papers.identifiers import title_id
-from digest.papers.paper import Paper, Popularity, Sighting
 from digest.papers.sources.common import Rejected
 from digest.papers.sources.files import read_file
 from tests.papers import samples
@@ -21,18 +21,18 @@ NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 LONG = samples.ABSTRACT
 
 
-def found(path: Path) -> tuple[list[Sighting], list[Rejected]]:
+def found(path: Path) -> tuple[list[FeedItem], list[Rejected]]:
     items = list(read_file(path, NOW))
     return (
-        [item for item in items if isinstance(item, Sighting)],
+        [item for item in items if isinstance(item, FeedItem)],
         [item for item in items if isinstance(item, Rejected)],
     )
 
 
 def papers(path: Path) -> list[Paper]:
-    sightings, rejected = found(path)
+    items, rejected = found(path)
     assert rejected == []
-    return [sighting.paper for sighting in sightings]
+    return [item.paper for item in items]
 
 
 def saved(tmp_path: Path, content: str | bytes, name: str = "papers.txt") -> Path:
@@ -60,9 +60,9 @@ def lines_of(*records: Any) -> str:
 
 
 def test_a_record_becomes_a_paper(tmp_path: Path) -> None:
-    sightings, rejected = found(saved(tmp_path, lines_of(record(upvotes=5), record(id="2603.00002v3"))))
+    items, rejected = found(saved(tmp_path, lines_of(record(upvotes=5), record(id="2603.00002v3"))))
     assert rejected == []
-    assert sightings[0] == Sighting(
+    assert items[0] == FeedItem(
         Paper(
             id="2603.00001",
             title="Counting Gulls",
@@ -75,8 +75,8 @@ def test_a_record_becomes_a_paper(tmp_path: Path) -> None:
         ),
         Popularity(NOW, upvotes=5),
     )
-    assert sightings[1].paper.id == "2603.00002"
-    assert sightings[1].popularity is None
+    assert items[1].paper.id == "2603.00002"
+    assert items[1].popularity is None
 
 
 def test_only_title_and_abstract_are_needed(tmp_path: Path) -> None:
@@ -116,8 +116,8 @@ def test_bad_lines_cost_themselves_alone_and_are_named(tmp_path: Path) -> None:
         json.dumps(record(upvotes=-1)): "the upvotes must be a whole number, 0 or more",
     }
     good = json.dumps(record())
-    sightings, rejected = found(saved(tmp_path, "\n".join([good, "", *bad, good]), "gulls.jsonl"))
-    assert len(sightings) == 2
+    items, rejected = found(saved(tmp_path, "\n".join([good, "", *bad, good]), "gulls.jsonl"))
+    assert len(items) == 2
     assert [(one.where, one.reason) for one in rejected] == [
         (f"gulls.jsonl:{number}", reason) for number, reason in enumerate(bad.values(), 3)
     ]
@@ -126,8 +126,8 @@ def test_bad_lines_cost_themselves_alone_and_are_named(tmp_path: Path) -> None:
 def test_lines_that_are_no_text_or_endless_are_named(tmp_path: Path) -> None:
     good = lines_of(record()).encode()
     content = good + b'{"title": "\xff\xfe"}\n' + b'{"title": "' + b"g" * 3_000_000 + b'"}\n' + good
-    sightings, rejected = found(saved(tmp_path, content))
-    assert len(sightings) == 2
+    items, rejected = found(saved(tmp_path, content))
+    assert len(items) == 2
     assert [one.where for one in rejected] == ["papers.txt:2", "papers.txt:3"]
     assert rejected[0].reason == "the line is not UTF-8 text"
     assert rejected[1].reason == "the line is longer than 1,000,000 bytes"
@@ -159,12 +159,12 @@ _fields = ["id", "title", "abstract", "authors", "categories", "date", "upvotes"
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.dictionaries(st.sampled_from(_fields), _json) | _json, min_size=1, max_size=4))
 def test_any_json_is_a_paper_or_is_rejected(tmp_path: Path, records: list[Any]) -> None:
-    sightings, rejected = found(saved(tmp_path, lines_of(record(), *records)))
-    assert len(sightings) + len(rejected) == 1 + len(records)
-    for sighting in sightings:
-        assert sighting.paper.title
-        assert "\n" not in sighting.paper.title
-        repr(sighting).encode("utf-8", "strict")
+    items, rejected = found(saved(tmp_path, lines_of(record(), *records)))
+    assert len(items) + len(rejected) == 1 + len(records)
+    for item in items:
+        assert item.paper.title
+        assert "\n" not in item.paper.title
+        repr(item).encode("utf-8", "strict")
 
 
 # Packed and damaged files
@@ -180,15 +180,15 @@ def test_a_packed_file_that_breaks_off_yields_what_came_before(tmp_path: Path) -
         *(record(id=f"2603.{number:05}", title=f"{number * 7919 % 10007}") for number in range(1, 5_000))
     )
     packed = gzip.compress(many.encode())
-    sightings, rejected = found(saved(tmp_path, packed[: len(packed) // 2], "papers.jsonl.gz"))
-    assert len(sightings) > 1_000
+    items, rejected = found(saved(tmp_path, packed[: len(packed) // 2], "papers.jsonl.gz"))
+    assert len(items) > 1_000
     assert rejected[-1].where == "papers.jsonl.gz"
     assert rejected[-1].reason.startswith("the file breaks off or is damaged")
 
 
 def test_a_damaged_file_is_one_reason(tmp_path: Path) -> None:
-    sightings, rejected = found(saved(tmp_path, b"\x1f\x8b\x08\x00" + b"gulls" * 20))
-    assert (sightings, len(rejected)) == ([], 1)
+    items, rejected = found(saved(tmp_path, b"\x1f\x8b\x08\x00" + b"gulls" * 20))
+    assert (items, len(rejected)) == ([], 1)
 
 
 @pytest.mark.parametrize(
@@ -201,9 +201,9 @@ def test_files_of_no_known_kind_are_refused(tmp_path: Path, content: bytes, reas
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="can not be read"):
+    with pytest.raises(BadInput, match="cannot be read"):
         list(read_file(tmp_path / "gulls.jsonl", NOW))
-    with pytest.raises(BadInput, match="can not be read"):
+    with pytest.raises(BadInput, match="cannot be read"):
         list(read_file(tmp_path, NOW))
 
 
@@ -262,8 +262,8 @@ def test_only_the_first_title_has_the_button(tmp_path: Path) -> None:
 
 def test_furniture_and_gaps_are_told_from_papers(tmp_path: Path) -> None:
     page = f"{CALL}\n\nPapers\n\nCounting Gulls\n\n{LONG}\n \n12\nEchoes\n{LONG}\n{LONG}\nNext page\n"
-    sightings, rejected = found(saved(tmp_path, page))
-    assert [sighting.paper.title for sighting in sightings] == ["Counting Gulls", "Echoes"]
+    items, rejected = found(saved(tmp_path, page))
+    assert [item.paper.title for item in items] == ["Counting Gulls", "Echoes"]
     assert [one.where for one in rejected] == ["papers.txt:11", "papers.txt:14", "papers.txt:15"]
     assert rejected[0].reason == "the line is neither an abstract nor a title with one below"
     assert rejected[1].reason == "the abstract has no title above it"
@@ -359,9 +359,9 @@ def test_the_real_listing_pages(shared: Path) -> None:
 
 
 def test_the_real_stream(shared: Path) -> None:
-    sightings, rejected = found(shared / "data" / "papers.jsonl.gz")
+    items, rejected = found(shared / "data" / "papers.jsonl.gz")
     assert rejected == []
-    assert len({sighting.paper.id for sighting in sightings}) == 47_919
+    assert len({item.paper.id for item in items}) == 47_919
 
 
 def test_the_real_feeds(shared: Path) -> None:

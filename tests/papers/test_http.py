@@ -184,7 +184,7 @@ def test_a_feed_that_is_not_there_can_not_be_reached(waits: Waits) -> None:
     with feed_server() as gone:
         address = gone.address
     fetcher = make_fetcher(waits, tries=2)
-    with pytest.raises(TryLater, match="can not be reached"):
+    with pytest.raises(TryLater, match="cannot be reached"):
         fetcher.get(address)
     fetcher.close()
 

@@ -8,40 +8,33 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from digest.domain.paper import FeedItem, Paper, Popularity
 from digest.errors import StopRun, TryLater
 from digest.papers.identifiers import title_id
-from digest.papers.ingest import Intake, first_sighting, merge, take_in
-from digest.papers.library import find_paper
-from digest.papers.paper import Paper, Popularity, Sighting
+from digest.papers.ingest import IngestResult, ingest, merge, new_stored_paper
+from digest.papers.search import find_paper
 from digest.papers.sources.common import Rejected
 from digest.papers.sources.common import make_paper as paper_from_feed
 from digest.ranking.scoring import score
 from digest.ranking.terms import unpack_counts
-from digest.readers.profiles import ProfileBuilder, rebuild_outdated
-from digest.store import papers as store
+from digest.store import papers as paper_store
 from digest.store import terms as term_store
 from digest.store.database import Database
 from digest.store.models import paper_terms, papers, popularity
-from digest.store.papers import StoredPaper
+from digest.subscribers.profiles import ProfileBuilder, rebuild_outdated
 from tests.factories import (
     DAY,
     MONDAY,
     TUESDAY,
     WEDNESDAY,
     add_papers,
-    add_reader,
+    add_subscriber,
     at,
     make_paper,
     make_papers,
     together,
 )
-
-TITLE = make_paper(1).title
-
-
-def record(**changes: Any) -> Paper:
-    """The paper in arXiv's own words."""
-    return make_paper(1, **changes)
+from tests.papers.ingest_helpers import TITLE, listed, only, record, take_one
 
 
 def shown(**changes: Any) -> Paper:
@@ -57,19 +50,6 @@ def shown(**changes: Any) -> Paper:
     return paper_from_feed(**{**usual, **changes})
 
 
-def listed(**changes: Any) -> Paper:
-    """The paper as a listing page without ids shows it."""
-    usual: dict[str, Any] = {"paper_id": "", "title": TITLE.upper(), "abstract": "From a listing."}
-    return paper_from_feed(**{**usual, **changes})
-
-
-def only(database: Database) -> StoredPaper:
-    """The one paper there is."""
-    with database.read() as connection:
-        (number,) = connection.execute(select(papers.c.id)).scalars()
-        return store.find_by_numbers(connection, [number])[number]
-
-
 def contents(database: Database) -> list[list[object]]:
     """All that is stored of papers, to be compared."""
     with database.read() as connection:
@@ -77,12 +57,6 @@ def contents(database: Database) -> list[list[object]]:
             list(connection.execute(select(table).order_by(*table.primary_key.columns)).all())
             for table in (papers, paper_terms, popularity)
         ]
-
-
-def take_one(
-    database: Database, paper: Paper, now_on: date = TUESDAY, votes: Popularity | None = None
-) -> Intake:
-    return take_in(database, [Sighting(paper, votes)], at(now_on))
 
 
 # Who meets whom.
@@ -120,15 +94,15 @@ def test_a_title_alone_meets_its_paper(database: Database, known: object, *, tit
 
 
 def test_all_three_in_one_reading_are_one(database: Database) -> None:
-    sightings = [Sighting(listed()), Sighting(shown(title=TITLE)), Sighting(record()), Sighting(listed())]
-    tally = take_in(database, sightings, at(TUESDAY))
-    assert (tally.seen, tally.added, tally.changed) == (1, 1, 0)
+    items = [FeedItem(listed()), FeedItem(shown(title=TITLE)), FeedItem(record()), FeedItem(listed())]
+    result = ingest(database, items, at(TUESDAY))
+    assert (result.seen, result.added, result.changed) == (1, 1, 0)
     assert only(database).paper.abstract == record().abstract
 
 
 def test_two_papers_of_one_title_with_their_own_ids_stay_two(database: Database) -> None:
-    tally = take_in(database, [Sighting(record()), Sighting(record(paper_id="2603.00002"))], at(TUESDAY))
-    assert tally.added == 2
+    result = ingest(database, [FeedItem(record()), FeedItem(record(paper_id="2603.00002"))], at(TUESDAY))
+    assert result.added == 2
 
 
 def test_a_title_alone_can_be_found_under_its_own_id(database: Database) -> None:
@@ -139,10 +113,10 @@ def test_a_title_alone_can_be_found_under_its_own_id(database: Database) -> None
 
 def test_versions_are_one_paper(database: Database) -> None:
     take_one(database, record())
-    tally = take_one(
+    result = take_one(
         database, record(paper_id="2603.00001v2", title="A better title", announced_on=WEDNESDAY)
     )
-    assert (tally.added, tally.changed) == (0, 1)
+    assert (result.added, result.changed) == (0, 1)
     stored = only(database)
     assert (stored.paper.title, stored.paper.announced_on) == ("A better title", TUESDAY)
     # Under its new title, too.
@@ -180,7 +154,7 @@ def test_a_guessed_date_gives_way_to_the_first_that_is_told(database: Database) 
     ],
 )
 def test_the_id_keeps_an_old_paper_from_passing_for_new(paper_id: str, guess: date) -> None:
-    stored = first_sighting(make_paper(1, paper_id=paper_id, announced_on=None), at(TUESDAY))
+    stored = new_stored_paper(make_paper(1, paper_id=paper_id, announced_on=None), at(TUESDAY))
     assert (stored.announced_on, stored.announced_guessed) == (guess, True)
 
 
@@ -216,7 +190,7 @@ def test_other_line_breaks_are_no_change(database: Database) -> None:
 
 
 def test_merging_again_changes_nothing_more() -> None:
-    stored = first_sighting(listed(), at(TUESDAY))
+    stored = new_stored_paper(listed(), at(TUESDAY))
     for one in (record(), shown(), listed(), record(withdrawn=True)):
         stored = merge(stored, one)
         assert merge(stored, one) == stored
@@ -225,10 +199,10 @@ def test_merging_again_changes_nothing_more() -> None:
 def test_words_that_change_are_counted_anew(database: Database) -> None:
     take_one(database, record())
     with database.read() as connection:
-        before = dict(store.read_terms(connection))
+        before = dict(paper_store.read_terms(connection))
     take_one(database, record(title="Quite other words"))
     with database.read() as connection:
-        after = dict(store.read_terms(connection))
+        after = dict(paper_store.read_terms(connection))
     assert before.keys() == after.keys()
     assert before != after
 
@@ -236,85 +210,37 @@ def test_words_that_change_are_counted_anew(database: Database) -> None:
 # Again and again.
 
 
-def many() -> Iterator[Sighting]:
+def many() -> Iterator[FeedItem]:
     for number in range(1, 30):
-        yield Sighting(make_paper(number), Popularity(at(TUESDAY), number, 1, None))
+        yield FeedItem(make_paper(number), Popularity(at(TUESDAY), number, 1, None))
         if number % 3 == 0:
-            yield Sighting(listed(title=make_paper(number).title))
+            yield FeedItem(listed(title=make_paper(number).title))
         if number % 4 == 0:
-            yield Sighting(shown(paper_id=f"2603.{number:05}"), Popularity(at(TUESDAY, 9), number + 1))
+            yield FeedItem(shown(paper_id=f"2603.{number:05}"), Popularity(at(TUESDAY, 9), number + 1))
 
 
 def test_taking_the_same_in_again_changes_nothing(database: Database) -> None:
-    first = take_in(database, many(), at(TUESDAY))
+    first = ingest(database, many(), at(TUESDAY))
     assert (first.seen, first.added) == (29, 29)
     before = contents(database)
-    again = take_in(database, many(), at(WEDNESDAY))
+    again = ingest(database, many(), at(WEDNESDAY))
     assert (again.seen, again.added, again.changed, again.snapshots, again.unchanged) == (29, 0, 0, 0, 29)
     assert contents(database) == before
 
 
 def test_several_who_take_the_same_in_at_once_make_each_paper_once(database: Database) -> None:
-    tallies = together(*[lambda: take_in(database, many(), at(TUESDAY))] * 3)
-    assert sum(tally.added for tally in tallies) == 29
+    tallies = together(*[lambda: ingest(database, many(), at(TUESDAY))] * 3)
+    assert sum(result.added for result in tallies) == 29
     with database.read() as connection:
-        assert store.count_papers(connection) == 29
-        assert len(store.read_terms(connection)) == 29
+        assert paper_store.count_papers(connection) == 29
+        assert len(paper_store.read_terms(connection)) == 29
 
 
 def test_the_tally_grows_with_each_thousand(database: Database) -> None:
     told: list[tuple[int, int]] = []
-    sightings = (Sighting(make_paper(number)) for number in range(1, 2101))
-    take_in(database, sightings, at(TUESDAY), lambda tally: told.append((tally.seen, tally.added)))
+    items = (FeedItem(make_paper(number)) for number in range(1, 2101))
+    ingest(database, items, at(TUESDAY), lambda result: told.append((result.seen, result.added)))
     assert told == [(1000, 1000), (2000, 2000), (2100, 2100)]
-
-
-# Popularity.
-
-
-def upvotes(database: Database) -> list[tuple[int, int]]:
-    with database.read() as connection:
-        rows = connection.execute(select(popularity).order_by(popularity.c.observed_at)).all()
-    return [(row.observed_at.day, row.upvotes) for row in rows]
-
-
-def test_a_level_is_not_repeated_within_a_day(database: Database) -> None:
-    for hour in (1, 5, 9):
-        add_papers(database, record(), now=at(TUESDAY, hour), upvotes=7)
-    add_papers(database, record(), now=at(TUESDAY, 12), upvotes=8)
-    add_papers(database, record(), now=at(WEDNESDAY, 11), upvotes=8)
-    assert upvotes(database) == [(3, 7), (3, 8)]
-    # A day later it says something again: that nothing has changed.
-    add_papers(database, record(), now=at(WEDNESDAY, 12), upvotes=8)
-    assert upvotes(database) == [(3, 7), (3, 8), (4, 8)]
-
-
-def test_comments_and_stars_count_as_news(database: Database) -> None:
-    for votes in (
-        Popularity(at(TUESDAY, 1), 7),
-        Popularity(at(TUESDAY, 2), 7, 1),
-        Popularity(at(TUESDAY, 3), 7, 1, 5),
-    ):
-        assert take_one(database, record(), votes=votes).snapshots == 1
-
-
-def test_a_snapshot_of_the_same_instant_is_kept_as_it_was(database: Database) -> None:
-    for count, new in ((7, 1), (9, 0)):
-        assert take_one(database, record(), votes=Popularity(at(TUESDAY), count)).snapshots == new
-    assert upvotes(database) == [(3, 7)]
-
-
-def test_snapshots_reach_the_paper_that_a_title_met(database: Database) -> None:
-    take_one(database, record())
-    take_one(database, listed(), votes=Popularity(at(TUESDAY), 12))
-    with database.read() as connection:
-        found = store.popularity_of(connection, [only(database).number], at(WEDNESDAY))
-    assert [one.upvotes for one in found[only(database).number]] == [12]
-
-
-def test_any_number_of_votes_can_be_stored(database: Database) -> None:
-    take_one(database, record(), votes=Popularity(at(TUESDAY), 2**31 - 1, 2**31 - 1, 2**31 - 1))
-    assert upvotes(database) == [(3, 2**31 - 1)]
 
 
 # Feeds that break off, items that are no good.
@@ -322,42 +248,42 @@ def test_any_number_of_votes_can_be_stored(database: Database) -> None:
 
 @pytest.mark.parametrize("error", [TryLater("503", 60), StopRun("403 go away")])
 def test_a_feed_that_breaks_off_keeps_what_came(database: Database, error: TryLater | StopRun) -> None:
-    def feed() -> Iterator[Sighting]:
-        yield from (Sighting(paper) for paper in make_papers(1500))
+    def feed() -> Iterator[FeedItem]:
+        yield from (FeedItem(paper) for paper in make_papers(1500))
         raise error
 
-    tally = take_in(database, feed(), at(TUESDAY))
-    assert (tally.added, tally.error) == (1500, error)
+    result = ingest(database, feed(), at(TUESDAY))
+    assert (result.added, result.error) == (1500, error)
     with database.read() as connection:
-        assert store.count_papers(connection) == 1500
+        assert paper_store.count_papers(connection) == 1500
         assert term_store.counted_papers(connection)[0] == 1500
 
 
 def test_a_rejected_item_costs_itself(database: Database) -> None:
-    items: list[Sighting | Rejected] = [
-        Sighting(make_paper(1)),
+    items: list[FeedItem | Rejected] = [
+        FeedItem(make_paper(1)),
         Rejected("x:2", "no title"),
-        Sighting(make_paper(3)),
+        FeedItem(make_paper(3)),
         Rejected("x:4", "no id"),
     ]
-    tally = take_in(database, items, at(TUESDAY))
-    assert (tally.seen, [one.where for one in tally.rejected]) == (2, ["x:2", "x:4"])
+    result = ingest(database, items, at(TUESDAY))
+    assert (result.seen, [one.where for one in result.rejected]) == (2, ["x:2", "x:4"])
 
 
 def test_an_error_nobody_thought_of_leaves_nothing_half_written(database: Database) -> None:
-    def feed() -> Iterator[Sighting]:
-        yield from (Sighting(paper) for paper in make_papers(1200))
+    def feed() -> Iterator[FeedItem]:
+        yield from (FeedItem(paper) for paper in make_papers(1200))
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        take_in(database, feed(), at(TUESDAY))
+        ingest(database, feed(), at(TUESDAY))
     with database.read() as connection:
-        assert store.count_papers(connection) == 1000 == len(store.read_terms(connection))
+        assert paper_store.count_papers(connection) == 1000 == len(paper_store.read_terms(connection))
 
 
 def test_an_empty_feed_is_no_trouble(database: Database) -> None:
-    tally = take_in(database, [], at(TUESDAY))
-    assert tally == Intake()
+    result = ingest(database, [], at(TUESDAY))
+    assert result == IngestResult()
 
 
 # Document frequencies.
@@ -382,20 +308,20 @@ def test_a_new_version_is_cut_when_a_tenth_is_new(database: Database) -> None:
         grown = term_store.read_statistics(connection, 2)
     fresh = replace(grown, papers=0, frequencies=grown.frequencies * 0)
     with database.read() as connection:
-        whole = fresh.adding(unpack_counts(list(store.read_terms(connection).values())), 2)
+        whole = fresh.adding(unpack_counts(list(paper_store.read_terms(connection).values())), 2)
     assert whole.papers == 111
     assert (whole.frequencies == grown.frequencies).all()
 
 
 def test_profiles_of_an_older_version_keep_their_scores(database: Database) -> None:
     add_papers(database, *make_papers(60))
-    reader = add_reader(database, topics=["gaussian splatting", "speech recognition"])
+    subscriber = add_subscriber(database, topics=["gaussian splatting", "speech recognition"])
 
     def scores() -> tuple[int, bytes]:
         with database.read() as connection:
-            profile = term_store.read_profiles(connection, [reader.id])[reader.id]
+            profile = term_store.read_profiles(connection, [subscriber.id])[subscriber.id]
             statistics = term_store.read_statistics(connection, profile.statistics_version)
-            counts = unpack_counts(list(store.read_terms(connection, range(1, 61)).values()))
+            counts = unpack_counts(list(paper_store.read_terms(connection, range(1, 61)).values()))
             return profile.statistics_version, score([profile], statistics.weigh(counts)).values.tobytes()
 
     before = scores()

@@ -1,24 +1,26 @@
-"""A newer term space: everything stored is counted anew, once, and readers keep their profiles."""
+"""A newer term space: everything stored is counted anew, once, and subscribers keep their profiles."""
 
 from datetime import UTC, datetime
 
-from digest.papers.ingest import recount, take_in
-from digest.papers.library import Library
-from digest.readers.profiles import ProfileBuilder, rebuild_outdated
-from digest.readers.signup import subscribe
-from digest.readers.transfer import application_from
-from digest.sample import sample_sightings
+from digest.papers.ingest import ingest, recount
+from digest.papers.search import Library
+from digest.sample import sample_items
 from digest.store import terms as term_store
 from digest.store.database import Database
 from digest.store.models import paper_terms, term_statistics
+from digest.subscribers.import_export import application_from
+from digest.subscribers.profiles import ProfileBuilder, rebuild_outdated
+from digest.subscribers.signup import subscribe
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def test_an_older_space_is_counted_anew(database: Database) -> None:
-    take_in(database, sample_sightings(NOW), NOW)
+    ingest(database, sample_items(NOW), NOW)
     application = application_from(address="ana@example.org", topics=["gaussian splatting"])
-    reader = subscribe(database, ProfileBuilder(), b"secret", application, NOW, confirmed=True, how="test")
+    subscriber = subscribe(
+        database, ProfileBuilder(), b"secret", application, NOW, confirmed=True, how="test"
+    )
     with database.begin() as connection:
         expected = Library(connection).search("gaussian splatting", 5)
         blobs: dict[int, bytes] = dict(connection.execute(paper_terms.select()).all())
@@ -36,10 +38,12 @@ def test_an_older_space_is_counted_anew(database: Database) -> None:
     assert rebuild_outdated(database, ProfileBuilder(), NOW) == 1
     with database.read() as connection:
         newest = term_store.newest_version(connection)
-        assert term_store.read_profiles(connection, [reader.id])[reader.id].statistics_version == newest
+        assert (
+            term_store.read_profiles(connection, [subscriber.id])[subscriber.id].statistics_version == newest
+        )
 
 
 def test_the_present_space_is_left_alone(database: Database) -> None:
-    take_in(database, sample_sightings(NOW), NOW)
+    ingest(database, sample_items(NOW), NOW)
 
     assert not recount(database, NOW, lambda _: None)

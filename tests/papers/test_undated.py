@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from digest.delivery.editions import card_of
+from digest.delivery.candidates import card_of
+from digest.domain.paper import Paper
 from digest.errors import BadInput
-from digest.papers.library import Library, explain_trend, trending_papers
-from digest.papers.paper import Paper
-from digest.store import papers as store
+from digest.papers.search import Library, explain_trend, trending_papers
+from digest.store import papers as paper_store
 from digest.store.database import Database
 from tests.factories import (
     DAY,
@@ -16,10 +16,10 @@ from tests.factories import (
     TUESDAY,
     WEDNESDAY,
     add_papers,
-    add_reader,
+    add_subscriber,
     at,
+    delivery_context,
     make_papers,
-    office,
     received_by,
     whole_run,
 )
@@ -32,8 +32,8 @@ def undated(papers: list[Paper]) -> list[Paper]:
 def test_an_undated_import_is_neither_new_nor_trending(database: Database) -> None:
     add_papers(database, *undated(make_papers(20)), now=at(TUESDAY), upvotes=50)
     with database.read() as connection:
-        assert store.newest_announcement(connection, WEDNESDAY) is None
-        assert store.announced_between(connection, MONDAY - 30 * DAY, WEDNESDAY) == []
+        assert paper_store.newest_announcement(connection, WEDNESDAY) is None
+        assert paper_store.announced_between(connection, MONDAY - 30 * DAY, WEDNESDAY) == []
         assert trending_papers(connection, at(TUESDAY, 12), None, None, 10) == []
         assert Library(connection).search("gaussian splatting", 5, since=MONDAY) == []
         assert Library(connection).search("gaussian splatting", 5) != []
@@ -49,18 +49,18 @@ def test_dated_papers_trend_among_undated_ones(database: Database) -> None:
         found = trending_papers(connection, at(TUESDAY, 12), None, None, 10)
         assert {stored.paper.id for stored, _, _ in found} == {paper.id for paper in dated}
         # They stand last where papers are listed by day, and in no span of days.
-        listed = store.newest_papers(connection, 30)
+        listed = paper_store.newest_papers(connection, 30)
         assert [stored.told_on for stored in listed] == [TUESDAY] * 3 + [None] * 20
-        assert len(store.newest_papers(connection, 30, since=MONDAY)) == 3
-        assert len(store.newest_papers(connection, 5)) == 5
+        assert len(paper_store.newest_papers(connection, 30, since=MONDAY)) == 3
+        assert len(paper_store.newest_papers(connection, 5)) == 5
 
 
 def test_nobody_is_sent_an_undated_paper_as_new(database: Database) -> None:
-    reader = add_reader(database)
+    subscriber = add_subscriber(database)
     old, new = undated(make_papers(10)), make_papers(10, first=100)
     add_papers(database, *old, *new, now=at(TUESDAY, 1))
-    whole_run(office(database), at(TUESDAY))
-    received = received_by(database, reader)
+    whole_run(delivery_context(database), at(TUESDAY))
+    received = received_by(database, subscriber)
     sent = {paper for papers in received.values() for paper in papers}
     assert sent
     assert sent <= {paper.id for paper in new}
@@ -71,7 +71,7 @@ def test_a_feed_that_tells_the_day_makes_the_paper_new(database: Database) -> No
     add_papers(database, replace(paper, announced_on=None), now=at(MONDAY))
     add_papers(database, replace(paper, announced_on=TUESDAY), now=at(TUESDAY, 1))
     with database.read() as connection:
-        (stored,) = store.announced_between(connection, MONDAY, TUESDAY)
+        (stored,) = paper_store.announced_between(connection, MONDAY, TUESDAY)
     assert stored.told_on == TUESDAY
 
 
@@ -79,7 +79,7 @@ def test_a_card_says_that_the_day_is_unknown_and_where_the_code_is(database: Dat
     (paper,) = make_papers(1, abstract="We splat. Code: https://github.com/fern/splats.")
     add_papers(database, replace(paper, announced_on=None), now=at(MONDAY))
     with database.read() as connection:
-        (stored,) = store.newest_papers(connection, 1)
+        (stored,) = paper_store.newest_papers(connection, 1)
     card = card_of(stored, [], at(TUESDAY))
     assert card.announced_on is None
     assert card.links == (("Code", "https://github.com/fern/splats"),)

@@ -1,4 +1,4 @@
-"""A megabyte of the worst that is known for each reader of foreign text costs it no more than a second of CPU."""
+"""A megabyte of the worst that is known for each subscriber of foreign text costs it no more than a second of CPU."""
 
 import json
 import time
@@ -12,13 +12,13 @@ import pytest
 from digest.errors import BadInput, StopRun, TryLater
 from digest.mail.addresses import read_address
 from digest.papers.identifiers import canonical_id
-from digest.papers.latex import one_line, paragraphs
 from digest.papers.sources import arxiv_api, arxiv_feed, arxiv_oai, huggingface
 from digest.papers.sources.common import LONGEST_ABSTRACT, make_paper
 from digest.papers.sources.jsonl import read_lines
 from digest.papers.sources.listing import read_listing
 from digest.papers.sources.xml import decoded, parse
-from digest.readers.pasted import read_pasted
+from digest.subscribers.bibliography import read_pasted
+from digest.text.latex import one_line, paragraphs
 from tests.papers import samples
 
 MEGABYTE = 1_000_000

@@ -5,23 +5,23 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from digest.ranking.background import Background
+from digest.ranking.corpus import ReferenceCorpus
 from digest.ranking.explain import Naming, Reason, Row, contributions, reasons
 from digest.ranking.profile import Interest, Profile, build_profile
 from digest.ranking.terms import Statistics, count_terms, unpack_counts
-from digest.sample import sample_sightings
+from digest.sample import sample_items
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-PAPERS = list({one.paper.id: one.paper for one in sample_sightings(NOW)}.values())
+PAPERS = list({one.paper.id: one.paper for one in sample_items(NOW)}.values())
 COUNTS = count_terms([(paper.title, paper.abstract) for paper in PAPERS])
 STATISTICS = Statistics.empty().adding(COUNTS, 1)
 ROWS = STATISTICS.weigh(COUNTS)
-BACKGROUND = Background.build(STATISTICS, COUNTS)
+REFERENCE = ReferenceCorpus.build(STATISTICS, COUNTS)
 TOPICS = ("3D gaussian splatting", "fast radio bursts", "long-context language models", "protein design")
 
 
 def profile(topic: str) -> Profile:
-    return build_profile([topic], unpack_counts([]), unpack_counts([]), BACKGROUND)
+    return build_profile([topic], unpack_counts([]), unpack_counts([]), REFERENCE)
 
 
 def row(place: int) -> Row:
@@ -69,7 +69,7 @@ def test_reasons_are_written_as_the_paper_writes_them(topic: str) -> None:
 
 
 @pytest.mark.parametrize("topic", TOPICS)
-def test_the_best_paper_is_explained_by_the_readers_own_words(topic: str) -> None:
+def test_the_best_paper_is_explained_by_the_subscribers_own_words(topic: str) -> None:
     interest = profile(topic).interests[0]
     first = named(interest, best_fits(interest)[0])[0].term.lower()
     assert set(first.replace("-", " ").split()) & set(topic.lower().replace("-", " ").split())

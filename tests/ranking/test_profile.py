@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix, vstack
 
-from digest.ranking.background import Background
+from digest.ranking.corpus import ReferenceCorpus
 from digest.ranking.profile import LIMIT, Interest, Profile, build_profile
 from digest.ranking.scoring import score
 from digest.ranking.terms import DIMENSIONS, Statistics, count_terms
@@ -14,17 +14,17 @@ NOTHING = count_terms([])
 
 
 @pytest.fixture(scope="module")
-def background() -> Background:
+def reference() -> ReferenceCorpus:
     counts = count_terms([text for field in FIELDS for text in papers(field, 150)])
-    return Background.build(Statistics.empty().adding(counts, 7), counts)
+    return ReferenceCorpus.build(Statistics.empty().adding(counts, 7), counts)
 
 
 def liked(field: str, count: int) -> csr_matrix:
     return count_terms(papers(field, count, 1000))
 
 
-def mean_score(profile: Profile, field: str, background: Background) -> float:
-    rows = background.statistics.weigh(count_terms(papers(field, 40, 5000)))
+def mean_score(profile: Profile, field: str, reference: ReferenceCorpus) -> float:
+    rows = reference.statistics.weigh(count_terms(papers(field, 40, 5000)))
     return float(score([profile], rows).values.mean())
 
 
@@ -72,74 +72,74 @@ def test_what_is_no_profile_is_refused(blob: bytes) -> None:
     assert found.to_bytes() == blob or len(blob) >= 6
 
 
-def test_a_profile_cut_short_is_refused(background: Background) -> None:
-    blob = build_profile(["speech recognition"], NOTHING, NOTHING, background).to_bytes()
+def test_a_profile_cut_short_is_refused(reference: ReferenceCorpus) -> None:
+    blob = build_profile(["speech recognition"], NOTHING, NOTHING, reference).to_bytes()
     for size in (0, 3, 10, 60, len(blob) - 1):
         with pytest.raises(ValueError, match="profile"):
             Profile.from_bytes(blob[:size])
 
 
 @pytest.mark.parametrize("topics", [0, 1, 2, 6, 20])
-def test_a_profile_always_fits_its_limit(topics: int, background: Background) -> None:
+def test_a_profile_always_fits_its_limit(topics: int, reference: ReferenceCorpus) -> None:
     words = [f"{word} \N{SNOWMAN} {'long name ' * 9}" for word in " ".join(FIELDS.values()).split()[:topics]]
-    profile = build_profile(words, liked("speech", 30), liked("protein", 3), background)
+    profile = build_profile(words, liked("speech", 30), liked("protein", 3), reference)
     assert 0 < len(profile.to_bytes()) <= LIMIT
     assert equal(Profile.from_bytes(profile.to_bytes()), profile)
 
 
-def test_nothing_told_means_no_interests(background: Background) -> None:
+def test_nothing_told_means_no_interests(reference: ReferenceCorpus) -> None:
     for topics in ([], ["", "  "], ["the of and"]):
-        assert build_profile(topics, NOTHING, liked("speech", 2), background).interests == ()
+        assert build_profile(topics, NOTHING, liked("speech", 2), reference).interests == ()
 
 
 @pytest.mark.parametrize("count", [1, 5, 40])
-def test_liked_papers_lift_their_field(count: int, background: Background) -> None:
-    profile = build_profile([], liked("speech", count), NOTHING, background)
-    assert mean_score(profile, "speech", background) > 3 * mean_score(profile, "protein", background)
+def test_liked_papers_lift_their_field(count: int, reference: ReferenceCorpus) -> None:
+    profile = build_profile([], liked("speech", count), NOTHING, reference)
+    assert mean_score(profile, "speech", reference) > 3 * mean_score(profile, "protein", reference)
 
 
-def test_words_lift_their_field(background: Background) -> None:
-    profile = build_profile(["machine unlearning"], NOTHING, NOTHING, background)
+def test_words_lift_their_field(reference: ReferenceCorpus) -> None:
+    profile = build_profile(["machine unlearning"], NOTHING, NOTHING, reference)
     assert profile.interests[0].name == "machine unlearning"
-    assert mean_score(profile, "unlearning", background) > 3 * mean_score(profile, "protein", background)
+    assert mean_score(profile, "unlearning", reference) > 3 * mean_score(profile, "protein", reference)
 
 
-def test_two_unrelated_fields_are_two_interests(background: Background) -> None:
+def test_two_unrelated_fields_are_two_interests(reference: ReferenceCorpus) -> None:
     both = vstack([liked("speech", 20), liked("protein", 20)], format="csr")
-    profile = build_profile([], both, NOTHING, background)
+    profile = build_profile([], both, NOTHING, reference)
     assert len(profile.interests) == 2
     for field in ("speech", "protein"):
-        alone = build_profile([], liked(field, 20), NOTHING, background)
+        alone = build_profile([], liked(field, 20), NOTHING, reference)
         assert len(alone.interests) == 1
-        assert mean_score(profile, field, background) > 0.9 * mean_score(alone, field, background)
+        assert mean_score(profile, field, reference) > 0.9 * mean_score(alone, field, reference)
 
 
-def test_liked_papers_about_a_topic_join_it(background: Background) -> None:
-    profile = build_profile(["speech recognition"], liked("speech", 20), NOTHING, background)
+def test_liked_papers_about_a_topic_join_it(reference: ReferenceCorpus) -> None:
+    profile = build_profile(["speech recognition"], liked("speech", 20), NOTHING, reference)
     assert [interest.name for interest in profile.interests] == ["speech recognition"]
 
 
-def test_less_of_a_field_lowers_it_and_leaves_the_other(background: Background) -> None:
+def test_less_of_a_field_lowers_it_and_leaves_the_other(reference: ReferenceCorpus) -> None:
     both = vstack([liked("speech", 4), liked("protein", 3)], format="csr")
-    before = build_profile([], both, NOTHING, background)
-    after = build_profile([], both, count_terms(papers("protein", 8, 3000)), background)
+    before = build_profile([], both, NOTHING, reference)
+    after = build_profile([], both, count_terms(papers("protein", 8, 3000)), reference)
 
     def share(profile: Profile) -> float:
-        return mean_score(profile, "protein", background) / mean_score(profile, "speech", background)
+        return mean_score(profile, "protein", reference) / mean_score(profile, "speech", reference)
 
     assert share(after) < 0.9 * share(before)
 
 
-def test_undoing_a_tap_gives_the_profile_from_before(background: Background) -> None:
-    before = build_profile(["audio"], liked("speech", 5), NOTHING, background)
-    build_profile(["audio"], liked("speech", 6), liked("protein", 1), background)
-    assert equal(build_profile(["audio"], liked("speech", 5), NOTHING, background), before)
+def test_undoing_a_tap_gives_the_profile_from_before(reference: ReferenceCorpus) -> None:
+    before = build_profile(["audio"], liked("speech", 5), NOTHING, reference)
+    build_profile(["audio"], liked("speech", 6), liked("protein", 1), reference)
+    assert equal(build_profile(["audio"], liked("speech", 5), NOTHING, reference), before)
 
 
 def test_a_background_built_anew_gives_the_same_profile() -> None:
     def build() -> bytes:
         counts = count_terms([text for field in FIELDS for text in papers(field, 60)])
-        fresh = Background.build(Statistics.empty().adding(counts, 1), counts)
+        fresh = ReferenceCorpus.build(Statistics.empty().adding(counts, 1), counts)
         return build_profile(["speech"], liked("protein", 12), NOTHING, fresh).to_bytes()
 
     assert build() == build()
@@ -148,7 +148,7 @@ def test_a_background_built_anew_gives_the_same_profile() -> None:
 @pytest.mark.parametrize("count", [0, 1, 3, 40])
 def test_a_small_background_is_enough_to_start(count: int) -> None:
     counts = count_terms([text for field in FIELDS for text in papers(field, count)][: max(count, 0) * 2])
-    small = Background.build(Statistics.empty().adding(counts, 1), counts)
+    small = ReferenceCorpus.build(Statistics.empty().adding(counts, 1), counts)
     profile = build_profile(["speech recognition"], liked("tracking", 2), NOTHING, small)
     assert mean_score(profile, "speech", small) > mean_score(profile, "protein", small)
     assert mean_score(profile, "tracking", small) > mean_score(profile, "protein", small)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.ranking.background import Background
+from digest.ranking.corpus import ReferenceCorpus
 from digest.ranking.profile import Profile, build_profile
 from digest.ranking.queries import joined_by_and, listed, subject
 from digest.ranking.scoring import score
@@ -16,13 +16,13 @@ NOTHING = count_terms([])
 
 
 @pytest.fixture(scope="module")
-def background() -> Background:
+def reference() -> ReferenceCorpus:
     counts = count_terms([text for field in FIELDS for text in papers(field, 60)])
-    return Background.build(Statistics.empty().adding(counts, 1), counts)
+    return ReferenceCorpus.build(Statistics.empty().adding(counts, 1), counts)
 
 
-def names(line: str, background: Background, *others: str) -> list[str]:
-    profile = build_profile([line, *others], NOTHING, NOTHING, background)
+def names(line: str, reference: ReferenceCorpus, *others: str) -> list[str]:
+    profile = build_profile([line, *others], NOTHING, NOTHING, reference)
     return [interest.name for interest in profile.interests]
 
 
@@ -50,33 +50,33 @@ def test_any_line_can_be_taken_apart(line: str) -> None:
     assert bool(has.nnz) == bool(had.nnz)
 
 
-def test_a_line_that_lists_interests_becomes_as_many(background: Background) -> None:
-    assert names("speech recognition; protein folding, object tracking", background) == [
+def test_a_line_that_lists_interests_becomes_as_many(reference: ReferenceCorpus) -> None:
+    assert names("speech recognition; protein folding, object tracking", reference) == [
         "speech recognition",
         "protein folding",
         "object tracking",
     ]
 
 
-def test_no_more_interests_come_of_lines_than_a_profile_holds(background: Background) -> None:
+def test_no_more_interests_come_of_lines_than_a_profile_holds(reference: ReferenceCorpus) -> None:
     line = "speech, protein, tracking, unlearning, voice, enzyme, camera"
-    assert len(names(line, background)) == 1
-    assert len(names(line, background, "object, target", "accent")) <= 6
+    assert len(names(line, reference)) == 1
+    assert len(names(line, reference, "object, target", "accent")) <= 6
 
 
-def test_and_separates_what_no_stored_paper_joins(background: Background) -> None:
-    assert names("speech recognition and protein folding", background) == [
+def test_and_separates_what_no_stored_paper_joins(reference: ReferenceCorpus) -> None:
+    assert names("speech recognition and protein folding", reference) == [
         "speech recognition",
         "protein folding",
     ]
-    assert names("speech recognition and speaker accent", background) == [
+    assert names("speech recognition and speaker accent", reference) == [
         "speech recognition and speaker accent"
     ]
 
 
-def test_each_interest_of_a_list_brings_its_papers_with_scores_alike(background: Background) -> None:
-    profile: Profile = build_profile(["speech recognition, protein folding"], NOTHING, NOTHING, background)
-    rows = background.statistics.weigh(
+def test_each_interest_of_a_list_brings_its_papers_with_scores_alike(reference: ReferenceCorpus) -> None:
+    profile: Profile = build_profile(["speech recognition, protein folding"], NOTHING, NOTHING, reference)
+    rows = reference.statistics.weigh(
         count_terms([*papers("speech", 10, 500), *papers("protein", 10, 500), *papers("tracking", 10, 500)])
     )
     found = score([profile], rows)
@@ -87,12 +87,12 @@ def test_each_interest_of_a_list_brings_its_papers_with_scores_alike(background:
     assert means[:2].min() > 3 * means[2]
 
 
-def test_levels_do_not_depend_on_how_many_papers_were_marked(background: Background) -> None:
+def test_levels_do_not_depend_on_how_many_papers_were_marked(reference: ReferenceCorpus) -> None:
     """The same score says much the same of a paper whether few or many papers taught the interest."""
-    tried = background.statistics.weigh(count_terms(papers("speech", 20, 700)))
+    tried = reference.statistics.weigh(count_terms(papers("speech", 20, 700)))
     few, many = (
         score(
-            [build_profile([], count_terms(papers("speech", count)), NOTHING, background)], tried
+            [build_profile([], count_terms(papers("speech", count)), NOTHING, reference)], tried
         ).values.mean()
         for count in (10, 25)
     )

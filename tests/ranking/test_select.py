@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.papers.paper import Paper
-from digest.ranking.background import Background
+from digest.domain.paper import Paper
+from digest.ranking.corpus import ReferenceCorpus
 from digest.ranking.profile import Interest, Profile, build_profile
-from digest.ranking.select import Choice, Rules, Shelf, choose, score
+from digest.ranking.select import Candidates, RankedPick, Rules, score, select
 from digest.ranking.terms import Statistics, count_terms
 from digest.ranking.trending import NEWNESS
 from tests.ranking.texts import FIELDS, papers
@@ -18,7 +18,7 @@ from tests.ranking.texts import FIELDS, papers
 NOTHING = count_terms([])
 COUNTS = count_terms([text for field in FIELDS for text in papers(field, 100)])
 STATISTICS = Statistics.empty().adding(COUNTS, 1)
-BACKGROUND = Background.build(STATISTICS, COUNTS)
+REFERENCE = ReferenceCorpus.build(STATISTICS, COUNTS)
 PAPERS = [
     Paper(
         f"2611.{place:05}",
@@ -30,52 +30,58 @@ PAPERS = [
     for place, text in enumerate([*papers("tracking", 20, 700), *papers("unlearning", 20, 700)])
 ]
 HEAT = np.linspace(0.9, 0.2, len(PAPERS)).astype(np.float32)
-READER = build_profile(["object tracking", "machine unlearning"], NOTHING, NOTHING, BACKGROUND)
+SUBSCRIBER = build_profile(["object tracking", "machine unlearning"], NOTHING, NOTHING, REFERENCE)
 STRANGER = Profile(1, ())
 
 
-def shelf(
-    stock: Sequence[Paper] = PAPERS, heat: np.ndarray[tuple[int], np.dtype[np.float32]] = HEAT
-) -> Shelf:
-    return Shelf.build(
-        stock, count_terms([(p.title, p.abstract) for p in stock]), [STATISTICS], heat[: len(stock)]
+def candidates(
+    stored_reference: Sequence[Paper] = PAPERS, heat: np.ndarray[tuple[int], np.dtype[np.float32]] = HEAT
+) -> Candidates:
+    return Candidates.build(
+        stored_reference,
+        count_terms([(p.title, p.abstract) for p in stored_reference]),
+        [STATISTICS],
+        heat[: len(stored_reference)],
     )
 
 
 def picks(
-    rules: Rules, seen: frozenset[str] = frozenset(), profile: Profile = READER, on: Shelf | None = None
-) -> list[Choice]:
-    on = on or shelf()
+    rules: Rules,
+    seen: frozenset[str] = frozenset(),
+    profile: Profile = SUBSCRIBER,
+    on: Candidates | None = None,
+) -> list[RankedPick]:
+    on = on or candidates()
     scores = on.score([profile])
-    return choose(on, scores.values[0], scores.interests[0], rules, seen)
+    return select(on, scores.values[0], scores.interests[0], rules, seen)
 
 
-def sections(chosen: list[Choice]) -> list[str]:
-    return [choice.section for choice in chosen]
+def sections(chosen: list[RankedPick]) -> list[str]:
+    return [pick.section for pick in chosen]
 
 
 def test_ten_papers_seven_by_taste_three_that_everyone_reads() -> None:
     chosen = picks(Rules())
     assert sections(chosen) == ["for_you"] * 7 + ["everyone"] * 3
-    assert len({choice.paper_id for choice in chosen}) == 10
-    by_taste = [choice.score for choice in chosen[:7]]
+    assert len({pick.paper_id for pick in chosen}) == 10
+    by_taste = [pick.score for pick in chosen[:7]]
     assert by_taste[0] == max(by_taste)
 
 
 @pytest.mark.parametrize(
     ("size", "share", "by_taste"), [(10, 1.0, 10), (10, 0.0, 0), (4, 0.5, 2), (1, 0.7, 1)]
 )
-def test_the_reader_sets_the_split(size: int, share: float, by_taste: int) -> None:
+def test_the_subscriber_sets_the_split(size: int, share: float, by_taste: int) -> None:
     assert sections(picks(Rules(size=size, for_you=share))).count("for_you") == by_taste
 
 
 def test_no_interest_takes_more_than_its_share() -> None:
-    by_taste = [choice.interest for choice in picks(Rules()) if choice.section == "for_you"]
+    by_taste = [pick.interest for pick in picks(Rules()) if pick.section == "for_you"]
     assert max(by_taste.count(0), by_taste.count(1)) <= 5
 
 
-def scored(values: list[float], interests: list[int], on: Shelf, size: int) -> list[Choice]:
-    return choose(
+def scored(values: list[float], interests: list[int], on: Candidates, size: int) -> list[RankedPick]:
+    return select(
         on,
         np.array(values, np.float32),
         np.array(interests, np.int8),
@@ -84,11 +90,11 @@ def scored(values: list[float], interests: list[int], on: Shelf, size: int) -> l
 
 
 def test_an_interest_with_lower_scores_still_gets_half_of_an_equal_share() -> None:
-    on = shelf(PAPERS[:40])
+    on = candidates(PAPERS[:40])
     values = [0.9 - 0.001 * place if place < 30 else 0.2 for place in range(40)]
-    chosen = [choice.interest for choice in scored(values, [int(place >= 30) for place in range(40)], on, 10)]
+    chosen = [pick.interest for pick in scored(values, [int(place >= 30) for place in range(40)], on, 10)]
     assert chosen.count(1) == 2
-    alone = [choice.interest for choice in scored(values, [0] * 40, on, 10)]
+    alone = [pick.interest for pick in scored(values, [0] * 40, on, 10)]
     assert alone == [0] * 10
 
 
@@ -100,32 +106,32 @@ def test_papers_of_one_subtheme_do_not_fill_a_digest() -> None:
         for n, (title, abstract) in enumerate(texts)
     ]
     others = [PAPERS[place] for place in range(20, 26)]
-    on = shelf([*same, *others])
+    on = candidates([*same, *others])
     assert len(set(on.groups.tolist())) == 12
     chosen = scored([0.5] * 6 + [0.48] * 6, [0] * 12, on, 6)
-    assert sum(choice.place >= 6 for choice in chosen) >= 4
+    assert sum(pick.index >= 6 for pick in chosen) >= 4
 
 
 def test_a_short_section_is_filled_by_the_other() -> None:
     assert sections(picks(Rules(floor=0.99))) == ["everyone"] * 10
-    cold = shelf(heat=np.full(len(PAPERS), NEWNESS / 2, np.float32))
+    cold = candidates(heat=np.full(len(PAPERS), NEWNESS / 2, np.float32))
     assert sections(picks(Rules(), on=cold)) == ["for_you"] * 10
 
 
 def test_nothing_below_the_floor_is_picked_by_taste() -> None:
-    assert all(choice.score >= 0.3 for choice in picks(Rules(floor=0.3)) if choice.section == "for_you")
+    assert all(pick.score >= 0.3 for pick in picks(Rules(floor=0.3)) if pick.section == "for_you")
 
 
 def test_a_stranger_gets_what_everyone_reads_even_when_it_is_only_new() -> None:
-    cold = shelf(heat=np.full(len(PAPERS), NEWNESS / 2, np.float32))
-    for on in (shelf(), cold):
+    cold = candidates(heat=np.full(len(PAPERS), NEWNESS / 2, np.float32))
+    for on in (candidates(), cold):
         assert sections(picks(Rules(), profile=STRANGER, on=on)) == ["everyone"] * 10
 
 
 def test_what_was_seen_never_comes_again() -> None:
     seen: set[str] = set()
     for _ in range(4):
-        chosen = {choice.paper_id for choice in picks(Rules(), frozenset(seen))}
+        chosen = {pick.paper_id for pick in picks(Rules(), frozenset(seen))}
         assert len(chosen) == 10
         assert not chosen & seen
         seen |= chosen
@@ -136,41 +142,41 @@ def test_near_duplicates_and_series_are_folded_also_with_what_was_seen() -> None
     first = PAPERS[0]
     twin = replace(first, id="2611.90001", abstract=first.abstract + " Extended.")
     part = replace(first, id="2611.90002", title=first.title + " Part II", abstract="Another text.")
-    on = shelf([*PAPERS[:10], twin, part])
+    on = candidates([*PAPERS[:10], twin, part])
     group = {first.id, twin.id, part.id}
-    assert len({choice.paper_id for choice in picks(Rules(size=12), on=on)} & group) == 1
-    assert not {choice.paper_id for choice in picks(Rules(size=12), frozenset({twin.id}), on=on)} & group
+    assert len({pick.paper_id for pick in picks(Rules(size=12), on=on)} & group) == 1
+    assert not {pick.paper_id for pick in picks(Rules(size=12), frozenset({twin.id}), on=on)} & group
 
 
 def test_withdrawn_papers_never_come() -> None:
-    gone = shelf([replace(paper, withdrawn=True) for paper in PAPERS])
+    gone = candidates([replace(paper, withdrawn=True) for paper in PAPERS])
     assert picks(Rules(follow=("Ada Writer3",)), on=gone) == []
 
 
 def test_must_asks_for_every_word_and_takes_alternatives() -> None:
-    on = shelf()
+    on = candidates()
     chosen = picks(Rules(must=("forgetting|erase", "Privacy")), on=on)
     assert chosen
-    for choice in chosen:
-        text = on.papers[choice.place].title.lower() + on.papers[choice.place].abstract.lower()
+    for pick in chosen:
+        text = on.papers[pick.index].title.lower() + on.papers[pick.index].abstract.lower()
         assert "privacy" in text
         assert "forget" in text or "erase" in text
 
 
 def test_mute_asks_for_none_and_knows_whole_words_only() -> None:
-    on = shelf()
+    on = candidates()
     chosen = picks(Rules(mute=("cameras", "for")), on=on)
     assert chosen
-    assert all("camera" not in on.papers[choice.place].abstract.lower() for choice in chosen)
-    assert any("forget" in on.papers[choice.place].abstract.lower() for choice in chosen)
+    assert all("camera" not in on.papers[pick.index].abstract.lower() for pick in chosen)
+    assert any("forget" in on.papers[pick.index].abstract.lower() for pick in chosen)
 
 
 def test_categories_count_cross_lists_and_whole_archives() -> None:
-    on = shelf()
+    on = candidates()
     for wanted in ("eess.IV", "eess", "CS.CV"):
-        assert all(choice.place < 20 for choice in picks(Rules(categories=(wanted,)), on=on))
+        assert all(pick.index < 20 for pick in picks(Rules(categories=(wanted,)), on=on))
     assert picks(Rules(categories=("cs.C",)), on=on) == []
-    assert {choice.place < 20 for choice in picks(Rules(categories=("cs.CV", "cs.CL")), on=on)} == {
+    assert {pick.index < 20 for pick in picks(Rules(categories=("cs.CV", "cs.CL")), on=on)} == {
         True,
         False,
     }
@@ -191,7 +197,7 @@ def test_categories_count_cross_lists_and_whole_archives() -> None:
     ],
 )
 def test_followed_authors_fold_initials_and_accents(followed: str, printed: str, *, same: bool) -> None:
-    on = shelf([replace(PAPERS[0], authors=("A B", printed)), *PAPERS[1:]])
+    on = candidates([replace(PAPERS[0], authors=("A B", printed)), *PAPERS[1:]])
     first = picks(Rules(follow=(followed,)), on=on)[0]
     assert (first.author == printed) is same
 
@@ -199,9 +205,9 @@ def test_followed_authors_fold_initials_and_accents(followed: str, printed: str,
 def test_followed_authors_come_first_within_their_cap_whatever_the_filters() -> None:
     follow = tuple(f"A. Writer{place}" for place in range(20, 30))
     chosen = picks(Rules(follow=follow, must=("camera",), categories=("cs.CV",)))
-    assert [bool(choice.author) for choice in chosen[:4]] == [True, True, True, False]
+    assert [bool(pick.author) for pick in chosen[:4]] == [True, True, True, False]
     muted = picks(Rules(follow=follow, mute=("unlearning",)))
-    assert all("unlearning" not in (PAPERS[c.place].title + PAPERS[c.place].abstract).lower() for c in muted)
+    assert all("unlearning" not in (PAPERS[c.index].title + PAPERS[c.index].abstract).lower() for c in muted)
 
 
 @given(
@@ -220,41 +226,41 @@ def test_followed_authors_come_first_within_their_cap_whatever_the_filters() -> 
 )
 @settings(deadline=None, max_examples=50)
 def test_any_rules_give_new_papers_once_and_no_more_than_asked(rules: Rules, seen: set[str]) -> None:
-    chosen = [choice.paper_id for choice in picks(rules, frozenset(seen), on=SHELF)]
+    chosen = [pick.paper_id for pick in picks(rules, frozenset(seen), on=CANDIDATES)]
     assert len(chosen) <= rules.size
     assert len(set(chosen)) == len(chosen)
     assert not set(chosen) & seen
 
 
-SHELF = shelf()
+CANDIDATES = candidates()
 
 
-def test_a_shelf_scores_readers_of_several_versions_and_refuses_unknown_ones() -> None:
+def test_a_shelf_scores_subscribers_of_several_versions_and_refuses_unknown_ones() -> None:
     newer = STATISTICS.adding(COUNTS[:100], 2)
-    moved = build_profile(["object tracking"], NOTHING, NOTHING, Background.build(newer, COUNTS))
+    moved = build_profile(["object tracking"], NOTHING, NOTHING, ReferenceCorpus.build(newer, COUNTS))
     counts = count_terms([(paper.title, paper.abstract) for paper in PAPERS])
-    on = Shelf.build(PAPERS, counts, [STATISTICS, newer], HEAT)
-    both = on.score([READER, moved, STRANGER])
-    assert (both.values[0] == score([READER], STATISTICS.weigh(counts)).values[0]).all()
+    on = Candidates.build(PAPERS, counts, [STATISTICS, newer], HEAT)
+    both = on.score([SUBSCRIBER, moved, STRANGER])
+    assert (both.values[0] == score([SUBSCRIBER], STATISTICS.weigh(counts)).values[0]).all()
     assert (both.values[1] == score([moved], newer.weigh(counts)).values[0]).all()
     assert (both.interests[2] == -1).all()
     with pytest.raises(ValueError, match="version 2"):
-        shelf().score([moved])
+        candidates().score([moved])
 
 
 def test_a_score_is_the_same_number_alone_and_among_many() -> None:
     rows = STATISTICS.weigh(COUNTS)
     whole_rows = rows.astype(np.float64)
-    readers = [
-        build_profile([word], COUNTS[place : place + 5], NOTHING, BACKGROUND)
+    subscribers = [
+        build_profile([word], COUNTS[place : place + 5], NOTHING, REFERENCE)
         for place, word in enumerate(" ".join(FIELDS.values()).split())
     ]
-    many = score([*readers, STRANGER, *readers], rows)
-    for place, reader in enumerate(readers):
-        alone = score([reader], rows)
+    many = score([*subscribers, STRANGER, *subscribers], rows)
+    for place, subscriber in enumerate(subscribers):
+        alone = score([subscriber], rows)
         assert (many.values[place] == alone.values[0]).all()
         assert (many.interests[place] == alone.interests[0]).all()
-        whole = np.max([whole_rows @ _dense(i) for i in reader.interests], axis=0)
+        whole = np.max([whole_rows @ _dense(i) for i in subscriber.interests], axis=0)
         assert (alone.values[0] == np.clip(whole, 0, 1).astype(np.float32)).all()
     assert 0 <= many.values.min() <= many.values.max() <= 1
 
@@ -266,4 +272,4 @@ def _dense(interest: Interest) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
 
 
 def test_an_empty_shelf_gives_nothing() -> None:
-    assert picks(Rules(), on=shelf([])) == []
+    assert picks(Rules(), on=candidates([])) == []

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from digest.ranking.background import Background
-from digest.ranking.spelling import holders, spelled
+from digest.ranking.corpus import ReferenceCorpus
+from digest.ranking.spelling import rows_with_terms, spell_terms
 from digest.ranking.terms import Statistics, count_terms
 
 PAPERS = [
@@ -25,7 +25,7 @@ def term(words: str) -> int:
 
 def test_terms_are_written_as_texts_write_them_most_often() -> None:
     wanted = [term("robot"), term("robot grasping"), term("learning demonstrations"), term("dialect")]
-    assert spelled(wanted, PAPERS) == {
+    assert spell_terms(wanted, PAPERS) == {
         term("robot"): "robot",
         term("robot grasping"): "robot grasping",
         term("learning demonstrations"): "Learning from demonstrations",
@@ -34,25 +34,25 @@ def test_terms_are_written_as_texts_write_them_most_often() -> None:
 
 
 def test_a_term_that_nobody_wrote_has_no_spelling() -> None:
-    assert spelled([term("zebra")], PAPERS) == {}
-    assert spelled([], PAPERS) == {}
+    assert spell_terms([term("zebra")], PAPERS) == {}
+    assert spell_terms([], PAPERS) == {}
 
 
-def background(count: int = len(PAPERS)) -> Background:
-    return Background.build(Statistics.empty(), count_terms(PAPERS[:count]))
+def reference(count: int = len(PAPERS)) -> ReferenceCorpus:
+    return ReferenceCorpus.build(Statistics.empty(), count_terms(PAPERS[:count]))
 
 
 def test_every_term_stands_in_one_of_the_papers_it_is_looked_up_in() -> None:
     robots = {term("robot"): 1.0, term("grasping"): 0.5}
-    assert holders(background(), [robots], 1) == [0]
-    assert holders(background(), [robots, {term("speech"): 1.0}], 1) == [0, 1]
+    assert rows_with_terms(reference(), [robots], 1) == [0]
+    assert rows_with_terms(reference(), [robots, {term("speech"): 1.0}], 1) == [0, 1]
     against = {**robots, term("dialect"): -0.2, term("zebra"): -0.1}
-    assert holders(background(), [against], 1) == [0, 1]
-    assert holders(background(), [], 1) == holders(background(0), [robots], 1) == []
+    assert rows_with_terms(reference(), [against], 1) == [0, 1]
+    assert rows_with_terms(reference(), [], 1) == rows_with_terms(reference(0), [robots], 1) == []
 
 
 def test_the_paper_that_fits_best_comes_first() -> None:
     rows = Statistics.empty().weigh(count_terms(PAPERS))
-    found = holders(background(), [{term("robot"): 1.0}], 3)
+    found = rows_with_terms(reference(), [{term("robot"): 1.0}], 3)
     fit = np.asarray(rows[:, [term("robot")]].todense()).ravel()
     assert found == sorted(np.flatnonzero(fit).tolist(), key=lambda row: -fit[row])

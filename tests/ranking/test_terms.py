@@ -76,9 +76,9 @@ def test_stop_words_and_numbers_say_nothing() -> None:
 
 
 def test_pairs_do_not_span_sentences_or_brackets() -> None:
-    apart = buckets("protein folding. speech audio")
-    assert len(apart) == 6
-    assert not apart & (buckets("folding speech") - buckets("folding") - buckets("speech"))
+    without_shared_words = buckets("protein folding. speech audio")
+    assert len(without_shared_words) == 6
+    assert not without_shared_words & (buckets("folding speech") - buckets("folding") - buckets("speech"))
 
 
 def test_a_joint_name_is_itself_and_its_parts() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from digest.domain.paper import Paper
 from digest.errors import BadInput
-from digest.papers.paper import Paper
-from digest.ranking.evaluate import Corpus
+from digest.evaluation.benchmark import Corpus
 from digest.ranking.topics import (
     BASELINES,
     RANKERS,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.papers.paper import Popularity
+from digest.domain.paper import Popularity
 from digest.ranking.trending import Watched, explain_trending, popularity_line, trending
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

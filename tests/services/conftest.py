@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-from tests.services.site import Site
+from tests.services.installation import Installation
 
 
 @pytest.fixture
-def make_site(tmp_path: Path, postgresql_url: str) -> Iterator[Callable[..., Site]]:
+def make_installation(tmp_path: Path, postgresql_url: str) -> Iterator[Callable[..., Installation]]:
     """Build an installation on an empty PostgreSQL database; it is gone after the test."""
-    sites: list[Site] = []
+    installations: list[Installation] = []
 
-    def make(**wishes: Any) -> Site:
-        site = Site(tmp_path / f"site{len(sites)}", postgresql_url, **wishes)
-        sites.append(site)
-        return site
+    def make(**wishes: Any) -> Installation:
+        installation = Installation(tmp_path / f"site{len(installations)}", postgresql_url, **wishes)
+        installations.append(installation)
+        return installation
 
     yield make
-    for site in sites:
-        site.close()
+    for installation in installations:
+        installation.close()

@@ -1,10 +1,10 @@
 """The long crash run, by hand: everything dies at random while thousands of digests go out.
 
-    python -m tests.services.crash_run [--readers 20000] [--kills 30] [--evil 0.06] [--workers 3]
+    python -m tests.services.crash_run [--subscribers 20000] [--kills 30] [--evil 0.06] [--workers 3]
 
 It starts a PostgreSQL, a Redis, an evil mail server and workers of its own in a folder that is gone afterwards,
 kills workers with SIGKILL, restarts PostgreSQL twice and Redis once, flushes Redis, and then counts. The exit
-code is 0 when every reader has exactly one mail or a recorded permanent failure, and no more mails came twice
+code is 0 when every subscriber has exactly one mail or a recorded permanent failure, and no more mails came twice
 than were killed on their way or whose answer was never given.
 """
 
@@ -24,15 +24,15 @@ from random import Random
 
 from pydantic import SecretStr
 
-from digest.bench.scenery import Scale, fill
+from digest.bench.fixtures import Scale, fill
 from digest.clock import utc_now
 from digest.delivery.plan import plan_due
 from digest.errors import StopRun
 from digest.settings import Settings
 from digest.store.database import Database
 from digest.store.schema import upgrade
-from digest.wiring import Parts
-from tests.services.site import Site, copies, free_port, wait_for
+from digest.wiring import Container
+from tests.services.installation import Installation, copies, free_port, wait_for
 
 
 def say(line: str) -> None:
@@ -72,15 +72,15 @@ class Cluster:
         subprocess.run(command, check=True, cwd=self.folder, stdout=subprocess.DEVNULL)
 
 
-def populate(url: str, readers: int) -> None:
+def populate(url: str, subscribers: int) -> None:
     database = Database(url)
     upgrade(database)
     database.close()
     settings = Settings.model_construct(database_url=SecretStr(url), secret_key=SecretStr("crash"))
-    parts = Parts(settings, utc_now)
-    fill(parts, Scale(readers, 300), utc_now())
-    say(f"planned {plan_due(parts.database, utc_now())}")
-    parts.close()
+    container = Container(settings, utc_now)
+    fill(container, Scale(subscribers, 300), utc_now())
+    say(f"planned {plan_due(container.database, utc_now())}")
+    container.close()
 
 
 @dataclass
@@ -91,74 +91,76 @@ class Disaster:
     what: str
 
 
-def disasters(kills: int, luck: Random) -> Sequence[Disaster]:
+def disasters(kills: int, rng: Random) -> Sequence[Disaster]:
     fixed = [
         Disaster(0.25, "restart postgresql"),
         Disaster(0.65, "restart postgresql"),
         Disaster(0.35, "restart redis"),
         Disaster(0.5, "flush redis"),
     ]
-    killing = [Disaster(luck.uniform(0.02, 0.95), "kill") for _ in range(kills)]
+    killing = [Disaster(rng.uniform(0.02, 0.95), "kill") for _ in range(kills)]
     return sorted([*fixed, *killing], key=lambda one: one.at)
 
 
-def befall(site: Site, cluster: Cluster, one: Disaster, luck: Random) -> None:
+def befall(installation: Installation, cluster: Cluster, one: Disaster, rng: Random) -> None:
     say(f"{time.strftime('%H:%M:%S')} at {one.at:.0%}: {one.what}")
     if one.what == "kill":
-        site.kill(luck.choice(site.workers))
-        site.start_worker()
+        installation.kill(rng.choice(installation.workers))
+        installation.start_worker()
     elif one.what == "restart postgresql":
-        site.database.close()
+        installation.database.close()
         cluster.stop("fast")
         cluster.start()
     elif one.what == "restart redis":
-        site.restart_redis()
+        installation.restart_redis()
     else:
-        site.flush_redis()
+        installation.flush_redis()
 
 
-def run(site: Site, cluster: Cluster, readers: int, kills: int, workers: int, seconds: float) -> None:
-    luck = Random(11)
-    coming = list(disasters(kills, luck))
-    beats = [site.start("beat"), site.start("beat")]
+def run(
+    installation: Installation, cluster: Cluster, subscribers: int, kills: int, workers: int, seconds: float
+) -> None:
+    rng = Random(11)
+    coming = list(disasters(kills, rng))
+    beats = [installation.start("beat"), installation.start("beat")]
     for _ in range(workers):
-        site.start_worker()
+        installation.start_worker()
     give_up_at, last_told = time.monotonic() + seconds, 0.0
     while True:
-        assert time.monotonic() < give_up_at, f"not done in {seconds:.0f} s: {site.statuses()}"
+        assert time.monotonic() < give_up_at, f"not done in {seconds:.0f} s: {installation.statuses()}"
         try:
-            found = site.statuses()
+            found = installation.statuses()
         except StopRun:
             time.sleep(0.5)
             continue
         if not found["planned"] + found["claimed"]:
             return
-        out = (found["sent"] + found["failed"]) / readers
+        out = (found["sent"] + found["failed"]) / subscribers
         while coming and coming[0].at <= out:
-            befall(site, cluster, coming.pop(0), luck)
+            befall(installation, cluster, coming.pop(0), rng)
         # A beat that lost its lock to a flush ends, and is started again as a service would be.
         for place, beat in enumerate(beats):
             if beat.poll() is not None:
-                beats[place] = site.start("beat")
+                beats[place] = installation.start("beat")
         if out > 0.97 or time.monotonic() - last_told > 20:
-            site.hurry()
+            installation.hurry()
         if time.monotonic() - last_told > 20:
             last_told = time.monotonic()
             say(f"{time.strftime('%H:%M:%S')} {dict(found)}")
-        site.ask("sweep")
+        installation.ask("sweep")
         time.sleep(0.5)
 
 
-def judge(site: Site, readers: int, kills: int) -> bool:
-    found, received = site.statuses(), site.received()
+def judge(installation: Installation, subscribers: int, kills: int) -> bool:
+    found, received = installation.statuses(), installation.received()
     untold = sum(how == "untold" for _, _, how in received)
     twice = copies(received)
     reached = Counter(recipient for recipient, _, _ in received)
     say(f"ledger: {dict(found)}")
-    say(f"received {len(received)} mails by {len(reached)} readers, {twice} of them copies;")
+    say(f"received {len(received)} mails by {len(reached)} subscribers, {twice} of them copies;")
     say(f"{kills} kills, {untold} mails whose answer was never given")
-    good = sum(found.values()) == readers
-    good &= found["sent"] + found["failed"] == readers
+    good = sum(found.values()) == subscribers
+    good &= found["sent"] + found["failed"] == subscribers
     good &= found["sent"] <= len(reached) <= found["sent"] + found["failed"]
     good &= twice <= kills + untold
     say("all is well" if good else "SOMETHING WAS LOST OR DOUBLED")
@@ -167,7 +169,7 @@ def judge(site: Site, readers: int, kills: int) -> bool:
 
 def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--readers", type=int, default=20_000)
+    asked.add_argument("--subscribers", type=int, default=20_000)
     asked.add_argument("--kills", type=int, default=30)
     asked.add_argument("--evil", type=float, default=0.06)
     asked.add_argument("--workers", type=int, default=3)
@@ -180,16 +182,18 @@ def main() -> int:
         (folder / "postgresql").mkdir()
         cluster = Cluster(folder / "postgresql", free_port())
         try:
-            populate(cluster.url, wish.readers)
-            site = Site(folder / "site", cluster.url, lease_seconds=20, batch_size=100, evil=wish.evil)
+            populate(cluster.url, wish.subscribers)
+            installation = Installation(
+                folder / "site", cluster.url, lease_seconds=20, batch_size=100, evil=wish.evil
+            )
             try:
-                run(site, cluster, wish.readers, wish.kills, wish.workers, wish.seconds)
-                wait_for(lambda: not site.open(), 60, "the end")
-                return 0 if judge(site, wish.readers, wish.kills) else 1
+                run(installation, cluster, wish.subscribers, wish.kills, wish.workers, wish.seconds)
+                wait_for(lambda: not installation.open(), 60, "the end")
+                return 0 if judge(installation, wish.subscribers, wish.kills) else 1
             finally:
                 if wish.log:
-                    wish.log.write_text(site.log())
-                site.close()
+                    wish.log.write_text(installation.log())
+                installation.close()
         finally:
             cluster.stop("immediate")
 

@@ -23,7 +23,7 @@ class Server:
     def __init__(self, notes: Path, evil: float) -> None:
         self.notes = notes.open("ab", buffering=0)
         self.evil = evil
-        self.luck = Random(5)
+        self.rng = Random(5)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -74,7 +74,7 @@ class Server:
             await writer.drain()
 
     def _trouble(self) -> str:
-        return self.luck.choices(TROUBLES, WEIGHTS)[0] if self.luck.random() < self.evil else ""
+        return self.rng.choices(TROUBLES, WEIGHTS)[0] if self.rng.random() < self.evil else ""
 
     def _note(self, recipient: str, content: bytes, how: str) -> None:
         found = _MESSAGE_ID.search(content)

@@ -21,14 +21,14 @@ from sqlalchemy import func, select, update
 
 from digest.clock import utc_now
 from digest.delivery.plan import plan_due
-from digest.readers.profiles import ProfileBuilder
-from digest.store.circuits import open_circuits
+from digest.store.circuit_breakers import open_circuits
 from digest.store.database import Database
 from digest.store.models import circuits, deliveries
 from digest.store.schema import upgrade
+from digest.subscribers.profiles import ProfileBuilder
 from tests.conftest import ROOT
-from tests.factories import add_papers, add_reader, make_papers
-from tests.services.site import answers, free_port, wait_for
+from tests.factories import add_papers, add_subscriber, make_papers
+from tests.services.installation import answers, free_port, wait_for
 
 
 def say(line: str) -> None:
@@ -54,7 +54,7 @@ class Outages:
         add_papers(self.database, *make_papers(40, announced_on=now.date() - timedelta(days=1)), now=now)
         builder = ProfileBuilder()
         for number in range(self.subscribers):
-            add_reader(self.database, f"r{number:04}@example.org", builder=builder, now=now)
+            add_subscriber(self.database, f"r{number:04}@example.org", builder=builder, now=now)
         self.planned = plan_due(self.database, now)
 
     def start_up(self, mails_per_second: int) -> None:
@@ -95,7 +95,7 @@ class Outages:
 
     def sign_up(self, name: str) -> None:
         """Have a confirmation wait, too."""
-        add_reader(self.database, f"{name}@example.org", status="pending", now=utc_now())
+        add_subscriber(self.database, f"{name}@example.org", status="pending", now=utc_now())
         self.planned += 1
 
     def hurry(self) -> None:

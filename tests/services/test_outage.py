@@ -8,12 +8,12 @@ import pytest
 from pydantic import SecretStr
 
 from digest.clock import utc_now
-from digest.delivery.timetable import Entry
-from digest.running import Runner
+from digest.jobs.scheduler import Runner
+from digest.jobs.timetable import Entry
 from digest.settings import Settings
-from digest.wiring import Parts
+from digest.wiring import Container
+from tests.services.installation import wait_for
 from tests.services.outage_run import Outages
-from tests.services.site import wait_for
 
 pytestmark = pytest.mark.services
 
@@ -27,8 +27,8 @@ def test_every_mail_goes_out_once_over_two_outages(tmp_path: Path) -> None:
         secret_key=SecretStr("outage"),
         mail_limits=("20/second",),
     )
-    parts = Parts(settings, utc_now, stopping.is_set)
-    runner = Runner(parts, stopping, [Entry("sweep", timedelta(seconds=0.2))])
+    container = Container(settings, utc_now, stopping.is_set)
+    runner = Runner(container, stopping, [Entry("sweep", timedelta(seconds=0.2))])
     try:
         # The port is closed when it starts.
         runner.start()
@@ -48,5 +48,5 @@ def test_every_mail_goes_out_once_over_two_outages(tmp_path: Path) -> None:
         assert len(recipients) == len(set(recipients)) == scene.planned
     finally:
         runner.stop()
-        parts.close()
+        container.close()
         scene.close()

@@ -1,4 +1,4 @@
-"""Transactions: all or nothing, one view for a reader, aware instants only."""
+"""Transactions: all or nothing, one view for a subscriber, aware instants only."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import StatementError
 
-from digest.store import readers as reader_store
+from digest.store import secrets as secret_store
 from digest.store.database import Database
 from digest.store.models import fetches, papers, secrets
 from tests.factories import TUESDAY, add_papers, at, make_papers, together
@@ -15,7 +15,7 @@ from tests.factories import TUESDAY, add_papers, at, make_papers, together
 def test_an_error_takes_back_the_whole_transaction(database: Database) -> None:
     def fail() -> None:
         with database.begin() as connection:
-            reader_store.secret(connection, "links", "abc")
+            secret_store.secret(connection, "links", "abc")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -24,7 +24,7 @@ def test_an_error_takes_back_the_whole_transaction(database: Database) -> None:
         assert connection.execute(select(secrets)).all() == []
 
 
-def test_a_reader_sees_one_view_while_others_write(database: Database) -> None:
+def test_a_subscriber_sees_one_view_while_others_write(database: Database) -> None:
     add_papers(database, *make_papers(3))
     count = select(func.count()).select_from(papers)
     with database.read() as connection:
@@ -38,7 +38,7 @@ def test_a_reader_sees_one_view_while_others_write(database: Database) -> None:
 def test_a_secret_is_made_once(database: Database) -> None:
     def ask(fresh: str) -> str:
         with database.begin() as connection:
-            return reader_store.secret(connection, "links", fresh)
+            return secret_store.secret(connection, "links", fresh)
 
     assert len(set(together(*[lambda fresh=fresh: ask(fresh) for fresh in "abcd"]))) == 1
 

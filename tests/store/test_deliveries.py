@@ -5,9 +5,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from digest.delivery.claimed import KINDS, Claimed, parse_delivery_status, parse_kind
+from digest.domain.delivery import KINDS, Delivery, parse_delivery_status, parse_kind
 from digest.errors import BadInput
 from digest.store import deliveries as ledger
+from digest.store import delivery_reports
+from digest.store import editions as edition_store
+from digest.store import picks as pick_store
 from digest.store.database import Database
 from digest.store.deliveries import NewDelivery
 from digest.store.models import cards, deliveries
@@ -16,8 +19,8 @@ from tests.factories import (
     MONDAY,
     TUESDAY,
     WEDNESDAY,
-    add_reader,
-    add_readers,
+    add_subscriber,
+    add_subscribers,
     at,
     deliveries_of,
     one_delivery,
@@ -28,27 +31,27 @@ LEASE = timedelta(minutes=15)
 
 
 def plan(database: Database, count: int, day: int = 0) -> None:
-    """Plan a digest for so many new readers, due a minute apart."""
-    readers = add_readers(database, count)
+    """Plan a digest for so many new subscribers, due a minute apart."""
+    subscribers = add_subscribers(database, count)
     with database.begin() as connection:
         ledger.plan(
             connection,
             "digest",
             [
                 NewDelivery(one.id, TUESDAY + day * DAY, at(TUESDAY, 7) + timedelta(minutes=place))
-                for place, one in enumerate(readers)
+                for place, one in enumerate(subscribers)
             ],
         )
 
 
-def claim(database: Database, minute: int = 59, limit: int = 100) -> list[Claimed]:
+def claim(database: Database, minute: int = 59, limit: int = 100) -> list[Delivery]:
     with database.begin() as connection:
         return ledger.claim(connection, at(TUESDAY, 7, minute), LEASE, limit)
 
 
 def test_planning_tells_how_many_are_new(database: Database) -> None:
-    readers = add_readers(database, 3)
-    new = [NewDelivery(one.id, TUESDAY, at(TUESDAY)) for one in readers]
+    subscribers = add_subscribers(database, 3)
+    new = [NewDelivery(one.id, TUESDAY, at(TUESDAY)) for one in subscribers]
     with database.begin() as connection:
         assert ledger.plan(connection, "digest", new[:2]) == 2
         assert ledger.plan(connection, "digest", new) == 1
@@ -86,7 +89,7 @@ def test_what_was_given_back_is_ready_and_uncounted(database: Database) -> None:
     plan(database, 2)
     first = claim(database, 10)
     with database.begin() as connection:
-        ledger.give_back(connection, [first[0].id], at(TUESDAY, 7, 11))
+        ledger.release(connection, [first[0].id], at(TUESDAY, 7, 11))
         assert ledger.held(connection, first) == {first[1].id}
     assert [(one.id, one.attempts) for one in claim(database, 11)] == [(first[0].id, 1)]
 
@@ -95,7 +98,7 @@ def test_what_is_settled_is_never_claimed_again(database: Database) -> None:
     plan(database, 3)
     work = claim(database)
     with database.begin() as connection:
-        ledger.record_dropped(connection, work[0].id, "stale", at(TUESDAY))
+        ledger.record_cancelled(connection, work[0].id, "stale", at(TUESDAY))
         ledger.record_skipped(connection, work[1].id, "nothing new", MONDAY, TUESDAY, at(TUESDAY))
         ledger.record_unknown(connection, work[2].id, "who knows", at(TUESDAY))
     with database.begin() as connection:
@@ -106,26 +109,28 @@ def test_what_is_settled_is_never_claimed_again(database: Database) -> None:
 
 
 def test_an_edition_that_was_dropped_is_not_where_the_next_one_starts(database: Database) -> None:
-    reader = add_reader(database)
+    subscriber = add_subscriber(database)
     with database.begin() as connection:
         days = [MONDAY, TUESDAY, WEDNESDAY]
-        ledger.plan(connection, "digest", [NewDelivery(reader.id, day, at(MONDAY)) for day in days])
-    first, second, _ = deliveries_of(database, reader)
+        ledger.plan(connection, "digest", [NewDelivery(subscriber.id, day, at(MONDAY)) for day in days])
+    first, second, _ = deliveries_of(database, subscriber)
     with database.begin() as connection:
         ledger.record_skipped(connection, first.id, "nothing new", MONDAY - DAY, MONDAY, at(MONDAY, 9))
-        ledger.record_dropped(connection, second.id, "stale", at(TUESDAY, 9))
+        ledger.record_cancelled(connection, second.id, "stale", at(TUESDAY, 9))
     with database.read() as connection:
-        last = ledger.last_editions(connection, [reader.id], WEDNESDAY)[reader.id]
+        last = edition_store.last_editions(connection, [subscriber.id], WEDNESDAY)[subscriber.id]
         assert (last.papers_through, last.settled_at) == (MONDAY, at(MONDAY, 9))
-        assert ledger.last_editions(connection, [reader.id], MONDAY) == {}
-        assert ledger.newer_editions(connection, [reader.id], WEDNESDAY) == {reader.id: WEDNESDAY}
+        assert edition_store.last_editions(connection, [subscriber.id], MONDAY) == {}
+        assert edition_store.newer_editions(connection, [subscriber.id], WEDNESDAY) == {
+            subscriber.id: WEDNESDAY
+        }
 
 
 def test_a_card_is_kept_once(database: Database) -> None:
     with database.begin() as connection:
-        first = ledger.save_cards(connection, {"a": {"x": 1}, "b": {"x": 2}})
-        second = ledger.save_cards(connection, {"b": {"x": 9}, "c": {"x": 3}})
-        assert ledger.save_cards(connection, {}) == {}
+        first = pick_store.save_cards(connection, {"a": {"x": 1}, "b": {"x": 2}})
+        second = pick_store.save_cards(connection, {"b": {"x": 9}, "c": {"x": 3}})
+        assert pick_store.save_cards(connection, {}) == {}
     assert first["b"] == second["b"]
     assert len({*first.values(), *second.values()}) == 3
     with database.read() as connection:
@@ -139,7 +144,7 @@ def test_workers_that_keep_the_same_cards_in_any_order_do_not_block_each_other(d
 
     def keep(some: dict[str, dict[str, int]]) -> dict[str, int]:
         with database.begin() as connection:
-            return ledger.save_cards(connection, some)
+            return pick_store.save_cards(connection, some)
 
     for kept in together(lambda: keep(shown), lambda: keep(backwards), lambda: keep(shown)):
         assert len(kept) == 600
@@ -154,11 +159,11 @@ def test_the_tally_counts_by_edition_and_reason(database: Database) -> None:
         for one in work[:2]:
             ledger.record_skipped(connection, one.id, "nothing new", MONDAY, TUESDAY, at(TUESDAY))
     with database.read() as connection:
-        assert ledger.tally(connection, TUESDAY) == [
+        assert delivery_reports.count_deliveries(connection, TUESDAY) == [
             (TUESDAY, "digest", "claimed", "", 1),
             (TUESDAY, "digest", "skipped", "nothing new", 2),
         ]
-        assert ledger.tally(connection, WEDNESDAY) == []
+        assert delivery_reports.count_deliveries(connection, WEDNESDAY) == []
 
 
 def test_a_status_is_read_as_typed() -> None:
@@ -175,10 +180,10 @@ def test_a_kind_is_read_as_typed() -> None:
 
 
 def test_a_stream_holds_every_kind_but_the_others(database: Database) -> None:
-    reader = add_reader(database)
+    subscriber = add_subscriber(database)
     with database.begin() as connection:
         for kind in KINDS:
-            ledger.plan(connection, kind, [NewDelivery(reader.id, TUESDAY, at(TUESDAY))])
+            ledger.plan(connection, kind, [NewDelivery(subscriber.id, TUESDAY, at(TUESDAY))])
         assert ledger.count_ready(connection, at(TUESDAY), 10) == 3
         assert ledger.count_ready(connection, at(TUESDAY), 10, "transactional") == 2
         assert ledger.count_ready(connection, at(TUESDAY), 10, "digest") == 1
@@ -186,11 +191,11 @@ def test_a_stream_holds_every_kind_but_the_others(database: Database) -> None:
         assert {one.kind for one in work} == {"confirm", "links"}
         work = ledger.claim(connection, at(TUESDAY), LEASE, 10, stream="digest")
         assert [one.kind for one in work] == ["digest"]
-        assert [row.kind for row in ledger.find(connection, kind="links")] == ["links"]
+        assert [row.kind for row in delivery_reports.find(connection, kind="links")] == ["links"]
 
 
-def test_the_last_sent_editions_of_readers_are_found_together(database: Database) -> None:
-    first, second, third = add_readers(database, 3)
+def test_the_last_sent_editions_of_subscribers_are_found_together(database: Database) -> None:
+    first, second, third = add_subscribers(database, 3)
     with database.begin() as connection:
         days = [MONDAY + number * DAY for number in range(4)]
         for kind in ("digest", "links"):
@@ -200,25 +205,25 @@ def test_the_last_sent_editions_of_readers_are_found_together(database: Database
         connection.execute(
             update(deliveries).where(deliveries.c.edition_on == days[2]).values(status="skipped")
         )
-        found = ledger.sent_editions(connection, [first.id, third.id], 2)
+        found = edition_store.sent_editions(connection, [first.id, third.id], 2)
         assert found == {first.id: [days[3], days[1]]}
-        assert ledger.sent_editions(connection, [], 2) == {}
+        assert edition_store.sent_editions(connection, [], 2) == {}
 
 
-def test_a_delivery_is_found_with_its_reader(database: Database) -> None:
+def test_a_delivery_is_found_with_its_subscriber(database: Database) -> None:
     plan(database, 2)
     with database.read() as connection:
-        assert ledger.find_one(connection, 999) is None
-        found = ledger.find(connection, status="planned", edition_on=TUESDAY, limit=1)
+        assert delivery_reports.find_one(connection, 999) is None
+        found = delivery_reports.find(connection, status="planned", edition_on=TUESDAY, limit=1)
     assert [row.address for row in found] == ["r002@example.org"]
 
 
 def test_one_row_says_why_it_waits(database: Database) -> None:
-    reader = add_reader(database)
+    subscriber = add_subscriber(database)
     with database.begin() as connection:
-        ledger.plan(connection, "digest", [NewDelivery(reader.id, TUESDAY, at(TUESDAY))])
-        ledger.put_off(connection, 1, at(TUESDAY, 9), "late feed", "452 busy")
-    row = one_delivery(database, reader)
+        ledger.plan(connection, "digest", [NewDelivery(subscriber.id, TUESDAY, at(TUESDAY))])
+        ledger.retry_later(connection, 1, at(TUESDAY, 9), "late feed", "452 busy")
+    row = one_delivery(database, subscriber)
     assert (row.status, row.reason, row.smtp_answer, row.next_try_at) == (
         "planned",
         "late feed",

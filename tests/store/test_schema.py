@@ -9,11 +9,19 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import insert, inspect, select
 
 from digest.errors import BadInput, StopRun
-from digest.store.circuits import Circuit, open_circuits, save_circuit
+from digest.store.circuit_breakers import Circuit, open_circuits, save_circuit
 from digest.store.database import Conflict, Database
 from digest.store.models import deliveries, metadata, papers
 from digest.store.schema import _config, newest_revision, present_revision, upgrade
-from tests.factories import TUESDAY, add_papers, add_reader, at, deliver_due, make_papers, office
+from tests.factories import (
+    TUESDAY,
+    add_papers,
+    add_subscriber,
+    at,
+    deliver_due,
+    delivery_context,
+    make_papers,
+)
 
 
 def test_models_and_migrations_agree(database: Database) -> None:
@@ -66,8 +74,8 @@ def write_kind(database: Database, kind: str) -> None:
 
 def test_a_ledger_of_the_version_before_takes_the_new_kind_and_keeps_every_row(database: Database) -> None:
     add_papers(database, *make_papers(5))
-    add_reader(database)
-    assert deliver_due(office(database), at(TUESDAY)).sent == 1
+    add_subscriber(database)
+    assert deliver_due(delivery_context(database), at(TUESDAY)).sent == 1
     command.downgrade(_config(database), "0002")
     try:
         with pytest.raises(Conflict):

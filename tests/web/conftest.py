@@ -1,4 +1,4 @@
-"""An installation with papers, a reader and the web side over it, the clock standing still."""
+"""An installation with papers, a subscriber and the web side over it, the clock standing still."""
 
 import shutil
 from collections.abc import Iterator
@@ -12,18 +12,18 @@ from sqlalchemy import select
 from digest.settings import Settings
 from digest.store.models import metadata
 from digest.web.app import create_app
-from digest.wiring import Parts
+from digest.wiring import Container
 from tests.factories import BASE_URL, SECRET, WEDNESDAY, Clock, at
-from tests.web.tour import Walk
-from tests.web.visitor import Visitor
+from tests.web.client import Client
+from tests.web.crawl import Walk
 from tests.workers.conftest import redis_url
 
 __all__ = ["redis_url"]
 
 
-def make_parts(
+def make_container(
     database_url: str, clock: Clock, outbox: Path, base_url: str = BASE_URL, broker_url: str = ""
-) -> Parts:
+) -> Container:
     settings = Settings.model_construct(
         database_url=SecretStr(database_url),
         broker_url=SecretStr(broker_url) if broker_url else None,
@@ -34,12 +34,12 @@ def make_parts(
         operator="The library",
         postal_address="1 Science Road, Exampleton",
     )
-    return Parts(settings, clock)
+    return Container(settings, clock)
 
 
-def dump(parts: Parts) -> dict[str, list[tuple[object, ...]]]:
+def dump(container: Container) -> dict[str, list[tuple[object, ...]]]:
     """Everything in the database, by table."""
-    with parts.database.read() as connection:
+    with container.database.read() as connection:
         return {
             table.name: [tuple(row) for row in connection.execute(select(table))]
             for table in metadata.sorted_tables
@@ -58,18 +58,18 @@ def walk(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     folder = tmp_path_factory.mktemp("walk")
     shutil.copyfile(_sqlite_template, folder / "digest.db")
     clock = Clock(at(WEDNESDAY, 12))
-    made = make_parts(f"sqlite:///{folder / 'digest.db'}", clock, folder / "outbox")
+    made = make_container(f"sqlite:///{folder / 'digest.db'}", clock, folder / "outbox")
     yield Walk(made, clock)
     made.close()
 
 
 @pytest.fixture
-def parts(sqlite_url: str, clock: Clock, tmp_path: Path) -> Iterator[Parts]:
-    made = make_parts(sqlite_url, clock, tmp_path / "outbox")
+def parts(sqlite_url: str, clock: Clock, tmp_path: Path) -> Iterator[Container]:
+    made = make_container(sqlite_url, clock, tmp_path / "outbox")
     yield made
     made.close()
 
 
 @pytest.fixture
-def visitor(parts: Parts) -> Visitor:
-    return Visitor(create_app(parts, timedelta(0)))
+def client(container: Container) -> Client:
+    return Client(create_app(container, timedelta(0)))

@@ -1,10 +1,19 @@
-"""A library and a reader made of words that want to be more than words."""
+"""A library and a subscriber made of words that want to be more than words."""
 
-from digest.delivery.daily import Job, run
-from digest.papers.paper import Paper
-from digest.readers.subscriber import Subscriber
-from digest.wiring import Parts
-from tests.factories import TUESDAY, WEDNESDAY, add_papers, add_reader, at, make_paper, make_papers, office
+from digest.domain.paper import Paper
+from digest.domain.subscriber import Subscriber
+from digest.jobs.daily import Job, run
+from digest.wiring import Container
+from tests.factories import (
+    TUESDAY,
+    WEDNESDAY,
+    add_papers,
+    add_subscriber,
+    at,
+    delivery_context,
+    make_paper,
+    make_papers,
+)
 
 ATTACK = "</title></script><script>alert(1)</script><img src=x onerror=alert(2)>\"'{{7191*7}}\u202e"
 """Tags, the ends of tags that text may stand in, quotes, a template's formula, and a turn of the writing."""
@@ -22,14 +31,14 @@ def hostile_paper() -> Paper:
     )
 
 
-def add_hostile_papers(parts: Parts) -> None:
-    add_papers(parts.database, hostile_paper(), *make_papers(9, first=2))
+def add_hostile_papers(container: Container) -> None:
+    add_papers(container.database, hostile_paper(), *make_papers(9, first=2))
 
 
-def add_hostile_reader(parts: Parts, address: str = "ada@example.org") -> Subscriber:
-    """A reader of hostile words."""
-    return add_reader(
-        parts.database,
+def add_hostile_subscriber(container: Container, address: str = "ada@example.org") -> Subscriber:
+    """A subscriber of hostile words."""
+    return add_subscriber(
+        container.database,
         address,
         topics=[f"gaussian splatting {ATTACK}"],
         follow=[ATTACK],
@@ -38,6 +47,6 @@ def add_hostile_reader(parts: Parts, address: str = "ada@example.org") -> Subscr
     )
 
 
-def send_digests(parts: Parts) -> None:
-    """Send each reader the digest of Wednesday."""
-    run(office(parts.database), parts.profiles, Job(), lambda: at(WEDNESDAY))
+def send_digests(container: Container) -> None:
+    """Send each subscriber the digest of Wednesday."""
+    run(delivery_context(container.database), container.profiles, Job(), lambda: at(WEDNESDAY))

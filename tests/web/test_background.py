@@ -13,17 +13,17 @@ import pytest
 from sqlalchemy import select
 
 from digest.clock import utc_now
-from digest.readers.mail_requests import request_mail
-from digest.store import deliveries as ledger
+from digest.store import delivery_reports
 from digest.store.database import Database
 from digest.store.models import mail_requests
+from digest.subscribers.mail_requests import request_mail
 from digest.web.app import create_app
-from digest.web.stamps import LEAST
-from digest.wiring import Parts
+from digest.web.form_tokens import LEAST
+from digest.wiring import Container
 from tests.factories import Clock
-from tests.services.site import Site, answers, free_port, wait_for
-from tests.web.conftest import make_parts
-from tests.web.visitor import Visitor, stamp_of
+from tests.services.installation import WebContext, answers, free_port, wait_for
+from tests.web.client import Client, form_token_of
+from tests.web.conftest import make_container
 
 
 def waiting(database: Database) -> int:
@@ -33,14 +33,14 @@ def waiting(database: Database) -> int:
 
 def sent(database: Database) -> list[str]:
     with database.read() as connection:
-        return [row.address for row in ledger.find(connection, status="sent")]
+        return [row.address for row in delivery_reports.find(connection, status="sent")]
 
 
 def sign_up(port: int, address: str) -> None:
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-        stamp = stamp_of(client.get("/subscribe").text)
+        form_token = form_token_of(client.get("/subscribe").text)
         time.sleep(LEAST.total_seconds())
-        answer = client.post("/subscribe", data={"email": address, "stamp": stamp})
+        answer = client.post("/subscribe", data={"email": address, "stamp": form_token})
     assert "inbox" in answer.text
 
 
@@ -76,28 +76,28 @@ def test_a_served_site_sends_within_seconds_and_first_what_a_crash_left(
 def test_with_workers_the_web_side_only_keeps_a_request_and_a_task_does_the_rest(
     postgresql_url: str, tmp_path: Path
 ) -> None:
-    site = Site(tmp_path / "site", postgresql_url)
+    context = WebContext(tmp_path / "site", postgresql_url)
     port = free_port()
     try:
-        site.start("web", "--port", str(port))
+        context.start("web", "--port", str(port))
         wait_for(lambda: answers(port), 60, "the start of the site")
         sign_up(port, "new@example.org")
         time.sleep(1.5)
-        assert waiting(site.database) == 1
-        site.start_worker()
-        site.ask("requests")
-        wait_for(lambda: sent(site.database) == ["new@example.org"], 60, "the mail")
-        assert waiting(site.database) == 0
+        assert waiting(context.database) == 1
+        context.start_worker()
+        context.ask("requests")
+        wait_for(lambda: sent(context.database) == ["new@example.org"], 60, "the mail")
+        assert waiting(context.database) == 0
     finally:
-        site.close()
+        context.close()
 
 
 def test_an_answer_waits_for_no_mail(database_url: str, clock: Clock, tmp_path: Path) -> None:
-    parts: Parts = make_parts(database_url, clock, tmp_path / "outbox")
-    visitor = Visitor(create_app(parts, timedelta(0)), works=False)
-    visitor.ask_for_mail("new@example.org")
+    container: Container = make_container(database_url, clock, tmp_path / "outbox")
+    client = Client(create_app(parts, timedelta(0)), works=False)
+    client.ask_for_mail("new@example.org")
     assert waiting(parts.database) == 1
     assert sent(parts.database) == []
-    visitor.app.state.site.background.work()
+    client.app.state.context.reference.work()
     assert sent(parts.database) == ["new@example.org"]
     parts.close()

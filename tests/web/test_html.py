@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from tests.conftest import missing
-from tests.web.tour import Walk
+from tests.web.crawl import Walk
 
 RULES = {
     "root": True,

@@ -17,9 +17,9 @@ from digest.web.limits import (
     mail_limits,
 )
 from tests.factories import SECRET, Clock, together
-from tests.services.site import free_port
-from tests.web.conftest import make_parts
-from tests.web.visitor import Visitor
+from tests.services.installation import free_port
+from tests.web.client import Client
+from tests.web.conftest import make_container
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,10 @@ def test_a_network_is_one_caller(host: str, counted: list[str]) -> None:
 def test_whoever_changes_networks_within_a_site_is_stopped_by_the_limit_of_the_site() -> None:
     limits = HourlyLimits(SECRET)
 
-    def ask(site: int, network: int) -> bool:
-        return limits.allow(mail_limits(f"2001:db8:{site:x}:{network:x}::{network:x}", f"d{network}.example"))
+    def ask(context: int, network: int) -> bool:
+        return limits.allow(
+            mail_limits(f"2001:db8:{context:x}:{network:x}::{network:x}", f"d{network}.example")
+        )
 
     assert sum(ask(1, network) for network in range(200)) == MAILS_PER_SITE
     assert sum(ask(2, 7) for _ in range(200)) == MAILS_PER_NETWORK
@@ -93,16 +95,16 @@ def test_processes_with_one_redis_get_no_more_than_the_limit_together(redis_url:
 def test_two_sites_share_what_a_network_may_ask_for(
     sqlite_url: str, redis_url: str, clock: Clock, tmp_path: Path
 ) -> None:
-    both = [make_parts(sqlite_url, clock, tmp_path, broker_url=redis_url) for _ in range(2)]
-    first, second = (Visitor(create_app(parts, timedelta(0))) for parts in both)
+    both = [make_container(sqlite_url, clock, tmp_path, broker_url=redis_url) for _ in range(2)]
+    first, second = (Client(create_app(container, timedelta(0))) for container in both)
     for number in range(MAILS_PER_NETWORK):
-        visitor = (first, second)[number % 2]
-        assert visitor.ask_for_mail(f"r{number}@example.org").status_code == 200
+        client = (first, second)[number % 2]
+        assert client.ask_for_mail(f"r{number}@example.org").status_code == 200
     assert first.ask_for_mail("late@example.org").status_code == 429
     assert second.ask_for_mail("late@example.org").status_code == 429
-    assert Visitor(second.app, "192.0.2.2").ask_for_mail("late@example.org").status_code == 200
-    for parts in both:
-        parts.close()
+    assert Client(second.app, "192.0.2.2").ask_for_mail("late@example.org").status_code == 200
+    for container in both:
+        container.close()
 
 
 @pytest.mark.services

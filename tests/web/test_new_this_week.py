@@ -4,20 +4,20 @@ import re
 
 import pytest
 
-from digest.wiring import Parts
+from digest.wiring import Container
 from tests.factories import TUESDAY, add_papers, at, make_papers
-from tests.web.visitor import Visitor
+from tests.web.client import Client
 
 
 @pytest.fixture
-def unvoted(visitor: Visitor, parts: Parts) -> Visitor:
-    add_papers(parts.database, *make_papers(3), now=at(TUESDAY, 1))
-    return visitor
+def unvoted(client: Client, container: Container) -> Client:
+    add_papers(container.database, *make_papers(3), now=at(TUESDAY, 1))
+    return client
 
 
 @pytest.fixture
-def mixed(unvoted: Visitor, parts: Parts) -> Visitor:
-    add_papers(parts.database, *make_papers(1, first=9), now=at(TUESDAY, 1), upvotes=5)
+def mixed(unvoted: Client, container: Container) -> Client:
+    add_papers(container.database, *make_papers(1, first=9), now=at(TUESDAY, 1), upvotes=5)
     return unvoted
 
 
@@ -25,25 +25,25 @@ def headings(page: str) -> list[str]:
     return [" ".join(one.split()) for one in re.findall(r"<h2[^>]*>(.*?)</h2>", page, re.DOTALL)]
 
 
-def test_without_votes_the_first_page_says_new(unvoted: Visitor) -> None:
+def test_without_votes_the_first_page_says_new(unvoted: Client) -> None:
     assert headings(unvoted.get("/").text) == ["New this week"]
 
 
-def test_with_votes_each_paper_stands_where_it_belongs(mixed: Visitor) -> None:
+def test_with_votes_each_paper_stands_where_it_belongs(mixed: Client) -> None:
     page = mixed.get("/").text
     assert headings(page) == ["Trending this week", "New this week"]
     assert page.index("/papers/2603.00009") < page.index("New this week") < page.index("/papers/2603.00001")
 
 
 @pytest.mark.parametrize("form", ["/feed.xml", "/feed.json"])
-def test_feeds_say_new_where_nobody_voted(unvoted: Visitor, form: str) -> None:
+def test_feeds_say_new_where_nobody_voted(unvoted: Client, form: str) -> None:
     said = unvoted.get(form).text
     assert said.count("New this week") >= 3
     assert "Trending papers</title>" not in said
     assert '"title":"Trending papers"' not in said
 
 
-def test_feeds_are_called_trending_with_votes(mixed: Visitor) -> None:
+def test_feeds_are_called_trending_with_votes(mixed: Client) -> None:
     said = mixed.get("/feed.json").json()
     assert said["title"] == "Trending papers"
     assert [item["content_text"].startswith("New this week") for item in said["items"]] == [
@@ -52,7 +52,7 @@ def test_feeds_are_called_trending_with_votes(mixed: Visitor) -> None:
     ]
 
 
-def test_programs_are_told_which_is_which(mixed: Visitor) -> None:
+def test_programs_are_told_which_is_which(mixed: Client) -> None:
     found = [(one["id"], one["section"]) for one in mixed.get("/api/trending").json()]
     assert found[0] == ("2603.00009", "trending")
     assert {section for _, section in found[1:]} == {"new"}

@@ -9,7 +9,7 @@ import pytest
 
 from digest.store.schema import upgrade
 from digest.web.app import create_app
-from digest.wiring import Parts
+from digest.wiring import Container
 from tests.factories import (
     BASE_URL,
     FRIDAY,
@@ -17,43 +17,43 @@ from tests.factories import (
     WEDNESDAY,
     Clock,
     add_papers,
-    add_reader,
+    add_subscriber,
     at,
     make_paper,
     make_papers,
 )
-from tests.web.conftest import make_parts
-from tests.web.visitor import Visitor
+from tests.web.client import Client
+from tests.web.conftest import make_container
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 
 
 @pytest.fixture
-def stocked(parts: Parts) -> Parts:
-    add_papers(parts.database, *make_papers(10))
+def with_papers(container: Container) -> Container:
+    add_papers(container.database, *make_papers(10))
     hot = make_paper(50, "speech", categories=("eess.AS", "cs.CL"), announced_on=WEDNESDAY)
-    add_papers(parts.database, hot, upvotes=80, now=at(WEDNESDAY, 3))
+    add_papers(container.database, hot, upvotes=80, now=at(WEDNESDAY, 3))
     old = make_paper(60, "robots", paper_id="math/0611800", announced_on=TUESDAY - timedelta(days=20))
-    add_papers(parts.database, old, now=at(WEDNESDAY, 2))
-    return parts
+    add_papers(container.database, old, now=at(WEDNESDAY, 2))
+    return container
 
 
 @pytest.fixture
-def library(visitor: Visitor, stocked: Parts) -> Visitor:
+def library(client: Client, with_papers: Container) -> Client:
     """A visitor of a site that has papers."""
-    assert stocked
-    return visitor
+    assert with_papers
+    return client
 
 
-def test_an_empty_installation_has_every_page(visitor: Visitor) -> None:
+def test_an_empty_installation_has_every_page(client: Client) -> None:
     for path in ("/", "/?period=month", "/trending", "/search?q=robots", "/search", "/about", "/docs", "/subscribe",
                  "/feed.xml", "/feed.json", "/healthz", "/readyz", "/metrics", "/api/papers",
                  "/api/trending", "/api/search?q=x", "/api/openapi.json"):  # fmt: skip
-        assert visitor.get(path).status_code == 200, path
-        assert visitor.head(path).status_code == 200, path
+        assert client.get(path).status_code == 200, path
+        assert client.head(path).status_code == 200, path
 
 
-def test_the_first_page_calls_and_lists_the_hottest_first(library: Visitor) -> None:
+def test_the_first_page_calls_and_lists_the_hottest_first(library: Client) -> None:
     page = library.get("/").text
     assert "Get trending papers in your email inbox once a day" in page
     assert 'name="email"' in page
@@ -64,7 +64,7 @@ def test_the_first_page_calls_and_lists_the_hottest_first(library: Visitor) -> N
     assert "Gaussian splatting" not in library.get("/?period=today").text
 
 
-def test_what_is_trending_has_a_page_of_its_own_that_stays_there(library: Visitor) -> None:
+def test_what_is_trending_has_a_page_of_its_own_that_stays_there(library: Client) -> None:
     page = library.get("/trending").text
     assert '<h1 id="trending">Trending this week</h1>' in page
     assert page.index("Streaming speech recognition for dialects: study") < page.index("Gaussian splatting")
@@ -78,23 +78,23 @@ def test_what_is_trending_has_a_page_of_its_own_that_stays_there(library: Visito
 
 
 @pytest.mark.parametrize("path", ["/", "/trending"])
-def test_a_category_or_archive_narrows_the_list(library: Visitor, path: str) -> None:
+def test_a_category_or_archive_narrows_the_list(library: Client, path: str) -> None:
     assert "Gaussian" not in library.get(f"{path}?category=eess.AS").text
     assert "Gaussian" in library.get(f"{path}?category=cs").text
     assert "No papers of this category" in library.get(f"{path}?category=no.SUCH").text
     assert library.get(f"{path}?period=decade").status_code == 404
 
 
-def test_new_papers_show_without_a_restart(visitor: Visitor, stocked: Parts) -> None:
-    assert "Protein" in visitor.get("/").text
-    assert "fresh from the feed" not in visitor.get("/").text
+def test_new_papers_show_without_a_restart(client: Client, with_papers: Container) -> None:
+    assert "Protein" in client.get("/").text
+    assert "fresh from the feed" not in client.get("/").text
     fresh = make_paper(70, title="A protein paper fresh from the feed", announced_on=WEDNESDAY)
-    add_papers(stocked.database, fresh, now=at(WEDNESDAY, 11))
-    assert "fresh from the feed" in visitor.get("/").text
-    assert "fresh from the feed" in visitor.get("/search?q=fresh+protein+feed").text
+    add_papers(with_papers.database, fresh, now=at(WEDNESDAY, 11))
+    assert "fresh from the feed" in client.get("/").text
+    assert "fresh from the feed" in client.get("/search?q=fresh+protein+feed").text
 
 
-def test_search_finds_by_words_by_id_and_by_address(library: Visitor) -> None:
+def test_search_finds_by_words_by_id_and_by_address(library: Client) -> None:
     found = library.get("/search?q=tactile+grasping+robots").text
     assert "Robot manipulation" in found
     assert "Streaming speech" not in found
@@ -103,7 +103,7 @@ def test_search_finds_by_words_by_id_and_by_address(library: Visitor) -> None:
         assert "Papers like “Streaming speech" in library.get("/search", params={"q": named}).text
 
 
-def test_a_paper_has_a_page_whatever_its_id(library: Visitor) -> None:
+def test_a_paper_has_a_page_whatever_its_id(library: Client) -> None:
     page = library.get("/papers/math/0611800").text
     assert "Robot manipulation" in page
     assert page.count('<article class="card">') >= 3
@@ -114,7 +114,7 @@ def test_a_paper_has_a_page_whatever_its_id(library: Visitor) -> None:
     assert "We do not have this paper" in library.get("/papers/2603.09999").text
 
 
-def test_a_paper_can_be_taken_into_a_reference_manager(library: Visitor) -> None:
+def test_a_paper_can_be_taken_into_a_reference_manager(library: Client) -> None:
     entry = library.get("/papers/math/0611800.bib").text
     assert entry.startswith("@misc{")
     assert "eprint        = {math/0611800}" in entry
@@ -123,7 +123,7 @@ def test_a_paper_can_be_taken_into_a_reference_manager(library: Visitor) -> None
     assert record.endswith("ER  - \r\n")
 
 
-def test_the_public_feeds_are_well_formed_and_absolute(library: Visitor) -> None:
+def test_the_public_feeds_are_well_formed_and_absolute(library: Client) -> None:
     root = ET.fromstring(library.get("/feed.xml").content)
     entries = root.findall(f"{ATOM}entry")
     assert len(entries) == 11
@@ -135,7 +135,7 @@ def test_the_public_feeds_are_well_formed_and_absolute(library: Visitor) -> None
     assert library.get("/feed.xml").headers["content-type"] == "application/atom+xml"
 
 
-def test_programs_get_papers_search_and_trending(library: Visitor) -> None:
+def test_programs_get_papers_search_and_trending(library: Client) -> None:
     one = library.get("/api/papers/math/0611800?similar=3").json()
     assert one["id"] == "math/0611800"
     assert len(one["similar"]) == 3
@@ -163,62 +163,64 @@ def test_programs_get_papers_search_and_trending(library: Visitor) -> None:
         ("/api/nothing", 404),
     ],
 )
-def test_programs_are_told_what_is_wrong_in_json(visitor: Visitor, path: str, status: int) -> None:
-    answer = visitor.get(path)
+def test_programs_are_told_what_is_wrong_in_json(client: Client, path: str, status: int) -> None:
+    answer = client.get(path)
     assert answer.status_code == status
     assert isinstance(answer.json()["error"], str)
 
 
-def test_the_interface_is_described(visitor: Visitor) -> None:
-    described = visitor.get("/api/openapi.json").json()
+def test_the_interface_is_described(client: Client) -> None:
+    described = client.get("/api/openapi.json").json()
     assert set(described["paths"]) == {
         "/api/papers",
         "/api/papers/{paper_id}",
         "/api/search",
         "/api/trending",
     }
-    page = visitor.get("/docs").text
+    page = client.get("/docs").text
     assert all(path in page for path in described["paths"])
 
 
-def test_the_explained_formula_is_the_one_in_use(visitor: Visitor) -> None:
-    page = visitor.get("/about").text
+def test_the_explained_formula_is_the_one_in_use(client: Client) -> None:
+    page = client.get("/about").text
     assert "half after 2 days" in page
     assert "(0.1 + 0.9 " in page
 
 
 def test_ready_means_the_database_is_in_the_present_shape(clock: Clock, tmp_path: Path) -> None:
-    parts = make_parts(f"sqlite:///{tmp_path}/new.db", clock, tmp_path)
-    visitor = Visitor(create_app(parts))
-    assert visitor.get("/healthz").text == "ok\n"
-    assert visitor.get("/readyz").status_code == 503
-    assert visitor.get("/").status_code == 503
-    upgrade(parts.database)
-    assert visitor.get("/readyz").json() == {"ready": True}
-    assert visitor.get("/").status_code == 200
-    parts.close()
+    container = make_container(f"sqlite:///{tmp_path}/new.db", clock, tmp_path)
+    client = Client(create_app(container))
+    assert client.get("/healthz").text == "ok\n"
+    assert client.get("/readyz").status_code == 503
+    assert client.get("/").status_code == 503
+    upgrade(container.database)
+    assert client.get("/readyz").json() == {"ready": True}
+    assert client.get("/").status_code == 200
+    container.close()
 
 
-def test_metrics_say_nothing_about_readers(visitor: Visitor, stocked: Parts) -> None:
-    add_reader(stocked.database)
-    visitor.get("/nothing")
-    lines = visitor.get("/metrics").text
+def test_metrics_say_nothing_about_subscribers(client: Client, with_papers: Container) -> None:
+    add_subscriber(with_papers.database)
+    client.get("/nothing")
+    lines = client.get("/metrics").text
     assert "digest_papers 12\n" in lines
     assert 'digest_web_answers_total{status="404"} 1' in lines
     assert "subscriber" not in lines
 
 
-def test_below_a_path_every_address_starts_there(stocked: Parts, clock: Clock, tmp_path: Path) -> None:
-    url = stocked.settings.database_url.get_secret_value()
-    below = make_parts(url, clock, tmp_path, base_url="https://example.org/papers-mail")
-    page = Visitor(create_app(below)).get("/").text
+def test_below_a_path_every_address_starts_there(
+    with_papers: Container, clock: Clock, tmp_path: Path
+) -> None:
+    url = with_papers.settings.database_url.get_secret_value()
+    below = make_container(url, clock, tmp_path, base_url="https://example.org/papers-mail")
+    page = Client(create_app(below)).get("/").text
     assert 'action="/papers-mail/subscribe"' in page
     assert 'href="/papers-mail/papers/2603.00050"' in page
     assert 'href="/papers/' not in page
     below.close()
 
 
-def test_no_page_asks_the_network_for_anything_of_others(library: Visitor) -> None:
+def test_no_page_asks_the_network_for_anything_of_others(library: Client) -> None:
     for path in ("/", "/search?q=robots", "/papers/2603.00050", "/docs"):
         page = library.get(path).text
         assert 'src="http' not in page
@@ -227,6 +229,6 @@ def test_no_page_asks_the_network_for_anything_of_others(library: Visitor) -> No
         assert "<script>" not in page
 
 
-def test_an_old_announcement_is_no_news(library: Visitor, clock: Clock) -> None:
+def test_an_old_announcement_is_no_news(library: Client, clock: Clock) -> None:
     clock.now = at(FRIDAY)
     assert json.loads(library.get("/api/trending?period=today").text)[0]["id"] == "2603.00050"

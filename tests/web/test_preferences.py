@@ -1,16 +1,16 @@
-"""What a reader can set, see, download and erase from their own page."""
+"""What a subscriber can set, see, download and erase from their own page."""
 
 import re
 from datetime import datetime, timedelta
 
 import pytest
 
-from digest.delivery.daily import Job, run
-from digest.readers.subscriber import Subscriber
+from digest.domain.subscriber import Subscriber
+from digest.jobs.daily import Job, run
+from digest.store.feedback import read_feedback
 from digest.store.pending_feedback import read_pending
-from digest.store.readers import read_feedback
 from digest.web.preferences import PREVIEWS
-from digest.wiring import Parts
+from digest.wiring import Container
 from tests.factories import (
     BASE_URL,
     FRIDAY,
@@ -18,34 +18,34 @@ from tests.factories import (
     WEDNESDAY,
     Clock,
     add_papers,
-    add_reader,
+    add_subscriber,
     at,
+    delivery_context,
     links,
     make_paper,
     make_papers,
-    office,
-    reader_now,
+    subscriber_now,
 )
+from tests.web.client import Client
 from tests.web.conftest import dump
-from tests.web.visitor import Visitor
 
 
 @pytest.fixture
-def reader(parts: Parts) -> Subscriber:
-    add_papers(parts.database, *make_papers(12))
-    return add_reader(parts.database, topics=["gaussian splatting"], like=["2603.00004"])
+def subscriber(container: Container) -> Subscriber:
+    add_papers(container.database, *make_papers(12))
+    return add_subscriber(container.database, topics=["gaussian splatting"], like=["2603.00004"])
 
 
-def page_of(reader: Subscriber) -> str:
-    return links().link("preferences", reader.key, WEDNESDAY).removeprefix(BASE_URL)
+def page_of(subscriber: Subscriber) -> str:
+    return links().link("preferences", subscriber.key, WEDNESDAY).removeprefix(BASE_URL)
 
 
-def send(visitor: Visitor, reader: Subscriber, action: str = "save", **fields: str | list[str]) -> str:
+def send(client: Client, subscriber: Subscriber, action: str = "save", **fields: str | list[str]) -> str:
     """Press a button of the page; return the page that follows."""
-    answer = visitor.post(page_of(reader), data={"do": action, **fields})
+    answer = client.post(page_of(subscriber), data={"do": action, **fields})
     assert answer.status_code == 303, answer.text
     assert answer.headers["location"].startswith("/preferences/")
-    followed = visitor.get(answer.headers["location"])
+    followed = client.get(answer.headers["location"])
     assert followed.status_code == 200
     return followed.text
 
@@ -55,17 +55,17 @@ def previewed(page: str) -> str:
     return page.partition('id="preview"')[2].partition("</section>")[0]
 
 
-def look(visitor: Visitor, reader: Subscriber, **fields: str | list[str]) -> str:
+def look(client: Client, subscriber: Subscriber, **fields: str | list[str]) -> str:
     """What the page's script is told while somebody types this."""
-    answer = visitor.post(f"{page_of(reader)}/preview", data={"part": "preview", **fields})
+    answer = client.post(f"{page_of(subscriber)}/preview", data={"part": "preview", **fields})
     assert answer.status_code == 200, answer.text
     return answer.text
 
 
-def test_everything_can_be_set_at_once(visitor: Visitor, parts: Parts, reader: Subscriber) -> None:
+def test_everything_can_be_set_at_once(client: Client, container: Container, subscriber: Subscriber) -> None:
     page = send(
-        visitor,
-        reader,
+        client,
+        subscriber,
         topics="protein design\r\n  robot   grasping \r\n\r\nprotein design",
         must="learning|folding",
         mute="clinical\nsurvey",
@@ -76,40 +76,46 @@ def test_everything_can_be_set_at_once(visitor: Visitor, parts: Parts, reader: S
         timezone="Europe/Berlin",
         max_papers="5",
     )
-    now = reader_now(parts.database, reader.address)
+    now = subscriber_now(container.database, subscriber.address)
     assert now.interests.topics == ("protein design", "robot grasping")
     assert now.interests.must == ("learning|folding",)
     assert now.interests.mute == ("clinical", "survey")
     assert now.interests.follow == ("Ada Lovelace",)
     assert now.interests.categories == ("cs.CL", "hep-th")
-    assert (now.rhythm.frequency, now.rhythm.hour, now.rhythm.timezone) == ("weekly", 18, "Europe/Berlin")
+    assert (now.schedule.frequency, now.schedule.hour, now.schedule.timezone) == (
+        "weekly",
+        18,
+        "Europe/Berlin",
+    )
     assert now.max_papers == 5
     for shown in ("protein design\nrobot grasping", "learning|folding", "Ada Lovelace", "cs.CL hep-th"):
         assert shown in page
     assert '<option value="Europe/Berlin" selected>' in page
 
 
-def test_what_a_form_does_not_have_stays(visitor: Visitor, parts: Parts, reader: Subscriber) -> None:
-    send(visitor, reader, mute="clinical")
-    now = reader_now(parts.database, reader.address)
-    assert now.interests.topics == reader.interests.topics
-    assert now.rhythm == reader.rhythm
+def test_what_a_form_does_not_have_stays(
+    client: Client, container: Container, subscriber: Subscriber
+) -> None:
+    send(client, subscriber, mute="clinical")
+    now = subscriber_now(container.database, subscriber.address)
+    assert now.interests.topics == subscriber.interests.topics
+    assert now.schedule == subscriber.schedule
 
 
-def test_an_emptied_field_is_emptied(visitor: Visitor, parts: Parts, reader: Subscriber) -> None:
-    send(visitor, reader, topics="")
-    assert reader_now(parts.database, reader.address).interests.topics == ()
+def test_an_emptied_field_is_emptied(client: Client, container: Container, subscriber: Subscriber) -> None:
+    send(client, subscriber, topics="")
+    assert subscriber_now(container.database, subscriber.address).interests.topics == ()
 
 
 def test_saving_shows_what_one_would_get_and_sends_nothing(
-    visitor: Visitor, parts: Parts, reader: Subscriber
+    client: Client, container: Container, subscriber: Subscriber
 ) -> None:
-    page = send(visitor, reader, topics="speech recognition")
+    page = send(client, subscriber, topics="speech recognition")
     preview = previewed(page)
     assert "Streaming speech recognition" in preview
     assert "Protein" not in preview
     assert "Because of:" in preview
-    with parts.database.read() as connection:
+    with container.database.read() as connection:
         assert connection.exec_driver_sql("select count(*) from deliveries").scalar() == 0
 
 
@@ -125,21 +131,21 @@ DRAFTS: list[dict[str, str | list[str]]] = [
 
 @pytest.mark.parametrize("fields", DRAFTS, ids="+".join)
 def test_a_preview_is_what_saving_would_bring_and_writes_nothing(
-    visitor: Visitor, parts: Parts, reader: Subscriber, fields: dict[str, str | list[str]]
+    client: Client, container: Container, subscriber: Subscriber, fields: dict[str, str | list[str]]
 ) -> None:
-    before = dump(parts)
-    shown = look(visitor, reader, **fields)
-    assert dump(parts) == before
+    before = dump(container)
+    shown = look(client, subscriber, **fields)
+    assert dump(container) == before
     assert "<li>" in shown
     assert "<html" not in shown
-    assert previewed(send(visitor, reader, "save", **fields)) == previewed(shown)
-    assert dump(parts) != before
+    assert previewed(send(client, subscriber, "save", **fields)) == previewed(shown)
+    assert dump(container) != before
 
 
 def test_without_script_a_button_shows_it_and_what_was_typed_stays(
-    visitor: Visitor, parts: Parts, reader: Subscriber
+    client: Client, container: Container, subscriber: Subscriber
 ) -> None:
-    before = dump(parts)
+    before = dump(container)
     typed: dict[str, str | list[str]] = {
         "topics": "speech recognition\r\nprotein folding",
         "pasted": "arXiv:2603.00007",
@@ -152,11 +158,11 @@ def test_without_script_a_button_shows_it_and_what_was_typed_stays(
         "timezone": "Asia/Tokyo",
         "max_papers": "3",
     }
-    answer = visitor.post(f"{page_of(reader)}/preview", data={"do": "save", **typed})
+    answer = client.post(f"{page_of(subscriber)}/preview", data={"do": "save", **typed})
     assert answer.status_code == 200
     page = answer.text
-    assert dump(parts) == before
-    assert previewed(page) == previewed(look(visitor, reader, **typed))
+    assert dump(container) == before
+    assert previewed(page) == previewed(look(client, subscriber, **typed))
     for kept in (
         ">\nspeech recognition\nprotein folding</textarea>",
         ">\narXiv:2603.00007</textarea>",
@@ -172,41 +178,43 @@ def test_without_script_a_button_shows_it_and_what_was_typed_stays(
     assert page.count(" checked>") == 1
 
 
-def test_a_new_reader_who_looks_first_is_still_asked_what_they_work_on(
-    visitor: Visitor, reader: Subscriber
+def test_a_new_subscriber_who_looks_first_is_still_asked_what_they_work_on(
+    client: Client, subscriber: Subscriber
 ) -> None:
-    page = visitor.post(f"{page_of(reader)}/preview", data={"topics": "robots", "new": "yes"}).text
+    page = client.post(f"{page_of(subscriber)}/preview", data={"topics": "robots", "new": "yes"}).text
     assert "What do you work on?" in page
     assert 'name="new"' in page
     assert "What we know about you" not in page
 
 
-def test_half_typed_words_are_answered_in_words(visitor: Visitor, parts: Parts, reader: Subscriber) -> None:
-    before = dump(parts)
+def test_half_typed_words_are_answered_in_words(
+    client: Client, container: Container, subscriber: Subscriber
+) -> None:
+    before = dump(container)
     for fields, said in (
         ({"categories": "cs."}, "no arXiv category"),
         ({"pasted": "2603"}, "no paper in what"),
     ):
-        shown = look(visitor, reader, **fields)
+        shown = look(client, subscriber, **fields)
         assert said in shown
         assert 'class="preview wrong"' in shown
         assert "<li>" not in shown
-        page = visitor.post(f"{page_of(reader)}/preview", data=fields)
+        page = client.post(f"{page_of(subscriber)}/preview", data=fields)
         assert page.status_code == 422
         assert page.text.count(said) == 1
-    assert dump(parts) == before
+    assert dump(container) == before
 
 
-def test_what_was_typed_stays_when_it_can_not_be_saved(visitor: Visitor, reader: Subscriber) -> None:
-    page = visitor.post(
-        page_of(reader), data={"topics": "ice cores", "max_papers": "0", "like": "2603.00002"}
+def test_what_was_typed_stays_when_it_can_not_be_saved(client: Client, subscriber: Subscriber) -> None:
+    page = client.post(
+        page_of(subscriber), data={"topics": "ice cores", "max_papers": "0", "like": "2603.00002"}
     )
     assert page.status_code == 422
     assert ">\nice cores</textarea>" in page.text
     assert 'value="2603.00002" checked>' in page.text
 
 
-def test_hostile_words_stay_words_when_they_are_shown_again(visitor: Visitor, reader: Subscriber) -> None:
+def test_hostile_words_stay_words_when_they_are_shown_again(client: Client, subscriber: Subscriber) -> None:
     hostile = "</textarea><script>alert(1)</script>\"'{{7191*7}}\u202e"
     names = (
         "topics",
@@ -224,29 +232,31 @@ def test_hostile_words_stay_words_when_they_are_shown_again(visitor: Visitor, re
     harmless = {"topics": hostile, "follow": hostile}
     for typed, status in ((fields, 422), (harmless, 200)):
         for part, expected in (("", status), ("preview", 200)):
-            answer = visitor.post(f"{page_of(reader)}/preview", data={**typed, "part": part})
+            answer = client.post(f"{page_of(subscriber)}/preview", data={**typed, "part": part})
             assert answer.status_code == expected
             assert "<script>alert" not in answer.text
             assert "\u202e" not in answer.text
             assert "50337" not in answer.text
 
 
-def test_a_preview_takes_the_readers_own_link(visitor: Visitor, reader: Subscriber) -> None:
-    feedback = links().link("feedback", reader.key, WEDNESDAY).removeprefix(BASE_URL)
+def test_a_preview_takes_the_subscribers_own_link(client: Client, subscriber: Subscriber) -> None:
+    feedback = links().link("feedback", subscriber.key, WEDNESDAY).removeprefix(BASE_URL)
     stolen = feedback.replace("/feedback/", "/preferences/")
     for path, status in ((f"{stolen}/preview", 403), ("/preferences/forged/preview", 403)):
-        assert visitor.post(path, data={"topics": "robots"}).status_code == status
-    assert visitor.get(f"{page_of(reader)}/preview").status_code == 405
+        assert client.post(path, data={"topics": "robots"}).status_code == status
+    assert client.get(f"{page_of(subscriber)}/preview").status_code == 405
 
 
-def test_previews_of_one_reader_come_to_an_end(visitor: Visitor, parts: Parts, reader: Subscriber) -> None:
-    other = add_reader(parts.database, "ben@example.org")
-    while visitor.app.state.site.previews.hit(PREVIEWS, reader.key):
+def test_previews_of_one_subscriber_come_to_an_end(
+    client: Client, container: Container, subscriber: Subscriber
+) -> None:
+    other = add_subscriber(container.database, "ben@example.org")
+    while client.app.state.context.previews.hit(PREVIEWS, subscriber.key):
         pass
-    answer = visitor.post(f"{page_of(reader)}/preview", data={"topics": "robots"})
+    answer = client.post(f"{page_of(subscriber)}/preview", data={"topics": "robots"})
     assert answer.status_code == 429
     assert "Retry-After" in answer.headers
-    assert "<li>" in look(visitor, other, topics="robots")
+    assert "<li>" in look(client, other, topics="robots")
 
 
 @pytest.mark.parametrize(
@@ -258,11 +268,11 @@ def test_previews_of_one_reader_come_to_an_end(visitor: Visitor, parts: Parts, r
     ],
 )
 def test_a_day_without_papers_shows_the_last_that_had_some(
-    visitor: Visitor, parts: Parts, reader: Subscriber, clock: Clock, now: datetime, said: str
+    client: Client, container: Container, subscriber: Subscriber, clock: Clock, now: datetime, said: str
 ) -> None:
-    run(office(parts.database), parts.profiles, Job(), lambda: at(TUESDAY, 8))
+    run(delivery_context(container.database), container.profiles, Job(), lambda: at(TUESDAY, 8))
     clock.now = now
-    shown = look(visitor, reader, topics="speech recognition")
+    shown = look(client, subscriber, topics="speech recognition")
     assert said in shown
     assert "Streaming speech recognition" in shown
 
@@ -290,112 +300,116 @@ def test_a_day_without_papers_shows_the_last_that_had_some(
     ],
 )
 def test_what_can_not_be_is_refused_in_words_and_nothing_changes(
-    visitor: Visitor, parts: Parts, reader: Subscriber, fields: dict[str, str], said: str
+    client: Client, container: Container, subscriber: Subscriber, fields: dict[str, str], said: str
 ) -> None:
-    answer = visitor.post(page_of(reader), data={"mute": "clinical", **fields})
+    answer = client.post(page_of(subscriber), data={"mute": "clinical", **fields})
     assert answer.status_code == 422
     assert said in answer.text.replace("&#39;", "'")
-    assert reader_now(parts.database, reader.address) == reader
+    assert subscriber_now(container.database, subscriber.address) == subscriber
 
 
-def test_a_pasted_library_is_learned_from(visitor: Visitor, parts: Parts, reader: Subscriber) -> None:
+def test_a_pasted_library_is_learned_from(
+    client: Client, container: Container, subscriber: Subscriber
+) -> None:
     known = make_paper(3, "proteins")
     pasted = f"""@article{{x, title = {{{{{known.title}}}}}, year = 2026}}
         @misc{{y, eprint = {{2603.00001}}, booktitle = {{Gaussian}}}}
         https://arxiv.org/abs/2603.00002v4"""
-    add_papers(parts.database, make_paper(3, "proteins"))
-    send(visitor, reader, pasted=pasted)
-    with parts.database.read() as connection:
-        marked = connection.exec_driver_sql(
+    add_papers(container.database, make_paper(3, "proteins"))
+    send(client, subscriber, pasted=pasted)
+    with container.database.read() as connection:
+        rated = connection.exec_driver_sql(
             "select canonical_id from papers p join feedback on paper_id = p.id order by 1"
         ).scalars()
-        assert set(marked) >= {"2603.00001", "2603.00002"}
+        assert set(rated) >= {"2603.00001", "2603.00002"}
 
 
 def test_a_pasted_id_that_is_not_stored_is_kept_until_it_arrives(
-    visitor: Visitor, parts: Parts, reader: Subscriber
+    client: Client, container: Container, subscriber: Subscriber
 ) -> None:
-    send(visitor, reader, pasted="https://arxiv.org/abs/1706.03762v7 and 2603.00001")
-    with parts.database.read() as connection:
-        assert read_pending(connection, [reader.id]) == {reader.id: [("1706.03762", "more")]}
-        assert len(read_feedback(connection, [reader.id])[reader.id]) == 1
+    send(client, subscriber, pasted="https://arxiv.org/abs/1706.03762v7 and 2603.00001")
+    with container.database.read() as connection:
+        assert read_pending(connection, [subscriber.id]) == {subscriber.id: [("1706.03762", "more")]}
+        assert len(read_feedback(connection, [subscriber.id])[subscriber.id]) == 1
 
 
 def test_ticked_papers_are_liked_and_each_can_be_taken_back(
-    visitor: Visitor, parts: Parts, reader: Subscriber
+    client: Client, container: Container, subscriber: Subscriber
 ) -> None:
-    offered = re.findall(r'name="like" value="([^"]+)"', visitor.get(page_of(reader)).text)
+    offered = re.findall(r'name="like" value="([^"]+)"', client.get(page_of(subscriber)).text)
     assert 8 <= len(offered) <= 12
-    page = send(visitor, reader, like=offered[:2])
+    page = send(client, subscriber, like=offered[:2])
     assert page.count('name="do" value="forget"') == 2
-    page = send(visitor, reader, "forget", paper=offered[0])
+    page = send(client, subscriber, "forget", paper=offered[0])
     assert page.count('name="do" value="forget"') == 1
-    with parts.database.read() as connection:
+    with container.database.read() as connection:
         assert connection.exec_driver_sql("select count(*) from feedback").scalar() == 1
 
 
-def test_what_we_know_names_the_terms(visitor: Visitor, parts: Parts, reader: Subscriber) -> None:
-    page = send(visitor, reader, topics="gaussian splatting")
+def test_what_we_know_names_the_terms(client: Client, container: Container, subscriber: Subscriber) -> None:
+    page = send(client, subscriber, topics="gaussian splatting")
     known = page.partition("What we know about you")[2]
     assert "splatting" in known
     assert re.search(r'<span class="soft">100</span>', known)
-    assert reader_now(parts.database, reader.address).interests.topics == ("gaussian splatting",)
+    assert subscriber_now(container.database, subscriber.address).interests.topics == ("gaussian splatting",)
 
 
-def test_a_pause_holds_until_its_date_or_the_reader_ends_it(
-    visitor: Visitor, parts: Parts, reader: Subscriber
+def test_a_pause_holds_until_its_date_or_the_subscriber_ends_it(
+    client: Client, container: Container, subscriber: Subscriber
 ) -> None:
     until = WEDNESDAY + timedelta(days=5)
-    assert "until 9 March 2026" in send(visitor, reader, "pause", until=until.isoformat())
-    assert reader_now(parts.database, reader.address).status == "paused"
-    send(visitor, reader, "resume")
-    assert reader_now(parts.database, reader.address).status == "active"
-    assert "until you resume" in send(visitor, reader, "pause", until="")
+    assert "until 9 March 2026" in send(client, subscriber, "pause", until=until.isoformat())
+    assert subscriber_now(container.database, subscriber.address).status == "paused"
+    send(client, subscriber, "resume")
+    assert subscriber_now(container.database, subscriber.address).status == "active"
+    assert "until you resume" in send(client, subscriber, "pause", until="")
 
 
-def test_one_can_leave_and_come_back_here_too(visitor: Visitor, parts: Parts, reader: Subscriber) -> None:
-    assert "You are unsubscribed" in send(visitor, reader, "unsubscribe")
-    assert reader_now(parts.database, reader.address).status == "unsubscribed"
-    send(visitor, reader, "resume")
-    assert reader_now(parts.database, reader.address).status == "active"
+def test_one_can_leave_and_come_back_here_too(
+    client: Client, container: Container, subscriber: Subscriber
+) -> None:
+    assert "You are unsubscribed" in send(client, subscriber, "unsubscribe")
+    assert subscriber_now(container.database, subscriber.address).status == "unsubscribed"
+    send(client, subscriber, "resume")
+    assert subscriber_now(container.database, subscriber.address).status == "active"
 
 
-def test_somebody_who_refused_our_mail_can_not_be_resumed(visitor: Visitor, parts: Parts) -> None:
-    refused = add_reader(parts.database, "full@example.org", status="suppressed")
-    assert visitor.post(page_of(refused), data={"do": "resume"}).status_code == 422
-    assert reader_now(parts.database, refused.address).status == "suppressed"
+def test_somebody_who_refused_our_mail_can_not_be_resumed(client: Client, container: Container) -> None:
+    refused = add_subscriber(container.database, "full@example.org", status="suppressed")
+    assert client.post(page_of(refused), data={"do": "resume"}).status_code == 422
+    assert subscriber_now(container.database, refused.address).status == "suppressed"
 
 
 def test_past_digests_and_own_feeds_are_listed_and_work(
-    visitor: Visitor, parts: Parts, reader: Subscriber, clock: Clock
+    client: Client, container: Container, subscriber: Subscriber, clock: Clock
 ) -> None:
-    run(office(parts.database), parts.profiles, Job(), lambda: at(WEDNESDAY))
-    page = visitor.get(page_of(reader)).text
+    run(delivery_context(container.database), container.profiles, Job(), lambda: at(WEDNESDAY))
+    page = client.get(page_of(subscriber)).text
     (past,) = re.findall(r'href="(/digest/[^"]+)"', page)
-    assert "Wednesday, 4 March 2026" in visitor.get(past).text
+    assert "Wednesday, 4 March 2026" in client.get(past).text
     atom, listed = re.findall(r'href="(/feed/[^"]+)"', page)
     clock.advance(days=400)
-    assert "Because of:" in visitor.get(atom).text
-    items = visitor.get(listed).json()["items"]
+    assert "Because of:" in client.get(atom).text
+    items = client.get(listed).json()["items"]
     assert items
     assert all(item["url"].startswith(BASE_URL) for item in items)
-    assert visitor.get(atom).headers["cache-control"] == "no-store"
+    assert client.get(atom).headers["cache-control"] == "no-store"
 
 
 def test_the_export_holds_everything_and_erasing_leaves_nothing(
-    visitor: Visitor, parts: Parts, reader: Subscriber
+    client: Client, container: Container, subscriber: Subscriber
 ) -> None:
-    run(office(parts.database), parts.profiles, Job(), lambda: at(WEDNESDAY))
-    answer = visitor.get(f"{page_of(reader)}/export")
+    run(delivery_context(container.database), container.profiles, Job(), lambda: at(WEDNESDAY))
+    answer = client.get(f"{page_of(subscriber)}/export")
     assert answer.headers["content-disposition"].startswith("attachment")
     taken = answer.json()
-    assert taken["reader"]["address"] == reader.address
+    assert taken["reader"]["address"] == subscriber.address
     assert taken["received"]
     assert taken["consents"]
-    erased = visitor.post(page_of(reader), data={"do": "erase"})
+    erased = client.post(page_of(subscriber), data={"do": "erase"})
     assert "Everything is erased" in erased.text
-    with parts.database.read() as connection:
+    with container.database.read() as connection:
         for table in ("subscribers", "interests", "feedback", "profiles", "deliveries", "picks", "consents"):
             count = f"select count(*) from {table}"
             assert connection.exec_driver_sql(count).scalar() == 0
-    assert visitor.get(page_of(reader)).status_code == 404
+    assert client.get(page_of(subscriber)).status_code == 404

@@ -9,31 +9,31 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from digest.readers.links import PURPOSES, Links
-from digest.readers.subscriber import Subscriber
+from digest.domain.subscriber import Subscriber
+from digest.subscribers.links import PURPOSES, Links
 from digest.web.app import create_app
-from digest.web.safety import LARGEST_BODY
-from digest.wiring import Parts
-from tests.factories import BASE_URL, WEDNESDAY, Clock, add_reader, links
-from tests.web.conftest import dump, make_parts
-from tests.web.hostile import ATTACK, add_hostile_papers, add_hostile_reader, send_digests
-from tests.web.tour import EVIL, EVIL_HEADERS, Walk, other_documents, path_of
-from tests.web.visitor import Visitor, stamp_of
+from digest.web.middleware import LARGEST_BODY
+from digest.wiring import Container
+from tests.factories import BASE_URL, WEDNESDAY, Clock, add_subscriber, links
+from tests.web.client import Client, form_token_of
+from tests.web.conftest import dump, make_container
+from tests.web.crawl import EVIL, EVIL_HEADERS, Walk, other_documents, path_of
+from tests.web.hostile import ATTACK, add_hostile_papers, add_hostile_subscriber, send_digests
 
 
 @pytest.fixture
-def parts(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Parts]:
+def parts(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Container]:
     """An installation on each database: they differ in what they refuse."""
-    made = make_parts(database_url, clock, tmp_path / "outbox")
+    made = make_container(database_url, clock, tmp_path / "outbox")
     yield made
     made.close()
 
 
 @pytest.fixture
-def reader(parts: Parts) -> Subscriber:
-    add_hostile_papers(parts)
-    added = add_hostile_reader(parts)
-    send_digests(parts)
+def subscriber(container: Container) -> Subscriber:
+    add_hostile_papers(container)
+    added = add_hostile_subscriber(container)
+    send_digests(container)
     return added
 
 
@@ -52,7 +52,7 @@ class Tags(HTMLParser):
 def test_the_walk_leads_to_every_page(walk: Walk) -> None:
     statuses = {answer.status_code for answer in walk.pages.values()}
     assert statuses == {200, 303, 403, 404, 405, 413, 422, 429, 500}
-    environment = walk.visitor.app.state.site.pages._environment
+    environment = walk.client.app.state.context.pages._environment
     assert {name for _, name in environment.cache} == set(environment.list_templates())
 
 
@@ -96,9 +96,11 @@ def test_every_refusal_is_a_page_that_helps(walk: Walk) -> None:
         assert "Traceback" not in page
 
 
-def test_hostile_words_are_data_in_feeds_and_json(parts: Parts, visitor: Visitor, reader: Subscriber) -> None:
+def test_hostile_words_are_data_in_feeds_and_json(
+    container: Container, client: Client, subscriber: Subscriber
+) -> None:
     kinds = set()
-    for path, answer in other_documents(visitor, reader):
+    for path, answer in other_documents(client, subscriber):
         kind = answer.headers["content-type"]
         kinds.add(kind)
         assert not kind.startswith("text/html"), path
@@ -111,30 +113,30 @@ def test_hostile_words_are_data_in_feeds_and_json(parts: Parts, visitor: Visitor
             titles = ET.fromstring(answer.content).iter("{http://www.w3.org/2005/Atom}title")
             assert any("alert(1)" in (title.text or "") for title in titles), path
     assert kinds >= {"application/atom+xml", "application/feed+json", "application/json"}
-    assert visitor.get("/api/papers/2603.00001").json()["links"].keys() == {"abstract", "pdf"}
-    entry = visitor.get("/papers/2603.00001.bib").text
+    assert client.get("/api/papers/2603.00001").json()["links"].keys() == {"abstract", "pdf"}
+    entry = client.get("/papers/2603.00001.bib").text
     assert entry.count("{") == entry.count("}")
-    assert visitor.get("/papers/2603.00001.ris").text.count("\r\nTI  - ") == 1
-    assert parts
+    assert client.get("/papers/2603.00001.ris").text.count("\r\nTI  - ") == 1
+    assert container
 
 
-def test_no_other_site_can_do_anything_in_a_readers_name(
-    parts: Parts, visitor: Visitor, reader: Subscriber
+def test_no_other_site_can_do_anything_in_a_subscribers_name(
+    container: Container, client: Client, subscriber: Subscriber
 ) -> None:
     """There is nothing that a browser would send by itself: no cookie, no password, only the link's own token."""
     headers = {
         **EVIL_HEADERS,
-        "Cookie": f"reader={reader.key}; session={reader.key}",
+        "Cookie": f"subscriber={subscriber.key}; session={subscriber.key}",
         "Authorization": "Basic YTpi",
     }
     guess = {
-        "token": reader.key,
-        "reader": reader.key,
-        "email": reader.address,
+        "token": subscriber.key,
+        "reader": subscriber.key,
+        "email": subscriber.address,
         "do": "erase",
-        "id": str(reader.id),
+        "id": str(subscriber.id),
     }
-    before = dump(parts)
+    before = dump(container)
     for path in (
         *(
             "/preferences",
@@ -142,26 +144,30 @@ def test_no_other_site_can_do_anything_in_a_readers_name(
             "/unsubscribe",
             "/feedback",
             "/confirm",
-            f"/preferences/{reader.key}",
+            f"/preferences/{subscriber.key}",
         ),
-        *(f"/unsubscribe/{reader.key}", f"/preferences/{reader.address}", f"/feedback/{reader.id}"),
+        *(
+            f"/unsubscribe/{subscriber.key}",
+            f"/preferences/{subscriber.address}",
+            f"/feedback/{subscriber.id}",
+        ),
         *("/", "/search", "/links", "/subscribe", "/api/papers", "/papers/2603.00001"),
     ):
         for method in ("POST", "GET", "PUT", "DELETE"):
             request = {"data": guess} if method == "POST" else {"params": guess}
-            answer = visitor.ask(method, path, headers=headers, **request)
+            answer = client.ask(method, path, headers=headers, **request)
             assert "set-cookie" not in answer.headers
             assert not {name for name in answer.headers if name.startswith("access-control-")}
-    assert dump(parts) == before
+    assert dump(container) == before
 
 
 def test_a_mail_leads_to_the_settings_address_whatever_host_its_asker_named(
-    parts: Parts, visitor: Visitor, tmp_path: Path
+    container: Container, client: Client, tmp_path: Path
 ) -> None:
-    stamp = stamp_of(visitor.get("/subscribe").text)
-    parts.clock.advance(minutes=1)  # type: ignore[attr-defined]
+    form_token = form_token_of(client.get("/subscribe").text)
+    container.clock.advance(minutes=1)  # type: ignore[attr-defined]
     for address in ("new@example.org", "new@example.org\r\nBcc: all@example.org", "a@b.example\nX-Evil: 1"):
-        visitor.post("/subscribe", data={"email": address, "stamp": stamp}, headers=EVIL_HEADERS)
+        client.post("/subscribe", data={"email": address, "stamp": form_token}, headers=EVIL_HEADERS)
     (mail,) = [file.read_text() for file in tmp_path.rglob("outbox/new/*")]
     assert EVIL not in mail
     assert "Bcc" not in mail
@@ -176,7 +182,7 @@ HARMS: dict[str, Callable[[str, Subscriber, Subscriber], str]] = {
     "with another signature": lambda token, _, __: token[:-4] + "AAAA",
     "with more behind it": lambda token, _, __: token + "A",
     "of another day": lambda token, _, __: token.replace("20260304", "20260305"),
-    "of another reader": lambda token, mine, other: token.replace(mine.key, other.key),
+    "of another subscriber": lambda token, mine, other: token.replace(mine.key, other.key),
     "of another site": lambda _, mine, __: Links(BASE_URL, b"another").link("digest", mine.key, WEDNESDAY)[
         -60:
     ],
@@ -188,85 +194,87 @@ HARMS: dict[str, Callable[[str, Subscriber, Subscriber], str]] = {
 
 @pytest.mark.parametrize("harm", HARMS)
 def test_a_link_that_is_not_ours_is_refused_with_a_page_that_helps(
-    parts: Parts, visitor: Visitor, reader: Subscriber, harm: str
+    container: Container, client: Client, subscriber: Subscriber, harm: str
 ) -> None:
-    other = add_reader(parts.database, "bo@example.org")
-    before = dump(parts)
+    other = add_subscriber(container.database, "bo@example.org")
+    before = dump(container)
     for purpose in PURPOSES:
-        token = path_of(purpose, reader).rpartition("/")[2]
-        bad = HARMS[harm](token, reader, other)
+        token = path_of(purpose, subscriber).rpartition("/")[2]
+        bad = HARMS[harm](token, subscriber, other)
         assert bad != token
         ending = {"feed": ".xml", "feedback": "?paper=2603.00001&verdict=more"}.get(purpose, "")
         for method in ("GET", "HEAD", "POST"):
             if method == "POST" and purpose in {"digest", "feed"}:
                 continue
-            answer = visitor.ask(method, f"/{purpose}/{bad}{ending}")
+            answer = client.ask(method, f"/{purpose}/{bad}{ending}")
             assert answer.status_code == 403, (method, purpose)
             if method != "HEAD":
                 assert "open it again from the mail" in answer.text
                 assert 'href="/links"' in answer.text
-    assert dump(parts) == before
+    assert dump(container) == before
 
 
-def test_https_is_kept_where_it_is_used(visitor: Visitor, parts: Parts, clock: Clock, tmp_path: Path) -> None:
-    assert visitor.get("/").headers["strict-transport-security"]
-    url = parts.settings.database_url.get_secret_value()
-    plain = make_parts(url, clock, tmp_path, base_url="http://localhost:8000")
-    assert "strict-transport-security" not in Visitor(create_app(plain)).get("/").headers
+def test_https_is_kept_where_it_is_used(
+    client: Client, container: Container, clock: Clock, tmp_path: Path
+) -> None:
+    assert client.get("/").headers["strict-transport-security"]
+    url = container.settings.database_url.get_secret_value()
+    plain = make_container(url, clock, tmp_path, base_url="http://localhost:8000")
+    assert "strict-transport-security" not in Client(create_app(plain)).get("/").headers
     plain.close()
 
 
-def test_nothing_leads_elsewhere(visitor: Visitor, reader: Subscriber) -> None:
-    mine = links().link("preferences", reader.key, WEDNESDAY).removeprefix(BASE_URL)
+def test_nothing_leads_elsewhere(client: Client, subscriber: Subscriber) -> None:
+    mine = links().link("preferences", subscriber.key, WEDNESDAY).removeprefix(BASE_URL)
     for path in ("//evil.example", "/\\evil.example", "//evil.example/..", "/papers//evil.example"):
-        answer = visitor.get(path)
+        answer = client.get(path)
         assert answer.status_code >= 400 or "location" not in answer.headers
     for path in ("/papers/", "/search/", "/about/", f"{mine}/"):
-        answer = visitor.get(path, headers=EVIL_HEADERS)
+        answer = client.get(path, headers=EVIL_HEADERS)
         assert (answer.status_code, "location" in answer.headers) in {(404, False), (403, False)}, path
     for extra in ("?next=//evil.example", "?done=//evil.example", "?redirect=https://evil.example"):
-        answer = visitor.post(mine + extra, data={"do": "save", "next": "//evil.example"})
+        answer = client.post(mine + extra, data={"do": "save", "next": "//evil.example"})
         assert answer.headers["location"] == f"{mine}?done=saved"
 
 
-def test_a_line_break_gets_into_no_header(visitor: Visitor, reader: Subscriber) -> None:
-    mine = links().link("preferences", reader.key, WEDNESDAY).removeprefix(BASE_URL)
+def test_a_line_break_gets_into_no_header(client: Client, subscriber: Subscriber) -> None:
+    mine = links().link("preferences", subscriber.key, WEDNESDAY).removeprefix(BASE_URL)
     for path in ("/search?q=a%0d%0aSet-Cookie:x=1", f"{mine}%0d%0aX-Evil:1", "/papers/%0d%0aX-Evil:1.bib"):
-        headers = visitor.get(path).headers
+        headers = client.get(path).headers
         assert "x-evil" not in headers
         assert "set-cookie" not in headers
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_a_body_that_is_too_large_is_not_read(visitor: Visitor, streamed: bool) -> None:
+def test_a_body_that_is_too_large_is_not_read(client: Client, streamed: bool) -> None:
     async def pieces() -> object:
         for _ in range(LARGEST_BODY // 1000 + 2):
             yield b"x" * 1000
 
     body = pieces() if streamed else b"email=" + b"x" * LARGEST_BODY
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    answer = visitor.post("/subscribe", content=body, headers=headers)
+    answer = client.post("/subscribe", content=body, headers=headers)
     assert answer.status_code == 413
 
 
-def test_a_fault_of_ours_is_a_page_without_its_innards(parts: Parts, visitor: Visitor) -> None:
-    @visitor.app.get("/broken")
+def test_a_fault_of_ours_is_a_page_without_its_innards(container: Container, client: Client) -> None:
+    @client.app.get("/broken")
     def broken() -> None:
         raise RuntimeError("the password is hunter2")
 
-    answer = visitor.get("/broken")
+    answer = client.get("/broken")
     assert answer.status_code == 500
     assert "hunter2" not in answer.text
     assert "went wrong on our side" in answer.text
     assert "content-security-policy" in answer.headers
-    assert parts
+    assert container
 
 
 def test_a_database_that_is_gone_is_said_in_words(clock: Clock, tmp_path: Path) -> None:
-    parts = make_parts(f"sqlite:///{tmp_path}/not/there.db", clock, tmp_path)
+    container = make_container(f"sqlite:///{tmp_path}/not/there.db", clock, tmp_path)
     for path in ("/", "/readyz", "/api/papers"):
-        answer = Visitor(create_app(parts)).get(path)
+        answer = Client(create_app(container)).get(path)
         assert answer.status_code == 503
         assert "DIGEST_" not in answer.text
         assert str(tmp_path) not in answer.text
-    parts.close()
+    container.close()

@@ -10,7 +10,7 @@ from sqlalchemy import event
 
 from digest.web.app import create_app
 from digest.web.catalogue import Catalogue
-from digest.wiring import Parts
+from digest.wiring import Container
 from tests.factories import (
     MONDAY,
     TUESDAY,
@@ -21,13 +21,13 @@ from tests.factories import (
     make_paper,
     make_papers,
 )
-from tests.web.conftest import make_parts
-from tests.web.visitor import Visitor
+from tests.web.client import Client
+from tests.web.conftest import make_container
 
 
 @pytest.fixture
-def parts(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Parts]:
-    made = make_parts(database_url, clock, tmp_path / "outbox")
+def parts(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Container]:
+    made = make_container(database_url, clock, tmp_path / "outbox")
     add_papers(made.database, *make_papers(8, subject="splats", announced_on=MONDAY))
     late = make_paper(20, "splats", categories=("eess.IV", "math.NA"), announced_on=TUESDAY)
     robots = make_paper(21, "robots", categories=("cs.RO",), announced_on=TUESDAY)
@@ -54,59 +54,59 @@ def ids(page: str) -> set[str]:
     ],
 )
 def test_a_search_can_be_narrowed_on_the_page_and_for_programs(
-    visitor: Visitor, narrowed: str, expected: int
+    client: Client, narrowed: str, expected: int
 ) -> None:
-    page = visitor.get(f"/search?q=gaussian+splatting{narrowed}").text
+    page = client.get(f"/search?q=gaussian+splatting{narrowed}").text
     assert len(ids(page)) == expected
     assert ("No paper matches" in page) == (expected == 0)
-    found = visitor.get(f"/api/search?q=gaussian+splatting{narrowed}").json()
+    found = client.get(f"/api/search?q=gaussian+splatting{narrowed}").json()
     assert {one["paper"]["id"] for one in found} == ids(page)
 
 
-def test_the_form_shows_what_the_search_was_narrowed_to(visitor: Visitor) -> None:
-    page = visitor.get("/search?q=gaussian&category=math.NA&since=2026-03-03").text
+def test_the_form_shows_what_the_search_was_narrowed_to(client: Client) -> None:
+    page = client.get("/search?q=gaussian&category=math.NA&since=2026-03-03").text
     assert "<option selected>math.NA</option>" in page
     assert 'value="2026-03-03"' in page
-    assert "No paper matches among these" in visitor.get("/search?q=gaussian&since=2026-03-04").text
+    assert "No paper matches among these" in client.get("/search?q=gaussian&since=2026-03-04").text
 
 
-def test_look_alikes_of_a_paper_can_be_narrowed_too(visitor: Visitor) -> None:
-    assert len(ids(visitor.get("/search?q=2603.00001").text)) > 5
-    assert ids(visitor.get("/search?q=2603.00001&category=math").text) == {"2603.00001", "2603.00020"}
-    one = visitor.get("/api/papers/2603.00001?similar=5&category=math&since=2026-03-03").json()
+def test_look_alikes_of_a_paper_can_be_narrowed_too(client: Client) -> None:
+    assert len(ids(client.get("/search?q=2603.00001").text)) > 5
+    assert ids(client.get("/search?q=2603.00001&category=math").text) == {"2603.00001", "2603.00020"}
+    one = client.get("/api/papers/2603.00001?similar=5&category=math&since=2026-03-03").json()
     assert [found["paper"]["id"] for found in one["similar"]] == ["2603.00020"]
 
 
 @pytest.mark.parametrize("since", ["yesterday", "2026-02-30", "0", "2026-03-03T00:00", "٢٠٢٦-٠٣-٠٣"])
-def test_a_day_that_is_none_is_said_so(visitor: Visitor, since: str) -> None:
-    answer = visitor.get("/search", params={"q": "gaussian", "since": since})
+def test_a_day_that_is_none_is_said_so(client: Client, since: str) -> None:
+    answer = client.get("/search", params={"q": "gaussian", "since": since})
     assert answer.status_code == 422
     assert "write it like 2026-11-22" in answer.text
-    assert visitor.get("/api/search", params={"q": "gaussian", "since": since}).status_code == 422
+    assert client.get("/api/search", params={"q": "gaussian", "since": since}).status_code == 422
 
 
-def test_a_search_asked_again_shows_papers_that_came_in_between(parts: Parts, visitor: Visitor) -> None:
-    before = visitor.get("/search?q=gaussian+splatting").text
-    assert visitor.get("/search?q=gaussian+splatting").text == before
-    add_papers(parts.database, make_paper(30, "splats", announced_on=WEDNESDAY), now=at(WEDNESDAY, 11))
-    assert ids(visitor.get("/search?q=gaussian+splatting").text) == {*ids(before), "2603.00030"}
+def test_a_search_asked_again_shows_papers_that_came_in_between(container: Container, client: Client) -> None:
+    before = client.get("/search?q=gaussian+splatting").text
+    assert client.get("/search?q=gaussian+splatting").text == before
+    add_papers(container.database, make_paper(30, "splats", announced_on=WEDNESDAY), now=at(WEDNESDAY, 11))
+    assert ids(client.get("/search?q=gaussian+splatting").text) == {*ids(before), "2603.00030"}
 
 
-def test_a_question_asked_again_costs_the_database_nothing(parts: Parts) -> None:
-    visitor = Visitor(create_app(parts, timedelta(hours=1)))
+def test_a_question_asked_again_costs_the_database_nothing(container: Container) -> None:
+    client = Client(create_app(container, timedelta(hours=1)))
     statements: list[str] = []
-    event.listen(parts.database.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    event.listen(container.database.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
     pages = []
     for path in ("/", "/search?q=gaussian", "/search?q=2603.00001&category=math"):
-        pages.append(visitor.get(path).text)
+        pages.append(client.get(path).text)
         assert statements
         statements.clear()
-        pages.append(visitor.get(path).text)
+        pages.append(client.get(path).text)
         assert statements == []
     assert pages[::2] == pages[1::2]
 
 
-def test_while_one_looks_for_changes_the_others_do_not_wait(parts: Parts) -> None:
+def test_while_one_looks_for_changes_the_others_do_not_wait(container: Container) -> None:
     looking, may_finish = Event(), Event()
     may_finish.set()
 
@@ -115,15 +115,15 @@ def test_while_one_looks_for_changes_the_others_do_not_wait(parts: Parts) -> Non
         assert may_finish.wait(10)
         return at(WEDNESDAY)
 
-    catalogue = Catalogue(parts.database, slow_clock, timedelta(0))
-    first = catalogue.stamp()
+    catalogue = Catalogue(container.database, slow_clock, timedelta(0))
+    first = catalogue.revision()
     looking.clear()
     may_finish.clear()
-    looker = Thread(target=catalogue.stamp)
+    looker = Thread(target=catalogue.revision)
     looker.start()
     assert looking.wait(10)
-    assert catalogue.stamp_if_known() == first
-    assert catalogue.stamp() == first
+    assert catalogue.revision_if_known() == first
+    assert catalogue.revision() == first
     may_finish.set()
     looker.join(10)
-    assert catalogue.stamp_if_known() is None
+    assert catalogue.revision_if_known() is None

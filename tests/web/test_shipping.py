@@ -27,16 +27,16 @@ def test_each_is_where_the_product_looks(name: str) -> None:
 
 def test_an_unpacked_package_serves_its_pages(tmp_path: Path) -> None:
     """As in a wheel: the templates inside the package, no checkout around it."""
-    site = tmp_path / "site"
-    site.mkdir()
+    context = tmp_path / "site"
+    context.mkdir()
     for source in (ROOT / "digest").rglob("*"):
         if source.is_file() and "__pycache__" not in source.parts:
-            target = site / "digest" / source.relative_to(ROOT / "digest")
+            target = context / "digest" / source.relative_to(ROOT / "digest")
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(source.read_bytes())
     for source in (ROOT / "templates").rglob("*"):
         if source.is_file():
-            target = site / "digest" / "templates" / source.relative_to(ROOT / "templates")
+            target = context / "digest" / "templates" / source.relative_to(ROOT / "templates")
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(source.read_bytes())
     probe = (
@@ -47,9 +47,9 @@ def test_an_unpacked_package_serves_its_pages(tmp_path: Path) -> None:
     told = subprocess.run(
         [sys.executable, "-c", probe],
         cwd=tmp_path,
-        env={"PYTHONPATH": str(site)},
+        env={"PYTHONPATH": str(context)},
         capture_output=True,
         text=True,
         check=True,
     ).stdout.split()
-    assert told == [str(site / "digest" / "templates"), "200"]
+    assert told == [str(context / "digest" / "templates"), "200"]

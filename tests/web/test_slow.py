@@ -17,8 +17,8 @@ import uvicorn
 from digest.cli.serving import OPTIONS
 from digest.web.connections import LARGEST_HEAD, TimedProtocol
 from tests.factories import Clock
-from tests.services.site import free_port, wait_for
-from tests.web.conftest import make_parts
+from tests.services.installation import free_port, wait_for
+from tests.web.conftest import make_container
 
 FORM = b"POST /subscribe HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
 NOWHERE = {"DIGEST_HUGGINGFACE_URL": "http://127.0.0.1:1", "DIGEST_ARXIV_RSS_URL": "http://127.0.0.1:1"}
@@ -72,10 +72,10 @@ def served(application: Any) -> Iterator[tuple[int, uvicorn.Server]]:
 def port(sqlite_url: str, clock: Clock, tmp_path: Path) -> Iterator[int]:
     from digest.web.app import create_app
 
-    parts = make_parts(sqlite_url, clock, tmp_path / "outbox")
-    with served(create_app(parts)) as (number, _):
+    container = make_container(sqlite_url, clock, tmp_path / "outbox")
+    with served(create_app(container)) as (number, _):
         yield number
-    parts.close()
+    container.close()
 
 
 def call(port: int) -> socket.socket:

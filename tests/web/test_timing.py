@@ -15,9 +15,9 @@ def test_the_time_of_an_answer_tells_known_from_unknown_no_better_than_a_guess(
 
 
 def test_a_difference_in_time_would_be_noticed() -> None:
-    luck = Random(7)
-    some = [luck.gauss(8, 2) for _ in range(200)]
-    assert best_share(some, [luck.gauss(8, 2) for _ in range(200)]) < MOST
-    assert best_share(some, [luck.gauss(9.5, 2) for _ in range(200)]) > MOST
+    rng = Random(7)
+    some = [rng.gauss(8, 2) for _ in range(200)]
+    assert best_share(some, [rng.gauss(8, 2) for _ in range(200)]) < MOST
+    assert best_share(some, [rng.gauss(9.5, 2) for _ in range(200)]) > MOST
     assert best_share([3, 1, 2], [6, 4, 5]) == best_share([6, 4, 5], [3, 1, 2]) == 1
     assert best_share([1, 2], [1, 2]) < 1

@@ -25,14 +25,14 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from digest.clock import utc_now
-from digest.readers.profiles import ProfileBuilder
-from digest.readers.signup import Application, subscribe_many
 from digest.store.database import Database
 from digest.store.schema import upgrade
-from digest.web.stamps import LEAST
+from digest.subscribers.profiles import ProfileBuilder
+from digest.subscribers.signup import Application, subscribe_many
+from digest.web.form_tokens import LEAST
 from tests.factories import SECRET
-from tests.services.site import answers, free_port, wait_for
-from tests.web.visitor import stamp_of
+from tests.services.installation import answers, free_port, wait_for
+from tests.web.client import form_token_of
 
 MOST = 0.6
 DOMAINS = 10
@@ -54,24 +54,24 @@ class Times:
 
 def best_share(some: Sequence[float], others: Sequence[float]) -> float:
     """Return how many of equally many values of two kinds one limit can tell apart at best."""
-    marked = sorted([(value, 1) for value in some] + [(value, -1) for value in others])
+    rated = sorted([(value, 1) for value in some] + [(value, -1) for value in others])
     ahead, furthest = 0, 0
-    for _, kind in marked:
+    for _, kind in rated:
         ahead += kind
         furthest = max(furthest, abs(ahead))
-    return 0.5 + furthest / len(marked)
+    return 0.5 + furthest / len(rated)
 
 
 def measure(
-    port: int, path: str, stamp: str, known: Sequence[str], unknown: Sequence[str], luck: Random
+    port: int, path: str, form_token: str, known: Sequence[str], unknown: Sequence[str], rng: Random
 ) -> Times:
     """Ask for mail for each address, each from a network of its own, in a random order."""
     asked = [(address, True) for address in known] + [(address, False) for address in unknown]
-    luck.shuffle(asked)
+    rng.shuffle(asked)
     seconds: dict[bool, list[float]] = {True: [], False: []}
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
     for number, (address, is_known) in enumerate(asked):
-        body = urlencode({"email": address, "stamp": stamp})
+        body = urlencode({"email": address, "stamp": form_token})
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
             "X-Forwarded-For": f"198.18.{number // 250}.{number % 250 + 1}",
@@ -90,13 +90,13 @@ def measure(
 def ripe_stamp(port: int) -> str:
     """Return a stamp that is old enough for both forms."""
     with urlopen(f"http://127.0.0.1:{port}/links", timeout=30) as answer:
-        stamp = stamp_of(answer.read().decode())
+        form_token = form_token_of(answer.read().decode())
     time.sleep(LEAST.total_seconds())
-    return stamp
+    return form_token
 
 
 @contextmanager
-def site(folder: Path, database_url: str) -> Iterator[int]:
+def context(folder: Path, database_url: str) -> Iterator[int]:
     """Serve a site over an initialised database; yield its port."""
     port = free_port()
     settings = {
@@ -130,17 +130,17 @@ def people(database: Database, count: int) -> tuple[list[str], list[str]]:
 def measure_all(folder: Path, database: Database, database_url: str, count: int) -> dict[str, Times]:
     """Measure each of the two forms."""
     known, unknown = people(database, count)
-    luck = Random(7)
-    with site(folder, database_url) as port:
-        stamp = ripe_stamp(port)
-        return {path: measure(port, path, stamp, known, unknown, luck) for path in PATHS}
+    rng = Random(7)
+    with context(folder, database_url) as port:
+        form_token = ripe_stamp(port)
+        return {path: measure(port, path, form_token, known, unknown, rng) for path in PATHS}
 
 
 def main() -> int:
-    wish = argparse.ArgumentParser(description=__doc__)
-    wish.add_argument("--requests", type=int, default=200)
-    wish.add_argument("--database", default="")
-    asked = wish.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--requests", type=int, default=200)
+    parser.add_argument("--database", default="")
+    asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="digest-timing-") as name:
         url = asked.database or f"sqlite:///{name}/digest.db"
         database = Database(url)

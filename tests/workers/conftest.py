@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import missing
-from tests.services.site import answers, free_port, wait_for
+from tests.services.installation import answers, free_port, wait_for
 
 
 @pytest.fixture

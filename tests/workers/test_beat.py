@@ -11,7 +11,7 @@ import pytest
 from digest.doctor.beat import LATE, SCHEDULE_KEY, require_beat
 from digest.errors import StopRun
 from tests.cli.shell import Shell
-from tests.services.site import wait_for
+from tests.services.installation import wait_for
 from workers.app import app
 
 

@@ -6,26 +6,26 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from digest import jobs
-from digest.delivery.circuit import Trouble, trip
+from digest.delivery.circuit_breaker import Trouble, open_circuit
 from digest.delivery.plan import plan_due
+from digest.jobs import cleanup, recurring
 from digest.settings import Settings
-from digest.store import deliveries as ledger
+from digest.store import delivery_reports
 from digest.store.database import Database
+from digest.store.feedback import read_feedback
 from digest.store.models import fetches
 from digest.store.pending_feedback import read_pending
-from digest.store.readers import read_feedback
-from digest.wiring import Parts
+from digest.wiring import Container
 from tests.factories import (
     TUESDAY,
     Clock,
     add_papers,
-    add_reader,
-    add_readers,
-    ask_for_links,
+    add_subscriber,
+    add_subscribers,
     at,
     make_papers,
     record_fetch,
+    request_links,
 )
 from tests.papers import samples
 from tests.papers.feed_server import Reply, feed_server
@@ -34,7 +34,7 @@ CLOCK = Clock(at(TUESDAY))
 
 
 @pytest.fixture
-def parts(sqlite_url: str) -> Iterator[Parts]:
+def parts(sqlite_url: str) -> Iterator[Container]:
     settings = Settings.model_construct(
         database_url=SecretStr(sqlite_url),
         mail_url=SecretStr("maildir:outbox"),
@@ -43,44 +43,44 @@ def parts(sqlite_url: str) -> Iterator[Parts]:
         base_url="https://papers.example.org",
         batch_size=10,
     )
-    made = Parts(settings, Clock(at(TUESDAY)))
+    made = Container(settings, Clock(at(TUESDAY)))
     yield made
     made.close()
 
 
-def test_as_many_batches_are_asked_for_as_are_ready(parts: Parts) -> None:
-    assert jobs.backlog(parts) == jobs.Backlog(0, 0)
-    add_readers(parts.database, 21)
-    add_reader(parts.database, "new@example.org", status="pending")
-    jobs.plan(parts)
-    assert jobs.backlog(parts) == jobs.Backlog(1, 3)
+def test_as_many_batches_are_asked_for_as_are_ready(container: Container) -> None:
+    assert recurring.backlog(container) == recurring.Backlog(0, 0)
+    add_subscribers(container.database, 21)
+    add_subscriber(container.database, "new@example.org", status="pending")
+    recurring.plan(container)
+    assert recurring.backlog(container) == recurring.Backlog(1, 3)
 
 
-def test_a_server_that_is_left_alone_is_asked_nothing_and_then_tried_once(parts: Parts) -> None:
-    add_readers(parts.database, 21)
-    jobs.plan(parts)
-    trip(parts.database, parts.account, Trouble("no"), parts.clock())
-    assert jobs.backlog(parts) == jobs.Backlog(0, 0)
-    parts.clock = Clock(at(TUESDAY) + timedelta(minutes=5))
-    assert jobs.backlog(parts) == jobs.Backlog(0, 1)
+def test_a_server_that_is_left_alone_is_asked_nothing_and_then_tried_once(container: Container) -> None:
+    add_subscribers(container.database, 21)
+    recurring.plan(container)
+    open_circuit(container.database, container.account, Trouble("no"), container.clock())
+    assert recurring.backlog(container) == recurring.Backlog(0, 0)
+    container.clock = Clock(at(TUESDAY) + timedelta(minutes=5))
+    assert recurring.backlog(container) == recurring.Backlog(0, 1)
 
 
-def test_each_stream_of_mail_is_delivered_by_itself(parts: Parts) -> None:
-    add_papers(parts.database, *make_papers(12))
-    add_readers(parts.database, 3)
-    add_reader(parts.database, "new@example.org", status="pending", now=at(TUESDAY, 7))
-    lost = add_reader(parts.database, "lost@example.org", frequency="off")
-    ask_for_links(parts.database, parts.secret, lost.address, parts.clock())
-    plan_due(parts.database, parts.clock())
-    assert jobs.backlog(parts) == jobs.Backlog(1, 1)
-    assert jobs.deliver(parts, "transactional")
-    assert jobs.backlog(parts) == jobs.Backlog(0, 1)
-    with parts.database.read() as connection:
-        sent = {(row.kind, row.status) for row in ledger.find(connection) if row.kind != "digest"}
+def test_each_stream_of_mail_is_delivered_by_itself(container: Container) -> None:
+    add_papers(container.database, *make_papers(12))
+    add_subscribers(container.database, 3)
+    add_subscriber(container.database, "new@example.org", status="pending", now=at(TUESDAY, 7))
+    lost = add_subscriber(container.database, "lost@example.org", frequency="off")
+    request_links(container.database, container.secret, lost.address, container.clock())
+    plan_due(container.database, container.clock())
+    assert recurring.backlog(container) == recurring.Backlog(1, 1)
+    assert recurring.deliver(container, "transactional")
+    assert recurring.backlog(container) == recurring.Backlog(0, 1)
+    with container.database.read() as connection:
+        sent = {(row.kind, row.status) for row in delivery_reports.find(connection) if row.kind != "digest"}
     assert sent == {("confirm", "sent"), ("links", "sent")}
-    assert jobs.deliver(parts, "digest")
-    assert jobs.backlog(parts) == jobs.Backlog(0, 0)
-    assert not jobs.deliver(parts, "digest")
+    assert recurring.deliver(container, "digest")
+    assert recurring.backlog(container) == recurring.Backlog(0, 0)
+    assert not recurring.deliver(container, "digest")
 
 
 def test_marked_papers_are_fetched_by_id_and_learned_from(sqlite_url: str) -> None:
@@ -91,13 +91,13 @@ def test_marked_papers_are_fetched_by_id_and_learned_from(sqlite_url: str) -> No
             secret_key=SecretStr("x"),
             arxiv_api_url=f"{feeds.address}/api/query",
         )
-        parts = Parts(settings, Clock(at(TUESDAY)))
-        ada = add_reader(parts.database, likes=["2602.00042"])
-        jobs.fetch_marked(parts)
-        jobs.fetch_marked(parts)
-        with parts.database.read() as connection:
+        container = Container(settings, Clock(at(TUESDAY)))
+        ada = add_subscriber(container.database, likes=["2602.00042"])
+        recurring.fetch_marked(container)
+        recurring.fetch_marked(container)
+        with container.database.read() as connection:
             assert len(read_feedback(connection, [ada.id])[ada.id]) == 1
-        parts.close()
+        container.close()
         assert len(feeds.requests) == 1
 
 
@@ -105,26 +105,28 @@ def test_the_sample_asks_nobody_for_marked_papers(sqlite_url: str) -> None:
     settings = Settings.model_construct(
         database_url=SecretStr(sqlite_url), sources=("sample",), arxiv_api_url="http://127.0.0.1:9/api/query"
     )
-    parts = Parts(settings, Clock(at(TUESDAY)))
-    ada = add_reader(parts.database, likes=["2602.00042"])
-    jobs.fetch_marked(parts)
-    with parts.database.read() as connection:
+    container = Container(settings, Clock(at(TUESDAY)))
+    ada = add_subscriber(container.database, likes=["2602.00042"])
+    recurring.fetch_marked(container)
+    with container.database.read() as connection:
         assert read_pending(connection, [ada.id]) == {ada.id: [("2602.00042", "more")]}
-    parts.close()
+    container.close()
 
 
-def test_housekeeping_forgets_old_readings_and_whoever_never_confirmed(parts: Parts) -> None:
-    record_fetch(parts.database, at(TUESDAY) - timedelta(days=91))
-    record_fetch(parts.database, at(TUESDAY) - timedelta(days=1))
-    add_reader(parts.database, "late@example.org", status="pending", now=at(TUESDAY) - timedelta(days=60))
-    jobs.keep_house(parts)
-    with parts.database.read() as connection:
+def test_housekeeping_forgets_old_readings_and_whoever_never_confirmed(container: Container) -> None:
+    record_fetch(container.database, at(TUESDAY) - timedelta(days=91))
+    record_fetch(container.database, at(TUESDAY) - timedelta(days=1))
+    add_subscriber(
+        container.database, "late@example.org", status="pending", now=at(TUESDAY) - timedelta(days=60)
+    )
+    cleanup.clean_up(container)
+    with container.database.read() as connection:
         assert len(connection.execute(fetches.select()).all()) == 1
-    assert count_readers(parts.database) == 0
+    assert count_subscribers(container.database) == 0
 
 
-def count_readers(database: Database) -> int:
-    from digest.store.readers import count_by_status
+def count_subscribers(database: Database) -> int:
+    from digest.store.subscribers import count_by_status
 
     with database.read() as connection:
         return sum(count_by_status(connection).values())
@@ -147,4 +149,4 @@ def count_readers(database: Database) -> int:
 )
 def test_the_account_names_server_and_user_and_never_the_password(url: str, account: str) -> None:
     settings = Settings.model_construct(mail_url=SecretStr(url))
-    assert Parts(settings, CLOCK).account == account
+    assert Container(settings, CLOCK).account == account

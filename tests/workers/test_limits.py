@@ -11,11 +11,11 @@ from digest.delivery.deliver import Summary, deliver_batch, deliver_ready
 from digest.delivery.limits import BOUNDLESS, Limit, NoLimits, ProviderLimits
 from digest.delivery.plan import plan_due
 from digest.errors import BadInput, TryLater
-from digest.mail.folders import MemoryTransport
+from digest.mail.file_transports import MemoryTransport
 from digest.store import deliveries as ledger
 from digest.store.database import Database
-from tests.factories import TUESDAY, add_papers, add_readers, at, make_papers, office
-from tests.services.site import free_port
+from tests.factories import TUESDAY, add_papers, add_subscribers, at, delivery_context, make_papers
+from tests.services.installation import free_port
 
 
 def limits(*texts: str, **more: object) -> ProviderLimits:
@@ -78,14 +78,14 @@ def test_without_redis_no_mail_goes_that_could_be_one_too_many() -> None:
 @pytest.fixture
 def waiting(database: Database) -> Database:
     add_papers(database, *make_papers(12))
-    add_readers(database, 8)
+    add_subscribers(database, 8)
     plan_due(database, at(TUESDAY))
     return database
 
 
 def test_what_exceeds_the_limit_waits_and_goes_later(waiting: Database) -> None:
     transport = MemoryTransport()
-    post = replace(office(waiting, transport), limits=limits("5/hour"))
+    post = replace(delivery_context(waiting, transport), limits=limits("5/hour"))
     summary = deliver_ready(post, lambda: at(TUESDAY))
     assert (summary.sent, len(transport.envelopes)) == (5, 5)
     assert "limit" in summary.stopped
@@ -107,13 +107,15 @@ def test_whoever_leaves_while_their_mail_waits_for_its_turn_gets_none(waiting: D
             return 0.0
 
     transport = MemoryTransport()
-    summary = deliver_ready(replace(office(waiting, transport), limits=Leaving()), lambda: at(TUESDAY))
+    summary = deliver_ready(
+        replace(delivery_context(waiting, transport), limits=Leaving()), lambda: at(TUESDAY)
+    )
     assert (summary.sent, summary.skipped) == (4, {"withdrawn": 4})
 
 
 def test_a_process_that_is_to_stop_gives_the_rest_back(waiting: Database) -> None:
     transport = MemoryTransport()
-    post = replace(office(waiting, transport), is_stopping=lambda: len(transport.envelopes) >= 3)
+    post = replace(delivery_context(waiting, transport), is_stopping=lambda: len(transport.envelopes) >= 3)
     post_batch = replace(post, batch_size=100)
     summary = Summary()
     assert deliver_batch(post_batch, lambda: at(TUESDAY), summary)

@@ -16,8 +16,8 @@ from digest.delivery.plan import plan_due
 from digest.store.database import Database
 from digest.store.models import deliveries
 from tests.conftest import ROOT
-from tests.factories import add_papers, add_reader, add_readers, make_papers
-from tests.services.site import free_port
+from tests.factories import add_papers, add_subscriber, add_subscribers, make_papers
+from tests.services.installation import free_port
 
 
 def start(folder: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
@@ -51,8 +51,8 @@ def test_everything_runs_in_one_process_and_stops_in_the_middle_of_a_batch(
     database = Database(sqlite_url)
     now = utc_now()
     add_papers(database, *make_papers(20, announced_on=now.date() - timedelta(days=1)), now=now)
-    add_readers(database, 40, now=now)
-    add_reader(database, "new@example.org", status="pending", now=now)
+    add_subscribers(database, 40, now=now)
+    add_subscriber(database, "new@example.org", status="pending", now=now)
     plan_due(database, now)
     # Two mails a second, so that the batch is surely at work when the signal comes.
     port = free_port()

@@ -10,7 +10,7 @@ import pytest
 
 from tests.papers import samples
 from tests.papers.feed_server import Reply, Request, feed_server
-from tests.services.site import free_port
+from tests.services.installation import free_port
 from tests.workers.test_up import start
 
 COMMENTS = b"<!---->" * 60 + b"<gulls/>"

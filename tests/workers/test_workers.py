@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from digest.delivery.timetable import TIMETABLE
-from digest.jobs import JOBS
+from digest.jobs.recurring import JOBS
+from digest.jobs.timetable import TIMETABLE
 from digest.settings import Settings
 from tests.conftest import ROOT
 from workers import tasks

@@ -7,10 +7,10 @@ pages now and then, which are asked for again, and reports errors as a feed with
 from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
+from digest.domain.paper import FeedItem, Paper
 from digest.errors import BadInput, StopRun, TryLater
 from digest.papers.calendar import estimated_listing
 from digest.papers.identifiers import canonical_id
-from digest.papers.paper import Paper, Sighting
 from digest.papers.sources.arxiv_feed import parse_moment
 from digest.papers.sources.common import Found, Rejected, make_paper, stopping_at_many_rejects
 from digest.papers.sources.http import Fetcher, Pacer
@@ -106,8 +106,8 @@ def read_page(body: bytes, name: str, holidays: Collection[date] = ()) -> Found:
 
 def _query(categories: Sequence[str], first_on: date, now: datetime) -> str:
     first = datetime.combine(first_on, time(), UTC)
-    wanted = " OR ".join(f"cat:{category}" for category in categories)
-    return f"({wanted}) AND submittedDate:[{first:%Y%m%d%H%M} TO {now.astimezone(UTC):%Y%m%d%H%M}]"
+    any_category = " OR ".join(f"cat:{category}" for category in categories)
+    return f"({any_category}) AND submittedDate:[{first:%Y%m%d%H%M} TO {now.astimezone(UTC):%Y%m%d%H%M}]"
 
 
 def _total(document: Document) -> int:
@@ -121,7 +121,7 @@ def _read(document: Document, name: str, holidays: Collection[date]) -> Found:
         if reason := _refusal(entry):
             raise StopRun(f"{name}: the search was refused ({reason}); check the categories in the settings.")
         try:
-            yield Sighting(_paper(entry, holidays))
+            yield FeedItem(_paper(entry, holidays))
         except BadInput as error:
             yield Rejected(f"{name} entry {number}", str(error))
     expect(document, {"feed"}, name)

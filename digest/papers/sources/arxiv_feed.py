@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from email.utils import parsedate_to_datetime
 
+from digest.domain.paper import FeedItem
 from digest.errors import BadInput
 from digest.papers.calendar import EASTERN
-from digest.papers.paper import Sighting
 from digest.papers.sources.common import Found, Rejected, make_paper, stopping_at_many_rejects
 from digest.papers.sources.http import Fetcher, Pacer
 from digest.papers.sources.xml import Element, expect, parse
@@ -63,19 +63,19 @@ def read_page(body: bytes, name: str, *, charset: str = "", cut: str = "") -> Fo
     document = parse(body, _ENTRIES, charset=charset, cut=cut)
     for number, entry in enumerate(document.entries, 1):
         try:
-            yield _sighting(entry)
+            yield _item(entry)
         except BadInput as error:
             yield Rejected(f"{name} entry {number}", str(error))
     expect(document, {"feed", "rss", "RDF"}, name)
 
 
-def _sighting(entry: Element) -> Sighting:
+def _item(entry: Element) -> FeedItem:
     body = entry.words("summary") or entry.words("description")
     heading = _ABSTRACT.match(body)
     kind = entry.words("announce_type") or (heading["type"] if heading else "new")
     link = entry.words("id") or entry.words("guid") or entry.words("link")
     doi = entry.words("DOI") or entry.words("doi")
-    return Sighting(
+    return FeedItem(
         make_paper(
             paper_id=link or _alternate(entry),
             title=entry.words("title"),

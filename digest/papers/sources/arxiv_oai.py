@@ -8,10 +8,10 @@ calendar and the id tell.
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, time, timedelta
 
+from digest.domain.paper import FeedItem, Paper
 from digest.errors import BadInput, StopRun, TryLater
 from digest.papers.calendar import EASTERN, announces_on, estimated_listing
 from digest.papers.identifiers import canonical_id
-from digest.papers.paper import Paper, Sighting
 from digest.papers.sources.arxiv_feed import EARLIEST_YEAR, LATEST_YEAR
 from digest.papers.sources.common import Found, Rejected, make_paper, stopping_at_many_rejects
 from digest.papers.sources.http import Fetcher, Pacer
@@ -97,7 +97,7 @@ def _read(document: Document, name: str, holidays: Collection[date]) -> Found:
         if header is not None and header.attributes.get("status") == "deleted":
             continue
         try:
-            yield Sighting(_paper(record, holidays))
+            yield FeedItem(_paper(record, holidays))
         except BadInput as error:
             yield Rejected(f"{name} record {number}", str(error))
     expect(document, {"OAI-PMH"}, name)

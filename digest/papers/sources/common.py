@@ -12,10 +12,10 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 from urllib.parse import urlsplit
 
+from digest.domain.paper import FeedItem, Paper
 from digest.errors import BadInput, TryLater
 from digest.papers.identifiers import canonical_id, title_id
-from digest.papers.latex import one_line, paragraphs, visible
-from digest.papers.paper import Paper, Sighting
+from digest.text.latex import one_line, paragraphs, visible
 
 LONGEST_TITLE = 1_000
 LONGEST_ABSTRACT = 20_000
@@ -40,7 +40,7 @@ _WITHDRAWN_ABSTRACT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """One item of a feed or file that can not be used."""
+    """One item of a feed or file that cannot be used."""
 
     where: str
     """The place a person can look up: `papers.jsonl:12`, or the feed's name and the item's number."""
@@ -48,7 +48,7 @@ class Rejected:
     """One sentence."""
 
 
-Found = Iterator[Sighting | Rejected]
+Found = Iterator[FeedItem | Rejected]
 
 
 class Source(Protocol):

@@ -29,7 +29,7 @@ _GZIP = b"\x1f\x8b"
 def read_file(path: Path, now: datetime) -> Found:
     """Yield the papers of a file, and why an item of it is none.
 
-    Raises BadInput when the file can not be opened or is of no known kind. A file that breaks off
+    Raises BadInput when the file cannot be opened or is of no known kind. A file that breaks off
     yields what came before, and the break as its last item.
     """
     with _opened(path) as stream:
@@ -64,7 +64,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
         plain = path.open("rb")
     except OSError as error:
-        raise BadInput(f"{path} can not be read: {error.strerror}.") from None
+        raise BadInput(f"{path} cannot be read: {error.strerror}.") from None
     with plain:
         packed = plain.read(2) == _GZIP
         plain.seek(0)

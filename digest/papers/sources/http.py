@@ -214,9 +214,9 @@ class Fetcher:
         except httpx.TimeoutException:
             raise _Passing(f"did not answer within {self._silence:g} seconds") from None
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise StopRun(f"{url} can not be asked ({error}); check the address in the settings.") from None
+            raise StopRun(f"{url} cannot be asked ({error}); check the address in the settings.") from None
         except httpx.RequestError as error:
-            raise _Passing(f"can not be reached ({str(error) or type(error).__name__})") from None
+            raise _Passing(f"cannot be reached ({str(error) or type(error).__name__})") from None
 
     def _judge(self, response: httpx.Response, readable_errors: frozenset[int]) -> None:
         status = response.status_code

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from digest.domain.paper import FeedItem, Popularity
 from digest.errors import BadInput, TryLater
 from digest.papers.calendar import is_weekday
-from digest.papers.paper import Popularity, Sighting
 from digest.papers.sources.arxiv_feed import parse_moment
 from digest.papers.sources.common import Found, Rejected, make_paper, stopping_at_many_rejects
 from digest.papers.sources.http import Fetcher
-from digest.papers.sources.jsonl import sighting_from
+from digest.papers.sources.jsonl import item_from
 from digest.papers.sources.xml import decoded
 
 PAGE_SIZE = 100
@@ -71,10 +71,12 @@ def read_page(body: bytes, name: str, now: datetime, *, shown_on: date | None = 
         try:
             item, place = decoder.raw_decode(text, place)
         except (ValueError, RecursionError):
-            kept = f"; {number - 1} complete items before it were kept" if number > 1 else ""
-            raise TryLater(f"{name}: {cut or f'the answer breaks off in item {number}'}{kept}.") from None
+            what_is_stored = f"; {number - 1} complete items before it were kept" if number > 1 else ""
+            raise TryLater(
+                f"{name}: {cut or f'the answer breaks off in item {number}'}{what_is_stored}."
+            ) from None
         try:
-            yield _sighting(item, now, shown_on)
+            yield _item(item, now, shown_on)
         except BadInput as error:
             yield Rejected(f"{name} item {number}", str(error))
         place = _skip(text, place)
@@ -96,13 +98,13 @@ def _quoted_error(text: str) -> str:
     return f" (it says: {error[:200]})" if isinstance(error, str) else ""
 
 
-def _sighting(item: Any, now: datetime, shown_on: date | None) -> Sighting:
+def _item(item: Any, now: datetime, shown_on: date | None) -> FeedItem:
     if not isinstance(item, dict):
         raise BadInput("the item is no JSON object")
     inner = item.get("paper")
     if not isinstance(inner, dict):
         # A saved list may just as well hold plain records.
-        return sighting_from(item, now)
+        return item_from(item, now)
     paper = make_paper(
         paper_id=_text(inner, "id"),
         title=_text(inner, "title") or _text(item, "title"),
@@ -118,7 +120,7 @@ def _sighting(item: Any, now: datetime, shown_on: date | None) -> Sighting:
         comments=_count(item, "numComments") or 0,
         stars=_count(inner, "githubStars"),
     )
-    return Sighting(paper, popularity)
+    return FeedItem(paper, popularity)
 
 
 def _text(record: Mapping[str, Any], field: str) -> str:

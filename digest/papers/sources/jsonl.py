@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
+from digest.domain.paper import FeedItem, Popularity
 from digest.errors import BadInput
-from digest.papers.paper import Popularity, Sighting
 from digest.papers.sources.common import Found, Rejected, make_paper
 
 LONGEST_LINE = 1_000_000
@@ -23,7 +23,7 @@ def read_lines(lines: Iterable[tuple[int, bytes]], name: str, now: datetime) -> 
         if line.isspace():
             continue
         try:
-            yield sighting_from(_record(line), now)
+            yield item_from(_record(line), now)
         except BadInput as error:
             yield Rejected(f"{name}:{number}", str(error))
 
@@ -45,7 +45,7 @@ def _reason(error: Exception) -> str:
     return "nested too deep" if isinstance(error, RecursionError) else "a number is too long"
 
 
-def sighting_from(record: Any, now: datetime) -> Sighting:
+def item_from(record: Any, now: datetime) -> FeedItem:
     """Build a sighting from one record. Raises BadInput naming the field that is wrong."""
     if not isinstance(record, dict):
         raise BadInput("the line is no JSON object")
@@ -58,7 +58,7 @@ def sighting_from(record: Any, now: datetime) -> Sighting:
         announced_on=_date(record),
     )
     upvotes = record.get("upvotes")
-    return Sighting(paper, None if upvotes is None else Popularity(now, _count(upvotes)))
+    return FeedItem(paper, None if upvotes is None else Popularity(now, _count(upvotes)))
 
 
 def _text(record: Mapping[str, Any], field: str, *, required: bool = True) -> str:

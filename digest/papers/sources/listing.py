@@ -9,8 +9,8 @@ or a paper whose abstract is missing.
 import re
 from collections.abc import Iterable, Iterator
 
+from digest.domain.paper import FeedItem
 from digest.errors import BadInput
-from digest.papers.paper import Sighting
 from digest.papers.sources.common import Found, Rejected, make_paper
 
 SHORTEST_ABSTRACT = 250
@@ -40,7 +40,7 @@ def read_listing(lines: Iterable[tuple[int, str]], name: str) -> Found:
             yield Rejected(f"{name}:{number}", str(error))
         else:
             papers += 1
-            yield Sighting(paper)
+            yield FeedItem(paper)
 
 
 def _pairs(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str, str]]:

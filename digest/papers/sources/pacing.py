@@ -16,7 +16,7 @@ HOLD = timedelta(minutes=10)
 _KEY = "digest:turn:arxiv"
 _LOOK_AGAIN_SECONDS = 0.1
 # The holder's own key turns into the pause itself, by running out when the pause is over.
-_GIVE_BACK = "if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('pexpire', KEYS[1], ARGV[2]) end"
+_RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('pexpire', KEYS[1], ARGV[2]) end"
 
 
 class SharedPacer:
@@ -53,7 +53,7 @@ class SharedPacer:
         finally:
             # Without Redis nobody gets a turn before the key runs out: late, but polite.
             with suppress(RedisError):
-                self._redis.eval(_GIVE_BACK, 1, self._key, name, self._pause)
+                self._redis.eval(_RELEASE, 1, self._key, name, self._pause)
 
     def close(self) -> None:
         """Close the connection to Redis."""

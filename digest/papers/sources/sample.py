@@ -2,9 +2,9 @@
 
 from datetime import date, datetime
 
-from digest.papers.paper import Sighting
+from digest.domain.paper import FeedItem
 from digest.papers.sources.common import Found
-from digest.sample import liked_paper, sample_sightings
+from digest.sample import liked_paper, sample_items
 
 
 class SampleFeed:
@@ -15,5 +15,5 @@ class SampleFeed:
     def fetch(self, since: date, now: datetime) -> Found:
         """Yield all of them; they are a week's, so `since` does not matter."""
         del since
-        yield Sighting(liked_paper())
-        yield from sample_sightings(now)
+        yield FeedItem(liked_paper())
+        yield from sample_items(now)

@@ -180,8 +180,10 @@ def expect(document: Document, roots: Collection[str], name: str) -> None:
     if not broken and document.root.name not in roots:
         broken = f"the answer is XML, but no feed (it begins with <{document.root.name}>)"
     if broken:
-        kept = f"; {len(document.entries)} complete entries before it were kept" if document.entries else ""
-        raise TryLater(f"{name}: {broken}{kept}.")
+        what_is_stored = (
+            f"; {len(document.entries)} complete entries before it were kept" if document.entries else ""
+        )
+        raise TryLater(f"{name}: {broken}{what_is_stored}.")
 
 
 def _resolved(match: re.Match[str]) -> str:

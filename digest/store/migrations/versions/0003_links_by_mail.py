@@ -40,7 +40,7 @@ def _write_check(old: str, new: str) -> None:
     """Change the words of the table, as SQLite's manual has it for a change that touches no row.
 
     The other way, a copy of the table in its place, would take all picks along: they go with their delivery,
-    and a migration, being one transaction, can not switch that off.
+    and a migration, being one transaction, cannot switch that off.
     """
     connection = op.get_bind()
     version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()

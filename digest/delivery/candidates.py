@@ -1,0 +1,197 @@
+"""The papers of an edition, prepared once a process and shared by all its subscribers."""
+
+import json
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from hashlib import sha256
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from digest.domain.paper import Popularity
+from digest.mail.content import Card
+from digest.papers.identifiers import abstract_url, pdf_url
+from digest.papers.named_addresses import named_addresses
+from digest.papers.search import watched
+from digest.ranking.candidates import Candidates
+from digest.ranking.terms import Statistics, unpack_counts
+from digest.ranking.trending import NEWNESS, popularity_line, trending
+from digest.store import papers as paper_store
+from digest.store import terms as term_store
+from digest.store.database import Connection
+from digest.store.papers import StoredPaper
+
+# What everyone reads may be a week old: votes come in for days after a paper is out.
+TRENDING_DAYS = 7
+TRENDING_PAPERS = 200
+# A paper can reach us some days after it was announced; it then joins the next edition.
+LATE_DAYS = 7
+_CACHE_SIZE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which papers are new to a subscriber: those announced in (after, through], and the late ones.
+
+    Late are papers of the week before that which reached us after an instant.
+    """
+
+    after: date
+    through: date
+    seen_after: datetime | None = None
+
+
+@dataclass(frozen=True)
+class StoredCandidates:
+    """A shelf with what the database and the mail know of its papers; lists run along `candidates.papers`."""
+
+    window: Window
+    candidates: Candidates
+    row_ids: list[int]
+    namesakes: Mapping[int, str]
+    """Papers of the weeks before that came back under another id: row number to the id on the shelf."""
+    considered: int
+    """How many of the papers are new in this window; the others are here because everyone reads them."""
+    _stored: list[StoredPaper]
+    _popularity: Mapping[int, list[Popularity]]
+    _now: datetime
+    _cards: dict[int, tuple[str, Card]] = field(default_factory=dict)
+
+    def card(self, index: int) -> tuple[str, Card]:
+        """Return a paper's card and its fingerprint."""
+        known = self._cards.get(index)
+        if known is None:
+            stored = self._stored[index]
+            card = card_of(stored, self._popularity.get(stored.row_id, []), self._now)
+            known = self._cards[index] = (fingerprint(card.to_json()), card)
+        return known
+
+    @cached_property
+    def ids(self) -> dict[int, str]:
+        """The id on the shelf by row number: of its own papers, and of those put up again."""
+        shown = {row_id: paper.id for row_id, paper in zip(self.row_ids, self.candidates.papers, strict=True)}
+        return {**self.namesakes, **shown}
+
+    @cached_property
+    def first_row_id(self) -> int:
+        """The lowest row number that stands for a paper on the shelf."""
+        return min(self.ids, default=0)
+
+
+def fingerprint(document: dict[str, Any]) -> str:
+    """Return the same short text for the same JSON document, whatever the order of its keys."""
+    return sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def card_of(stored: StoredPaper, snapshots: list[Popularity], now: datetime) -> Card:
+    """Return a stored paper as mails and pages show it."""
+    paper = stored.paper
+    links = {**named_addresses(paper.abstract), **paper.links}
+    return Card(
+        paper_id=paper.id,
+        title=paper.title,
+        authors=paper.authors,
+        abstract=paper.abstract,
+        categories=paper.categories,
+        announced_on=stored.told_on,
+        abstract_url=abstract_url(paper.id),
+        pdf_url=pdf_url(paper.id),
+        links=tuple(
+            (label, links[kind])
+            for kind, label in (("code", "Code"), ("project", "Project"))
+            if kind in links
+        ),
+        popularity=popularity_line(snapshots, now),
+    )
+
+
+class CandidateCache:
+    """Keeps the last few editions and the document frequencies they were weighed with.
+
+    May be used by several threads: what one of them prepares, the others wait for.
+    """
+
+    def __init__(self) -> None:
+        self._preparing = Lock()
+        self._editions: OrderedDict[tuple[Any, ...], StoredCandidates] = OrderedDict()
+        self._statistics: dict[int, Statistics] = {}
+
+    def statistics(self, connection: Connection, version: int) -> Statistics:
+        """Return one version of the document frequencies, read once."""
+        known = self._statistics.get(version)
+        if known is None:
+            known = self._statistics[version] = term_store.read_statistics(connection, version)
+        return known
+
+    def edition(
+        self, connection: Connection, window: Window, versions: Collection[int], now: datetime
+    ) -> StoredCandidates:
+        """Return the edition of a window for profiles of these versions; made anew when papers or votes came in."""
+        newest = (paper_store.newest_row_id(connection), paper_store.newest_snapshot(connection))
+        hour = window.seen_after and window.seen_after.replace(minute=0, second=0, microsecond=0)
+        window = Window(window.after, window.through, hour)
+        key = (window, frozenset(versions), newest, now.date())
+        with self._preparing:
+            known = self._editions.get(key)
+            if known is None:
+                known = self._editions[key] = self._build(connection, window, versions, now)
+                while len(self._editions) > _CACHE_SIZE:
+                    self._editions.popitem(last=False)
+            self._editions.move_to_end(key)
+            return known
+
+    def _build(
+        self, connection: Connection, window: Window, versions: Collection[int], now: datetime
+    ) -> StoredCandidates:
+        popular_after = window.through - timedelta(days=TRENDING_DAYS)
+        around = paper_store.announced_between(
+            connection, min(popular_after, window.after - timedelta(days=LATE_DAYS)), window.through
+        )
+        snapshots = paper_store.popularity_of(connection, [one.row_id for one in around], now)
+        heat = trending([watched(one, snapshots.get(one.row_id, [])) for one in around], now)
+        new = np.array([_is_new(one, window, now) for one in around], bool)
+        hot = np.array([one.announced_on > popular_after for one in around], bool) & (heat > NEWNESS)
+        hottest = np.zeros(len(around), bool)
+        hottest[[index for index in np.argsort(-heat, kind="stable") if hot[index]][:TRENDING_PAPERS]] = True
+        indexes = np.flatnonzero(new | hottest).tolist()
+        stored = [around[index] for index in indexes]
+        blobs = paper_store.read_terms(connection, [one.row_id for one in stored])
+        return StoredCandidates(
+            window=window,
+            candidates=Candidates.build(
+                [one.paper for one in stored],
+                unpack_counts([blobs[one.row_id] for one in stored]),
+                [self.statistics(connection, version) for version in sorted(versions)],
+                heat[indexes],
+            ),
+            row_ids=[one.row_id for one in stored],
+            namesakes=_namesakes(stored, around),
+            considered=int(new.sum()),
+            _stored=stored,
+            _popularity=snapshots,
+            _now=now,
+        )
+
+
+def _namesakes(shown: list[StoredPaper], around: list[StoredPaper]) -> dict[int, str]:
+    by_title = {one.title_id: one.paper.id for one in shown}
+    candidate_ids = {one.row_id for one in shown}
+    return {
+        one.row_id: by_title[one.title_id]
+        for one in around
+        if one.title_id in by_title and one.row_id not in candidate_ids
+    }
+
+
+def _is_new(stored: StoredPaper, window: Window, now: datetime) -> bool:
+    if stored.announced_on > window.after:
+        return True
+    return (
+        window.seen_after is not None
+        and stored.announced_on > window.after - timedelta(days=LATE_DAYS)
+        and window.seen_after < stored.first_seen_at <= now
+    )

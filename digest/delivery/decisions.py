@@ -1,0 +1,139 @@
+"""What becomes of one subscriber's digest: pure decisions over what was gathered."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+from digest.delivery.feed_state import FeedState
+from digest.domain.delivery import RECIPIENTS, Delivery
+from digest.domain.subscriber import Status
+
+# What each state of the feeds means for a subscriber whose digest stays empty. Recorded as the reason.
+NO_ANNOUNCEMENT = "no announcement"
+NOTHING_NEW = "nothing new"
+NOTHING_FITS = "nothing fits"
+LATE_FEED = "late feed"
+FEED_FAULT = "feed fault"
+STALE = "stale"
+SUPERSEDED = "superseded"
+
+_STATE_REASON: dict[FeedState, str] = {
+    "out": NOTHING_FITS,
+    "holiday": NO_ANNOUNCEMENT,
+    "late": LATE_FEED,
+    "fault": FEED_FAULT,
+    "unfed": NOTHING_NEW,
+}
+
+NOTES: dict[str, str] = {
+    NO_ANNOUNCEMENT: "No new papers today: arXiv announced nothing since your last digest. Nothing is broken.",
+    NOTHING_NEW: "No new papers have come in since your last digest.",
+    NOTHING_FITS: "There are new papers today, but none that fits what you follow. "
+    "If that happens often, add a topic or take out a rule.",
+    LATE_FEED: "Today's papers are late. They will be in your next digest.",
+    FEED_FAULT: "We could not read today's papers. They will be in your next digest.",
+}
+
+# Temporary refusals: the first pause, doubled each time up to the longest.
+FIRST_PAUSE = timedelta(minutes=5)
+LONGEST_PAUSE = timedelta(hours=2)
+FIRST_SUSPECTED_PAUSE = timedelta(hours=1)
+"""After an address was refused and the refusal is not confirmed: doubled each time."""
+LOOK_AGAIN = timedelta(minutes=30)
+"""How long a digest rests that waits for a late feed."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitPolicy:
+    """How long a digest may wait, and what a subscriber gets on a day without papers for them."""
+
+    stale_after: timedelta = timedelta(hours=20)
+    late_feed_wait: timedelta = timedelta(hours=6)
+    quiet_day: Literal["skip", "note"] = "skip"
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send it; `note` is the sentence that stands in for papers, if there are none."""
+
+    note: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """There is nothing to send, and that is all right."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """It must not or need not be sent."""
+
+    reason: str
+    keeps_papers: bool = False
+    """It may have been sent before a crash, so its papers are not free for the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Come back then."""
+
+    until: datetime
+    reason: str
+
+
+Outcome = Send | Skip | Cancel | Retry
+
+
+def reason_to_cancel(
+    delivery: Delivery, status: Status, newest_edition_on: date, now: datetime, wait_policy: WaitPolicy
+) -> Cancel | None:
+    """Say whether a claimed delivery has lost its point, before anything is composed.
+
+    Each kind goes to its RECIPIENTS only, and while it is fresh. A digest that was composed goes out even
+    when the next one is planned: the two share no paper.
+    """
+    if status not in RECIPIENTS[delivery.kind]:
+        if delivery.kind == "confirm":
+            return Cancel(f"already {status}")
+        return Cancel("unconfirmed" if status == "pending" else status)
+    if delivery.kind == "digest" and delivery.contents is None and delivery.edition_on < newest_edition_on:
+        return Cancel(SUPERSEDED)
+    if now - delivery.due_at > wait_policy.stale_after:
+        return Cancel(STALE, keeps_papers=delivery.in_flight)
+    return None
+
+
+def quiet_reason(considered: int, state: FeedState) -> str:
+    """Return why a digest has no papers, in the words that are recorded and that NOTES explains."""
+    return NOTHING_FITS if considered else _STATE_REASON[state]
+
+
+def decide(
+    picks: int, considered: int, state: FeedState, due_at: datetime, now: datetime, wait_policy: WaitPolicy
+) -> Outcome:
+    """Say what becomes of a digest with so many picks out of so many new papers."""
+    if picks:
+        return Send()
+    reason = quiet_reason(considered, state)
+    if state in {"late", "fault"} and now < due_at + wait_policy.late_feed_wait:
+        return Retry(min(now + LOOK_AGAIN, due_at + wait_policy.late_feed_wait), reason)
+    return Send(NOTES[reason], reason) if wait_policy.quiet_day == "note" else Skip(reason)
+
+
+def pause(attempts: int, asked: float | None, jitter: float) -> timedelta:
+    """Return how long to wait after a temporary refusal: growing, never shorter than the server asked.
+
+    `rng` in [0, 1) spreads the pauses of many mails over the second half of the span.
+    """
+    span = min(FIRST_PAUSE * 2 ** min(max(0, attempts - 1), 10), LONGEST_PAUSE)
+    spread: timedelta = span * (0.5 + jitter / 2)
+    return max(spread, timedelta(seconds=asked or 0))
+
+
+def pause_suspected(attempts: int) -> timedelta:
+    """Return how long to wait before an address is tried again whose refusal is not confirmed."""
+    doubled: timedelta = FIRST_SUSPECTED_PAUSE * 2 ** min(max(0, attempts - 1), 4)
+    return doubled

@@ -1,0 +1,121 @@
+"""A subscriber as values: who they are, when they want mail, and what they ask for."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Literal, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from digest.errors import BadInput
+from digest.text.latex import visible
+
+Status = Literal["pending", "active", "paused", "unsubscribed", "suppressed"]
+Frequency = Literal["daily", "weekdays", "weekly", "off"]
+InterestKind = Literal["topic", "must", "mute", "follow", "category"]
+
+STATUSES: tuple[Status, ...] = get_args(Status)
+FREQUENCIES: tuple[Frequency, ...] = get_args(Frequency)
+INTEREST_KINDS: tuple[InterestKind, ...] = get_args(InterestKind)
+
+LONGEST_WORDS = 500
+MOST_INTERESTS = 100
+_CATEGORY = re.compile(r"[a-z]+(?:-[a-z]+)*(?:\.[A-Za-z]{2}|\.[a-z]+(?:-[a-z]+)*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a subscriber wants mail: at an hour of their own clock, on some days."""
+
+    timezone: str = "UTC"
+    hour: int = 7
+    frequency: Frequency = "daily"
+
+    def __post_init__(self) -> None:
+        """Refuse what no clock shows. Raises BadInput."""
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise BadInput(
+                f"There is no time zone {self.timezone!r}; write it like Europe/Berlin{_near(self.timezone)}."
+            ) from None
+        if not 0 <= self.hour <= 23:
+            raise BadInput(f"The hour is {self.hour}; it must be between 0 and 23.")
+        if self.frequency not in FREQUENCIES:
+            raise BadInput(f"The frequency is {self.frequency!r}; choose one of {', '.join(FREQUENCIES)}.")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The subscriber's time zone."""
+        return ZoneInfo(self.timezone)
+
+
+def _near(name: str) -> str:
+    place = name.rsplit("/", 1)[-1].casefold().replace(" ", "_")
+    same = sorted(zone for zone in available_timezones() if zone.rsplit("/", 1)[-1].casefold() == place)
+    return f" (did you mean {same[0]}?)" if same else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Interests:
+    """What a subscriber asks for in words. Likes and dislikes are feedback, kept by paper."""
+
+    topics: tuple[str, ...] = ()
+    must: tuple[str, ...] = ()
+    """Every one of these has to appear in a paper chosen for them; alternatives are written `a|b`."""
+    mute: tuple[str, ...] = ()
+    """A paper with any of these is never shown to them."""
+    follow: tuple[str, ...] = ()
+    """Authors whose papers come first."""
+    categories: tuple[str, ...] = ()
+    """Only papers of these arXiv categories, cross-lists included; empty: all."""
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be stored or matched. Raises BadInput."""
+        everything = (*self.topics, *self.must, *self.mute, *self.follow, *self.categories)
+        if len(everything) > MOST_INTERESTS:
+            raise BadInput(f"These are {len(everything)} interests; keep it to {MOST_INTERESTS}.")
+        for words in everything:
+            if not words.strip() or len(words) > LONGEST_WORDS:
+                raise BadInput(f"An interest must have between 1 and {LONGEST_WORDS} characters.")
+        for category in self.categories:
+            if not _CATEGORY.fullmatch(category):
+                raise BadInput(f"There is no arXiv category {category!r}; write it like cs.CL or hep-th.")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the subscriber told us nothing in words."""
+        return self == Interests()
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """One subscriber as stored."""
+
+    id: int
+    key: str
+    """Random; stands for the subscriber outside the database."""
+    address: str
+    status: Status
+    schedule: Schedule
+    max_papers: int
+    created_at: datetime
+    interests: Interests = field(default_factory=Interests)
+    next_due_at: datetime | None = None
+    paused_until: date | None = None
+    confirmed_at: datetime | None = None
+
+
+def parse_status(text: str | None) -> Status | None:
+    """Read a status as typed. Raises BadInput."""
+    for status in STATUSES:
+        if text == status:
+            return status
+    if text is None:
+        return None
+    raise BadInput(f"No status is called {text!r}; choose from {', '.join(STATUSES)}.")
+
+
+def clean_words(texts: list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    """Put each text on one line without invisible characters, drop empty and repeated ones, keep the order."""
+    lines = (" ".join(visible(text).split()) for text in texts)
+    return tuple(dict.fromkeys(line for line in lines if line))

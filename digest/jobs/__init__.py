@@ -1,0 +1,1 @@
+"""What runs by the clock, for one process and for Celery alike."""

@@ -1,0 +1,26 @@
+"""Deleting what is no longer needed."""
+
+from datetime import timedelta
+
+from digest.jobs.recurring import _log
+from digest.store import fetches as fetch_store
+from digest.store import refusals as refusal_store
+from digest.subscribers.consent import purge_unconfirmed
+from digest.subscribers.mail_requests import forget_confirmations
+from digest.wiring import Container
+
+FETCH_RETENTION = timedelta(days=90)
+
+EVIDENCE_KEPT = timedelta(days=30)
+"""So long it is kept what a mail server answered."""
+
+
+def clean_up(container: Container) -> None:
+    """Forget whoever never confirmed, and how feeds were read long ago."""
+    now = container.clock()
+    forgotten = purge_unconfirmed(container.database, now)
+    forget_confirmations(container.database, now)
+    with container.database.begin() as connection:
+        dropped = fetch_store.delete_fetches(connection, now - FETCH_RETENTION)
+        refusal_store.delete_evidence(connection, (now - EVIDENCE_KEPT).date())
+    _log.info("%s unconfirmed subscribers forgotten, %s old readings of feeds dropped", forgotten, dropped)

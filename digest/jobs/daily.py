@@ -1,0 +1,114 @@
+"""The whole daily job in one process: feeds, profiles, plan, delivery."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from digest.delivery.deliver import DeliveryContext, Summary, deliver_ready
+from digest.delivery.plan import due_edition_at, due_edition_on, plan_due, plan_edition
+from digest.delivery.select_papers import Composer, Request, Selection
+from digest.domain.subscriber import Subscriber
+from digest.papers.fetch import DAYS_BACK, Fetched, fetch
+from digest.papers.sources.common import Source
+from digest.store import editions as edition_store
+from digest.store import subscribers as subscriber_store
+from digest.store.database import Database
+from digest.subscribers.consent import purge_unconfirmed
+from digest.subscribers.mail_requests import forget_confirmations, take_requests
+from digest.subscribers.pending_feedback import FetchedById, PapersById, fetch_pending, learn_arrived
+from digest.subscribers.profiles import ProfileBuilder, rebuild_outdated
+
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one run is asked to do."""
+
+    sources: Sequence[Source] = ()
+    papers_by_id: PapersById | None = None
+    """Where marked papers that are not stored are fetched; None: nowhere."""
+    edition_on: date | None = None
+    """Plan this edition for everyone who gets one that day, whatever the hour; None: whoever is due."""
+    only: int | None = None
+    """Keep to one subscriber, by row number."""
+
+
+@dataclass(slots=True)
+class Report:
+    """How a run went."""
+
+    fetched: list[Fetched] = field(default_factory=list)
+    by_id: FetchedById = field(default_factory=FetchedById)
+    rebuilt: int = 0
+    planned: int = 0
+    deliveries: Summary = field(default_factory=Summary)
+
+    @property
+    def exit_code(self) -> int:
+        """0 all went well, 1 a feed or some mails did not, 2 nothing could be done."""
+        summary = self.deliveries
+        if summary.stopped and not summary.sent:
+            return 2
+        refused = summary.failed.total() + summary.refusals
+        silent = any(one.status == "failed" for one in self.fetched)
+        return 1 if refused or summary.stopped or silent or self.by_id.error else 0
+
+
+def run(
+    delivery_context: DeliveryContext, builder: ProfileBuilder, job: Job, clock: Callable[[], datetime]
+) -> Report:
+    """Fetch, forget who never confirmed, answer requests, bring profiles up to date, plan and deliver.
+
+    Running it again sends nothing twice.
+    """
+    report = Report()
+    for source in job.sources:
+        report.fetched.append(fetch(delivery_context.database, source, clock().date() - DAYS_BACK, clock))
+    if job.papers_by_id is not None:
+        report.by_id = fetch_pending(delivery_context.database, job.papers_by_id, builder, clock())
+    else:
+        learn_arrived(delivery_context.database, builder, clock())
+    purge_unconfirmed(delivery_context.database, clock())
+    forget_confirmations(delivery_context.database, clock())
+    take_requests(
+        delivery_context.database, builder, delivery_context.secret, clock(), delivery_context.is_stopping
+    )
+    report.rebuilt = rebuild_outdated(delivery_context.database, builder, clock())
+    now = clock()
+    if job.edition_on is None:
+        report.planned = plan_due(delivery_context.database, now, job.only)
+    else:
+        report.planned = plan_edition(delivery_context.database, job.edition_on, now, job.only)
+    report.deliveries = deliver_ready(delivery_context, clock, job.only)
+    return report
+
+
+def dry_run(database: Database, composer: Composer, job: Job, now: datetime) -> list[Selection]:
+    """Return what a run at `now` would choose for everyone it would plan; nothing is fetched or written."""
+    selections: list[Selection] = []
+    after = 0
+    while True:
+        with database.read() as connection:
+            due_by = now if job.edition_on is None else None
+            page = subscriber_store.page_due(connection, after, _PAGE, due_by, job.only)
+            subscribers = subscriber_store.find_by_ids(connection, [row.id for row in page])
+            requests = [
+                request
+                for subscriber in subscribers.values()
+                if (request := _request(subscriber, job.edition_on, now))
+            ]
+            planned = edition_store.planned_editions(connection, list(subscribers))
+            fresh = [one for one in requests if (one.subscriber.id, one.edition_on) not in planned]
+            selections += composer.select(connection, fresh, now)
+        if len(page) < _PAGE:
+            return selections
+        after = page[-1].id
+
+
+def _request(subscriber: Subscriber, edition_on: date | None, now: datetime) -> Request | None:
+    if edition_on is None:
+        due_edition = due_edition_at(now, subscriber.schedule, is_first=subscriber.next_due_at is None)
+    else:
+        due_edition = due_edition_on(edition_on, now, subscriber.schedule)
+    return Request(subscriber, due_edition.edition_on) if due_edition else None

@@ -1,0 +1,61 @@
+"""Connections kept between batches: a greeting and a TLS handshake cost more than many a mail."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
+from threading import Lock
+
+from digest.mail.envelope import Connection, Transport
+
+IDLE = timedelta(seconds=60)
+"""Servers give up on a silent client after some minutes (RFC 5321 § 4.5.3.2.7); we say goodbye before."""
+
+
+class PooledTransport:
+    """Opens another transport's connections and keeps them for the next batch; one a process.
+
+    A batch has its connection alone, so threads do not meet on one. Call `close` at the end.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        idle: timedelta = IDLE,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._transport = transport
+        self._idle = idle.total_seconds()
+        self._monotonic = monotonic
+        self._free: list[tuple[float, AbstractContextManager[Connection], Connection]] = []
+        self._lock = Lock()
+
+    @contextmanager
+    def open(self) -> Iterator[Connection]:
+        """Return a kept connection, or a new one; it is kept unless the batch ends in an error."""
+        self._close_older_than(self._monotonic() - self._idle)
+        with self._lock:
+            pooled = self._free.pop() if self._free else None
+        if pooled is None:
+            holder = self._transport.open()
+            connection = holder.__enter__()
+        else:
+            _, holder, connection = pooled
+        try:
+            yield connection
+        except BaseException:
+            holder.__exit__(None, None, None)
+            raise
+        with self._lock:
+            self._free.append((self._monotonic(), holder, connection))
+
+    def close(self) -> None:
+        """Say goodbye on every connection that is not in use."""
+        self._close_older_than(float("inf"))
+
+    def _close_older_than(self, instant: float) -> None:
+        with self._lock:
+            old = [one for one in self._free if one[0] < instant]
+            self._free = [one for one in self._free if one[0] >= instant]
+        for _, holder, _ in old:
+            holder.__exit__(None, None, None)

@@ -1,0 +1,112 @@
+"""The template environments, and the way from `body.mjml` to HTML that costs a subscriber only its own words.
+
+Three steps, the first two once per template and process:
+1. Jinja with square brackets (`[% extends %]`, `[% block %]`) puts a mail and its base together.
+2. MJML makes the layout tables; Jinja in curly braces passes through it as text.
+3. What comes out is made small, and is a Jinja template that every subscriber's mail is filled from.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from jinja2 import BaseLoader, Environment, FileSystemLoader, StrictUndefined
+from mjml import mjml_to_html
+
+from digest.text import formatting
+
+# What Outlook reads stands in conditional comments; all other comments are ours and stay at home.
+_COMMENT = re.compile(
+    r"(<!--\[if [^\]]*\]><!-->|<!--<!\[endif\]-->|<!--\[if .*?<!\[endif\]-->)|<!--.*?-->", re.DOTALL
+)
+_STYLE_SHEET = re.compile(r"(<style[^>]*>)(.*?)(</style>)", re.DOTALL)
+_STYLE_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_AROUND_PUNCTUATION = re.compile(r"\s*([{};,>])\s*")
+_AFTER_COLON = re.compile(r":\s+")
+_BETWEEN = re.compile(r"[ \t]*\n\s*")
+_IN_TAG = re.compile(r"<[a-z][^<>{}]*\s[^<>]*>", re.DOTALL)
+_EMPTY_ATTRIBUTE = re.compile(r' (?:class|style)=""')
+
+
+def html_environment(templates: Path) -> Environment:
+    """Return the escaping environment: `<name>/body.html` for each mail, compiled now, and what stands as is."""
+    return _environment(_CompiledLoader(templates), autoescape=True)
+
+
+def text_environment(templates: Path) -> Environment:
+    """Return the environment of text and subjects: no escaping, as nobody would undo it."""
+    return _environment(FileSystemLoader(templates), autoescape=False)
+
+
+def _environment(loader: BaseLoader, *, autoescape: bool) -> Environment:
+    environment = Environment(
+        loader=loader,
+        autoescape=autoescape,  # noqa: S701 - decided by the two functions above
+        undefined=StrictUndefined,
+        auto_reload=False,
+    )
+    environment.filters.update(
+        day=formatting.day,
+        short_day=formatting.short_day,
+        weekday=formatting.weekday,
+        shorten=formatting.shorten,
+        wrapped=formatting.wrapped,
+        ljust=str.ljust,
+    )
+    return environment
+
+
+class _CompiledLoader(FileSystemLoader):
+    """Loads `<name>/body.html` from `<name>/body.mjml`, compiled; every other file as it stands."""
+
+    def __init__(self, templates: Path) -> None:
+        super().__init__(templates)
+        self._bodies = {
+            f"{path.parent.name}/body.html": compile_mjml(templates, path.parent.name)
+            for path in sorted(templates.glob("[!_]*/body.mjml"))
+        }
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        if template in self._bodies:
+            return self._bodies[template], template, lambda: True
+        return super().get_source(environment, template)
+
+
+def compile_mjml(templates: Path, name: str) -> str:
+    """Return the HTML of the mail template `name` ("digest"), small, its curly-brace Jinja still in it."""
+    layout = Environment(
+        loader=FileSystemLoader(templates),
+        block_start_string="[%",
+        block_end_string="%]",
+        variable_start_string="[[",
+        variable_end_string="]]",
+        comment_start_string="[#",
+        comment_end_string="#]",
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 - nothing but our own templates goes in here
+    )
+    source = layout.get_template(f"{name}/body.mjml").render()
+    return minify(mjml_to_html(source).html)
+
+
+def minify(html: str) -> str:
+    """Return `html` with comments dropped and white space folded, what Outlook reads in comments kept.
+
+    A run of white space that holds a line break becomes one line break, so that no line grows
+    without end; it never vanishes, as a space between words may be just that.
+    """
+    html = _COMMENT.sub(lambda match: match[1] or "", html)
+    html = _STYLE_SHEET.sub(lambda match: match[1] + _minify_styles(match[2]) + match[3], html)
+    html = _IN_TAG.sub(lambda match: _minify_tag(match[0]), html)
+    return _BETWEEN.sub("\n", html).strip() + "\n"
+
+
+def _minify_tag(tag: str) -> str:
+    return _EMPTY_ATTRIBUTE.sub("", re.sub(r"\s+", " ", tag)).replace(" >", ">")
+
+
+def _minify_styles(sheet: str) -> str:
+    sheet = _STYLE_COMMENT.sub("", sheet)
+    sheet = _AROUND_PUNCTUATION.sub(r"\1", sheet)
+    # A line break after each rule keeps lines short.
+    return "\n" + _AFTER_COLON.sub(":", sheet).replace(";}", "}").replace("}", "}\n").strip() + "\n"

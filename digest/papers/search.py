@@ -1,0 +1,167 @@
+"""The stored papers as a library: trending, search and look-alikes."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digest.domain.paper import Popularity
+from digest.errors import BadInput, NotFound
+from digest.papers.identifiers import canonical_id
+from digest.ranking.index import Hit, TermIndex
+from digest.ranking.terms import unpack_counts
+from digest.ranking.trending import Trend, Watched, explain_trending, popularity_line, trending
+from digest.store import papers as paper_store
+from digest.store import terms as term_store
+from digest.store.database import Connection
+from digest.store.papers import Listing, StoredPaper
+
+TRENDING_DAYS = timedelta(days=7)
+_CHUNK = 4096
+"""Papers weighed together; all at once would take five times the memory of the result."""
+
+
+def find_paper(connection: Connection, paper_id: str) -> StoredPaper:
+    """Return one stored paper by any form of its id. Raises BadInput or NotFound."""
+    canonical = canonical_id(paper_id)
+    found = paper_store.find_by_paper_ids(connection, [canonical])
+    if canonical not in found:
+        raise NotFound(f"There is no paper {canonical} here; fetch or import it first.")
+    return found[canonical]
+
+
+def watched(stored: StoredPaper, snapshots: list[Popularity]) -> Watched:
+    """Return a stored paper as trending sees it."""
+    categories = stored.paper.categories
+    return Watched(categories[0] if categories else "", stored.announced_on, tuple(snapshots))
+
+
+def trending_papers(
+    connection: Connection, now: datetime, since: date | None, category: str | None, top: int
+) -> list[tuple[StoredPaper, float, str]]:
+    """Return the most trending papers at `now` with their score and popularity line, the hottest first.
+
+    Without `since`, the week up to the newest announcement counts. Papers that nobody voted for have no
+    popularity line and follow all others: they are new, not trending.
+    """
+    newest = paper_store.newest_announcement(connection, now.date())
+    if newest is None:
+        return []
+    after = newest - TRENDING_DAYS if since is None else since - timedelta(days=1)
+    around = [
+        one for one in paper_store.announced_between(connection, after, newest) if not one.paper.withdrawn
+    ]
+    snapshots = paper_store.popularity_of(connection, [one.row_id for one in around], now)
+    heat = trending([watched(one, snapshots.get(one.row_id, [])) for one in around], now)
+    lines = [popularity_line(snapshots.get(one.row_id, []), now) for one in around]
+    order = [
+        index
+        for index in np.lexsort((-heat, np.array([not line for line in lines], bool)))
+        if category is None or category in listed_under(around[index].paper.categories)
+    ]
+    return [(around[index], float(heat[index]), lines[index]) for index in order[:top]]
+
+
+def explain_trend(connection: Connection, now: datetime, paper_id: str) -> tuple[StoredPaper, Trend]:
+    """Return a paper with the numbers behind its trending score, against the papers of the week around it.
+
+    Raises BadInput or NotFound.
+    """
+    stored = find_paper(connection, paper_id)
+    if stored.told_on is None:
+        raise BadInput(f"Nobody told when {stored.paper.id} was announced, so it cannot trend.")
+    newest = paper_store.newest_announcement(connection, now.date()) or stored.announced_on
+    after = min(newest - TRENDING_DAYS, stored.announced_on - timedelta(days=1))
+    around = [
+        one for one in paper_store.announced_between(connection, after, newest) if not one.paper.withdrawn
+    ]
+    others = [one for one in around if one.row_id != stored.row_id]
+    papers = [stored, *others]
+    snapshots = paper_store.popularity_of(connection, [one.row_id for one in papers], now)
+    trends = explain_trending([watched(one, snapshots.get(one.row_id, [])) for one in papers], now)
+    return stored, trends[0]
+
+
+def listed_under(categories: Sequence[str]) -> set[str]:
+    """Return what papers of these categories are found under: the categories (`cs.CL`) and archives (`cs`)."""
+    return {*categories, *(category.partition(".")[0] for category in categories)}
+
+
+class Found(NamedTuple):
+    """A stored paper's row number and how well it fits, 0 to 1."""
+
+    row_id: int
+    fit: float
+
+
+def read_found(connection: Connection, found: Sequence[Found]) -> list[tuple[StoredPaper, float]]:
+    """Return found papers as they are stored, in the same order."""
+    stored = paper_store.find_by_row_ids(connection, [one.row_id for one in found])
+    return [(stored[one.row_id], one.fit) for one in found]
+
+
+class Library:
+    """All stored papers, ready to be asked. May be used by several threads."""
+
+    def __init__(self, connection: Connection) -> None:
+        terms = paper_store.read_terms(connection)
+        self._row_ids = np.array(list(terms), np.int64)
+        version = term_store.newest_version(connection) or 0
+        blobs = list(terms.values())
+        self._index = TermIndex.build(
+            term_store.read_statistics(connection, version),
+            (unpack_counts(blobs[start : start + _CHUNK]) for start in range(0, len(blobs), _CHUNK)),
+        )
+        self._facets = _Facets(paper_store.listings(connection), self._row_ids)
+
+    def search(
+        self, query: str, top: int, since: date | None = None, category: str | None = None
+    ) -> list[Found]:
+        """Return the papers that fit the words best, best first: of all, or since a day and of a category."""
+        return self._found(self._index.search(query, top, self._facets.among(since, category)))
+
+    def similar(
+        self,
+        connection: Connection,
+        row_id: int,
+        top: int,
+        since: date | None = None,
+        category: str | None = None,
+    ) -> list[Found]:
+        """Return the papers most like the stored one of this row number, best first; itself left out."""
+        counts = unpack_counts(list(paper_store.read_terms(connection, [row_id]).values()))
+        found = self._found(self._index.similar(counts, top + 1, self._facets.among(since, category)))
+        return [one for one in found if one.row_id != row_id][:top]
+
+    def _found(self, hits: list[Hit]) -> list[Found]:
+        return [Found(int(self._row_ids[hit.row]), hit.score) for hit in hits]
+
+
+class _Facets:
+    """The days of an index's rows, and the rows of each category."""
+
+    def __init__(self, listings: Iterable[Listing], row_ids: NDArray[np.int64]) -> None:
+        rows = {row_id: row for row, row_id in enumerate(row_ids.tolist())}
+        self._days = np.zeros(len(rows), np.int32)
+        of_name: dict[str, list[int]] = {}
+        for row_id, announced_on, categories in listings:
+            row = rows.get(row_id)
+            if row is not None:
+                # No day is before every day that can be asked for.
+                self._days[row] = announced_on.toordinal() if announced_on else 0
+                for name in listed_under(categories):
+                    of_name.setdefault(name, []).append(row)
+        self._rows = {name: np.array(listed, np.int32) for name, listed in of_name.items()}
+
+    def among(self, since: date | None, category: str | None) -> NDArray[np.bool_] | None:
+        """Return a mask of the rows since a day and of a category; None when neither is named."""
+        if since is None and category is None:
+            return None
+        among = np.full(len(self._days), category is None)
+        if category is not None:
+            among[self._rows.get(category, [])] = True
+        if since is not None:
+            among &= self._days >= since.toordinal()
+        return among

@@ -1,0 +1,176 @@
+"""The papers of one edition, prepared once for all its subscribers."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from digest.domain.paper import Paper
+from digest.ranking.duplicates import duplicate_groups
+from digest.ranking.explain import Naming, Row
+from digest.ranking.matching import alternatives, folded, name_parts, same_author
+from digest.ranking.profile import Profile
+from digest.ranking.scoring import Scores, score
+from digest.ranking.terms import Statistics
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Papers of one window with all that choosing needs. Rows of every array are places in `papers`."""
+
+    papers: tuple[Paper, ...]
+    rows: dict[int, csr_matrix]
+    """Weighed rows by statistics version."""
+    trending: NDArray[np.float32]
+    groups: NDArray[np.int32]
+    """Near-duplicates and parts of a series share a number."""
+    indexes: dict[str, int]
+    withdrawn: NDArray[np.bool_]
+    by_trend: list[int]
+    """Places, the most trending first."""
+    _masks: dict[object, NDArray[np.bool_]] = field(default_factory=dict)
+    _follows: dict[str, tuple[tuple[int, str], ...]] = field(default_factory=dict)
+    _namings: dict[int, Naming] = field(default_factory=dict)
+    _similarity: dict[int, NDArray[np.float16]] = field(default_factory=dict)
+
+    @classmethod
+    def build(
+        cls,
+        papers: Sequence[Paper],
+        counts: csr_matrix,
+        statistics: Iterable[Statistics],
+        trending: NDArray[np.float32],
+    ) -> Self:
+        """Prepare papers, their raw counts and trending scores (same order) for profiles of these versions."""
+        rows = {version.version: version.weigh(counts) for version in statistics}
+        some = next(iter(rows.values()), csr_matrix(counts.shape, dtype=np.float32))
+        return cls(
+            tuple(papers),
+            rows,
+            trending.astype(np.float32),
+            duplicate_groups([paper.title for paper in papers], some),
+            {paper.id: index for index, paper in enumerate(papers)},
+            np.array([paper.withdrawn for paper in papers], bool),
+            np.argsort(-trending, kind="stable").tolist(),
+        )
+
+    # The next two are made when the first subscriber asks for a word or an author.
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        return [folded(paper.title) + "." + folded(paper.abstract) for paper in self.papers]
+
+    @cached_property
+    def _authors(self) -> dict[str, list[tuple[int, tuple[str, ...], str]]]:
+        authors: dict[str, list[tuple[int, tuple[str, ...], str]]] = {}
+        for index, paper in enumerate(self.papers):
+            for author in paper.authors:
+                parts = name_parts(author)
+                if parts:
+                    authors.setdefault(parts[-1], []).append((index, parts, author))
+        return authors
+
+    def row(self, version: int, index: int) -> Row:
+        """Return a paper's weighed row in one version of the statistics."""
+        rows = self.rows[version]
+        start, end = rows.indptr[index], rows.indptr[index + 1]
+        return rows.indices[start:end], rows.data[start:end]
+
+    def similarity(self, index: int) -> NDArray[np.float16]:
+        """Return the cosine of a paper with every paper; worked out once per paper, as many get the same picks."""
+        known = self._similarity.get(index)
+        if known is None:
+            rows = next(iter(self.rows.values()), csr_matrix((len(self.papers), 1), dtype=np.float32))
+            one = np.zeros(rows.shape[1], np.float32)
+            start, end = rows.indptr[index], rows.indptr[index + 1]
+            one[rows.indices[start:end]] = rows.data[start:end]
+            known = self._similarity[index] = (rows @ one).astype(np.float16)
+        return known
+
+    def naming(self, index: int) -> Naming:
+        """How the terms of a paper can be named; worked out once per paper."""
+        known = self._namings.get(index)
+        if known is None:
+            paper = self.papers[index]
+            known = self._namings[index] = Naming(paper.title, paper.abstract)
+        return known
+
+    def score(self, profiles: Sequence[Profile]) -> Scores:
+        """Score subscribers whose profiles may name different versions of the statistics.
+
+        Raises ValueError when a profile names a version that the shelf was not built with.
+        """
+        versions = {profile.statistics_version for profile in profiles if profile.interests}
+        if missing := versions - set(self.rows):
+            raise ValueError(f"the shelf lacks statistics version {min(missing)}: build it with that too")
+        if len(versions) == 1:
+            return score(profiles, self.rows[versions.pop()])
+        values = np.zeros((len(profiles), len(self.papers)), np.float32)
+        winners = np.full(values.shape, -1, np.int8)
+        of_profile = np.array([profile.statistics_version for profile in profiles], np.int64)
+        for version in sorted(versions):
+            indexes = np.flatnonzero(of_profile == version)
+            part = score([profiles[index] for index in indexes.tolist()], self.rows[version])
+            values[indexes], winners[indexes] = part.values, part.interests
+        return Scores(values, winners)
+
+    def holding(self, word: str) -> NDArray[np.bool_] | None:
+        """Mask the papers whose title or abstract hold a word or phrase, or any of `a|b`.
+
+        None when there is nothing in `word` to look for. Worked out once per word.
+        """
+        phrases = alternatives(word)
+        if not phrases:
+            return None
+        mask = self._masks.get(phrases)
+        if mask is None:
+            mask = np.array([any(phrase in text for phrase in phrases) for text in self._texts], bool)
+            self._masks[phrases] = mask
+        return mask
+
+    def within(self, category: str) -> NDArray[np.bool_]:
+        """Mask the papers listed in a category (`cs.CV`) or a whole archive (`cs`), cross-lists included."""
+        key = ("category", category)
+        mask = self._masks.get(key)
+        if mask is None:
+            prefix = category.lower()
+            mask = np.array([_listed(paper.categories, prefix) for paper in self.papers], bool)
+            self._masks[key] = mask
+        return mask
+
+    def allowed(
+        self, must: tuple[str, ...], mute: tuple[str, ...], categories: tuple[str, ...]
+    ) -> NDArray[np.bool_]:
+        """Mask what these rules let through, withdrawn papers never. Do not write into the mask."""
+        key = (must, mute, categories)
+        mask = self._masks.get(key)
+        if mask is None:
+            mask = ~self.withdrawn
+            for word in must:
+                held = self.holding(word)
+                mask = mask if held is None else mask & held
+            for word in mute:
+                held = self.holding(word)
+                mask = mask if held is None else mask & ~held
+            if categories:
+                mask = mask & np.logical_or.reduce([self.within(category) for category in categories])
+            self._masks[key] = mask
+        return mask
+
+    def by_author(self, author: str) -> tuple[tuple[int, str], ...]:
+        """Return (place, name as printed) of the papers by a followed author; initials and accents fold."""
+        found = self._follows.get(author)
+        if found is None:
+            parts = name_parts(author)
+            known = self._authors.get(parts[-1], []) if parts else []
+            found = tuple({index: name for index, other, name in known if same_author(parts, other)}.items())
+            self._follows[author] = found
+        return found
+
+
+def _listed(categories: Sequence[str], prefix: str) -> bool:
+    return any(c.lower() == prefix or c.lower().startswith(prefix + ".") for c in categories)

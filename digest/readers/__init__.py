@@ -1,1 +1,0 @@
-"""Readers: how they sign up, what they prefer, what they tell us."""

@@ -1,0 +1,68 @@
+"""Queries about circuits: mail servers that are left alone for a while."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select, update
+
+from digest.store.models import circuits
+from digest.store.papers import upsert
+
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """A mail server that would take no mail from us."""
+
+    name: str
+    opened_at: datetime
+    try_again_at: datetime
+    trips: int
+    """How many tries in a row have failed."""
+    reason: str
+
+
+def find_circuit(connection: Connection, name: str) -> Circuit | None:
+    """Return the open circuit of this name; None when mail flows."""
+    row = connection.execute(select(circuits).where(circuits.c.name == name)).one_or_none()
+    return Circuit(*row) if row else None
+
+
+def find_circuits(connection: Connection, names: Collection[str]) -> Sequence[Circuit]:
+    """Return the open circuits of these names."""
+    query = select(circuits).where(circuits.c.name.in_(names)).order_by(circuits.c.name)
+    return [Circuit(*row) for row in connection.execute(query)]
+
+
+def open_circuits(connection: Connection) -> Sequence[Circuit]:
+    """Return every open circuit, the longest open first."""
+    query = select(circuits).order_by(circuits.c.opened_at, circuits.c.name)
+    return [Circuit(*row) for row in connection.execute(query)]
+
+
+def save_circuit(connection: Connection, circuit: Circuit) -> None:
+    """Keep an open circuit; one that is open already keeps the instant it was opened at."""
+    statement = upsert(connection)(circuits).values(
+        name=circuit.name,
+        opened_at=circuit.opened_at,
+        try_again_at=circuit.try_again_at,
+        trips=circuit.trips,
+        reason=circuit.reason,
+    )
+    updated = {name: statement.excluded[name] for name in ("try_again_at", "trips", "reason")}
+    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=updated))
+
+
+def take_half_open_turn(connection: Connection, name: str, now: datetime, until: datetime) -> bool:
+    """Take the one trial that is due by `now`, moving the next to `until`; False if it is not due or taken."""
+    statement = (
+        update(circuits)
+        .where(circuits.c.name == name, circuits.c.try_again_at <= now)
+        .values(try_again_at=until)
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def close_circuit(connection: Connection, name: str) -> None:
+    """Let mail flow again."""
+    connection.execute(delete(circuits).where(circuits.c.name == name))

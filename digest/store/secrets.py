@@ -1,0 +1,14 @@
+"""Queries about the secrets that the installation made for itself."""
+
+from sqlalchemy import Connection, select
+
+from digest.store.models import secrets
+from digest.store.papers import upsert
+
+
+def secret(connection: Connection, name: str, fresh: str) -> str:
+    """Return the kept secret of this name; the first call keeps `fresh`."""
+    statement = upsert(connection)(secrets).values(name=name, value=fresh)
+    connection.execute(statement.on_conflict_do_nothing())
+    stored: str = connection.execute(select(secrets.c.value).where(secrets.c.name == name)).scalar_one()
+    return stored

@@ -1,0 +1,1 @@
+"""Subscribers: how they sign up, what they prefer, what they tell us."""

@@ -1,0 +1,74 @@
+"""Signed links: each names one subscriber and one purpose, and is useless for anything else.
+
+A token is `<reader's key>.<detail>.<signature>`. The signature (HMAC-SHA256 through itsdangerous)
+covers the purpose too, so a token made for one page is refused on another. The same inputs give the
+same link, so a mail can be made again byte for byte.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+from hmac import compare_digest
+from typing import Literal
+from urllib.parse import quote
+
+from itsdangerous import BadSignature, Signer
+
+from digest.errors import BadLink
+
+Purpose = Literal["confirm", "preferences", "unsubscribe", "feedback", "digest", "feed"]
+PURPOSES: tuple[Purpose, ...] = ("confirm", "preferences", "unsubscribe", "feedback", "digest", "feed")
+Verdict = Literal["more", "less"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a genuine link says."""
+
+    subscriber_key: str
+    """The subscriber's key."""
+    issued_on: date
+    """The day of the mail it stood in."""
+
+
+class Links:
+    """Makes and reads the links of one installation."""
+
+    def __init__(self, base_url: str, secret: bytes) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._signers = {
+            purpose: Signer(secret, salt=f"digest.{purpose}", digest_method=hashlib.sha256)
+            for purpose in PURPOSES
+        }
+
+    @property
+    def home(self) -> str:
+        """The address of the web side."""
+        return f"{self._base_url}/"
+
+    def link(self, purpose: Purpose, subscriber_key: str, issued_on: date) -> str:
+        """Return the absolute link to this purpose's page for one subscriber."""
+        token = self._signers[purpose].sign(f"{subscriber_key}.{issued_on:%Y%m%d}").decode()
+        return f"{self._base_url}/{purpose}/{token}"
+
+    def feed(self, subscriber_key: str, issued_on: date) -> str:
+        """Return the link to a subscriber's own feed, as Atom."""
+        return f"{self.link('feed', subscriber_key, issued_on)}.xml"
+
+    def feedback(self, mail_link: str, paper_id: str, verdict: Verdict) -> str:
+        """Return the link to one verdict on one paper, given the mail's feedback link: signed once a mail."""
+        return f"{mail_link}?paper={quote(paper_id, safe='')}&verdict={verdict}"
+
+    def read(self, purpose: Purpose, token: str) -> Claim:
+        """Return what a token says. Raises BadLink when it was not made here for this purpose."""
+        signer = self._signers[purpose]
+        try:
+            signed = signer.unsign(token)
+            # The signature is read leniently, so that more than one spelling passes; only ours is good.
+            genuine = compare_digest(signer.sign(signed), token.encode())
+            subscriber_key, _, day = signed.decode().partition(".") if genuine else ("", "", "")
+            return Claim(subscriber_key, date(int(day[:4]), int(day[4:6]), int(day[6:])))
+        except (BadSignature, UnicodeDecodeError, ValueError):
+            raise BadLink(
+                "This link is not complete; please open it again from the mail it came in."
+            ) from None

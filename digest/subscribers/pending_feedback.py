@@ -1,0 +1,92 @@
+"""Words on papers that are not stored: the papers are fetched by id, and learned from when they arrive."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from digest.papers.ingest import ingest
+from digest.papers.sources.common import Found
+from digest.store import pending_feedback as store
+from digest.store.database import Connection, Database
+from digest.subscribers.profiles import ProfileBuilder
+
+ASKED_FOR = timedelta(days=7)
+"""How long after the mark arXiv is asked for a paper; its index can lag the announcement by days."""
+ASKED_AGAIN = timedelta(days=1)
+"""How long after a request without the paper it is asked for again."""
+BATCH = 100
+"""Papers in one request."""
+MOST_AT_ONCE = 1000
+"""Papers in one call: ten requests, half a minute at arXiv's pace."""
+_PAGE = 500
+
+
+class PapersById(Protocol):
+    """Where papers are had by their ids."""
+
+    def papers(self, ids: Sequence[str]) -> Found:
+        """Yield those of these papers that are known. Raises TryLater or StopRun after them."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedById:
+    """How fetching by id went."""
+
+    asked: int = 0
+    added: int = 0
+    error: str = ""
+    """Why papers could not be asked for, one sentence; the marks are kept and it is tried again."""
+
+
+def fetch_pending(
+    database: Database,
+    source: PapersById,
+    builder: ProfileBuilder,
+    now: datetime,
+    only: Collection[str] | None = None,
+) -> FetchedById:
+    """Fetch the marked papers that are not stored, a hundred a request, and learn from what arrives.
+
+    `only` keeps to these canonical ids. A paper that arXiv does not have is asked for once a day for a week.
+    """
+    learn_arrived(database, builder, now)
+    with database.read() as connection:
+        ids = _wanted(connection, now, only)
+    asked = added = 0
+    error = ""
+    for start in range(0, len(ids), BATCH):
+        batch = ids[start : start + BATCH]
+        intake = ingest(database, source.papers(batch), now)
+        added += intake.added
+        if intake.error is not None:
+            error = str(intake.error)
+            break
+        asked += len(batch)
+        with database.begin() as connection:
+            store.mark_asked(connection, batch, now)
+    if added:
+        learn_arrived(database, builder, now)
+    return FetchedById(asked, added, error)
+
+
+def _wanted(connection: Connection, now: datetime, only: Collection[str] | None) -> list[str]:
+    ids = store.ids_to_ask_for(connection, now - ASKED_FOR, now - ASKED_AGAIN, MOST_AT_ONCE)
+    return ids if only is None else [one for one in ids if one in only]
+
+
+def learn_arrived(database: Database, builder: ProfileBuilder, now: datetime) -> int:
+    """Turn pending words on papers that are stored by now into feedback, and learn from them; return how many."""
+    learned = 0
+    while True:
+        with database.read() as connection:
+            if not store.arrived(connection, 1):
+                return learned
+            # Reading the background takes its time; done here, it keeps no writer waiting.
+            builder.reference(connection)
+        with database.begin() as connection:
+            arrivals = store.arrived(connection, _PAGE)
+            if arrivals:
+                store.settle(connection, arrivals)
+                builder.rebuild(connection, {one.subscriber_id for one in arrivals}, now)
+        learned += len(arrivals)

@@ -1,0 +1,163 @@
+"""Changing what a subscriber wants, and when."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from digest.domain.schedule import next_due_at
+from digest.domain.subscriber import Frequency, Schedule, Subscriber
+from digest.errors import BadInput
+from digest.papers.identifiers import canonical_id
+from digest.ranking.profile import Profile
+from digest.store import feedback as feedback_store
+from digest.store import papers as paper_store
+from digest.store import subscribers as subscriber_store
+from digest.store.database import Connection, Database
+from digest.store.pending_feedback import save_pending
+from digest.subscribers.profiles import ProfileBuilder
+from digest.subscribers.signup import check_max_papers, find_subscriber, log_event
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """New values; None leaves a thing as it is, an empty tuple clears it."""
+
+    timezone: str | None = None
+    hour: int | None = None
+    frequency: Frequency | None = None
+    max_papers: int | None = None
+    topics: tuple[str, ...] | None = None
+    must: tuple[str, ...] | None = None
+    mute: tuple[str, ...] | None = None
+    follow: tuple[str, ...] | None = None
+    categories: tuple[str, ...] | None = None
+
+    def applied(self, subscriber: Subscriber, now: datetime) -> Subscriber:
+        """Return the subscriber as they will be. Raises BadInput for a value that cannot be."""
+        schedule = replace(subscriber.schedule, **self._given("timezone", "hour", "frequency"))
+        interests = replace(
+            subscriber.interests, **self._given("topics", "must", "mute", "follow", "categories")
+        )
+        max_papers = subscriber.max_papers if self.max_papers is None else self.max_papers
+        check_max_papers(max_papers)
+        return replace(
+            subscriber,
+            schedule=schedule,
+            interests=interests,
+            max_papers=max_papers,
+            next_due_at=_due_after_change(subscriber, schedule, now),
+        )
+
+    def _given(self, *names: str) -> dict[str, Any]:
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+def _due_after_change(subscriber: Subscriber, schedule: Schedule, now: datetime) -> datetime | None:
+    """Return when the next digest is due. Never later than before, so that no day falls between two rhythms."""
+    if subscriber.next_due_at is None or schedule == subscriber.schedule:
+        return subscriber.next_due_at
+    due = next_due_at(now, schedule)
+    return due and min(due, subscriber.next_due_at)
+
+
+def change(
+    database: Database,
+    builder: ProfileBuilder,
+    address: str,
+    changes: Change,
+    now: datetime,
+    likes: Sequence[str] = (),
+    dislikes: Sequence[str] = (),
+) -> Subscriber:
+    """Change a subscriber and build their profile anew. Raises NotFound, or BadInput for what cannot be.
+
+    A marked paper that is not stored is kept, see `digest.subscribers.pending_feedback`.
+    """
+    with database.begin() as connection:
+        subscriber = find_subscriber(connection, address)
+        subscriber_store.update_subscriber(connection, changes.applied(subscriber, now))
+        said = {canonical_id(paper): "more" for paper in likes}
+        said |= {canonical_id(paper): "less" for paper in dislikes}
+        row_ids = paper_store.row_ids_of(connection, said.keys())
+        for paper_id, row_id in row_ids.items():
+            feedback_store.save_feedback(connection, subscriber.id, row_id, said[paper_id], now)
+        pending = [(subscriber.id, one, said[one]) for one in said if one not in row_ids]
+        save_pending(connection, pending, now)
+        builder.rebuild(connection, [subscriber.id], now)
+        return find_subscriber(connection, address)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A subscriber as a change would leave them. Nothing of it is stored."""
+
+    subscriber: Subscriber
+    profile: Profile
+    rated: frozenset[int]
+    """The papers, by row number, that the change puts among the liked ones."""
+
+
+def draft(
+    connection: Connection,
+    builder: ProfileBuilder,
+    subscriber: Subscriber,
+    changes: Change,
+    now: datetime,
+    likes: Sequence[str] = (),
+) -> Draft:
+    """Return what `change` would make of a subscriber, and write nothing. Raises what `change` raises.
+
+    Liked papers that are not stored have no say yet.
+    """
+    changed = changes.applied(subscriber, now)
+    liked = sorted(paper_store.row_ids_of(connection, {canonical_id(paper) for paper in likes}).values())
+    said = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
+    earlier = [(row_id, verdict) for row_id, verdict in said if row_id not in liked]
+    # As a word given now is read back: the newest last, those of one instant by number.
+    said = [*earlier, *((row_id, "more") for row_id in liked)]
+    return Draft(changed, builder.build(connection, changed.interests.topics, said), frozenset(liked))
+
+
+def pause(database: Database, address: str, until: date | None, now: datetime) -> Subscriber:
+    """Stop mail to a subscriber until a date, or until further notice. Raises NotFound or BadInput."""
+    with database.begin() as connection:
+        subscriber = find_subscriber(connection, address)
+        if until is not None and until <= now.date():
+            raise BadInput(f"A pause until {until} is over already; give a later date.")
+        if subscriber.status not in {"active", "paused"}:
+            raise BadInput(
+                f"{subscriber.address} is {subscriber.status}; only an active subscriber can pause."
+            )
+        subscriber_store.update_subscriber(
+            connection, replace(subscriber, status="paused", paused_until=until)
+        )
+        return find_subscriber(connection, address)
+
+
+def resume(database: Database, secret: bytes, address: str, now: datetime) -> Subscriber:
+    """Send mail again to a subscriber who paused or unsubscribed. Raises NotFound or BadInput."""
+    with database.begin() as connection:
+        subscriber = find_subscriber(connection, address)
+        if subscriber.status not in {"active", "paused", "unsubscribed"}:
+            raise BadInput(
+                f"{subscriber.address} is {subscriber.status}; only a paused subscriber can resume."
+            )
+        subscriber_store.update_subscriber(
+            connection, replace(subscriber, status="active", paused_until=None)
+        )
+        if subscriber.status == "unsubscribed":
+            log_event(connection, secret, subscriber, "returned", "resumed", now)
+        return find_subscriber(connection, address)
+
+
+def remove(database: Database, secret: bytes, address: str, now: datetime) -> Subscriber:
+    """Erase a subscriber and everything kept about them; return who it was. Raises NotFound.
+
+    The log keeps a hash of the address, so that a backup from before does not bring them back.
+    """
+    with database.begin() as connection:
+        subscriber = find_subscriber(connection, address)
+        subscriber_store.delete_subscriber(connection, subscriber.id)
+        log_event(connection, secret, subscriber, "erased", "", now)
+        return subscriber

@@ -1,0 +1,63 @@
+"""What we know about a subscriber, for them and for the operator to see."""
+
+from typing import Any
+
+from digest.store import consents as consent_store
+from digest.store import feedback as feedback_store
+from digest.store import papers as paper_store
+from digest.store import picks as pick_store
+from digest.store import terms as term_store
+from digest.store.database import Connection
+from digest.store.pending_feedback import read_pending
+from digest.subscribers.import_export import record_of
+from digest.subscribers.signup import find_subscriber
+
+_MOST_PAPERS = 200
+
+
+def personal_data(connection: Connection, address: str) -> dict[str, Any]:
+    """Return all that is kept about a subscriber, in plain values. Raises NotFound.
+
+    Keys: `subscriber`, `feedback`, `pending` (words on papers that are not stored yet), `profile` (interests with their number of terms), `received` (the last
+    two hundred papers sent, with section, score and reason), `consents`.
+    """
+    subscriber = find_subscriber(connection, address)
+    said = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
+    papers = paper_store.find_by_row_ids(connection, {paper for paper, _ in said})
+    profile = term_store.read_profiles(connection, [subscriber.id]).get(subscriber.id)
+    return {
+        "reader": {
+            **record_of(subscriber),
+            "next_due_at": subscriber.next_due_at,
+            "paused_until": subscriber.paused_until,
+            "created_at": subscriber.created_at,
+            "confirmed_at": subscriber.confirmed_at,
+        },
+        "feedback": [
+            {"verdict": verdict, "id": papers[row_id].paper.id, "title": papers[row_id].paper.title}
+            for row_id, verdict in said
+        ],
+        "pending": [
+            {"verdict": verdict, "id": paper_id}
+            for paper_id, verdict in read_pending(connection, [subscriber.id]).get(subscriber.id, [])
+        ],
+        "profile": [
+            {"interest": interest.name, "terms": len(interest.terms)}
+            for interest in (profile.interests if profile else ())
+        ],
+        "received": [
+            {
+                "edition_on": row.edition_on,
+                "section": row.section,
+                "score": row.score,
+                "id": row.canonical_id,
+                "title": row.title,
+                "because": [term for term, _ in row.reasons["terms"]] or row.reasons["author"],
+            }
+            for row in pick_store.paper_titles(connection, subscriber.id, _MOST_PAPERS)
+        ],
+        "consents": [
+            {"given_at": row.given_at, "what": row.what, "how": row.how}
+            for row in consent_store.read_consents(connection, subscriber.id)
+        ],
+    }

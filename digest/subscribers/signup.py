@@ -1,0 +1,226 @@
+"""How somebody becomes a subscriber: an address, a confirmation, and from then on digests."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from digest.domain.subscriber import Interests, Schedule, Status, Subscriber
+from digest.errors import BadInput, NotFound
+from digest.papers.identifiers import canonical_id
+from digest.store import consents as consent_store
+from digest.store import deliveries as ledger
+from digest.store import feedback as feedback_store
+from digest.store import papers as paper_store
+from digest.store import subscribers as subscriber_store
+from digest.store import suppressions as suppression_store
+from digest.store.database import Conflict, Connection, Database
+from digest.store.deliveries import NewDelivery
+from digest.store.pending_feedback import save_pending
+from digest.store.suppressions import Entry, Event
+from digest.subscribers.addresses import address_hash, address_key, parse_address
+from digest.subscribers.links import Verdict
+from digest.subscribers.profiles import ProfileBuilder
+
+CONSENT = "A digest of new papers by mail, until unsubscribed."
+REFUSAL = "No more mail."
+MOST_PAPERS = 50
+_AGREED: tuple[Status, ...] = ("active", "paused")
+
+
+def check_max_papers(count: int) -> None:
+    """Raise BadInput for a number of papers that no mail can hold."""
+    if not 1 <= count <= MOST_PAPERS:
+        raise BadInput(f"A mail can hold 1 to {MOST_PAPERS} papers, not {count}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What somebody who wants the digest tells us."""
+
+    address: str
+    schedule: Schedule = field(default_factory=Schedule)
+    max_papers: int = 10
+    interests: Interests = field(default_factory=Interests)
+    likes: tuple[str, ...] = ()
+    """Papers they want more of, by id in any form, stored or not."""
+    dislikes: tuple[str, ...] = ()
+    """Papers they want less of."""
+    status: Status | None = None
+    """What they were where they come from; None for somebody new. Moving wakes nobody up."""
+
+    def __post_init__(self) -> None:
+        """Refuse an impossible number of papers. Raises BadInput."""
+        check_max_papers(self.max_papers)
+
+    def first_status(self, *, confirmed: bool) -> Status:
+        """Return what they become: who left stays gone, and who never confirmed is asked, whatever we are told."""
+        if self.status in {"unsubscribed", "suppressed"}:
+            return self.status
+        if self.status == "pending" or not confirmed:
+            return "pending"
+        return self.status or "active"
+
+
+def subscribe(
+    database: Database,
+    builder: ProfileBuilder,
+    secret: bytes,
+    application: Application,
+    now: datetime,
+    *,
+    confirmed: bool,
+    how: str,
+) -> Subscriber:
+    """Take somebody on: active at once if `confirmed`, else pending with a confirmation mail planned.
+
+    Raises BadInput for a bad or taken address, or one that must not be written to. A liked paper that is
+    not stored is kept, see `digest.subscribers.pending_feedback`.
+    """
+    try:
+        with database.begin() as connection:
+            added = subscribe_many(
+                connection, builder, secret, [application], now, confirmed=confirmed, how=how
+            )
+    except Conflict:
+        # Somebody signed up with the same address in the same moment.
+        raise _taken(parse_address(application.address)) from None
+    if isinstance(added[0], BadInput):
+        raise added[0]
+    return added[0]
+
+
+def subscribe_many(
+    connection: Connection,
+    builder: ProfileBuilder,
+    secret: bytes,
+    applications: Sequence[Application],
+    now: datetime,
+    *,
+    confirmed: bool,
+    how: str,
+) -> list[Subscriber | BadInput]:
+    """Take on as many as can be; return for each the subscriber, or why not.
+
+    If `confirmed`, they agreed already; the others have a confirmation mail planned.
+    """
+    results: list[Subscriber | BadInput] = []
+    refusals = _Refusals(connection, secret, applications)
+    accepted: list[tuple[int, Subscriber, dict[str, Verdict]]] = []
+    for application in applications:
+        try:
+            address, verdicts = refusals.check(application)
+        except BadInput as refusal:
+            results.append(refusal)
+            continue
+        status = application.first_status(confirmed=confirmed)
+        subscriber = Subscriber(
+            id=0,
+            key=secrets.token_hex(8),
+            address=address,
+            status=status,
+            schedule=application.schedule,
+            max_papers=application.max_papers,
+            created_at=now,
+            interests=application.interests,
+            confirmed_at=now if status in _AGREED else None,
+        )
+        accepted.append((len(results), subscriber, verdicts))
+        results.append(subscriber)
+    keys = {one.address: address_key(one.address) for _, one, _ in accepted}
+    subscriber_ids = subscriber_store.insert_subscribers(connection, [one for _, one, _ in accepted], keys)
+    said = [
+        (subscriber_id, paper_id, verdict)
+        for subscriber_id, (_, _, verdicts) in zip(subscriber_ids, accepted, strict=True)
+        for paper_id, verdict in verdicts.items()
+    ]
+    stored_papers = paper_store.row_ids_of(connection, {paper_id for _, paper_id, _ in said})
+    known = [
+        (subscriber_id, stored_papers[one], verdict)
+        for subscriber_id, one, verdict in said
+        if one in stored_papers
+    ]
+    feedback_store.save_verdicts(connection, known, now)
+    save_pending(connection, [one for one in said if one[1] not in stored_papers], now)
+    stored = subscriber_store.find_by_ids(connection, subscriber_ids)
+    for subscriber_id, (index, _, _) in zip(subscriber_ids, accepted, strict=True):
+        results[index] = stored[subscriber_id]
+    agreed = [subscriber_id for subscriber_id in subscriber_ids if stored[subscriber_id].status in _AGREED]
+    consent_store.record_consents(connection, agreed, CONSENT, how, now)
+    asked = [subscriber_id for subscriber_id in subscriber_ids if stored[subscriber_id].status == "pending"]
+    ledger.plan(
+        connection, "confirm", [NewDelivery(subscriber_id, now.date(), now) for subscriber_id in asked]
+    )
+    for one in stored.values():
+        if one.status == "suppressed":
+            suppression_store.suppress(connection, address_hash(one.address, secret), how, now)
+    builder.rebuild(connection, subscriber_ids, now)
+    return results
+
+
+class _Refusals:
+    """Why an application cannot be taken, checked against the database with one query per kind."""
+
+    def __init__(self, connection: Connection, secret: bytes, applications: Sequence[Application]) -> None:
+        self._secret = secret
+        addresses = [address for one in applications if (address := _mailable(one.address))]
+        self._taken = subscriber_store.taken_address_keys(
+            connection, {address_key(address) for address in addresses}
+        )
+        self._suppressed = suppression_store.suppressed(
+            connection, {address_hash(one, secret) for one in addresses}
+        )
+
+    def check(self, application: Application) -> tuple[str, dict[str, Verdict]]:
+        """Return the address to write to and the verdicts by canonical id of the paper, or raise."""
+        address = parse_address(application.address)
+        key = address_key(address)
+        if key in self._taken:
+            raise _taken(address)
+        if application.status != "suppressed" and address_hash(address, self._secret) in self._suppressed:
+            raise BadInput(
+                f"{address} must not be written to, as it is suppressed; see: digest suppressions show {address}"
+            )
+        verdicts: dict[str, Verdict] = {canonical_id(paper): "less" for paper in application.dislikes}
+        verdicts |= {canonical_id(paper): "more" for paper in application.likes}
+        self._taken.add(key)
+        return address, verdicts
+
+
+def _taken(address: str) -> BadInput:
+    return BadInput(f"{address} is a subscriber already; change it with: digest subscribers edit {address}")
+
+
+def _mailable(text: str) -> str:
+    try:
+        return parse_address(text)
+    except BadInput:
+        return ""
+
+
+def confirm(database: Database, secret: bytes, address: str, now: datetime, how: str) -> Subscriber:
+    """Make a pending subscriber active. Raises NotFound for a stranger; a confirmed subscriber stays as they are."""
+    with database.begin() as connection:
+        subscriber = find_subscriber(connection, address)
+        if subscriber.status == "pending":
+            subscriber_store.activate(connection, subscriber.id, now)
+            consent_store.record_consents(connection, [subscriber.id], CONSENT, how, now)
+            if subscriber.confirmed_at is not None:
+                log_event(connection, secret, subscriber, "returned", how, now)
+        return find_subscriber(connection, address)
+
+
+def log_event(
+    connection: Connection, secret: bytes, subscriber: Subscriber, event: Event, reason: str, now: datetime
+) -> None:
+    """Note in the log of addresses what became of a subscriber, so that a restored backup can be told."""
+    fingerprint = address_hash(subscriber.address, secret)
+    suppression_store.note(connection, Entry(fingerprint, event, reason, now))
+
+
+def find_subscriber(connection: Connection, address: str) -> Subscriber:
+    """Return the subscriber with this address, however it is spelled. Raises NotFound."""
+    subscriber = subscriber_store.find_by_address_key(connection, address_key(parse_address(address)))
+    if subscriber is None:
+        raise NotFound(f"{address.strip()} is no subscriber; see: digest subscribers list")
+    return subscriber

@@ -1,0 +1,148 @@
+"""How paper data is put into words for a mail: cleaned, shortened, counted. Pure functions on plain text.
+
+Whatever a feed wrote can come in here. What goes out is one line without control characters, lone
+surrogates or overrides of the writing direction, and not longer than it was asked to be.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from textwrap import fill
+
+ELLIPSIS = "…"
+TEXT_WIDTH = 72
+EXCERPT_READ = 4000
+"""Characters of an abstract that are looked at; arXiv takes up to 1920."""
+MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+UNDATED = "date unknown"
+FREQUENCIES = {"daily": "every day", "weekdays": "on weekdays", "weekly": "once a week"}
+
+# Direction overrides can make a title read as something else; zero-width spaces, tags and the byte order
+# mark hide text. Joiners (U+200C, U+200D) and direction marks stay: Persian, Hebrew and emoji need them.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u202a-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\uffff\ud800-\udfff\U000e0000-\U000e007f]"
+)
+_ODD_BUT_PRINTABLE = "  ", "\ufffc", "\ufffd"
+_SPACES = re.compile(r"\s+")
+_SENTENCE_END = re.compile(r"[.!?][)\]\"'\u2019\u201d]*(?=\s+[^\sa-z])")
+_DEED = re.compile(
+    r"\b(?:we|this (?:paper|work|article|study|thesis|survey|report))\b(?: \w+){0,3}? "
+    r"(?:propose|present|introduce|develop|describe|show|study|investigate|explore|design|build|release|address"
+    r"|demonstrate|prove|analy[sz]e|examine|review|survey|evaluate|formulate|find)",
+    re.IGNORECASE,
+)
+_NOT_AN_END = re.compile(
+    r"(?:\b(?:e\.g|i\.e|cf|et al|vs|etc|resp|approx|w\.r\.t|a\.k\.a|Fig|Figs|Eq|Eqs|Sec|Tab|Alg|No|Dr|Prof|St)"
+    r"|\b[A-Z])\.$"
+)
+
+
+def one_line(text: str) -> str:
+    """Return `text` as one clean line: no control characters, every run of white space one space."""
+    if text.isprintable() and not any(odd in text for odd in _ODD_BUT_PRINTABLE):
+        # Most text, and ten times as fast.
+        return text.strip()
+    return _SPACES.sub(" ", _UNSEEN.sub("", text)).strip()
+
+
+def shorten(text: str, limit: int) -> str:
+    """Return `text` on one line, at most `limit` (>= 1) characters, cut between words, with an ellipsis."""
+    line = one_line(text[: 8 * limit + 1000])
+    if len(line) <= limit and len(text) <= 8 * limit + 1000:
+        return line
+    cut = line[: limit - 1]
+    space = cut.rfind(" ", limit * 2 // 3)
+    if line[limit - 1 : limit] != " " and space > 0:
+        cut = cut[:space]
+    # A joiner left at the end would bind the ellipsis to half an emoji.
+    return cut.rstrip(" ,;:.-\u2013\u2014\u200c\u200d") + ELLIPSIS
+
+
+def excerpt(abstract: str, limit: int) -> str:
+    """Return whole sentences of `abstract`, at most `limit` characters of it, for a subscriber in a hurry.
+
+    It starts at the beginning, unless what the authors did (the first sentence with "we propose" and the
+    like) would not fit: then it starts there, after an ellipsis. A first sentence too long is cut.
+    """
+    line = one_line(abstract[:EXCERPT_READ])
+    if len(line) <= limit:
+        return line
+    ends = [
+        match.end()
+        for match in _SENTENCE_END.finditer(line)
+        if not _NOT_AN_END.search(line[max(0, match.end() - 12) : match.end()])
+    ]
+    starts = [0, *(end + 1 for end in ends)]
+    deed = _DEED.search(line)
+    start = max(start for start in starts if start <= (deed.start() if deed else 0))
+    if start and deed and deed.end() > max((end for end in ends if end <= limit), default=0):
+        return f"{ELLIPSIS} {_whole_sentences(line, start, ends, limit - 2)}"
+    return _whole_sentences(line, 0, ends, limit)
+
+
+def _whole_sentences(line: str, start: int, ends: Sequence[int], limit: int) -> str:
+    end = max((end for end in ends if start < end <= start + limit), default=start)
+    if len(line) - start <= limit:
+        end = len(line)
+    return line[start:end] if end > start + limit // 4 else shorten(line[start:], limit)
+
+
+def author_line(authors: Sequence[str], shown: int = 3) -> str:
+    """Return "A, B, C and 9 more"; one left over is named instead of counted."""
+    names = [shorten(name, 60) for name in authors[: shown + 1]]
+    rest = len(authors) - shown
+    if rest > 1:
+        return f"{', '.join(names[:shown])} and {rest} more"
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def counted(number: int, thing: str) -> str:
+    """Return "1 paper", "1,204 papers", "2 deliveries", "2 processes"."""
+    if number == 1:
+        return f"1 {thing}"
+    if thing.endswith("ry"):
+        return f"{number:,} {thing[:-1]}ies"
+    return f"{number:,} {thing}{'es' if thing.endswith('s') else 's'}"
+
+
+def day(on: date) -> str:
+    """Return "22 November 2025"."""
+    return f"{on.day} {MONTHS[on.month - 1]} {on.year}"
+
+
+def short_day(on: date) -> str:
+    """Return "22 Nov"."""
+    return f"{on.day} {MONTHS[on.month - 1][:3]}"
+
+
+def weekday(on: date) -> str:
+    """Return "Saturday"."""
+    return WEEKDAYS[on.weekday()]
+
+
+def holdings(for_you: int, everyone: int, considered: int, new: int = 0) -> str:
+    """Return "7 for you · 3 everyone reads, out of 612 new papers"."""
+    sections = ((for_you, "for you"), (everyone, "everyone reads"), (new, "new this week"))
+    parts = [f"{count} {what}" for count, what in sections if count]
+    looked_at = counted(considered, "new paper")
+    return f"{' · '.join(parts)}, out of {looked_at}" if parts else f"{looked_at} looked at"
+
+
+def wrapped(text: str, indent: int = 0) -> str:
+    """Return `text` in lines of TEXT_WIDTH columns, each indented; addresses are never broken."""
+    margin = " " * indent
+    if len(text) + indent <= TEXT_WIDTH:
+        return margin + text
+    return fill(
+        text,
+        TEXT_WIDTH,
+        initial_indent=margin,
+        subsequent_indent=margin,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -1,0 +1,117 @@
+r"""TeX made readable: what arXiv's authors write, as a person wants to read it in a mail.
+
+arXiv's metadata is ASCII with TeX in it: accents (`Fr\'echet`), styles (`\textbf{...}`), formulas
+(`$O(n\log n)$`) and much that only looks like TeX (`$500 budget`, `~5%`, `U^2-Net`). What has a form in
+Unicode gets it; the rest stays as plain words and signs, without dollar signs and braces.
+
+Nothing here raises, and the work grows with the length of the text. `latex_tokens` cuts the text up,
+`latex_printing` prints the tokens, `latex_symbols` knows the characters.
+"""
+
+import re
+import unicodedata
+
+from digest.text.latex_printing import printed
+from digest.text.latex_symbols import DASHES, DOUBLE_QUOTES, SINGLE_QUOTES
+from digest.text.latex_tokens import tokens_of
+
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
+    # Joiners shape Persian and Indic words and family emoji; elsewhere they only hide differences.
+    "|(?<![^\x00-\u02ff\u200c\u200d])[\u200c\u200d]+|[\u200c\u200d]+(?![^\x00-\u02ff\u200c\u200d])"
+)
+_MOST_MARKS = 30
+"""Combining marks in a row, as Unicode's stream-safe format allows (UAX 15); composing takes the square of them."""
+_MANY_MARKS = re.compile(rf"[^\w\s\x00-\x7f]{{{_MOST_MARKS + 1},}}")
+_BREAKS = {"\x0b": " ", "\x0c": " ", "\x85": "\n", "\u2028": "\n", "\u2029": "\n"}
+
+_FEW_TOKENS = 500
+_LEAST_LENGTH = 8
+"""Characters that a token has on average in a longer text that is still read as TeX; real ones have 20."""
+_TEX_SIGNS = ("\\", "$", "^", "~", "{", "}")
+_TYPED_SIGNS = ("--", "``", "''", "`")
+_DASH = re.compile(r"https?://\S+|(?<!-)---?(?!-)")
+_DOUBLE_QUOTE = re.compile(r"``|''")
+_SINGLE_QUOTED = re.compile(r"(?<![\w`])`(?!`)([^`'\n]{1,80})'(?![\w'])")
+
+
+def readable(text: str) -> str:
+    """Return `text` with its TeX resolved and its invisible characters gone. Line breaks stay."""
+    text = visible(text)
+    if any(sign in text for sign in _TEX_SIGNS):
+        tokens = tokens_of(text)
+        # Nobody writes TeX this dense for people to read; it stays as it stands, and costs nothing.
+        if len(tokens) <= _FEW_TOKENS or len(tokens) * _LEAST_LENGTH <= len(text):
+            text = visible(printed(tokens))
+    return _typeset(text) if any(sign in text for sign in _TYPED_SIGNS) else text
+
+
+def one_line(title: str) -> str:
+    """Return a readable title without line breaks and double spaces."""
+    return " ".join(readable(title).split())
+
+
+def paragraphs(abstract: str) -> str:
+    """Return a readable abstract: hard wraps joined, paragraphs separated by a newline.
+
+    A blank line or an indented one starts a paragraph, as arXiv writes them.
+    """
+    if "\n" not in abstract and "\r" not in abstract:
+        return one_line(abstract)
+    blocks: list[list[str]] = [[]]
+    for line in visible(abstract).splitlines():
+        if not line.strip() or line[0] in " \t":
+            blocks.append([])
+        blocks[-1].append(line)
+    joined = (one_line("\n".join(block)) for block in blocks)
+    return "\n".join(block for block in joined if block)
+
+
+def visible(text: str) -> str:
+    """Return `text` without control, zero-width and direction-override characters, accents composed."""
+    if text.isascii() and text.isprintable():
+        return text
+    text = _INVISIBLE.sub(lambda match: _BREAKS.get(match[0], ""), text)
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFC", _MANY_MARKS.sub(_without_heaps, text))
+
+
+def _without_heaps(match: re.Match[str]) -> str:
+    """Drop the marks of a run that no letter needs."""
+    kept: list[str] = []
+    marks = 0
+    for character in match[0]:
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks <= _MOST_MARKS:
+            kept.append(character)
+    return "".join(kept)
+
+
+def _typeset(text: str) -> str:
+    """Turn TeX's quotes and dashes into typographic ones; web addresses stay as they are."""
+    if "--" in text:
+        text = _DASH.sub(lambda match: DASHES.get(match[0], match[0]), text)
+    if "``" in text or "''" in text:
+        text = _double_quoted(text)
+    opening, closing = SINGLE_QUOTES
+    return _SINGLE_QUOTED.sub(rf"{opening}\1{closing}", text) if "`" in text else text
+
+
+def _double_quoted(text: str) -> str:
+    opening, closing = DOUBLE_QUOTES
+    pieces: list[str] = []
+    place, straight = 0, 0
+    for match in _DOUBLE_QUOTE.finditer(text):
+        start = match.start()
+        straight += text.count('"', place, start)
+        before = text[start - 1 : start]
+        if match[0] == "``" or before in {"", " ", "\n", "(", "["}:
+            quote = opening
+        else:
+            # Many open with a straight quote and close with two single ones.
+            quote = '"' if straight % 2 else closing
+        pieces += (text[place:start], quote)
+        place = match.end()
+    return "".join((*pieces, text[place:]))

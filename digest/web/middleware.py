@@ -1,0 +1,112 @@
+"""What every answer has in common: headers that keep browsers strict, a limit on bodies, errors as pages.
+
+There are no cookies, so nothing can be done in somebody's name from another page: whoever holds a signed
+link may use it, nobody else can.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LARGEST_BODY = 1_000_000
+"""Bytes of a posted form. A pasted library of two thousand papers fits."""
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    # Links of a mail hold a token; no page they lead on to may learn it.
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_TOO_LARGE = "This is more than we can take at once; please go back and send a smaller part of it."
+_FAILED = "Something went wrong on our side; please try again in a minute."
+Problem = Callable[[str, int, str], Response]
+"""Makes the answer to a request that failed, of its path, a status and a sentence."""
+_log = logging.getLogger("digest.web")
+
+
+class Safety:
+    """The outermost layer around the application."""
+
+    def __init__(self, app: ASGIApp, problem: Problem, answers: Counter[int], *, https: bool) -> None:
+        self._app = app
+        self._problem = problem
+        self._headers = dict(HEADERS)
+        if https:
+            self._headers["Strict-Transport-Security"] = "max-age=31536000"
+        self._answers = answers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, receive, send, self._headers, self._answers)
+        try:
+            await self._app(exchange.scope, exchange.receive, exchange.send)
+        except _TooLarge:
+            if not exchange.started:
+                await self._problem(scope["path"], 413, _TOO_LARGE)(scope, receive, exchange.send)
+        except ClientDisconnect:
+            # Gone in the middle of what they sent, or let go for being too slow.
+            return
+        except Exception:
+            _log.exception("%s %s failed", scope["method"], _shown(scope["path"]))
+            if exchange.started:
+                raise
+            await self._problem(scope["path"], 500, _FAILED)(scope, receive, exchange.send)
+
+
+class _TooLarge(Exception):
+    pass
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, headers: dict[str, str], answers: Counter[int]
+    ) -> None:
+        self._is_head = scope["method"] == "HEAD"
+        # Every page answers HEAD as it would GET, without the body (RFC 9110 section 9.3.2).
+        self.scope = {**scope, "method": "GET"} if self._is_head else scope
+        self._receive = receive
+        self._send = send
+        self._headers = headers
+        self._answers = answers
+        self._read = 0
+        self.started = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._read += len(message.get("body", b""))
+        if self._read > LARGEST_BODY:
+            raise _TooLarge
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            self._answers[message["status"]] += 1
+            headers = MutableHeaders(scope=message)
+            for name, value in self._headers.items():
+                headers.setdefault(name, value)
+            headers.setdefault("Cache-Control", "no-store")
+        elif self._is_head and message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await self._send(message)
+
+
+def _shown(path: str) -> str:
+    """Return a path without the token it may hold: whoever reads the log is not the subscriber."""
+    return "/".join(part if len(part) < 40 else "…" for part in path[:400].split("/"))

@@ -1,0 +1,37 @@
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, Request
+
+pytestmark = pytest.mark.browser
+
+
+def tab(chromium: Browser, **options: object) -> BrowserContext:
+    return chromium.new_context(timezone_id="Europe/Berlin", locale="en-GB", **options)  # type: ignore[arg-type]
+
+
+def complaints(page: Page) -> list[str]:
+    """Return a list that fills with what the browser has against a page."""
+    troubles: list[str] = []
+    page.on("console", lambda message: troubles.append(message.text))
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    return troubles
+
+
+def faults(page: Page, *rules: str) -> list[tuple[str, list[str]]]:
+    """What axe-core finds wrong: by these rules, or by all of them."""
+    options: dict[str, object] = {"resultTypes": ["violations"]}
+    if rules:
+        options["runOnly"] = list(rules)
+    found = Axe().run(page, options=options).response["violations"]
+    return [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found]
+
+
+def watched(page: Page) -> list[Request]:
+    """Return a list that fills with what a page asks for."""
+    asked: list[Request] = []
+
+    def note(request: Request) -> None:
+        asked.append(request)
+
+    page.on("request", note)
+    return asked

@@ -1,0 +1,291 @@
+"""Nobody unconfirmed, unsubscribed, paused or suppressed gets a digest, whenever that came about."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from digest.delivery.compose import compose_batch
+from digest.delivery.decisions import Cancel, WaitPolicy, reason_to_cancel
+from digest.delivery.deliver import LEASE, Summary, deliver_ready
+from digest.delivery.plan import plan_due, plan_edition
+from digest.domain.delivery import KINDS, RECIPIENTS, Delivery, Kind
+from digest.domain.subscriber import STATUSES, Status
+from digest.mail.envelope import Envelope
+from digest.store import deliveries as ledger
+from digest.store import picks as pick_store
+from digest.store.database import Database
+from digest.store.deliveries import NewDelivery
+from digest.store.recording import recorder
+from digest.subscribers.preferences import pause, resume
+from digest.subscribers.signup import confirm
+from tests.factories import (
+    DAY,
+    MONDAY,
+    SECRET,
+    THURSDAY,
+    TUESDAY,
+    WEDNESDAY,
+    Clock,
+    Interposed,
+    add_papers,
+    add_subscriber,
+    add_subscribers,
+    at,
+    deliver_due,
+    deliveries_of,
+    delivery_context,
+    make_papers,
+    one_delivery,
+    received_by,
+    request_links,
+    sent_to,
+    set_status,
+    subscriber_now,
+    whole_run,
+)
+
+SILENT: list[Status] = ["pending", "paused", "unsubscribed", "suppressed"]
+Send = Callable[[Envelope], str]
+
+
+@pytest.mark.parametrize("status", SILENT)
+def test_who_is_not_active_is_not_planned(database: Database, status: Status) -> None:
+    add_papers(database, *make_papers(5))
+    subscriber = add_subscriber(database, status=status)
+    assert plan_due(database, at(TUESDAY)) == 0
+    assert plan_edition(database, TUESDAY, at(TUESDAY)) == 0
+    assert [row.kind for row in deliveries_of(database, subscriber)] in ([], ["confirm"])
+
+
+@pytest.mark.parametrize("status", SILENT)
+def test_who_changed_since_planning_gets_nothing(database: Database, status: Status) -> None:
+    add_papers(database, *make_papers(5))
+    changed, other = add_subscribers(database, 2)
+    plan_due(database, at(TUESDAY))
+    set_status(database, changed, status)
+    transport = Interposed(lambda envelope, send: send(envelope))
+    deliver_ready(delivery_context(database, transport), lambda: at(TUESDAY))
+    assert sent_to(transport.memory) == [other.address]
+    row = one_delivery(database, changed)
+    assert (row.status, row.reason) == ("skipped", "unconfirmed" if status == "pending" else status)
+
+
+@pytest.mark.parametrize("status", SILENT)
+def test_who_changed_since_claiming_gets_nothing(database: Database, status: Status) -> None:
+    add_papers(database, *make_papers(5))
+    changed, other = add_subscribers(database, 2)
+    plan_due(database, at(TUESDAY))
+    with database.begin() as connection:
+        work = ledger.claim(connection, at(TUESDAY), LEASE, 10)
+    set_status(database, changed, status)
+    ready = compose_batch(delivery_context(database), work, at(TUESDAY), Summary())
+    assert [one.contents.recipient for one in ready] == [other.address]
+
+
+@pytest.mark.parametrize("status", SILENT)
+def test_who_changes_while_the_batch_is_sent_gets_nothing(database: Database, status: Status) -> None:
+    add_papers(database, *make_papers(5))
+    subscribers = add_subscribers(database, 3)
+
+    def change_the_next(envelope: Envelope, send: Send) -> str:
+        if envelope.recipient == subscribers[0].address:
+            set_status(database, subscribers[1], status)
+        return send(envelope)
+
+    transport = Interposed(change_the_next)
+    summary = deliver_due(delivery_context(database, transport), at(TUESDAY))
+    assert sent_to(transport.memory) == [subscribers[0].address, subscribers[2].address]
+    assert dict(summary.skipped) == {"withdrawn": 1}
+    row = one_delivery(database, subscribers[1])
+    assert (row.status, row.reason, row.contents) == ("skipped", "withdrawn", None)
+    with database.read() as connection:
+        assert not pick_store.received(connection, [subscribers[1].id], 0)
+
+
+def test_who_unsubscribes_after_a_crash_is_not_written_to_again(database: Database) -> None:
+    def crash(*_: object) -> str:
+        raise ConnectionAbortedError
+
+    add_papers(database, *make_papers(5))
+    subscriber = add_subscriber(database)
+    plan_due(database, at(TUESDAY))
+    with pytest.raises(ConnectionAbortedError):
+        deliver_ready(delivery_context(database, Interposed(crash)), lambda: at(TUESDAY))
+    set_status(database, subscriber, "unsubscribed")
+    assert deliver_ready(delivery_context(database), lambda: at(TUESDAY, 9)).sent == 0
+    assert one_delivery(database, subscriber).status == "skipped"
+
+
+def test_opening_a_delivery_again_does_not_reach_who_left(database: Database) -> None:
+    add_papers(database, *make_papers(5))
+    subscriber = add_subscriber(database)
+    plan_due(database, at(TUESDAY))
+    set_status(database, subscriber, "unsubscribed")
+    deliver_ready(delivery_context(database), lambda: at(TUESDAY))
+    with database.begin() as connection:
+        assert ledger.retry(connection, [one_delivery(database, subscriber).id], at(TUESDAY, 9)) == 1
+    assert deliver_ready(delivery_context(database), lambda: at(TUESDAY, 9)).sent == 0
+
+
+def test_a_pause_that_is_over_ends_by_itself(database: Database) -> None:
+    add_papers(database, *make_papers(5, announced_on=WEDNESDAY))
+    subscriber = add_subscriber(database)
+    pause(database, subscriber.address, THURSDAY, at(MONDAY))
+    assert whole_run(delivery_context(database), at(WEDNESDAY)).deliveries.sent == 0
+    assert subscriber_now(database, subscriber.address).status == "paused"
+    assert whole_run(delivery_context(database), at(THURSDAY)).deliveries.sent == 1
+    assert subscriber_now(database, subscriber.address).paused_until is None
+
+
+def test_a_pause_without_an_end_lasts(database: Database) -> None:
+    add_papers(database, *make_papers(5))
+    subscriber = add_subscriber(database)
+    pause(database, subscriber.address, None, at(MONDAY))
+    assert whole_run(delivery_context(database), at(MONDAY + 60 * DAY)).planned == 0
+    resume(database, SECRET, subscriber.address, at(WEDNESDAY))
+    assert whole_run(delivery_context(database), at(MONDAY + 61 * DAY)).planned == 1
+
+
+# Confirmations.
+
+
+def test_somebody_new_gets_one_confirmation_and_no_digest(database: Database) -> None:
+    add_papers(database, *make_papers(5))
+    subscriber = add_subscriber(database, status="pending")
+    transport = Interposed(lambda envelope, send: send(envelope))
+    post = delivery_context(database, transport)
+    for hour in (1, 7, 8, 9):
+        deliver_due(post, at(MONDAY, hour))
+    assert sent_to(transport.memory) == [subscriber.address]
+    assert b"List-Unsubscribe" not in transport.envelopes[0].content
+    confirm(database, SECRET, subscriber.address, at(TUESDAY), "test")
+    deliver_due(post, at(TUESDAY))
+    assert len(transport.envelopes) == 2
+    assert len(received_by(database, subscriber)[TUESDAY]) == 5
+
+
+def test_who_confirmed_meanwhile_is_not_asked_again(database: Database) -> None:
+    subscriber = add_subscriber(database, status="pending")
+    confirm(database, SECRET, subscriber.address, at(MONDAY, 1), "test")
+    summary = deliver_ready(delivery_context(database), lambda: at(MONDAY, 2))
+    assert dict(summary.skipped) == {"already active": 1}
+
+
+def test_confirmations_go_before_digests(database: Database) -> None:
+    add_papers(database, *make_papers(5))
+    digest = add_subscriber(database, "early@example.org")
+    plan_due(database, at(MONDAY))
+    new = add_subscriber(database, "late@example.org", status="pending", now=at(MONDAY, 9))
+    transport = Interposed(lambda envelope, send: send(envelope))
+    deliver_ready(delivery_context(database, transport), Clock(at(TUESDAY, 2)))
+    assert sent_to(transport.memory) == [new.address, digest.address]
+
+
+def claimed(kind: Kind = "digest", *, contents: bool = False, in_flight: bool = False) -> Delivery:
+    return Delivery(1, 1, kind, TUESDAY, at(TUESDAY), 1, {} if contents else None, in_flight)
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("contents", [False, True])
+def test_each_kind_of_mail_is_for_its_recipients(status: Status, *, contents: bool) -> None:
+    now = at(TUESDAY, 9)
+    outcomes = {
+        kind: reason_to_cancel(claimed(kind, contents=contents), status, TUESDAY, now, WaitPolicy())
+        for kind in KINDS
+    }
+    assert (outcomes["digest"] is None) == (status == "active")
+    assert (outcomes["confirm"] is None) == (status == "pending")
+    assert (outcomes["links"] is None) == (status != "suppressed")
+
+
+def test_the_last_question_before_sending_knows_the_same_recipients(database: Database) -> None:
+    subscribers = [add_subscriber(database, f"{status}@example.org", status=status) for status in STATUSES]
+    with database.begin() as connection:
+        for kind in KINDS:
+            new = [NewDelivery(one.id, WEDNESDAY, at(TUESDAY)) for one in subscribers]
+            ledger.plan(connection, kind, new)
+        work = ledger.claim(connection, at(TUESDAY), LEASE, 100)
+    status_of = {one.id: one.status for one in subscribers}
+    last = recorder(database)
+    wanted = {
+        (one.kind, status_of[one.subscriber_id])
+        for one in work
+        if one.edition_on == WEDNESDAY and last.may_be_sent(one)
+    }
+    assert wanted == {(kind, status) for kind in KINDS for status in RECIPIENTS[kind]}
+
+
+def test_a_digest_is_superseded_until_it_is_composed() -> None:
+    now = at(WEDNESDAY, 1)
+    assert reason_to_cancel(claimed("links"), "active", WEDNESDAY, now, WaitPolicy()) is None
+    assert reason_to_cancel(claimed(), "active", WEDNESDAY, now, WaitPolicy()) == Cancel("superseded")
+    assert reason_to_cancel(claimed(contents=True), "active", WEDNESDAY, now, WaitPolicy()) is None
+
+
+def test_a_stale_mail_that_may_have_gone_out_keeps_its_papers() -> None:
+    late = at(TUESDAY) + WaitPolicy().stale_after + timedelta(seconds=1)
+    assert reason_to_cancel(claimed(), "active", TUESDAY, late, WaitPolicy()) == Cancel("stale")
+    kept = reason_to_cancel(claimed(contents=True, in_flight=True), "active", TUESDAY, late, WaitPolicy())
+    assert kept == Cancel("stale", keeps_papers=True)
+
+
+# A subscriber's links.
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_links_go_out_unless_the_subscriber_was_suppressed_meanwhile(
+    database: Database, status: Status
+) -> None:
+    subscriber = add_subscriber(database)
+    assert request_links(database, SECRET, subscriber.address, at(MONDAY, 9)) is not None
+    set_status(database, subscriber, status)
+    transport = Interposed(lambda envelope, send: send(envelope))
+    deliver_ready(delivery_context(database, transport), lambda: at(MONDAY, 9))
+    assert sent_to(transport.memory) == ([] if status == "suppressed" else [subscriber.address])
+    row = one_delivery(database, subscriber)
+    assert (row.kind, row.reason) == ("links", "suppressed" if status == "suppressed" else "")
+
+
+def test_the_links_of_the_last_digests_are_in_the_mail(database: Database) -> None:
+    subscriber = add_subscriber(database)
+    transport = Interposed(lambda envelope, send: send(envelope))
+    post = delivery_context(database, transport)
+    for day in range(12):
+        add_papers(database, *make_papers(1, first=100 + day, announced_on=MONDAY + day * DAY))
+        assert deliver_due(post, at(MONDAY + day * DAY)).sent == 1
+    asked_on = MONDAY + 12 * DAY
+    request_links(database, SECRET, subscriber.address, at(asked_on, 1))
+    assert deliver_ready(post, lambda: at(asked_on, 1)).sent == 1
+    content = transport.envelopes[-1].content.replace(b"=\r\n", b"")
+    found = {
+        day
+        for day in range(12)
+        if f"digest/{subscriber.key}.{MONDAY + day * DAY:%Y%m%d}.".encode() in content
+    }
+    assert found == set(range(2, 12))
+    for purpose in ("preferences", "feed", "unsubscribe"):
+        assert f"/{purpose}/{subscriber.key}.{asked_on:%Y%m%d}.".encode() in content
+    assert b"List-Unsubscribe" not in content
+
+
+def test_links_go_out_though_the_next_edition_is_planned(database: Database) -> None:
+    """Where it is tomorrow already, tomorrow's digest is in the ledger before today's links."""
+    add_papers(database, *make_papers(5))
+    subscriber = add_subscriber(database, timezone="Pacific/Kiritimati", hour=7)
+    assert plan_due(database, at(TUESDAY, 18)) == 1
+    assert one_delivery(database, subscriber).edition_on == WEDNESDAY
+    request_links(database, SECRET, subscriber.address, at(TUESDAY, 18))
+    transport = Interposed(lambda envelope, send: send(envelope))
+    assert deliver_ready(delivery_context(database, transport), lambda: at(TUESDAY, 18)).sent == 2
+
+
+def test_links_go_before_digests(database: Database) -> None:
+    add_papers(database, *make_papers(5))
+    add_subscriber(database, "early@example.org")
+    waiting = add_subscriber(database, "late@example.org", frequency="off")
+    plan_due(database, at(TUESDAY, 8))
+    request_links(database, SECRET, waiting.address, at(TUESDAY, 9))
+    transport = Interposed(lambda envelope, send: send(envelope))
+    deliver_ready(delivery_context(database, transport), Clock(at(TUESDAY, 9)))
+    assert sent_to(transport.memory) == [waiting.address, "early@example.org"]

@@ -1,0 +1,45 @@
+"""The doctor: each fault is found, named in plain words, and nothing is given away or left behind."""
+
+import pytest
+
+from digest.doctor.check import Check, attempt, bad, exit_code, good, lines, summary, warning
+from digest.errors import StopRun
+
+# What all checks amount to
+
+
+def test_the_worst_check_decides_the_exit_code() -> None:
+    fine, doubtful, ill = good("a", "A."), warning("b", "B.", "Do."), bad("c", "C.", "Do.")
+    assert exit_code([]) == exit_code([fine]) == 0
+    assert exit_code([fine, doubtful, fine]) == 1
+    assert exit_code([ill, fine, doubtful]) == 2
+    assert summary([fine, doubtful, ill, fine]) == "2 good, 1 warning, 1 bad"
+
+
+def test_advice_stands_below_the_finding() -> None:
+    assert lines(good("a", "A.")) == ["✓ a: A."]
+    assert lines(bad("c", "Ill.", "Do.")) == ["✗ c: Ill.", "    Do."]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_a_terminal_without_the_signs_gets_others(encoding: str) -> None:
+    shown = [lines(check, encoding)[0] for check in (good("a", "Ω."), bad("c", "Ω.", ""))]
+    assert shown == ["+ a: ?.", "x c: ?."]
+
+
+def test_an_unforeseen_error_is_told_without_its_words() -> None:
+    def work() -> int:
+        raise ValueError("password s3cret")
+
+    check = attempt("part", work)
+    assert isinstance(check, Check)
+    assert check.state == "bad"
+    assert "ValueError" in check.finding
+    assert "s3cret" not in repr(check)
+
+
+def test_a_foreseen_error_is_told_in_its_words() -> None:
+    def work() -> int:
+        raise StopRun("The disk is full: make room.")
+
+    assert attempt("part", work) == Check("part", "bad", "The disk is full: make room.")

@@ -1,0 +1,58 @@
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from digest.doctor.feeds import Sample, examine_feeds, judge_sample
+from digest.settings import Settings
+from tests.doctor.helpers import NOW, TODAY
+from tests.papers.feed_server import FeedServer, Reply, feed_server
+
+# Feeds
+
+
+@pytest.fixture
+def feeds() -> Iterator[FeedServer]:
+    with feed_server() as server:
+        yield server
+
+
+def asking(feeds: FeedServer) -> Settings:
+    return Settings(
+        sources=("huggingface", "arxiv"),
+        huggingface_url=feeds.address,
+        arxiv_rss_url=feeds.address,
+        arxiv_categories=("cs.AI",),
+        arxiv_pause=timedelta(0),
+        fetch_timeout=timedelta(seconds=5),
+        contact="me@papers.ac",
+    )
+
+
+def test_each_feed_is_asked_once_and_says_what_came(feeds: FeedServer) -> None:
+    item = {"paper": {"id": "2603.01234", "title": "A title", "summary": "An abstract.", "upvotes": 3}}
+    feeds.serve("/api/daily_papers", Reply(json.dumps([item, {"paper": {}}, *[item] * 20]).encode()))
+    feeds.serve("/atom/cs.AI", Reply(status=503))
+    first, second = examine_feeds(asking(feeds), "1.0", (), NOW)
+    assert (first.state, second.state) == ("good", "bad")
+    assert first.finding == f"It shows 21 papers, the newest of {TODAY}."
+    assert "503" in second.finding
+    assert len(feeds.requests) == 2
+    assert "me@papers.ac" in feeds.requests[0].headers["User-Agent"]
+
+
+@pytest.mark.parametrize(
+    ("sample", "is_quiet", "state"),
+    [
+        (Sample("arxiv", TODAY, papers=80), False, "good"),
+        (Sample("arxiv", TODAY, papers=80, rejected=2, rejection="entry 3: no title"), False, "good"),
+        (Sample("arxiv", TODAY, papers=80, rejected=20, rejection="entry 3: no title"), False, "warning"),
+        (Sample("arxiv", TODAY, papers=80, error="It broke off."), False, "warning"),
+        (Sample("arxiv", TODAY, error="It is down."), False, "bad"),
+        (Sample("arxiv", TODAY), False, "warning"),
+        (Sample("arxiv", TODAY), True, "good"),
+    ],
+)
+def test_what_a_feed_showed(sample: Sample, is_quiet: bool, state: str) -> None:
+    assert judge_sample(sample, is_quiet=is_quiet).state == state

@@ -1,0 +1,48 @@
+from collections.abc import Iterator
+from datetime import timedelta
+from random import Random
+
+import pytest
+
+from digest.papers.sources.choose import source_named
+from digest.papers.sources.http import Fetcher, FreePacer
+from digest.settings import Settings
+from tests.papers.feed_answers import NOW, Make
+from tests.papers.feed_server import FeedServer, feed_server
+
+
+@pytest.fixture
+def feeds() -> Iterator[FeedServer]:
+    with feed_server() as server:
+        yield server
+
+
+@pytest.fixture
+def fetcher() -> Iterator[Fetcher]:
+    made = Fetcher(
+        user_agent="test",
+        now=lambda: NOW,
+        timeout=timedelta(seconds=10),
+        largest_body=2**20,
+        tries=2,
+        sleep=lambda _: None,
+        random=Random(1),
+    )
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def configured(feeds: FeedServer) -> Settings:
+    return Settings(
+        huggingface_url=feeds.address,
+        arxiv_rss_url=feeds.address,
+        arxiv_oai_url=f"{feeds.address}/oai",
+        arxiv_api_url=f"{feeds.address}/api/query",
+        arxiv_categories=("cs.AI", "cs.CV"),
+    )
+
+
+@pytest.fixture
+def make(configured: Settings, fetcher: Fetcher) -> Make:
+    return lambda name: source_named(name, configured, fetcher, FreePacer())

@@ -1,0 +1,43 @@
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+
+from digest.domain.paper import FeedItem
+from digest.errors import DigestError
+from digest.papers.sources.common import Rejected, Source
+from tests.papers import samples
+
+NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+
+TODAY = date(2026, 3, 4)
+
+GOOD = {
+    "huggingface": samples.daily_page(samples.daily_item("2603.00001"), samples.daily_item("2603.00002")),
+    "arxiv": samples.atom_feed(samples.atom_entry("2603.00001"), samples.atom_entry("2603.00002")).encode(),
+    "arxiv-oai": samples.oai_list(
+        samples.oai_record("2603.00001"), samples.oai_record("2603.00002")
+    ).encode(),
+    "arxiv-api": samples.api_page(samples.api_entry("2603.00001"), samples.api_entry("2603.00002")).encode(),
+}
+
+Make = Callable[[str], Source]
+
+
+def gathered(
+    source: Source, since: date = TODAY
+) -> tuple[list[FeedItem], list[Rejected], DigestError | None]:
+    """Take all that a source gives, and the error that ended it."""
+    items: list[FeedItem] = []
+    rejected: list[Rejected] = []
+    try:
+        for item in source.fetch(since, NOW):
+            if isinstance(item, FeedItem):
+                items.append(item)
+            else:
+                rejected.append(item)
+    except DigestError as error:
+        return items, rejected, error
+    return items, rejected, None
+
+
+def ids(items: list[FeedItem]) -> set[str]:
+    return {item.paper.id for item in items}

@@ -1,0 +1,240 @@
+"""Subscribers in and out of files: what goes out comes in equal, and a bad line costs itself."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from digest.delivery.plan import plan_due
+from digest.domain.subscriber import STATUSES, Status
+from digest.errors import BadInput
+from digest.store import consents as consent_store
+from digest.store import terms as term_store
+from digest.store.database import Database
+from digest.store.models import suppressions
+from digest.store.schema import upgrade
+from digest.subscribers.import_export import Imported, change_from, export_lines, import_subscribers
+from digest.subscribers.preferences import change
+from digest.subscribers.privacy import personal_data
+from digest.subscribers.profiles import ProfileBuilder
+from tests.factories import (
+    SECRET,
+    TUESDAY,
+    add_papers,
+    add_subscriber,
+    at,
+    deliveries_of,
+    make_papers,
+    subscriber_now,
+)
+
+
+def take(database: Database, file: Path, *, confirmed: bool = True) -> Imported:
+    """Import a file; return the final tally."""
+    tallies = import_subscribers(database, ProfileBuilder(), SECRET, file, at(TUESDAY), confirmed=confirmed)
+    return list(tallies)[-1]
+
+
+def write(folder: Path, *records: Any, name: str = "readers.jsonl") -> Path:
+    file = folder / name
+    lines = (one if isinstance(one, str) else json.dumps(one) for one in records)
+    file.write_text("\n".join(lines), encoding="utf-8")
+    return file
+
+
+def elsewhere(folder: Path) -> Database:
+    database = Database(f"sqlite:///{folder / 'elsewhere.db'}")
+    upgrade(database)
+    return database
+
+
+def portrayed(database: Database, address: str) -> dict[str, Any]:
+    """What is kept about a subscriber that should travel with them."""
+    with database.read() as connection:
+        shown = personal_data(connection, address)
+    subscriber = {name: value for name, value in shown["reader"].items() if not name.endswith("_at")}
+    return {**subscriber, "feedback": sorted((one["id"], one["verdict"]) for one in shown["feedback"])}
+
+
+def test_what_goes_out_comes_in_equal(database: Database, tmp_path: Path) -> None:
+    add_papers(database, *make_papers(6))
+    add_subscriber(
+        database,
+        "ada+papers@bücher.example",
+        topics=["gaussian “splatting”", "TeX $x^2$"],
+        must=["room|house"],
+        mute=["survey"],
+        follow=["Bo Li", "Ünal Öz"],
+        categories=["cs.CV", "hep-th"],
+        likes=["2603.00003", "2603.00001"],
+        timezone="America/Argentina/Buenos_Aires",
+        hour=0,
+        frequency="weekdays",
+        max_papers=17,
+    )
+    change(
+        database,
+        ProfileBuilder(),
+        "ada+papers@bücher.example",
+        change_from(),
+        at(TUESDAY),
+        dislikes=["2603.00005"],
+    )
+    add_subscriber(database, "plain@example.org")
+    file = write(tmp_path, *export_lines(database))
+    other = elsewhere(tmp_path)
+    add_papers(other, *make_papers(6))
+    assert take(other, file).rejected == []
+    for address in ("ada+papers@bücher.example", "plain@example.org"):
+        assert portrayed(other, address) == portrayed(database, address)
+    assert list(export_lines(other)) == list(export_lines(database))
+    # The words being the same, so is the profile.
+    profiles = []
+    for one in (database, other):
+        with one.read() as connection:
+            number = subscriber_now(one, "ada+papers@bücher.example").id
+            profiles.append(term_store.read_profiles(connection, [number])[number].to_bytes())
+    assert profiles[0] == profiles[1]
+    other.close()
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+@pytest.mark.parametrize("status", STATUSES)
+def test_moving_house_wakes_nobody_up(
+    database: Database, tmp_path: Path, status: Status, *, confirmed: bool
+) -> None:
+    add_subscriber(database, status=status)
+    file = write(tmp_path, *export_lines(database))
+    other = elsewhere(tmp_path)
+    assert take(other, file, confirmed=confirmed).added == 1
+    moved = subscriber_now(other, "ada@example.org")
+    if status in {"unsubscribed", "suppressed"}:
+        assert moved.status == status
+    else:
+        assert moved.status == (status if confirmed else "pending")
+    assert [row.kind for row in deliveries_of(other, moved)] == (
+        ["confirm"] if moved.status == "pending" else []
+    )
+    assert plan_due(other, at(TUESDAY)) == (moved.status == "active")
+    with other.read() as connection:
+        assert bool(consent_store.read_consents(connection, moved.id)) == (
+            moved.status in {"active", "paused"}
+        )
+        assert len(connection.execute(select(suppressions)).all()) == (status == "suppressed")
+    other.close()
+
+
+def test_importing_twice_adds_nobody(database: Database, tmp_path: Path) -> None:
+    file = write(tmp_path, {"address": "ada@example.org"}, {"email": "bo@example.org"})
+    assert take(database, file).added == 2
+    again = take(database, file)
+    assert (again.added, len(again.rejected)) == (0, 2)
+    assert "readers.jsonl:1" in again.rejected[0]
+
+
+BAD_LINES: list[Any] = [
+    "{broken",
+    "[]",
+    "null",
+    '"text"',
+    "{" * 50_000,
+    '{"address": ' + "[" * 50_000,
+    {},
+    {"address": ""},
+    {"address": 7},
+    {"address": "nobody"},
+    {"address": "x@example.org", "topics": "ok", "likes": ["2603.00001", "no id"]},
+    {"address": "x@example.org", "likes": ["no id"]},
+    {"address": "x@example.org", "topics": [1, 2]},
+    {"address": "x@example.org", "topics": {"a": "b"}},
+    {"address": "x@example.org", "topics": ["x" * 501]},
+    {"address": "x@example.org", "topics": [f"t{number}" for number in range(101)]},
+    {"address": "x@example.org", "categories": ["not a category"]},
+    {"address": "x@example.org", "timezone": "Mars/Base"},
+    {"address": "x@example.org", "timezone": "../../etc/passwd"},
+    {"address": "x@example.org", "timezone": 3},
+    {"address": "x@example.org", "hour": 24},
+    {"address": "x@example.org", "hour": "seven"},
+    {"address": "x@example.org", "hour": 7.5},
+    {"address": "x@example.org", "frequency": "hourly"},
+    {"address": "x@example.org", "frequency": ["daily"]},
+    {"address": "x@example.org", "max_papers": 0},
+    {"address": "x@example.org", "max_papers": 10**30},
+    {"address": "x@example.org", "hour": True},
+    {"address": "x@example.org", "topics": ["\ud800"]},
+    {"address": "x@example.org", "status": "cancelled"},
+    {"address": "x@example.org", "status": ["active"]},
+]
+
+
+def test_bad_lines_cost_themselves(database: Database, tmp_path: Path) -> None:
+    good = [{"address": f"r{number}@example.org"} for number in range(len(BAD_LINES) + 1)]
+    mixed: list[Any] = [good[0]]
+    for bad, fine in zip(BAD_LINES, good[1:], strict=True):
+        mixed += [bad, fine]
+    done = take(database, write(tmp_path, *mixed))
+    assert done.added == len(good)
+    where = [line.partition(": ")[0] for line in done.rejected]
+    assert sorted(where) == sorted(f"readers.jsonl:{2 * number}" for number in range(1, len(BAD_LINES) + 1))
+    assert all(len(line.splitlines()) == 1 for line in done.rejected)
+
+
+def test_words_that_no_database_takes_are_cleaned(database: Database, tmp_path: Path) -> None:
+    record = {"address": "ada@example.org", "topics": ["a\x00b robots\r\nBcc: x", "\x00"], "mute": ["\u200b"]}
+    assert take(database, write(tmp_path, record)).rejected == []
+    assert subscriber_now(database, "ada@example.org").interests.topics == ("ab robots Bcc: x",)
+
+
+def test_a_table_with_a_header_comes_in(database: Database, tmp_path: Path) -> None:
+    add_papers(database, *make_papers(3))
+    file = tmp_path / "readers.csv"
+    with file.open("w", newline="", encoding="utf-8-sig") as lines:
+        table = csv.writer(lines)
+        table.writerow(["Email", "Topics", "likes", "hour", "timezone", "max_papers", "unknown"])
+        table.writerow(
+            [
+                "ada@example.org",
+                "robots; speech, and more",
+                "2603.00001;2603.00002",
+                "6",
+                "Asia/Tokyo",
+                "",
+                "x",
+            ]
+        )
+        table.writerow(["bo@example.org"])
+        table.writerow(["nobody", "", "", "", "", "", ""])
+        table.writerow(["cy@example.org", "", "", "noon", "", "", ""])
+        table.writerow([])
+        table.writerow(["di@example.org", "", "", "", "", "5", "", "too", "many"])
+    done = take(database, file)
+    assert (done.added, len(done.rejected)) == (3, 2)
+    ada = subscriber_now(database, "ada@example.org")
+    assert ada.interests.topics == ("robots", "speech, and more")
+    assert (ada.schedule.hour, ada.schedule.timezone, ada.max_papers) == (6, "Asia/Tokyo", 10)
+    assert subscriber_now(database, "di@example.org").max_papers == 5
+
+
+def test_a_file_that_can_not_be_read_is_one_sentence(database: Database, tmp_path: Path) -> None:
+    binary = tmp_path / "binary.jsonl"
+    binary.write_bytes(b'{"address": "\xff\xfe"}')
+    for file in (tmp_path / "absent.jsonl", tmp_path, binary):
+        with pytest.raises(BadInput):
+            take(database, file)
+
+
+def test_an_empty_file_adds_nobody(database: Database, tmp_path: Path) -> None:
+    assert take(database, write(tmp_path, "")).seen == 0
+
+
+def test_the_tally_comes_after_each_part(database: Database, tmp_path: Path) -> None:
+    file = write(tmp_path, *({"address": f"r{number}@example.org"} for number in range(1100)))
+    seen = [
+        done.seen
+        for done in import_subscribers(database, ProfileBuilder(), SECRET, file, at(TUESDAY), confirmed=True)
+    ]
+    assert seen == [0, 500, 1000, 1100]
+    assert sum(1 for _ in export_lines(database)) == 1100

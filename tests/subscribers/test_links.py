@@ -1,0 +1,104 @@
+"""Links are signed, good for one purpose and one subscriber, and the same whenever they are made."""
+
+from datetime import date
+from hashlib import sha256
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from itsdangerous import Signer
+
+from digest.errors import BadLink
+from digest.subscribers.links import PURPOSES, Claim, Links, Purpose
+from tests.factories import BASE_URL, SECRET, TUESDAY, links
+
+purposes = st.sampled_from(PURPOSES)
+keys = st.text("0123456789abcdef", min_size=16, max_size=16)
+days = st.dates(date(2000, 1, 1), date(2100, 1, 1))
+characters = st.characters(codec="utf-8")
+
+
+def token_of(link: str) -> str:
+    return link.rpartition("/")[2]
+
+
+@given(purposes, keys, days)
+def test_a_link_says_what_it_was_made_of(purpose: Purpose, subscriber: str, day: date) -> None:
+    link = links().link(purpose, subscriber, day)
+    assert link.startswith(f"{BASE_URL}/{purpose}/")
+    assert links().read(purpose, token_of(link)) == Claim(subscriber, day)
+    assert link == links().link(purpose, subscriber, day)
+
+
+@given(purposes, keys, days, st.integers(0, 200), characters)
+def test_one_character_changed_makes_it_bad(
+    purpose: Purpose, subscriber: str, day: date, place: int, character: str
+) -> None:
+    token = token_of(links().link(purpose, subscriber, day))
+    place %= len(token)
+    forged = token[:place] + character + token[place + 1 :]
+    assume(forged != token)
+    with pytest.raises(BadLink):
+        links().read(purpose, forged)
+
+
+@given(purposes, keys, days, st.integers(0, 200), characters)
+def test_one_character_more_or_less_makes_it_bad(
+    purpose: Purpose, subscriber: str, day: date, place: int, character: str
+) -> None:
+    token = token_of(links().link(purpose, subscriber, day))
+    place %= len(token)
+    for forged in (
+        token[:place] + character + token[place:],
+        token[:place] + token[place + 1 :],
+        token[:place],
+    ):
+        with pytest.raises(BadLink):
+            links().read(purpose, forged)
+
+
+@given(purposes, purposes, keys)
+def test_a_link_is_good_for_one_purpose(made: Purpose, used: Purpose, subscriber: str) -> None:
+    assume(made != used)
+    with pytest.raises(BadLink):
+        links().read(used, token_of(links().link(made, subscriber, TUESDAY)))
+
+
+@given(keys, keys)
+def test_a_signature_is_good_for_one_subscriber(one: str, other: str) -> None:
+    assume(one != other)
+    token = token_of(links().link("unsubscribe", one, TUESDAY))
+    with pytest.raises(BadLink):
+        links().read("unsubscribe", token.replace(one, other))
+
+
+def test_another_installation_makes_other_links() -> None:
+    token = token_of(Links(BASE_URL, b"another secret").link("confirm", "00ff00ff00ff00ff", TUESDAY))
+    with pytest.raises(BadLink):
+        links().read("confirm", token)
+
+
+@given(st.text())
+def test_anything_else_is_bad(token: str) -> None:
+    with pytest.raises(BadLink):
+        links().read("feedback", token)
+
+
+def test_a_token_signed_over_something_else_is_bad() -> None:
+    signer = Signer(SECRET, salt="digest.confirm", digest_method=sha256)
+    for value in ("reader", "reader.", "reader.2026", "reader.20261399", "reader.notaday0"):
+        with pytest.raises(BadLink):
+            links().read("confirm", signer.sign(value).decode())
+
+
+@settings(suppress_health_check=[HealthCheck.filter_too_much])
+@given(st.text(min_size=1, max_size=40))
+def test_a_feedback_link_carries_paper_and_verdict(paper_id: str) -> None:
+    assume(paper_id.isprintable() and not any("\ud800" <= c <= "\udfff" for c in paper_id))
+    mail = links().link("feedback", "00ff00ff00ff00ff", TUESDAY)
+    link = links().feedback(mail, paper_id, "less")
+    query = parse_qs(urlsplit(link).query, keep_blank_values=True)
+    assert query == {"paper": [paper_id], "verdict": ["less"]}
+    assert link.isascii()
+    assert " " not in link

@@ -1,0 +1,209 @@
+"""Requests by address: kept with one statement, dealt with once, limited by mailbox; on both databases."""
+
+from datetime import timedelta
+from threading import Barrier
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from digest.errors import BadInput, StopRun
+from digest.store import delivery_reports
+from digest.store import subscribers as subscriber_store
+from digest.store import suppressions as suppression_store
+from digest.store.database import Database
+from digest.store.models import confirmation_counts
+from digest.store.models import mail_requests as request_table
+from digest.subscribers.addresses import address_hash
+from digest.subscribers.consent import CONFIRMATIONS_PER_MAILBOX, request_confirmation_again, unsubscribe
+from digest.subscribers.mail_requests import RequestKind, forget_confirmations, request_mail, take_requests
+from digest.subscribers.profiles import ProfileBuilder
+from tests.factories import (
+    SECRET,
+    WEDNESDAY,
+    add_subscriber,
+    at,
+    deliveries_of,
+    delivery_context,
+    subscriber_now,
+    together,
+    whole_run,
+)
+
+NOW = at(WEDNESDAY)
+
+
+def take(database: Database, days: float = 0) -> int:
+    return take_requests(database, ProfileBuilder(), SECRET, NOW + timedelta(days=days))
+
+
+def request(database: Database, *addresses: str, kind: RequestKind = "confirm") -> None:
+    for address in addresses:
+        request_mail(database, kind, address, NOW)
+
+
+def waiting(database: Database) -> list[str]:
+    with database.read() as connection:
+        return [row.address for row in connection.execute(request_table.select())]
+
+
+def mails(database: Database) -> list[tuple[str, str]]:
+    with database.read() as connection:
+        return sorted((row.kind, row.address) for row in delivery_reports.find(connection, limit=1000))
+
+
+@pytest.mark.parametrize("kind", ["confirm", "links"])
+def test_a_request_is_the_same_statements_whoever_is_asked_for(database: Database, kind: RequestKind) -> None:
+    for status in ("active", "paused", "pending", "unsubscribed", "suppressed"):
+        add_subscriber(database, f"{status}@example.org", status=status)
+    with database.begin() as connection:
+        suppression_store.suppress(connection, address_hash("hard@example.org", SECRET), "bounce", NOW)
+    said: list[str] = []
+
+    def note(*call: Any) -> None:
+        said.append(call[2])
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    seen = set()
+    for name in ("active", "paused", "pending", "unsubscribed", "suppressed", "hard", "stranger"):
+        said.clear()
+        request(database, f"{name}@example.org", kind=kind)
+        seen.add(tuple(said))
+    event.remove(database.engine, "before_cursor_execute", note)
+    (statements,) = seen
+    assert len([one for one in statements if not one.startswith("BEGIN")]) == 1
+
+
+def test_what_is_no_address_is_refused_and_not_kept(database: Database) -> None:
+    with pytest.raises(BadInput):
+        request(database, "ada")
+    assert waiting(database) == []
+
+
+def test_every_request_is_dealt_with_once(database: Database) -> None:
+    add_subscriber(database, "ada@example.org")
+    request(database, "new@example.org", "NEW@example.org", "ada@example.org")
+    request(database, "ada@example.org", "ADA@example.org", "stranger@example.org", kind="links")
+    assert len(waiting(database)) == 6
+    assert take(database) == 2
+    assert waiting(database) == []
+    assert mails(database) == [("confirm", "new@example.org"), ("links", "ada@example.org")]
+    assert take(database) == 0
+
+
+def test_many_processes_at_once_plan_each_mail_once(database: Database) -> None:
+    request(database, *(f"a{number % 12}@example.org" for number in range(36)))
+    counts = together(*[lambda: take(database)] * 4)
+    # Two that met at one address left a request for the next turn.
+    assert sum(counts) + take(database) == 12
+    assert waiting(database) == []
+    assert len(mails(database)) == 12
+
+
+def test_a_crash_in_the_middle_loses_nothing_and_doubles_nothing(database: Database) -> None:
+    request(database, "ada@example.org", "bo@example.org")
+
+    def crash(*call: Any) -> None:
+        if call[2].startswith("DELETE FROM mail_requests"):
+            raise KeyboardInterrupt
+
+    event.listen(database.engine, "before_cursor_execute", crash)
+    with pytest.raises(KeyboardInterrupt):
+        take(database)
+    event.remove(database.engine, "before_cursor_execute", crash)
+    assert len(waiting(database)) == 2
+    assert mails(database) == []
+    assert take(database) == 2
+    assert waiting(database) == []
+
+
+def test_a_request_that_fails_costs_itself_alone(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    request(database, "ada@example.org", "bo@example.org", "cy@example.org")
+    with database.begin() as connection:
+        broken = request_table.update().where(request_table.c.address == "bo@example.org")
+        connection.execute(broken.values(address="no address"))
+    assert take(database) == 2
+    assert waiting(database) == []
+    assert "could not be dealt with" in caplog.text
+
+
+def test_a_database_that_is_away_leaves_everything_waiting(tmp_path: Any) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'empty.db'}")
+    with pytest.raises(StopRun):
+        take(database)
+    database.close()
+
+
+def test_a_run_by_cron_answers_requests_and_sends_their_mails(database: Database) -> None:
+    request(database, "new@example.org")
+    assert whole_run(delivery_context(database), NOW).deliveries.sent == 1
+    assert waiting(database) == []
+
+
+# So many confirmations a day for one mailbox.
+
+GMAIL = ("vic.tim+{}@gmail.com", "v.i.c.t.i.m+{}@googlemail.com", "VICTIM+{}@gmail.com")
+
+
+def test_no_spelling_of_one_mailbox_brings_it_more_confirmations_than_a_day_may(database: Database) -> None:
+    request(database, *(GMAIL[number % 3].format(number) for number in range(30)))
+    assert take(database) == CONFIRMATIONS_PER_MAILBOX
+    with database.read() as connection:
+        assert subscriber_store.count_by_status(connection) == {"pending": CONFIRMATIONS_PER_MAILBOX}
+    request(database, "other@gmail.com", "victim@example.org")
+    assert take(database) == 2
+    request(database, *(GMAIL[number % 3].format(number) for number in range(30, 60)))
+    assert take(database, days=0.5) == 0
+    request(database, *(GMAIL[number % 3].format(number) for number in range(60, 90)))
+    assert take(database, days=1) == CONFIRMATIONS_PER_MAILBOX
+
+
+def test_who_left_or_let_it_lapse_counts_towards_the_same_limit(database: Database) -> None:
+    gone = add_subscriber(database, "ada+gone@example.org")
+    unsubscribe(database, SECRET, gone.key, NOW, "test")
+    pending = add_subscriber(database, "ada+late@example.org", status="pending", now=NOW - timedelta(days=60))
+    request(database, *(f"ada+{number}@example.org" for number in range(CONFIRMATIONS_PER_MAILBOX - 1)))
+    take(database)
+    assert request_confirmation_again(database, SECRET, pending.key, NOW) is not None
+    request(database, "ada+gone@example.org")
+    assert take(database) == 0
+    assert subscriber_now(database, gone.address).status == "unsubscribed"
+    assert request_confirmation_again(database, SECRET, gone.key, NOW) is None
+    request(database, "ada+gone@example.org")
+    assert take(database, days=1) == 1
+    assert subscriber_now(database, gone.address).status == "pending"
+
+
+def test_asking_twice_for_one_address_counts_once(database: Database) -> None:
+    request(database, *["ada@example.org"] * 9, "ada+b@example.org")
+    assert take(database) == 2
+    assert len(deliveries_of(database, subscriber_now(database, "ada@example.org"))) == 1
+
+
+def test_processes_that_meet_at_one_mailbox_keep_its_limit(database: Database) -> None:
+    """Each has counted before any has committed, were they not made to wait for each other."""
+    both = Barrier(4)
+    request(database, *(f"ada+{number}@example.org" for number in range(12)))
+
+    def work() -> int:
+        both.wait(10)
+        return take(database)
+
+    assert sum(together(*[work] * 4)) == CONFIRMATIONS_PER_MAILBOX
+    assert waiting(database) == []
+
+
+def test_counts_of_days_gone_are_forgotten_and_hold_no_address(database: Database) -> None:
+    request(database, "victim@example.org")
+    take(database)
+    with database.read() as connection:
+        (row,) = connection.execute(confirmation_counts.select()).all()
+    assert "victim" not in str(row)
+    forget_confirmations(database, NOW)
+    with database.read() as connection:
+        assert len(connection.execute(confirmation_counts.select()).all()) == 1
+    forget_confirmations(database, NOW + timedelta(days=2))
+    with database.read() as connection:
+        assert connection.execute(confirmation_counts.select()).all() == []

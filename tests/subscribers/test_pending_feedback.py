@@ -1,0 +1,131 @@
+"""A word on a paper that is not stored: kept, fetched by id, and learned from when the paper arrives."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+import pytest
+
+from digest.domain.paper import FeedItem
+from digest.domain.subscriber import Subscriber
+from digest.errors import DigestError, TryLater
+from digest.papers.sources.common import Found
+from digest.store import feedback as feedback_store
+from digest.store import pending_feedback as store
+from digest.store import terms as term_store
+from digest.store.database import Database
+from digest.subscribers.pending_feedback import ASKED_FOR, fetch_pending, learn_arrived
+from digest.subscribers.preferences import Change, change
+from digest.subscribers.profiles import ProfileBuilder
+from tests.factories import MONDAY, TUESDAY, Clock, add_papers, add_subscriber, at, make_paper, make_papers
+
+LIKED = "2603.00042"
+BUILDER = ProfileBuilder()
+
+
+class Arxiv:
+    """Answers for the papers it has, and keeps what it was asked for."""
+
+    def __init__(self, *numbers: int, error: DigestError | None = None) -> None:
+        self.asked: list[tuple[str, ...]] = []
+        self._papers = {paper.id: paper for paper in map(make_paper, numbers)}
+        self._error = error
+
+    def papers(self, ids: Sequence[str]) -> Found:
+        return iter(self._answer(ids))
+
+    def _answer(self, ids: Sequence[str]) -> Iterator[FeedItem]:
+        self.asked.append(tuple(ids))
+        yield from (FeedItem(self._papers[one]) for one in ids if one in self._papers)
+        if self._error is not None:
+            raise self._error
+
+
+def pending_of(database: Database, subscriber: Subscriber) -> list[tuple[str, str]]:
+    with database.read() as connection:
+        return store.read_pending(connection, [subscriber.id]).get(subscriber.id, [])
+
+
+def verdicts_of(database: Database, subscriber: Subscriber) -> list[tuple[int, str]]:
+    with database.read() as connection:
+        return feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
+
+
+def test_a_liked_paper_that_is_not_stored_is_kept_with_the_subscriber(database: Database) -> None:
+    ada = add_subscriber(database, likes=("https://arxiv.org/abs/2603.00042v2",), dislikes=("2603.00043",))
+    assert pending_of(database, ada) == [(LIKED, "more"), ("2603.00043", "less")]
+    assert verdicts_of(database, ada) == []
+
+
+def test_it_is_learned_from_as_soon_as_it_arrives(database: Database) -> None:
+    add_papers(database, *make_papers(12))
+    ada = add_subscriber(database, likes=(LIKED, "2603.00001"))
+    assert learn_arrived(database, BUILDER, at(TUESDAY)) == 0
+    add_papers(database, make_paper(42))
+    assert learn_arrived(database, BUILDER, at(TUESDAY)) == 1
+    assert [verdict for _, verdict in verdicts_of(database, ada)] == ["more", "more"]
+    assert pending_of(database, ada) == []
+    bob = add_subscriber(database, "bob@example.org", likes=("2603.00001", LIKED))
+    with database.read() as connection:
+        learned = term_store.read_profiles(connection, [ada.id, bob.id])
+    assert learned[ada.id].interests[0].terms.tolist() == learned[bob.id].interests[0].terms.tolist()
+
+
+def test_it_is_fetched_by_its_id_once(database: Database) -> None:
+    ada = add_subscriber(database, likes=(LIKED, "2603.00043"))
+    arxiv = Arxiv(42)
+    done = fetch_pending(database, arxiv, BUILDER, at(TUESDAY))
+    assert (done.asked, done.added, done.error) == (2, 1, "")
+    assert arxiv.asked == [(LIKED, "2603.00043")]
+    assert len(verdicts_of(database, ada)) == 1
+    # What arXiv did not have is asked for again a day later, for a week.
+    assert fetch_pending(database, arxiv, BUILDER, at(TUESDAY, 9)).asked == 0
+    assert fetch_pending(database, arxiv, BUILDER, at(TUESDAY, 9) + timedelta(days=1)).asked == 1
+    assert fetch_pending(database, arxiv, BUILDER, at(MONDAY) + ASKED_FOR + timedelta(days=1)).asked == 0
+    assert pending_of(database, ada) == [("2603.00043", "more")]
+
+
+def test_an_arxiv_that_does_not_answer_is_asked_again_and_nothing_is_lost(database: Database) -> None:
+    ada = add_subscriber(database, likes=(LIKED,))
+    done = fetch_pending(
+        database, Arxiv(error=TryLater("arXiv is busy; try again later.")), BUILDER, at(TUESDAY)
+    )
+    assert (done.added, done.error) == (0, "arXiv is busy; try again later.")
+    assert pending_of(database, ada) == [(LIKED, "more")]
+    assert fetch_pending(database, Arxiv(42), BUILDER, at(TUESDAY)).added == 1
+
+
+def test_many_ids_are_asked_for_in_batches_each_once(database: Database) -> None:
+    likes = tuple(f"2603.{number:05}" for number in range(1, 251))
+    for name in ("ada", "bob"):
+        add_subscriber(database, f"{name}@example.org", likes=likes)
+    arxiv = Arxiv(*range(1, 251))
+    done = fetch_pending(database, arxiv, BUILDER, at(TUESDAY))
+    assert (done.asked, done.added) == (250, 250)
+    assert [len(ids) for ids in arxiv.asked] == [100, 100, 50]
+    assert learn_arrived(database, BUILDER, at(TUESDAY)) == 0
+
+
+def test_a_later_word_on_the_paper_holds(database: Database) -> None:
+    ada = add_subscriber(database, likes=(LIKED,))
+    change(database, BUILDER, ada.address, Change(), at(TUESDAY), dislikes=[LIKED])
+    assert pending_of(database, ada) == [(LIKED, "less")]
+    add_papers(database, make_paper(42))
+    change(database, BUILDER, ada.address, Change(), at(TUESDAY), likes=[LIKED])
+    learn_arrived(database, BUILDER, at(TUESDAY))
+    assert [verdict for _, verdict in verdicts_of(database, ada)] == ["more"]
+
+
+def test_pending_words_of_one_subscriber_are_bounded(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MOST_PENDING", 3)
+    ada = add_subscriber(database)
+    clock = Clock(at(TUESDAY))
+    for number in range(1, 6):
+        clock.advance(minutes=1)
+        _mark(database, ada, number, clock())
+    assert [one for one, _ in pending_of(database, ada)] == ["2603.00003", "2603.00004", "2603.00005"]
+
+
+def _mark(database: Database, subscriber: Subscriber, number: int, now: datetime) -> None:
+    change(database, BUILDER, subscriber.address, Change(), now, likes=[f"2603.{number:05}"])
