@@ -13,6 +13,7 @@ from digest.errors import BadInput
 from digest.papers.ingest import ingest
 from digest.papers.sources.files import read_file
 from digest.sample import sample_items
+from digest.subscribers.addresses import parse_address
 from digest.subscribers.signup import Application, subscribe_many
 from digest.wiring import Container
 
@@ -118,7 +119,7 @@ def _applications(papers: Sequence[Paper], count: int, per_mail: int) -> list[Ap
         liked = rng.sample(near, min(LIKES, len(near)))
         made.append(
             Application(
-                address=f"reader{number + 1}@scratch.example.org",
+                address=parse_address(f"reader{number + 1}@scratch.example.org"),
                 schedule=Schedule(ZONES[number % len(ZONES)]),
                 max_papers=per_mail,
                 interests=Interests(topics=(" ".join(liked[0].title.split()[:5]),)),

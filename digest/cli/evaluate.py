@@ -100,7 +100,7 @@ def _measured(made: "list[Task]", kinds: tuple[str, ...], against: str | None) -
 
 
 def _topics(path: Path, corpus: "Corpus", stream: "dict[str, Paper]") -> dict[str, Any]:
-    from digest.ranking import topics
+    from digest.evaluation import topics
 
     windows, judged = topics.judged_topics(_json(path))
     return topics.evaluate(topics.Benchmark.build(corpus, stream, windows, judged))

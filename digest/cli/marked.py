@@ -23,7 +23,7 @@ class Marked:
 def fetch_marked(container: "Container", subscriber: "Subscriber", rated: list[str]) -> Marked:
     """Fetch the papers just marked that are not stored, once, as somebody waits."""
     from digest.papers.identifiers import canonical_id
-    from digest.store.papers import find_by_ids
+    from digest.store.papers import find_by_paper_ids
     from digest.store.pending_feedback import read_pending
     from digest.subscribers.pending_feedback import fetch_pending
 
@@ -36,7 +36,7 @@ def fetch_marked(container: "Container", subscriber: "Subscriber", rated: list[s
     if wanted and by_id is not None:
         error = fetch_pending(container.database, by_id, container.profiles, container.clock(), wanted).error
     with container.database.read() as connection:
-        stored = find_by_ids(connection, wanted)
+        stored = find_by_paper_ids(connection, wanted)
     fetched = {one: stored[one].paper.title for one in wanted if one in stored}
     return Marked(fetched, [one for one in wanted if one not in stored], error)
 

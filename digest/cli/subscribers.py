@@ -8,7 +8,7 @@ import typer
 
 from digest.cli import output
 from digest.cli.container import opened
-from digest.cli.rated import fetch_marked, tell_marked
+from digest.cli.marked import fetch_marked, tell_marked
 from digest.cli.times import parse_date
 
 if TYPE_CHECKING:

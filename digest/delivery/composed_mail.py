@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, Self
 
+from digest.domain.delivery import Section
 from digest.domain.subscriber import Schedule
 from digest.mail.addresses import read_address
-from digest.mail.content import Card, Section
+from digest.mail.content import Card
 from digest.mail.message import message_id
 
 _LONGEST_ABOUT = 200

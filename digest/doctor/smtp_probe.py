@@ -1,7 +1,7 @@
-"""A visit to the mail server: every step up to MAIL FROM, and then goodbye. No mail is sent.
+"""Probes the mail server: every step up to MAIL FROM, then QUIT. No mail is sent.
 
-The steps are those of `digest.mail.smtp_session`, taken one by one, so that the one that fails has a name.
-A password goes over TLS or not at all.
+The steps are those of `digest.mail.smtp_session`, run one by one, so that the failed step is known. A password is
+sent over TLS only.
 """
 
 import base64
@@ -17,14 +17,14 @@ from digest.doctor.smtp_facts import Probe, Trouble
 from digest.errors import BadInput
 from digest.mail.addresses import read_address
 from digest.mail.smtp_answers import Answer, read_answer
-from digest.mail.smtp_session import Server, Tls
+from digest.mail.smtp_session import Server, Tls, TlsNotOffered, connect, encrypt, log_in
 
-# Servers that make spammers impatient wait up to ten seconds before they speak.
+# Some servers delay their greeting by up to ten seconds, against spammers.
 TIMEOUT_SECONDS = 15.0
 _EXPIRED, _NOT_YET_VALID, _OTHER_NAME, _OTHER_ADDRESS = 10, 9, 62, 64
 
 
-class _Stopped(Exception):
+class _ProbeFailed(Exception):
     def __init__(self, trouble: Trouble, words: object = "") -> None:
         super().__init__(trouble)
         self.trouble = trouble
@@ -32,7 +32,7 @@ class _Stopped(Exception):
 
 
 def probe(server: Server, sender: str) -> Probe:
-    """Visit a server in the name of DIGEST_SENDER; whatever fails is told, not raised."""
+    """Probe a server, with `sender` (DIGEST_SENDER) in MAIL FROM. Failures are part of the result, not raised."""
     found = Probe(server)
     with suppress(BadInput):
         found.sender = read_address(sender).mailbox
@@ -40,13 +40,14 @@ def probe(server: Server, sender: str) -> Probe:
         found.address = _reach(server)
         with _greeted(server) as session:
             found.is_open = True
-            _encrypt(session, server)
-            _note_tls(session, found)
+            with _failures_of(server, otherwise=Trouble.TLS_BROKEN):
+                encrypt(session, server)
+            _record_tls(session, found)
             found.features = dict(session.esmtp_features)
             _log_in(session, found)
-            _offer_sender(session, found)
-    except _Stopped as stop:
-        found.trouble, found.words = stop.trouble, _without_password(stop.words, server)
+            _send_sender(session, found)
+    except _ProbeFailed as failure:
+        found.trouble, found.words = failure.trouble, _without_password(failure.words, server)
     if found.sender_answer is not None:
         answer = found.sender_answer
         found.sender_answer = Answer(answer.code, _without_password(answer.text, server))
@@ -54,34 +55,34 @@ def probe(server: Server, sender: str) -> Probe:
 
 
 def _reach(server: Server) -> str:
-    """Look the name up and connect once; return the address reached."""
+    """Resolve the host name, open a TCP connection and close it. Return the IP address."""
     try:
         socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         unknown = error.errno in {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
         kind = Trouble.NAME_UNKNOWN if unknown else Trouble.NAME_NOT_LOOKED_UP
-        raise _Stopped(kind, error.strerror) from error
+        raise _ProbeFailed(kind, error.strerror) from error
     except UnicodeError as error:
-        raise _Stopped(Trouble.NAME_UNKNOWN, "not a host name") from error
+        raise _ProbeFailed(Trouble.NAME_UNKNOWN, "not a host name") from error
     try:
         with socket.create_connection((server.host, server.port), server.timeout_seconds) as connection:
             address: str = connection.getpeername()[0]
             return address
     except ConnectionRefusedError as error:
-        raise _Stopped(Trouble.REFUSED, error.strerror) from error
+        raise _ProbeFailed(Trouble.REFUSED, error.strerror) from error
     except TimeoutError as error:
-        raise _Stopped(Trouble.NO_WAY, "no answer") from error
+        raise _ProbeFailed(Trouble.NO_WAY, "no answer") from error
     except OSError as error:
-        raise _Stopped(Trouble.UNREACHABLE, error.strerror or error) from error
+        raise _ProbeFailed(Trouble.UNREACHABLE, error.strerror or error) from error
 
 
 @contextmanager
 def _greeted(server: Server) -> Iterator[smtplib.SMTP]:
-    """Give a session that was greeted, and EHLOed; say goodbye at the end."""
-    with _sorted(server):
-        session = _open(server)
+    """Connect, read the greeting and send EHLO; yield the session; send QUIT at the end."""
+    with _failures_of(server):
+        session = _connect(server)
     try:
-        with _sorted(server):
+        with _failures_of(server):
             session.ehlo_or_helo_if_needed()
         yield session
         with suppress(OSError, smtplib.SMTPException):
@@ -90,31 +91,26 @@ def _greeted(server: Server) -> Iterator[smtplib.SMTP]:
         session.close()
 
 
-def _open(server: Server) -> smtplib.SMTP:
-    seconds = server.timeout_seconds
+def _connect(server: Server) -> smtplib.SMTP:
     try:
-        if server.tls is not Tls.IMPLICIT:
-            return smtplib.SMTP(server.host, server.port, timeout=seconds)
-        context = ssl.create_default_context()
-        return smtplib.SMTP_SSL(server.host, server.port, timeout=seconds, context=context)
+        return connect(server)
     except smtplib.SMTPConnectError as error:
         answer = read_answer(error.smtp_code, error.smtp_error)
         if not 400 <= answer.code < 600:
-            raise _Stopped(Trouble.NOT_MAIL, answer.text) from error
-        raise _Stopped(Trouble.BUSY if answer.code < 500 else Trouble.NOT_WELCOME, answer) from error
+            raise _ProbeFailed(Trouble.NOT_MAIL, answer.text) from error
+        raise _ProbeFailed(Trouble.BUSY if answer.code < 500 else Trouble.NOT_WELCOME, answer) from error
     except ssl.SSLCertVerificationError:
         raise
     except (OSError, smtplib.SMTPServerDisconnected) as error:
-        # Both sides of a wrong choice of TLS wait for the other, or take its first words for nonsense.
-        if server.tls is Tls.IMPLICIT and _speaks_first(server):
-            raise _Stopped(Trouble.PLAIN_FIRST) from error
+        # With smtp:// for smtps:// or the reverse, both sides wait for each other or cannot read each other.
+        if server.tls is Tls.IMPLICIT and _greets_in_plain_text(server):
+            raise _ProbeFailed(Trouble.PLAIN_FIRST) from error
         if server.tls is not Tls.IMPLICIT and _starts_with_tls(server):
-            raise _Stopped(Trouble.TLS_FIRST) from error
+            raise _ProbeFailed(Trouble.TLS_FIRST) from error
         raise
 
 
-def _speaks_first(server: Server) -> bool:
-    """Tell whether the server greets in plain text."""
+def _greets_in_plain_text(server: Server) -> bool:
     try:
         with socket.create_connection((server.host, server.port), server.timeout_seconds) as connection:
             return connection.recv(3) == b"220"
@@ -123,7 +119,7 @@ def _speaks_first(server: Server) -> bool:
 
 
 def _starts_with_tls(server: Server) -> bool:
-    """Tell whether the server takes a TLS handshake as the first thing, whatever its certificate."""
+    """Return whether the server accepts a TLS handshake at once, with any certificate."""
     context = ssl.create_default_context()
     try:
         with (
@@ -137,20 +133,7 @@ def _starts_with_tls(server: Server) -> bool:
         return False
 
 
-def _encrypt(session: smtplib.SMTP, server: Server) -> None:
-    if server.tls in {Tls.NONE, Tls.IMPLICIT}:
-        return
-    if not session.has_extn("starttls"):
-        if server.tls is Tls.REQUIRED:
-            raise _Stopped(Trouble.TLS_NOT_OFFERED)
-        return
-    with _sorted(server, otherwise=Trouble.TLS_BROKEN):
-        session.starttls(context=ssl.create_default_context())
-    with _sorted(server):
-        session.ehlo_or_helo_if_needed()
-
-
-def _note_tls(session: smtplib.SMTP, found: Probe) -> None:
+def _record_tls(session: smtplib.SMTP, found: Probe) -> None:
     if not isinstance(session.sock, ssl.SSLSocket):
         return
     found.tls = session.sock.version() or "TLS"
@@ -165,52 +148,58 @@ def _log_in(session: smtplib.SMTP, found: Probe) -> None:
     if not server.user:
         return
     if not found.tls:
-        raise _Stopped(Trouble.LOGIN_NEEDS_TLS)
-    with _sorted(server, otherwise=Trouble.LOGIN_NOT_OFFERED):
-        session.login(server.user, server.password)
+        raise _ProbeFailed(Trouble.LOGIN_NEEDS_TLS)
+    with _failures_of(server, otherwise=Trouble.LOGIN_NOT_OFFERED):
+        log_in(session, server)
     found.is_logged_in = True
 
 
-def _offer_sender(session: smtplib.SMTP, found: Probe) -> None:
+def _send_sender(session: smtplib.SMTP, found: Probe) -> None:
     if not found.sender:
         return
-    with _sorted(found.server):
+    with _failures_of(found.server):
         found.sender_answer = read_answer(*session.docmd("MAIL", f"FROM:<{found.sender}>"))
     with suppress(OSError, smtplib.SMTPException):
         session.docmd("RSET")
 
 
 @contextmanager
-def _sorted(server: Server, otherwise: Trouble = Trouble.NOT_WELCOME) -> Iterator[None]:
-    """Turn what goes wrong with a server into the trouble it is; `otherwise` names what is left."""
+def _failures_of(server: Server, otherwise: Trouble = Trouble.NOT_WELCOME) -> Iterator[None]:
+    """Turn the exceptions of a step into _ProbeFailed; `otherwise` is the trouble of any other refusal."""
     try:
         yield
+    except TlsNotOffered as error:
+        raise _ProbeFailed(Trouble.TLS_NOT_OFFERED) from error
     except ssl.SSLCertVerificationError as error:
-        raise _Stopped(_certificate_trouble(error.verify_code), error.verify_message) from error
+        raise _ProbeFailed(_certificate_trouble(error.verify_code), error.verify_message) from error
     except ssl.SSLError as error:
-        raise _Stopped(Trouble.TLS_BROKEN, error.reason or "handshake failed") from error
+        raise _ProbeFailed(Trouble.TLS_BROKEN, error.reason or "handshake failed") from error
     except smtplib.SMTPServerDisconnected as error:
         if isinstance(error.__context__, TimeoutError):
-            raise _Stopped(Trouble.SILENT, f"{server.timeout_seconds:g} seconds") from error
-        raise _Stopped(Trouble.HUNG_UP) from error
+            raise _ProbeFailed(Trouble.SILENT, f"{server.timeout_seconds:g} seconds") from error
+        raise _ProbeFailed(Trouble.HUNG_UP) from error
     except smtplib.SMTPResponseException as error:
         answer = read_answer(error.smtp_code, error.smtp_error)
         if answer.code < 500:
-            raise _Stopped(Trouble.BUSY, answer) from error
-        is_login = isinstance(error, smtplib.SMTPAuthenticationError)
-        raise _Stopped(Trouble.LOGIN_REFUSED if is_login else otherwise, answer) from error
+            raise _ProbeFailed(Trouble.BUSY, answer) from error
+        match error:
+            case smtplib.SMTPAuthenticationError():
+                raise _ProbeFailed(Trouble.LOGIN_REFUSED, answer) from error
+            case smtplib.SMTPHeloError():
+                raise _ProbeFailed(Trouble.NOT_WELCOME, answer) from error
+        raise _ProbeFailed(otherwise, answer) from error
     except smtplib.SMTPException as error:
-        raise _Stopped(otherwise) from error
+        raise _ProbeFailed(otherwise) from error
     except UnicodeError as error:
-        raise _Stopped(Trouble.LOGIN_NOT_ASCII) from error
+        raise _ProbeFailed(Trouble.LOGIN_NOT_ASCII) from error
     except TimeoutError as error:
-        raise _Stopped(Trouble.SILENT, f"{server.timeout_seconds:g} seconds") from error
+        raise _ProbeFailed(Trouble.SILENT, f"{server.timeout_seconds:g} seconds") from error
     except OSError as error:
-        raise _Stopped(Trouble.HUNG_UP, error.strerror or error) from error
+        raise _ProbeFailed(Trouble.HUNG_UP, error.strerror or error) from error
 
 
 def _certificate_trouble(code: int) -> Trouble:
-    """Sort the verification errors of OpenSSL (X509_V_ERR_…)."""
+    """Return the trouble of a verification error of OpenSSL (X509_V_ERR_…)."""
     known = {
         _EXPIRED: Trouble.CERTIFICATE_EXPIRED,
         _NOT_YET_VALID: Trouble.CERTIFICATE_TOO_NEW,
@@ -221,11 +210,11 @@ def _certificate_trouble(code: int) -> Trouble:
 
 
 def _without_password(words: str, server: Server) -> str:
-    """Return a server's words, unless it was so careless as to repeat the password in them."""
+    """Return the words of a server, or a replacement if they contain the password."""
     password = server.password
     if not password:
         return words
-    # As AUTH LOGIN and AUTH PLAIN send it (RFC 4616).
+    # The encodings of AUTH LOGIN and AUTH PLAIN (RFC 4616).
     coded = [base64.b64encode(text.encode()) for text in (password, f"\0{server.user}\0{password}")]
     forms = (password, *(form.decode().rstrip("=") for form in coded))
     if any(form in words for form in forms):

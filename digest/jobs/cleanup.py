@@ -1,18 +1,22 @@
 """Deleting what is no longer needed."""
 
+import logging
 from datetime import timedelta
 
-from digest.jobs.recurring import _log
 from digest.store import fetches as fetch_store
 from digest.store import refusals as refusal_store
 from digest.subscribers.consent import purge_unconfirmed
 from digest.subscribers.mail_requests import forget_confirmations
 from digest.wiring import Container
 
+_log = logging.getLogger(__name__)
+
 FETCH_RETENTION = timedelta(days=90)
 
 EVIDENCE_KEPT = timedelta(days=30)
 """So long it is kept what a mail server answered."""
+
+_log = logging.getLogger("digest.jobs")
 
 
 def clean_up(container: Container) -> None:

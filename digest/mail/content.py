@@ -1,25 +1,26 @@
-"""The values a mail is made from, and the words it comes out as. No rendering here."""
+"""What a mail says, before it is rendered: one content type for each kind of mail."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, Self
 
-Section = Literal["for_you", "everyone"]
+from digest.domain.delivery import Section
+
 Heading = Literal["for_you", "everyone", "new"]
 HEADINGS: dict[Heading, str] = {
     "for_you": "For you",
     "everyone": "What everyone reads",
     "new": "New this week",
 }
-"""In the order in which they stand."""
+"""In the order in which a mail shows them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A paper as a mail shows it: equal for all subscribers of an edition, so it is rendered once.
+    """What a mail shows of a paper. It is the same for all subscribers, so it is rendered once.
 
-    Text may be anything a feed wrote; addresses that are not http(s) are not shown as links.
+    Texts are untrusted: they come from feeds. A URL that is not http or https is not shown as a link.
     """
 
     paper_id: str
@@ -27,18 +28,18 @@ class Card:
     authors: tuple[str, ...]
     abstract: str
     categories: tuple[str, ...]
-    """The primary one first."""
+    """The primary category comes first."""
     announced_on: date | None
-    """None when nobody told the day."""
+    """None if no feed gave a date."""
     abstract_url: str
     pdf_url: str = ""
     links: tuple[tuple[str, str], ...] = ()
-    """Further (label, address) pairs: code, project page."""
+    """Further (label, URL) pairs: code, project page."""
     popularity: str = ""
-    """A line such as "38 upvotes, +21 today"; may be empty."""
+    """A line such as "38 upvotes, +21 today". Empty for a paper without votes."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `json.dumps` takes; `from_json` gives the same card back."""
+        """Return the card as a JSON object. `from_json` is the inverse."""
         return {
             "paper_id": self.paper_id,
             "title": self.title,
@@ -54,7 +55,7 @@ class Card:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Return the card that `to_json` wrote."""
+        """Return the card of a JSON object that `to_json` made."""
         return cls(
             paper_id=value["paper_id"],
             title=value["title"],
@@ -70,77 +71,66 @@ class Card:
 
 
 def heading_of(section: Section, card: Card) -> Heading:
-    """Return what a paper stands under: one that nobody voted for is new, not what everyone reads."""
-    return "new" if section == "everyone" and not card.popularity else section
+    """Return the heading for a card. A paper without votes is listed as new, not as what everyone reads."""
+    return "new" if section == Section.EVERYONE and not card.popularity else section.value
 
 
 @dataclass(frozen=True, slots=True)
 class PickContent:
-    """A card in one subscriber's mail, and what is said to that subscriber alone."""
+    """A card, and what the mail adds to it for one subscriber."""
 
     card: Card
     section: Section
     reason: str
-    """The whole line as shown: "Because of: gaussian splatting, novel view synthesis"; may be empty."""
+    """The line as shown: "Because of: gaussian splatting, novel view synthesis". May be empty."""
     more_url: str
     less_url: str
 
 
 @dataclass(frozen=True, slots=True)
 class DigestContent:
-    """Everything a digest says to one subscriber. Picks of a section stand best first."""
+    """The content of one subscriber's digest. Within a section, the best pick comes first."""
 
     edition_on: date
     picks: tuple[PickContent, ...]
     considered: int
-    """How many new papers were looked at."""
+    """Number of new papers that the picks were selected from."""
     about: str
-    """What the subscriber asked for, one line; may be empty."""
+    """The subscriber's topics on one line. May be empty."""
     note: str
-    """The sentence of a quiet day; normally empty."""
+    """Why a digest has no papers. Empty in a digest with papers."""
     frequency: str
-    """daily, weekdays or weekly, or words of your own ("every Monday")."""
+    """daily, weekdays or weekly, or a phrase that completes "You get this mail" ("every Monday")."""
     preferences_url: str
     unsubscribe_url: str
     web_url: str
     operator: str
-    """Who answers for the list, as a person would write it; may be empty."""
+    """Name of the person or organisation responsible for the list. May be empty."""
     postal_address: str
-    """May be empty; lines may be parted by newlines."""
+    """May be empty, and may have several lines."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConfirmationContent:
-    """Everything the mail says that asks somebody to confirm a subscription. No text of theirs."""
+    """The content of a confirmation request. It holds no text that the applicant typed."""
 
     confirm_url: str
     expires_in_days: int
     web_url: str
-    """The address of the web side, so that people can see who asks."""
+    """The home page, so that the recipient can see who asks."""
     operator: str
     postal_address: str
 
 
 @dataclass(frozen=True, slots=True)
 class LinksContent:
-    """Everything the mail says that sends a subscriber their links again. No text of theirs."""
+    """The content of a mail with a subscriber's links. It holds no text that the subscriber typed."""
 
     preferences_url: str
     feed_url: str
     unsubscribe_url: str
     past: tuple[tuple[date, str], ...]
-    """The last digests and their web pages, the newest first."""
+    """The last digests and their web pages, newest first."""
     web_url: str
     operator: str
     postal_address: str
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedMail:
-    """A mail in words: the subject on one line, plain text with newlines, HTML."""
-
-    subject: str
-    text: str
-    html: str
-    dropped: tuple[str, ...] = ()
-    """Ids of the papers left out so that the mail stays below the size at which mail services cut it."""

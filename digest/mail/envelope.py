@@ -1,4 +1,4 @@
-"""What a transport carries and what it promises; the transports themselves are in `transports`."""
+"""The interface of all transports: an envelope, and a connection that sends it."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -7,36 +7,36 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A finished mail and where it goes."""
+    """The bytes of a mail, and the SMTP addresses to send it from and to."""
 
     sender: str
-    """`local@domain` for MAIL FROM: bounces come back to it."""
+    """`local@domain` for MAIL FROM, which bounces are sent to."""
     recipient: str
     """`local@domain` for RCPT TO."""
     content: bytes
-    """The mail, CRLF line ends, ASCII."""
+    """The message: ASCII, lines end in CRLF."""
     name: str
-    """A safe file name stem, one per delivery."""
+    """A safe file name without extension, unique for the delivery."""
 
 
 class Connection(Protocol):
-    """A way to the mail server, for as many mails as one likes, one after the other."""
+    """Sends any number of mails, one after another."""
 
     def send(self, envelope: Envelope) -> str:
-        """Hand one mail over; return the server's answer. When it returns, the mail is the server's.
+        """Send one mail and return the server's answer. On return the server has accepted the mail.
 
-        Raises TryLater (this mail, later), NeverSend (this recipient, ever) or StopRun (all mail); after
-        TryLater and NeverSend the connection takes the next mail.
+        Raises TryLater (retry this mail), NeverSend (the address is invalid) or StopRun (no mail can be sent).
+        After TryLater and NeverSend the connection can send the next mail.
         """
         ...
 
 
 class Transport(Protocol):
-    """Where mail goes."""
+    """Opens connections to the place that mail is sent to."""
 
     def open(self) -> AbstractContextManager[Connection]:
-        """Return a connection for a batch; closed at the end of the `with`.
+        """Return a connection for a batch, which is closed at the end of the `with` block.
 
-        Opening itself never fails: whatever is wrong with the server is raised by the first `send`.
+        Opening never fails: the first `send` connects and raises the errors.
         """
         ...

@@ -1,7 +1,7 @@
-"""Transports that write mails where a person can look at them: folders, standard output, memory.
+"""Transports without a server: folders, standard output, memory.
 
-Each file appears whole or not at all: it is written beside its place and then renamed. Nothing is
-flushed to the disk mail by mail; a power cut may cost the last second's files.
+Files are written under a temporary name and then renamed, so a file is complete or absent. They are not synced to
+disk one by one: a power failure can lose those of the last seconds.
 """
 
 import os
@@ -22,20 +22,20 @@ _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,180}")
 
 
 class MaildirTransport:
-    """`maildir:DIR`: a Maildir that mail programs can open; made when the first mail comes."""
+    """`maildir:DIR`: a Maildir that mail programs can open. The first mail creates it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        # The two characters a Maildir name must not hold, written as its specification says.
+        # A Maildir file name cannot contain these two characters; the specification gives their escapes.
         self._host = socket.gethostname().replace("/", r"\\057").replace(":", r"\\072") or "localhost"
 
     @contextmanager
     def open(self) -> Iterator["MaildirTransport"]:
-        """Return the folder itself, as a connection."""
+        """Return the transport itself, which is also its connection."""
         yield self
 
     def send(self, envelope: Envelope) -> str:
-        """Write the mail to `new`, under a name no other mail has; return its path."""
+        """Write the mail to `new` under a unique name and return its path."""
         name = f"{_safe(envelope.name)}.{token_hex(8)}.{self._host}"
         return _write(
             self.folder / "tmp" / name, self.folder / "new" / name, envelope.content, self.folder / "cur"
@@ -43,18 +43,18 @@ class MaildirTransport:
 
 
 class FileTransport:
-    """`file:DIR`: one `.eml` file per delivery, named by it; the same delivery again replaces its file."""
+    """`file:DIR`: one `.eml` file per delivery. Sending a delivery again replaces its file."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     @contextmanager
     def open(self) -> Iterator["FileTransport"]:
-        """Return the folder itself, as a connection."""
+        """Return the transport itself, which is also its connection."""
         yield self
 
     def send(self, envelope: Envelope) -> str:
-        """Write `<name>.eml`; return its path."""
+        """Write `<name>.eml` and return its path."""
         name = _safe(envelope.name)
         return _write(
             self.folder / f".{name}.{token_hex(4)}.part", self.folder / f"{name}.eml", envelope.content
@@ -62,15 +62,15 @@ class FileTransport:
 
 
 class ConsoleTransport:
-    """`console:`: the headers and the text part on standard output, readable."""
+    """`console:`: prints the decoded headers and the text part to standard output."""
 
     @contextmanager
     def open(self) -> Iterator["ConsoleTransport"]:
-        """Return a connection that prints."""
+        """Return the transport itself, which is also its connection."""
         yield self
 
     def send(self, envelope: Envelope) -> str:
-        """Print the mail; return "printed"."""
+        """Print the mail and return "printed"."""
         message = message_from_bytes(envelope.content, policy=policy.default)
         body = message.get_body(("plain",))
         headers = "\n".join(f"{name}: {value}" for name, value in message.items())
@@ -81,24 +81,24 @@ class ConsoleTransport:
 
 
 class MemoryTransport:
-    """`memory:`: keeps the envelopes in a list, for tests and previews."""
+    """`memory:`: appends the envelopes to a list, for tests."""
 
     def __init__(self) -> None:
         self.envelopes: list[Envelope] = []
 
     @contextmanager
     def open(self) -> Iterator["MemoryTransport"]:
-        """Return a connection that remembers."""
+        """Return the transport itself, which is also its connection."""
         yield self
 
     def send(self, envelope: Envelope) -> str:
-        """Keep the envelope; return "kept"."""
+        """Append the envelope and return "kept"."""
         self.envelopes.append(envelope)
         return "kept"
 
 
 def _write(partial: Path, final: Path, content: bytes, *folders: Path) -> str:
-    """Write `content` to `partial`, rename it to `final`; make the folders that are missing."""
+    """Write `content` to `partial` and rename it to `final`. Creates missing folders. Raises StopRun."""
     try:
         try:
             file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
@@ -114,12 +114,12 @@ def _write(partial: Path, final: Path, content: bytes, *folders: Path) -> str:
             partial.unlink()
         reason = error.strerror or "no reason given"
         raise StopRun(
-            f"Mail cannot be written to {final.parent} ({reason}): free it or choose another folder."
+            f"Mail cannot be written to {final.parent} ({reason}): make it writable or choose another folder."
         ) from error
     return str(final)
 
 
 def _safe(name: str) -> str:
     if not _SAFE_NAME.fullmatch(name):
-        raise ValueError(f"{name!r} cannot be a file name")
+        raise ValueError(f"{name!r} is not a safe file name")
     return name

@@ -1,10 +1,9 @@
-"""Mail templates filled for one subscriber: Letter or Confirmation in, Words out.
+"""Renders the content of a mail (`content`) with its templates to subject, text and HTML.
 
-Each mail is a folder of three files, `subject.txt`, `body.txt` and `body.mjml`, over the same three in
-`_base/`. HTML is escaped, text and subject are not, and a variable nobody set is an error in all three.
-What a mail shows of a paper is equal for all its subscribers: `paper.*` and `links.*` are filled once per paper
-and kept; per subscriber there is only the reason and the feedback links. The same letter gives the same words,
-byte for byte.
+The templates of a mail are a folder with `subject.txt`, `body.txt` and `body.mjml`, which extend the files of
+the same names in `_base/`. HTML is escaped, text and subject are not. An undefined variable is an error.
+The fragments of a paper (`paper.*`, `links.*`) are rendered once per paper and cached; only the reason and the
+feedback links are rendered for each subscriber. Rendering is deterministic: equal content gives equal bytes.
 """
 
 import re
@@ -22,28 +21,14 @@ from digest.mail.content import (
     DigestContent,
     LinksContent,
     PickContent,
-    RenderedMail,
-    Section,
     heading_of,
 )
 from digest.mail.quoted_printable import transferred_size
 from digest.mail.template_compiler import html_environment, text_environment
 from digest.text import formatting
 
-__all__ = [
-    "HTML_LIMIT",
-    "Card",
-    "ConfirmationContent",
-    "DigestContent",
-    "LinksContent",
-    "PickContent",
-    "RenderedMail",
-    "Renderer",
-    "Section",
-]
-
 HTML_LIMIT = 85_000
-"""Bytes of HTML as transferred. Gmail cuts a mail near 102 kB and hides the unsubscribe link with it."""
+"""Bytes of encoded HTML. Gmail clips a message at about 102 kB, which hides the unsubscribe link."""
 TITLE_LIMIT = 300
 ABOUT_LIMIT = 300
 REASON_LIMIT = 200
@@ -51,18 +36,18 @@ NOTE_LIMIT = 600
 OPERATOR_LIMIT = 300
 LINKS_SHOWN = 4
 CARD_FRAME = 400
-"""The least that a card weighs beside what it says: its frame and the two feedback links."""
+"""Minimum bytes of a card's markup and its two feedback links, without the paper's texts."""
 EXCERPT_LIMITS = (400, 200, 0)
-"""Characters of an abstract, from what we like to show down to what fits in a very long mail."""
+"""Characters of each abstract. The next limit is tried when the mail exceeds HTML_LIMIT."""
 CACHED_CARDS = 4096
-"""Papers kept rendered: a few editions' worth, some 5 kB each."""
+"""Rendered papers in the cache: a few editions, about 5 kB each."""
 
 _WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x20\x7f<>\"]{1,2000}")
 
 
 @dataclass(frozen=True, slots=True)
 class _Fragments:
-    """One paper rendered: what stands above the reason, and the links below it."""
+    """A rendered paper: the part above the reason, and the links below it."""
 
     title: str
     paper_html: Markup
@@ -71,10 +56,21 @@ class _Fragments:
     links_text: str
 
 
-class Renderer:
-    """Compiles every mail template below `templates` (the folder `templates/email`) once, at the start.
+@dataclass(frozen=True, slots=True)
+class RenderedMail:
+    """The subject on one line, the text part and the HTML part."""
 
-    One renderer may be used by several threads.
+    subject: str
+    text: str
+    html: str
+    dropped: tuple[str, ...] = ()
+    """Ids of the papers that were left out to keep the HTML within HTML_LIMIT."""
+
+
+class Renderer:
+    """Renders all mails. Compiles the templates below `templates` (the folder `templates/email`) when created.
+
+    Thread-safe.
     """
 
     def __init__(self, templates: Path, cached_cards: int = CACHED_CARDS) -> None:
@@ -83,10 +79,10 @@ class Renderer:
         self._fragments = lru_cache(cached_cards)(self._render_card)
 
     def digest(self, content: DigestContent) -> RenderedMail:
-        """Return the words of a digest, its HTML at most HTML_LIMIT bytes when transferred.
+        """Render a digest, with at most HTML_LIMIT bytes of encoded HTML.
 
-        A long mail first has its abstracts shortened; then papers are left out, the lowest of what
-        everyone reads first, then the subscriber's own. The mail says how many, `RenderedMail.dropped` says which.
+        If it is too long, the abstracts are shortened. If that is not enough, papers are left out: first the
+        lowest-ranked of "everyone", then of "for you". The mail says how many, `RenderedMail.dropped` which.
         """
         picks = content.picks
         for limit in EXCERPT_LIMITS:
@@ -100,41 +96,41 @@ class Renderer:
             variables = self._digest_variables(content, picks, EXCERPT_LIMITS[-1])
             html = self._fill_html("digest", variables)
             excess = transferred_size(html, HTML_LIMIT) - HTML_LIMIT
-        kept = {id(pick) for pick in picks}
+        shown = {id(pick) for pick in picks}
         return RenderedMail(
             subject=variables["subject"],
             text=self._fill_text("digest", variables),
             html=html,
-            dropped=tuple(pick.card.paper_id for pick in content.picks if id(pick) not in kept),
+            dropped=tuple(pick.card.paper_id for pick in content.picks if id(pick) not in shown),
         )
 
     def confirm(self, confirmation: ConfirmationContent) -> RenderedMail:
-        """Return the words of the mail that asks to confirm a subscription."""
+        """Render a confirmation request."""
         days = confirmation.expires_in_days
         variables: dict[str, Any] = {
             "confirm_url": confirmation.confirm_url,
             "days": f"{days} day{'s' * (days != 1)}",
-            "preheader": "One tap, and the papers come to you.",
+            "preheader": "Please confirm that you want trending papers by mail.",
         }
         return self._transactional("confirm", confirmation, variables)
 
     def links(self, own: LinksContent) -> RenderedMail:
-        """Return the words of the mail that sends a subscriber their links again."""
+        """Render a mail with a subscriber's links."""
         variables: dict[str, Any] = {
             "own": own,
-            "preheader": "Preferences, feed, past digests, and the way out.",
+            "preheader": "Preferences, feed, past digests, unsubscribe.",
         }
         return self._transactional("links", own, variables)
 
-    def kept(self) -> tuple[int, int]:
-        """Return how many papers are kept rendered, and how often one was used again."""
+    def cache_counts(self) -> tuple[int, int]:
+        """Return the number of rendered papers in the cache, and of cache hits."""
         info = self._fragments.cache_info()
         return info.currsize, info.hits
 
     def _digest_variables(
         self, content: DigestContent, picks: tuple[PickContent, ...], limit: int
     ) -> dict[str, Any]:
-        """Return what the templates may name; picks become (heading, [(pick, fragments, reason)])."""
+        """Return the templates' variables. `sections` is a list of (heading, [(pick, fragments, reason)])."""
         shown = {
             key: [
                 (pick, self._fragments(pick.card, limit), formatting.shorten(pick.reason, REASON_LIMIT))
@@ -220,11 +216,11 @@ class Renderer:
         )
 
     def _fragment_html(self, name: str, variables: dict[str, Any]) -> Markup:
-        # What an escaping template made is safe to stand in another.
+        # The output of an escaping template is safe inside another.
         return Markup(_ascii(self._html.get_template(name).render(variables)))  # noqa: S704
 
     def _without_lowest(self, picks: tuple[PickContent, ...], excess: int) -> tuple[PickContent, ...]:
-        """Return the picks without as many of the lowest as free `excess` bytes, one at the least."""
+        """Return the picks without the lowest-ranked ones, enough of them to free `excess` bytes, at least one."""
         everyone = [pick for pick in picks if pick.section == "everyone"]
         for_you = [pick for pick in picks if pick.section == "for_you"]
         left_out = set[int]()
@@ -238,7 +234,7 @@ class Renderer:
 
 
 def _ascii(html: str) -> str:
-    """Return `html` in ASCII: character references are smaller and quicker on the way than encoded UTF-8."""
+    """Return `html` with character references for non-ASCII characters, which are shorter than quoted-printable."""
     return html if html.isascii() else html.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
@@ -249,5 +245,5 @@ def _address_line(address: str) -> str:
 
 
 def _is_web_address(url: str) -> bool:
-    """Tell whether `url` may stand in a mail as a link: absolute, of the web, and one word."""
+    """Return whether `url` may be a link in a mail: an absolute http(s) URL without spaces."""
     return _WEB_ADDRESS.fullmatch(url) is not None

@@ -94,6 +94,10 @@ class _Answers:
         """Do nothing: the socket is closed by its owner."""
 
 
+class TlsNotOffered(StopRun):
+    """The server has no STARTTLS, and the settings require TLS."""
+
+
 class _Deadlines:
     """Makes smtplib give up on an answer that comes in drops, where its own time-out is for each drop."""
 
@@ -130,11 +134,10 @@ def is_loopback(host: str) -> bool:
 def greet(server: Server) -> smtplib.SMTP:
     """Return a session that is ready for mail. Raises StopRun."""
     try:
-        session = _connect(server)
+        session = connect(server)
         try:
-            _encrypt(session, server)
-            if server.user:
-                session.login(server.user, server.password)
+            encrypt(session, server)
+            log_in(session, server)
         except BaseException:
             session.close()
             raise
@@ -161,14 +164,16 @@ def greet(server: Server) -> smtplib.SMTP:
         return session
 
 
-def _connect(server: Server) -> smtplib.SMTP:
+def connect(server: Server) -> smtplib.SMTP:
+    """Connect, with TLS for smtps://, and read the greeting. Raises OSError and SMTPException."""
     if server.tls is Tls.IMPLICIT:
         context = ssl.create_default_context()
         return _TlsSession(server.host, server.port, timeout=server.timeout_seconds, context=context)
     return _PlainSession(server.host, server.port, timeout=server.timeout_seconds)
 
 
-def _encrypt(session: smtplib.SMTP, server: Server) -> None:
+def encrypt(session: smtplib.SMTP, server: Server) -> None:
+    """Send EHLO, and STARTTLS as `server.tls` says. Raises TlsNotOffered, OSError and SMTPException."""
     session.ehlo_or_helo_if_needed()
     if server.tls in {Tls.NONE, Tls.IMPLICIT}:
         return
@@ -176,7 +181,13 @@ def _encrypt(session: smtplib.SMTP, server: Server) -> None:
         session.starttls(context=ssl.create_default_context())
         session.ehlo_or_helo_if_needed()
     elif server.tls is Tls.REQUIRED:
-        raise StopRun(f"{server} offers no TLS, which a password and port 587 need: try smtps://.")
+        raise TlsNotOffered(f"{server} offers no TLS, which a password and port 587 need: try smtps://.")
+
+
+def log_in(session: smtplib.SMTP, server: Server) -> None:
+    """Log in if there is a user. Raises OSError, SMTPException, and UnicodeError for a non-ASCII password."""
+    if server.user:
+        session.login(server.user, server.password)
 
 
 def _sorted(error: smtplib.SMTPException, server: Server) -> StopRun:

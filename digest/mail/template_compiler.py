@@ -1,9 +1,9 @@
-"""The template environments, and the way from `body.mjml` to HTML that costs a subscriber only its own words.
+"""Creates the Jinja environments of the mail templates, and compiles `body.mjml` to HTML templates.
 
-Three steps, the first two once per template and process:
-1. Jinja with square brackets (`[% extends %]`, `[% block %]`) puts a mail and its base together.
-2. MJML makes the layout tables; Jinja in curly braces passes through it as text.
-3. What comes out is made small, and is a Jinja template that every subscriber's mail is filled from.
+A template is compiled once per process, in three steps:
+1. Jinja with square brackets (`[% extends %]`, `[% block %]`) inserts the mail's blocks into the base template.
+2. MJML generates the layout tables. Jinja in curly braces passes through it as text.
+3. The HTML is minified. The result is the Jinja template that every mail is rendered with.
 """
 
 import re
@@ -15,7 +15,7 @@ from mjml import mjml_to_html
 
 from digest.text import formatting
 
-# What Outlook reads stands in conditional comments; all other comments are ours and stay at home.
+# Outlook needs conditional comments. All other comments are dropped.
 _COMMENT = re.compile(
     r"(<!--\[if [^\]]*\]><!-->|<!--<!\[endif\]-->|<!--\[if .*?<!\[endif\]-->)|<!--.*?-->", re.DOTALL
 )
@@ -29,12 +29,12 @@ _EMPTY_ATTRIBUTE = re.compile(r' (?:class|style)=""')
 
 
 def html_environment(templates: Path) -> Environment:
-    """Return the escaping environment: `<name>/body.html` for each mail, compiled now, and what stands as is."""
+    """Return the environment of HTML, with escaping. It has `<name>/body.html` for each mail, compiled now."""
     return _environment(_CompiledLoader(templates), autoescape=True)
 
 
 def text_environment(templates: Path) -> Environment:
-    """Return the environment of text and subjects: no escaping, as nobody would undo it."""
+    """Return the environment of text and subjects, without escaping."""
     return _environment(FileSystemLoader(templates), autoescape=False)
 
 
@@ -57,7 +57,7 @@ def _environment(loader: BaseLoader, *, autoescape: bool) -> Environment:
 
 
 class _CompiledLoader(FileSystemLoader):
-    """Loads `<name>/body.html` from `<name>/body.mjml`, compiled; every other file as it stands."""
+    """Loads `<name>/body.html` from the compiled `<name>/body.mjml`, and every other file unchanged."""
 
     def __init__(self, templates: Path) -> None:
         super().__init__(templates)
@@ -73,7 +73,7 @@ class _CompiledLoader(FileSystemLoader):
 
 
 def compile_mjml(templates: Path, name: str) -> str:
-    """Return the HTML of the mail template `name` ("digest"), small, its curly-brace Jinja still in it."""
+    """Return the minified HTML of the mail template `name` ("digest"), with its curly-brace Jinja."""
     layout = Environment(
         loader=FileSystemLoader(templates),
         block_start_string="[%",
@@ -83,17 +83,17 @@ def compile_mjml(templates: Path, name: str) -> str:
         comment_start_string="[#",
         comment_end_string="#]",
         undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 - nothing but our own templates goes in here
+        autoescape=False,  # noqa: S701 - the input is our own templates only
     )
     source = layout.get_template(f"{name}/body.mjml").render()
     return minify(mjml_to_html(source).html)
 
 
 def minify(html: str) -> str:
-    """Return `html` with comments dropped and white space folded, what Outlook reads in comments kept.
+    """Return `html` without comments and superfluous white space. Conditional comments for Outlook stay.
 
-    A run of white space that holds a line break becomes one line break, so that no line grows
-    without end; it never vanishes, as a space between words may be just that.
+    White space with a line break becomes one line break, which keeps lines short. It is never removed, as it can
+    separate words.
     """
     html = _COMMENT.sub(lambda match: match[1] or "", html)
     html = _STYLE_SHEET.sub(lambda match: match[1] + _minify_styles(match[2]) + match[3], html)
@@ -108,5 +108,5 @@ def _minify_tag(tag: str) -> str:
 def _minify_styles(sheet: str) -> str:
     sheet = _STYLE_COMMENT.sub("", sheet)
     sheet = _AROUND_PUNCTUATION.sub(r"\1", sheet)
-    # A line break after each rule keeps lines short.
+    # One line break per rule keeps lines short.
     return "\n" + _AFTER_COLON.sub(":", sheet).replace(";}", "}").replace("}", "}\n").strip() + "\n"

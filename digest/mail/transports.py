@@ -1,4 +1,4 @@
-"""From a mail URL to the transport it names.
+"""Creates the transport that DIGEST_MAIL_URL names.
 
 | URL | Mail goes to |
 |---|---|
@@ -9,8 +9,9 @@
 | `smtp://[user:password@]host[:port]` | a mail server; port 25, or 587 with a user; see `smtp` for TLS |
 | `smtps://[user:password@]host[:port]` | the same over TLS from the first byte; port 465 |
 
-User and password are percent-encoded in the URL; `:` and `@` may also stand as they are. `smtp://` takes one option: `?tls=yes` refuses a server
-that offers no TLS; `?tls=no` does without, and is for a server on this machine alone, without password.
+User and password are percent-encoded; `:` and `@` may also be left as they are. `smtp://` has one option:
+`?tls=yes` refuses a server without TLS; `?tls=no` does not use TLS, which is allowed for a server on this machine
+and without a password only.
 """
 
 from pathlib import Path
@@ -38,11 +39,11 @@ FORMS = "maildir:DIR, file:DIR, console:, memory:, smtp://host:port or smtps://h
 
 
 def transport_from(url: str) -> Transport:
-    """Return the transport that `url` names. Raises BadInput, without ever repeating a password."""
+    """Return the transport that `url` names. Raises BadInput, whose message never contains the password."""
     scheme, colon, rest = url.strip().partition(":")
     scheme = scheme.lower()
     if not colon:
-        raise BadInput(f"The mail URL needs a kind before a colon; write {FORMS}.")
+        raise BadInput(f"The mail URL needs a scheme before a colon; write {FORMS}.")
     if scheme in {"smtp", "smtps"}:
         return _smtp_from(url.strip(), scheme)
     if scheme == "console":
@@ -50,7 +51,7 @@ def transport_from(url: str) -> Transport:
     if scheme == "memory":
         return MemoryTransport()
     if scheme not in {"maildir", "file"}:
-        raise BadInput(f"There is no mail transport called {scheme[:30]!r}; write {FORMS}.")
+        raise BadInput(f"There is no mail transport {scheme[:30]!r}; write {FORMS}.")
     if not rest.strip("/ ") and rest.strip() != "/":
         raise BadInput(f"The mail URL {scheme}: needs a folder after the colon, such as {scheme}:outbox.")
     folder = Path(rest.removeprefix("//") if rest.startswith("///") else rest).expanduser()
@@ -58,7 +59,7 @@ def transport_from(url: str) -> Transport:
 
 
 def account_of(url: str) -> str:
-    """Return the name of the mail account that `url` stands for: server and user, without the password."""
+    """Return the mail account of `url`: server and user, without the password."""
     transport = transport_from(url)
     return transport.server.account if isinstance(transport, SmtpTransport) else url.strip()
 
@@ -73,7 +74,7 @@ def _smtp_from(url: str, scheme: str) -> SmtpTransport:
         ) from None
     host = parts.hostname
     if not host:
-        raise BadInput(f"The mail URL {scheme}:// names no host; write {scheme}://mail.example.org.")
+        raise BadInput(f"The mail URL {scheme}:// has no host; write {scheme}://mail.example.org.")
     if parts.path.strip("/") or parts.fragment:
         raise BadInput(
             f"The mail URL {scheme}:// ends after host and port; percent-encode / and # in the password as %2F and %23."
@@ -85,7 +86,7 @@ def _smtp_from(url: str, scheme: str) -> SmtpTransport:
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     tls_option = options.pop("tls", "")
     if options or tls_option not in {"", "no", "yes"}:
-        raise BadInput(f"The mail URL {scheme}:// knows one option, tls=yes or tls=no.")
+        raise BadInput(f"The mail URL {scheme}:// has one option, tls=yes or tls=no.")
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     if bool(user) != bool(password):
         raise BadInput(f"The mail URL {scheme}:// needs both user and password, or neither.")
@@ -103,15 +104,15 @@ def _smtp_from(url: str, scheme: str) -> SmtpTransport:
 def _tls(scheme: str, tls_option: str, host: str, port: int | None, *, logs_in: bool) -> Tls:
     if scheme == "smtps":
         if tls_option == "no":
-            raise BadInput("smtps:// is TLS from the first byte; write smtp:// to do without.")
+            raise BadInput("smtps:// always uses TLS; write smtp:// for a connection without it.")
         return Tls.IMPLICIT
     if tls_option == "no":
         if not is_loopback(host):
-            raise BadInput("tls=no is for a mail server on this machine only; take it out of the mail URL.")
+            raise BadInput("tls=no is for a mail server on this machine only; remove it from the mail URL.")
         if logs_in:
-            raise BadInput("A password is never sent without TLS; take tls=no out of the mail URL.")
+            raise BadInput("A password is never sent without TLS; remove tls=no from the mail URL.")
         return Tls.NONE
     if logs_in or port == 587 or tls_option == "yes":
         return Tls.REQUIRED
-    # What stays on this machine gains nothing from TLS, and local servers rarely have a certificate.
+    # A loopback connection cannot be read by others, and local servers rarely have a valid certificate.
     return Tls.NONE if is_loopback(host) else Tls.OFFERED

@@ -53,7 +53,7 @@ def ingest(
     progress: Callable[[IngestResult], None] = lambda _: None,
     result: IngestResult | None = None,
 ) -> IngestResult:
-    """Store sightings as they come, a transaction per thousand, and tell `progress` after each.
+    """Store feed items as they come, a transaction per thousand, and tell `progress` after each.
 
     A rejected item costs itself alone; a feed that raises a DigestError costs what it had still to give.
     Taking the same in again changes nothing. Whoever gives a `result` has it even when an error is raised.

@@ -2,18 +2,17 @@
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from digest.domain.delivery import Section
 from digest.ranking.candidates import Candidates
 from digest.ranking.scoring import Scores, score
 from digest.ranking.trending import NEWNESS
 
 __all__ = ["Candidates", "RankedPick", "Rules", "Scores", "score", "select"]
 
-Section = Literal["for_you", "everyone"]
 FLOOR = 0.17
 """Score below which a paper is not picked by taste.
 
@@ -85,7 +84,7 @@ def select(
     for index, author in _followed(candidates, values, rules):
         if len(picks.picks) >= min(rules.follow_most, size):
             break
-        picks.take(index, "for_you", author)
+        picks.take(index, Section.FOR_YOU, author)
     allowed = candidates.allowed(rules.must, rules.mute, rules.categories)
     fits = np.flatnonzero(allowed & (values >= rules.floor) & (interests >= 0))
     fits = fits[np.argsort(-values[fits], kind="stable")]
@@ -99,7 +98,7 @@ def select(
         if len(picks.picks) >= size or candidates.trending[index] <= least:
             break
         if allowed[index]:
-            picks.take(index, "everyone")
+            picks.take(index, Section.EVERYONE)
     everyone = picks.picks[start:]
     if len(picks.picks) < size:
         picks.take_by_taste(fits, size)
@@ -150,16 +149,16 @@ class _Picks:
             return
         shares = _Shares(self._interests[free].astype(np.int64), until)
         nearest = np.zeros(len(free))
-        for choice in self.picks:
-            shares.count(choice.interest)
-            nearest = np.maximum(nearest, self._candidates.similarity(choice.index)[free])
+        for pick in self.picks:
+            shares.count(pick.interest)
+            nearest = np.maximum(nearest, self._candidates.similarity(pick.index)[free])
         open_ = np.ones(len(free), bool)
         while open_.any() and len(self.picks) < until:
             value = self._values[free] * (1 - _ALIKE * nearest) * shares.discount()
             value[~(open_ & shares.allowed(open_, until - len(self.picks)))] = -1
             at = int(value.argmax())
             open_[at] = False
-            if self.take(free[at], "for_you"):
+            if self.take(free[at], Section.FOR_YOU):
                 shares.count(self.picks[-1].interest)
                 nearest = np.maximum(nearest, self._candidates.similarity(free[at])[free])
 
@@ -167,11 +166,11 @@ class _Picks:
 class _Shares:
     """How many picks each interest has, and how many it is sure of."""
 
-    def __init__(self, own: NDArray[np.int64], indexes: int) -> None:
+    def __init__(self, own: NDArray[np.int64], places: int) -> None:
         self._own = own
         self._picked = np.zeros(int(own.max()) + 1, np.int64)
         papers = np.bincount(own)
-        self._sure = np.minimum(papers, max(1, indexes // (2 * int(np.count_nonzero(papers)))))
+        self._sure = np.minimum(papers, max(1, places // (2 * int(np.count_nonzero(papers)))))
 
     def discount(self) -> NDArray[np.float64]:
         """Return what is left of the value of each paper after the picks of its interest."""
@@ -180,11 +179,11 @@ class _Shares:
         left: NDArray[np.float64] = _REPEATED ** self._picked[self._own].astype(np.float64)
         return left
 
-    def allowed(self, open_: NDArray[np.bool_], indexes: int) -> NDArray[np.bool_]:
+    def allowed(self, open_: NDArray[np.bool_], places: int) -> NDArray[np.bool_]:
         """Tell which papers may come next when so many places are left."""
         free = np.bincount(self._own[open_], minlength=len(self._sure))
         missing = np.minimum(free, np.maximum(0, self._sure - self._picked))
-        if indexes > missing.sum() or not missing.any():
+        if places > missing.sum() or not missing.any():
             return np.ones(len(self._own), bool)
         lacks: NDArray[np.bool_] = missing > 0
         return lacks[self._own]

@@ -7,16 +7,25 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, delete, func, or_, select, update
 
-from digest.domain.subscriber import INTEREST_KINDS, InterestKind, Interests, Schedule, Status, Subscriber
+from digest.domain.address import address_key
+from digest.domain.subscriber import (
+    INTEREST_KINDS,
+    Frequency,
+    InterestKind,
+    Interests,
+    Schedule,
+    Status,
+    Subscriber,
+)
 from digest.store.models import deliveries, interests, subscribers
 from digest.store.planning import strayed
 
 _FIELD: dict[InterestKind, str] = {
-    "topic": "topics",
-    "must": "must",
-    "mute": "mute",
-    "follow": "follow",
-    "category": "categories",
+    InterestKind.TOPIC: "topics",
+    InterestKind.MUST: InterestKind.MUST,
+    InterestKind.MUTE: InterestKind.MUTE,
+    InterestKind.FOLLOW: InterestKind.FOLLOW,
+    InterestKind.CATEGORY: "categories",
 }
 
 
@@ -25,8 +34,8 @@ def _subscriber(row: Row[Any], asked: Interests) -> Subscriber:
         id=row.id,
         key=row.key,
         address=row.address,
-        status=row.status,
-        schedule=Schedule(row.timezone, row.hour, row.frequency),
+        status=Status(row.status),
+        schedule=Schedule(row.timezone, row.hour, Frequency(row.frequency)),
         max_papers=row.max_papers,
         created_at=row.created_at,
         interests=asked,
@@ -166,17 +175,20 @@ def count_by_status(connection: Connection) -> dict[str, int]:
     return dict(connection.execute(query).all())
 
 
-def insert_subscribers(
-    connection: Connection, new: Collection[Subscriber], keys: dict[str, str]
-) -> list[int]:
-    """Store new subscribers with their interests (`id` is ignored); return their row numbers in order.
+def insert_subscribers(connection: Connection, new: Collection[Subscriber]) -> list[int]:
+    """Store new subscribers with their interests (`id` is ignored); return their ids in order.
 
-    `keys` maps addresses to their normalised form. Raises the database's error when one is taken.
+    Raises the database's error when an address is taken.
     """
     if not new:
         return []
     rows = [
-        {**_columns(one), "address_key": keys[one.address], "created_at": one.created_at, "key": one.key}
+        {
+            **_columns(one),
+            "address_key": address_key(one.address),
+            "created_at": one.created_at,
+            "key": one.key,
+        }
         for one in new
     ]
     statement = subscribers.insert().returning(subscribers.c.id, sort_by_parameter_order=True)

@@ -1,10 +1,11 @@
-"""Mail addresses: which ones we take, and when two are the same."""
+"""Parsing and comparing the mail addresses of subscribers."""
 
 import hashlib
 import hmac
 
 from email_validator import EmailNotValidError, validate_email
 
+from digest.domain.address import Address, address_key
 from digest.errors import BadInput
 
 _PROVIDERS = (
@@ -18,40 +19,34 @@ _SAME_MAILBOX = {
     for name, domains, ignored in _PROVIDERS
     for domain in domains
 }
-"""By domain: the one name of a provider that has several, and the characters it ignores before the @."""
+"""By domain: the main domain of the provider, and the characters that it ignores before the @."""
 
 
-def parse_address(text: str) -> str:
-    """Return the address in the form mail is sent to; the part before the @ stays as typed.
+def parse_address(text: str) -> Address:
+    """Parse what somebody typed. Raises BadInput with a sentence for the person who typed it.
 
-    Only the form is checked (RFC 5321 and 5322 without comments and quotes), not whether anyone is
-    there. Raises BadInput with a sentence for the person who typed it.
+    Only the form is checked (RFC 5321 and 5322, without comments and quotes), not whether the mailbox exists.
     """
+    typed = text.strip()
     try:
-        # Names under .test (RFC 2606) are for trying things out, which is welcome here.
+        # Names under .test (RFC 2606) are allowed: they are for trials.
         found = validate_email(
-            text.strip(),
+            typed,
             check_deliverability=False,
             allow_smtputf8=False,
             strict=True,
             test_environment=True,
         )
     except EmailNotValidError as error:
-        shown = text.strip()[:80]
-        raise BadInput(f"{shown!r} is no mail address: {str(error)[:200].rstrip('.')}.") from None
-    return found.ascii_email or found.normalized
-
-
-def address_key(address: str) -> str:
-    """Return what two spellings of one address share. A plus-address is a subscription of its own."""
-    return address.casefold()
+        raise BadInput(f"{typed[:80]!r} is no mail address: {str(error)[:200].rstrip('.')}.") from None
+    return Address(typed, found.ascii_email or found.normalized)
 
 
 def mailbox_key(address: str) -> str:
-    """Return what all addresses share that are known to reach the same mailbox.
+    """Return the text that all addresses known to reach the same mailbox share.
 
-    A sub-address (RFC 5233: everything from the first plus on) never counts, nor do the characters that a
-    provider is known to ignore. This is for limits: who subscribes is told apart by `address_key`.
+    It leaves out a sub-address (RFC 5233: everything from the first plus on) and the characters that the
+    provider is known to ignore. It is for limits; `address_key` identifies subscribers.
     """
     local, _, domain = address.casefold().rpartition("@")
     domain, ignored = _SAME_MAILBOX.get(domain, (domain, {}))
@@ -59,15 +54,15 @@ def mailbox_key(address: str) -> str:
 
 
 def mailbox_hash(address: str, secret: bytes) -> str:
-    """Return a keyed fingerprint of the mailbox that an address reaches."""
+    """Return a keyed hash (HMAC-SHA256) of the mailbox that an address reaches."""
     return hmac.new(secret, b"mailbox " + mailbox_key(address).encode(), hashlib.sha256).hexdigest()
 
 
 def address_hash(address: str, secret: bytes) -> str:
-    """Return a keyed fingerprint: enough to recognise a suppressed address, useless to anyone else."""
+    """Return a keyed hash (HMAC-SHA256) of an address: it recognises the address, and needs the secret to do so."""
     return hmac.new(secret, address_key(address).encode(), hashlib.sha256).hexdigest()
 
 
 def key_fingerprint(secret: bytes) -> str:
-    """Return what tells one secret key from another and gives away neither: names an installation."""
+    """Return a short hash of a secret key. It identifies an installation and does not reveal the key."""
     return hmac.new(secret, b"which installation is this?", hashlib.sha256).hexdigest()[:16]

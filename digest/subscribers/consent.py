@@ -7,8 +7,9 @@ by address come through `digest.subscribers.mail_requests`.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from digest.domain.delivery import CONFIRM_DAYS, RECIPIENTS
-from digest.domain.subscriber import Subscriber
+from digest.domain.address import Address
+from digest.domain.delivery import CONFIRM_DAYS, RECIPIENTS, Kind
+from digest.domain.subscriber import Status, Subscriber, SuppressionEvent
 from digest.errors import NotFound
 from digest.store import consents as consent_store
 from digest.store import deliveries as ledger
@@ -18,7 +19,7 @@ from digest.store import subscribers as subscriber_store
 from digest.store import suppressions as suppression_store
 from digest.store.database import Connection, Database
 from digest.store.deliveries import NewDelivery
-from digest.subscribers.addresses import address_hash, address_key, mailbox_hash, parse_address
+from digest.subscribers.addresses import address_hash, mailbox_hash
 from digest.subscribers.profiles import ProfileBuilder
 from digest.subscribers.signup import CONSENT, REFUSAL, Application, log_event, subscribe_many
 
@@ -45,16 +46,15 @@ def request_subscription(
     (UTC), and no more than CONFIRMATIONS_PER_MAILBOX a day to one mailbox. Active subscribers are left as they
     are, and so are addresses that must not be written to. Raises BadInput for what is no address.
     """
-    address = parse_address(application.address)
-    if suppression_store.suppressed(connection, {address_hash(address, secret)}):
+    address = application.address
+    if suppression_store.suppressed(connection, {address_hash(address.mailbox, secret)}):
         return None
-    known = subscriber_store.find_by_address_key(connection, address_key(address))
+    known = subscriber_store.find_by_address_key(connection, address.key)
     if known is not None:
         return known if _plan_confirmation(connection, secret, known, now) else None
-    if not _has_room(connection, secret, address, now):
+    if not _has_room(connection, secret, address.mailbox, now):
         return None
-    new = replace(application, address=address)
-    added = subscribe_many(connection, builder, secret, [new], now, confirmed=False, how="web")[0]
+    added = subscribe_many(connection, builder, secret, [application], now, confirmed=False, how="web")[0]
     return added if isinstance(added, Subscriber) else None
 
 
@@ -69,13 +69,13 @@ def _plan_confirmation(connection: Connection, secret: bytes, known: Subscriber,
         return False
     is_planned = bool(
         delivery_reports.find(
-            connection, subscriber_id=known.id, kind="confirm", edition_on=now.date(), limit=1
+            connection, subscriber_id=known.id, kind=Kind.CONFIRM, edition_on=now.date(), limit=1
         )
     )
     if not is_planned and not _has_room(connection, secret, known.address, now):
         return False
-    subscriber_store.set_status(connection, known.id, "pending")
-    return bool(ledger.plan(connection, "confirm", [NewDelivery(known.id, now.date(), now)]))
+    subscriber_store.set_status(connection, known.id, Status.PENDING)
+    return bool(ledger.plan(connection, Kind.CONFIRM, [NewDelivery(known.id, now.date(), now)]))
 
 
 def request_confirmation_again(
@@ -88,20 +88,21 @@ def request_confirmation_again(
         return known if is_waiting and _plan_confirmation(connection, secret, known, now) else None
 
 
-def request_links(connection: Connection, secret: bytes, typed: str, now: datetime) -> Subscriber | None:
+def request_links(
+    connection: Connection, secret: bytes, address: Address, now: datetime
+) -> Subscriber | None:
     """Answer a request for a subscriber's links; return the subscriber whose mail was planned, None when none goes.
 
     One goes to whoever had confirmed, also to those who left since, once a day (UTC); to strangers, to
     whoever never confirmed, and to addresses that must not be written to, none. Raises BadInput for what is
     no address.
     """
-    address = parse_address(typed)
-    known = subscriber_store.find_by_address_key(connection, address_key(address))
-    if known is None or known.confirmed_at is None or known.status not in RECIPIENTS["links"]:
+    known = subscriber_store.find_by_address_key(connection, address.key)
+    if known is None or known.confirmed_at is None or known.status not in RECIPIENTS[Kind.LINKS]:
         return None
-    if suppression_store.suppressed(connection, {address_hash(address, secret)}):
+    if suppression_store.suppressed(connection, {address_hash(address.mailbox, secret)}):
         return None
-    return known if ledger.plan(connection, "links", [NewDelivery(known.id, now.date(), now)]) else None
+    return known if ledger.plan(connection, Kind.LINKS, [NewDelivery(known.id, now.date(), now)]) else None
 
 
 def unsubscribe(database: Database, secret: bytes, key: str, now: datetime, how: str) -> Subscriber | None:
@@ -117,9 +118,9 @@ def unsubscribe(database: Database, secret: bytes, key: str, now: datetime, how:
             if not _has_left(connection, subscriber):
                 _note_refusal(connection, secret, subscriber, now, how)
             return subscriber
-        subscriber_store.set_status(connection, subscriber.id, "unsubscribed")
+        subscriber_store.set_status(connection, subscriber.id, Status.UNSUBSCRIBED)
         _note_refusal(connection, secret, subscriber, now, how)
-        return replace(subscriber, status="unsubscribed")
+        return replace(subscriber, status=Status.UNSUBSCRIBED)
 
 
 def _has_left(connection: Connection, subscriber: Subscriber) -> bool:
@@ -131,7 +132,7 @@ def _note_refusal(
     connection: Connection, secret: bytes, subscriber: Subscriber, now: datetime, how: str
 ) -> None:
     consent_store.record_consents(connection, [subscriber.id], REFUSAL, how, now)
-    log_event(connection, secret, subscriber, "unsubscribed", how, now)
+    log_event(connection, secret, subscriber, SuppressionEvent.UNSUBSCRIBED, how, now)
 
 
 def resubscribe(database: Database, secret: bytes, key: str, now: datetime, how: str) -> Subscriber:
@@ -144,10 +145,10 @@ def resubscribe(database: Database, secret: bytes, key: str, now: datetime, how:
         if subscriber.confirmed_at is None or subscriber.status not in {"unsubscribed", "pending"}:
             return subscriber
         # Planned anew: a due time from before they left would be a mail for a day long gone.
-        back = replace(subscriber, status="active", paused_until=None, next_due_at=None)
+        back = replace(subscriber, status=Status.ACTIVE, paused_until=None, next_due_at=None)
         subscriber_store.update_subscriber(connection, back)
         consent_store.record_consents(connection, [subscriber.id], CONSENT, how, now)
-        log_event(connection, secret, subscriber, "returned", how, now)
+        log_event(connection, secret, subscriber, SuppressionEvent.RETURNED, how, now)
         return back
 
 

@@ -9,14 +9,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from digest.domain.categories import known_category
 from digest.domain.subscriber import Interests, Schedule, Subscriber, clean_words, parse_status
 from digest.errors import BadInput
-from digest.papers.categories import known_category
 from digest.store import feedback as feedback_store
 from digest.store import papers as paper_store
 from digest.store import subscribers as subscriber_store
 from digest.store.database import Database
 from digest.store.pending_feedback import read_pending
+from digest.subscribers.addresses import parse_address
 from digest.subscribers.preferences import Change
 from digest.subscribers.profiles import ProfileBuilder
 from digest.subscribers.signup import Application, subscribe_many
@@ -32,7 +33,7 @@ def application_from(**fields: Any) -> Application:
     """Build an application from loose fields; None and missing ones get the default. Raises BadInput."""
     given = {name: value for name, value in fields.items() if value is not None}
     return Application(
-        address=given["address"],
+        address=parse_address(given["address"]),
         schedule=Schedule(**{name: given[name] for name in _SCHEDULE if name in given}),
         interests=Interests(**{name: _cleaned(name, given[name]) for name in _WORDS if name in given}),
         likes=clean_words(given.get("likes", ())),

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Literal
 
+from digest.domain.address import Address
 from digest.errors import StopRun
 from digest.store import mail_requests as store
 from digest.store.database import Conflict, Connection, Database
-from digest.subscribers.addresses import parse_address
-from digest.subscribers.consent import ask, request_links
+from digest.subscribers.consent import request_links, request_subscription
 from digest.subscribers.profiles import ProfileBuilder
 from digest.subscribers.signup import Application
 
@@ -22,11 +22,10 @@ RequestKind = Literal["confirm", "links"]
 _log = logging.getLogger(__name__)
 
 
-def request_mail(database: Database, kind: RequestKind, typed: str, now: datetime) -> None:
-    """Keep a request. Raises BadInput for what is no address."""
-    address = parse_address(typed)
+def request_mail(database: Database, kind: RequestKind, address: Address, now: datetime) -> None:
+    """Store a request."""
     with database.begin() as connection:
-        store.add_request(connection, kind, address, now)
+        store.add_request(connection, kind, address.mailbox, now)
 
 
 def take_requests(
@@ -72,9 +71,10 @@ def _answer(
     request: store.StoredRequest,
     now: datetime,
 ) -> bool:
+    address = Address(request.address, request.address)
     if request.kind == "links":
-        return request_links(connection, secret, request.address, now) is not None
-    return ask(connection, builder, secret, Application(request.address), now) is not None
+        return request_links(connection, secret, address, now) is not None
+    return request_subscription(connection, builder, secret, Application(address), now) is not None
 
 
 def forget_confirmations(database: Database, now: datetime) -> None:

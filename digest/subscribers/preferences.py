@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from digest.domain.schedule import next_due_at
-from digest.domain.subscriber import Frequency, Schedule, Subscriber
+from digest.domain.subscriber import Frequency, Schedule, Status, Subscriber, SuppressionEvent
 from digest.errors import BadInput
 from digest.papers.identifiers import canonical_id
 from digest.ranking.profile import Profile
@@ -85,7 +85,7 @@ def change(
         pending = [(subscriber.id, one, said[one]) for one in said if one not in row_ids]
         save_pending(connection, pending, now)
         builder.rebuild(connection, [subscriber.id], now)
-        return find_subscriber(connection, address)
+        return subscriber_store.find_by_ids(connection, [subscriber.id])[subscriber.id]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +129,9 @@ def pause(database: Database, address: str, until: date | None, now: datetime) -
             raise BadInput(
                 f"{subscriber.address} is {subscriber.status}; only an active subscriber can pause."
             )
-        subscriber_store.update_subscriber(
-            connection, replace(subscriber, status="paused", paused_until=until)
-        )
-        return find_subscriber(connection, address)
+        paused = replace(subscriber, status=Status.PAUSED, paused_until=until)
+        subscriber_store.update_subscriber(connection, paused)
+        return paused
 
 
 def resume(database: Database, secret: bytes, address: str, now: datetime) -> Subscriber:
@@ -143,12 +142,11 @@ def resume(database: Database, secret: bytes, address: str, now: datetime) -> Su
             raise BadInput(
                 f"{subscriber.address} is {subscriber.status}; only a paused subscriber can resume."
             )
-        subscriber_store.update_subscriber(
-            connection, replace(subscriber, status="active", paused_until=None)
-        )
+        active = replace(subscriber, status=Status.ACTIVE, paused_until=None)
+        subscriber_store.update_subscriber(connection, active)
         if subscriber.status == "unsubscribed":
-            log_event(connection, secret, subscriber, "returned", "resumed", now)
-        return find_subscriber(connection, address)
+            log_event(connection, secret, subscriber, SuppressionEvent.RETURNED, "resumed", now)
+        return active
 
 
 def remove(database: Database, secret: bytes, address: str, now: datetime) -> Subscriber:
@@ -159,5 +157,5 @@ def remove(database: Database, secret: bytes, address: str, now: datetime) -> Su
     with database.begin() as connection:
         subscriber = find_subscriber(connection, address)
         subscriber_store.delete_subscriber(connection, subscriber.id)
-        log_event(connection, secret, subscriber, "erased", "", now)
+        log_event(connection, secret, subscriber, SuppressionEvent.ERASED, "", now)
         return subscriber

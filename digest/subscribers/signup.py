@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from digest.domain.subscriber import Interests, Schedule, Status, Subscriber
+from digest.domain.address import Address
+from digest.domain.delivery import Kind
+from digest.domain.subscriber import Interests, Schedule, Status, Subscriber, SuppressionEvent, Verdict
 from digest.errors import BadInput, NotFound
 from digest.papers.identifiers import canonical_id
 from digest.store import consents as consent_store
@@ -17,15 +19,14 @@ from digest.store import suppressions as suppression_store
 from digest.store.database import Conflict, Connection, Database
 from digest.store.deliveries import NewDelivery
 from digest.store.pending_feedback import save_pending
-from digest.store.suppressions import Entry, Event
-from digest.subscribers.addresses import address_hash, address_key, parse_address
-from digest.subscribers.links import Verdict
+from digest.store.suppressions import Entry
+from digest.subscribers.addresses import address_hash, parse_address
 from digest.subscribers.profiles import ProfileBuilder
 
 CONSENT = "A digest of new papers by mail, until unsubscribed."
 REFUSAL = "No more mail."
 MOST_PAPERS = 50
-_AGREED: tuple[Status, ...] = ("active", "paused")
+_AGREED: tuple[Status, ...] = (Status.ACTIVE, Status.PAUSED)
 
 
 def check_max_papers(count: int) -> None:
@@ -38,7 +39,7 @@ def check_max_papers(count: int) -> None:
 class Application:
     """What somebody who wants the digest tells us."""
 
-    address: str
+    address: Address
     schedule: Schedule = field(default_factory=Schedule)
     max_papers: int = 10
     interests: Interests = field(default_factory=Interests)
@@ -58,8 +59,8 @@ class Application:
         if self.status in {"unsubscribed", "suppressed"}:
             return self.status
         if self.status == "pending" or not confirmed:
-            return "pending"
-        return self.status or "active"
+            return Status.PENDING
+        return self.status or Status.ACTIVE
 
 
 def subscribe(
@@ -84,7 +85,7 @@ def subscribe(
             )
     except Conflict:
         # Somebody signed up with the same address in the same moment.
-        raise _taken(parse_address(application.address)) from None
+        raise _taken(application.address) from None
     if isinstance(added[0], BadInput):
         raise added[0]
     return added[0]
@@ -109,7 +110,7 @@ def subscribe_many(
     accepted: list[tuple[int, Subscriber, dict[str, Verdict]]] = []
     for application in applications:
         try:
-            address, verdicts = refusals.check(application)
+            verdicts = refusals.check(application)
         except BadInput as refusal:
             results.append(refusal)
             continue
@@ -117,7 +118,7 @@ def subscribe_many(
         subscriber = Subscriber(
             id=0,
             key=secrets.token_hex(8),
-            address=address,
+            address=application.address.mailbox,
             status=status,
             schedule=application.schedule,
             max_papers=application.max_papers,
@@ -127,8 +128,7 @@ def subscribe_many(
         )
         accepted.append((len(results), subscriber, verdicts))
         results.append(subscriber)
-    keys = {one.address: address_key(one.address) for _, one, _ in accepted}
-    subscriber_ids = subscriber_store.insert_subscribers(connection, [one for _, one, _ in accepted], keys)
+    subscriber_ids = subscriber_store.insert_subscribers(connection, [one for _, one, _ in accepted])
     said = [
         (subscriber_id, paper_id, verdict)
         for subscriber_id, (_, _, verdicts) in zip(subscriber_ids, accepted, strict=True)
@@ -149,7 +149,7 @@ def subscribe_many(
     consent_store.record_consents(connection, agreed, CONSENT, how, now)
     asked = [subscriber_id for subscriber_id in subscriber_ids if stored[subscriber_id].status == "pending"]
     ledger.plan(
-        connection, "confirm", [NewDelivery(subscriber_id, now.date(), now) for subscriber_id in asked]
+        connection, Kind.CONFIRM, [NewDelivery(subscriber_id, now.date(), now) for subscriber_id in asked]
     )
     for one in stored.values():
         if one.status == "suppressed":
@@ -163,39 +163,34 @@ class _Refusals:
 
     def __init__(self, connection: Connection, secret: bytes, applications: Sequence[Application]) -> None:
         self._secret = secret
-        addresses = [address for one in applications if (address := _mailable(one.address))]
-        self._taken = subscriber_store.taken_address_keys(
-            connection, {address_key(address) for address in addresses}
-        )
+        addresses = [one.address for one in applications]
+        self._taken = subscriber_store.taken_address_keys(connection, {one.key for one in addresses})
         self._suppressed = suppression_store.suppressed(
-            connection, {address_hash(one, secret) for one in addresses}
+            connection, {address_hash(one.mailbox, secret) for one in addresses}
         )
 
-    def check(self, application: Application) -> tuple[str, dict[str, Verdict]]:
-        """Return the address to write to and the verdicts by canonical id of the paper, or raise."""
-        address = parse_address(application.address)
-        key = address_key(address)
-        if key in self._taken:
+    def check(self, application: Application) -> dict[str, Verdict]:
+        """Return the verdicts by the canonical id of the paper. Raises BadInput for a refused application."""
+        address = application.address
+        if address.key in self._taken:
             raise _taken(address)
-        if application.status != "suppressed" and address_hash(address, self._secret) in self._suppressed:
+        is_suppressed = address_hash(address.mailbox, self._secret) in self._suppressed
+        if is_suppressed and application.status != "suppressed":
             raise BadInput(
-                f"{address} must not be written to, as it is suppressed; see: digest suppressions show {address}"
+                f"{address.mailbox} is suppressed and gets no mail; "
+                f"see: digest suppressions show {address.mailbox}"
             )
-        verdicts: dict[str, Verdict] = {canonical_id(paper): "less" for paper in application.dislikes}
-        verdicts |= {canonical_id(paper): "more" for paper in application.likes}
-        self._taken.add(key)
-        return address, verdicts
+        verdicts: dict[str, Verdict] = {canonical_id(paper): Verdict.LESS for paper in application.dislikes}
+        verdicts |= {canonical_id(paper): Verdict.MORE for paper in application.likes}
+        self._taken.add(address.key)
+        return verdicts
 
 
-def _taken(address: str) -> BadInput:
-    return BadInput(f"{address} is a subscriber already; change it with: digest subscribers edit {address}")
-
-
-def _mailable(text: str) -> str:
-    try:
-        return parse_address(text)
-    except BadInput:
-        return ""
+def _taken(address: Address) -> BadInput:
+    return BadInput(
+        f"{address.mailbox} is a subscriber already; "
+        f"change it with: digest subscribers edit {address.mailbox}"
+    )
 
 
 def confirm(database: Database, secret: bytes, address: str, now: datetime, how: str) -> Subscriber:
@@ -206,12 +201,17 @@ def confirm(database: Database, secret: bytes, address: str, now: datetime, how:
             subscriber_store.activate(connection, subscriber.id, now)
             consent_store.record_consents(connection, [subscriber.id], CONSENT, how, now)
             if subscriber.confirmed_at is not None:
-                log_event(connection, secret, subscriber, "returned", how, now)
-        return find_subscriber(connection, address)
+                log_event(connection, secret, subscriber, SuppressionEvent.RETURNED, how, now)
+        return subscriber_store.find_by_ids(connection, [subscriber.id])[subscriber.id]
 
 
 def log_event(
-    connection: Connection, secret: bytes, subscriber: Subscriber, event: Event, reason: str, now: datetime
+    connection: Connection,
+    secret: bytes,
+    subscriber: Subscriber,
+    event: SuppressionEvent,
+    reason: str,
+    now: datetime,
 ) -> None:
     """Note in the log of addresses what became of a subscriber, so that a restored backup can be told."""
     fingerprint = address_hash(subscriber.address, secret)
@@ -219,8 +219,9 @@ def log_event(
 
 
 def find_subscriber(connection: Connection, address: str) -> Subscriber:
-    """Return the subscriber with this address, however it is spelled. Raises NotFound."""
-    subscriber = subscriber_store.find_by_address_key(connection, address_key(parse_address(address)))
+    """Return the subscriber with this address, in any spelling. Raises BadInput for no address, or NotFound."""
+    parsed = parse_address(address)
+    subscriber = subscriber_store.find_by_address_key(connection, parsed.key)
     if subscriber is None:
-        raise NotFound(f"{address.strip()} is no subscriber; see: digest subscribers list")
+        raise NotFound(f"{parsed.typed} is no subscriber; see: digest subscribers list")
     return subscriber

@@ -102,9 +102,9 @@ async def _serving(app: FastAPI) -> AsyncIterator[None]:
     sys.setswitchinterval(_SWITCH_SECONDS)
     context: WebContext = app.state.context
     Thread(target=_prepare, args=(context,), daemon=True).start()
-    context.reference.start()
+    context.request_worker.start()
     yield
-    await to_thread.run_sync(context.reference.stop)
+    await to_thread.run_sync(context.request_worker.stop)
 
 
 def _prepare(context: WebContext) -> None:

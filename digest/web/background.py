@@ -7,6 +7,7 @@ import logging
 from random import SystemRandom
 from threading import Event, Thread
 
+from digest.domain.delivery import Stream
 from digest.errors import DigestError
 from digest.jobs import recurring
 from digest.wiring import Container
@@ -18,7 +19,7 @@ _LAST_MAIL_SECONDS = 5.0
 _log = logging.getLogger("digest.web")
 
 
-class ReferenceCorpus:
+class RequestWorker:
     """The thread, and the bell that wakes it. Ringing takes the same time whatever there is to do."""
 
     def __init__(self, container: Container, stopping: Event) -> None:
@@ -51,7 +52,7 @@ class ReferenceCorpus:
         """Plan what was asked for, then send what is planned."""
         try:
             recurring.answer_requests(self._parts)
-            while recurring.deliver(self._parts, "transactional"):
+            while recurring.deliver(self._parts, Stream.TRANSACTIONAL):
                 pass
         except DigestError as error:
             # Requests and mails stay in the database, for the next turn or the next run.

@@ -23,12 +23,12 @@ from digest.store.database import Connection
 from digest.subscribers.consent import subscriber_of
 from digest.subscribers.links import Claim, Purpose
 from digest.subscribers.preferences import Draft
+from digest.web.background import RequestWorker
 from digest.web.cache import CacheEntry, LruCache
 from digest.web.catalogue import PERIODS, Catalogue
 from digest.web.form_tokens import TOKEN_PLACEHOLDER, FormTokens, TokenPage
 from digest.web.limits import HourlyLimits
 from digest.web.pages import Pages
-from digest.web.reference import ReferenceCorpus
 from digest.wiring import Container, templates_folder
 
 RECHECK = timedelta(seconds=5)
@@ -44,7 +44,7 @@ class WebContext:
 
     def __init__(self, container: Container, recheck: timedelta, stopping: Event) -> None:
         self.container = container
-        self.reference = ReferenceCorpus(container, stopping)
+        self.request_worker = RequestWorker(container, stopping)
         """Sends the mails that were asked for."""
         self.catalogue = Catalogue(container.database, container.clock, recheck)
         self.answers: Counter[int] = Counter()

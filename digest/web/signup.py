@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from digest.domain.delivery import CONFIRM_DAYS
-from digest.domain.subscriber import Subscriber
+from digest.domain.subscriber import Status, Subscriber
 from digest.errors import NotFound, TryLater
 from digest.subscribers.addresses import parse_address
 from digest.subscribers.consent import request_confirmation_again, resubscribe, subscriber_of, unsubscribe
@@ -70,13 +70,13 @@ def _take_request(context: WebContext, kind: _Request, request: Request, form: F
         form_token = form.raw("stamp")[:100]
         if not context.form_tokens.is_ripe(form_token):
             return context.private_page(
-                kind.form, typed=address, form_token=context.form_tokens.renewed(form_token)
+                kind.form, typed=address.typed, form_token=context.form_tokens.renewed(form_token)
             )
         host = request.client.host if request.client else ""
-        if not context.limits.allow(mail_limits(host, address.rpartition("@")[2])):
+        if not context.limits.allow(mail_limits(host, address.domain)):
             raise TryLater("Too many mails were asked for just now; please try again in an hour.", 3600)
         request_mail(context.container.database, kind.kind, address, context.now())
-        context.reference.wake()
+        context.request_worker.wake()
     return context.private_page(kind.answer, days=CONFIRM_DAYS)
 
 
@@ -127,7 +127,7 @@ def confirm_later(context: Context, token: str) -> Response:
     request_confirmation_again(
         context.container.database, context.container.secret, claim.subscriber_key, context.now()
     )
-    context.reference.wake()
+    context.request_worker.wake()
     return context.private_page("subscribed.html", days=CONFIRM_DAYS)
 
 
@@ -139,7 +139,7 @@ def unsubscribe_form(context: Context, token: str) -> Response:
         try:
             status = subscriber_of(connection, claim.subscriber_key).status
         except NotFound:
-            status = "unsubscribed"
+            status = Status.UNSUBSCRIBED
     return context.private_page("unsubscribe.html", token=token, subscriber_status=status)
 
 

@@ -117,11 +117,11 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     ingest(container.database, sample_items(utc_now()), utc_now())
     application = create_app(container)
     server = uvicorn.Server(uvicorn.Config(application, log_level="warning", lifespan="off"))
-    application.state.context.reference.start()
+    application.state.context.request_worker.start()
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     yield Installation(container, clock, url, folder / "outbox")
-    application.state.context.reference.stop()
+    application.state.context.request_worker.stop()
     server.should_exit = True
     thread.join(timeout=20)
     listening.close()

@@ -186,7 +186,7 @@ def test_the_ranking_holds_up_on_real_reading_lists_and_topic_lines(shared: Path
     import json
 
     from digest.cli.evaluate import _stream
-    from digest.ranking import topics
+    from digest.evaluation import topics
 
     lists = reading_lists(json.loads((shared / "data/libraries.json").read_bytes()))
     chosen = [one for one in lists if one.split == date(2025, 12, 1) and "#" not in one.name][::4]

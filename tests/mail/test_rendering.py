@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest.mail.content import Card, DigestContent, PickContent, RenderedMail
+from digest.domain.delivery import Section
+from digest.mail.content import Card, DigestContent, PickContent
 from digest.mail.quoted_printable import quoted_printable
-from digest.mail.rendering import HTML_LIMIT, Renderer
+from digest.mail.rendering import HTML_LIMIT, RenderedMail, Renderer
 from tests.mail.html_page import HOSTILE, Page
 
 
@@ -244,11 +245,11 @@ def test_a_card_is_rendered_once_for_all_subscribers(
     renderer = Renderer(templates, cached_cards=10)
     words = [renderer.digest(make_content(about=f"topic {number}")) for number in range(5)]
     assert len({one.html for one in words}) == 5
-    assert renderer.kept() == (10, 40)
+    assert renderer.cache_counts() == (10, 40)
     # Equal cards are one card, wherever they came from; and no more are kept than was asked.
     again = Card.from_json(make_card(1).to_json())
-    pick = PickContent(again, "for_you", "", "", "")
+    pick = PickContent(again, Section.FOR_YOU, "", "", "")
     renderer.digest(make_content(picks=(pick,)))
-    assert renderer.kept() == (10, 41)
+    assert renderer.cache_counts() == (10, 41)
     renderer.digest(make_content(30, 0))
-    assert renderer.kept()[0] == 10
+    assert renderer.cache_counts()[0] == 10

@@ -194,6 +194,25 @@ def test_an_address_of_no_web_is_an_error_of_the_settings(fetcher: Fetcher) -> N
         fetcher.get("ftp://127.0.0.1/x")
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "ftp://ana:s3cret@127.0.0.1/x",
+        "http://ana:s3cret@127.0.0.1:1:2/x",
+        "http://ana:s3cret@127.0.0.1:port/x",
+        "http://ana:s3cret@[::1/x",
+        "ana:s3cret@127.0.0.1/x",
+        "http://s3cret@127.0.0.1:port/x",
+    ],
+)
+def test_an_error_shows_neither_user_nor_password_of_an_address(fetcher: Fetcher, address: str) -> None:
+    with pytest.raises(StopRun, match="check the address") as refused:
+        fetcher.get(address)
+    assert "s3cret" not in str(refused.value)
+    assert "ana" not in str(refused.value)
+    assert "127.0.0.1" in str(refused.value) or "::1" in str(refused.value)
+
+
 def test_half_a_body_is_asked_for_again(feeds: FeedServer, fetcher: Fetcher) -> None:
     feeds.serve("/x", Reply(b"gul", declared_length=500), Reply(b"gulls"))
     assert fetcher.get(f"{feeds.address}/x").body == b"gulls"

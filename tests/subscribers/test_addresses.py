@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from digest.domain.address import address_key
 from digest.errors import BadInput
 from digest.mail.addresses import read_address
-from digest.subscribers.addresses import address_hash, address_key, mailbox_hash, mailbox_key, parse_address
+from digest.subscribers.addresses import address_hash, mailbox_hash, mailbox_key, parse_address
 from tests.factories import SECRET
 
 
@@ -27,7 +28,9 @@ from tests.factories import SECRET
     ],
 )
 def test_good_addresses_come_out_as_mail_is_sent_to_them(typed: str, taken: str) -> None:
-    assert parse_address(typed) == taken
+    address = parse_address(typed)
+    assert (address.typed, address.mailbox) == (typed.strip(), taken)
+    assert (address.key, address.domain) == (taken.casefold(), taken.rpartition("@")[2])
     assert read_address(taken).mailbox == taken
 
 
@@ -71,12 +74,12 @@ def test_what_is_no_address_is_refused_in_one_sentence(typed: str) -> None:
 @given(st.text(max_size=60) | st.text('ab@.-+ü \r\n"<>', max_size=40))
 def test_whatever_is_typed_is_an_address_or_refused(typed: str) -> None:
     try:
-        address = parse_address(typed)
+        address = parse_address(typed).mailbox
     except BadInput:
         return
     assert address.isascii()
     assert read_address(address).mailbox == address
-    assert parse_address(address) == address
+    assert parse_address(address).mailbox == address
 
 
 def test_case_does_not_make_another_mailbox_but_a_plus_does() -> None:

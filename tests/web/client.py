@@ -27,7 +27,7 @@ class Client:
         # A thread of its own: the browser of other tests leaves a loop running in this one.
         answer = _THREAD.submit(asyncio.run, self._ask(method, path, request)).result()
         if method == "POST" and self._works:
-            self.app.state.context.reference.work()
+            self.app.state.context.request_worker.work()
         return answer
 
     def get(self, path: str, **request: Any) -> httpx.Response:

@@ -16,12 +16,13 @@ from digest.clock import utc_now
 from digest.store import delivery_reports
 from digest.store.database import Database
 from digest.store.models import mail_requests
+from digest.subscribers.addresses import parse_address
 from digest.subscribers.mail_requests import request_mail
 from digest.web.app import create_app
 from digest.web.form_tokens import LEAST
 from digest.wiring import Container
 from tests.factories import Clock
-from tests.services.installation import WebContext, answers, free_port, wait_for
+from tests.services.installation import Installation, answers, free_port, wait_for
 from tests.web.client import Client, form_token_of
 from tests.web.conftest import make_container
 
@@ -49,7 +50,7 @@ def test_a_served_site_sends_within_seconds_and_first_what_a_crash_left(
     command: str, sqlite_url: str, tmp_path: Path
 ) -> None:
     database = Database(sqlite_url)
-    request_mail(database, "confirm", "left@example.org", utc_now())
+    request_mail(database, "confirm", parse_address("left@example.org"), utc_now())
     port = free_port()
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DIGEST_")}
     nowhere = {"DIGEST_HUGGINGFACE_URL": "http://127.0.0.1:1", "DIGEST_ARXIV_RSS_URL": "http://127.0.0.1:1"}
@@ -76,28 +77,28 @@ def test_a_served_site_sends_within_seconds_and_first_what_a_crash_left(
 def test_with_workers_the_web_side_only_keeps_a_request_and_a_task_does_the_rest(
     postgresql_url: str, tmp_path: Path
 ) -> None:
-    context = WebContext(tmp_path / "site", postgresql_url)
+    site = Installation(tmp_path / "site", postgresql_url)
     port = free_port()
     try:
-        context.start("web", "--port", str(port))
+        site.start("web", "--port", str(port))
         wait_for(lambda: answers(port), 60, "the start of the site")
         sign_up(port, "new@example.org")
         time.sleep(1.5)
-        assert waiting(context.database) == 1
-        context.start_worker()
-        context.ask("requests")
-        wait_for(lambda: sent(context.database) == ["new@example.org"], 60, "the mail")
-        assert waiting(context.database) == 0
+        assert waiting(site.database) == 1
+        site.start_worker()
+        site.ask("requests")
+        wait_for(lambda: sent(site.database) == ["new@example.org"], 60, "the mail")
+        assert waiting(site.database) == 0
     finally:
-        context.close()
+        site.close()
 
 
 def test_an_answer_waits_for_no_mail(database_url: str, clock: Clock, tmp_path: Path) -> None:
     container: Container = make_container(database_url, clock, tmp_path / "outbox")
-    client = Client(create_app(parts, timedelta(0)), works=False)
+    client = Client(create_app(container, timedelta(0)), works=False)
     client.ask_for_mail("new@example.org")
-    assert waiting(parts.database) == 1
-    assert sent(parts.database) == []
-    client.app.state.context.reference.work()
-    assert sent(parts.database) == ["new@example.org"]
-    parts.close()
+    assert waiting(container.database) == 1
+    assert sent(container.database) == []
+    client.app.state.context.request_worker.work()
+    assert sent(container.database) == ["new@example.org"]
+    container.close()

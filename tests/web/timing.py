@@ -27,6 +27,7 @@ from urllib.request import urlopen
 from digest.clock import utc_now
 from digest.store.database import Database
 from digest.store.schema import upgrade
+from digest.subscribers.addresses import parse_address
 from digest.subscribers.profiles import ProfileBuilder
 from digest.subscribers.signup import Application, subscribe_many
 from digest.web.form_tokens import LEAST
@@ -119,7 +120,7 @@ def context(folder: Path, database_url: str) -> Iterator[int]:
 def people(database: Database, count: int) -> tuple[list[str], list[str]]:
     """Make subscribers; return their addresses, and as many that are nobody's."""
     known = [f"known{number}@d{number % DOMAINS}.example" for number in range(count)]
-    applications = [Application(address) for address in known]
+    applications = [Application(parse_address(address)) for address in known]
     with database.begin() as connection:
         subscribe_many(
             connection, ProfileBuilder(), SECRET, applications, utc_now(), confirmed=True, how="test"

@@ -4,6 +4,7 @@ Every request names us. A feed that is busy or down is asked again a few times, 
 it answers with Retry-After counts more than our own patience. Requests to arXiv take turns.
 """
 
+import re
 import threading
 import time
 import zlib
@@ -29,6 +30,8 @@ _LONGEST_ASKED = 86_400.0
 _PIECE = 2**20
 """Bytes unpacked at once."""
 _GZIP = 16 + zlib.MAX_WBITS
+_USER_INFO = re.compile(r"\A([a-z][a-z0-9+.-]*://)?.*@", re.IGNORECASE | re.DOTALL)
+"""Everything up to the last @: a password may hold signs that end it in a well-formed address."""
 _FIRST_WAIT = 2.0
 _LONGEST_WAIT = 60.0
 
@@ -160,7 +163,10 @@ class Fetcher:
         A body that is too large, or that broke off at every try, comes as far as it came, with `cut` set.
         Raises TryLater when the feed stays busy, down or silent, and StopRun when it refuses the request.
         """
-        url = httpx.URL(address, params=parameters) if parameters else httpx.URL(address)
+        try:
+            url = httpx.URL(address, params=parameters) if parameters else httpx.URL(address)
+        except httpx.InvalidURL:
+            raise _unusable(address) from None
         turns = pacer or FreePacer()
         patience = Retrying(
             stop=stop_after_attempt(self._tries),
@@ -213,8 +219,8 @@ class Fetcher:
                 return self._read(response)
         except httpx.TimeoutException:
             raise _Passing(f"did not answer within {self._silence:g} seconds") from None
-        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise StopRun(f"{url} cannot be asked ({error}); check the address in the settings.") from None
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL):
+            raise _unusable(str(url)) from None
         except httpx.RequestError as error:
             raise _Passing(f"cannot be reached ({str(error) or type(error).__name__})") from None
 
@@ -265,6 +271,12 @@ class Fetcher:
             part = answer(f"{host} broke off in the middle of its answer") if body.tell() else None
             raise _Passing("broke off in the middle of its answer", part=part) from None
         return answer()
+
+
+def _unusable(address: str) -> StopRun:
+    """Return the error for an address that no request can be made to; it shows neither user nor password."""
+    shown = _USER_INFO.sub(r"\1***@", address)
+    return StopRun(f"{shown} is not a usable http or https address; check the address in the settings.")
 
 
 def is_trusted_redirect(asked: httpx.URL, target: httpx.URL) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from digest.domain.paper import Paper
 from digest.errors import BadInput
 from digest.evaluation.benchmark import Corpus
-from digest.ranking.topics import (
+from digest.evaluation.topics import (
     BASELINES,
     RANKERS,
     Benchmark,

@@ -22,7 +22,7 @@ from digest.ranking.candidates import Candidates
 from digest.ranking.corpus import ReferenceCorpus
 from digest.ranking.index import best
 from digest.ranking.profile import Profile, build_profile
-from digest.ranking.select import Rules, choose
+from digest.ranking.select import Rules, select
 from digest.ranking.terms import Statistics, occurrences
 
 SHOWN = 10
@@ -151,7 +151,7 @@ Ranker = Callable[[Benchmark, JudgedWindow, int], Sequence[int]]
 def digests(benchmark: Benchmark, window: JudgedWindow, topic: int) -> list[int]:
     """Show what the digest of that window would show."""
     scores = window.candidates.score([benchmark.profiles[topic]])
-    picks = choose(window.candidates, scores.values[0], scores.interests[0], Rules(size=SHOWN))
+    picks = select(window.candidates, scores.values[0], scores.interests[0], Rules(size=SHOWN))
     return [pick.index for pick in picks]
 
 
