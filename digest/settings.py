@@ -146,7 +146,7 @@ class Settings(BaseSettings):
     )
     for_you: int = Field(7, ge=0, le=50, description="Personal picks in a mail of ten papers.")
     trending: int = Field(3, ge=0, le=50, description="Trending papers in a mail of ten papers.")
-    score_floor: float = Field(0.12, ge=0, le=1, description="The lowest score of a personal pick.")
+    score_floor: float = Field(0.17, ge=0, le=1, description="The lowest score of a personal pick.")
     first_digest_days: int = Field(
         7, ge=1, le=31, description="How many days back a subscriber's first digest reaches."
     )
