@@ -5,9 +5,12 @@ DigestError
 ├── NotFound      show the person that it does not exist
 ├── BadLink       show a page with help: the link is forged, expired or for another purpose
 ├── TryLater      a temporary failure: keep the work and retry
-│   └── ConnectionLost   the connection broke; several in a row mean that the server is faulty
+│   ├── ConnectionLost   the connection broke; several in a row mean that the server is faulty
+│   └── SlowDown         the provider asks for a slower rate
 ├── NeverSend     the server refuses this address permanently: do not retry
 └── StopRun       everything else would fail, too: stop and inform the operator
+    ├── NoConnection     the mail server cannot be reached
+    │   └── ServerFull   it accepts no further connection
     └── PolicyRefused    the server refuses this kind of mail by its policy
 
 Every message is one sentence that says what to do; command line, web pages and workers show it unchanged.
@@ -47,12 +50,24 @@ class ConnectionLost(TryLater):
     """The connection broke or timed out before the server answered."""
 
 
+class SlowDown(TryLater):
+    """The provider asks for a lower rate of mails."""
+
+
 class NeverSend(DigestError):
     """The server refuses this recipient permanently."""
 
 
 class StopRun(DigestError):
     """A failure that would stop all further work, too."""
+
+
+class NoConnection(StopRun):
+    """The mail server cannot be reached."""
+
+
+class ServerFull(NoConnection):
+    """The mail server accepts no further connection for now; earlier ones may stay open."""
 
 
 class PolicyRefused(StopRun):
