@@ -6,11 +6,11 @@ DigestError
 ├── BadLink       show a page with help: the link is forged, expired or for another purpose
 ├── TryLater      a temporary failure: keep the work and retry
 │   ├── ConnectionLost   the connection broke; several in a row mean that the server is faulty
-│   └── SlowDown         the provider asks for a slower rate
+│   └── SlowDown         the provider asks for a slower pace
 ├── NeverSend     the server refuses this address permanently: do not retry
 └── StopRun       everything else would fail, too: stop and inform the operator
     ├── NoConnection     the mail server cannot be reached
-    │   └── ServerFull   it accepts no further connection
+    │   └── ServerFull   the mail server accepts no further connection
     └── PolicyRefused    the server refuses this kind of mail by its policy
 
 Every message is one sentence that says what to do; command line, web pages and workers show it unchanged.
@@ -51,7 +51,7 @@ class ConnectionLost(TryLater):
 
 
 class SlowDown(TryLater):
-    """The provider asks for a lower rate of mails."""
+    """The provider asks for a slower pace."""
 
 
 class NeverSend(DigestError):
@@ -67,7 +67,7 @@ class NoConnection(StopRun):
 
 
 class ServerFull(NoConnection):
-    """The mail server accepts no further connection for now; earlier ones may stay open."""
+    """The mail server accepts no further connection for now; connections that are open stay usable."""
 
 
 class PolicyRefused(StopRun):
