@@ -15,8 +15,8 @@ from digest.delivery.context import ConnectionAllowance
 from digest.delivery.decisions import WaitPolicy
 from digest.delivery.deliver import DeliveryContext
 from digest.delivery.limits import Limit, Limits, NoLimits, PacedLimits, ProviderLimits
-from digest.delivery.pace import Pace
 from digest.delivery.select_papers import Composer, SelectionSettings
+from digest.domain.pace import Pace
 from digest.mail.addresses import read_address
 from digest.mail.connection_pool import PooledTransport
 from digest.mail.rendering import Renderer

@@ -42,7 +42,7 @@ class Database:
         # Without a timeout a command waits for minutes for a host that drops packets.
         connect_args = {} if address.drivername == "sqlite" else {"connect_timeout": 10}
         self.engine: Engine = create_engine(address, pool_pre_ping=True, connect_args=connect_args)
-        # Made here, opened by the first `quick()`. What runs many times a second needs no ping before it.
+        # Opened by the first `quick()`. Frequent statements are sent without a ping before them.
         self._quick: Engine = create_engine(address, connect_args=connect_args)
         if self.is_sqlite:
             event.listen(self.engine, "do_connect", _make_private)
@@ -72,9 +72,9 @@ class Database:
 
     @contextmanager
     def quick(self) -> Iterator[Connection]:
-        """Give a connection in a transaction, without asking first whether the connection is still good.
+        """Open a transaction without testing first whether the pooled connection is still open.
 
-        For what runs many times a second and is tried again anyway. Raises StopRun. PostgreSQL only.
+        For frequent work that is retried anyway. PostgreSQL only. Raises StopRun.
         """
         assert not self.is_sqlite
         try:
