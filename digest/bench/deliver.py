@@ -1,4 +1,4 @@
-"""Measuring delivery end to end: plan, then worker processes of the product until every mail is out."""
+"""Benchmark of delivery: plans digests, then runs worker processes until all are sent."""
 
 import json
 import os
@@ -28,30 +28,30 @@ from digest.wiring import Container
 
 BATCH = 500
 SAMPLE = 200
-"""So many mails are sent with stopwatches on, beside those whose rate is measured."""
+"""Number of mails whose stages are measured, besides those whose rate is measured."""
 _QUIET_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is to be measured."""
+    """The options of `digest bench deliver`."""
 
     scale: Scale
     workers: int
     mail_url: str | None = None
-    """None: a Maildir in the scratch folder."""
+    """None: a Maildir in a temporary folder."""
     database_url: str | None = None
     latency: timedelta | None = None
     """Start a mail server of our own that takes so long for each answer."""
     connections: int | None = None
     """How many each worker may have to it; None for the usual."""
     broker_url: str | None = None
-    """With a Redis the workers are Celery's; without, plain processes over the same use case."""
+    """With a Redis the workers are Celery workers, without it processes that run the same use case."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What came out."""
+    """The result."""
 
     digests: int
     seconds: float
@@ -66,12 +66,12 @@ class Measured:
 
     @property
     def rate_per_s(self) -> float:
-        """Digests a second, end to end."""
+        """Digests per second, from the first claim to the last record."""
         return self.digests / self.seconds
 
 
 def bench(options: Options, clock: Callable[[], datetime], say: Callable[[str], None]) -> Measured:
-    """Make the scene, measure, and clear it away. Raises StopRun when mails cannot be delivered."""
+    """Create database and subscribers, deliver, and remove all. Raises StopRun if mails cannot be delivered."""
     with tempfile.TemporaryDirectory(prefix="digest-bench-") as name:
         folder = Path(name)
         with (
@@ -137,7 +137,7 @@ def _measure(container: Container, options: Options, folder: Path, say: Callable
     planned_per_s = planned / (time.perf_counter() - begun)
     say(f"Planned {planned:,} at {planned_per_s:,.0f}/s. Sending {2 * SAMPLE} with stopwatches on ...")
     delivery_context = container.sampling(SAMPLE)
-    # The first batch warms everything up.
+    # The first batch fills the caches.
     warming = Summary()
     deliver_batch(delivery_context, clock, warming)
     if warming.stopped:
@@ -149,7 +149,7 @@ def _measure(container: Container, options: Options, folder: Path, say: Callable
     digests = _sent(container) - before
     with container.database.read() as connection:
         papers, size = database.picks_per_mail(connection), database.size_of(connection)
-    # What the children used at most, each by itself; in kB on Linux, in bytes elsewhere.
+    # The largest child process; in kB on Linux, in bytes elsewhere.
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return Measured(
         digests=digests,
@@ -169,7 +169,7 @@ def _sent(container: Container) -> int:
 
 
 def _run(container: Container, options: Options, folder: Path) -> float:
-    """Let workers deliver what is open; return the seconds from the first claim to the last record."""
+    """Let workers deliver all open deliveries; return the seconds from the first claim to the last record."""
     with container.database.read() as connection:
         last_before = database.last_settled(connection)
     with _workers(container, options, folder) as processes:
@@ -205,7 +205,7 @@ def _workers(container: Container, options: Options, folder: Path) -> Iterator[l
         "DIGEST_SENDER": settings.sender,
         "DIGEST_SECRET_KEY": container.secret.decode(),
         "DIGEST_BATCH_SIZE": str(settings.batch_size),
-        # One thread a process: numerical libraries would otherwise fight over the cores.
+        # One thread per process: the numerical libraries would otherwise start one per core in each.
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
     }

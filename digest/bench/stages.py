@@ -1,4 +1,4 @@
-"""Where the time of a mail goes: the parts of a post office, wrapped in stopwatches."""
+"""CPU time of each stage of a delivery, measured by wrapping the parts of the delivery context."""
 
 import time
 from collections import defaultdict
@@ -38,7 +38,7 @@ class Stopwatch:
             self.octets += octets
 
     def timed(self, stage: str, work: Callable[[], Result]) -> Result:
-        """Do some work on a stage's account."""
+        """Run `work` and add its CPU time to a stage."""
         begun = time.thread_time()
         try:
             return work()
@@ -49,7 +49,7 @@ class Stopwatch:
 
 
 class _Timed:
-    """Another part, one of its methods timed."""
+    """Wraps an object and measures one of its methods."""
 
     def __init__(self, part: object, method: str, stage: str, watch: Stopwatch) -> None:
         self._part, self._method, self._stage, self._watch = part, method, stage, watch
@@ -83,9 +83,9 @@ class _TimedConnection:
 
 
 def measure(delivery_context: DeliveryContext, clock: Callable[[], datetime]) -> Stopwatch:
-    """Deliver one batch with stopwatches on; what no other stage accounts for is the database's.
+    """Deliver one batch and return the time of each stage. What is left of the total is the stage "record".
 
-    The first mail of a process pays for what all others share; a batch before this one has paid already.
+    Deliver another batch first, as the first mail of a process fills the caches.
     """
     watch = Stopwatch()
     timed = replace(
@@ -106,7 +106,7 @@ def measure(delivery_context: DeliveryContext, clock: Callable[[], datetime]) ->
 
 
 def _mime_seconds(delivery_context: DeliveryContext, mails: int) -> float:
-    """Write some of the sent mails once more, and say what that takes for all."""
+    """Write some of the sent mails again and return the CPU time, extrapolated to all."""
     with delivery_context.database.read() as connection:
         rows = delivery_reports.find(connection, status="sent", limit=50)
         messages = [

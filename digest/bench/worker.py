@@ -1,4 +1,4 @@
-"""One worker process of a measurement without a broker: delivers until nothing is ready."""
+"""One worker process of a benchmark without a broker: delivers until no delivery is due."""
 
 from datetime import UTC, datetime
 
@@ -8,7 +8,7 @@ from digest.wiring import Container
 
 
 def main() -> None:
-    """Deliver everything, then end."""
+    """Deliver all that is due."""
     container = Container(read_settings(), lambda: datetime.now(UTC))
     try:
         deliver_ready(container.delivery_context, container.clock)

@@ -143,7 +143,7 @@ def _load_composed(connection: Connection, composed: Sequence[Delivery]) -> dict
     recorded = pick_store.read_picks(connection, [(one.id, one.subscriber_id) for one in composed])
     return {
         one.id: [
-            Pick.recorded(row.paper_id, row.card, row.section, row.score, row.reasons)
+            Pick.recorded(row.paper_row_id, row.card, row.section, row.score, row.reasons)
             for row in recorded.get(one.id, [])
         ]
         for one in composed

@@ -61,7 +61,7 @@ def deliver_batch(
     delivery_context: DeliveryContext,
     clock: Callable[[], datetime],
     summary: Summary,
-    stream: Stream = "digest",
+    stream: Stream = Stream.DIGEST,
     *,
     respects_open_circuit: bool = False,
 ) -> bool:

@@ -22,10 +22,10 @@ from digest.delivery.build_mail import build_mail
 from digest.delivery.circuit_breaker import Trouble
 from digest.delivery.context import DeliveryContext, ReadyDelivery, Summary
 from digest.delivery.group_commit import GroupCommit, Ticket
-from digest.delivery.refusals import TAKEN
 from digest.delivery.send_queue import Job, SendQueue, Stop
 from digest.delivery.settle import Settlement, release
 from digest.domain.delivery import Stream
+from digest.domain.refusals import TAKEN
 from digest.errors import (
     BadInput,
     ConnectionLost,

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from digest.delivery.context import SERVER_BUSY, SUSPECTED, DeliveryContext, ReadyDelivery, Summary
 from digest.delivery.decisions import Cancel, pause, pause_suspected
-from digest.delivery.refusals import REFUSED, Answers, is_confirmed
 from digest.domain.delivery import Delivery, Stream
+from digest.domain.refusals import REFUSED, Answers, is_confirmed
 from digest.errors import BadInput, NeverSend, TryLater
 from digest.store import deliveries as ledger
 from digest.store import refusals as refusal_store

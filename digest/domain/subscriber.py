@@ -1,21 +1,66 @@
-"""A subscriber as values: who they are, when they want mail, and what they ask for."""
+"""Subscribers, their schedules and their interests."""
 
 import re
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Literal, get_args
+from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from digest.errors import BadInput
 from digest.text.latex import visible
 
-Status = Literal["pending", "active", "paused", "unsubscribed", "suppressed"]
-Frequency = Literal["daily", "weekdays", "weekly", "off"]
-InterestKind = Literal["topic", "must", "mute", "follow", "category"]
 
-STATUSES: tuple[Status, ...] = get_args(Status)
-FREQUENCIES: tuple[Frequency, ...] = get_args(Frequency)
-INTEREST_KINDS: tuple[InterestKind, ...] = get_args(InterestKind)
+class Status(StrEnum):
+    """Whether a subscriber gets mail."""
+
+    PENDING = "pending"
+    """Has not confirmed the address yet, or has to confirm it again."""
+    ACTIVE = "active"
+    PAUSED = "paused"
+    UNSUBSCRIBED = "unsubscribed"
+    SUPPRESSED = "suppressed"
+    """The address must not be written to."""
+
+
+class Frequency(StrEnum):
+    """On which days a subscriber gets a digest."""
+
+    DAILY = "daily"
+    WEEKDAYS = "weekdays"
+    WEEKLY = "weekly"
+    OFF = "off"
+
+
+class InterestKind(StrEnum):
+    """What a stored interest means; see `Interests`."""
+
+    TOPIC = "topic"
+    MUST = "must"
+    MUTE = "mute"
+    FOLLOW = "follow"
+    CATEGORY = "category"
+
+
+class Verdict(StrEnum):
+    """What a subscriber wants to see of papers like one of theirs."""
+
+    MORE = "more"
+    LESS = "less"
+
+
+class SuppressionEvent(StrEnum):
+    """What can happen to an address in the suppression log."""
+
+    UNSUBSCRIBED = "unsubscribed"
+    RETURNED = "returned"
+    ERASED = "erased"
+    SUPPRESSED = "suppressed"
+    LIFTED = "lifted"
+
+
+STATUSES = tuple(Status)
+FREQUENCIES = tuple(Frequency)
+INTEREST_KINDS = tuple(InterestKind)
 
 LONGEST_WORDS = 500
 MOST_INTERESTS = 100
@@ -24,14 +69,14 @@ _CATEGORY = re.compile(r"[a-z]+(?:-[a-z]+)*(?:\.[A-Za-z]{2}|\.[a-z]+(?:-[a-z]+)*
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When a subscriber wants mail: at an hour of their own clock, on some days."""
+    """When a subscriber gets mail: the days, and the hour in their time zone."""
 
     timezone: str = "UTC"
     hour: int = 7
-    frequency: Frequency = "daily"
+    frequency: Frequency = Frequency.DAILY
 
     def __post_init__(self) -> None:
-        """Refuse what no clock shows. Raises BadInput."""
+        """Check the values. Raises BadInput."""
         try:
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -42,6 +87,8 @@ class Schedule:
             raise BadInput(f"The hour is {self.hour}; it must be between 0 and 23.")
         if self.frequency not in FREQUENCIES:
             raise BadInput(f"The frequency is {self.frequency!r}; choose one of {', '.join(FREQUENCIES)}.")
+        # Text from a form or a file becomes the value.
+        object.__setattr__(self, "frequency", Frequency(self.frequency))
 
     @property
     def zone(self) -> ZoneInfo:
@@ -57,23 +104,23 @@ def _near(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Interests:
-    """What a subscriber asks for in words. Likes and dislikes are feedback, kept by paper."""
+    """The interests of a subscriber in words. Ratings of papers are feedback."""
 
     topics: tuple[str, ...] = ()
     must: tuple[str, ...] = ()
-    """Every one of these has to appear in a paper chosen for them; alternatives are written `a|b`."""
+    """Each of these must occur in every pick; alternatives are written `a|b`."""
     mute: tuple[str, ...] = ()
-    """A paper with any of these is never shown to them."""
+    """Papers that contain any of these are never picked."""
     follow: tuple[str, ...] = ()
-    """Authors whose papers come first."""
+    """Authors whose papers are picked first."""
     categories: tuple[str, ...] = ()
     """Only papers of these arXiv categories, cross-lists included; empty: all."""
 
     def __post_init__(self) -> None:
-        """Refuse what could not be stored or matched. Raises BadInput."""
+        """Check lengths, number and categories. Raises BadInput."""
         everything = (*self.topics, *self.must, *self.mute, *self.follow, *self.categories)
         if len(everything) > MOST_INTERESTS:
-            raise BadInput(f"These are {len(everything)} interests; keep it to {MOST_INTERESTS}.")
+            raise BadInput(f"There are {len(everything)} interests; at most {MOST_INTERESTS} are allowed.")
         for words in everything:
             if not words.strip() or len(words) > LONGEST_WORDS:
                 raise BadInput(f"An interest must have between 1 and {LONGEST_WORDS} characters.")
@@ -83,7 +130,7 @@ class Interests:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the subscriber told us nothing in words."""
+        """Whether there are no interests at all."""
         return self == Interests()
 
 
@@ -93,7 +140,7 @@ class Subscriber:
 
     id: int
     key: str
-    """Random; stands for the subscriber outside the database."""
+    """Random; names the subscriber in links and Message-IDs."""
     address: str
     status: Status
     schedule: Schedule
@@ -112,10 +159,10 @@ def parse_status(text: str | None) -> Status | None:
             return status
     if text is None:
         return None
-    raise BadInput(f"No status is called {text!r}; choose from {', '.join(STATUSES)}.")
+    raise BadInput(f"There is no status {text!r}; choose from {', '.join(STATUSES)}.")
 
 
 def clean_words(texts: list[str] | tuple[str, ...]) -> tuple[str, ...]:
-    """Put each text on one line without invisible characters, drop empty and repeated ones, keep the order."""
+    """Put each text on one line without invisible characters; remove empty and repeated ones."""
     lines = (" ".join(visible(text).split()) for text in texts)
     return tuple(dict.fromkeys(line for line in lines if line))

@@ -112,7 +112,7 @@ def deliver(container: Container, stream: Stream) -> bool:
         if container.is_stopping() or container.clock() > until:
             return False
         # Somebody waits for these: they go between any two batches of digests.
-        return stream == "transactional" or not _ready_batches(container, "transactional")
+        return stream == Stream.TRANSACTIONAL or not _ready_batches(container, Stream.TRANSACTIONAL)
 
     had_work = deliver_stream(
         container.delivery_context,
@@ -147,7 +147,7 @@ def backlog(container: Container) -> Backlog:
 
     None for a mail server that is left alone, and one of each stream when it is to be tried again.
     """
-    return Backlog(_ready_batches(container, "transactional"), _ready_batches(container, "digest"))
+    return Backlog(_ready_batches(container, Stream.TRANSACTIONAL), _ready_batches(container, Stream.DIGEST))
 
 
 def _ready_batches(container: Container, stream: Stream) -> int:

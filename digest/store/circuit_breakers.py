@@ -1,4 +1,4 @@
-"""Queries about circuits: mail servers that are left alone for a while."""
+"""Queries about open circuit breakers of mail servers."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from digest.store.papers import upsert
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """A mail server that would take no mail from us."""
+    """An open circuit breaker: nothing is sent to this mail server until `try_again_at`."""
 
     name: str
     opened_at: datetime
     try_again_at: datetime
-    trips: int
-    """How many tries in a row have failed."""
+    failures: int
+    """Number of attempts that failed in a row."""
     reason: str
 
 
@@ -46,10 +46,10 @@ def save_circuit(connection: Connection, circuit: Circuit) -> None:
         name=circuit.name,
         opened_at=circuit.opened_at,
         try_again_at=circuit.try_again_at,
-        trips=circuit.trips,
+        failures=circuit.failures,
         reason=circuit.reason,
     )
-    updated = {name: statement.excluded[name] for name in ("try_again_at", "trips", "reason")}
+    updated = {name: statement.excluded[name] for name in ("try_again_at", "failures", "reason")}
     connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=updated))
 
 

@@ -2,6 +2,7 @@
 
 from sqlalchemy import Column, Date, Float, ForeignKey, Integer, SmallInteger, Table, Text
 
+from digest.domain.delivery import Stream
 from digest.store.models import BigId, Instant, metadata, one_of
 
 __all__ = ["account_paces", "circuits", "in_flight", "metadata", "refusals", "server_answers"]
@@ -14,7 +15,7 @@ circuits = Table(
     Column("name", Text, primary_key=True),
     Column("opened_at", Instant, nullable=False),
     Column("try_again_at", Instant, nullable=False),
-    Column("trips", SmallInteger, nullable=False),
+    Column("failures", SmallInteger, nullable=False),
     Column("reason", Text, nullable=False),
 )
 
@@ -30,7 +31,7 @@ server_answers = Table(
     # The last answers, the newest last: + taken, - refused.
     Column("recent", Text, nullable=False),
     Column("last_taken_at", Instant),
-    one_of("stream", "transactional", "digest"),
+    one_of("stream", Stream),
 )
 
 # The first refusal of an address for each edition, kept until the address takes a mail or is suppressed.

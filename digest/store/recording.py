@@ -77,7 +77,7 @@ _RECORD_SENT = (
         status="sent",
         next_try_at=None,
         settled_at=bindparam("at"),
-        digest=bindparam("fingerprint"),
+        content_sha256=bindparam("fingerprint"),
         smtp_answer=bindparam("answer"),
     )
 )
@@ -95,7 +95,7 @@ _STEP = text(
     f"""
     WITH accepted AS (
         UPDATE deliveries SET status = 'sent', next_try_at = NULL, settled_at = new.at,
-            digest = new.fingerprint, smtp_answer = new.answer
+            content_sha256 = new.fingerprint, smtp_answer = new.answer
         FROM unnest(CAST(CAST(:ids AS text) AS bigint[]), CAST(CAST(:ats AS text) AS timestamptz[]), CAST(CAST(:fingerprints AS text) AS text[]),
             CAST(CAST(:answers AS text) AS text[])) AS new (id, at, fingerprint, answer)
         WHERE deliveries.id = new.id

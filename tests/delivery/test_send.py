@@ -20,6 +20,7 @@ from digest.delivery.group_commit import GroupCommit
 from digest.delivery.limits import Limit, PacedLimits, ProviderLimits
 from digest.delivery.pace import Pace
 from digest.delivery.plan import plan_due
+from digest.domain.delivery import Stream
 from digest.errors import ServerFull, SlowDown, StopRun
 from digest.mail.connection_pool import PooledTransport
 from digest.mail.envelope import Connection as Server
@@ -389,4 +390,4 @@ def test_a_stop_gives_back_what_is_not_sent_and_loses_nothing(database: Database
 def deliver_ready_once(context: DeliveryContext) -> None:
     from digest.delivery.deliver import deliver
 
-    deliver(context, lambda: at(TUESDAY), Summary(), "digest", goes_on=lambda: False)
+    deliver(context, lambda: at(TUESDAY), Summary(), Stream.DIGEST, goes_on=lambda: False)

@@ -1,11 +1,11 @@
-"""The ledger: who may take on what, what is open, and what several workers at once do to it."""
+"""The ledger: claims, open deliveries, and several workers at once."""
 
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
 
-from digest.domain.delivery import KINDS, Delivery, parse_delivery_status, parse_kind
+from digest.domain.delivery import KINDS, Delivery, Kind, Stream, parse_delivery_status, parse_kind
 from digest.errors import BadInput
 from digest.store import deliveries as ledger
 from digest.store import delivery_reports
@@ -31,12 +31,12 @@ LEASE = timedelta(minutes=15)
 
 
 def plan(database: Database, count: int, day: int = 0) -> None:
-    """Plan a digest for so many new subscribers, due a minute apart."""
+    """Plan digests for `count` new subscribers, due a minute apart."""
     subscribers = add_subscribers(database, count)
     with database.begin() as connection:
         ledger.plan(
             connection,
-            "digest",
+            Kind.DIGEST,
             [
                 NewDelivery(one.id, TUESDAY + day * DAY, at(TUESDAY, 7) + timedelta(minutes=place))
                 for place, one in enumerate(subscribers)
@@ -53,13 +53,13 @@ def test_planning_tells_how_many_are_new(database: Database) -> None:
     subscribers = add_subscribers(database, 3)
     new = [NewDelivery(one.id, TUESDAY, at(TUESDAY)) for one in subscribers]
     with database.begin() as connection:
-        assert ledger.plan(connection, "digest", new[:2]) == 2
-        assert ledger.plan(connection, "digest", new) == 1
-        assert ledger.plan(connection, "confirm", new) == 3
-        assert ledger.plan(connection, "digest", []) == 0
+        assert ledger.plan(connection, Kind.DIGEST, new[:2]) == 2
+        assert ledger.plan(connection, Kind.DIGEST, new) == 1
+        assert ledger.plan(connection, Kind.CONFIRM, new) == 3
+        assert ledger.plan(connection, Kind.DIGEST, []) == 0
 
 
-def test_only_what_is_due_is_claimed_the_longest_waiting_first(database: Database) -> None:
+def test_only_due_deliveries_are_claimed_in_the_order_of_their_due_time(database: Database) -> None:
     plan(database, 5)
     assert [one.subscriber_id for one in claim(database, 2)] == [1, 2, 3]
     assert [one.subscriber_id for one in claim(database, 10, limit=1)] == [4]
@@ -67,14 +67,14 @@ def test_only_what_is_due_is_claimed_the_longest_waiting_first(database: Databas
     assert claim(database, 10) == []
 
 
-def test_workers_at_once_claim_different_ones(database: Database) -> None:
+def test_concurrent_workers_claim_different_deliveries(database: Database) -> None:
     plan(database, 30)
     work = together(*[lambda: claim(database, limit=10)] * 4)
     numbers = [one.id for part in work for one in part]
     assert len(numbers) == len(set(numbers)) == 30
 
 
-def test_a_claim_is_over_with_its_lease(database: Database) -> None:
+def test_a_claim_ends_with_its_lease(database: Database) -> None:
     plan(database, 2)
     first = claim(database, 10)
     assert claim(database, 24) == []
@@ -85,7 +85,7 @@ def test_a_claim_is_over_with_its_lease(database: Database) -> None:
         assert ledger.held(connection, second) == {one.id for one in second}
 
 
-def test_what_was_given_back_is_ready_and_uncounted(database: Database) -> None:
+def test_a_released_delivery_is_ready_and_the_attempt_is_not_counted(database: Database) -> None:
     plan(database, 2)
     first = claim(database, 10)
     with database.begin() as connection:
@@ -94,7 +94,7 @@ def test_what_was_given_back_is_ready_and_uncounted(database: Database) -> None:
     assert [(one.id, one.attempts) for one in claim(database, 11)] == [(first[0].id, 1)]
 
 
-def test_what_is_settled_is_never_claimed_again(database: Database) -> None:
+def test_a_settled_delivery_is_never_claimed_again(database: Database) -> None:
     plan(database, 3)
     work = claim(database)
     with database.begin() as connection:
@@ -108,11 +108,11 @@ def test_what_is_settled_is_never_claimed_again(database: Database) -> None:
         assert len(ledger.claim(connection, at(WEDNESDAY), LEASE, 100)) == 3
 
 
-def test_an_edition_that_was_dropped_is_not_where_the_next_one_starts(database: Database) -> None:
+def test_the_next_edition_does_not_start_after_a_cancelled_one(database: Database) -> None:
     subscriber = add_subscriber(database)
     with database.begin() as connection:
         days = [MONDAY, TUESDAY, WEDNESDAY]
-        ledger.plan(connection, "digest", [NewDelivery(subscriber.id, day, at(MONDAY)) for day in days])
+        ledger.plan(connection, Kind.DIGEST, [NewDelivery(subscriber.id, day, at(MONDAY)) for day in days])
     first, second, _ = deliveries_of(database, subscriber)
     with database.begin() as connection:
         ledger.record_skipped(connection, first.id, "nothing new", MONDAY - DAY, MONDAY, at(MONDAY, 9))
@@ -126,7 +126,7 @@ def test_an_edition_that_was_dropped_is_not_where_the_next_one_starts(database: 
         }
 
 
-def test_a_card_is_kept_once(database: Database) -> None:
+def test_a_card_is_stored_once(database: Database) -> None:
     with database.begin() as connection:
         first = pick_store.save_cards(connection, {"a": {"x": 1}, "b": {"x": 2}})
         second = pick_store.save_cards(connection, {"b": {"x": 9}, "c": {"x": 3}})
@@ -134,11 +134,11 @@ def test_a_card_is_kept_once(database: Database) -> None:
     assert first["b"] == second["b"]
     assert len({*first.values(), *second.values()}) == 3
     with database.read() as connection:
-        kept = {row.digest: row.contents for row in connection.execute(cards.select())}
+        kept = {row.content_sha256: row.contents for row in connection.execute(cards.select())}
     assert kept == {"a": {"x": 1}, "b": {"x": 2}, "c": {"x": 3}}
 
 
-def test_workers_that_keep_the_same_cards_in_any_order_do_not_block_each_other(database: Database) -> None:
+def test_workers_that_store_the_same_cards_in_any_order_do_not_deadlock(database: Database) -> None:
     shown = {f"{number:04}": {"x": number} for number in range(600)}
     backwards = dict(reversed(shown.items()))
 
@@ -152,7 +152,7 @@ def test_workers_that_keep_the_same_cards_in_any_order_do_not_block_each_other(d
         assert len(connection.execute(cards.select()).all()) == 600
 
 
-def test_the_tally_counts_by_edition_and_reason(database: Database) -> None:
+def test_deliveries_are_counted_by_edition_and_reason(database: Database) -> None:
     plan(database, 3)
     work = claim(database)
     with database.begin() as connection:
@@ -179,26 +179,26 @@ def test_a_kind_is_read_as_typed() -> None:
         parse_kind("letters")
 
 
-def test_a_stream_holds_every_kind_but_the_others(database: Database) -> None:
+def test_each_kind_belongs_to_one_stream(database: Database) -> None:
     subscriber = add_subscriber(database)
     with database.begin() as connection:
         for kind in KINDS:
             ledger.plan(connection, kind, [NewDelivery(subscriber.id, TUESDAY, at(TUESDAY))])
         assert ledger.count_ready(connection, at(TUESDAY), 10) == 3
-        assert ledger.count_ready(connection, at(TUESDAY), 10, "transactional") == 2
-        assert ledger.count_ready(connection, at(TUESDAY), 10, "digest") == 1
-        work = ledger.claim(connection, at(TUESDAY), LEASE, 10, stream="transactional")
+        assert ledger.count_ready(connection, at(TUESDAY), 10, Stream.TRANSACTIONAL) == 2
+        assert ledger.count_ready(connection, at(TUESDAY), 10, Stream.DIGEST) == 1
+        work = ledger.claim(connection, at(TUESDAY), LEASE, 10, stream=Stream.TRANSACTIONAL)
         assert {one.kind for one in work} == {"confirm", "links"}
-        work = ledger.claim(connection, at(TUESDAY), LEASE, 10, stream="digest")
+        work = ledger.claim(connection, at(TUESDAY), LEASE, 10, stream=Stream.DIGEST)
         assert [one.kind for one in work] == ["digest"]
-        assert [row.kind for row in delivery_reports.find(connection, kind="links")] == ["links"]
+        assert [row.kind for row in delivery_reports.find(connection, kind=Kind.LINKS)] == [Kind.LINKS]
 
 
 def test_the_last_sent_editions_of_subscribers_are_found_together(database: Database) -> None:
     first, second, third = add_subscribers(database, 3)
     with database.begin() as connection:
         days = [MONDAY + number * DAY for number in range(4)]
-        for kind in ("digest", "links"):
+        for kind in (Kind.DIGEST, Kind.LINKS):
             new = [NewDelivery(one.id, day, at(day)) for one in (first, second) for day in days]
             ledger.plan(connection, kind, new)
         connection.execute(update(deliveries).values(status="sent"))
@@ -221,7 +221,7 @@ def test_a_delivery_is_found_with_its_subscriber(database: Database) -> None:
 def test_one_row_says_why_it_waits(database: Database) -> None:
     subscriber = add_subscriber(database)
     with database.begin() as connection:
-        ledger.plan(connection, "digest", [NewDelivery(subscriber.id, TUESDAY, at(TUESDAY))])
+        ledger.plan(connection, Kind.DIGEST, [NewDelivery(subscriber.id, TUESDAY, at(TUESDAY))])
         ledger.retry_later(connection, 1, at(TUESDAY, 9), "late feed", "452 busy")
     row = one_delivery(database, subscriber)
     assert (row.status, row.reason, row.smtp_answer, row.next_try_at) == (

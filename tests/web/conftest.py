@@ -64,7 +64,7 @@ def walk(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @pytest.fixture
-def parts(sqlite_url: str, clock: Clock, tmp_path: Path) -> Iterator[Container]:
+def container(sqlite_url: str, clock: Clock, tmp_path: Path) -> Iterator[Container]:
     made = make_container(sqlite_url, clock, tmp_path / "outbox")
     yield made
     made.close()

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from digest.domain.subscriber import Subscriber
+from digest.domain.subscriber import Status, Subscriber
 from digest.jobs.daily import Job, run
 from digest.store.feedback import read_feedback
 from digest.store.pending_feedback import read_pending
@@ -193,7 +193,7 @@ def test_half_typed_words_are_answered_in_words(
     before = dump(container)
     for fields, said in (
         ({"categories": "cs."}, "no arXiv category"),
-        ({"pasted": "2603"}, "no paper in what"),
+        ({"pasted": "2603"}, "No paper was found"),
     ):
         shown = look(client, subscriber, **fields)
         assert said in shown
@@ -291,10 +291,10 @@ def test_a_day_without_papers_shows_the_last_that_had_some(
         ({"topics": "x" * 501}, "between 1 and 500"),
         ({"topics": "\n".join(f"topic {n}" for n in range(101))}, "keep it to 100"),
         ({"like": "nonsense"}, "no paper id"),
-        ({"pasted": "dear diary"}, "no paper in what you pasted"),
+        ({"pasted": "dear diary"}, "No paper was found"),
         ({"pasted": "@misc{x, title = {Unheard of}}"}, "None of the 1 papers"),
         ({"do": "pause", "until": "2020-01-01"}, "is over already"),
-        ({"do": "pause", "until": "soon"}, "no date"),
+        ({"do": "pause", "until": "soon"}, "not a date"),
         ({"do": "forget", "paper": "2603.99999"}, "no paper"),
         ({"do": "dance"}, "no such button"),
     ],
@@ -319,7 +319,7 @@ def test_a_pasted_library_is_learned_from(
     send(client, subscriber, pasted=pasted)
     with container.database.read() as connection:
         rated = connection.exec_driver_sql(
-            "select canonical_id from papers p join feedback on paper_id = p.id order by 1"
+            "select p.paper_id from papers p join feedback on paper_row_id = p.id order by 1"
         ).scalars()
         assert set(rated) >= {"2603.00001", "2603.00002"}
 
@@ -375,7 +375,7 @@ def test_one_can_leave_and_come_back_here_too(
 
 
 def test_somebody_who_refused_our_mail_can_not_be_resumed(client: Client, container: Container) -> None:
-    refused = add_subscriber(container.database, "full@example.org", status="suppressed")
+    refused = add_subscriber(container.database, "full@example.org", status=Status.SUPPRESSED)
     assert client.post(page_of(refused), data={"do": "resume"}).status_code == 422
     assert subscriber_now(container.database, refused.address).status == "suppressed"
 
