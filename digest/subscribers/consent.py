@@ -19,6 +19,7 @@ from digest.store import subscribers as subscriber_store
 from digest.store import suppressions as suppression_store
 from digest.store.database import Connection, Database
 from digest.store.deliveries import NewDelivery
+from digest.store.in_flight import wait_until_settled
 from digest.subscribers.addresses import address_hash, mailbox_hash
 from digest.subscribers.profiles import ProfileBuilder
 from digest.subscribers.signup import CONSENT, REFUSAL, Application, log_event, subscribe_many
@@ -108,7 +109,8 @@ def request_links(
 def unsubscribe(database: Database, secret: bytes, key: str, now: datetime, how: str) -> Subscriber | None:
     """Send this subscriber nothing more, mails planned already included; None when they were erased.
 
-    Harmless to repeat. Whoever is suppressed stays so, and is unsubscribed should that be lifted.
+    Harmless to repeat. Whoever is suppressed stays so, and is unsubscribed should that be lifted. It returns when
+    no mail to this subscriber is in flight any more, so that none comes after they were told.
     """
     with database.begin() as connection:
         subscriber = subscriber_store.find_by_key(connection, key)
@@ -120,7 +122,8 @@ def unsubscribe(database: Database, secret: bytes, key: str, now: datetime, how:
             return subscriber
         subscriber_store.set_status(connection, subscriber.id, Status.UNSUBSCRIBED)
         _note_refusal(connection, secret, subscriber, now, how)
-        return replace(subscriber, status=Status.UNSUBSCRIBED)
+    wait_until_settled(database, subscriber.id, now)
+    return replace(subscriber, status=Status.UNSUBSCRIBED)
 
 
 def _has_left(connection: Connection, subscriber: Subscriber) -> bool:

@@ -14,6 +14,7 @@ from digest.store import feedback as feedback_store
 from digest.store import papers as paper_store
 from digest.store import subscribers as subscriber_store
 from digest.store.database import Connection, Database
+from digest.store.in_flight import wait_until_settled
 from digest.store.pending_feedback import save_pending
 from digest.subscribers.profiles import ProfileBuilder
 from digest.subscribers.signup import check_max_papers, find_subscriber, log_event
@@ -158,4 +159,5 @@ def remove(database: Database, secret: bytes, address: str, now: datetime) -> Su
         subscriber = find_subscriber(connection, address)
         subscriber_store.delete_subscriber(connection, subscriber.id)
         log_event(connection, secret, subscriber, SuppressionEvent.ERASED, "", now)
-        return subscriber
+    wait_until_settled(database, subscriber.id, now)
+    return subscriber
