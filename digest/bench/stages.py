@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from threading import Lock
 from typing import Any, TypeVar, cast
 
 from digest.delivery.build_mail import build_mail
@@ -23,11 +24,18 @@ STAGES = ("score", "render", "mime", "send", "record")
 
 @dataclass
 class Stopwatch:
-    """CPU seconds of this thread by stage."""
+    """CPU seconds by stage, over all threads."""
 
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     mails: int = 0
     octets: int = 0
+    _lock: Lock = field(default_factory=Lock)
+
+    def count(self, octets: int) -> None:
+        """Count a mail of so many octets."""
+        with self._lock:
+            self.mails += 1
+            self.octets += octets
 
     def timed(self, stage: str, work: Callable[[], Result]) -> Result:
         """Run `work` and add its CPU time to a stage."""
@@ -35,7 +43,9 @@ class Stopwatch:
         try:
             return work()
         finally:
-            self.seconds[stage] += time.thread_time() - begun
+            took = time.thread_time() - begun
+            with self._lock:
+                self.seconds[stage] += took
 
 
 class _Timed:
@@ -68,8 +78,7 @@ class _TimedConnection:
     watch: Stopwatch
 
     def send(self, envelope: Envelope) -> str:
-        self.watch.mails += 1
-        self.watch.octets += len(envelope.content)
+        self.watch.count(len(envelope.content))
         return self.watch.timed("send", lambda: self.connection.send(envelope))
 
 
@@ -86,9 +95,9 @@ def measure(delivery_context: DeliveryContext, clock: Callable[[], datetime]) ->
         transport=_TimedTransport(delivery_context.transport, watch),
     )
     summary = Summary()
-    begun = time.thread_time()
+    begun = time.process_time()
     deliver_batch(timed, clock, summary)
-    whole = time.thread_time() - begun
+    whole = time.process_time() - begun
     if summary.stopped or not watch.mails:
         raise StopRun(f"The measurement sent no mail: {summary.stopped or 'nothing was ready'}.")
     watch.seconds["mime"] = _mime_seconds(delivery_context, watch.mails)

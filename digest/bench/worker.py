@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from digest.delivery.deliver import Summary, deliver_batch
+from digest.delivery.deliver import deliver_ready
 from digest.settings import read_settings
 from digest.wiring import Container
 
@@ -11,8 +11,7 @@ def main() -> None:
     """Deliver all that is due."""
     container = Container(read_settings(), lambda: datetime.now(UTC))
     try:
-        while deliver_batch(container.delivery_context, container.clock, Summary()):
-            pass
+        deliver_ready(container.delivery_context, container.clock)
     finally:
         container.close()
 

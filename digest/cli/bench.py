@@ -45,22 +45,41 @@ def deliver(
     broker_url: Annotated[
         str | None, typer.Option(metavar="URL", help="A Redis, to deliver with Celery workers.")
     ] = None,
+    latency: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Start a mail server that takes so long for each of its four answers to a mail, such as 25ms.",
+        ),
+    ] = None,
+    connections: Annotated[
+        int | None,
+        typer.Option(min=1, max=200, metavar="N", help="Connections of each worker to that server."),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, metavar="N", help="Worker processes.")] = 2,
     library: Library = None,
     json_output: JsonOutput = False,
 ) -> None:
     """Plan and deliver a digest to N made-up subscribers; print the rate and the CPU time of each stage.
 
-    Give --mail-url the address of a server that throws mail away: these mails go to subscribers who do not exist.
+    Give --mail-url the address of a server that throws mail away, as these mails go to subscribers who do not exist;
+    or give --latency, for a server as slow as one across the internet.
 
     Example: digest bench deliver --subscribers 5000 --workers 2
     """
     from digest.bench.deliver import Options, bench
     from digest.bench.fixtures import Scale
+    from digest.cli.times import parse_milliseconds
     from digest.clock import utc_now
 
     options = Options(
-        Scale(subscribers, papers, per_mail, library), workers, mail_url, database_url, broker_url
+        Scale(subscribers, papers, per_mail, library),
+        workers,
+        mail_url,
+        database_url,
+        latency=parse_milliseconds(latency),
+        connections=connections,
+        broker_url=broker_url,
     )
     found = bench(options, utc_now, output.warn)
     record = {
@@ -72,6 +91,8 @@ def deliver(
         "peak_rss_mb": round(found.peak_rss_mb, 1),
         "planned_per_s": round(found.planned_per_s, 1),
     }
+    if found.server:
+        record |= {"connections": found.server.most_connections, "doubles": found.server.doubles}
     if json_output:
         output.as_json(record)
         return
@@ -80,6 +101,8 @@ def deliver(
     total = sum(found.cpu_ms_per_digest.values())
     parts = ", ".join(f"{name} {value:.2f}" for name, value in found.cpu_ms_per_digest.items())
     output.say(f"CPU a digest {total:.2f} ms: {parts}")
+    if found.server:
+        output.say(f"{found.server.most_connections} connections at once, {found.server.doubles} mails twice")
     output.say(f"{found.papers_per_digest:.1f} papers and {found.message_bytes:,} bytes a mail")
     output.say(f"{found.peak_rss_mb:,.0f} MB at most in one process, {found.database_mb:,.0f} MB of database")
 

@@ -1,9 +1,11 @@
 """Parses dates and instants of the command line."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 
 from digest.errors import BadInput
 
+_SHORT_TIME = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,3})?)(ms|s)")
 # Room enough on both sides to count days without leaving the calendar.
 _YEARS = range(1900, 3000)
 
@@ -43,3 +45,13 @@ def _in_reach(day: date) -> date:
 def end_of(day: date) -> datetime:
     """Return the last second of a day in UTC."""
     return datetime.combine(day, time(), UTC) + timedelta(days=1, seconds=-1)
+
+
+def parse_milliseconds(text: str | None) -> timedelta | None:
+    """Read a short time like `25ms` or `0.1s`. Raises BadInput."""
+    if text is None:
+        return None
+    match = _SHORT_TIME.fullmatch(text.strip())
+    if match is None:
+        raise BadInput(f"{text!r} is no short time; write it like 25ms or 0.1s.")
+    return timedelta(**{"milliseconds" if match[2] == "ms" else "seconds": float(match[1])})

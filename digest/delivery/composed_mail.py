@@ -124,11 +124,11 @@ class Pick:
 
     @classmethod
     def recorded(
-        cls, row_id: int, card: Mapping[str, Any], section: Section, score: float, reasons: Mapping[str, Any]
+        cls, row_id: int, card: Mapping[str, Any], section: str, score: float, reasons: Mapping[str, Any]
     ) -> Self:
         """Return the pick that a delivery recorded."""
         terms = tuple((term, share) for term, share in reasons["terms"])
-        return cls(row_id, Card.from_json(card), section, score, terms, reasons["author"])
+        return cls(row_id, Card.from_json(card), Section(section), score, terms, reasons["author"])
 
 
 def about(topics: Sequence[str]) -> str:
