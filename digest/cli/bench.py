@@ -2,12 +2,15 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from digest.cli import output
 from digest.cli.output import JsonOutput
+
+if TYPE_CHECKING:
+    from digest.bench.deliver import Measured
 
 application = typer.Typer(
     help="Measure the speed of this machine, in a temporary database.",
@@ -95,12 +98,16 @@ def deliver(
         record |= {"connections": found.server.most_connections, "doubles": found.server.doubles}
     if json_output:
         output.as_json(record)
-        return
+    else:
+        _show_delivery(found)
+
+
+def _show_delivery(found: "Measured") -> None:
     output.say(f"{found.digests:,} digests in {found.seconds:,.1f} s: {found.rate_per_s:,.0f} a second")
     output.say(f"planned at {found.planned_per_s:,.0f} a second")
     total = sum(found.cpu_ms_per_digest.values())
-    parts = ", ".join(f"{name} {value:.2f}" for name, value in found.cpu_ms_per_digest.items())
-    output.say(f"CPU a digest {total:.2f} ms: {parts}")
+    stages = ", ".join(f"{name} {value:.2f}" for name, value in found.cpu_ms_per_digest.items())
+    output.say(f"CPU a digest {total:.2f} ms: {stages}")
     if found.server:
         output.say(f"{found.server.most_connections} connections at once, {found.server.doubles} mails twice")
     output.say(f"{found.papers_per_digest:.1f} papers and {found.message_bytes:,} bytes a mail")
