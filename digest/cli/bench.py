@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -85,7 +85,14 @@ def deliver(
         broker_url=broker_url,
     )
     found = bench(options, utc_now, output.warn)
-    record = {
+    if json_output:
+        output.as_json(_delivery_record(found))
+    else:
+        _show_delivery(found)
+
+
+def _delivery_record(found: "Measured") -> dict[str, Any]:
+    record: dict[str, Any] = {
         "digests": found.digests,
         "seconds": round(found.seconds, 3),
         "rate_per_s": round(found.rate_per_s, 1),
@@ -96,10 +103,7 @@ def deliver(
     }
     if found.server:
         record |= {"connections": found.server.most_connections, "doubles": found.server.doubles}
-    if json_output:
-        output.as_json(record)
-    else:
-        _show_delivery(found)
+    return record
 
 
 def _show_delivery(found: "Measured") -> None:
