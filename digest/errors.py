@@ -5,10 +5,13 @@ DigestError
 ├── NotFound      tell the person that there is no such thing
 ├── BadLink       show a page that helps: the link is forged, expired or meant for something else
 ├── TryLater      nothing is wrong for good: keep the work and come back
-│   └── ConnectionLost   the same, as the connection broke; several in a row are the server's fault
+│   ├── ConnectionLost   the same, as the connection broke; several in a row are the server's fault
+│   └── SlowDown          the provider asks for a slower pace
 ├── NeverSend     this address will not take mail: mark the subscriber, do not try again
 └── StopRun       going on would fail for everyone: stop, and tell the operator
-    └── PolicyRefused    the same for mails of this kind only
+    ├── NoConnection      the mail server cannot be reached
+    │   └── ServerFull    it lets no further connection in
+    └── PolicyRefused     the same for mails of this kind only
 
 Every message is one sentence for a person that says what to do; the doors print it as it stands.
 Positional arguments only, so each survives pickling between processes.
@@ -47,12 +50,24 @@ class ConnectionLost(TryLater):
     """The connection broke, or fell silent, before the server had answered."""
 
 
+class SlowDown(TryLater):
+    """The provider says that mail comes too fast."""
+
+
 class NeverSend(DigestError):
     """The server refuses this recipient for good."""
 
 
 class StopRun(DigestError):
     """A failure that every further piece of work would meet too."""
+
+
+class NoConnection(StopRun):
+    """The mail server cannot be reached."""
+
+
+class ServerFull(NoConnection):
+    """The mail server lets no further connection in for now; there may be some that it let in before."""
 
 
 class PolicyRefused(StopRun):

@@ -1,6 +1,7 @@
 """From settings to the real parts. Each is made when it is first asked for, so a command pays for what it uses."""
 
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -10,14 +11,16 @@ from pathlib import Path
 from random import SystemRandom
 
 from digest.delivery.composed_mail import Imprint
+from digest.delivery.context import ConnectionAllowance
 from digest.delivery.decisions import WaitPolicy
 from digest.delivery.deliver import DeliveryContext
-from digest.delivery.limits import Limit, Limits, NoLimits, ProviderLimits
+from digest.delivery.limits import Limit, Limits, NoLimits, PacedLimits, ProviderLimits
+from digest.delivery.pace import Pace
 from digest.delivery.select_papers import Composer, SelectionSettings
 from digest.mail.addresses import read_address
 from digest.mail.connection_pool import PooledTransport
 from digest.mail.rendering import Renderer
-from digest.mail.transports import account_of, transport_from
+from digest.mail.transports import account_of, connections_of, transport_from
 from digest.papers.sources.choose import (
     arxiv_api_from,
     fetcher_from,
@@ -30,6 +33,7 @@ from digest.papers.sources.http import Fetcher, Pacer
 from digest.papers.sources.pacing import SharedPacer
 from digest.settings import Settings
 from digest.store import deliveries as ledger
+from digest.store import paces as pace_store
 from digest.store import secrets as secret_store
 from digest.store.database import Database
 from digest.store.sent_mark import SentMark
@@ -38,6 +42,7 @@ from digest.subscribers.links import Links
 from digest.subscribers.pending_feedback import PapersById
 from digest.subscribers.profiles import ProfileBuilder
 
+_LONGEST_NAP = 0.2
 VERSION = version("trending-papers-digest")
 
 
@@ -106,11 +111,31 @@ class Container:
     def limits(self) -> Limits:
         """What the mail provider takes, counted in Redis if there is a broker, else here and in the ledger."""
         limits = [Limit.parse(text) for text in self.settings.mail_limits]
-        if not limits:
-            return NoLimits()
-        if self.redis_url:
-            return ProviderLimits(limits, self.account, self.redis_url)
-        return ProviderLimits(limits, self.account, sent_since=self._sent_since)
+        storage = {"storage_url": self.redis_url} if self.redis_url else {}
+        fixed: Limits = NoLimits()
+        if limits and self.redis_url:
+            fixed = ProviderLimits(limits, self.account, self.redis_url, sleep=self._sleep)
+        elif limits:
+            fixed = ProviderLimits(limits, self.account, sent_since=self._sent_since, sleep=self._sleep)
+        return PacedLimits(
+            fixed, self.account, self._find_pace, self._change_pace, self.clock, sleep=self._sleep, **storage
+        )
+
+    def _sleep(self, seconds: float) -> None:
+        """Sleep, but not past the moment at which this process is asked to stop."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self.is_stopping():
+            time.sleep(min(left, _LONGEST_NAP))
+
+    def _find_pace(self) -> Pace | None:
+        with self.database.read() as connection:
+            return pace_store.find_pace(connection, self.account)
+
+    def _change_pace(self, change: Callable[[Pace | None], Pace]) -> Pace:
+        with self.database.begin() as connection:
+            pace = change(pace_store.find_pace(connection, self.account))
+            pace_store.save_pace(connection, self.account, pace)
+            return pace
 
     def _sent_since(self, instant: datetime) -> int:
         with self.database.read() as connection:
@@ -173,6 +198,7 @@ class Container:
             rng=SystemRandom(),
             lease=settings.lease,
             limits=self.limits,
+            connections=ConnectionAllowance(connections_of(settings.mail_url.get_secret_value())),
             account=self.account,
             is_stopping=self.is_stopping,
         )

@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from digest.store.database import Database
-from digest.store.models import metadata
+from digest.store.mail_server_models import metadata
 from digest.store.schema import newest_revision, upgrade
 
 ROOT = Path(__file__).parent.parent

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, select, update
 
-from digest.store.models import circuits
+from digest.store.mail_server_models import circuits
 from digest.store.papers import upsert
 
 

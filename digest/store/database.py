@@ -42,15 +42,8 @@ class Database:
         # An address that swallows packets would otherwise hold a command for minutes.
         connect_args = {} if address.drivername == "sqlite" else {"connect_timeout": 10}
         self.engine: Engine = create_engine(address, pool_pre_ping=True, connect_args=connect_args)
-        # Made here, opened by the first `quick()`. Single statements need no ping, no reset, no transaction.
-        self._quick: Engine = create_engine(
-            address,
-            isolation_level="AUTOCOMMIT",
-            pool_reset_on_return=None,
-            connect_args=connect_args,
-        )
-        if not self.is_sqlite:
-            event.listen(self._quick, "connect", _do_not_wait_for_the_disk)
+        # Made here, opened by the first `quick()`. What runs many times a second needs no ping before it.
+        self._quick: Engine = create_engine(address, connect_args=connect_args)
         if self.is_sqlite:
             event.listen(self.engine, "do_connect", _make_private)
             event.listen(self.engine, "connect", _prepare_sqlite)
@@ -79,13 +72,13 @@ class Database:
 
     @contextmanager
     def quick(self) -> Iterator[Connection]:
-        """Give a connection on which each statement commits by itself, without waiting for the disk.
+        """Give a connection in a transaction, without asking first whether the connection is still good.
 
-        Only a crash of the database's whole machine can lose such a commit. Raises StopRun. PostgreSQL only.
+        For what runs many times a second and is tried again anyway. Raises StopRun. PostgreSQL only.
         """
         assert not self.is_sqlite
         try:
-            with self._quick.connect() as connection:
+            with self._quick.begin() as connection:
                 yield connection
         except OperationalError as error:
             raise StopRun(_plain_words(error.orig)) from error
@@ -182,11 +175,6 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -
         "cache_size=-65536",
     ):
         connection.execute(f"PRAGMA {pragma}")
-
-
-def _do_not_wait_for_the_disk(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
-    with contextlib.closing(connection.cursor()) as cursor:
-        cursor.execute("SET synchronous_commit TO off")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -31,7 +31,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 from typing_extensions import override
 
-from digest.domain.delivery import DeliveryStatus, Kind, Section, Stream
+from digest.domain.delivery import DeliveryStatus, Kind, Section
 from digest.domain.paper import FetchStatus
 from digest.domain.subscriber import Frequency, InterestKind, Status, SuppressionEvent, Verdict
 
@@ -72,7 +72,8 @@ BigId = BigInteger().with_variant(Integer, "sqlite")
 Document = JSON().with_variant(JSONB, "postgresql")
 
 
-def _one_of(column: str, words: Iterable[str]) -> CheckConstraint:
+def one_of(column: str, words: Iterable[str]) -> CheckConstraint:
+    """Return the rule that a column holds one of these words."""
     listed = ", ".join(f"'{word}'" for word in words)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
@@ -158,8 +159,8 @@ subscribers = Table(
     Column("paused_until", Date),
     Column("created_at", Instant, nullable=False),
     Column("confirmed_at", Instant),
-    _one_of("status", Status),
-    _one_of("frequency", Frequency),
+    one_of("status", Status),
+    one_of("frequency", Frequency),
     CheckConstraint("hour BETWEEN 0 AND 23", name="hour"),
     CheckConstraint("max_papers BETWEEN 1 AND 50", name="max_papers"),
     # A schedule that strayed into the future is found by its frequency's longest wait, whatever else waits.
@@ -175,7 +176,7 @@ interests = Table(
     Column("kind", Text, nullable=False),
     Column("words", Text, nullable=False),
     UniqueConstraint("subscriber_id", "kind", "words"),
-    _one_of("kind", InterestKind),
+    one_of("kind", InterestKind),
 )
 
 feedback = Table(
@@ -185,7 +186,7 @@ feedback = Table(
     Column("paper_row_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True),
     Column("verdict", Text, nullable=False),
     Column("given_at", Instant, nullable=False),
-    _one_of("verdict", Verdict),
+    one_of("verdict", Verdict),
 )
 
 # What a subscriber said of a paper that is not stored yet; it becomes feedback when the paper arrives.
@@ -198,7 +199,7 @@ pending_feedback = Table(
     Column("given_at", Instant, nullable=False),
     # When arXiv was last asked for the paper; null: not yet.
     Column("asked_at", Instant),
-    _one_of("verdict", Verdict),
+    one_of("verdict", Verdict),
     Index(None, "paper_id"),
 )
 
@@ -236,8 +237,8 @@ deliveries = Table(
     Column("smtp_answer", Text),
     Column("settled_at", Instant),
     UniqueConstraint("subscriber_id", "kind", "edition_on"),
-    _one_of("kind", Kind),
-    _one_of("status", DeliveryStatus),
+    one_of("kind", Kind),
+    one_of("status", DeliveryStatus),
     # A million share one hour; with the id in the index, a claim reads the rows it takes and no more.
     Index(
         "ix_deliveries_open",
@@ -277,7 +278,7 @@ picks = Table(
     Column("section", Text, nullable=False),
     Column("score", Float, nullable=False),
     Column("reasons", Document, nullable=False),
-    _one_of("section", Section),
+    one_of("section", Section),
     sqlite_with_rowid=False,
 )
 
@@ -301,7 +302,7 @@ suppression_log = Table(
     Column("reason", Text, nullable=False),
     Column("happened_at", Instant, nullable=False),
     UniqueConstraint("address_hash", "event", "happened_at"),
-    _one_of("event", SuppressionEvent),
+    one_of("event", SuppressionEvent),
 )
 
 consents = Table(
@@ -323,7 +324,7 @@ mail_requests = Table(
     Column("kind", Text, nullable=False),
     Column("address", Text, nullable=False),
     Column("requested_at", Instant, nullable=False),
-    _one_of("kind", (Kind.CONFIRM, Kind.LINKS)),
+    one_of("kind", (Kind.CONFIRM, Kind.LINKS)),
     sqlite_autoincrement=True,
 )
 
@@ -350,42 +351,8 @@ fetches = Table(
     Column("rejected", Integer, nullable=False),
     Column("newest_on", Date),
     Column("error", Text, nullable=False),
-    _one_of("status", FetchStatus),
+    one_of("status", FetchStatus),
     Index(None, "source", "started_at"),
-)
-
-# A mail server that takes no mail from us is left alone for a while: the row is there as long as that lasts.
-circuits = Table(
-    "circuits",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("opened_at", Instant, nullable=False),
-    Column("try_again_at", Instant, nullable=False),
-    Column("failures", SmallInteger, nullable=False),
-    Column("reason", Text, nullable=False),
-)
-
-# What the mail server answered, by account, stream and edition: evidence for or against its refusals.
-server_answers = Table(
-    "server_answers",
-    metadata,
-    Column("account", Text, primary_key=True),
-    Column("stream", Text, primary_key=True),
-    Column("edition_on", Date, primary_key=True),
-    Column("taken", Integer, nullable=False),
-    Column("refused", Integer, nullable=False),
-    # The last answers, the newest last: + taken, - refused.
-    Column("recent", Text, nullable=False),
-    _one_of("stream", Stream),
-)
-
-# The first refusal of an address for each edition, kept until the address takes a mail or is suppressed.
-refusals = Table(
-    "refusals",
-    metadata,
-    Column("subscriber_id", BigId, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
-    Column("edition_on", Date, primary_key=True),
-    Column("refused_at", Instant, nullable=False),
 )
 
 secrets = Table(

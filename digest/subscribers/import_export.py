@@ -4,13 +4,24 @@ import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ValidationError
+
 from digest.domain.categories import known_category
-from digest.domain.subscriber import Interests, Schedule, Subscriber, clean_words, parse_status
+from digest.domain.subscriber import (
+    FREQUENCIES,
+    STATUSES,
+    Frequency,
+    Interests,
+    Schedule,
+    Status,
+    Subscriber,
+    clean_words,
+)
 from digest.errors import BadInput
 from digest.store import feedback as feedback_store
 from digest.store import papers as paper_store
@@ -23,24 +34,79 @@ from digest.subscribers.profiles import ProfileBuilder
 from digest.subscribers.signup import Application, subscribe_many
 
 _WORDS = ("topics", "must", "mute", "follow", "categories")
-_SCHEDULE = ("timezone", "hour", "frequency")
 _VERDICTS = ("likes", "dislikes")
-_FIELDS = ("address", *_WORDS, *_VERDICTS, *_SCHEDULE, "max_papers", "status")
 _CHUNK = 500
 
 
+Texts = tuple[str, ...] | str
+"""A list of texts; a text alone is a list of one."""
+
+
+class SubscriberRecord(BaseModel):
+    """One line of a file of subscribers, as `export_lines` writes it. None and missing fields get the default."""
+
+    address: str | None = None
+    email: str | None = None
+    """Another name for `address`."""
+    topics: Texts | None = None
+    must: Texts | None = None
+    mute: Texts | None = None
+    follow: Texts | None = None
+    categories: Texts | None = None
+    likes: Texts | None = None
+    dislikes: Texts | None = None
+    timezone: str | None = None
+    hour: int | None = None
+    frequency: Frequency | None = None
+    max_papers: int | None = None
+    status: Status | None = None
+    paused_until: date | None = None
+
+    def application(self) -> Application:
+        """Return the application that this record makes. Raises BadInput."""
+        address = self.address or self.email
+        if not address or not address.strip():
+            raise BadInput("the address is missing.")
+        return Application(
+            address=parse_address(address),
+            schedule=Schedule(**self._given("timezone", "hour", "frequency")),
+            interests=Interests(
+                **{name: _cleaned(name, texts) for name, texts in self._given(*_WORDS).items()}
+            ),
+            likes=_cleaned("likes", self.likes or ()),
+            dislikes=_cleaned("dislikes", self.dislikes or ()),
+            **self._given("max_papers", "status", "paused_until"),
+        )
+
+    def _given(self, *names: str) -> dict[str, Any]:
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+_FORMS = {
+    **dict.fromkeys((*_WORDS, *_VERDICTS), "a list of texts"),
+    **dict.fromkeys(("hour", "max_papers"), "a whole number"),
+    "frequency": f"one of {', '.join(FREQUENCIES)}",
+    "status": f"one of {', '.join(STATUSES)}",
+    "paused_until": "a date, written YYYY-MM-DD",
+}
+"""The form that each field must have; the others must be a text."""
+
+
+def _refusal(error: ValidationError) -> BadInput:
+    """Return one sentence about the first field that is wrong."""
+    place = error.errors(include_url=False, include_context=False, include_input=False)[0]["loc"]
+    if not place:
+        return BadInput("this line is no JSON object.")
+    return BadInput(f"{place[0]} must be {_FORMS.get(str(place[0]), 'a text')}.")
+
+
 def application_from(**fields: Any) -> Application:
-    """Build an application from loose fields; None and missing ones get the default. Raises BadInput."""
-    given = {name: value for name, value in fields.items() if value is not None}
-    return Application(
-        address=parse_address(given["address"]),
-        schedule=Schedule(**{name: given[name] for name in _SCHEDULE if name in given}),
-        interests=Interests(**{name: _cleaned(name, given[name]) for name in _WORDS if name in given}),
-        likes=clean_words(given.get("likes", ())),
-        dislikes=clean_words(given.get("dislikes", ())),
-        status=parse_status(given.get("status")),
-        **({"max_papers": given["max_papers"]} if "max_papers" in given else {}),
-    )
+    """Build an application from the fields of a SubscriberRecord. Raises BadInput."""
+    try:
+        record = SubscriberRecord.model_validate(fields)
+    except ValidationError as error:
+        raise _refusal(error) from None
+    return record.application()
 
 
 def change_from(clear: Sequence[str] | None = None, **fields: Any) -> Change:
@@ -58,7 +124,7 @@ def change_from(clear: Sequence[str] | None = None, **fields: Any) -> Change:
 
 
 def _cleaned(name: str, texts: Sequence[str]) -> tuple[str, ...]:
-    words = clean_words(list(texts))
+    words = clean_words([texts] if isinstance(texts, str) else list(texts))
     return tuple(dict.fromkeys(map(known_category, words))) if name == "categories" else words
 
 
@@ -77,6 +143,7 @@ def record_of(subscriber: Subscriber) -> dict[str, Any]:
         "hour": schedule.hour,
         "frequency": schedule.frequency,
         "max_papers": subscriber.max_papers,
+        "paused_until": subscriber.paused_until,
     }
 
 
@@ -97,7 +164,7 @@ def export_lines(database: Database) -> Iterator[str]:
             for paper_id, verdict in pending.get(one.id, []):
                 rated_as[verdict].append(paper_id)
             record = {**record_of(one), "likes": rated_as["more"], "dislikes": rated_as["less"]}
-            yield json.dumps(record, ensure_ascii=False)
+            yield json.dumps(record, ensure_ascii=False, default=str)
         if len(subscribers) < _CHUNK:
             return
         after = subscribers[-1].id
@@ -151,20 +218,21 @@ def import_subscribers(
 
 
 def _applications(file: Path, done: Imported) -> Iterator[tuple[str, Application]]:
-    for number, record in _records(file):
+    for number, line in _records(file):
         where = f"{file.name}:{number}"
         try:
-            yield where, _application(record)
+            yield where, _application(line)
         except BadInput as refusal:
             done.rejected.append(f"{where}: {refusal}")
 
 
 def _count_records(file: Path) -> int | None:
-    """Return how many records there are to read; None for what is no plain file."""
+    """Return the number of records in a file; None when it is not a plain file, which is read only once."""
     return sum(1 for _ in _records(file)) if file.is_file() else None
 
 
-def _records(file: Path) -> Iterator[tuple[int, object]]:
+def _records(file: Path) -> Iterator[tuple[int, str | dict[str, Any]]]:
+    """Yield line numbers with JSON lines, or with the cells of a CSV table."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
             first = lines.read(1)
@@ -172,58 +240,32 @@ def _records(file: Path) -> Iterator[tuple[int, object]]:
             if first == "{":
                 for number, line in enumerate(lines, 1):
                     if line.strip():
-                        yield number, _parsed(line)
+                        yield number, line
             else:
-                subscriber = csv.DictReader(lines)
-                for record in subscriber:
-                    yield subscriber.line_num, _from_csv(record)
+                table = csv.DictReader(lines)
+                for cells in table:
+                    yield table.line_num, _from_csv(cells)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"{file} cannot be read ({error}).") from None
 
 
-def _parsed(line: str) -> object:
-    try:
-        record = json.loads(line)
-        # Escapes can spell letters that no text can hold; better they cost the line here than the rest later.
-        json.dumps(record, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
-        return None
-    return record
-
-
-def _from_csv(record: Mapping[str | None, Any]) -> dict[str, Any]:
+def _from_csv(row: Mapping[str | None, Any]) -> dict[str, Any]:
+    """Return the fields of a table's row that are not empty; lists are separated by semicolons."""
     cells = {
-        str(name).strip().lower(): value.strip() for name, value in record.items() if isinstance(value, str)
+        str(name).strip().lower(): text
+        for name, value in row.items()
+        if isinstance(value, str) and (text := value.strip())
     }
-    cells.setdefault("address", cells.get("email", ""))
-    listed: dict[str, Any] = {
-        name: cells[name].split(";") for name in (*_WORDS, *_VERDICTS) if cells.get(name)
-    }
-    numbers = {
-        name: int(cells[name]) if cells[name].isdigit() else cells[name]
-        for name in ("hour", "max_papers")
-        if cells.get(name)
-    }
-    texts = {name: cells[name] for name in ("address", "timezone", "frequency", "status") if cells.get(name)}
-    return {**texts, **listed, **numbers}
+    lists = {name: cells[name].split(";") for name in (*_WORDS, *_VERDICTS) if name in cells}
+    return {**cells, **lists}
 
 
-def _application(record: object) -> Application:
-    if not isinstance(record, dict):
-        raise BadInput("this line is no JSON object.")
-    fields = {name: record[name] for name in _FIELDS if record.get(name) is not None}
-    fields.setdefault("address", record.get("email"))
-    if not isinstance(fields["address"], str) or not fields["address"].strip():
-        raise BadInput("the address is missing.")
-    for name in (*_WORDS, *_VERDICTS):
-        value = fields.get(name, [])
-        fields[name] = [value] if isinstance(value, str) else value
-        if not isinstance(fields[name], list) or not all(isinstance(one, str) for one in fields[name]):
-            raise BadInput(f"{name} must be a list of texts.")
-    for name in ("hour", "max_papers"):
-        if type(fields.get(name, 1)) is not int:
-            raise BadInput(f"{name} must be a number.")
-    for name in ("timezone", "frequency", "status"):
-        if not isinstance(fields.get(name, ""), str):
-            raise BadInput(f"{name} must be a text.")
-    return application_from(**fields)
+def _application(line: str | dict[str, Any]) -> Application:
+    if isinstance(line, dict):
+        return application_from(**line)
+    try:
+        # Strict: a number in quotes is a mistake in JSON, where a table knows nothing but text.
+        record = SubscriberRecord.model_validate_json(line, strict=True)
+    except ValidationError as error:
+        raise _refusal(error) from None
+    return record.application()

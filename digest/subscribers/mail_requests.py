@@ -14,6 +14,7 @@ from digest.domain.address import Address
 from digest.errors import StopRun
 from digest.store import mail_requests as store
 from digest.store.database import Conflict, Connection, Database
+from digest.subscribers.addresses import parse_address
 from digest.subscribers.consent import request_links, request_subscription
 from digest.subscribers.profiles import ProfileBuilder
 from digest.subscribers.signup import Application
@@ -71,7 +72,7 @@ def _answer(
     request: store.StoredRequest,
     now: datetime,
 ) -> bool:
-    address = Address(request.address, request.address)
+    address = parse_address(request.address)
     if request.kind == "links":
         return request_links(connection, secret, address, now) is not None
     return request_subscription(connection, builder, secret, Application(address), now) is not None

@@ -29,7 +29,6 @@ def personal_data(connection: Connection, address: str) -> dict[str, Any]:
         "reader": {
             **record_of(subscriber),
             "next_due_at": subscriber.next_due_at,
-            "paused_until": subscriber.paused_until,
             "created_at": subscriber.created_at,
             "confirmed_at": subscriber.confirmed_at,
         },

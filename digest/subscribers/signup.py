@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from digest.domain.address import Address
 from digest.domain.delivery import Kind
@@ -48,7 +48,9 @@ class Application:
     dislikes: tuple[str, ...] = ()
     """Papers they want less of."""
     status: Status | None = None
-    """What they were where they come from; None for somebody new. Moving wakes nobody up."""
+    """The status in the installation they move from; None for a new subscriber. Moving never restarts mail."""
+    paused_until: date | None = None
+    """The end of a pause in the installation they move from."""
 
     def __post_init__(self) -> None:
         """Refuse an impossible number of papers. Raises BadInput."""
@@ -125,6 +127,7 @@ def subscribe_many(
             created_at=now,
             interests=application.interests,
             confirmed_at=now if status in _AGREED else None,
+            paused_until=application.paused_until if status == application.status else None,
         )
         accepted.append((len(results), subscriber, verdicts))
         results.append(subscriber)

@@ -2,6 +2,8 @@
 
 import csv
 import json
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from digest.delivery.plan import plan_due
 from digest.domain.subscriber import STATUSES, Status
 from digest.errors import BadInput
 from digest.store import consents as consent_store
+from digest.store import subscribers as subscriber_store
 from digest.store import terms as term_store
 from digest.store.database import Database
 from digest.store.models import suppressions
@@ -103,7 +106,7 @@ def test_what_goes_out_comes_in_equal(database: Database, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("confirmed", [True, False])
 @pytest.mark.parametrize("status", STATUSES)
-def test_moving_house_wakes_nobody_up(
+def test_an_import_keeps_every_status(
     database: Database, tmp_path: Path, status: Status, *, confirmed: bool
 ) -> None:
     add_subscriber(database, status=status)
@@ -125,6 +128,58 @@ def test_moving_house_wakes_nobody_up(
         )
         assert len(connection.execute(select(suppressions)).all()) == (status == "suppressed")
     other.close()
+
+
+@pytest.mark.parametrize("until", [date(2026, 4, 1), date(2026, 1, 5), None])
+def test_a_pause_is_restored_with_its_end(database: Database, tmp_path: Path, until: date | None) -> None:
+    paused = add_subscriber(database, status=Status.PAUSED)
+    with database.begin() as connection:
+        subscriber_store.update_subscriber(connection, replace(paused, paused_until=until))
+    file = write(tmp_path, *export_lines(database))
+    other = elsewhere(tmp_path)
+    assert take(other, file).rejected == []
+    moved = subscriber_now(other, "ada@example.org")
+    assert (moved.status, moved.paused_until) == ("paused", until)
+    assert list(export_lines(other)) == list(export_lines(database))
+    other.close()
+
+
+def test_a_pause_does_not_outlast_a_new_confirmation(database: Database, tmp_path: Path) -> None:
+    record = {"address": "ada@example.org", "status": "paused", "paused_until": "2026-04-01"}
+    assert take(database, write(tmp_path, record), confirmed=False).rejected == []
+    moved = subscriber_now(database, "ada@example.org")
+    assert (moved.status, moved.paused_until) == ("pending", None)
+
+
+@pytest.mark.parametrize(
+    ("record", "field"),
+    [
+        ({"topics": [1, 2]}, "topics"),
+        ({"likes": {"a": "b"}}, "likes"),
+        ({"hour": "seven"}, "hour"),
+        ({"hour": 24}, "hour"),
+        ({"hour": True}, "hour"),
+        ({"max_papers": 7.5}, "max_papers"),
+        ({"timezone": 3}, "timezone"),
+        ({"timezone": "Mars/Base"}, "time zone"),
+        ({"frequency": "hourly"}, "frequency"),
+        ({"status": ["active"]}, "status"),
+        ({"status": "cancelled"}, "status"),
+        ({"paused_until": "soon"}, "paused_until"),
+        ({"paused_until": 20260401}, "paused_until"),
+        ({"categories": ["not a category"]}, "category"),
+        ({"address": 7}, "address"),
+        ({"address": None}, "address"),
+    ],
+)
+def test_a_bad_line_is_one_line_that_names_the_field(
+    database: Database, tmp_path: Path, record: dict[str, Any], field: str
+) -> None:
+    (rejected,) = take(database, write(tmp_path, {"address": "ada@example.org"} | record)).rejected
+    assert rejected.startswith("readers.jsonl:1: ")
+    assert field in rejected
+    assert len(rejected.splitlines()) == 1
+    assert len(rejected) < 300
 
 
 def test_importing_twice_adds_nobody(database: Database, tmp_path: Path) -> None:

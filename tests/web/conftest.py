@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from digest.settings import Settings
-from digest.store.models import metadata
+from digest.store.mail_server_models import metadata
 from digest.web.app import create_app
 from digest.wiring import Container
 from tests.factories import BASE_URL, SECRET, WEDNESDAY, Clock, at

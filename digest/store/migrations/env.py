@@ -3,7 +3,7 @@
 from alembic import context
 
 from digest.store.database import Database
-from digest.store.models import metadata
+from digest.store.mail_server_models import metadata
 
 database: Database = context.config.attributes["database"]
 
