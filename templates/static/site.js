@@ -1,18 +1,18 @@
-// Niceties only: every page works without this.
+// Optional: every page works without this script.
 "use strict";
 
-// Guess a new subscriber's time zone from their device.
+// Preselect the time zone of the device for a new subscriber.
 for (const zone of document.querySelectorAll("select[data-guess]")) {
   const guess = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if ([...zone.options].some((option) => option.value === guess)) zone.value = guess;
 }
 
-// What a form would bring, shown while it is being filled in. Without script its button asks for it; with script the
-// button leads there, and stands only where the preview is not beside the form.
+// The preview is updated while the form is edited. Without this script, the button requests it; with it, the button
+// scrolls to the preview, and is shown only where the preview is not beside the form.
 for (const form of document.querySelectorAll("form[data-preview]")) {
   const button = form.querySelector("button[formaction]");
   const preview = document.getElementById("preview");
-  let asked = "";
+  let requested = "";
   let waiting = 0;
   let request = new AbortController();
 
@@ -21,17 +21,17 @@ for (const form of document.querySelectorAll("form[data-preview]")) {
     const isWrong = found.querySelector(".preview.wrong") !== null;
     preview.classList.toggle("wrong", isWrong);
     document.getElementById("preview-said").textContent = found.getElementById("preview-said").textContent;
-    // What cannot be saved as it stands, such as half a category, leaves the papers shown before.
+    // A form that cannot be saved yet, such as half a category, leaves the previous papers in place.
     if (isWrong) return;
     for (const id of ["preview-heading", "preview-papers"]) {
       document.getElementById(id).replaceWith(found.getElementById(id));
     }
   };
-  const look = async () => {
+  const update = async () => {
     const fields = new URLSearchParams(new FormData(form));
     fields.set("part", "preview");
-    if (fields.toString() === asked) return;
-    asked = fields.toString();
+    if (fields.toString() === requested) return;
+    requested = fields.toString();
     request.abort();
     request = new AbortController();
     const { signal } = request;
@@ -40,14 +40,14 @@ for (const form of document.querySelectorAll("form[data-preview]")) {
       const answer = await fetch(button.formAction, { method: "POST", body: fields, signal });
       if (answer.ok) show(await answer.text());
     } catch (error) {
-      // Typing on cut it off, or the network did: the next key asks again.
-      if (!signal.aborted) asked = "";
+      // Aborted by further typing, or failed: the next change requests it again.
+      if (!signal.aborted) requested = "";
     }
     if (!signal.aborted) preview.ariaBusy = "false";
   };
   form.addEventListener("input", () => {
     clearTimeout(waiting);
-    waiting = setTimeout(look, 300);
+    waiting = setTimeout(update, 300);
   });
   button.addEventListener("click", (event) => {
     event.preventDefault();
@@ -55,10 +55,10 @@ for (const form of document.querySelectorAll("form[data-preview]")) {
     preview.scrollIntoView();
   });
   form.classList.add("live");
-  if (!preview.querySelector("li")) look();
+  if (!preview.querySelector("li")) update();
 }
 
-// A second press of the same button is a slip.
+// Ignore a second press of the same button.
 for (const form of document.querySelectorAll('form[method="post"]')) {
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent) event.preventDefault();

@@ -133,7 +133,7 @@ def test_the_keyboard_is_enough(page: Page, installation: Installation) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("Noted")
     press(page, "Undo")
-    expect(page.get_by_role("status")).to_contain_text("Taken back")
+    expect(page.get_by_role("status")).to_contain_text("Undone")
 
     page.goto(installation.link("unsubscribe", stored))
     press(page, "Unsubscribe")

@@ -58,7 +58,7 @@ def test_the_whole_way_of_a_subscriber(chromium: Browser, installation: Installa
     expect(page.get_by_role("status")).to_contain_text("Noted")
     is_for_everyone()
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_role("status")).to_contain_text("Taken back")
+    expect(page.get_by_role("status")).to_contain_text("Undone")
 
     page.goto(installation.links("digest", address)[0])
     expect(page.get_by_role("heading", name="For you")).to_be_visible()

@@ -8,13 +8,19 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from itertools import repeat
 from pathlib import Path
+from threading import Event
 
 import httpx
 import pytest
 
 from digest.bench.load import load
+from digest.cli.up import _pages
+from tests.factories import WEDNESDAY, Clock, at
+from tests.services.installation import wait_for
+from tests.web.conftest import make_container
 
 START = [sys.executable, "-c", "from digest.cli import main; main()", "web", "--port"]
 
@@ -118,3 +124,44 @@ def test_the_load_counts_what_fails(server: subprocess.Popen[str], port: int) ->
     assert (fine.answers > 0, fine.failed) == (True, 0)
     assert missing.failed == missing.answers > 0
     assert server.poll() is None
+
+
+def request(port: int, path: str) -> tuple[int, str]:
+    """Return the status and the body; without the TLS context that httpx makes for each call."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", path)
+    response = connection.getresponse()
+    body = response.read().decode()
+    connection.close()
+    return response.status, body
+
+
+def test_every_process_returns_the_responses_of_all(sqlite_url: str, port: int, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*START, str(port), "--processes", "2"],
+        env=environment(sqlite_url),
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert answer_from(port, "/healthz").status_code == 200
+        # Each request opens a connection of its own, which either process may accept.
+        assert [request(port, "/nothing")[0] for _ in range(20)] == [404] * 20
+        found = [request(port, "/metrics")[1] for _ in range(8)]
+        assert all('digest_web_answers_total{status="404"} 20.0\n' in text for text in found)
+        assert all("digest_papers 0.0\n" in text for text in found)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_the_pages_of_up_use_the_container_of_the_jobs(sqlite_url: str, port: int, tmp_path: Path) -> None:
+    container = make_container(sqlite_url, Clock(at(WEDNESDAY, 12)), tmp_path / "outbox")
+    stopping = Event()
+    with _pages("127.0.0.1", port, container, stopping):
+        assert answer_from(port, "/readyz").status_code == 200
+        # What the pages prepare at their start is there for the jobs, and not read again.
+        wait_for(lambda: container.profiles._stored_reference is not None, 60, "the reference corpus")
+    assert stopping.is_set()
+    container.close()

@@ -317,7 +317,7 @@ def test_less_like_this_is_kept_shown_and_undone(
     assert dump(container)["profiles"] != before
     assert [row[2] for row in dump(container)["feedback"]] == ["less"]
     undone = client.post(target, data={"paper": "2603.00004", "verdict": "none"})
-    assert "Taken back" in undone.text
+    assert "Undone" in undone.text
     assert dump(container)["feedback"] == []
     assert [row[1] for row in dump(container)["profiles"]] == [row[1] for row in before]
 

@@ -19,13 +19,15 @@ def test_a_flood_gets_as_many_mails_as_the_limits_allow_and_pages_stay_there(
     clock.advance(minutes=1)
     through = []
     for number, post in enumerate(asked):
-        caller = Client(client.app, post.host)
+        # The mails are planned and sent at the end, all at once: after every post, that is most of the work.
+        caller = Client(client.app, post.host, works=False)
         answer = caller.post(post.path, data={"email": post.address, "stamp": form_token})
         assert answer.status_code in {200, 429}
         if LET_THROUGH in answer.text:
             through.append(post)
         if number % 100 == 0:
             assert caller.get("/").status_code == 200
+    client.app.state.context.request_worker.work()
     assert through == allowed(asked)
     counts = Counter(key for post in through for key in post.limits)
     assert counts["network 198.18.0.1"] == MAILS_PER_NETWORK

@@ -67,7 +67,7 @@ def test_the_form_shows_what_the_search_was_narrowed_to(client: Client) -> None:
     page = client.get("/search?q=gaussian&category=math.NA&since=2026-03-03").text
     assert "<option selected>math.NA</option>" in page
     assert 'value="2026-03-03"' in page
-    assert "No paper matches among these" in client.get("/search?q=gaussian&since=2026-03-04").text
+    assert "No paper matches with this filter" in client.get("/search?q=gaussian&since=2026-03-04").text
 
 
 def test_look_alikes_of_a_paper_can_be_narrowed_too(client: Client) -> None:

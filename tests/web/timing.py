@@ -63,6 +63,11 @@ def best_share(some: Sequence[float], others: Sequence[float]) -> float:
     return 0.5 + furthest / len(rated)
 
 
+def join(first: Times, second: Times) -> Times:
+    """Return the times of two measurements together."""
+    return Times([*first.known, *second.known], [*first.unknown, *second.unknown])
+
+
 def measure(
     port: int, path: str, form_token: str, known: Sequence[str], unknown: Sequence[str], rng: Random
 ) -> Times:
@@ -128,13 +133,26 @@ def people(database: Database, count: int) -> tuple[list[str], list[str]]:
     return known, [f"other{number}@d{number % DOMAINS}.example" for number in range(count)]
 
 
-def measure_all(folder: Path, database: Database, database_url: str, count: int) -> dict[str, Times]:
-    """Measure each of the two forms."""
+def measure_all(
+    folder: Path, database: Database, database_url: str, count: int, first: int | None = None
+) -> dict[str, Times]:
+    """Measure each of the two forms with `count` requests of each kind.
+
+    With `first`, a form whose first so many requests tell nothing is not measured further: by chance alone,
+    80 of each kind exceed MOST once in twelve times, and a real difference exceeds it sooner than chance.
+    """
     known, unknown = people(database, count)
     rng = Random(7)
     with context(folder, database_url) as port:
         form_token = ripe_stamp(port)
-        return {path: measure(port, path, form_token, known, unknown, rng) for path in PATHS}
+        found = {}
+        for path in PATHS:
+            head, tail = slice(first), slice(first, None)
+            times = measure(port, path, form_token, known[head], unknown[head], rng)
+            if first and times.share > MOST:
+                times = join(times, measure(port, path, form_token, known[tail], unknown[tail], rng))
+            found[path] = times
+        return found
 
 
 def main() -> int:
