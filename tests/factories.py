@@ -20,7 +20,7 @@ from digest.delivery.deliver import DeliveryContext, Summary, deliver_ready
 from digest.delivery.plan import plan_due
 from digest.delivery.preview import recorded
 from digest.delivery.select_papers import Composer, SelectionSettings
-from digest.domain.paper import FeedItem, Paper, Popularity
+from digest.domain.paper import FeedItem, FetchStatus, Paper, Popularity
 from digest.domain.subscriber import Status, Subscriber
 from digest.jobs.daily import Job, Report, run
 from digest.mail.envelope import Connection as Server
@@ -33,7 +33,7 @@ from digest.store import delivery_reports
 from digest.store import fetches as fetch_store
 from digest.store import subscribers as subscriber_store
 from digest.store.database import Database
-from digest.store.fetches import FetchOutcome, FetchStatus
+from digest.store.fetches import FetchOutcome
 from digest.store.models import subscribers
 from digest.subscribers import consent
 from digest.subscribers.addresses import parse_address
@@ -139,7 +139,7 @@ def add_subscriber(
     database: Database,
     address: str = "ada@example.org",
     *,
-    status: Status = "active",
+    status: Status = Status.ACTIVE,
     builder: ProfileBuilder | None = None,
     now: datetime | None = None,
     next_due_at: datetime | None = None,
@@ -238,7 +238,7 @@ def whole_run(post: DeliveryContext, now: datetime, **job: Any) -> Report:
 def record_fetch(
     database: Database,
     now: datetime,
-    status: FetchStatus = "complete",
+    status: FetchStatus = FetchStatus.COMPLETE,
     source: str = "arxiv",
     newest_on: date | None = None,
 ) -> None:

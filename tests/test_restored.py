@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from digest.delivery.plan import plan_due
 from digest.doctor.restored import examine_restored, judge_restored, newest_mails
+from digest.domain.delivery import Stream
 from digest.jobs import recurring
 from digest.mail.transports import transport_from
 from digest.settings import Settings
@@ -142,10 +143,10 @@ def test_workers_move_the_mark_and_a_rolled_back_database_is_behind_it(
     for day in (TUESDAY, WEDNESDAY):
         clock.now = at(day)
         plan_due(database, clock.now)
-        recurring.deliver(container, "digest")
+        recurring.deliver(container, Stream.DIGEST)
         assert container.sent_mark.read() == at(day)
         assert examine_restored(database, None, container.sent_mark.read(), NOON).state == "good"
-    recurring.deliver(container, "transactional")
+    recurring.deliver(container, Stream.TRANSACTIONAL)
     roll_back(database)
     check = examine_restored(database, None, container.sent_mark.read(), NOON)
     assert (check.state, "2026-03-04 08:00" in check.finding) == ("bad", True)

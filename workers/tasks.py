@@ -32,13 +32,13 @@ def sweep() -> None:
 @app.task(name="deliver_transactional")
 def deliver_transactional() -> None:
     """Deliver a batch of mails that somebody waits for, and ask for the next."""
-    _deliver("transactional", deliver_transactional)
+    _deliver(Stream.TRANSACTIONAL, deliver_transactional)
 
 
 @app.task(name="deliver_digests")
 def deliver_digests() -> None:
     """Deliver a batch of digests, and ask for the next."""
-    _deliver("digest", deliver_digests)
+    _deliver(Stream.DIGEST, deliver_digests)
 
 
 @app.task(name="fetch")

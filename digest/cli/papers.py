@@ -190,7 +190,7 @@ def list_(
 
 
 def _list_trending(top: int, since: str | None, category: str | None, *, json_output: bool) -> None:
-    from digest.papers.categories import known_category
+    from digest.domain.categories import known_category
     from digest.papers.search import trending_papers
 
     start = parse_date(since)
@@ -269,7 +269,7 @@ def search(
 
     Example: digest papers search "long-context language models" --top 5
     """
-    from digest.papers.categories import known_category
+    from digest.domain.categories import known_category
     from digest.papers.search import Library, read_found
 
     start = parse_date(since)
@@ -291,7 +291,7 @@ def similar(
 
     Example: digest papers similar 2508.13426
     """
-    from digest.papers.categories import known_category
+    from digest.domain.categories import known_category
     from digest.papers.search import Library, find_paper, read_found
 
     start = parse_date(since)
@@ -334,7 +334,7 @@ def categories(
 
     Example: digest papers categories cs
     """
-    from digest.papers.categories import NAMES, known_category
+    from digest.domain.categories import NAMES, known_category
 
     wanted = archive and known_category(archive)
     output.rows(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from digest.delivery.composed_mail import ComposedMail, Pick
 from digest.domain.delivery import CONFIRM_DAYS
+from digest.domain.subscriber import Verdict
 from digest.mail.addresses import mailto, read_address
 from digest.mail.content import ConfirmationContent, DigestContent, LinksContent, PickContent
 from digest.mail.message import Message, digest_headers, transactional_headers
@@ -38,8 +39,8 @@ def build_mail(contents: ComposedMail, picks: Sequence[Pick], links: Links, rend
                     card=pick.card,
                     section=pick.section,
                     reason=pick.reason,
-                    more_url=links.feedback(feedback, pick.card.paper_id, "more"),
-                    less_url=links.feedback(feedback, pick.card.paper_id, "less"),
+                    more_url=links.feedback(feedback, pick.card.paper_id, Verdict.MORE),
+                    less_url=links.feedback(feedback, pick.card.paper_id, Verdict.LESS),
                 )
                 for pick in picks
             ),

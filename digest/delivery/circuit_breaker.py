@@ -108,9 +108,9 @@ def open_circuit(database: Database, account: str, trouble: Trouble, now: dateti
             # Workers that failed side by side are one failure.
             return
         outage = now - known.opened_at if known else timedelta()
-        trips = known.trips + 1 if known else 1
+        failures = known.failures + 1 if known else 1
         circuit_store.save_circuit(
-            connection, Circuit(name, now, now + pause_after(outage), trips, trouble.reason)
+            connection, Circuit(name, now, now + pause_after(outage), failures, trouble.reason)
         )
 
 

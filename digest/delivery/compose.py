@@ -96,7 +96,7 @@ def _load_composed(connection: Connection, composed: Sequence[Delivery]) -> list
     for one in composed:
         assert one.contents is not None
         picks = [
-            Pick.recorded(row.paper_id, row.card, row.section, row.score, row.reasons)
+            Pick.recorded(row.paper_row_id, row.card, row.section, row.score, row.reasons)
             for row in recorded.get(one.id, [])
         ]
         ready.append(ReadyDelivery(one, ComposedMail.from_json(one.contents), picks))

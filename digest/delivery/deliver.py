@@ -58,7 +58,7 @@ def deliver_batch(
     delivery_context: DeliveryContext,
     clock: Callable[[], datetime],
     summary: Summary,
-    stream: Stream = "digest",
+    stream: Stream = Stream.DIGEST,
     only: int | None = None,
     *,
     respects_open_circuit: bool = False,

@@ -66,7 +66,7 @@ def recorded(connection: Connection, delivery_id: int) -> tuple[ComposedMail, li
         raise NotFound(f"Delivery {delivery_id} has no mail to show; see: digest deliveries list")
     picks = pick_store.read_picks(connection, [(row.id, row.subscriber_id)]).get(row.id, [])
     return ComposedMail.from_json(row.contents), [
-        Pick.recorded(one.paper_id, one.card, one.section, one.score, one.reasons) for one in picks
+        Pick.recorded(one.paper_row_id, one.card, one.section, one.score, one.reasons) for one in picks
     ]
 
 

@@ -12,8 +12,8 @@ from digest.delivery.circuit_breaker import Trouble
 from digest.delivery.compose import cancel
 from digest.delivery.context import SERVER_BUSY, SUSPECTED, DeliveryContext, ReadyDelivery, Summary
 from digest.delivery.decisions import Cancel, pause, pause_suspected
-from digest.delivery.refusals import REFUSED, TAKEN, Answers, is_confirmed
 from digest.domain.delivery import Delivery, Stream
+from digest.domain.refusals import REFUSED, TAKEN, Answers, is_confirmed
 from digest.errors import BadInput, ConnectionLost, NeverSend, PolicyRefused, StopRun, TryLater
 from digest.mail.addresses import read_address
 from digest.mail.envelope import Connection as Server

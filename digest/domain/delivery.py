@@ -1,61 +1,86 @@
-"""What kinds of mail there are, for whom, and a delivery that a worker has taken on."""
+"""Kinds and states of deliveries, and the claim of a worker on one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal, get_args
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from digest.domain.subscriber import Status
 from digest.errors import BadInput
 
-Section = Literal["for_you", "everyone"]
-"""The part of a digest that a pick belongs to."""
 
-Kind = Literal["digest", "confirm", "links"]
+class Section(StrEnum):
+    """The part of a digest that a pick belongs to."""
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
+    FOR_YOU = "for_you"
+    EVERYONE = "everyone"
+
+
+class Kind(StrEnum):
+    """What kind of mail a delivery is."""
+
+    DIGEST = "digest"
+    CONFIRM = "confirm"
+    LINKS = "links"
+
+
+KINDS = tuple(Kind)
 
 RECIPIENTS: Mapping[Kind, frozenset[Status]] = {
-    "digest": frozenset({"active"}),
-    "confirm": frozenset({"pending"}),
-    # Who left may want to take along or erase what is kept; who waits here had confirmed once before.
-    "links": frozenset({"active", "paused", "unsubscribed", "pending"}),
+    Kind.DIGEST: frozenset({Status.ACTIVE}),
+    Kind.CONFIRM: frozenset({Status.PENDING}),
+    # An unsubscribed person may want to export or erase their data. A pending one of these had confirmed before.
+    Kind.LINKS: frozenset({Status.ACTIVE, Status.PAUSED, Status.UNSUBSCRIBED, Status.PENDING}),
 }
-"""Whose subscribers may be sent a mail of each kind, up to the moment it is sent."""
+"""The status a subscriber must have to be sent a mail of each kind, checked until the mail is sent."""
 
-Stream = Literal["transactional", "digest"]
-"""Mails that somebody has just asked for and waits for, apart from the digests, which may be a million."""
 
-STREAMS: tuple[Stream, ...] = get_args(Stream)
+class Stream(StrEnum):
+    """Transactional mails, which somebody has just asked for, are sent apart from the digests."""
 
-DeliveryStatus = Literal["planned", "claimed", "sent", "skipped", "failed"]
+    TRANSACTIONAL = "transactional"
+    DIGEST = "digest"
 
-STATUSES: tuple[DeliveryStatus, ...] = get_args(DeliveryStatus)
+
+STREAMS = tuple(Stream)
+
+
+class DeliveryStatus(StrEnum):
+    """The state of a delivery."""
+
+    PLANNED = "planned"
+    CLAIMED = "claimed"
+    SENT = "sent"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+_Word = TypeVar("_Word", bound=StrEnum)
 
 
 def parse_delivery_status(text: str | None) -> DeliveryStatus | None:
     """Read a status as typed. Raises BadInput."""
-    for status in STATUSES:
-        if text == status:
-            return status
-    if text is None:
-        return None
-    raise BadInput(f"No delivery is ever {text!r}; choose from {', '.join(STATUSES)}.")
+    return _parse(DeliveryStatus, text, "There is no delivery status")
 
 
 def parse_kind(text: str | None) -> Kind | None:
     """Read a kind as typed. Raises BadInput."""
-    for kind in KINDS:
-        if text == kind:
-            return kind
+    return _parse(Kind, text, "There is no kind of mail")
+
+
+def _parse(words: type[_Word], text: str | None, message: str) -> _Word | None:
     if text is None:
         return None
-    raise BadInput(f"There are no mails of the kind {text!r}; choose from {', '.join(KINDS)}.")
+    try:
+        return words(text)
+    except ValueError:
+        raise BadInput(f"{message} {text!r}; choose from {', '.join(words)}.") from None
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A delivery this worker has taken on until its lease is over."""
+    """A delivery that this worker has claimed until its lease ends."""
 
     id: int
     subscriber_id: int
@@ -63,12 +88,12 @@ class Delivery:
     edition_on: date
     due_at: datetime
     attempts: int
-    """Counts this one."""
+    """This attempt included."""
     contents: dict[str, Any] | None
-    """What the mail says, if it was composed before: then it is sent again just so."""
+    """The content of a mail composed by an earlier attempt, which is sent unchanged; None before composing."""
     in_flight: bool
-    """Whoever had it before vanished after composing it: it may have been sent."""
+    """Whether an earlier worker stopped after composing the mail, which may have been sent already."""
 
 
 CONFIRM_DAYS = 7
-"""How long a confirmation link is good."""
+"""How many days a confirmation link is valid."""

@@ -6,6 +6,7 @@ version (`2508.13426`, `math/0611800`), or `title:<16 hex digits>` for a paper k
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,16 @@ class FeedItem:
 
     paper: Paper
     popularity: Popularity | None = None
+
+
+class FetchStatus(StrEnum):
+    """How reading a feed went."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    """Some items were rejected."""
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)

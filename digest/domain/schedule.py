@@ -14,9 +14,9 @@ _MONDAY, _SATURDAY = 0, 5
 # The longest stretch without an edition is a week, and a day can be missing from a calendar.
 _SEARCH_DAYS = 9
 LONGEST_WAIT: Mapping[Frequency, timedelta] = {
-    "daily": timedelta(days=2),
-    "weekdays": timedelta(days=4),
-    "weekly": timedelta(days=8),
+    Frequency.DAILY: timedelta(days=2),
+    Frequency.WEEKDAYS: timedelta(days=4),
+    Frequency.WEEKLY: timedelta(days=8),
 }
 """A next edition further away than this was computed by a clock that was ahead.
 
@@ -29,13 +29,13 @@ as an edition has one row in the ledger.
 def sends_on(day: date, frequency: Frequency) -> bool:
     """Tell whether this frequency has an edition on that day; the weekly one comes out on Mondays."""
     match frequency:
-        case "daily":
+        case Frequency.DAILY:
             return True
-        case "weekdays":
+        case Frequency.WEEKDAYS:
             return day.weekday() < _SATURDAY
-        case "weekly":
+        case Frequency.WEEKLY:
             return day.weekday() == _MONDAY
-        case "off":
+        case Frequency.OFF:
             return False
 
 

@@ -3,19 +3,64 @@
 import re
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Literal, get_args
+from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from digest.errors import BadInput
 from digest.text.latex import visible
 
-Status = Literal["pending", "active", "paused", "unsubscribed", "suppressed"]
-Frequency = Literal["daily", "weekdays", "weekly", "off"]
-InterestKind = Literal["topic", "must", "mute", "follow", "category"]
 
-STATUSES: tuple[Status, ...] = get_args(Status)
-FREQUENCIES: tuple[Frequency, ...] = get_args(Frequency)
-INTEREST_KINDS: tuple[InterestKind, ...] = get_args(InterestKind)
+class Status(StrEnum):
+    """Whether a subscriber gets mail."""
+
+    PENDING = "pending"
+    """Has not confirmed the address yet, or has to confirm it again."""
+    ACTIVE = "active"
+    PAUSED = "paused"
+    UNSUBSCRIBED = "unsubscribed"
+    SUPPRESSED = "suppressed"
+    """The address must not be written to."""
+
+
+class Frequency(StrEnum):
+    """On which days a subscriber gets a digest."""
+
+    DAILY = "daily"
+    WEEKDAYS = "weekdays"
+    WEEKLY = "weekly"
+    OFF = "off"
+
+
+class InterestKind(StrEnum):
+    """What a stored interest means; see `Interests`."""
+
+    TOPIC = "topic"
+    MUST = "must"
+    MUTE = "mute"
+    FOLLOW = "follow"
+    CATEGORY = "category"
+
+
+class Verdict(StrEnum):
+    """What a subscriber wants to see of papers like one of theirs."""
+
+    MORE = "more"
+    LESS = "less"
+
+
+class SuppressionEvent(StrEnum):
+    """What can happen to an address in the suppression log."""
+
+    UNSUBSCRIBED = "unsubscribed"
+    RETURNED = "returned"
+    ERASED = "erased"
+    SUPPRESSED = "suppressed"
+    LIFTED = "lifted"
+
+
+STATUSES = tuple(Status)
+FREQUENCIES = tuple(Frequency)
+INTEREST_KINDS = tuple(InterestKind)
 
 LONGEST_WORDS = 500
 MOST_INTERESTS = 100
@@ -28,7 +73,7 @@ class Schedule:
 
     timezone: str = "UTC"
     hour: int = 7
-    frequency: Frequency = "daily"
+    frequency: Frequency = Frequency.DAILY
 
     def __post_init__(self) -> None:
         """Refuse what no clock shows. Raises BadInput."""
@@ -42,6 +87,8 @@ class Schedule:
             raise BadInput(f"The hour is {self.hour}; it must be between 0 and 23.")
         if self.frequency not in FREQUENCIES:
             raise BadInput(f"The frequency is {self.frequency!r}; choose one of {', '.join(FREQUENCIES)}.")
+        # Text from a form or a file becomes the value.
+        object.__setattr__(self, "frequency", Frequency(self.frequency))
 
     @property
     def zone(self) -> ZoneInfo:

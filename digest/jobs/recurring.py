@@ -134,8 +134,8 @@ def backlog(container: Container) -> Backlog:
     now = container.clock()
     with container.database.read() as connection:
         return Backlog(
-            _ready_batches(connection, container, now, "transactional"),
-            _ready_batches(connection, container, now, "digest"),
+            _ready_batches(connection, container, now, Stream.TRANSACTIONAL),
+            _ready_batches(connection, container, now, Stream.DIGEST),
         )
 
 

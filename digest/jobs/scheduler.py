@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from threading import Event, Thread
 
+from digest.domain.delivery import Stream
 from digest.errors import DigestError
 from digest.jobs import recurring
 from digest.jobs.timetable import TIMETABLE, Entry
@@ -71,5 +72,5 @@ class Runner:
         more = True
         while more and not self._stopping.is_set():
             # Somebody waits for these: they go between any two batches of digests.
-            transactional = recurring.deliver(self._container, "transactional")
-            more = recurring.deliver(self._container, "digest") or transactional
+            transactional = recurring.deliver(self._container, Stream.TRANSACTIONAL)
+            more = recurring.deliver(self._container, Stream.DIGEST) or transactional

@@ -72,7 +72,7 @@ class Card:
 
 def heading_of(section: Section, card: Card) -> Heading:
     """Return the heading for a card. A paper without votes is listed as new, not as what everyone reads."""
-    return "new" if section == "everyone" and not card.popularity else section
+    return "new" if section == Section.EVERYONE and not card.popularity else section.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from digest.domain.paper import FeedItem
+from digest.domain.paper import FeedItem, FetchStatus
 from digest.errors import StopRun, TryLater
 from digest.papers.ingest import IngestResult, ingest
 from digest.papers.sources.common import Rejected, Source
 from digest.store import fetches as fetch_store
 from digest.store.database import Database
-from digest.store.fetches import FetchOutcome, FetchStatus
+from digest.store.fetches import FetchOutcome
 
 _log = logging.getLogger(__name__)
 _LONGEST_ERROR = 500
@@ -103,5 +103,5 @@ def _place_of(fault: Exception) -> str:
 def fetch_status(intake: IngestResult) -> FetchStatus:
     """Say in a word how a reading went: `failed` gave nothing, `partial` broke off or left items out."""
     if intake.error is not None:
-        return "partial" if intake.seen else "failed"
-    return "partial" if intake.rejected else "complete"
+        return FetchStatus.PARTIAL if intake.seen else FetchStatus.FAILED
+    return FetchStatus.PARTIAL if intake.rejected else FetchStatus.COMPLETE

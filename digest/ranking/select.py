@@ -76,7 +76,7 @@ def select(
     for index, author in _followed(candidates, values, rules):
         if len(picks.picks) >= min(rules.follow_most, size):
             break
-        picks.take(index, "for_you", author)
+        picks.take(index, Section.FOR_YOU, author)
     allowed = candidates.allowed(rules.must, rules.mute, rules.categories)
     fits = np.flatnonzero(allowed & (values >= rules.floor) & (interests >= 0))
     fits = fits[np.argsort(-values[fits], kind="stable")].tolist()
@@ -92,7 +92,7 @@ def select(
         if len(picks.picks) >= size or candidates.trending[index] <= least:
             break
         if allowed[index]:
-            picks.take(index, "everyone")
+            picks.take(index, Section.EVERYONE)
     everyone = picks.picks[start:]
     if len(picks.picks) < size:
         picks.take_by_taste(fits, size, size)
@@ -137,7 +137,7 @@ class _Picks:
             if len(self.picks) >= until:
                 return
             interest = int(self._interests[index])
-            if share.get(interest, 0) < cap and self.take(index, "for_you"):
+            if share.get(interest, 0) < cap and self.take(index, Section.FOR_YOU):
                 share[interest] = share.get(interest, 0) + 1
 
 

@@ -17,7 +17,7 @@ class Circuit:
     name: str
     opened_at: datetime
     try_again_at: datetime
-    trips: int
+    failures: int
     """How many tries in a row have failed."""
     reason: str
 
@@ -46,10 +46,10 @@ def save_circuit(connection: Connection, circuit: Circuit) -> None:
         name=circuit.name,
         opened_at=circuit.opened_at,
         try_again_at=circuit.try_again_at,
-        trips=circuit.trips,
+        failures=circuit.failures,
         reason=circuit.reason,
     )
-    updated = {name: statement.excluded[name] for name in ("try_again_at", "trips", "reason")}
+    updated = {name: statement.excluded[name] for name in ("try_again_at", "failures", "reason")}
     connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=updated))
 
 

@@ -20,6 +20,10 @@ __all__ = ["Conflict", "Connection", "Database"]
 Conflict = IntegrityError
 """A constraint refused a write: somebody else did the same thing first."""
 
+_OTHER_VERSION = "The database is empty or from another version; run: digest init"
+# PostgreSQL's states for a missing table and a missing column.
+_MISSING_STATES = {"42P01", "42703"}
+
 
 class Database:
     """A pool of connections. Use cases open a transaction with `begin()` and hand the connection down."""
@@ -86,35 +90,73 @@ class Database:
         except OperationalError as error:
             raise StopRun(_plain_words(error.orig)) from error
 
+    @contextmanager
+    def migrate(self) -> Iterator[Connection]:
+        """Give a connection in a transaction that may rebuild tables. Raises StopRun.
+
+        On SQLite a dropped table takes the rows that refer to it along, unless foreign keys are off; the switch
+        works outside of transactions only. All references are checked before the commit.
+        """
+        with _plain_errors(), self.engine.connect() as connection:
+            _set_foreign_keys(connection, "OFF")
+            try:
+                with connection.begin():
+                    yield connection
+                    _check_foreign_keys(connection)
+            finally:
+                _set_foreign_keys(connection, "ON")
+
     @property
     def _for_reading(self) -> dict[str, Any]:
         if self.is_sqlite:
             return {"digest_read_only": True}
-        # Its usual level shows every statement what others wrote in between.
+        # At the usual isolation level each statement sees what others have committed in the meantime.
         return {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
 
     @contextmanager
     def _transaction(self, *, read_only: bool) -> Iterator[Connection]:
-        try:
-            with self.engine.connect() as connection:
-                if read_only:
-                    connection = connection.execution_options(**self._for_reading)  # noqa: PLW2901
-                with connection.begin():
-                    yield connection
-        except OperationalError as error:
-            raise StopRun(_plain_words(error.orig)) from error
-        except sqlite3.DatabaseError as error:
-            # Raised while opening, before SQLAlchemy could wrap it: the file is something else.
-            raise StopRun(_plain_words(error)) from error
-        except DBAPIError as error:
-            if "does not exist" in str(error.orig) and "relation" in str(error.orig):
-                raise StopRun("The database is empty; run: digest init") from error
-            raise
+        with _plain_errors(), self.engine.connect() as connection:
+            if read_only:
+                connection = connection.execution_options(**self._for_reading)  # noqa: PLW2901
+            with connection.begin():
+                yield connection
 
     def close(self) -> None:
         """Give every connection back."""
         self.engine.dispose()
         self._quick.dispose()
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn errors that the operator has to act on into StopRun."""
+    try:
+        yield
+    except OperationalError as error:
+        raise StopRun(_plain_words(error.orig)) from error
+    except sqlite3.DatabaseError as error:
+        # Raised while opening, before SQLAlchemy could wrap it: the file is something else.
+        raise StopRun(_plain_words(error)) from error
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) in _MISSING_STATES:
+            raise StopRun(_OTHER_VERSION) from error
+        raise
+
+
+def _set_foreign_keys(connection: Connection, state: str) -> None:
+    raw = connection.connection.driver_connection
+    if isinstance(raw, sqlite3.Connection):
+        raw.execute(f"PRAGMA foreign_keys = {state}")
+
+
+def _check_foreign_keys(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+        if broken is not None:
+            raise StopRun(
+                f"A row of the table {broken[0]} refers to a missing row of {broken[2]}; nothing was changed. "
+                "Restore the database from a backup."
+            )
 
 
 def _make_private(_dialect: Dialect, _record: object, arguments: list[Any], _options: dict[str, Any]) -> None:
@@ -157,5 +199,5 @@ def _begin_sqlite(connection: Connection) -> None:
 def _plain_words(error: BaseException | None) -> str:
     reason = next(iter(str(error).strip().splitlines()), "no reason given")
     if "no such table" in reason or "no such column" in reason:
-        return "The database is empty or from another version; run: digest init"
+        return _OTHER_VERSION
     return f"The database cannot be used ({reason}); check DIGEST_DATABASE_URL."

@@ -94,7 +94,7 @@ def claim(
         Delivery(
             id=row.id,
             subscriber_id=row.subscriber_id,
-            kind=row.kind,
+            kind=Kind(row.kind),
             edition_on=row.edition_on,
             due_at=row.due_at,
             attempts=row.attempts + 1,

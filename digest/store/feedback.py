@@ -11,19 +11,19 @@ from digest.store.papers import upsert
 
 
 def save_feedback(
-    connection: Connection, subscriber_id: int, paper: int, verdict: str | None, now: datetime
+    connection: Connection, subscriber_id: int, paper_row_id: int, verdict: str | None, now: datetime
 ) -> None:
     """Keep a subscriber's word on a paper, over an earlier one; None takes it back."""
     if verdict is None:
-        gone = (feedback.c.subscriber_id == subscriber_id) & (feedback.c.paper_id == paper)
+        gone = (feedback.c.subscriber_id == subscriber_id) & (feedback.c.paper_row_id == paper_row_id)
         connection.execute(delete(feedback).where(gone))
         return
     statement = upsert(connection)(feedback).values(
-        subscriber_id=subscriber_id, paper_id=paper, verdict=verdict, given_at=now
+        subscriber_id=subscriber_id, paper_row_id=paper_row_id, verdict=verdict, given_at=now
     )
     connection.execute(
         statement.on_conflict_do_update(
-            index_elements=["subscriber_id", "paper_id"],
+            index_elements=["subscriber_id", "paper_row_id"],
             set_={"verdict": statement.excluded.verdict, "given_at": statement.excluded.given_at},
         )
     )
@@ -32,8 +32,8 @@ def save_feedback(
 def save_verdicts(connection: Connection, said: Iterable[tuple[int, int, str]], now: datetime) -> None:
     """Keep the first words of new subscribers: (subscriber, paper, verdict), none of which is stored yet."""
     rows = [
-        {"subscriber_id": subscriber_id, "paper_id": paper, "verdict": verdict, "given_at": now}
-        for subscriber_id, paper, verdict in said
+        {"subscriber_id": subscriber_id, "paper_row_id": paper_row_id, "verdict": verdict, "given_at": now}
+        for subscriber_id, paper_row_id, verdict in said
     ]
     if rows:
         connection.execute(feedback.insert(), rows)
@@ -44,11 +44,11 @@ def read_feedback(
 ) -> dict[int, list[tuple[int, str]]]:
     """Return (paper, verdict) by subscriber, the oldest word first; who said nothing is left out."""
     query = (
-        select(feedback.c.subscriber_id, feedback.c.paper_id, feedback.c.verdict)
+        select(feedback.c.subscriber_id, feedback.c.paper_row_id, feedback.c.verdict)
         .where(feedback.c.subscriber_id.in_(subscriber_ids))
-        .order_by(feedback.c.given_at, feedback.c.paper_id)
+        .order_by(feedback.c.given_at, feedback.c.paper_row_id)
     )
     said: dict[int, list[tuple[int, str]]] = defaultdict(list)
     for row in connection.execute(query):
-        said[row.subscriber_id].append((row.paper_id, row.verdict))
+        said[row.subscriber_id].append((row.paper_row_id, row.verdict))
     return dict(said)

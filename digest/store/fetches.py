@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select, update
 
-from digest.domain.paper import LastFetch
+from digest.domain.paper import FetchStatus, LastFetch
 from digest.store.models import fetches
-
-FetchStatus = Literal["complete", "partial", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,14 @@ class FetchOutcome:
 def begin_fetch(connection: Connection, source: str, now: datetime) -> int:
     """Note that a feed is being read; return the row number."""
     statement = fetches.insert().values(
-        source=source, started_at=now, status="running", seen=0, added=0, changed=0, rejected=0, error=""
+        source=source,
+        started_at=now,
+        status=FetchStatus.RUNNING,
+        seen=0,
+        added=0,
+        changed=0,
+        rejected=0,
+        error="",
     )
     fetch_id: int = connection.execute(statement.returning(fetches.c.id)).scalar_one()
     return fetch_id
@@ -56,7 +61,8 @@ def end_fetch(connection: Connection, fetch_id: int, outcome: FetchOutcome, now:
 def last_fetches(connection: Connection, now: datetime) -> Sequence[LastFetch]:
     """Return how the newest finished reading of each feed before `now` went."""
     return [
-        LastFetch(row.source, row.finished_at, row.status == "failed") for row in last_rows(connection, now)
+        LastFetch(row.source, row.finished_at, row.status == FetchStatus.FAILED)
+        for row in last_rows(connection, now)
     ]
 
 

@@ -3,6 +3,7 @@
 Text has no length limits here: what is too long is refused or shortened where it comes in.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from sqlalchemy import (
@@ -29,6 +30,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 from typing_extensions import override
+
+from digest.domain.delivery import DeliveryStatus, Kind, Section, Stream
+from digest.domain.paper import FetchStatus
+from digest.domain.subscriber import Frequency, InterestKind, Status, SuppressionEvent, Verdict
 
 metadata = MetaData(
     naming_convention={
@@ -67,7 +72,7 @@ BigId = BigInteger().with_variant(Integer, "sqlite")
 Document = JSON().with_variant(JSONB, "postgresql")
 
 
-def _one_of(column: str, *words: str) -> CheckConstraint:
+def _one_of(column: str, words: Iterable[str]) -> CheckConstraint:
     listed = ", ".join(f"'{word}'" for word in words)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
@@ -77,14 +82,14 @@ def _subscriber() -> Column[int]:
 
 
 def _paper() -> Column[int]:
-    return Column("paper_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), nullable=False)
+    return Column("paper_row_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), nullable=False)
 
 
 papers = Table(
     "papers",
     metadata,
     Column("id", BigId, primary_key=True),
-    Column("canonical_id", Text, nullable=False, unique=True),
+    Column("paper_id", Text, nullable=False, unique=True),
     # The id the paper would have by its title alone: where a page without ids and arXiv's record meet.
     Column("title_id", Text, nullable=False, index=True),
     Column("title", Text, nullable=False),
@@ -107,14 +112,14 @@ papers = Table(
 paper_terms = Table(
     "paper_terms",
     metadata,
-    Column("paper_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True),
+    Column("paper_row_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True),
     Column("counts", LargeBinary, nullable=False),
 )
 
 popularity = Table(
     "popularity",
     metadata,
-    Column("paper_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True),
+    Column("paper_row_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True),
     Column("observed_at", Instant, primary_key=True),
     Column("upvotes", Integer, nullable=False),
     Column("comments", Integer, nullable=False),
@@ -130,7 +135,7 @@ term_statistics = Table(
     Column("space", Integer, nullable=False),
     Column("papers", Integer, nullable=False),
     # Every paper up to this id is counted in.
-    Column("through_paper_id", BigId, nullable=False),
+    Column("through_row_id", BigId, nullable=False),
     Column("frequencies", LargeBinary, nullable=False),
     Column("counted_at", Instant, nullable=False),
 )
@@ -153,8 +158,8 @@ subscribers = Table(
     Column("paused_until", Date),
     Column("created_at", Instant, nullable=False),
     Column("confirmed_at", Instant),
-    _one_of("status", "pending", "active", "paused", "unsubscribed", "suppressed"),
-    _one_of("frequency", "daily", "weekdays", "weekly", "off"),
+    _one_of("status", Status),
+    _one_of("frequency", Frequency),
     CheckConstraint("hour BETWEEN 0 AND 23", name="hour"),
     CheckConstraint("max_papers BETWEEN 1 AND 50", name="max_papers"),
     # A schedule that strayed into the future is found by its frequency's longest wait, whatever else waits.
@@ -170,17 +175,17 @@ interests = Table(
     Column("kind", Text, nullable=False),
     Column("words", Text, nullable=False),
     UniqueConstraint("subscriber_id", "kind", "words"),
-    _one_of("kind", "topic", "must", "mute", "follow", "category"),
+    _one_of("kind", InterestKind),
 )
 
 feedback = Table(
     "feedback",
     metadata,
     Column("subscriber_id", BigId, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
-    Column("paper_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True),
+    Column("paper_row_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True),
     Column("verdict", Text, nullable=False),
     Column("given_at", Instant, nullable=False),
-    _one_of("verdict", "more", "less"),
+    _one_of("verdict", Verdict),
 )
 
 # What a subscriber said of a paper that is not stored yet; it becomes feedback when the paper arrives.
@@ -188,13 +193,13 @@ pending_feedback = Table(
     "pending_feedback",
     metadata,
     Column("subscriber_id", BigId, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
-    Column("canonical_id", Text, primary_key=True),
+    Column("paper_id", Text, primary_key=True),
     Column("verdict", Text, nullable=False),
     Column("given_at", Instant, nullable=False),
     # When arXiv was last asked for the paper; null: not yet.
     Column("asked_at", Instant),
-    _one_of("verdict", "more", "less"),
-    Index(None, "canonical_id"),
+    _one_of("verdict", Verdict),
+    Index(None, "paper_id"),
 )
 
 profiles = Table(
@@ -227,12 +232,12 @@ deliveries = Table(
     # All that the mail says beside its cards and reasons: enough to make it again byte for byte.
     Column("contents", Document),
     Column("message_id", Text),
-    Column("digest", Text),
+    Column("content_sha256", Text),
     Column("smtp_answer", Text),
     Column("settled_at", Instant),
     UniqueConstraint("subscriber_id", "kind", "edition_on"),
-    _one_of("kind", "digest", "confirm", "links"),
-    _one_of("status", "planned", "claimed", "sent", "skipped", "failed"),
+    _one_of("kind", Kind),
+    _one_of("status", DeliveryStatus),
     # A million share one hour; with the id in the index, a claim reads the rows it takes and no more.
     Index(
         "ix_deliveries_open",
@@ -256,7 +261,7 @@ cards = Table(
     "cards",
     metadata,
     Column("id", BigId, primary_key=True),
-    Column("digest", Text, nullable=False, unique=True),
+    Column("content_sha256", Text, nullable=False, unique=True),
     Column("contents", Document, nullable=False),
 )
 
@@ -265,14 +270,14 @@ picks = Table(
     "picks",
     metadata,
     Column("subscriber_id", BigId, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
-    Column("paper_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True),
+    Column("paper_row_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True),
     Column("delivery_id", BigId, ForeignKey("deliveries.id", ondelete="CASCADE"), nullable=False),
     Column("card_id", BigId, ForeignKey("cards.id"), nullable=False),
     Column("position", SmallInteger, nullable=False),
     Column("section", Text, nullable=False),
     Column("score", Float, nullable=False),
     Column("reasons", Document, nullable=False),
-    _one_of("section", "for_you", "everyone"),
+    _one_of("section", Section),
     sqlite_with_rowid=False,
 )
 
@@ -296,7 +301,7 @@ suppression_log = Table(
     Column("reason", Text, nullable=False),
     Column("happened_at", Instant, nullable=False),
     UniqueConstraint("address_hash", "event", "happened_at"),
-    _one_of("event", "unsubscribed", "returned", "erased", "suppressed", "lifted"),
+    _one_of("event", SuppressionEvent),
 )
 
 consents = Table(
@@ -318,7 +323,7 @@ mail_requests = Table(
     Column("kind", Text, nullable=False),
     Column("address", Text, nullable=False),
     Column("requested_at", Instant, nullable=False),
-    _one_of("kind", "confirm", "links"),
+    _one_of("kind", (Kind.CONFIRM, Kind.LINKS)),
     sqlite_autoincrement=True,
 )
 
@@ -345,7 +350,7 @@ fetches = Table(
     Column("rejected", Integer, nullable=False),
     Column("newest_on", Date),
     Column("error", Text, nullable=False),
-    _one_of("status", "running", "complete", "partial", "failed"),
+    _one_of("status", FetchStatus),
     Index(None, "source", "started_at"),
 )
 
@@ -356,7 +361,7 @@ circuits = Table(
     Column("name", Text, primary_key=True),
     Column("opened_at", Instant, nullable=False),
     Column("try_again_at", Instant, nullable=False),
-    Column("trips", SmallInteger, nullable=False),
+    Column("failures", SmallInteger, nullable=False),
     Column("reason", Text, nullable=False),
 )
 
@@ -371,7 +376,7 @@ server_answers = Table(
     Column("refused", Integer, nullable=False),
     # The last answers, the newest last: + taken, - refused.
     Column("recent", Text, nullable=False),
-    _one_of("stream", "transactional", "digest"),
+    _one_of("stream", Stream),
 )
 
 # The first refusal of an address for each edition, kept until the address takes a mail or is suppressed.

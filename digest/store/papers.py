@@ -52,7 +52,7 @@ def _stored(row: Row[Any]) -> StoredPaper:
     return StoredPaper(
         row_id=row.id,
         paper=Paper(
-            id=row.canonical_id,
+            id=row.paper_id,
             title=row.title,
             abstract=row.abstract,
             authors=tuple(row.authors),
@@ -72,7 +72,7 @@ def _stored(row: Row[Any]) -> StoredPaper:
 def _columns(stored: StoredPaper) -> dict[str, Any]:
     paper = stored.paper
     return {
-        "canonical_id": paper.id,
+        "paper_id": paper.id,
         "title_id": stored.title_id,
         "title": paper.title,
         "abstract": paper.abstract,
@@ -101,13 +101,13 @@ def lock_ingestion(connection: Connection) -> None:
 
 def find_known(connection: Connection, ids: Collection[str], title_ids: Collection[str]) -> list[StoredPaper]:
     """Return the stored papers that carry one of these canonical ids, or one of these title ids."""
-    found = or_(papers.c.canonical_id.in_(ids), papers.c.title_id.in_(title_ids))
+    found = or_(papers.c.paper_id.in_(ids), papers.c.title_id.in_(title_ids))
     return _read(connection, select(papers).where(found).order_by(papers.c.id))
 
 
 def find_by_paper_ids(connection: Connection, ids: Collection[str]) -> dict[str, StoredPaper]:
     """Return the stored papers with these canonical ids, by id; unknown ids are left out."""
-    rows = _read(connection, select(papers).where(papers.c.canonical_id.in_(ids)))
+    rows = _read(connection, select(papers).where(papers.c.paper_id.in_(ids)))
     return {stored.paper.id: stored for stored in rows}
 
 
@@ -120,7 +120,7 @@ def find_by_row_ids(connection: Connection, row_ids: Collection[int]) -> dict[in
 
 def row_ids_of(connection: Connection, ids: Collection[str]) -> dict[str, int]:
     """Return the row numbers of the papers with these canonical ids; unknown ids are left out."""
-    query = select(papers.c.canonical_id, papers.c.id).where(papers.c.canonical_id.in_(ids))
+    query = select(papers.c.paper_id, papers.c.id).where(papers.c.paper_id.in_(ids))
     return dict(connection.execute(query).all())
 
 
@@ -193,8 +193,8 @@ def insert_papers(connection: Connection, new: Sequence[StoredPaper], now: datet
     if not new:
         return {}
     rows = [{**_columns(stored), "updated_at": now} for stored in new]
-    statement = papers.insert().returning(papers.c.canonical_id, papers.c.id, sort_by_parameter_order=True)
-    return {row.canonical_id: row.id for row in connection.execute(statement, rows)}
+    statement = papers.insert().returning(papers.c.paper_id, papers.c.id, sort_by_parameter_order=True)
+    return {row.paper_id: row.id for row in connection.execute(statement, rows)}
 
 
 def update_papers(connection: Connection, changed: Sequence[StoredPaper], now: datetime) -> None:
@@ -217,16 +217,18 @@ def save_terms(connection: Connection, counts: Mapping[int, bytes]) -> None:
         return
     statement = upsert(connection)(paper_terms)
     statement = statement.on_conflict_do_update(
-        index_elements=["paper_id"], set_={"counts": statement.excluded.counts}
+        index_elements=["paper_row_id"], set_={"counts": statement.excluded.counts}
     )
-    connection.execute(statement, [{"paper_id": row_id, "counts": blob} for row_id, blob in counts.items()])
+    connection.execute(
+        statement, [{"paper_row_id": row_id, "counts": blob} for row_id, blob in counts.items()]
+    )
 
 
 def read_terms(connection: Connection, row_ids: Collection[int] | None = None) -> dict[int, bytes]:
     """Return packed term counts by row number, in rising order: of these papers, or of all."""
-    query = select(paper_terms.c.paper_id, paper_terms.c.counts).order_by(paper_terms.c.paper_id)
+    query = select(paper_terms.c.paper_row_id, paper_terms.c.counts).order_by(paper_terms.c.paper_row_id)
     if row_ids is not None:
-        query = query.where(paper_terms.c.paper_id.in_(row_ids))
+        query = query.where(paper_terms.c.paper_row_id.in_(row_ids))
     return dict(connection.execute(query).all())
 
 
@@ -234,7 +236,7 @@ def newest_terms(connection: Connection, limit: int) -> dict[int, bytes]:
     """Return packed term counts of the newest papers by row number, in rising order of (announced_on, number)."""
     newest = (
         select(paper_terms.c.counts, papers.c.announced_on, papers.c.id)
-        .join(papers, papers.c.id == paper_terms.c.paper_id)
+        .join(papers, papers.c.id == paper_terms.c.paper_row_id)
         .order_by(papers.c.announced_on.desc(), papers.c.id.desc())
         .limit(limit)
     )
@@ -244,9 +246,9 @@ def newest_terms(connection: Connection, limit: int) -> dict[int, bytes]:
 def terms_between(connection: Connection, after: int, through: int) -> dict[int, bytes]:
     """Return packed term counts of the papers with row numbers in (after, through]."""
     query = (
-        select(paper_terms.c.paper_id, paper_terms.c.counts)
-        .where(paper_terms.c.paper_id > after, paper_terms.c.paper_id <= through)
-        .order_by(paper_terms.c.paper_id)
+        select(paper_terms.c.paper_row_id, paper_terms.c.counts)
+        .where(paper_terms.c.paper_row_id > after, paper_terms.c.paper_row_id <= through)
+        .order_by(paper_terms.c.paper_row_id)
     )
     return dict(connection.execute(query).all())
 
@@ -266,7 +268,7 @@ def save_popularity(connection: Connection, snapshots: Iterable[tuple[int, Popul
     """Store snapshots by paper row number; one of the same instant is kept as it was. Return how many are new."""
     rows = [
         {
-            "paper_id": row_id,
+            "paper_row_id": row_id,
             "observed_at": seen.observed_at,
             "upvotes": seen.upvotes,
             "comments": seen.comments,
@@ -276,23 +278,24 @@ def save_popularity(connection: Connection, snapshots: Iterable[tuple[int, Popul
     ]
     if not rows:
         return 0
-    statement = upsert(connection)(popularity).on_conflict_do_nothing().returning(popularity.c.paper_id)
+    statement = upsert(connection)(popularity).on_conflict_do_nothing().returning(popularity.c.paper_row_id)
     return len(connection.execute(statement, rows).all())
 
 
 def latest_popularity(connection: Connection, row_ids: Collection[int]) -> dict[int, Popularity]:
     """Return the most recent snapshot of each of these papers, by row number."""
     newest = (
-        select(popularity.c.paper_id, func.max(popularity.c.observed_at).label("observed_at"))
-        .where(popularity.c.paper_id.in_(row_ids))
-        .group_by(popularity.c.paper_id)
+        select(popularity.c.paper_row_id, func.max(popularity.c.observed_at).label("observed_at"))
+        .where(popularity.c.paper_row_id.in_(row_ids))
+        .group_by(popularity.c.paper_row_id)
         .subquery()
     )
     query = select(popularity).join(
         newest,
-        (popularity.c.paper_id == newest.c.paper_id) & (popularity.c.observed_at == newest.c.observed_at),
+        (popularity.c.paper_row_id == newest.c.paper_row_id)
+        & (popularity.c.observed_at == newest.c.observed_at),
     )
-    return {row.paper_id: _snapshot(row) for row in connection.execute(query)}
+    return {row.paper_row_id: _snapshot(row) for row in connection.execute(query)}
 
 
 def _snapshot(row: Row[Any]) -> Popularity:
@@ -305,10 +308,10 @@ def popularity_of(
     """Return the snapshots of these papers up to an instant, oldest first, by row number."""
     query = (
         select(popularity)
-        .where(popularity.c.paper_id.in_(row_ids), popularity.c.observed_at <= until)
-        .order_by(popularity.c.paper_id, popularity.c.observed_at)
+        .where(popularity.c.paper_row_id.in_(row_ids), popularity.c.observed_at <= until)
+        .order_by(popularity.c.paper_row_id, popularity.c.observed_at)
     )
     found: dict[int, list[Popularity]] = {}
     for row in connection.execute(query):
-        found.setdefault(row.paper_id, []).append(_snapshot(row))
+        found.setdefault(row.paper_row_id, []).append(_snapshot(row))
     return found

@@ -17,17 +17,17 @@ _pending = pending_feedback.c
 
 
 def save_pending(connection: Connection, said: Iterable[tuple[int, str, str]], now: datetime) -> None:
-    """Keep (subscriber, canonical id, verdict) over earlier ones of the same paper."""
+    """Keep (subscriber, paper_id, verdict) over earlier ones of the same paper."""
     said = list(said)
     if not said:
         return
     rows = [
-        {"subscriber_id": number, "canonical_id": paper_id, "verdict": verdict, "given_at": now}
+        {"subscriber_id": number, "paper_id": paper_id, "verdict": verdict, "given_at": now}
         for number, paper_id, verdict in said
     ]
     statement = upsert(connection)(pending_feedback)
     statement = statement.on_conflict_do_update(
-        index_elements=["subscriber_id", "canonical_id"],
+        index_elements=["subscriber_id", "paper_id"],
         set_={"verdict": statement.excluded.verdict, "given_at": statement.excluded.given_at},
     )
     connection.execute(statement, rows)
@@ -39,25 +39,25 @@ def _bound(connection: Connection, subscriber_ids: Collection[int]) -> None:
     for number, count in connection.execute(counted.group_by(_pending.subscriber_id)).all():
         if count > MOST_PENDING:
             oldest = (
-                select(_pending.canonical_id)
+                select(_pending.paper_id)
                 .where(_pending.subscriber_id == number)
-                .order_by(_pending.given_at, _pending.canonical_id)
+                .order_by(_pending.given_at, _pending.paper_id)
                 .limit(count - MOST_PENDING)
             )
-            gone = (_pending.subscriber_id == number) & _pending.canonical_id.in_(oldest)
+            gone = (_pending.subscriber_id == number) & _pending.paper_id.in_(oldest)
             connection.execute(delete(pending_feedback).where(gone))
 
 
 def read_pending(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, list[tuple[str, str]]]:
-    """Return (canonical id, verdict) by subscriber, the oldest first; who has none is left out."""
+    """Return (paper_id, verdict) by subscriber, the oldest first; who has none is left out."""
     query = (
-        select(_pending.subscriber_id, _pending.canonical_id, _pending.verdict)
+        select(_pending.subscriber_id, _pending.paper_id, _pending.verdict)
         .where(_pending.subscriber_id.in_(subscriber_ids))
-        .order_by(_pending.given_at, _pending.canonical_id)
+        .order_by(_pending.given_at, _pending.paper_id)
     )
     said: dict[int, list[tuple[str, str]]] = defaultdict(list)
     for row in connection.execute(query):
-        said[row.subscriber_id].append((row.canonical_id, row.verdict))
+        said[row.subscriber_id].append((row.paper_id, row.verdict))
     return dict(said)
 
 
@@ -66,14 +66,14 @@ def ids_to_ask_for(
 ) -> list[str]:
     """Return the ids marked after one instant that arXiv was not asked for since another, in their order."""
     query = (
-        select(_pending.canonical_id)
+        select(_pending.paper_id)
         .where(
             _pending.given_at > given_after,
             or_(_pending.asked_at.is_(None), _pending.asked_at < asked_before),
-            _pending.canonical_id.not_like("title:%"),
+            _pending.paper_id.not_like("title:%"),
         )
         .distinct()
-        .order_by(_pending.canonical_id)
+        .order_by(_pending.paper_id)
         .limit(limit)
     )
     return list(connection.execute(query).scalars())
@@ -81,7 +81,7 @@ def ids_to_ask_for(
 
 def mark_asked(connection: Connection, ids: Collection[str], now: datetime) -> None:
     """Note that arXiv was asked for these papers."""
-    connection.execute(update(pending_feedback).where(_pending.canonical_id.in_(ids)).values(asked_at=now))
+    connection.execute(update(pending_feedback).where(_pending.paper_id.in_(ids)).values(asked_at=now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +89,10 @@ class Arrival:
     """A word on a paper that is stored by now."""
 
     subscriber_id: int
-    canonical_id: str
+    paper_id: str
     verdict: str
     given_at: datetime
-    paper_id: int
+    paper_row_id: int
     """The paper's row number."""
 
 
@@ -101,13 +101,13 @@ def arrived(connection: Connection, limit: int) -> list[Arrival]:
     query = (
         select(
             _pending.subscriber_id,
-            _pending.canonical_id,
+            _pending.paper_id,
             _pending.verdict,
             _pending.given_at,
-            papers.c.id.label("paper_id"),
+            papers.c.id.label("paper_row_id"),
         )
-        .join(papers, papers.c.canonical_id == _pending.canonical_id)
-        .order_by(_pending.subscriber_id, _pending.canonical_id)
+        .join(papers, papers.c.paper_id == _pending.paper_id)
+        .order_by(_pending.subscriber_id, _pending.paper_id)
         .limit(limit)
     )
     return [Arrival(*row) for row in connection.execute(query)]
@@ -118,13 +118,13 @@ def settle(connection: Connection, arrivals: Collection[Arrival]) -> None:
     said = [
         {
             "subscriber_id": one.subscriber_id,
-            "paper_id": one.paper_id,
+            "paper_row_id": one.paper_row_id,
             "verdict": one.verdict,
             "given_at": one.given_at,
         }
         for one in arrivals
     ]
     connection.execute(upsert(connection)(feedback).on_conflict_do_nothing(), said)
-    keys = [(one.subscriber_id, one.canonical_id) for one in arrivals]
-    gone = tuple_(_pending.subscriber_id, _pending.canonical_id).in_(keys)
+    keys = [(one.subscriber_id, one.paper_id) for one in arrivals]
+    gone = tuple_(_pending.subscriber_id, _pending.paper_id).in_(keys)
     connection.execute(delete(pending_feedback).where(gone))

@@ -40,27 +40,27 @@ def received(
 
     `before` keeps to mails of earlier editions: what a subscriber had received by then.
     """
-    query = select(picks.c.subscriber_id, picks.c.paper_id).where(
-        picks.c.subscriber_id.in_(subscriber_ids), picks.c.paper_id >= from_row_id
+    query = select(picks.c.subscriber_id, picks.c.paper_row_id).where(
+        picks.c.subscriber_id.in_(subscriber_ids), picks.c.paper_row_id >= from_row_id
     )
     if before is not None:
         query = query.join(deliveries, picks.c.delivery_id == deliveries.c.id)
         query = query.where(deliveries.c.edition_on < before)
     found: dict[int, set[int]] = defaultdict(set)
-    for subscriber_id, paper_id in connection.execute(query):
-        found[subscriber_id].add(paper_id)
+    for subscriber_id, paper_row_id in connection.execute(query):
+        found[subscriber_id].add(paper_row_id)
     return found
 
 
 def save_cards(connection: Connection, shown: dict[str, dict[str, Any]]) -> dict[str, int]:
-    """Keep cards by digest, each once; return their row numbers by digest."""
+    """Keep cards by the SHA-256 of their content, each once; return their ids by it."""
     if not shown:
         return {}
-    statement = upsert(connection)(cards).on_conflict_do_nothing(index_elements=["digest"])
+    statement = upsert(connection)(cards).on_conflict_do_nothing(index_elements=["content_sha256"])
     # In one order for all: two workers that keep the same cards the other way round would wait for each other.
-    rows = [{"digest": key, "contents": shown[key]} for key in sorted(shown)]
+    rows = [{"content_sha256": key, "contents": shown[key]} for key in sorted(shown)]
     connection.execute(statement, rows)
-    query = select(cards.c.digest, cards.c.id).where(cards.c.digest.in_(shown))
+    query = select(cards.c.content_sha256, cards.c.id).where(cards.c.content_sha256.in_(shown))
     return dict(connection.execute(query).all())
 
 
@@ -95,7 +95,7 @@ def save_compositions(
     carried = [
         {
             "subscriber_id": pick.subscriber_id,
-            "paper_id": pick.paper_row_id,
+            "paper_row_id": pick.paper_row_id,
             "delivery_id": pick.delivery_id,
             "card_id": pick.card_id,
             "position": pick.position,
@@ -123,12 +123,12 @@ def read_picks(
 ) -> dict[int, list[Row[*tuple[Any, ...]]]]:
     """Return recorded picks by delivery, in the order of the mail; owners are (delivery, subscriber) pairs.
 
-    A row has (delivery_id, paper_id, section, score, reasons, card).
+    A row has (delivery_id, paper_row_id, section, score, reasons, card).
     """
     query = (
         select(
             picks.c.delivery_id,
-            picks.c.paper_id,
+            picks.c.paper_row_id,
             picks.c.section,
             picks.c.score,
             picks.c.reasons,
@@ -146,18 +146,18 @@ def read_picks(
 
 
 def paper_titles(connection: Connection, subscriber_id: int, limit: int) -> list[Row[*tuple[Any, ...]]]:
-    """Return what a subscriber got lately: (edition_on, canonical_id, title, section, score, reasons)."""
+    """Return what a subscriber got lately: (edition_on, paper_id, title, section, score, reasons)."""
     query = (
         select(
             deliveries.c.edition_on,
-            papers.c.canonical_id,
+            papers.c.paper_id,
             papers.c.title,
             picks.c.section,
             picks.c.score,
             picks.c.reasons,
         )
         .join(picks, picks.c.delivery_id == deliveries.c.id)
-        .join(papers, papers.c.id == picks.c.paper_id)
+        .join(papers, papers.c.id == picks.c.paper_row_id)
         .where(picks.c.subscriber_id == subscriber_id, deliveries.c.status == "sent")
         .order_by(deliveries.c.edition_on.desc(), picks.c.position)
         .limit(limit)
@@ -170,7 +170,7 @@ def received_on(connection: Connection, subscriber_id: int, paper_row_id: int) -
     query = (
         select(deliveries.c.edition_on)
         .join(picks, picks.c.delivery_id == deliveries.c.id)
-        .where(picks.c.subscriber_id == subscriber_id, picks.c.paper_id == paper_row_id)
+        .where(picks.c.subscriber_id == subscriber_id, picks.c.paper_row_id == paper_row_id)
     )
     edition_on: date | None = connection.execute(query).scalar_one_or_none()
     return edition_on

@@ -48,7 +48,7 @@ _RECORD_SENT = (
         status="sent",
         next_try_at=None,
         settled_at=bindparam("at"),
-        digest=bindparam("fingerprint"),
+        content_sha256=bindparam("fingerprint"),
         smtp_answer=bindparam("answer"),
     )
 )

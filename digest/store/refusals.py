@@ -6,8 +6,8 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, delete, exists, func, select
 
-from digest.delivery.refusals import DAY, EDITIONS_APART, REFUSED, TAKEN, WINDOW, Answers, Evidence
 from digest.domain.delivery import Delivery, Stream
+from digest.domain.refusals import DAY, EDITIONS_APART, REFUSED, TAKEN, WINDOW, Answers, Evidence
 from digest.store import suppressions as suppression_store
 from digest.store.models import deliveries, refusals, server_answers, subscribers, suppressions
 from digest.store.papers import upsert

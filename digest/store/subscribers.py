@@ -8,16 +8,24 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, delete, func, or_, select, update
 
 from digest.domain.address import address_key
-from digest.domain.subscriber import INTEREST_KINDS, InterestKind, Interests, Schedule, Status, Subscriber
+from digest.domain.subscriber import (
+    INTEREST_KINDS,
+    Frequency,
+    InterestKind,
+    Interests,
+    Schedule,
+    Status,
+    Subscriber,
+)
 from digest.store.models import deliveries, interests, subscribers
 from digest.store.planning import strayed
 
 _FIELD: dict[InterestKind, str] = {
-    "topic": "topics",
-    "must": "must",
-    "mute": "mute",
-    "follow": "follow",
-    "category": "categories",
+    InterestKind.TOPIC: "topics",
+    InterestKind.MUST: InterestKind.MUST,
+    InterestKind.MUTE: InterestKind.MUTE,
+    InterestKind.FOLLOW: InterestKind.FOLLOW,
+    InterestKind.CATEGORY: "categories",
 }
 
 
@@ -26,8 +34,8 @@ def _subscriber(row: Row[Any], asked: Interests) -> Subscriber:
         id=row.id,
         key=row.key,
         address=row.address,
-        status=row.status,
-        schedule=Schedule(row.timezone, row.hour, row.frequency),
+        status=Status(row.status),
+        schedule=Schedule(row.timezone, row.hour, Frequency(row.frequency)),
         max_papers=row.max_papers,
         created_at=row.created_at,
         interests=asked,

@@ -7,16 +7,13 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, literal, select, update
 
-from digest.domain.subscriber import Status
+from digest.domain.subscriber import Status, SuppressionEvent
 from digest.store.models import consents, subscribers, suppression_log, suppressions
 from digest.store.papers import upsert
-
-Event = Literal["unsubscribed", "returned", "erased", "suppressed", "lifted"]
-EVENTS: tuple[Event, ...] = get_args(Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ class Entry:
     """One line of the log."""
 
     address_hash: str
-    event: Event
+    event: SuppressionEvent
     reason: str
     happened_at: datetime
 
@@ -52,7 +49,7 @@ def suppress(
     )
     is_new = connection.execute(statement).first() is not None
     if is_new:
-        note(connection, Entry(address_hash, "suppressed", reason, now))
+        note(connection, Entry(address_hash, SuppressionEvent.SUPPRESSED, reason, now))
     return is_new
 
 

@@ -21,12 +21,12 @@ def newest_version(connection: Connection) -> int | None:
 def counted_papers(connection: Connection) -> tuple[int, int]:
     """Return how many papers the newest version counts, and the row number up to which it does; (0, 0) for none."""
     newest = (
-        select(term_statistics.c.papers, term_statistics.c.through_paper_id)
+        select(term_statistics.c.papers, term_statistics.c.through_row_id)
         .order_by(term_statistics.c.version.desc())
         .limit(1)
     )
     row = connection.execute(newest).one_or_none()
-    return (row.papers, row.through_paper_id) if row else (0, 0)
+    return (row.papers, row.through_row_id) if row else (0, 0)
 
 
 def read_statistics(connection: Connection, version: int) -> Statistics:
@@ -49,7 +49,7 @@ def save_statistics(
             version=statistics.version,
             space=SPACE,
             papers=statistics.papers,
-            through_paper_id=through_row_id,
+            through_row_id=through_row_id,
             frequencies=statistics.to_bytes(),
             counted_at=now,
         )

@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from digest.domain.address import Address
-from digest.domain.delivery import CONFIRM_DAYS, RECIPIENTS
-from digest.domain.subscriber import Subscriber
+from digest.domain.delivery import CONFIRM_DAYS, RECIPIENTS, Kind
+from digest.domain.subscriber import Status, Subscriber, SuppressionEvent
 from digest.errors import NotFound
 from digest.store import consents as consent_store
 from digest.store import deliveries as ledger
@@ -69,13 +69,13 @@ def _plan_confirmation(connection: Connection, secret: bytes, known: Subscriber,
         return False
     is_planned = bool(
         delivery_reports.find(
-            connection, subscriber_id=known.id, kind="confirm", edition_on=now.date(), limit=1
+            connection, subscriber_id=known.id, kind=Kind.CONFIRM, edition_on=now.date(), limit=1
         )
     )
     if not is_planned and not _has_room(connection, secret, known.address, now):
         return False
-    subscriber_store.set_status(connection, known.id, "pending")
-    return bool(ledger.plan(connection, "confirm", [NewDelivery(known.id, now.date(), now)]))
+    subscriber_store.set_status(connection, known.id, Status.PENDING)
+    return bool(ledger.plan(connection, Kind.CONFIRM, [NewDelivery(known.id, now.date(), now)]))
 
 
 def request_confirmation_again(
@@ -98,11 +98,11 @@ def request_links(
     no address.
     """
     known = subscriber_store.find_by_address_key(connection, address.key)
-    if known is None or known.confirmed_at is None or known.status not in RECIPIENTS["links"]:
+    if known is None or known.confirmed_at is None or known.status not in RECIPIENTS[Kind.LINKS]:
         return None
     if suppression_store.suppressed(connection, {address_hash(address.mailbox, secret)}):
         return None
-    return known if ledger.plan(connection, "links", [NewDelivery(known.id, now.date(), now)]) else None
+    return known if ledger.plan(connection, Kind.LINKS, [NewDelivery(known.id, now.date(), now)]) else None
 
 
 def unsubscribe(database: Database, secret: bytes, key: str, now: datetime, how: str) -> Subscriber | None:
@@ -118,9 +118,9 @@ def unsubscribe(database: Database, secret: bytes, key: str, now: datetime, how:
             if not _has_left(connection, subscriber):
                 _note_refusal(connection, secret, subscriber, now, how)
             return subscriber
-        subscriber_store.set_status(connection, subscriber.id, "unsubscribed")
+        subscriber_store.set_status(connection, subscriber.id, Status.UNSUBSCRIBED)
         _note_refusal(connection, secret, subscriber, now, how)
-        return replace(subscriber, status="unsubscribed")
+        return replace(subscriber, status=Status.UNSUBSCRIBED)
 
 
 def _has_left(connection: Connection, subscriber: Subscriber) -> bool:
@@ -132,7 +132,7 @@ def _note_refusal(
     connection: Connection, secret: bytes, subscriber: Subscriber, now: datetime, how: str
 ) -> None:
     consent_store.record_consents(connection, [subscriber.id], REFUSAL, how, now)
-    log_event(connection, secret, subscriber, "unsubscribed", how, now)
+    log_event(connection, secret, subscriber, SuppressionEvent.UNSUBSCRIBED, how, now)
 
 
 def resubscribe(database: Database, secret: bytes, key: str, now: datetime, how: str) -> Subscriber:
@@ -145,10 +145,10 @@ def resubscribe(database: Database, secret: bytes, key: str, now: datetime, how:
         if subscriber.confirmed_at is None or subscriber.status not in {"unsubscribed", "pending"}:
             return subscriber
         # Planned anew: a due time from before they left would be a mail for a day long gone.
-        back = replace(subscriber, status="active", paused_until=None, next_due_at=None)
+        back = replace(subscriber, status=Status.ACTIVE, paused_until=None, next_due_at=None)
         subscriber_store.update_subscriber(connection, back)
         consent_store.record_consents(connection, [subscriber.id], CONSENT, how, now)
-        log_event(connection, secret, subscriber, "returned", how, now)
+        log_event(connection, secret, subscriber, SuppressionEvent.RETURNED, how, now)
         return back
 
 

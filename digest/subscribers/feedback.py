@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from digest.domain.paper import Paper
-from digest.domain.subscriber import Subscriber
+from digest.domain.subscriber import Subscriber, Verdict
 from digest.papers.identifiers import canonical_id
 from digest.papers.search import find_paper
 from digest.ranking.explain import Naming
@@ -16,7 +16,6 @@ from digest.store import papers as paper_store
 from digest.store import terms as term_store
 from digest.store.database import Connection, Database
 from digest.subscribers.consent import subscriber_of
-from digest.subscribers.links import Verdict
 from digest.subscribers.profiles import ProfileBuilder
 
 TERMS_SHOWN = 5

@@ -11,18 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from digest.domain.subscriber import (
-    FREQUENCIES,
-    STATUSES,
-    Frequency,
-    Interests,
-    Schedule,
-    Status,
-    Subscriber,
-    clean_words,
-)
+from digest.domain.categories import known_category
+from digest.domain.subscriber import Frequency, Interests, Schedule, Status, Subscriber, clean_words
 from digest.errors import BadInput
-from digest.papers.categories import known_category
 from digest.store import feedback as feedback_store
 from digest.store import papers as paper_store
 from digest.store import subscribers as subscriber_store
@@ -85,8 +76,8 @@ class SubscriberRecord(BaseModel):
 _FORMS = {
     **dict.fromkeys((*_WORDS, *_VERDICTS), "a list of texts"),
     **dict.fromkeys(("hour", "max_papers"), "a whole number"),
-    "frequency": f"one of {', '.join(FREQUENCIES)}",
-    "status": f"one of {', '.join(STATUSES)}",
+    "frequency": f"one of {', '.join(Frequency)}",
+    "status": f"one of {', '.join(Status)}",
     "paused_until": "a date, written YYYY-MM-DD",
 }
 """The form that each field must have; the others must be a text."""

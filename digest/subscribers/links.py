@@ -14,11 +14,11 @@ from urllib.parse import quote
 
 from itsdangerous import BadSignature, Signer
 
+from digest.domain.subscriber import Verdict
 from digest.errors import BadLink
 
 Purpose = Literal["confirm", "preferences", "unsubscribe", "feedback", "digest", "feed"]
 PURPOSES: tuple[Purpose, ...] = ("confirm", "preferences", "unsubscribe", "feedback", "digest", "feed")
-Verdict = Literal["more", "less"]
 
 
 @dataclass(frozen=True, slots=True)

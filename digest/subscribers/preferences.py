@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from digest.domain.schedule import next_due_at
-from digest.domain.subscriber import Frequency, Schedule, Subscriber
+from digest.domain.subscriber import Frequency, Schedule, Status, Subscriber, SuppressionEvent
 from digest.errors import BadInput
 from digest.papers.identifiers import canonical_id
 from digest.ranking.profile import Profile
@@ -129,7 +129,7 @@ def pause(database: Database, address: str, until: date | None, now: datetime) -
             raise BadInput(
                 f"{subscriber.address} is {subscriber.status}; only an active subscriber can pause."
             )
-        paused = replace(subscriber, status="paused", paused_until=until)
+        paused = replace(subscriber, status=Status.PAUSED, paused_until=until)
         subscriber_store.update_subscriber(connection, paused)
         return paused
 
@@ -142,10 +142,10 @@ def resume(database: Database, secret: bytes, address: str, now: datetime) -> Su
             raise BadInput(
                 f"{subscriber.address} is {subscriber.status}; only a paused subscriber can resume."
             )
-        active = replace(subscriber, status="active", paused_until=None)
+        active = replace(subscriber, status=Status.ACTIVE, paused_until=None)
         subscriber_store.update_subscriber(connection, active)
         if subscriber.status == "unsubscribed":
-            log_event(connection, secret, subscriber, "returned", "resumed", now)
+            log_event(connection, secret, subscriber, SuppressionEvent.RETURNED, "resumed", now)
         return active
 
 
@@ -157,5 +157,5 @@ def remove(database: Database, secret: bytes, address: str, now: datetime) -> Su
     with database.begin() as connection:
         subscriber = find_subscriber(connection, address)
         subscriber_store.delete_subscriber(connection, subscriber.id)
-        log_event(connection, secret, subscriber, "erased", "", now)
+        log_event(connection, secret, subscriber, SuppressionEvent.ERASED, "", now)
         return subscriber

@@ -49,7 +49,7 @@ def personal_data(connection: Connection, address: str) -> dict[str, Any]:
                 "edition_on": row.edition_on,
                 "section": row.section,
                 "score": row.score,
-                "id": row.canonical_id,
+                "id": row.paper_id,
                 "title": row.title,
                 "because": [term for term, _ in row.reasons["terms"]] or row.reasons["author"],
             }

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from digest.domain.address import Address
-from digest.domain.subscriber import Interests, Schedule, Status, Subscriber
+from digest.domain.delivery import Kind
+from digest.domain.subscriber import Interests, Schedule, Status, Subscriber, SuppressionEvent, Verdict
 from digest.errors import BadInput, NotFound
 from digest.papers.identifiers import canonical_id
 from digest.store import consents as consent_store
@@ -18,15 +19,14 @@ from digest.store import suppressions as suppression_store
 from digest.store.database import Conflict, Connection, Database
 from digest.store.deliveries import NewDelivery
 from digest.store.pending_feedback import save_pending
-from digest.store.suppressions import Entry, Event
+from digest.store.suppressions import Entry
 from digest.subscribers.addresses import address_hash, parse_address
-from digest.subscribers.links import Verdict
 from digest.subscribers.profiles import ProfileBuilder
 
 CONSENT = "A digest of new papers by mail, until unsubscribed."
 REFUSAL = "No more mail."
 MOST_PAPERS = 50
-_AGREED: tuple[Status, ...] = ("active", "paused")
+_AGREED: tuple[Status, ...] = (Status.ACTIVE, Status.PAUSED)
 
 
 def check_max_papers(count: int) -> None:
@@ -61,8 +61,8 @@ class Application:
         if self.status in {"unsubscribed", "suppressed"}:
             return self.status
         if self.status == "pending" or not confirmed:
-            return "pending"
-        return self.status or "active"
+            return Status.PENDING
+        return self.status or Status.ACTIVE
 
 
 def subscribe(
@@ -152,7 +152,7 @@ def subscribe_many(
     consent_store.record_consents(connection, agreed, CONSENT, how, now)
     asked = [subscriber_id for subscriber_id in subscriber_ids if stored[subscriber_id].status == "pending"]
     ledger.plan(
-        connection, "confirm", [NewDelivery(subscriber_id, now.date(), now) for subscriber_id in asked]
+        connection, Kind.CONFIRM, [NewDelivery(subscriber_id, now.date(), now) for subscriber_id in asked]
     )
     for one in stored.values():
         if one.status == "suppressed":
@@ -183,8 +183,8 @@ class _Refusals:
                 f"{address.mailbox} is suppressed and gets no mail; "
                 f"see: digest suppressions show {address.mailbox}"
             )
-        verdicts: dict[str, Verdict] = {canonical_id(paper): "less" for paper in application.dislikes}
-        verdicts |= {canonical_id(paper): "more" for paper in application.likes}
+        verdicts: dict[str, Verdict] = {canonical_id(paper): Verdict.LESS for paper in application.dislikes}
+        verdicts |= {canonical_id(paper): Verdict.MORE for paper in application.likes}
         self._taken.add(address.key)
         return verdicts
 
@@ -204,12 +204,17 @@ def confirm(database: Database, secret: bytes, address: str, now: datetime, how:
             subscriber_store.activate(connection, subscriber.id, now)
             consent_store.record_consents(connection, [subscriber.id], CONSENT, how, now)
             if subscriber.confirmed_at is not None:
-                log_event(connection, secret, subscriber, "returned", how, now)
+                log_event(connection, secret, subscriber, SuppressionEvent.RETURNED, how, now)
         return subscriber_store.find_by_ids(connection, [subscriber.id])[subscriber.id]
 
 
 def log_event(
-    connection: Connection, secret: bytes, subscriber: Subscriber, event: Event, reason: str, now: datetime
+    connection: Connection,
+    secret: bytes,
+    subscriber: Subscriber,
+    event: SuppressionEvent,
+    reason: str,
+    now: datetime,
 ) -> None:
     """Note in the log of addresses what became of a subscriber, so that a restored backup can be told."""
     fingerprint = address_hash(subscriber.address, secret)

@@ -12,11 +12,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from digest.domain.subscriber import Status, SuppressionEvent
 from digest.errors import BadInput
 from digest.store import subscribers as subscriber_store
 from digest.store import suppressions as suppression_store
 from digest.store.database import Connection, Database
-from digest.store.suppressions import EVENTS, Entry
+from digest.store.suppressions import Entry
 from digest.subscribers.addresses import address_hash, key_fingerprint
 from digest.subscribers.signup import REFUSAL
 from digest.subscribers.suppressions import Standing, check_reason, lift_in, standing_of
@@ -33,7 +34,7 @@ def export_lines(database: Database, secret: bytes, now: datetime) -> Iterator[s
     yield json.dumps(
         {"format": FORMAT, "key_fingerprint": key_fingerprint(secret), "exported_at": now.isoformat()}
     )
-    after, page = 0, [Entry("", "lifted", "", now)]
+    after, page = 0, [Entry("", SuppressionEvent.LIFTED, "", now)]
     while page:
         with database.read() as connection:
             page, after = suppression_store.log_page(connection, after, _CHUNK)
@@ -56,14 +57,16 @@ def _log_what_is_older(database: Database, secret: bytes) -> None:
     after = 0
     while True:
         with database.begin() as connection:
-            page = suppression_store.addresses(connection, after, _CHUNK, ["unsubscribed"])
+            page = suppression_store.addresses(connection, after, _CHUNK, [Status.UNSUBSCRIBED])
             hashes = {row.id: address_hash(row.address, secret) for row in page}
             logged = suppression_store.history(connection, set(hashes.values()))
             left_at = suppression_store.last_said(connection, REFUSAL, set(hashes))
             suppression_store.note(
                 connection,
                 *(
-                    Entry(hashes[row.id], "unsubscribed", "", left_at.get(row.id, row.created_at))
+                    Entry(
+                        hashes[row.id], SuppressionEvent.UNSUBSCRIBED, "", left_at.get(row.id, row.created_at)
+                    )
                     for row in page
                     if standing_of(logged.get(hashes[row.id], [])).left_at is None
                 ),
@@ -146,8 +149,8 @@ def _entry(line: str, now: datetime) -> Entry:
     reason, instant = record.get("reason"), record.get("happened_at")
     if not isinstance(fingerprint, str) or not _HASH.fullmatch(fingerprint):
         raise BadInput("address_hash must be 64 hexadecimal digits.")
-    if event not in EVENTS:
-        raise BadInput(f"event must be one of {', '.join(EVENTS)}.")
+    if event not in tuple(SuppressionEvent):
+        raise BadInput(f"event must be one of {', '.join(SuppressionEvent)}.")
     if not isinstance(reason, str) or not isinstance(instant, str):
         raise BadInput("reason and happened_at must be texts.")
     happened_at = datetime.fromisoformat(instant)
@@ -157,7 +160,9 @@ def _entry(line: str, now: datetime) -> Entry:
         raise BadInput("happened_at lies in the future.")
     # Half a character cannot be stored; better it costs the line here than the whole file later.
     reason.encode()
-    return Entry(fingerprint, event, check_reason(reason) if reason.strip() else "", happened_at)
+    return Entry(
+        fingerprint, SuppressionEvent(event), check_reason(reason) if reason.strip() else "", happened_at
+    )
 
 
 def _apply_to_addresses(connection: Connection, hashes: set[str], done: Applied) -> None:

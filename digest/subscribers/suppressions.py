@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from digest.domain.subscriber import Status, Subscriber
+from digest.domain.delivery import Kind
+from digest.domain.subscriber import Status, Subscriber, SuppressionEvent
 from digest.errors import BadInput, NotFound
 from digest.store import deliveries as ledger
 from digest.store import delivery_reports
@@ -63,14 +64,14 @@ def status_after_lift(
     """
     since_at = suppression.since_at if suppression else None
     if refused_at and since_at and refused_at >= since_at:
-        return "unsubscribed"
+        return Status.UNSUBSCRIBED
     if suppression and suppression.former_status:
         return suppression.former_status
     if subscriber.confirmed_at is None:
-        return "pending"
+        return Status.PENDING
     if refused_at and refused_at >= subscriber.confirmed_at:
-        return "unsubscribed"
-    return "paused" if subscriber.paused_until else "active"
+        return Status.UNSUBSCRIBED
+    return Status.PAUSED if subscriber.paused_until else Status.ACTIVE
 
 
 def suppress(
@@ -86,7 +87,7 @@ def suppress(
             is_new = suppression_store.suppress(connection, fingerprint, reason, now)
         else:
             is_new = suppression_store.suppress_subscriber(connection, known.id, fingerprint, reason, now)
-            known = replace(known, status="suppressed")
+            known = replace(known, status=Status.SUPPRESSED)
         if not is_new:
             raise BadInput(
                 f"{address.mailbox} is suppressed already; see: digest suppressions show {address.mailbox}"
@@ -113,7 +114,7 @@ def lift(
     reason = check_reason(reason)
     with database.begin() as connection:
         known = subscriber_store.find_by_address_key(connection, address.key)
-        entry = Entry(address_hash(address.mailbox, secret), "lifted", reason, now)
+        entry = Entry(address_hash(address.mailbox, secret), SuppressionEvent.LIFTED, reason, now)
         return address.mailbox, lift_in(connection, entry, known, now)
 
 
@@ -142,9 +143,9 @@ def lift_in(
 
 def _ask_to_confirm(connection: Connection, subscriber: Subscriber, now: datetime) -> None:
     today = now.date()
-    if ledger.plan(connection, "confirm", [NewDelivery(subscriber.id, today, now)]):
+    if ledger.plan(connection, Kind.CONFIRM, [NewDelivery(subscriber.id, today, now)]):
         return
-    rows = delivery_reports.find(connection, subscriber_id=subscriber.id, kind="confirm", edition_on=today)
+    rows = delivery_reports.find(connection, subscriber_id=subscriber.id, kind=Kind.CONFIRM, edition_on=today)
     ledger.retry(connection, [row.id for row in rows], now)
 
 
@@ -157,7 +158,7 @@ def listed(connection: Connection, secret: bytes, limit: int, words: str = "") -
     known: dict[str, str] = {}
     after, missing = 0, {one.address_hash for one in found}
     while missing - known.keys():
-        page = suppression_store.addresses(connection, after, _PAGE, ["suppressed"])
+        page = suppression_store.addresses(connection, after, _PAGE, [Status.SUPPRESSED])
         known |= {address_hash(row.address, secret): row.address for row in page}
         if len(page) < _PAGE:
             break

@@ -7,6 +7,7 @@ import logging
 from random import SystemRandom
 from threading import Event, Thread
 
+from digest.domain.delivery import Stream
 from digest.errors import DigestError
 from digest.jobs import recurring
 from digest.wiring import Container
@@ -51,7 +52,7 @@ class RequestWorker:
         """Plan what was asked for, then send what is planned."""
         try:
             recurring.answer_requests(self._parts)
-            while recurring.deliver(self._parts, "transactional"):
+            while recurring.deliver(self._parts, Stream.TRANSACTIONAL):
                 pass
         except DigestError as error:
             # Requests and mails stay in the database, for the next turn or the next run.

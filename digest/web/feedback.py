@@ -4,10 +4,10 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from digest.delivery.candidates import card_of
+from digest.domain.subscriber import Verdict
 from digest.errors import BadInput
 from digest.papers.search import find_paper
 from digest.subscribers.feedback import record_feedback, verdict_on
-from digest.subscribers.links import Verdict
 from digest.web.context import Context
 from digest.web.forms import Posted
 
@@ -16,11 +16,10 @@ router = APIRouter(include_in_schema=False)
 
 def verdict_from(text: str) -> Verdict | None:
     """Return the verdict of this name; None for `none`, which takes one back. Raises BadInput."""
-    match text:
-        case "more" | "less":
-            return "more" if text == "more" else "less"
-        case "none":
-            return None
+    if text == "none":
+        return None
+    if text in tuple(Verdict):
+        return Verdict(text)
     raise BadInput("This link does not say more or less; please open it again from the mail it came in.")
 
 

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, Response
 
 from digest.delivery.composed_mail import Pick
 from digest.delivery.preview import recorded
+from digest.domain.delivery import Kind
 from digest.mail.content import HEADINGS, Card, heading_of
 from digest.store import delivery_reports
 from digest.text.formatting import one_line
@@ -92,7 +93,7 @@ def _own(context: WebContext, token: str, ending: str) -> Feed:
     with context.container.database.read() as connection:
         subscriber = context.subscriber(connection, "feed", token)
         rows = delivery_reports.find(
-            connection, subscriber_id=subscriber.id, kind="digest", status="sent", limit=DIGESTS_SHOWN
+            connection, subscriber_id=subscriber.id, kind=Kind.DIGEST, status="sent", limit=DIGESTS_SHOWN
         )
         mails = [recorded(connection, row.id) for row in rows]
     items = tuple(

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from digest.delivery.preview import recorded
+from digest.domain.delivery import Kind
 from digest.errors import NotFound
 from digest.mail.content import HEADINGS, heading_of
 from digest.store import delivery_reports
@@ -20,7 +21,7 @@ def web_view(context: Context, token: str) -> Response:
     with context.container.database.read() as connection:
         subscriber = context.subscriber(connection, "digest", token)
         rows = delivery_reports.find(
-            connection, subscriber_id=subscriber.id, kind="digest", edition_on=claim.issued_on
+            connection, subscriber_id=subscriber.id, kind=Kind.DIGEST, edition_on=claim.issued_on
         )
         composed = [row.id for row in rows if row.contents is not None]
         if not composed:

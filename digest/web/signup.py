@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from digest.domain.delivery import CONFIRM_DAYS
-from digest.domain.subscriber import Subscriber
+from digest.domain.subscriber import Status, Subscriber
 from digest.errors import NotFound, TryLater
 from digest.subscribers.addresses import parse_address
 from digest.subscribers.consent import request_confirmation_again, resubscribe, subscriber_of, unsubscribe
@@ -139,7 +139,7 @@ def unsubscribe_form(context: Context, token: str) -> Response:
         try:
             status = subscriber_of(connection, claim.subscriber_key).status
         except NotFound:
-            status = "unsubscribed"
+            status = Status.UNSUBSCRIBED
     return context.private_page("unsubscribe.html", token=token, subscriber_status=status)
 
 

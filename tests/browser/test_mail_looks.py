@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+from digest.domain.delivery import Section
 from digest.mail.content import Card, ConfirmationContent, DigestContent, LinksContent, PickContent
 from digest.mail.rendering import Renderer
 
@@ -68,7 +69,7 @@ def content() -> DigestContent:
                 links=(("Code", "https://code.example.org/a"), ("Project", "https://project.example.org/a")),
                 popularity="38 upvotes, +21 today",
             ),
-            section="for_you" if number < 3 else "everyone",
+            section=Section.FOR_YOU if number < 3 else Section.EVERYONE,
             reason="Because of: gaussian splatting, novel view synthesis",
             more_url=f"{BASE}/feedback/{'t' * 80}{number}m",
             less_url=f"{BASE}/feedback/{'t' * 80}{number}l",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from digest.domain.subscriber import Subscriber
+from digest.domain.subscriber import Status, Subscriber
 from digest.store import subscribers as subscriber_store
 from tests.browser.conftest import Installation
 from tests.browser.helpers import faults, tab, watched
@@ -41,7 +41,10 @@ def somebody_new(installation: Installation) -> Subscriber:
     with installation.container.database.read() as connection:
         known = subscriber_store.find_by_address_key(connection, "pending@example.org")
     return known or add_subscriber(
-        installation.container.database, "pending@example.org", status="pending", now=installation.clock()
+        installation.container.database,
+        "pending@example.org",
+        status=Status.PENDING,
+        now=installation.clock(),
     )
 
 

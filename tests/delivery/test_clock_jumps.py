@@ -9,7 +9,7 @@ from sqlalchemy import event, text
 from digest.bench.database import multiply_subscribers
 from digest.delivery.plan import due_edition_at, due_edition_on, plan_due, plan_edition
 from digest.domain.schedule import LONGEST_WAIT, local_date, next_due_at
-from digest.domain.subscriber import Frequency, Schedule
+from digest.domain.subscriber import Frequency, Schedule, Status
 from digest.jobs.daily import Job, dry_run
 from digest.store import health
 from digest.store.database import Connection, Database
@@ -84,7 +84,7 @@ def test_a_jump_gives_nobody_the_same_edition_twice(database: Database) -> None:
 
 def test_only_subscribers_who_get_mail_are_repaired(database: Database) -> None:
     far = at(TUESDAY) + YEAR
-    paused = add_subscriber(database, "p@example.org", status="paused", next_due_at=far)
+    paused = add_subscriber(database, "p@example.org", status=Status.PAUSED, next_due_at=far)
     other = add_subscriber(database, "o@example.org", next_due_at=far)
     one = add_subscriber(database, "i@example.org", next_due_at=far)
     plan_due(database, at(TUESDAY), only=one.id)
@@ -115,7 +115,7 @@ def test_a_rehearsal_shows_who_would_be_repaired(database: Database) -> None:
 def test_the_doctor_can_count_them(database: Database) -> None:
     add_subscriber(database, "a@example.org", next_due_at=at(TUESDAY) + YEAR)
     add_subscriber(database, "b@example.org", frequency="weekly", next_due_at=at(MONDAY + 7 * DAY, 7))
-    add_subscriber(database, "c@example.org", status="paused", next_due_at=at(TUESDAY) + YEAR)
+    add_subscriber(database, "c@example.org", status=Status.PAUSED, next_due_at=at(TUESDAY) + YEAR)
     with database.read() as connection:
         assert health.strayed_subscribers(connection, at(TUESDAY)) == 1
 

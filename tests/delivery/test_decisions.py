@@ -45,7 +45,7 @@ from tests.factories import (
     whole_run,
 )
 
-SILENT: list[Status] = ["pending", "paused", "unsubscribed", "suppressed"]
+SILENT: list[Status] = [Status.PENDING, Status.PAUSED, Status.UNSUBSCRIBED, Status.SUPPRESSED]
 Send = Callable[[Envelope], str]
 
 
@@ -112,7 +112,7 @@ def test_who_unsubscribes_after_a_crash_is_not_written_to_again(database: Databa
     plan_due(database, at(TUESDAY))
     with pytest.raises(ConnectionAbortedError):
         deliver_ready(delivery_context(database, Interposed(crash)), lambda: at(TUESDAY))
-    set_status(database, subscriber, "unsubscribed")
+    set_status(database, subscriber, Status.UNSUBSCRIBED)
     assert deliver_ready(delivery_context(database), lambda: at(TUESDAY, 9)).sent == 0
     assert one_delivery(database, subscriber).status == "skipped"
 
@@ -121,7 +121,7 @@ def test_opening_a_delivery_again_does_not_reach_who_left(database: Database) ->
     add_papers(database, *make_papers(5))
     subscriber = add_subscriber(database)
     plan_due(database, at(TUESDAY))
-    set_status(database, subscriber, "unsubscribed")
+    set_status(database, subscriber, Status.UNSUBSCRIBED)
     deliver_ready(delivery_context(database), lambda: at(TUESDAY))
     with database.begin() as connection:
         assert ledger.retry(connection, [one_delivery(database, subscriber).id], at(TUESDAY, 9)) == 1
@@ -152,7 +152,7 @@ def test_a_pause_without_an_end_lasts(database: Database) -> None:
 
 def test_somebody_new_gets_one_confirmation_and_no_digest(database: Database) -> None:
     add_papers(database, *make_papers(5))
-    subscriber = add_subscriber(database, status="pending")
+    subscriber = add_subscriber(database, status=Status.PENDING)
     transport = Interposed(lambda envelope, send: send(envelope))
     post = delivery_context(database, transport)
     for hour in (1, 7, 8, 9):
@@ -166,7 +166,7 @@ def test_somebody_new_gets_one_confirmation_and_no_digest(database: Database) ->
 
 
 def test_who_confirmed_meanwhile_is_not_asked_again(database: Database) -> None:
-    subscriber = add_subscriber(database, status="pending")
+    subscriber = add_subscriber(database, status=Status.PENDING)
     confirm(database, SECRET, subscriber.address, at(MONDAY, 1), "test")
     summary = deliver_ready(delivery_context(database), lambda: at(MONDAY, 2))
     assert dict(summary.skipped) == {"already active": 1}
@@ -176,13 +176,13 @@ def test_confirmations_go_before_digests(database: Database) -> None:
     add_papers(database, *make_papers(5))
     digest = add_subscriber(database, "early@example.org")
     plan_due(database, at(MONDAY))
-    new = add_subscriber(database, "late@example.org", status="pending", now=at(MONDAY, 9))
+    new = add_subscriber(database, "late@example.org", status=Status.PENDING, now=at(MONDAY, 9))
     transport = Interposed(lambda envelope, send: send(envelope))
     deliver_ready(delivery_context(database, transport), Clock(at(TUESDAY, 2)))
     assert sent_to(transport.memory) == [new.address, digest.address]
 
 
-def claimed(kind: Kind = "digest", *, contents: bool = False, in_flight: bool = False) -> Delivery:
+def claimed(kind: Kind = Kind.DIGEST, *, contents: bool = False, in_flight: bool = False) -> Delivery:
     return Delivery(1, 1, kind, TUESDAY, at(TUESDAY), 1, {} if contents else None, in_flight)
 
 
@@ -194,9 +194,9 @@ def test_each_kind_of_mail_is_for_its_recipients(status: Status, *, contents: bo
         kind: reason_to_cancel(claimed(kind, contents=contents), status, TUESDAY, now, WaitPolicy())
         for kind in KINDS
     }
-    assert (outcomes["digest"] is None) == (status == "active")
-    assert (outcomes["confirm"] is None) == (status == "pending")
-    assert (outcomes["links"] is None) == (status != "suppressed")
+    assert (outcomes[Kind.DIGEST] is None) == (status == "active")
+    assert (outcomes[Kind.CONFIRM] is None) == (status == "pending")
+    assert (outcomes[Kind.LINKS] is None) == (status != "suppressed")
 
 
 def test_the_last_question_before_sending_knows_the_same_recipients(database: Database) -> None:
@@ -218,15 +218,17 @@ def test_the_last_question_before_sending_knows_the_same_recipients(database: Da
 
 def test_a_digest_is_superseded_until_it_is_composed() -> None:
     now = at(WEDNESDAY, 1)
-    assert reason_to_cancel(claimed("links"), "active", WEDNESDAY, now, WaitPolicy()) is None
-    assert reason_to_cancel(claimed(), "active", WEDNESDAY, now, WaitPolicy()) == Cancel("superseded")
-    assert reason_to_cancel(claimed(contents=True), "active", WEDNESDAY, now, WaitPolicy()) is None
+    assert reason_to_cancel(claimed(Kind.LINKS), Status.ACTIVE, WEDNESDAY, now, WaitPolicy()) is None
+    assert reason_to_cancel(claimed(), Status.ACTIVE, WEDNESDAY, now, WaitPolicy()) == Cancel("superseded")
+    assert reason_to_cancel(claimed(contents=True), Status.ACTIVE, WEDNESDAY, now, WaitPolicy()) is None
 
 
 def test_a_stale_mail_that_may_have_gone_out_keeps_its_papers() -> None:
     late = at(TUESDAY) + WaitPolicy().stale_after + timedelta(seconds=1)
-    assert reason_to_cancel(claimed(), "active", TUESDAY, late, WaitPolicy()) == Cancel("stale")
-    kept = reason_to_cancel(claimed(contents=True, in_flight=True), "active", TUESDAY, late, WaitPolicy())
+    assert reason_to_cancel(claimed(), Status.ACTIVE, TUESDAY, late, WaitPolicy()) == Cancel("stale")
+    kept = reason_to_cancel(
+        claimed(contents=True, in_flight=True), Status.ACTIVE, TUESDAY, late, WaitPolicy()
+    )
     assert kept == Cancel("stale", keeps_papers=True)
 
 

@@ -7,6 +7,7 @@ from digest.delivery.compose import compose_batch
 from digest.delivery.decisions import WaitPolicy
 from digest.delivery.deliver import LEASE, Summary, deliver_ready
 from digest.delivery.plan import plan_due, plan_edition
+from digest.domain.delivery import Kind
 from digest.errors import TryLater
 from digest.mail.envelope import Envelope
 from digest.mail.file_transports import MemoryTransport
@@ -225,7 +226,7 @@ def test_two_editions_composed_at_once_share_no_paper(database: Database) -> Non
     with database.begin() as connection:
         for day in (TUESDAY, WEDNESDAY):
             ledger.plan(
-                connection, "digest", [NewDelivery(one.id, day, at(WEDNESDAY)) for one in subscribers]
+                connection, Kind.DIGEST, [NewDelivery(one.id, day, at(WEDNESDAY)) for one in subscribers]
             )
     with database.begin() as connection:
         work = ledger.claim(connection, at(WEDNESDAY), LEASE, 100)

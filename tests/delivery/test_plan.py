@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from digest.delivery.plan import due_edition_at, due_edition_on, plan_due, plan_edition
 from digest.domain.schedule import local_date, next_due_at
-from digest.domain.subscriber import Frequency, Schedule, Subscriber
+from digest.domain.subscriber import Frequency, Schedule, Status, Subscriber
 from digest.store import subscribers as subscriber_store
 from digest.store.database import Database
 from digest.subscribers.preferences import Change, change
@@ -53,9 +53,9 @@ def test_a_slot_never_lies_in_the_future(schedule: Schedule, now: datetime) -> N
 
 
 def test_a_named_edition_is_for_those_who_get_one_that_day() -> None:
-    assert due_edition_on(SATURDAY, at(SATURDAY), Schedule(frequency="weekdays")) is None
-    assert due_edition_on(TUESDAY, at(TUESDAY), Schedule(frequency="weekly")) is None
-    due_edition = due_edition_on(MONDAY, at(MONDAY, 3), Schedule(hour=7, frequency="weekly"))
+    assert due_edition_on(SATURDAY, at(SATURDAY), Schedule(frequency=Frequency.WEEKDAYS)) is None
+    assert due_edition_on(TUESDAY, at(TUESDAY), Schedule(frequency=Frequency.WEEKLY)) is None
+    due_edition = due_edition_on(MONDAY, at(MONDAY, 3), Schedule(hour=7, frequency=Frequency.WEEKLY))
     assert due_edition is not None
     assert (due_edition.due_at, due_edition.next_due_at) == (at(MONDAY, 3), at(MONDAY + 7 * DAY, 7))
 
@@ -179,8 +179,8 @@ def test_another_frequency_begins_with_its_next_day(
 
 def test_changing_there_and_back_changes_nothing(sqlite_url: str) -> None:
     changes = {
-        at(WEDNESDAY, 10): Change(frequency="weekly", hour=3),
-        at(WEDNESDAY, 11): Change(frequency="daily", hour=7),
+        at(WEDNESDAY, 10): Change(frequency=Frequency.WEEKLY, hour=3),
+        at(WEDNESDAY, 11): Change(frequency=Frequency.DAILY, hour=7),
     }
     assert walk(sqlite_url, Change(), changes) == [MONDAY + n * DAY for n in range(14)]
 
@@ -190,7 +190,7 @@ def test_no_change_of_clock_makes_a_subscriber_wait_longer_than_before(
     changes: list[tuple[int, str]],
 ) -> None:
     subscriber = Subscriber(
-        1, "k", "a@example.org", "active", Schedule(), 10, at(MONDAY), next_due_at=at(THURSDAY, 7)
+        1, "k", "a@example.org", Status.ACTIVE, Schedule(), 10, at(MONDAY), next_due_at=at(THURSDAY, 7)
     )
     for value, name in changes:
         wanted = (

@@ -10,11 +10,10 @@ from digest.delivery.deliver import deliver_ready
 from digest.delivery.feed_state import FeedState, feed_state
 from digest.delivery.plan import plan_due
 from digest.delivery.select_papers import SelectionSettings
-from digest.domain.paper import LastFetch
+from digest.domain.paper import FetchStatus, LastFetch
 from digest.domain.subscriber import Subscriber
 from digest.mail.file_transports import MemoryTransport
 from digest.store.database import Database
-from digest.store.fetches import FetchStatus
 from tests.factories import (
     DAY,
     FRIDAY,
@@ -125,7 +124,7 @@ def test_a_late_feed_is_not_waited_for_without_end(database: Database) -> None:
 def test_a_feed_that_fails_is_a_fault(database: Database) -> None:
     subscriber = with_first_digest(database)
     record_fetch(database, at(WEDNESDAY, 5))
-    record_fetch(database, at(WEDNESDAY, 6), "failed")
+    record_fetch(database, at(WEDNESDAY, 6), FetchStatus.FAILED)
     post = delivery_context(database, wait_policy=WaitPolicy(late_feed_wait=timedelta(0)))
     deliver_due(post, at(WEDNESDAY, 7))
     assert last_of(database, subscriber) == ("skipped", "feed fault")
@@ -139,7 +138,7 @@ def test_papers_imported_by_hand_are_never_late(database: Database) -> None:
 
 def test_a_feed_that_works_again_is_no_fault(database: Database) -> None:
     subscriber = with_first_digest(database)
-    record_fetch(database, at(WEDNESDAY, 5), "failed")
+    record_fetch(database, at(WEDNESDAY, 5), FetchStatus.FAILED)
     record_fetch(database, at(WEDNESDAY, 6))
     deliver_due(delivery_context(database), at(WEDNESDAY, 7))
     assert last_of(database, subscriber) == ("planned", "late feed")

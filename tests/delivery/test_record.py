@@ -12,6 +12,7 @@ from digest.delivery.deliver import deliver_ready
 from digest.delivery.preview import recorded
 from digest.domain.delivery import KINDS
 from digest.domain.paper import FeedItem, Popularity
+from digest.domain.subscriber import Frequency, Status
 from digest.errors import NotFound
 from digest.mail.file_transports import MemoryTransport
 from digest.papers.ingest import ingest
@@ -62,7 +63,7 @@ def send_one(database: Database, **fields: Any) -> tuple[bytes, Any]:
 def test_the_record_gives_the_same_bytes(database: Database) -> None:
     content, row = send_one(database)
     assert rebuilt(database, row.id) == content
-    assert row.digest == sha256(content).hexdigest()
+    assert row.content_sha256 == sha256(content).hexdigest()
 
 
 def test_later_versions_votes_and_settings_change_nothing(database: Database) -> None:
@@ -76,12 +77,14 @@ def test_later_versions_votes_and_settings_change_nothing(database: Database) ->
     items = [FeedItem(paper, Popularity(at(WEDNESDAY), 900, 70, 800)) for paper in revised]
     assert ingest(database, items, at(WEDNESDAY)).changed == 12
     new = Change(
-        topics=("robots",), follow=(), timezone="Asia/Tokyo", hour=3, frequency="weekly", max_papers=2
+        topics=("robots",), follow=(), timezone="Asia/Tokyo", hour=3, frequency=Frequency.WEEKLY, max_papers=2
     )
     change(database, ProfileBuilder(), row.address, new, at(WEDNESDAY), dislikes=["2603.00004"])
     pause(database, row.address, None, at(WEDNESDAY))
     assert rebuilt(database, row.id) == content
-    assert deliveries_of(database, subscriber_now(database, row.address))[0].digest == row.digest
+    assert (
+        deliveries_of(database, subscriber_now(database, row.address))[0].content_sha256 == row.content_sha256
+    )
 
 
 def test_a_note_can_be_made_again_too(database: Database) -> None:
@@ -97,12 +100,12 @@ def test_a_note_can_be_made_again_too(database: Database) -> None:
 
 
 def test_a_confirmation_can_be_made_again_too(database: Database) -> None:
-    subscriber = add_subscriber(database, status="pending")
+    subscriber = add_subscriber(database, status=Status.PENDING)
     transport = MemoryTransport()
     deliver_due(delivery_context(database, transport), at(TUESDAY, 1) - DAY)
     row = one_delivery(database, subscriber)
     assert rebuilt(database, row.id) == transport.envelopes[0].content
-    assert row.digest == sha256(transport.envelopes[0].content).hexdigest()
+    assert row.content_sha256 == sha256(transport.envelopes[0].content).hexdigest()
 
 
 def test_the_mail_with_links_can_be_made_again_though_more_digests_came(database: Database) -> None:
@@ -117,7 +120,7 @@ def test_the_mail_with_links_can_be_made_again_though_more_digests_came(database
         one for one in deliveries_of(database, subscriber_now(database, first.address)) if one.kind == "links"
     ]
     assert rebuilt(database, row.id) == transport.envelopes[0].content
-    assert row.digest == sha256(transport.envelopes[0].content).hexdigest()
+    assert row.content_sha256 == sha256(transport.envelopes[0].content).hexdigest()
 
 
 def test_the_record_keeps_what_the_mail_was_about(database: Database) -> None:

@@ -12,7 +12,9 @@ from digest.delivery.circuit_breaker import HALF_OPEN_MAILS
 from digest.delivery.context import SUSPECTED
 from digest.delivery.deliver import Summary, deliver_batch, deliver_ready
 from digest.delivery.plan import plan_due
-from digest.delivery.refusals import DAY, REFUSED, TAKEN, WINDOW, Answers, Evidence, is_confirmed
+from digest.domain.delivery import Kind, Stream
+from digest.domain.refusals import DAY, REFUSED, TAKEN, WINDOW, Answers, Evidence, is_confirmed
+from digest.domain.subscriber import Status
 from digest.errors import NeverSend
 from digest.mail.envelope import Envelope
 from digest.store import deliveries as ledger
@@ -259,7 +261,7 @@ def test_two_editions_confirm_a_refusal(database: Database) -> None:
     with database.begin() as connection:
         claimed = ledger.claim(connection, at(TUESDAY, 9), timedelta(minutes=15), 10)
         ledger.record_cancelled(connection, claimed[0].id, "stale", at(TUESDAY, 9))
-        ledger.plan(connection, "digest", [NewDelivery(lost.id, WEDNESDAY, at(WEDNESDAY))])
+        ledger.plan(connection, Kind.DIGEST, [NewDelivery(lost.id, WEDNESDAY, at(WEDNESDAY))])
         (next_day,) = ledger.claim(connection, at(WEDNESDAY), timedelta(minutes=15), 10)
         evidence = store.gather_evidence(connection, next_day, Answers(3, 9, "+++---------"), at(WEDNESDAY))
         assert evidence.refused_before
@@ -277,7 +279,7 @@ def test_a_mail_that_was_taken_wipes_out_the_refusal_before_it(database: Databas
     server.refuses = lambda _: False
     assert deliver_ready(post, lambda: at(TUESDAY, 9)).sent == 1
     with database.begin() as connection:
-        ledger.plan(connection, "digest", [NewDelivery(subscriber.id, WEDNESDAY, at(WEDNESDAY))])
+        ledger.plan(connection, Kind.DIGEST, [NewDelivery(subscriber.id, WEDNESDAY, at(WEDNESDAY))])
         (claimed,) = ledger.claim(connection, at(WEDNESDAY), timedelta(minutes=15), 10)
         assert not store.gather_evidence(connection, claimed, Answers(), at(WEDNESDAY)).refused_before
 
@@ -287,12 +289,12 @@ def test_strangers_addresses_do_not_stop_the_digests(database: Database) -> None
     add_papers(database, *make_papers(5))
     subscribers = add_subscribers(database, 5)
     for number in range(40):
-        add_subscriber(database, f"made-up{number}@example.net", status="pending", now=at(TUESDAY, 7))
+        add_subscriber(database, f"made-up{number}@example.net", status=Status.PENDING, now=at(TUESDAY, 7))
     server = Server(lambda address: address.startswith("made-up"))
     post, clock = delivery_context(database, server.transport, batch_size=30), Clock(at(TUESDAY))
     plan_due(database, clock())
     for _ in range(2):
-        deliver_batch(post, clock, Summary(), "transactional", respects_open_circuit=True)
+        deliver_batch(post, clock, Summary(), Stream.TRANSACTIONAL, respects_open_circuit=True)
     assert len(server.refused) == 40
     with database.read() as connection:
         assert not open_circuits(connection)
@@ -301,7 +303,7 @@ def test_strangers_addresses_do_not_stop_the_digests(database: Database) -> None
     assert by_status(database) == {"active": 5, "pending": 40}
     # They are not asked again and again, but may sign up another time.
     clock.advance(hours=2)
-    assert not deliver_batch(post, clock, Summary(), "transactional", respects_open_circuit=True)
+    assert not deliver_batch(post, clock, Summary(), Stream.TRANSACTIONAL, respects_open_circuit=True)
     assert count_suppressions(database) == 0
 
 
@@ -312,13 +314,13 @@ def test_a_trial_that_strangers_spoil_closes_the_breaker_all_the_same(database: 
     add_papers(database, *make_papers(5))
     add_subscribers(database, 5)
     for number in range(HALF_OPEN_MAILS):
-        add_subscriber(database, f"made-up{number}@example.net", status="pending", now=at(TUESDAY, 7))
+        add_subscriber(database, f"made-up{number}@example.net", status=Status.PENDING, now=at(TUESDAY, 7))
     server = Server(lambda address: address.startswith("made-up"))
     post, clock = delivery_context(database, server.transport), Clock(at(TUESDAY))
     plan_due(database, clock())
     open_circuit(database, post.account, Trouble("No connection"), clock())
     clock.advance(minutes=1)
-    deliver_batch(post, clock, Summary(), "transactional", respects_open_circuit=True)
+    deliver_batch(post, clock, Summary(), Stream.TRANSACTIONAL, respects_open_circuit=True)
     deliver_batch(post, clock, Summary(), respects_open_circuit=True)
     assert len(sent_to(server.transport.memory)) == 5
 
@@ -369,15 +371,15 @@ def test_whom_two_workers_see_refused_at_once_costs_one_suppression(database: Da
     """The evidence is locked while it is judged, so that two judges do not spend one allowance twice."""
     add_subscribers(database, 150, frequency="weekly")
     with database.begin() as connection:
-        store.add_answers(connection, "mail", "digest", TUESDAY, TAKEN * 10)
+        store.add_answers(connection, "mail", Stream.DIGEST, TUESDAY, TAKEN * 10)
         new = [NewDelivery(number, TUESDAY, at(TUESDAY)) for number in (1, 2, 3)]
-        ledger.plan(connection, "digest", new)
+        ledger.plan(connection, Kind.DIGEST, new)
         work = ledger.claim(connection, at(TUESDAY), timedelta(minutes=15), 10)
 
     def judge(place: int) -> bool:
         with database.begin() as connection:
             store.note_refusal(connection, work[place], at(TUESDAY))
-            answers = store.add_answers(connection, "mail", "digest", TUESDAY, REFUSED)
+            answers = store.add_answers(connection, "mail", Stream.DIGEST, TUESDAY, REFUSED)
             is_proven = is_confirmed(store.gather_evidence(connection, work[place], answers, at(TUESDAY)))
             if is_proven:
                 store.suppress_refused(
@@ -402,7 +404,7 @@ def test_erasing_a_subscriber_erases_the_evidence_against_them(database: Databas
 
 def test_old_evidence_is_deleted(database: Database) -> None:
     with database.begin() as connection:
-        store.add_answers(connection, "mail", "digest", MONDAY, REFUSED)
-        store.add_answers(connection, "mail", "digest", WEDNESDAY, REFUSED)
+        store.add_answers(connection, "mail", Stream.DIGEST, MONDAY, REFUSED)
+        store.add_answers(connection, "mail", Stream.DIGEST, WEDNESDAY, REFUSED)
         store.delete_evidence(connection, TUESDAY)
         assert [one.edition_on for one in store.doubtful_editions(connection, MONDAY)] == [WEDNESDAY]

@@ -8,6 +8,7 @@ from digest.delivery.deliver import deliver_ready
 from digest.delivery.plan import plan_edition
 from digest.delivery.select_papers import SelectionSettings
 from digest.domain.paper import Paper
+from digest.domain.subscriber import Status
 from digest.jobs.daily import Job, dry_run
 from digest.store.database import Database
 from digest.store.subscribers import page
@@ -247,8 +248,10 @@ def test_waiting_deliveries_go_out_with_the_next_run(database: Database) -> None
 
 
 def test_a_run_forgets_who_never_confirmed(database: Database) -> None:
-    add_subscriber(database, "early@example.org", status="pending", now=at(MONDAY - timedelta(days=14), 9))
-    add_subscriber(database, "late@example.org", status="pending", now=at(MONDAY, 9))
+    add_subscriber(
+        database, "early@example.org", status=Status.PENDING, now=at(MONDAY - timedelta(days=14), 9)
+    )
+    add_subscriber(database, "late@example.org", status=Status.PENDING, now=at(MONDAY, 9))
 
     whole_run(delivery_context(database), at(THURSDAY, 9))
 

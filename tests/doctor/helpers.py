@@ -18,7 +18,7 @@ REAL_SENDER = "Papers <digest@papers.ac>"
 
 def a_paper(announced_on: date) -> dict[str, object]:
     return {
-        "canonical_id": f"2603.{announced_on.day:05}",
+        "paper_id": f"2603.{announced_on.day:05}",
         "title_id": f"title:{announced_on}",
         "title": "A title",
         "abstract": "An abstract.",

@@ -11,6 +11,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from sqlalchemy import insert
 from typer.testing import Result
 
+from digest.domain.paper import FetchStatus
 from digest.store import fetches as fetch_store
 from digest.store.database import Database
 from digest.store.fetches import FetchOutcome
@@ -38,7 +39,7 @@ def test_a_sound_installation_exits_with_0(run: Callable[..., Result], sqlite_ur
         connection.execute(insert(papers), [a_paper(ahead - timedelta(days=back)) for back in range(12)])
         connection.execute(insert(subscribers), [a_subscriber(1, now + timedelta(hours=1))])
         number = fetch_store.begin_fetch(connection, "arxiv", now)
-        fetch_store.end_fetch(connection, number, FetchOutcome("complete", seen=3), now)
+        fetch_store.end_fetch(connection, number, FetchOutcome(FetchStatus.COMPLETE, seen=3), now)
     database.close()
     wanted = {
         "database_url": sqlite_url,

@@ -10,9 +10,10 @@ from digest.doctor.library import (
     judge_reading,
     missed_announcements,
 )
+from digest.domain.paper import FetchStatus
 from digest.store import fetches as fetch_store
 from digest.store.database import Database
-from digest.store.fetches import FetchOutcome, FetchStatus
+from digest.store.fetches import FetchOutcome
 from digest.store.models import papers
 from tests.doctor.helpers import NOW, TODAY, a_paper
 
@@ -88,10 +89,10 @@ def test_papers_and_feeds_as_the_database_knows_them(database: Database) -> None
     with database.begin() as connection:
         connection.execute(insert(papers), [a_paper(TODAY), a_paper(date(2026, 3, 30))])
         fetch_store.begin_fetch(connection, "arxiv-oai", NOW)
-    fetched(database, "arxiv", "complete", 3)
-    fetched(database, "arxiv", "failed", 1, "arXiv does not answer.")
-    fetched(database, "huggingface", "complete", 1)
-    fetched(database, "arxiv-api", "complete", -5)
+    fetched(database, "arxiv", FetchStatus.COMPLETE, 3)
+    fetched(database, "arxiv", FetchStatus.FAILED, 1, "arXiv does not answer.")
+    fetched(database, "huggingface", FetchStatus.COMPLETE, 1)
+    fetched(database, "arxiv-api", FetchStatus.COMPLETE, -5)
     checks = examine_library(database, ["huggingface", "arxiv", "arxiv-oai", "arxiv-api"], (), GRACE, NOW)
     assert [(check.name, check.state) for check in checks] == [
         ("papers", "good"),

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import SMTP
 
+from digest.domain.delivery import Section
 from digest.mail.content import Card, ConfirmationContent, DigestContent, LinksContent, PickContent
 from digest.mail.message import Message, digest_headers, message_id
 from digest.mail.rendering import Renderer
@@ -69,7 +70,7 @@ def make_content(make_card: Callable[..., Card]) -> Callable[..., DigestContent]
         picks = tuple(
             PickContent(
                 card=make_card(number, **(card or {})),
-                section="for_you" if number <= for_you else "everyone",
+                section=Section.FOR_YOU if number <= for_you else Section.EVERYONE,
                 reason="Because of: gaussian splatting, novel view synthesis",
                 more_url=f"{BASE}/feedback/{TOKEN}{number}more",
                 less_url=f"{BASE}/feedback/{TOKEN}{number}less",

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from digest.domain.delivery import Section
 from digest.mail.content import Card, DigestContent, PickContent
 from digest.mail.quoted_printable import quoted_printable
 from digest.mail.rendering import HTML_LIMIT, RenderedMail, Renderer
@@ -247,7 +248,7 @@ def test_a_card_is_rendered_once_for_all_subscribers(
     assert renderer.cache_counts() == (10, 40)
     # Equal cards are one card, wherever they came from; and no more are kept than was asked.
     again = Card.from_json(make_card(1).to_json())
-    pick = PickContent(again, "for_you", "", "", "")
+    pick = PickContent(again, Section.FOR_YOU, "", "", "")
     renderer.digest(make_content(picks=(pick,)))
     assert renderer.cache_counts() == (10, 41)
     renderer.digest(make_content(30, 0))

@@ -21,6 +21,7 @@ from sqlalchemy import func, select, update
 
 from digest.clock import utc_now
 from digest.delivery.plan import plan_due
+from digest.domain.subscriber import Status
 from digest.store.circuit_breakers import open_circuits
 from digest.store.database import Database
 from digest.store.models import circuits, deliveries
@@ -95,7 +96,7 @@ class Outages:
 
     def sign_up(self, name: str) -> None:
         """Have a confirmation wait, too."""
-        add_subscriber(self.database, f"{name}@example.org", status="pending", now=utc_now())
+        add_subscriber(self.database, f"{name}@example.org", status=Status.PENDING, now=utc_now())
         self.planned += 1
 
     def hurry(self) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from digest.clock import utc_now
 from digest.delivery.plan import plan_due
+from digest.domain.subscriber import Status
 from digest.store import subscribers as subscriber_store
 from digest.store.database import Database
 from tests.factories import add_papers, add_subscriber, make_papers, together
@@ -103,7 +104,7 @@ def test_whoever_unsubscribes_after_planning_gets_nothing(
     plan_due(installation.database, utc_now())
     with installation.database.begin() as connection:
         for number in (1, 2, 3):
-            subscriber_store.set_status(connection, number, "unsubscribed")
+            subscriber_store.set_status(connection, number, Status.UNSUBSCRIBED)
     installation.start_worker()
     installation.ask("sweep")
     wait_for(lambda: not installation.open(), 40, "the last mail")

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from digest.domain.delivery import KINDS, Delivery, parse_delivery_status, parse_kind
+from digest.domain.delivery import KINDS, Delivery, Kind, Stream, parse_delivery_status, parse_kind
 from digest.errors import BadInput
 from digest.store import deliveries as ledger
 from digest.store import delivery_reports
@@ -36,7 +36,7 @@ def plan(database: Database, count: int, day: int = 0) -> None:
     with database.begin() as connection:
         ledger.plan(
             connection,
-            "digest",
+            Kind.DIGEST,
             [
                 NewDelivery(one.id, TUESDAY + day * DAY, at(TUESDAY, 7) + timedelta(minutes=place))
                 for place, one in enumerate(subscribers)
@@ -53,10 +53,10 @@ def test_planning_tells_how_many_are_new(database: Database) -> None:
     subscribers = add_subscribers(database, 3)
     new = [NewDelivery(one.id, TUESDAY, at(TUESDAY)) for one in subscribers]
     with database.begin() as connection:
-        assert ledger.plan(connection, "digest", new[:2]) == 2
-        assert ledger.plan(connection, "digest", new) == 1
-        assert ledger.plan(connection, "confirm", new) == 3
-        assert ledger.plan(connection, "digest", []) == 0
+        assert ledger.plan(connection, Kind.DIGEST, new[:2]) == 2
+        assert ledger.plan(connection, Kind.DIGEST, new) == 1
+        assert ledger.plan(connection, Kind.CONFIRM, new) == 3
+        assert ledger.plan(connection, Kind.DIGEST, []) == 0
 
 
 def test_only_what_is_due_is_claimed_the_longest_waiting_first(database: Database) -> None:
@@ -112,7 +112,7 @@ def test_an_edition_that_was_dropped_is_not_where_the_next_one_starts(database: 
     subscriber = add_subscriber(database)
     with database.begin() as connection:
         days = [MONDAY, TUESDAY, WEDNESDAY]
-        ledger.plan(connection, "digest", [NewDelivery(subscriber.id, day, at(MONDAY)) for day in days])
+        ledger.plan(connection, Kind.DIGEST, [NewDelivery(subscriber.id, day, at(MONDAY)) for day in days])
     first, second, _ = deliveries_of(database, subscriber)
     with database.begin() as connection:
         ledger.record_skipped(connection, first.id, "nothing new", MONDAY - DAY, MONDAY, at(MONDAY, 9))
@@ -134,7 +134,7 @@ def test_a_card_is_kept_once(database: Database) -> None:
     assert first["b"] == second["b"]
     assert len({*first.values(), *second.values()}) == 3
     with database.read() as connection:
-        kept = {row.digest: row.contents for row in connection.execute(cards.select())}
+        kept = {row.content_sha256: row.contents for row in connection.execute(cards.select())}
     assert kept == {"a": {"x": 1}, "b": {"x": 2}, "c": {"x": 3}}
 
 
@@ -185,20 +185,20 @@ def test_a_stream_holds_every_kind_but_the_others(database: Database) -> None:
         for kind in KINDS:
             ledger.plan(connection, kind, [NewDelivery(subscriber.id, TUESDAY, at(TUESDAY))])
         assert ledger.count_ready(connection, at(TUESDAY), 10) == 3
-        assert ledger.count_ready(connection, at(TUESDAY), 10, "transactional") == 2
-        assert ledger.count_ready(connection, at(TUESDAY), 10, "digest") == 1
-        work = ledger.claim(connection, at(TUESDAY), LEASE, 10, stream="transactional")
+        assert ledger.count_ready(connection, at(TUESDAY), 10, Stream.TRANSACTIONAL) == 2
+        assert ledger.count_ready(connection, at(TUESDAY), 10, Stream.DIGEST) == 1
+        work = ledger.claim(connection, at(TUESDAY), LEASE, 10, stream=Stream.TRANSACTIONAL)
         assert {one.kind for one in work} == {"confirm", "links"}
-        work = ledger.claim(connection, at(TUESDAY), LEASE, 10, stream="digest")
+        work = ledger.claim(connection, at(TUESDAY), LEASE, 10, stream=Stream.DIGEST)
         assert [one.kind for one in work] == ["digest"]
-        assert [row.kind for row in delivery_reports.find(connection, kind="links")] == ["links"]
+        assert [row.kind for row in delivery_reports.find(connection, kind=Kind.LINKS)] == [Kind.LINKS]
 
 
 def test_the_last_sent_editions_of_subscribers_are_found_together(database: Database) -> None:
     first, second, third = add_subscribers(database, 3)
     with database.begin() as connection:
         days = [MONDAY + number * DAY for number in range(4)]
-        for kind in ("digest", "links"):
+        for kind in (Kind.DIGEST, Kind.LINKS):
             new = [NewDelivery(one.id, day, at(day)) for one in (first, second) for day in days]
             ledger.plan(connection, kind, new)
         connection.execute(update(deliveries).values(status="sent"))
@@ -221,7 +221,7 @@ def test_a_delivery_is_found_with_its_subscriber(database: Database) -> None:
 def test_one_row_says_why_it_waits(database: Database) -> None:
     subscriber = add_subscriber(database)
     with database.begin() as connection:
-        ledger.plan(connection, "digest", [NewDelivery(subscriber.id, TUESDAY, at(TUESDAY))])
+        ledger.plan(connection, Kind.DIGEST, [NewDelivery(subscriber.id, TUESDAY, at(TUESDAY))])
         ledger.retry_later(connection, 1, at(TUESDAY, 9), "late feed", "452 busy")
     row = one_delivery(database, subscriber)
     assert (row.status, row.reason, row.smtp_answer, row.next_try_at) == (

@@ -6,10 +6,10 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import insert, inspect, select
+from sqlalchemy import insert, inspect, text
 
 from digest.errors import BadInput, StopRun
-from digest.store.circuit_breakers import Circuit, open_circuits, save_circuit
+from digest.store.circuit_breakers import open_circuits
 from digest.store.database import Conflict, Database
 from digest.store.models import deliveries, metadata, papers
 from digest.store.schema import _config, newest_revision, present_revision, upgrade
@@ -101,7 +101,8 @@ def test_a_ledger_of_the_version_before_takes_the_new_kind_and_keeps_every_row(d
 def test_an_upgrade_closes_breakers_of_accounts_under_their_old_names(database: Database) -> None:
     command.downgrade(_config(database), "0003")
     with database.begin() as connection:
-        save_circuit(connection, Circuit("smtp://me:sec@host", at(TUESDAY), at(TUESDAY), 1, "no"))
+        statement = text("INSERT INTO circuits VALUES ('smtp://me:sec@host', :now, :now, 1, 'no')")
+        connection.execute(statement, {"now": at(TUESDAY)})
     upgrade(database)
     with database.read() as connection:
         assert not open_circuits(connection)
@@ -112,7 +113,10 @@ def dump(database: Database) -> dict[str, list[tuple[object, ...]]]:
     present = inspect(database.engine).get_table_names()
     with database.read() as connection:
         found = {
-            table.name: sorted((tuple(row) for row in connection.execute(select(table))), key=repr)
+            table.name: sorted(
+                (tuple(row) for row in connection.exec_driver_sql(f"SELECT * FROM {table.name}")),
+                key=repr,
+            )
             for table in metadata.sorted_tables
             if table.name in present and table.name != "suppressions"
         }

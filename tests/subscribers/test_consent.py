@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from digest.domain.delivery import CONFIRM_DAYS
-from digest.domain.subscriber import Subscriber
+from digest.domain.subscriber import Status, Subscriber
 from digest.errors import BadInput, NotFound
 from digest.store import consents as consent_store
 from digest.store import subscribers as subscriber_store
@@ -115,9 +115,9 @@ def test_asking_for_links_changes_no_subscriber(database: Database) -> None:
 
 def test_links_go_to_nobody_who_never_confirmed_or_must_not_be_written_to(database: Database) -> None:
     assert request(database, "new@example.org") is not None
-    moved = Application(parse_address("moved@example.org"), status="unsubscribed")
+    moved = Application(parse_address("moved@example.org"), status=Status.UNSUBSCRIBED)
     subscribe(database, ProfileBuilder(), SECRET, moved, NOW, confirmed=True, how="test")
-    add_subscriber(database, "refused@example.org", status="suppressed")
+    add_subscriber(database, "refused@example.org", status=Status.SUPPRESSED)
     add_subscriber(database, "bounced@example.org")
     with database.begin() as connection:
         suppression_store.suppress(connection, address_hash("bounced@example.org", SECRET), "bounce", NOW)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from digest.domain.subscriber import Verdict
 from digest.errors import BadInput, NotFound
 from digest.store import terms as term_store
 from digest.store.database import Database
@@ -24,10 +25,10 @@ def test_more_raises_the_terms_of_the_paper_and_less_lowers_them(database: Datab
     add_papers(database, *make_papers(12))
     subscriber = add_subscriber(database, topics=["robot grasping"])
     builder = ProfileBuilder()
-    more = record_feedback(database, builder, subscriber.key, SPLATS, "more", NOW)
+    more = record_feedback(database, builder, subscriber.key, SPLATS, Verdict.MORE, NOW)
     assert {"gaussian", "splatting"} & set(" ".join(more.rising).casefold().split())
     assert not more.falling
-    less = record_feedback(database, builder, subscriber.key, SPLATS, "less", NOW)
+    less = record_feedback(database, builder, subscriber.key, SPLATS, Verdict.LESS, NOW)
     assert less.falling
     with database.read() as connection:
         assert verdict_on(connection, subscriber, 4) == "less"
@@ -38,7 +39,7 @@ def test_taking_it_back_leaves_the_profile_as_it_was(database: Database) -> None
     subscriber = add_subscriber(database, topics=["robot grasping"])
     builder = ProfileBuilder()
     before = stored_profile(database, subscriber.id)
-    record_feedback(database, builder, subscriber.key, SPLATS, "more", NOW)
+    record_feedback(database, builder, subscriber.key, SPLATS, Verdict.MORE, NOW)
     assert stored_profile(database, subscriber.id) != before
     back = record_feedback(database, builder, subscriber.key, SPLATS, None, NOW)
     assert back.falling
@@ -50,7 +51,7 @@ def test_taking_it_back_leaves_the_profile_as_it_was(database: Database) -> None
 def test_less_alone_is_remembered_though_it_changes_no_terms(database: Database) -> None:
     add_papers(database, *make_papers(12))
     subscriber = add_subscriber(database)
-    effect = record_feedback(database, ProfileBuilder(), subscriber.key, ROBOTS, "less", NOW)
+    effect = record_feedback(database, ProfileBuilder(), subscriber.key, ROBOTS, Verdict.LESS, NOW)
     assert (effect.rising, effect.falling) == ((), ())
     with database.read() as connection:
         assert verdict_on(connection, subscriber, 5) == "less"
@@ -66,7 +67,7 @@ def test_a_word_on_nothing_or_of_nobody_is_refused(database: Database) -> None:
         (subscriber.key, "nonsense", BadInput),
     ):
         with pytest.raises(error):
-            record_feedback(database, ProfileBuilder(), key, paper, "more", NOW)
+            record_feedback(database, ProfileBuilder(), key, paper, Verdict.MORE, NOW)
 
 
 def test_terms_that_share_a_word_are_said_once() -> None:

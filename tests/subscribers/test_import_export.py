@@ -132,7 +132,7 @@ def test_an_import_keeps_every_status(
 
 @pytest.mark.parametrize("until", [date(2026, 4, 1), date(2026, 1, 5), None])
 def test_a_pause_is_restored_with_its_end(database: Database, tmp_path: Path, until: date | None) -> None:
-    paused = add_subscriber(database, status="paused")
+    paused = add_subscriber(database, status=Status.PAUSED)
     with database.begin() as connection:
         subscriber_store.update_subscriber(connection, replace(paused, paused_until=until))
     file = write(tmp_path, *export_lines(database))

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from itsdangerous import Signer
 
+from digest.domain.subscriber import Verdict
 from digest.errors import BadLink
 from digest.subscribers.links import PURPOSES, Claim, Links, Purpose
 from tests.factories import BASE_URL, SECRET, TUESDAY, links
@@ -97,7 +98,7 @@ def test_a_token_signed_over_something_else_is_bad() -> None:
 def test_a_feedback_link_carries_paper_and_verdict(paper_id: str) -> None:
     assume(paper_id.isprintable() and not any("\ud800" <= c <= "\udfff" for c in paper_id))
     mail = links().link("feedback", "00ff00ff00ff00ff", TUESDAY)
-    link = links().feedback(mail, paper_id, "less")
+    link = links().feedback(mail, paper_id, Verdict.LESS)
     query = parse_qs(urlsplit(link).query, keep_blank_values=True)
     assert query == {"paper": [paper_id], "verdict": ["less"]}
     assert link.isascii()

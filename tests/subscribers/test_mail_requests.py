@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from digest.domain.subscriber import Status
 from digest.errors import BadInput, StopRun
 from digest.store import delivery_reports
 from digest.store import subscribers as subscriber_store
@@ -54,7 +55,7 @@ def mails(database: Database) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("kind", ["confirm", "links"])
 def test_a_request_is_the_same_statements_whoever_is_asked_for(database: Database, kind: RequestKind) -> None:
-    for status in ("active", "paused", "pending", "unsubscribed", "suppressed"):
+    for status in Status:
         add_subscriber(database, f"{status}@example.org", status=status)
     with database.begin() as connection:
         suppression_store.suppress(connection, address_hash("hard@example.org", SECRET), "bounce", NOW)
@@ -163,7 +164,9 @@ def test_no_spelling_of_one_mailbox_brings_it_more_confirmations_than_a_day_may(
 def test_who_left_or_let_it_lapse_counts_towards_the_same_limit(database: Database) -> None:
     gone = add_subscriber(database, "ada+gone@example.org")
     unsubscribe(database, SECRET, gone.key, NOW, "test")
-    pending = add_subscriber(database, "ada+late@example.org", status="pending", now=NOW - timedelta(days=60))
+    pending = add_subscriber(
+        database, "ada+late@example.org", status=Status.PENDING, now=NOW - timedelta(days=60)
+    )
     request(database, *(f"ada+{number}@example.org" for number in range(CONFIRMATIONS_PER_MAILBOX - 1)))
     take(database)
     assert request_confirmation_again(database, SECRET, pending.key, NOW) is not None

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from digest.domain.subscriber import STATUSES, Interests, Schedule, Status, clean_words
+from digest.domain.subscriber import STATUSES, Frequency, Interests, Schedule, Status, clean_words
 from digest.errors import BadInput, NotFound
 from digest.store import terms as term_store
 from digest.store.database import Database
@@ -38,7 +38,7 @@ def test_what_is_not_named_stays(database: Database) -> None:
     before = add_subscriber(database, topics=["robots"], mute=["survey"], hour=5, max_papers=3)
     after = change(database, ProfileBuilder(), before.address, Change(hour=9), at(TUESDAY))
     assert (after.interests, after.max_papers) == (before.interests, 3)
-    assert after.schedule == Schedule("UTC", 9, "daily")
+    assert after.schedule == Schedule("UTC", 9, Frequency.DAILY)
     assert subscriber_now(database, before.address) == after
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from digest.domain.subscriber import Verdict
 from digest.ranking.profile import Interest, Profile
 from digest.ranking.terms import count_terms
 from digest.store import terms as term_store
@@ -68,7 +69,7 @@ def test_what_counts_against_a_paper_is_shown_too(database: Database) -> None:
     subscriber = add_subscriber(database, topics=["gaussian splatting"])
     builder = ProfileBuilder()
     for number in (1, 5, 9):
-        record_feedback(database, builder, subscriber.key, f"2603.{number:05}", "less", NOW)
+        record_feedback(database, builder, subscriber.key, f"2603.{number:05}", Verdict.LESS, NOW)
     with database.read() as connection:
         (known,) = describe_profile(connection, builder, subscriber)
     assert {"robot", "grasping", "tactile"} & {word for term, _ in known.against for word in term.split()}

@@ -73,7 +73,7 @@ def test_confirming_makes_active_and_notes_the_consent_once(database: Database) 
 
 
 def test_confirming_does_not_bring_back_who_left(database: Database) -> None:
-    gone: list[Status] = ["paused", "unsubscribed", "suppressed"]
+    gone: list[Status] = [Status.PAUSED, Status.UNSUBSCRIBED, Status.SUPPRESSED]
     for status in gone:
         subscriber = add_subscriber(database, f"{status}@example.org", status=status)
         assert confirm(database, SECRET, subscriber.address, at(TUESDAY), "link").status == status

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete, update
 
-from digest.domain.subscriber import Status
+from digest.domain.subscriber import Status, SuppressionEvent
 from digest.errors import BadInput, NeverSend, NotFound
 from digest.mail.envelope import Envelope
 from digest.store import consents as consent_store
 from digest.store import suppressions as suppression_store
 from digest.store.database import Database
 from digest.store.models import subscribers, suppression_log, suppressions
-from digest.store.suppressions import EVENTS, Entry
+from digest.store.suppressions import Entry
 from digest.subscribers.addresses import address_hash
 from digest.subscribers.consent import resubscribe, unsubscribe
 from digest.subscribers.preferences import pause, remove
@@ -113,8 +113,8 @@ def test_a_refused_digest_can_be_lifted(database: Database) -> None:
 
 @pytest.mark.parametrize("days", [0, 3])
 def test_whoever_never_confirmed_is_asked_again(database: Database, days: int) -> None:
-    add_subscriber(database, "ben@example.org", status="pending", now=at(MONDAY))
-    add_subscriber(database, status="pending", now=at(MONDAY))
+    add_subscriber(database, "ben@example.org", status=Status.PENDING, now=at(MONDAY))
+    add_subscriber(database, status=Status.PENDING, now=at(MONDAY))
     deliver_due(delivery_context(database, Interposed(refuse_ada)), at(MONDAY))
     assert subscriber_now(database, ADA).status == "suppressed"
     later = at(MONDAY, 12) + days * DAY
@@ -193,7 +193,7 @@ entries = st.lists(
     st.builds(
         Entry,
         st.just("h"),
-        st.sampled_from(EVENTS),
+        st.sampled_from(SuppressionEvent),
         st.just(""),
         st.integers(0, 9).map(lambda hour: at(TUESDAY, hour)),
     ),

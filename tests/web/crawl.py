@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx
 
 from digest.domain.delivery import CONFIRM_DAYS
-from digest.domain.subscriber import Subscriber
+from digest.domain.subscriber import Status, Subscriber
 from digest.subscribers.links import Purpose
 from digest.web.app import create_app
 from digest.web.middleware import LARGEST_BODY
@@ -102,7 +102,7 @@ class Walk:
             yield f"{path}, no address", client.ask_for_mail(ATTACK, path)
             yield f"{path}, done", client.ask_for_mail("new@example.org", path)
         waiting = add_subscriber(
-            self.container.database, "waiting@example.org", status="pending", now=clock()
+            self.container.database, "waiting@example.org", status=Status.PENDING, now=clock()
         )
         link = path_of("confirm", waiting)
         yield "confirm", client.get(link)
@@ -167,7 +167,7 @@ class Walk:
         yield "unsubscribe, once more", client.get(out)
         yield "preferences, unsubscribed", client.get(mine)
         yield "unsubscribe, undone", client.post(f"{out}/undo")
-        for status in ("suppressed", "pending"):
+        for status in (Status.SUPPRESSED, Status.PENDING):
             set_status(parts.database, subscriber_now(parts.database, other.address), status)
             yield f"unsubscribe, {status}, undone", client.post(f"{path_of('unsubscribe', other)}/undo")
             yield f"preferences, {status}", client.get(path_of("preferences", other))
@@ -186,7 +186,9 @@ class Walk:
         yield "a body too large", client.post("/subscribe", data={"email": "x" * LARGEST_BODY})
         for purpose in ("confirm", "preferences", "unsubscribe", "feedback", "digest"):
             yield f"{purpose}, forged", client.get(f"/{purpose}/{quote(ATTACK, safe='')}?paper=2603.00001")
-        set_status(self.container.database, subscriber_now(self.container.database, other.address), "active")
+        set_status(
+            self.container.database, subscriber_now(self.container.database, other.address), Status.ACTIVE
+        )
         preview = f"{path_of('preferences', other)}/preview"
         while client.app.state.context.previews.hit(PREVIEWS, other.key):
             pass

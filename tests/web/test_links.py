@@ -15,7 +15,7 @@ import pytest
 import uvicorn
 
 from digest.domain.delivery import CONFIRM_DAYS, KINDS, Kind
-from digest.domain.subscriber import Subscriber
+from digest.domain.subscriber import Status, Subscriber
 from digest.jobs.daily import Job, run
 from digest.mail.file_transports import MemoryTransport
 from digest.subscribers.consent import purge_unconfirmed
@@ -68,9 +68,9 @@ def mails(
         message_from_bytes(file.read_bytes(), policy=default) for file in tmp_path.rglob("outbox/new/*")
     ]
     found: dict[Kind, EmailMessage] = {
-        "confirm": next(mail for mail in outbox if mail["To"] == "new@example.org"),
-        "links": next(mail for mail in outbox if mail["To"] == subscriber.address),
-        "digest": message_from_bytes(
+        Kind.CONFIRM: next(mail for mail in outbox if mail["To"] == "new@example.org"),
+        Kind.LINKS: next(mail for mail in outbox if mail["To"] == subscriber.address),
+        Kind.DIGEST: message_from_bytes(
             rebuilt(container.database, deliveries_of(container.database, subscriber)[0].id), policy=default
         ),
     }
@@ -86,9 +86,9 @@ def links_of(mail: EmailMessage) -> set[str]:
 
 
 LEADS_TO: dict[Kind, set[str]] = {
-    "digest": {"feedback", "preferences", "unsubscribe", "digest"},
-    "confirm": {"confirm"},
-    "links": {"preferences", "unsubscribe", "feed"},
+    Kind.DIGEST: {"feedback", "preferences", "unsubscribe", Kind.DIGEST},
+    Kind.CONFIRM: {Kind.CONFIRM},
+    Kind.LINKS: {"preferences", "unsubscribe", "feed"},
 }
 
 
@@ -155,7 +155,7 @@ RFC_8058 = {
 def test_one_click_unsubscribing_works_with_the_very_bytes_of_the_rfc(
     container: Container, mails: dict[Kind, EmailMessage], subscriber: Subscriber, port: int, example: str
 ) -> None:
-    mail = mails["digest"]
+    mail = mails[Kind.DIGEST]
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     (link,) = re.findall(r"<(https://[^>]*)>", mail["List-Unsubscribe"])
     host, path = re.fullmatch(r"https://([^/]*)(/.*)", link).groups()  # type: ignore[union-attr]
@@ -217,7 +217,7 @@ def test_an_old_unsubscribe_link_works_for_ever(
 
 
 def pending(container: Container) -> tuple[Subscriber, str]:
-    waiting = add_subscriber(container.database, "new@example.org", status="pending", now=at(WEDNESDAY))
+    waiting = add_subscriber(container.database, "new@example.org", status=Status.PENDING, now=at(WEDNESDAY))
     return waiting, path("confirm", waiting)
 
 
@@ -349,7 +349,9 @@ def test_the_web_view_shows_what_the_mail_had(
 ) -> None:
     page = client.get(path("digest", subscriber)).text
     with container.database.read() as connection:
-        titles = connection.exec_driver_sql("select title from papers p join picks on paper_id = p.id").all()
+        titles = connection.exec_driver_sql(
+            "select title from papers p join picks on paper_row_id = p.id"
+        ).all()
     assert titles
     for (title,) in titles:
         assert title in page

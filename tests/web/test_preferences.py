@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from digest.domain.subscriber import Subscriber
+from digest.domain.subscriber import Status, Subscriber
 from digest.jobs.daily import Job, run
 from digest.store.feedback import read_feedback
 from digest.store.pending_feedback import read_pending
@@ -319,7 +319,7 @@ def test_a_pasted_library_is_learned_from(
     send(client, subscriber, pasted=pasted)
     with container.database.read() as connection:
         rated = connection.exec_driver_sql(
-            "select canonical_id from papers p join feedback on paper_id = p.id order by 1"
+            "select p.paper_id from papers p join feedback on paper_row_id = p.id order by 1"
         ).scalars()
         assert set(rated) >= {"2603.00001", "2603.00002"}
 
@@ -375,7 +375,7 @@ def test_one_can_leave_and_come_back_here_too(
 
 
 def test_somebody_who_refused_our_mail_can_not_be_resumed(client: Client, container: Container) -> None:
-    refused = add_subscriber(container.database, "full@example.org", status="suppressed")
+    refused = add_subscriber(container.database, "full@example.org", status=Status.SUPPRESSED)
     assert client.post(page_of(refused), data={"do": "resume"}).status_code == 422
     assert subscriber_now(container.database, refused.address).status == "suppressed"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from digest.domain.subscriber import STATUSES
+from digest.domain.subscriber import STATUSES, Status
 from digest.store import subscribers as subscriber_store
 from digest.store import suppressions as suppression_store
 from digest.subscribers.addresses import address_hash
@@ -66,7 +66,7 @@ def test_an_address_gets_one_confirmation_a_day_without_a_word_of_the_visitor(
 def test_the_answer_tells_nobody_who_is_a_subscriber(
     client: Client, container: Container, tmp_path: Path
 ) -> None:
-    for status in ("active", "paused", "pending", "unsubscribed", "suppressed"):
+    for status in Status:
         add_subscriber(container.database, f"{status}@example.org", status=status)
     with container.database.begin() as connection:
         suppression_store.suppress(
@@ -79,7 +79,7 @@ def test_the_answer_tells_nobody_who_is_a_subscriber(
         "unsubscribed@example.org",
         "stranger@example.org",
     }
-    for status in ("active", "paused", "suppressed"):
+    for status in (Status.ACTIVE, Status.PAUSED, Status.SUPPRESSED):
         assert subscriber_now(container.database, f"{status}@example.org").status == status
 
 
@@ -144,7 +144,7 @@ ASK_FORMS = ("/subscribe", "/links")
 def test_what_comes_at_once_gets_the_form_again_and_then_one_press_is_enough(
     client: Client, container: Container, tmp_path: Path, clock: Clock, path: str
 ) -> None:
-    add_subscriber(container.database, "ada@example.org", status="unsubscribed")
+    add_subscriber(container.database, "ada@example.org", status=Status.UNSUBSCRIBED)
     form_token = form_token_of(client.get(path).text)
     clock.advance(seconds=1.9)
     again = client.post(path, data={"email": "ada@example.org", "stamp": form_token})
@@ -274,9 +274,9 @@ def test_links_go_to_whoever_confirmed_and_the_answer_tells_nobody_who_that_is(
     for status in STATUSES:
         add_subscriber(container.database, f"{status}@example.org", status=status)
     add_subscriber(container.database, "hard@example.org")
-    returning = add_subscriber(container.database, "returning@example.org", status="pending")
+    returning = add_subscriber(container.database, "returning@example.org", status=Status.PENDING)
     confirm(container.database, container.secret, returning.address, container.clock(), "test")
-    set_status(container.database, returning, "pending")
+    set_status(container.database, returning, Status.PENDING)
     with container.database.begin() as connection:
         suppression_store.suppress(
             connection, address_hash("hard@example.org", SECRET), "bounce", container.clock()
@@ -306,7 +306,7 @@ def test_a_program_that_fills_in_the_form_for_links_gets_none(
 def test_who_left_can_erase_themselves_by_the_link_they_asked_for(
     client: Client, container: Container, tmp_path: Path
 ) -> None:
-    add_subscriber(container.database, status="unsubscribed")
+    add_subscriber(container.database, status=Status.UNSUBSCRIBED)
     request_links(client, "ada@example.org")
     part = mails(tmp_path / "outbox")[0].get_body(("plain",))
     assert part is not None

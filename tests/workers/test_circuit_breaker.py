@@ -19,6 +19,7 @@ from digest.delivery.circuit_breaker import (
 from digest.delivery.deliver import DeliveryContext, Summary, deliver_batch, deliver_ready
 from digest.delivery.plan import plan_due
 from digest.domain.delivery import Stream
+from digest.domain.subscriber import Status
 from digest.errors import StopRun
 from digest.jobs import recurring
 from digest.jobs.scheduler import Runner
@@ -91,7 +92,7 @@ def test_a_server_that_refuses_us_is_left_alone_and_the_reason_is_kept(database:
     assert wall.tries == 1
     with database.read() as connection:
         (circuit,) = open_circuits(connection)
-    assert (circuit.name, circuit.trips) == ("memory:", 1)
+    assert (circuit.name, circuit.failures) == ("memory:", 1)
     assert "password" in circuit.reason
 
 
@@ -124,7 +125,7 @@ def test_of_many_workers_one_tries(database: Database) -> None:
     _, post, clock = context_with_faults(database)
     once(post, clock)
     clock.advance(minutes=2)
-    admission = admit(database, post.account, "digest", clock())
+    admission = admit(database, post.account, Stream.DIGEST, clock())
     assert not admission.is_open
     assert sum(together(*[lambda: take_half_open_turn(database, admission)] * 4)) == 1
 
@@ -143,7 +144,7 @@ def test_an_operator_who_runs_by_hand_does_not_wait(database: Database) -> None:
 def test_one_servers_trouble_is_not_anothers(database: Database) -> None:
     _, post, clock = context_with_faults(database)
     once(post, clock)
-    assert not admit(database, "smtp://other", "digest", clock()).is_open
+    assert not admit(database, "smtp://other", Stream.DIGEST, clock()).is_open
 
 
 # An outage, as each way of running meets it: with mails of one stream, of the other, of both.
@@ -159,7 +160,7 @@ def waiting(request: pytest.FixtureRequest, database: Database) -> str:
         add_subscribers(database, 12)
     if streams in {"transactional", "both"}:
         for number in range(3):
-            add_subscriber(database, f"new{number}@example.org", status="pending", now=at(TUESDAY, 7))
+            add_subscriber(database, f"new{number}@example.org", status=Status.PENDING, now=at(TUESDAY, 7))
     if streams == "quiet":
         add_papers(database, *make_papers(1), now=at(TUESDAY, 7))
         for number in range(1, 10):
@@ -187,8 +188,8 @@ def as_workers(container: Container) -> None:
     """What a sweep and the tasks that it asks for do."""
     ready = recurring.backlog(container)
     asked: list[Stream] = []
-    asked += ["transactional"] * ready.transactional
-    asked += ["digest"] * ready.digests
+    asked += [Stream.TRANSACTIONAL] * ready.transactional
+    asked += [Stream.DIGEST] * ready.digests
     while asked:
         stream = asked.pop(0)
         if recurring.deliver(container, stream):

@@ -8,6 +8,8 @@ from pydantic import SecretStr
 
 from digest.delivery.circuit_breaker import Trouble, open_circuit
 from digest.delivery.plan import plan_due
+from digest.domain.delivery import Stream
+from digest.domain.subscriber import Status
 from digest.jobs import cleanup, recurring
 from digest.settings import Settings
 from digest.store import delivery_reports
@@ -51,7 +53,7 @@ def parts(sqlite_url: str) -> Iterator[Container]:
 def test_as_many_batches_are_asked_for_as_are_ready(container: Container) -> None:
     assert recurring.backlog(container) == recurring.Backlog(0, 0)
     add_subscribers(container.database, 21)
-    add_subscriber(container.database, "new@example.org", status="pending")
+    add_subscriber(container.database, "new@example.org", status=Status.PENDING)
     recurring.plan(container)
     assert recurring.backlog(container) == recurring.Backlog(1, 3)
 
@@ -68,19 +70,19 @@ def test_a_server_that_is_left_alone_is_asked_nothing_and_then_tried_once(contai
 def test_each_stream_of_mail_is_delivered_by_itself(container: Container) -> None:
     add_papers(container.database, *make_papers(12))
     add_subscribers(container.database, 3)
-    add_subscriber(container.database, "new@example.org", status="pending", now=at(TUESDAY, 7))
+    add_subscriber(container.database, "new@example.org", status=Status.PENDING, now=at(TUESDAY, 7))
     lost = add_subscriber(container.database, "lost@example.org", frequency="off")
     request_links(container.database, container.secret, lost.address, container.clock())
     plan_due(container.database, container.clock())
     assert recurring.backlog(container) == recurring.Backlog(1, 1)
-    assert recurring.deliver(container, "transactional")
+    assert recurring.deliver(container, Stream.TRANSACTIONAL)
     assert recurring.backlog(container) == recurring.Backlog(0, 1)
     with container.database.read() as connection:
         sent = {(row.kind, row.status) for row in delivery_reports.find(connection) if row.kind != "digest"}
     assert sent == {("confirm", "sent"), ("links", "sent")}
-    assert recurring.deliver(container, "digest")
+    assert recurring.deliver(container, Stream.DIGEST)
     assert recurring.backlog(container) == recurring.Backlog(0, 0)
-    assert not recurring.deliver(container, "digest")
+    assert not recurring.deliver(container, Stream.DIGEST)
 
 
 def test_marked_papers_are_fetched_by_id_and_learned_from(sqlite_url: str) -> None:
@@ -117,7 +119,7 @@ def test_housekeeping_forgets_old_readings_and_whoever_never_confirmed(container
     record_fetch(container.database, at(TUESDAY) - timedelta(days=91))
     record_fetch(container.database, at(TUESDAY) - timedelta(days=1))
     add_subscriber(
-        container.database, "late@example.org", status="pending", now=at(TUESDAY) - timedelta(days=60)
+        container.database, "late@example.org", status=Status.PENDING, now=at(TUESDAY) - timedelta(days=60)
     )
     cleanup.clean_up(container)
     with container.database.read() as connection:

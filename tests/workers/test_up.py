@@ -13,6 +13,7 @@ from urllib.request import urlopen
 
 from digest.clock import utc_now
 from digest.delivery.plan import plan_due
+from digest.domain.subscriber import Status
 from digest.store.database import Database
 from digest.store.models import deliveries
 from tests.conftest import ROOT
@@ -52,7 +53,7 @@ def test_everything_runs_in_one_process_and_stops_in_the_middle_of_a_batch(
     now = utc_now()
     add_papers(database, *make_papers(20, announced_on=now.date() - timedelta(days=1)), now=now)
     add_subscribers(database, 40, now=now)
-    add_subscriber(database, "new@example.org", status="pending", now=now)
+    add_subscriber(database, "new@example.org", status=Status.PENDING, now=now)
     plan_due(database, now)
     # Two mails a second, so that the batch is surely at work when the signal comes.
     port = free_port()

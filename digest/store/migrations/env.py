@@ -7,7 +7,7 @@ from digest.store.models import metadata
 
 database: Database = context.config.attributes["database"]
 
-with database.begin() as connection:
+with database.migrate() as connection:
     context.configure(
         connection=connection, target_metadata=metadata, render_as_batch=database.is_sqlite, compare_type=True
     )

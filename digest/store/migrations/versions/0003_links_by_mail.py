@@ -1,4 +1,4 @@
-"""A third kind of mail, and one small index for all mails that somebody waits for."""
+"""The kind `links`, and one small index of all open transactional mails."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,7 +16,7 @@ _TRANSACTIONAL = sa.text("next_try_at IS NOT NULL AND kind <> 'digest'")
 
 
 def upgrade() -> None:
-    _change_check(_TWO, _THREE)
+    _change_check(_THREE)
     op.drop_index("ix_deliveries_open_confirmations", table_name="deliveries")
     _index("ix_deliveries_open_transactional", _TRANSACTIONAL)
 
@@ -25,38 +25,13 @@ def downgrade() -> None:
     op.execute("DELETE FROM deliveries WHERE kind = 'links'")
     op.drop_index("ix_deliveries_open_transactional", table_name="deliveries")
     _index("ix_deliveries_open_confirmations", _CONFIRMATION)
-    _change_check(_THREE, _TWO)
+    _change_check(_TWO)
 
 
-def _change_check(old: str, new: str) -> None:
-    if op.get_bind().dialect.name == "sqlite":
-        _write_check(old, new)
-        return
-    op.drop_constraint(op.f(_NAME), "deliveries", type_="check")
-    op.create_check_constraint(op.f(_NAME), "deliveries", new)
-
-
-def _write_check(old: str, new: str) -> None:
-    """Change the words of the table, as SQLite's manual has it for a change that touches no row.
-
-    The other way, a copy of the table in its place, would take all picks along: they go with their delivery,
-    and a migration, being one transaction, cannot switch that off.
-    """
-    connection = op.get_bind()
-    version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
-    connection.exec_driver_sql("PRAGMA writable_schema = ON")
-    changed = connection.execute(
-        sa.text(
-            "UPDATE sqlite_master SET sql = replace(sql, :old, :new) "
-            "WHERE type = 'table' AND name = 'deliveries' AND instr(sql, :old) > 0"
-        ),
-        {"old": old, "new": new},
-    ).rowcount
-    connection.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
-    # Has this connection read the tables' words again, too.
-    connection.exec_driver_sql("PRAGMA writable_schema = RESET")
-    if changed != 1:
-        raise RuntimeError(f"the table deliveries does not say {old}")
+def _change_check(condition: str) -> None:
+    with op.batch_alter_table("deliveries") as batch:
+        batch.drop_constraint(op.f(_NAME), type_="check")
+        batch.create_check_constraint(op.f(_NAME), condition)
 
 
 def _index(name: str, where: sa.TextClause) -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
+from digest.domain.categories import NAMES, known_category
 from digest.errors import BadInput
-from digest.papers.categories import NAMES, known_category
 
 
 def test_the_table_holds_every_category_of_the_taxonomy() -> None:
