@@ -155,7 +155,7 @@ def test_a_bad_item_costs_itself_alone(feeds: FeedServer, make: Make, name: str)
     assert (ids(items), error) == ({"2603.00002"}, None)
     assert rejected
     assert rejected[0].where.startswith(f"{name} ")
-    assert "is no paper id" in rejected[0].reason
+    assert "is not a paper id" in rejected[0].reason
 
 
 # Withdrawals
