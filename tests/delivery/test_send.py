@@ -18,9 +18,9 @@ from digest.delivery.context import ConnectionAllowance, DeliveryContext
 from digest.delivery.deliver import Summary, deliver_ready
 from digest.delivery.group_commit import GroupCommit
 from digest.delivery.limits import Limit, PacedLimits, ProviderLimits
-from digest.delivery.pace import Pace
 from digest.delivery.plan import plan_due
 from digest.domain.delivery import Stream
+from digest.domain.pace import Pace
 from digest.errors import ServerFull, SlowDown, StopRun
 from digest.mail.connection_pool import PooledTransport
 from digest.mail.envelope import Connection as Server
