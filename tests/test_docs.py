@@ -1,5 +1,6 @@
-"""What the prose says is true: commands parse, links lead somewhere, versions agree."""
+"""The documents: commands parse, links lead to files, versions agree."""
 
+import pkgutil
 import re
 import shlex
 import tomllib
@@ -12,12 +13,20 @@ from typer import Exit, TyperException
 from typer.core import TyperGroup
 
 from digest.cli.app import application
+from digest.store.models import metadata
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("**/*.md")),
+]
 
 _BLOCK = re.compile(r"^```[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)|\b(?:src|srcset|href)=\"([^\"\s]+)")
+_PATH = re.compile(r"`((?:digest|workers|tests|templates|docs)/[\w./-]*)`")
+_NAME = re.compile(r"`((?:digest|workers)(?:\.\w+)+)`")
 _BETWEEN = {"&&", "||", "|", ";", "&", ">", ">>", "<", "2>"}
 
 
@@ -130,6 +139,47 @@ def anchors(text: str) -> set[str]:
     """Return the anchors that a page's headings make."""
     headings = re.findall(r"^#{1,6}\s+(.+?)\s*$", re.sub(_BLOCK, "", text), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+NAMED_PATHS = [
+    pytest.param(path, id=f"{page.name}: {path}")
+    for page in PAGES
+    for path in sorted(set(_PATH.findall(page.read_text(encoding="utf-8"))))
+]
+
+
+@pytest.mark.parametrize("path", NAMED_PATHS)
+def test_every_path_in_the_prose_exists(path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+NAMES = [
+    pytest.param(name, id=f"{page.name}: {name}")
+    for page in PAGES
+    for name in sorted(set(_NAME.findall(page.read_text(encoding="utf-8"))))
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_of_the_code_in_the_prose_exists(name: str) -> None:
+    pkgutil.resolve_name(name)
+
+
+def test_a_name_that_does_not_exist_is_found() -> None:
+    for wrong in ("digest.mail.pigeon", "digest.mail.envelope.Pigeon", "digest.mail.envelope.Envelope.wings"):
+        with pytest.raises((ImportError, AttributeError)):
+            pkgutil.resolve_name(wrong)
+
+
+def test_the_tables_of_a_delivery_exist() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    steps = re.findall(r"^\|[^|]+\|[^|]+\|([^|]+)\|[^|]+\|$", text, re.MULTILINE)
+    written = [name for cell in steps for name in re.findall(r"`(\w+(?:\.\w+)?)`", cell)]
+    assert len(written) > 10
+    for name in written:
+        table, _, column = name.partition(".")
+        assert table in metadata.tables
+        assert not column or column in metadata.tables[table].columns
 
 
 def test_the_newest_version_of_the_changelog_is_this_one() -> None:

@@ -1,1 +1,1 @@
-"""Measuring what a machine can do, with the product's own code and databases that are gone afterwards."""
+"""Benchmarks of the product's own code, in temporary databases."""

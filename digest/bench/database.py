@@ -1,4 +1,4 @@
-"""Databases that are made for a measurement and dropped after it, and subscribers by the hundred thousand."""
+"""Temporary databases for benchmarks, and the SQL that only benchmarks need."""
 
 import secrets
 from collections.abc import Iterator
@@ -24,10 +24,10 @@ _NUMBERS = {
 
 @contextmanager
 def scratch_database(url: str | None, folder: Path) -> Iterator[str]:
-    """Make an empty, initialised database and give its address; it is dropped at the end.
+    """Create an empty database with the current schema, yield its URL, and drop it at the end.
 
-    `url` names a PostgreSQL server and a database to begin from, which stays untouched; without it, or with a
-    SQLite address, a file in `folder` is used. Raises StopRun when the server does not let us.
+    `url` is an existing database of a PostgreSQL server, which is not changed. Without it, or with an SQLite URL,
+    the database is a file in `folder`. Raises StopRun if the server refuses the connection.
     """
     if url is None or url.startswith("sqlite"):
         address = f"sqlite:///{folder / 'scratch.db'}"
@@ -63,12 +63,12 @@ def _prepare(address: str) -> None:
 
 
 def multiply_subscribers(connection: Connection, patterns: int, count: int) -> None:
-    """Make `count` active subscribers in all out of the first `patterns` (row numbers from 1), profiles included."""
+    """Copy the subscribers with ids 1 to `patterns`, with profiles and interests, until there are `count`."""
     if count == patterns:
         return
     numbers = _NUMBERS[connection.dialect.name]
     span = {"first": patterns + 1, "last": count, "patterns": patterns}
-    address = "'reader' || n || '@scratch.example.org'"
+    address = "'subscriber' || n || '@scratch.example.org'"
     copies = {
         "subscribers": (
             "id, key, address, address_key, status, timezone, hour, frequency, max_papers, created_at, confirmed_at",
@@ -91,19 +91,19 @@ def multiply_subscribers(connection: Connection, patterns: int, count: int) -> N
 
 
 def analyze(database: Database) -> None:
-    """Let the database learn how its tables are filled, as it would have by itself after a while."""
+    """Update the statistics of the query planner, which a database in use does by itself."""
     with database.begin() as connection:
         connection.execute(text("ANALYZE"))
 
 
 def size_of(connection: Connection) -> int:
-    """Return the bytes the database takes."""
+    """Return the size of the database in bytes."""
     size: int = connection.execute(text(_SIZES[connection.dialect.name])).scalar_one()
     return size
 
 
 def has_claims(connection: Connection) -> bool:
-    """Tell whether a worker has begun on a delivery."""
+    """Return whether a worker has claimed a delivery."""
     query = select(deliveries.c.id).where(deliveries.c.status == "claimed").limit(1)
     return connection.execute(query).first() is not None
 
@@ -121,11 +121,11 @@ def last_settled(connection: Connection) -> datetime | None:
 
 
 def sent_mails(connection: Connection) -> int:
-    """Count the mails that a server took."""
+    """Count the mails that a server accepted."""
     return connection.execute(select(func.count()).where(deliveries.c.status == "sent")).scalar_one()
 
 
 def picks_per_mail(connection: Connection) -> float:
-    """Return how many papers a sent mail carries on average."""
+    """Return the mean number of papers in a sent mail."""
     count = connection.execute(select(func.count()).select_from(picks)).scalar_one()
     return count / max(1, sent_mails(connection))

@@ -1,21 +1,24 @@
-"""Measuring delivery end to end: plan, then worker processes of the product until every mail is out."""
+"""Benchmark of delivery: plans digests, then runs worker processes until all are sent."""
 
+import json
 import os
 import resource
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from digest.bench import database
 from digest.bench.fixtures import PATTERNS, Scale, fill
+from digest.bench.slow_server import Count
 from digest.bench.stages import STAGES, measure
 from digest.delivery.deliver import Summary, deliver_batch
 from digest.delivery.plan import plan_due
@@ -25,26 +28,30 @@ from digest.wiring import Container
 
 BATCH = 500
 SAMPLE = 200
-"""So many mails are sent with stopwatches on, beside those whose rate is measured."""
+"""Number of mails whose stages are measured, besides those whose rate is measured."""
 _QUIET_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is to be measured."""
+    """The options of `digest bench deliver`."""
 
     scale: Scale
     workers: int
     mail_url: str | None = None
-    """None: a Maildir in the scratch folder."""
+    """None: a Maildir in a temporary folder."""
     database_url: str | None = None
+    latency: timedelta | None = None
+    """Start a mail server of our own that takes so long for each answer."""
+    connections: int | None = None
+    """How many each worker may have to it; None for the usual."""
     broker_url: str | None = None
-    """With a Redis the workers are Celery's; without, plain processes over the same use case."""
+    """With a Redis the workers are Celery workers, without it processes that run the same use case."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What came out."""
+    """The result."""
 
     digests: int
     seconds: float
@@ -54,22 +61,27 @@ class Measured:
     planned_per_s: float
     papers_per_digest: float
     database_mb: float
+    server: Count | None = None
+    """What our own mail server counted."""
 
     @property
     def rate_per_s(self) -> float:
-        """Digests a second, end to end."""
+        """Digests per second, from the first claim to the last record."""
         return self.digests / self.seconds
 
 
 def bench(options: Options, clock: Callable[[], datetime], say: Callable[[str], None]) -> Measured:
-    """Make the scene, measure, and clear it away. Raises StopRun when mails cannot be delivered."""
+    """Create database and subscribers, deliver, and remove all. Raises StopRun if mails cannot be delivered."""
     with tempfile.TemporaryDirectory(prefix="digest-bench-") as name:
         folder = Path(name)
-        with database.scratch_database(options.database_url, folder) as database_url:
+        with (
+            database.scratch_database(options.database_url, folder) as database_url,
+            _mail_server(options, folder) as server,
+        ):
             settings = Settings.model_construct(
                 database_url=SecretStr(database_url),
                 broker_url=SecretStr(options.broker_url) if options.broker_url else None,
-                mail_url=SecretStr(options.mail_url or f"maildir:{folder / 'outbox'}"),
+                mail_url=SecretStr(server or options.mail_url or f"maildir:{folder / 'outbox'}"),
                 base_url="https://papers.example.org",
                 sender="Trending papers <digest@papers.example.org>",
                 secret_key=SecretStr("the bench has no secrets"),
@@ -77,9 +89,40 @@ def bench(options: Options, clock: Callable[[], datetime], say: Callable[[str], 
             )
             container = Container(settings, clock)
             try:
-                return _measure(container, options, folder, say)
+                found = _measure(container, options, folder, say)
             finally:
                 container.close()
+        report = folder / "server.json"
+        return replace(found, server=Count(**json.loads(report.read_text()))) if server else found
+
+
+@contextmanager
+def _mail_server(options: Options, folder: Path) -> Iterator[str]:
+    """Start a slow mail server, if one is asked for, and give its address, else ""."""
+    if options.latency is None:
+        yield ""
+        return
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = ["-m", "digest.bench.slow_server", "--port", str(port)]
+    command += ["--latency", str(options.latency.total_seconds()), "--report", str(folder / "server.json")]
+    server = subprocess.Popen([sys.executable, *command])  # noqa: S603 - our own words only
+    try:
+        give_up_at = time.monotonic() + 10
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                if time.monotonic() > give_up_at:
+                    raise StopRun("The slow mail server of the measurement did not start.") from None
+                time.sleep(0.05)
+        connections = f"?connections={options.connections}" if options.connections else ""
+        yield f"smtp://127.0.0.1:{port}{connections}"
+    finally:
+        server.terminate()
+        server.wait(10)
 
 
 def _measure(container: Container, options: Options, folder: Path, say: Callable[[str], None]) -> Measured:
@@ -94,7 +137,7 @@ def _measure(container: Container, options: Options, folder: Path, say: Callable
     planned_per_s = planned / (time.perf_counter() - begun)
     say(f"Planned {planned:,} at {planned_per_s:,.0f}/s. Sending {2 * SAMPLE} with stopwatches on ...")
     delivery_context = container.sampling(SAMPLE)
-    # The first batch warms everything up.
+    # The first batch fills the caches.
     warming = Summary()
     deliver_batch(delivery_context, clock, warming)
     if warming.stopped:
@@ -106,7 +149,7 @@ def _measure(container: Container, options: Options, folder: Path, say: Callable
     digests = _sent(container) - before
     with container.database.read() as connection:
         papers, size = database.picks_per_mail(connection), database.size_of(connection)
-    # What the children used at most, each by itself; in kB on Linux, in bytes elsewhere.
+    # The largest child process; in kB on Linux, in bytes elsewhere.
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return Measured(
         digests=digests,
@@ -126,7 +169,7 @@ def _sent(container: Container) -> int:
 
 
 def _run(container: Container, options: Options, folder: Path) -> float:
-    """Let workers deliver what is open; return the seconds from the first claim to the last record."""
+    """Let workers deliver all open deliveries; return the seconds from the first claim to the last record."""
     with container.database.read() as connection:
         last_before = database.last_settled(connection)
     with _workers(container, options, folder) as processes:
@@ -162,7 +205,7 @@ def _workers(container: Container, options: Options, folder: Path) -> Iterator[l
         "DIGEST_SENDER": settings.sender,
         "DIGEST_SECRET_KEY": container.secret.decode(),
         "DIGEST_BATCH_SIZE": str(settings.batch_size),
-        # One thread a process: numerical libraries would otherwise fight over the cores.
+        # One thread per process: the numerical libraries would otherwise start one per core in each.
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
     }

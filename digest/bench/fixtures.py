@@ -1,4 +1,4 @@
-"""The papers and subscribers of a measurement: real papers, and subscribers who like some of them."""
+"""The papers and subscribers of a benchmark."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,9 +18,9 @@ from digest.subscribers.signup import Application, subscribe_many
 from digest.wiring import Container
 
 PATTERNS = 200
-"""Subscribers whose profiles are learned one by one; the others share these profiles."""
+"""Number of subscribers with a profile of their own; the others are copies of them."""
 OLDER = 3000
-"""Papers from before the edition, which profiles are learned from and against."""
+"""Number of papers from before the edition, which profiles are trained with."""
 EDITION_DAYS = 5
 _PATTERN_PAPERS = 500
 LIKES = 8
@@ -29,17 +29,17 @@ ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Asia/Tokyo
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much of everything."""
+    """The size of a benchmark."""
 
     subscribers: int
     papers: int
     per_mail: int = 10
     library: Path | None = None
-    """A file of papers; without it the sample feed is varied."""
+    """A file of papers; without it, variations of the sample feed are used."""
 
 
 def fill(container: Container, scale: Scale, now: datetime) -> None:
-    """Store an edition of papers, older ones, and subscribers with profiles who are all due."""
+    """Store the papers of an edition, older papers, and subscribers with profiles, all of them due."""
     papers = papers_from(scale.library, scale.papers + OLDER, now)
     edition, older = papers[: scale.papers], papers[scale.papers :]
     day = timedelta(days=1)
@@ -73,7 +73,7 @@ def fill(container: Container, scale: Scale, now: datetime) -> None:
 
 
 def papers_from(library: Path | None, count: int, now: datetime) -> list[Paper]:
-    """Return so many papers: of a file, as far as it reaches, and then made up out of those."""
+    """Return `count` papers: those of a file, and variations of them if they are too few. Raises BadInput."""
     if library is None:
         return _varied([one.paper for one in sample_items(now)], count)
     found: list[Paper] = []
@@ -88,7 +88,7 @@ def papers_from(library: Path | None, count: int, now: datetime) -> list[Paper]:
 
 
 def _varied(papers: Sequence[Paper], count: int) -> list[Paper]:
-    """Make more papers out of a few, by putting together sentences of papers of one field."""
+    """Return `count` papers made of random sentences of papers of the same field."""
     rng = Random(1)  # noqa: S311 - the same papers every time
     known = list({paper.id: paper for paper in papers if paper.abstract}.values())
     fields: dict[str, list[Paper]] = {}
@@ -112,14 +112,14 @@ def _applications(papers: Sequence[Paper], count: int, per_mail: int) -> list[Ap
     fields: dict[str, list[Paper]] = {}
     for paper in papers:
         fields.setdefault(paper.categories[0] if paper.categories else "", []).append(paper)
-    crowded = sorted(fields.values(), key=len, reverse=True)[:12]
+    largest = sorted(fields.values(), key=len, reverse=True)[:12]
     made = []
     for number in range(count):
-        near = crowded[number % len(crowded)]
+        near = largest[number % len(largest)]
         liked = rng.sample(near, min(LIKES, len(near)))
         made.append(
             Application(
-                address=parse_address(f"reader{number + 1}@scratch.example.org"),
+                address=parse_address(f"subscriber{number + 1}@scratch.example.org"),
                 schedule=Schedule(ZONES[number % len(ZONES)]),
                 max_papers=per_mail,
                 interests=Interests(topics=(" ".join(liked[0].title.split()[:5]),)),

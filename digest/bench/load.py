@@ -1,4 +1,4 @@
-"""Asking a server as fast as it answers, over connections that stay open, with a clock on every answer."""
+"""A load test: requests over keep-alive connections, each sent as soon as the last is answered."""
 
 import asyncio
 import time
@@ -10,11 +10,11 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What came back."""
+    """The result of a load test."""
 
     answers: int
     failed: int
-    """Answers with another status than 200, and connections that broke."""
+    """Answers with another status than 200, and lost connections."""
     rate_per_s: float
     p50_ms: float
     p95_ms: float
@@ -22,7 +22,7 @@ class Load:
 
 
 def load(port: int, paths: Iterator[str], connections: int, seconds: float) -> Load:
-    """Ask for one path after the other on so many connections at once, for so long."""
+    """Request the paths one after another over `connections` connections for `seconds`."""
     return asyncio.run(_load(port, paths, connections, seconds))
 
 
@@ -43,7 +43,7 @@ async def _load(port: int, paths: Iterator[str], connections: int, seconds: floa
 
 
 class _Caller(asyncio.Protocol):
-    """One connection, which asks again as soon as it has its answer."""
+    """One connection. Sends the next request when the answer to the last is complete."""
 
     def __init__(self, port: int, paths: Iterator[str], until: float) -> None:
         self._port = port

@@ -1,4 +1,4 @@
-"""Measuring scoring alone: stored profiles against the papers of an edition, in batches as they are delivered."""
+"""Benchmark of scoring: stored profiles against the papers of an edition, in batches as in delivery."""
 
 import multiprocessing
 import tempfile
@@ -24,7 +24,7 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What came out."""
+    """The result."""
 
     profiles: int
     papers: int
@@ -33,12 +33,12 @@ class Measured:
 
     @property
     def rate_per_s(self) -> float:
-        """Profiles scored a second, by all processes together."""
+        """Profiles per second of all processes together."""
         return self.profiles / self.seconds
 
 
 def bench(profiles: int, papers: int, workers: int, library: Path | None, now: datetime) -> Measured:
-    """Score so many profiles against so many papers; the time to read both is not counted."""
+    """Score `profiles` against `papers` in `workers` processes. The time to read both is not counted."""
     candidates, stored = _make_fixtures(papers, library, now)
     batches = [_batch(stored, start, min(_BATCH, profiles - start)) for start in range(0, profiles, _BATCH)]
     candidates.score(batches[0])
@@ -46,7 +46,7 @@ def bench(profiles: int, papers: int, workers: int, library: Path | None, now: d
     if workers == 1:
         _score(candidates, batches)
     else:
-        # Forked, so that nothing is copied: each process has the shelf and takes its share of the batches.
+        # Forked processes share the candidates without a copy. Each scores a part of the batches.
         context = multiprocessing.get_context("fork")
         processes = [
             context.Process(target=_score, args=(candidates, batches[place::workers]))

@@ -1,4 +1,4 @@
-"""Measuring the web side: the real server over a library of papers, asked for its first page and for searches."""
+"""Benchmark of the pages: `digest web` with made-up papers, under a load of home pages and of searches."""
 
 import os
 import re
@@ -29,7 +29,7 @@ from digest.settings import Settings
 from digest.wiring import Container
 
 DAYS = 365
-"""The papers are spread over a year, and one in three of the last weeks has votes."""
+"""The papers are announced over a year. One in three of the last VOTED_DAYS has votes."""
 VOTED_DAYS = 14
 HOME_CONNECTIONS = 16
 SEARCH_CONNECTIONS = 8
@@ -39,7 +39,7 @@ _WORD = re.compile(r"[A-Za-z]{4,}")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is to be measured."""
+    """The options of `digest bench web`."""
 
     papers: int
     processes: int
@@ -50,7 +50,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What came out."""
+    """The result."""
 
     papers: int
     processes: int
@@ -61,7 +61,7 @@ class Measured:
 
 
 def bench(options: Options, clock: Callable[[], datetime], say: Callable[[str], None]) -> Measured:
-    """Make a library, serve it, ask, and clear it away. Raises StopRun when the server does not come up."""
+    """Store papers, serve them, run the load test, and remove all. Raises StopRun if the server does not start."""
     with tempfile.TemporaryDirectory(prefix="digest-bench-") as name:
         folder = Path(name)
         with database.scratch_database(options.database_url, folder) as database_url:
@@ -70,19 +70,19 @@ def bench(options: Options, clock: Callable[[], datetime], say: Callable[[str], 
             _store(database_url, papers, clock)
             with _server(database_url, options.processes, folder) as port:
                 say("Warming up ...")
-                # Each process reads its library when it starts; whoever asks meanwhile waits for it.
+                # Each process loads the papers when it starts, and requests wait for that.
                 load(port, questions(papers, 1), SEARCH_CONNECTIONS, min(10.0, 1 + options.papers / 5000))
-                say(f"Asking for the first page, then searching, {options.seconds:g} s each ...")
+                say(f"Requesting the home page, then searches, {options.seconds:g} s each ...")
                 home = load(port, repeat("/"), HOME_CONNECTIONS, options.seconds)
                 search = load(port, questions(papers, 2), SEARCH_CONNECTIONS, options.seconds)
-    # What the children used at most, each by itself; in kB on Linux, in bytes elsewhere.
+    # The largest child process; in kB on Linux, in bytes elsewhere.
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     peak_mb = peak / (1024 if sys.platform == "linux" else 2**20)
     return Measured(len(papers), options.processes, home, search, peak_mb)
 
 
 def questions(papers: Sequence[Paper], seed: int) -> Iterator[str]:
-    """Yield searches for one to four neighbouring words of a title, hardly two alike."""
+    """Yield searches for one to four consecutive words of a random title, nearly all of them different."""
     rng = Random(seed)  # noqa: S311 - the same questions every time
     while True:
         words = _WORD.findall(rng.choice(papers).title)
@@ -117,7 +117,7 @@ def _store(database_url: str, papers: Sequence[Paper], clock: Callable[[], datet
 
 @contextmanager
 def _server(database_url: str, processes: int, folder: Path) -> Iterator[int]:
-    """Run `digest web` and give its port."""
+    """Run `digest web` and yield its port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
@@ -148,4 +148,4 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], folder: Path) -> None
         else:
             return
     said = (folder / "web.log").read_text(errors="replace").strip().splitlines()
-    raise StopRun(f"The server did not come up: {said[-1] if said else 'it said nothing'}")
+    raise StopRun(f"The server did not start: {said[-1] if said else 'it printed nothing'}")

@@ -1,18 +1,17 @@
-"""One worker process of a measurement without a broker: delivers until nothing is ready."""
+"""One worker process of a benchmark without a broker: delivers until no delivery is due."""
 
 from datetime import UTC, datetime
 
-from digest.delivery.deliver import Summary, deliver_batch
+from digest.delivery.deliver import deliver_ready
 from digest.settings import read_settings
 from digest.wiring import Container
 
 
 def main() -> None:
-    """Deliver everything, then end."""
+    """Deliver all that is due."""
     container = Container(read_settings(), lambda: datetime.now(UTC))
     try:
-        while deliver_batch(container.delivery_context, container.clock, Summary()):
-            pass
+        deliver_ready(container.delivery_context, container.clock)
     finally:
         container.close()
 

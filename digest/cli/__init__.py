@@ -1,6 +1,6 @@
-"""The command line: each command looks something up, calls one use case, and says how it went.
+"""The command line: each command calls one use case and prints its result.
 
-Exit codes everywhere: 0 all done, 1 done in part, 2 nothing could be done. Errors are one line on stderr.
+Exit codes of all commands: 0 success, 1 partial success, 2 failure. Errors are one line on stderr.
 """
 
 import sys
@@ -10,12 +10,12 @@ import typer
 
 
 def main() -> None:
-    """Run the `digest` command; an error that was foreseen is one line, not a traceback."""
+    """Run the `digest` command. A foreseen error is printed as one line, without a traceback."""
     from digest.cli.app import application
     from digest.errors import DigestError
 
     if not all(map(_is_text, sys.argv)):
-        _fail("A word that was typed is not UTF-8 text; type it again.")
+        _fail("An argument is not UTF-8 text; type it again.")
     try:
         code = application(standalone_mode=False)
     except DigestError as error:
@@ -25,19 +25,21 @@ def main() -> None:
     except typer.Abort:
         _fail("Nothing was done; answer y, or give --yes.")
     except OSError as error:
-        _fail(f"{error.filename or 'A file'} cannot be used ({error.strerror}); free it or choose another.")
+        _fail(
+            f"{error.filename or 'A file'} cannot be used ({error.strerror}); make it usable or choose another."
+        )
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(code)
 
 
 def _is_text(word: str) -> bool:
-    """Whether the terminal sent text: bytes that are none arrive as halves of characters."""
+    """Return whether an argument is valid text. Python decodes invalid bytes to surrogates."""
     return not any("\ud800" <= sign <= "\udfff" for sign in word)
 
 
 def _usage(error: typer.TyperException) -> str:
-    """Say what was typed wrong and where to read how it goes; nothing where the help was shown already."""
+    """Return the message of a usage error with the command's help, "" if the help was printed already."""
     message = " ".join(error.format_message().split()).rstrip(".")
     context = getattr(error, "ctx", None)
     return message and f"{message}; see: {context.command_path if context else 'digest'} --help"

@@ -1,4 +1,4 @@
-"""All commands under one name."""
+"""The `digest` application with all commands."""
 
 from typing import Annotated
 
@@ -46,7 +46,7 @@ def _options(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop."),
     ] = False,
 ) -> None:
-    """Hold the options that stand before any command."""
+    """Define the options that precede any command."""
 
 
 application.command()(demo.demo)

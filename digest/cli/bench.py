@@ -1,4 +1,4 @@
-"""`digest bench`: what this machine can do."""
+"""`digest bench`: benchmarks of this machine."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from digest.cli import output
+from digest.cli.output import JsonOutput
 
 application = typer.Typer(
-    help="Measure what this machine can do, in a database that is gone afterwards.",
+    help="Measure the speed of this machine, in a temporary database.",
     epilog="Example: digest bench score --papers 600",
     no_args_is_help=True,
 )
@@ -17,45 +18,68 @@ application = typer.Typer(
 Library = Annotated[
     Path | None,
     typer.Option(
-        "--library", metavar="FILE", help="Papers to use (JSON lines); else the sample feed, varied."
+        "--library",
+        metavar="FILE",
+        help="Papers to use (JSON lines); variations of the sample feed if not given.",
     ),
 ]
-JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="A PostgreSQL to create a temporary database in; an SQLite file if not given."
+    ),
+]
 
 
 @application.command()
 def deliver(
     subscribers: Annotated[int, typer.Option(min=1, metavar="N", help="How many subscribers.")] = 2000,
     papers: Annotated[
-        int, typer.Option(min=1, metavar="N", help="How many new papers they choose from.")
+        int, typer.Option(min=1, metavar="N", help="How many new papers there are to select from.")
     ] = 600,
     per_mail: Annotated[int, typer.Option(min=1, max=50, metavar="N", help="Papers in a mail.")] = 10,
     mail_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Where mail goes; else a folder that is thrown away.")
+        str | None, typer.Option(metavar="URL", help="Where mail goes; a temporary folder if not given.")
     ] = None,
-    database_url: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="A PostgreSQL to make a scratch database in; else an SQLite file."),
-    ] = None,
+    database_url: DatabaseUrl = None,
     broker_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="A Redis, to have Celery workers do it.")
+        str | None, typer.Option(metavar="URL", help="A Redis, to deliver with Celery workers.")
+    ] = None,
+    latency: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Start a mail server that takes so long for each of its four answers to a mail, such as 25ms.",
+        ),
+    ] = None,
+    connections: Annotated[
+        int | None,
+        typer.Option(min=1, max=200, metavar="N", help="Connections of each worker to that server."),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, metavar="N", help="Worker processes.")] = 2,
     library: Library = None,
     json_output: JsonOutput = False,
 ) -> None:
-    """Plan and deliver a digest to N made-up subscribers, and say how fast it went and where the time goes.
+    """Plan and deliver a digest to N made-up subscribers; print the rate and the CPU time of each stage.
 
-    Give --mail-url the address of a server that throws mail away: these mails go to subscribers who do not exist.
+    Give --mail-url the address of a server that throws mail away, as these mails go to subscribers who do not exist;
+    or give --latency, for a server as slow as one across the internet.
 
     Example: digest bench deliver --subscribers 5000 --workers 2
     """
     from digest.bench.deliver import Options, bench
     from digest.bench.fixtures import Scale
+    from digest.cli.times import parse_milliseconds
     from digest.clock import utc_now
 
     options = Options(
-        Scale(subscribers, papers, per_mail, library), workers, mail_url, database_url, broker_url
+        Scale(subscribers, papers, per_mail, library),
+        workers,
+        mail_url,
+        database_url,
+        latency=parse_milliseconds(latency),
+        connections=connections,
+        broker_url=broker_url,
     )
     found = bench(options, utc_now, output.warn)
     record = {
@@ -67,6 +91,8 @@ def deliver(
         "peak_rss_mb": round(found.peak_rss_mb, 1),
         "planned_per_s": round(found.planned_per_s, 1),
     }
+    if found.server:
+        record |= {"connections": found.server.most_connections, "doubles": found.server.doubles}
     if json_output:
         output.as_json(record)
         return
@@ -75,6 +101,8 @@ def deliver(
     total = sum(found.cpu_ms_per_digest.values())
     parts = ", ".join(f"{name} {value:.2f}" for name, value in found.cpu_ms_per_digest.items())
     output.say(f"CPU a digest {total:.2f} ms: {parts}")
+    if found.server:
+        output.say(f"{found.server.most_connections} connections at once, {found.server.doubles} mails twice")
     output.say(f"{found.papers_per_digest:.1f} papers and {found.message_bytes:,} bytes a mail")
     output.say(f"{found.peak_rss_mb:,.0f} MB at most in one process, {found.database_mb:,.0f} MB of database")
 
@@ -87,7 +115,7 @@ def score(
     library: Library = None,
     json_output: JsonOutput = False,
 ) -> None:
-    """Score profiles against an edition of papers, and say how many a second.
+    """Score profiles against the papers of one day, and print the rate.
 
     Example: digest bench score --profiles 20000 --papers 600
     """
@@ -108,17 +136,14 @@ def score(
 def web(
     papers: Annotated[int, typer.Option(min=10, metavar="N", help="How many papers are stored.")] = 50_000,
     processes: Annotated[int, typer.Option(min=1, max=64, help="How many processes serve.")] = 2,
-    seconds: Annotated[float, typer.Option(min=0.5, help="How long to ask, for each kind of page.")] = 10,
-    database_url: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="A PostgreSQL to make a scratch database in; else an SQLite file."),
-    ] = None,
+    seconds: Annotated[float, typer.Option(min=0.5, help="Duration of the test of each kind of page.")] = 10,
+    database_url: DatabaseUrl = None,
     library: Library = None,
     json_output: JsonOutput = False,
 ) -> None:
-    """Serve made-up papers with `digest web`, ask for its first page and for searches, and say how fast it was.
+    """Serve made-up papers with `digest web`, request its home page and searches, and print rate and latency.
 
-    The one who asks runs on this machine too and takes its share of it.
+    The client runs on this machine too and uses some of its CPU time.
 
     Example: digest bench web --papers 50000 --processes 2
     """

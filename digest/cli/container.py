@@ -1,4 +1,4 @@
-"""The parts of this installation, for one command."""
+"""The container of a command."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(now: datetime | None = None) -> Iterator["Container"]:
-    """Read the settings and give the parts; the clock stands still at `now`, if given."""
+    """Read the settings and yield the container. If `now` is given, its clock always returns that."""
     from digest.clock import utc_now
     from digest.settings import read_settings
     from digest.wiring import Container

@@ -1,4 +1,4 @@
-"""`digest deliveries`: the ledger of every mail."""
+"""`digest deliveries`: the ledger of all mails."""
 
 from typing import Annotated, Any
 
@@ -6,18 +6,17 @@ import typer
 
 from digest.cli import output
 from digest.cli.container import opened
+from digest.cli.output import JsonOutput
 from digest.cli.times import parse_date
 
 application = typer.Typer(
-    help="List mails and what became of them, and open failed ones again.",
+    help="List mails with their status, and retry failed ones.",
     epilog="Example: digest deliveries list --status failed",
     no_args_is_help=True,
 )
 
-# The largest row number of the database.
-_LAST = 2**63 - 1
-
-JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+# The largest integer key of the database.
+_LARGEST_ID = 2**63 - 1
 
 
 @application.command("list")
@@ -31,7 +30,7 @@ def list_(
     top: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
     json_output: JsonOutput = False,
 ) -> None:
-    """List mails, the newest edition first: planned, sent, skipped and why; and who is suppressed, and why.
+    """List mails, newest edition first, with status, reason, and whether the address is suppressed.
 
     Example: digest deliveries list --status failed
     """
@@ -83,13 +82,13 @@ def _record(row: Any) -> dict[str, Any]:
 
 @application.command()
 def show(
-    delivery: Annotated[int, typer.Argument(metavar="ID", max=_LAST, help="The number that `list` shows.")],
+    delivery: Annotated[int, typer.Argument(metavar="ID", max=_LARGEST_ID, help="The id that `list` shows.")],
     format_: Annotated[
-        str | None, typer.Option("--format", metavar="FORMAT", help="Make the mail again: text, html or eml.")
+        str | None, typer.Option("--format", metavar="FORMAT", help="Print the mail as text, html or eml.")
     ] = None,
     json_output: JsonOutput = False,
 ) -> None:
-    """Show one mail: its way, the papers it carried and why. With --format, the mail itself, byte for byte.
+    """Show one delivery with its papers and reasons. With --format, print the mail as it was sent.
 
     Example: digest deliveries show 42 --format text
     """
@@ -100,7 +99,7 @@ def show(
     from digest.store import picks as pick_store
 
     if format_ not in {None, "text", "html", "eml"}:
-        raise BadInput(f"No format is called {format_!r}; choose text, html or eml.")
+        raise BadInput(f"There is no format {format_!r}; choose text, html or eml.")
     with opened() as container, container.database.read() as connection:
         row = delivery_reports.find_one(connection, delivery)
         if row is None:
@@ -141,10 +140,10 @@ def show(
 @application.command()
 def retry(
     deliveries: Annotated[
-        list[int], typer.Argument(metavar="ID...", max=_LAST, help="The numbers that `list` shows.")
+        list[int], typer.Argument(metavar="ID...", max=_LARGEST_ID, help="The ids that `list` shows.")
     ],
 ) -> None:
-    """Open failed or skipped mails again; the next `digest run` takes them up.
+    """Set failed or skipped deliveries to planned; the next `digest run` sends them.
 
     Example: digest deliveries retry 42 43
     """
@@ -152,7 +151,7 @@ def retry(
     from digest.store import deliveries as ledger
 
     with opened() as container, container.database.begin() as connection:
-        opened_again = ledger.retry(connection, deliveries, container.clock())
-    if not opened_again:
-        raise NotFound("None of these mails is failed or skipped; see: digest deliveries list")
-    output.say(f"{opened_again} of {len(deliveries)} opened again.")
+        planned = ledger.retry(connection, deliveries, container.clock())
+    if not planned:
+        raise NotFound("None of these deliveries is failed or skipped; see: digest deliveries list")
+    output.say(f"{planned} of {len(deliveries)} planned again.")

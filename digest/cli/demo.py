@@ -1,4 +1,4 @@
-"""`digest demo`: what the product does, in one minute and without setting anything up."""
+"""`digest demo`: sample digests, without any configuration."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,7 @@ def demo(
         Path, typer.Option(metavar="DIR", help="Where the mails are written, as .eml and .html.")
     ] = Path("demo-outbox"),
 ) -> None:
-    """Write one digest for each of three made-up subscribers, from a made-up feed. Touches nothing else.
+    """Write one digest for each of three made-up subscribers, from a made-up feed. Changes nothing else.
 
     Example: digest demo --outbox demo-outbox
     """

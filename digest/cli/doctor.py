@@ -1,4 +1,4 @@
-"""`digest doctor`: is everything in order, and if not, what to do."""
+"""`digest doctor`: checks of the installation."""
 
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -7,6 +7,7 @@ import typer
 
 from digest.cli import output
 from digest.cli.container import opened
+from digest.cli.output import JsonOutput
 
 if TYPE_CHECKING:
     from digest.doctor.check import Check
@@ -16,15 +17,15 @@ def doctor(
     mail: Annotated[
         bool,
         typer.Option(
-            "--mail", help="Visit the mail server too, up to the sender's address, and look up SPF and DMARC."
+            "--mail", help="Also connect to the mail server, up to MAIL FROM, and look up SPF and DMARC."
         ),
     ] = False,
-    feeds: Annotated[bool, typer.Option("--feeds", help="Ask each feed once, too.")] = False,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    feeds: Annotated[bool, typer.Option("--feeds", help="Also request each feed once.")] = False,
+    json_output: JsonOutput = False,
 ) -> None:
-    """Check settings, database, papers, mails waiting, broker and mail; say what to do about each fault.
+    """Check settings, database, papers, deliveries, broker and mail; say what to do about each fault.
 
-    Sends nothing and changes nothing. Exit code 0: all is good; 1: there are warnings; 2: something is bad.
+    Sends nothing and changes nothing. Exit code 0: all checks are good; 1: there are warnings; 2: a check is bad.
 
     Example: digest doctor --mail --feeds
     """

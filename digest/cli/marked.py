@@ -1,4 +1,4 @@
-"""Papers that were marked on the command line and are not stored: fetched while somebody waits, or kept."""
+"""Fetches papers that were rated on the command line and are not stored."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,16 +12,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """What became of marked papers that were not stored."""
+    """The result for rated papers that were not stored."""
 
     fetched: dict[str, str]
     """Titles by canonical id."""
     pending: list[str]
+    """Ids of papers that could not be fetched."""
     error: str = ""
 
 
 def fetch_marked(container: "Container", subscriber: "Subscriber", rated: list[str]) -> Marked:
-    """Fetch the papers just marked that are not stored, once, as somebody waits."""
+    """Fetch the papers of `rated` that are not stored. One attempt, as the user waits for it."""
     from digest.papers.identifiers import canonical_id
     from digest.store.papers import find_by_paper_ids
     from digest.store.pending_feedback import read_pending
@@ -30,19 +31,19 @@ def fetch_marked(container: "Container", subscriber: "Subscriber", rated: list[s
     ids = {canonical_id(one) for one in rated}
     with container.database.read() as connection:
         before = [one for one, _ in read_pending(connection, [subscriber.id]).get(subscriber.id, [])]
-    wanted = [one for one in before if one in ids]
+    missing = [one for one in before if one in ids]
     by_id = container.papers_by_id(is_watched=True)
     error = ""
-    if wanted and by_id is not None:
-        error = fetch_pending(container.database, by_id, container.profiles, container.clock(), wanted).error
+    if missing and by_id is not None:
+        error = fetch_pending(container.database, by_id, container.profiles, container.clock(), missing).error
     with container.database.read() as connection:
-        stored = find_by_paper_ids(connection, wanted)
-    fetched = {one: stored[one].paper.title for one in wanted if one in stored}
-    return Marked(fetched, [one for one in wanted if one not in stored], error)
+        stored = find_by_paper_ids(connection, missing)
+    fetched = {one: stored[one].paper.title for one in missing if one in stored}
+    return Marked(fetched, [one for one in missing if one not in stored], error)
 
 
-def tell_marked(marks: Marked, *, json_output: bool) -> None:
-    """Say what was fetched, and what is kept until it arrives."""
+def report_marked(marks: Marked, *, json_output: bool) -> None:
+    """Print which papers were fetched, and warn about those that could not be."""
     if not json_output:
         for paper_id, title in marks.fetched.items():
             output.say(f"{paper_id} was fetched: {title}")
@@ -52,4 +53,4 @@ def tell_marked(marks: Marked, *, json_output: bool) -> None:
             if marks.error
             else "is not stored"
         )
-        output.warn(f"{', '.join(marks.pending)} {why}; it is kept, and counts as soon as it arrives.")
+        output.warn(f"{', '.join(marks.pending)} {why}; the rating counts as soon as it arrives.")

@@ -1,29 +1,31 @@
-"""`digest init`, `status`, `doctor` and `settings`: looking after an installation."""
+"""`digest init`, `status` and `settings`."""
 
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from digest.cli import output
 from digest.cli.container import opened
+from digest.cli.output import JsonOutput
+
+if TYPE_CHECKING:
+    from digest.wiring import Container
 
 _ENV = Path(".env")
-
-JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def init(
     sample: Annotated[
         bool,
-        typer.Option("--sample", help="Load the made-up papers of the demo, and read no feeds from then on."),
+        typer.Option("--sample", help="Load the made-up papers of the demo, and set DIGEST_SOURCES=sample."),
     ] = False,
 ) -> None:
-    """Create the database, or bring it up to date. Harmless to repeat.
+    """Create or upgrade the database. Can be repeated safely.
 
-    With --sample everything works without network: the line DIGEST_SOURCES=sample in .env stands for the feeds.
+    With --sample every command works without network: with DIGEST_SOURCES=sample in .env no feed is read.
 
     Example: digest init
     """
@@ -36,15 +38,15 @@ def init(
         before = present_revision(container.database)
         upgrade(container.database)
         place = container.database.shown_url
-        with output.progress("counting terms anew") as show:
+        with output.progress("recounting terms") as show:
             recounted = recount(container.database, container.clock(), show)
         if recounted:
             rebuilt = rebuild_outdated(container.database, container.profiles, container.clock())
-            output.say(f"Counted all terms anew, and built {counted(rebuilt, 'profile')} on them.")
+            output.say(f"Recounted all terms and rebuilt {counted(rebuilt, 'profile')}.")
     if before is None:
         output.say(f"Created {place}.")
     elif before != newest_revision():
-        output.say(f"Brought {place} from {before} to {newest_revision()}.")
+        output.say(f"Upgraded {place} from {before} to {newest_revision()}.")
     else:
         output.say(f"{place} is up to date.")
     if sample:
@@ -52,7 +54,7 @@ def init(
 
 
 def _load_sample() -> None:
-    """Take in the papers of the demo, and make them the only feed of this folder's settings."""
+    """Store the papers of the demo, and set DIGEST_SOURCES=sample in .env unless it is set."""
     from digest.papers.ingest import ingest
     from digest.papers.sources.sample import SampleFeed
 
@@ -61,9 +63,7 @@ def _load_sample() -> None:
         intake = ingest(container.database, SampleFeed().fetch(now.date(), now), now)
         sources = container.settings.sources
         is_set = "sources" in container.settings.model_fields_set
-    output.say(
-        f"Loaded the sample: {intake.seen:,} papers, {intake.added:,} new. They are made up, but for one."
-    )
+    output.say(f"Loaded the sample: {intake.seen:,} papers, {intake.added:,} new. All but one are made up.")
     if sources == ("sample",):
         return
     if is_set:
@@ -80,15 +80,24 @@ def _load_sample() -> None:
 
 
 def status(json_output: JsonOutput = False) -> None:
-    """Show on one page how things stand: papers, feeds, subscribers, mails.
+    """Show the state of the installation: papers, feeds, subscribers, mails.
 
     Example: digest status
     """
+    with opened() as container:
+        found = _status_record(container)
+    if json_output:
+        output.as_json(found)
+    else:
+        _show_status(found)
+
+
+def _status_record(container: "Container") -> dict[str, Any]:
     from digest.store import circuit_breakers, delivery_reports, fetches, papers, refusals, subscribers
 
-    with opened() as container, container.database.read() as connection:
-        now = container.clock()
-        found: dict[str, Any] = {
+    now = container.clock()
+    with container.database.read() as connection:
+        return {
             "at": now,
             "papers": papers.count_papers(connection),
             "newest_on": papers.newest_announcement(connection, now.date()),
@@ -102,7 +111,7 @@ def status(json_output: JsonOutput = False) -> None:
                     "newest_on": row.newest_on,
                     "error": row.error,
                 }
-                for row in fetches.last_rows(connection, now)
+                for row in fetches.newest_fetches(connection, now)
             ],
             "readers": subscribers.count_by_status(connection),
             "next_due_at": subscribers.first_due(connection),
@@ -117,9 +126,9 @@ def status(json_output: JsonOutput = False) -> None:
                 )
             ],
         }
-    if json_output:
-        output.as_json(found)
-        return
+
+
+def _show_status(found: dict[str, Any]) -> None:
     newest = f", the newest of {found['newest_on']}" if found["newest_on"] else ""
     output.say(f"papers   {found['papers']:,}{newest}")
     counts = ", ".join(f"{count:,} {state}" for state, count in sorted(found["readers"].items()))
@@ -127,7 +136,7 @@ def status(json_output: JsonOutput = False) -> None:
     output.say(f"subscribers  {counts or 'none'}{due}")
     for one in found["circuits"]:
         output.say(
-            f"mail     {one['name']} is left alone until {output.cell(one['try_again_at'])}: {one['reason']}"
+            f"mail     {one['name']}: circuit breaker open until {output.cell(one['try_again_at'])}: {one['reason']}"
         )
     for one in found["doubtful_editions"]:
         output.say(
@@ -139,19 +148,19 @@ def status(json_output: JsonOutput = False) -> None:
         ("source", "status", "finished_at", "seen", "added", "newest_on", "error"),
         found["feeds"],
         json_output=False,
-        empty="No feed was read yet; try: digest papers fetch",
+        empty="No feed was read yet; read them with: digest papers fetch",
     )
     output.say()
     output.rows(
         ("edition_on", "kind", "status", "reason", "count"),
         found["deliveries"],
         json_output=False,
-        empty="No digest in the last seven days.",
+        empty="No mail in the last seven days.",
     )
 
 
 def show_settings(json_output: JsonOutput = False) -> None:
-    """Show every setting, its value here and what it does; secrets stay masked.
+    """Show every setting with its value and meaning. Secrets are masked.
 
     Example: digest settings
     """

@@ -1,4 +1,4 @@
-"""How the command line speaks: tables and bars on a terminal, plain lines in a pipe, JSON on request."""
+"""Output of all commands: tables and progress bars on a terminal, plain lines in a pipe, JSON with `--json`."""
 
 import json
 import sys
@@ -7,16 +7,19 @@ from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import typer
 
+JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_REJECTIONS_SHOWN = 20
+
 
 class Progress(Protocol):
-    """A bar on a terminal, nothing elsewhere."""
+    """Updates a progress bar; does nothing where there is no terminal."""
 
     def __call__(self, done: int, total: int | None = None) -> None:
-        """Show how many are done so far, and of how many once that is known."""
+        """Show how many are done, and of how many if that is known."""
 
 
 def say(line: str = "") -> None:
@@ -25,12 +28,20 @@ def say(line: str = "") -> None:
 
 
 def warn(line: str) -> None:
-    """Print a line for a person to stderr."""
+    """Print a line to stderr."""
     typer.echo(line, err=True)
 
 
+def rejections(lines: Sequence[str]) -> None:
+    """Print why items of a file were rejected, the first twenty of them, to stderr."""
+    for line in lines[:_REJECTIONS_SHOWN]:
+        warn(line)
+    if len(lines) > _REJECTIONS_SHOWN:
+        warn(f"... and {len(lines) - _REJECTIONS_SHOWN} more")
+
+
 def as_json(value: object) -> None:
-    """Print a value as JSON; dates as ISO 8601, sets sorted, dataclasses by field."""
+    """Print a value as JSON: dates in ISO 8601, sets as sorted lists, dataclasses as objects."""
     ascii_only = (getattr(sys.stdout, "encoding", None) or "ascii").lower() not in {"utf-8", "utf8"}
     typer.echo(json.dumps(value, default=_plain, ensure_ascii=ascii_only, indent=2))
 
@@ -46,7 +57,7 @@ def _plain(value: object) -> object:
 
 
 def lines_to(file: Path | None, lines: Iterable[str]) -> None:
-    """Write lines to a file that only its owner can read, or to standard output."""
+    """Write lines to a file that only its owner can read, or to standard output if `file` is None."""
     if file is None:
         for line in lines:
             say(line)
@@ -62,7 +73,7 @@ def rows(
 ) -> None:
     """Print records: a table on a terminal, tab-separated lines in a pipe, a JSON list with `--json`.
 
-    `empty` is said when there are none; JSON then is an empty list.
+    Without records, `empty` is printed to stderr, or an empty JSON list.
     """
     found = list(records)
     if json_output:
@@ -77,7 +88,7 @@ def rows(
 
 
 def cell(value: object) -> str:
-    """Return a value as one cell of a table or line."""
+    """Return a value as text for a table cell, on one line."""
     if value is None:
         return ""
     if isinstance(value, list | tuple):
@@ -104,13 +115,13 @@ def _table(columns: Sequence[str], records: Sequence[Mapping[str, Any]]) -> None
 
 
 def done_of(done: int, total: int | None) -> str:
-    """Return "1,200 of 50,000", or "1,200" where the total is not known."""
+    """Return "1,200 of 50,000", or "1,200" if the total is unknown."""
     return f"{done:,}" if total is None else f"{done:,} of {total:,}"
 
 
 @contextmanager
 def progress(what: str, total: int | None = None) -> Iterator[Progress]:
-    """Show a progress bar on a terminal; elsewhere stay silent."""
+    """Show a progress bar if stderr is a terminal."""
     if not sys.stderr.isatty():
         yield lambda _done, _total=None: None
         return
@@ -120,7 +131,7 @@ def progress(what: str, total: int | None = None) -> Iterator[Progress]:
     from rich.text import Text
 
     class Count(ProgressColumn):
-        """How many are done, and of how many where that is known."""
+        """The column with the result of `done_of`."""
 
         def render(self, task: Task) -> Text:
             return Text(done_of(int(task.completed), None if task.total is None else int(task.total)))

@@ -1,4 +1,4 @@
-"""`digest papers`: taking papers in, and reading them."""
+"""`digest papers`: fetch, import, list and search papers."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,6 +7,7 @@ import typer
 
 from digest.cli import output
 from digest.cli.container import opened
+from digest.cli.output import JsonOutput
 from digest.cli.times import parse_date
 
 if TYPE_CHECKING:
@@ -16,12 +17,11 @@ if TYPE_CHECKING:
     from digest.wiring import Container
 
 application = typer.Typer(
-    help="Fetch, import and look at papers.",
+    help="Fetch, import, list and search papers.",
     epilog="Example: digest papers import papers.jsonl.gz",
     no_args_is_help=True,
 )
 
-JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Top = Annotated[int, typer.Option("--top", min=1, max=1000, help="How many papers at most.")]
 Since = Annotated[
     str | None, typer.Option(metavar="DATE", help="Only papers announced on that day or later.")
@@ -35,22 +35,21 @@ Category = Annotated[
 def fetch(
     sources: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SOURCE]...", help="Feeds by name; those of the settings if none."),
+        typer.Argument(metavar="[SOURCE]...", help="Names of feeds; DIGEST_SOURCES if not given."),
     ] = None,
     since: Annotated[
-        str | None, typer.Option(metavar="DATE", help="Read from that day on; a week back if not given.")
+        str | None,
+        typer.Option(metavar="DATE", help="Read papers from that day on; the last week if not given."),
     ] = None,
     ids: Annotated[
         list[str] | None,
-        typer.Option(
-            "--id", metavar="ID", help="Fetch this paper alone from arXiv, and no feed; repeatable."
-        ),
+        typer.Option("--id", metavar="ID", help="Fetch only this paper from arXiv, and no feed; repeatable."),
     ] = None,
     json_output: JsonOutput = False,
 ) -> None:
     """Read feeds: huggingface, arxiv, arxiv-oai, arxiv-api, sample. With --id, single papers.
 
-    Papers that subscribers marked and that arrive are learned from at once.
+    Ratings of papers that were not stored yet count as soon as these papers arrive.
 
     Example: digest papers fetch huggingface arxiv --since 2026-11-20
     """
@@ -101,9 +100,7 @@ def _fetch_by_id(container: "Container", ids: list[str]) -> "Fetched":
     wanted = list(dict.fromkeys(map(canonical_id, ids)))
     source = container.papers_by_id(is_watched=True)
     if source is None:
-        raise BadInput(
-            "The sample stands for all feeds; take DIGEST_SOURCES=sample out of the settings first."
-        )
+        raise BadInput("With DIGEST_SOURCES=sample no paper is fetched; remove it from the settings first.")
     intake = ingest(container.database, source.papers(wanted), container.clock())
     return Fetched("arxiv-api", fetch_status(intake), intake)
 
@@ -113,9 +110,9 @@ def import_(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files to read; .gz too.")],
     json_output: JsonOutput = False,
 ) -> None:
-    """Take in papers from files: JSON lines, a saved Hugging Face page, a saved arXiv feed, a saved listing page.
+    """Import papers from files: JSON lines, a saved Hugging Face page, a saved arXiv feed, a saved listing page.
 
-    A JSON line holds id, title, abstract, authors, categories, date and, where known, upvotes.
+    A JSON line has id, title, abstract, authors, categories, date and, optionally, upvotes.
 
     Example: digest papers import papers.jsonl.gz
     """
@@ -145,11 +142,7 @@ def import_(
 def _report_import(file: Path, result: "IngestResult", *, json_output: bool) -> None:
     from digest.text.formatting import counted
 
-    shown = 20
-    for rejected in result.rejected[:shown]:
-        output.warn(f"{rejected.where}: {rejected.reason}")
-    if len(result.rejected) > shown:
-        output.warn(f"... and {len(result.rejected) - shown} more")
+    output.rejections([f"{one.where}: {one.reason}" for one in result.rejected])
     if result.error is not None:
         output.warn(f"digest: {result.error}")
     if json_output or (result.error is not None and not result.seen):
@@ -180,9 +173,9 @@ def list_(
     category: Category = None,
     json_output: JsonOutput = False,
 ) -> None:
-    """List what everyone reads: the most trending papers of the last week, or since a day.
+    """List the trending papers of the last week, or since a day.
 
-    Papers that nobody voted for follow all others; they are new, not trending.
+    Papers without votes come last; they are new, not trending.
 
     Example: digest papers list --top 10 --since 2026-11-20
     """
@@ -220,7 +213,7 @@ def trending(
         typer.Option(
             "--explain",
             metavar="ID",
-            help="Show the numbers behind the place of this paper: 2508.13426 or its address.",
+            help="Show how the score of this paper is computed: 2508.13426 or its URL.",
         ),
     ] = None,
     top: Top = 20,
@@ -228,7 +221,7 @@ def trending(
     category: Category = None,
     json_output: JsonOutput = False,
 ) -> None:
-    """List the trending papers, as `digest papers list` does; with --explain, the numbers behind one.
+    """List the trending papers, as `digest papers list` does; with --explain, show how a score is computed.
 
     docs/trending.md has the formula.
 
@@ -265,7 +258,7 @@ def search(
     category: Category = None,
     json_output: JsonOutput = False,
 ) -> None:
-    """Find papers by words, the best fitting first.
+    """Find papers by words, best match first.
 
     Example: digest papers search "long-context language models" --top 5
     """
@@ -281,13 +274,13 @@ def search(
 
 @application.command()
 def similar(
-    paper_id: Annotated[str, typer.Argument(metavar="ID", help="A paper, as 2508.13426 or its address.")],
+    paper_id: Annotated[str, typer.Argument(metavar="ID", help="A paper, as 2508.13426 or its URL.")],
     top: Top = 10,
     since: Since = None,
     category: Category = None,
     json_output: JsonOutput = False,
 ) -> None:
-    """Find papers like one that is stored, the most similar first.
+    """Find papers similar to a stored one, most similar first.
 
     Example: digest papers similar 2508.13426
     """
@@ -308,7 +301,7 @@ def _print_hits(found: "list[tuple[StoredPaper, float]]", *, json_output: bool) 
         ("score", "announced_on", "id", "title"),
         [{"score": round(fit, 4), **_brief(stored)} for stored, fit in found],
         json_output=json_output,
-        empty="Nothing fits; try other words, or fetch papers with: digest papers fetch",
+        empty="No paper matches; try other words, or fetch papers with: digest papers fetch",
     )
 
 
@@ -326,7 +319,7 @@ def _brief(stored: "StoredPaper") -> dict[str, Any]:
 @application.command()
 def categories(
     archive: Annotated[
-        str | None, typer.Argument(metavar="[ARCHIVE]", help="Only those of one archive, as cs.")
+        str | None, typer.Argument(metavar="[ARCHIVE]", help="Only categories of this archive, as cs.")
     ] = None,
     json_output: JsonOutput = False,
 ) -> None:
@@ -351,10 +344,10 @@ def categories(
 
 @application.command()
 def show(
-    paper_id: Annotated[str, typer.Argument(metavar="ID", help="A paper, as 2508.13426 or its address.")],
+    paper_id: Annotated[str, typer.Argument(metavar="ID", help="A paper, as 2508.13426 or its URL.")],
     json_output: JsonOutput = False,
 ) -> None:
-    """Show all that is known of one paper.
+    """Show a stored paper.
 
     Example: digest papers show 2508.13426
     """

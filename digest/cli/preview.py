@@ -1,4 +1,4 @@
-"""`digest preview` and `digest explain`: looking without sending."""
+"""`digest preview` and `digest explain`: show a digest, or a score, without sending."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +7,7 @@ import typer
 
 from digest.cli import output
 from digest.cli.container import opened
+from digest.cli.output import JsonOutput
 from digest.cli.times import end_of, parse_date, parse_instant
 
 Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The subscriber's address.")]
@@ -34,7 +35,7 @@ def preview(
     from digest.subscribers.signup import find_subscriber
 
     if format_ not in {"text", "html", "eml"}:
-        raise BadInput(f"No format is called {format_!r}; choose text, html or eml.")
+        raise BadInput(f"There is no format {format_!r}; choose text, html or eml.")
     day = parse_date(date)
     with opened(parse_instant(now)) as container:
         at = min(container.clock(), end_of(day)) if day else container.clock()
@@ -65,10 +66,10 @@ def _open_in_browser(html: str) -> None:
 
 def explain(
     address: Address,
-    paper_id: Annotated[str, typer.Argument(metavar="PAPER", help="A paper, as 2508.13426 or its address.")],
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    paper_id: Annotated[str, typer.Argument(metavar="PAPER", help="A paper, as 2508.13426 or its URL.")],
+    json_output: JsonOutput = False,
 ) -> None:
-    """Say how a paper fits a subscriber, and which terms say so.
+    """Show the score of a paper for a subscriber, and the terms that contribute to it.
 
     Example: digest explain ana@example.org 2508.13426
     """
@@ -97,12 +98,12 @@ def explain(
     output.say(found.paper.title)
     verdict = "fits" if found.score >= found.floor else "does not fit"
     because = f" by the interest {found.interest!r}" if found.interest else ""
-    output.say(f"It {verdict}: {found.score:.3f}{because} (the least that is sent is {found.floor:.3f}).")
+    output.say(f"It {verdict}: {found.score:.3f}{because} (the minimum is {found.floor:.3f}).")
     for one in found.reasons:
         output.say(f"  {one.share:5.0%}  {one.term}")
     if found.closest:
-        output.say(f"It is close to the liked paper ({found.closest[1]:.2f}): {found.closest[0]}")
+        output.say(f"It is similar to a liked paper ({found.closest[1]:.2f}): {found.closest[0]}")
     for obstacle in found.obstacles:
-        output.say(f"It is kept out: {obstacle}.")
+        output.say(f"It is excluded: {obstacle}.")
     if found.received_on:
-        output.say(f"It came in the digest of {found.received_on}.")
+        output.say(f"It was in the digest of {found.received_on}.")

@@ -1,4 +1,4 @@
-"""`digest run`: the daily job, once."""
+"""`digest run`: runs the daily job once."""
 
 from collections import Counter
 from dataclasses import asdict
@@ -8,6 +8,7 @@ import typer
 
 from digest.cli import output
 from digest.cli.container import opened
+from digest.cli.output import JsonOutput
 from digest.cli.times import end_of, parse_date, parse_instant
 
 if TYPE_CHECKING:
@@ -19,24 +20,24 @@ def run(
     date: Annotated[
         str | None,
         typer.Option(
-            metavar="DATE", help="Bring out that day's edition to everyone who gets one, whatever the hour."
+            metavar="DATE", help="Send that day's edition to all active subscribers, whatever their hour."
         ),
     ] = None,
     now: Annotated[
         str | None,
         typer.Option(metavar="ISO", help="Act as if it were then; a date means the end of that day."),
     ] = None,
-    subscriber: Annotated[str | None, typer.Option(metavar="EMAIL", help="Keep to one subscriber.")] = None,
+    subscriber: Annotated[str | None, typer.Option(metavar="EMAIL", help="Only this subscriber.")] = None,
     no_fetch: Annotated[bool, typer.Option("--no-fetch", help="Do not read the feeds first.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would go out; change nothing.")
+        bool, typer.Option("--dry-run", help="List what would be sent; change nothing.")
     ] = False,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json_output: JsonOutput = False,
 ) -> None:
-    """Do the daily job once: read the feeds, plan who is due, send each digest, sum up.
+    """Run the daily job once: read the feeds, plan the digests that are due, send them, print a summary.
 
-    Made for cron, every hour: each subscriber gets their digest at their own hour, and only once.
-    Exit code 0: all went well; 1: a feed or some mails did not; 2: nothing could be done.
+    Let cron run it every hour: each subscriber gets one digest a day, at their own hour.
+    Exit code 0: success; 1: a feed or some mails failed; 2: nothing could be done.
 
     Example: digest run --no-fetch --now 2026-11-20T12:00 --dry-run
     """
@@ -56,7 +57,7 @@ def run(
                 only = find_subscriber(connection, subscriber).id
         if dry_run:
             job = daily.Job(edition_on=edition_on, only=only)
-            _show_rehearsal(
+            _show_dry_run(
                 daily.dry_run(container.database, container.composer, job, container.clock()),
                 json_output=json_output,
             )
@@ -73,7 +74,7 @@ def run(
         raise typer.Exit(report.exit_code)
 
 
-def _show_rehearsal(selections: "list[Selection]", *, json_output: bool) -> None:
+def _show_dry_run(selections: "list[Selection]", *, json_output: bool) -> None:
     from digest.delivery.decisions import quiet_reason
 
     output.rows(
@@ -88,7 +89,7 @@ def _show_rehearsal(selections: "list[Selection]", *, json_output: bool) -> None
             for one in selections
         ],
         json_output=json_output,
-        empty="Nobody is due.",
+        empty="No digest is due.",
     )
 
 
@@ -102,7 +103,7 @@ def _show(report: "Report", *, json_output: bool) -> None:
                 one.error if one.error.startswith(f"{one.source}: ") else f"{one.source}: {one.error}"
             )
     if report.by_id.error:
-        output.warn(f"Marked papers: {report.by_id.error}")
+        output.warn(f"Rated papers: {report.by_id.error}")
     if summary.stopped:
         output.warn(f"digest: {summary.stopped}")
     if json_output:
@@ -113,19 +114,19 @@ def _show(report: "Report", *, json_output: bool) -> None:
             f"{one.source}: {counted(one.intake.seen, 'paper')}, {one.intake.added:,} new ({one.status})"
         )
     if report.by_id.asked:
-        asked = counted(report.by_id.asked, "marked paper")
-        output.say(f"{asked} asked for by id, {report.by_id.added:,} new")
+        requested = counted(report.by_id.asked, "rated paper")
+        output.say(f"{requested} requested by id, {report.by_id.added:,} new")
     if report.rebuilt:
-        output.say(f"{counted(report.rebuilt, 'profile')} brought up to date")
-    parts = [f"{report.planned:,} planned", f"{summary.sent:,} sent"]
+        output.say(f"{counted(report.rebuilt, 'profile')} rebuilt")
+    totals = [f"{report.planned:,} planned", f"{summary.sent:,} sent"]
     for word, counts in (
         ("skipped", summary.skipped),
         ("waiting", summary.to_retry),
         ("failed", summary.failed),
     ):
         if counts:
-            parts.append(f"{counts.total():,} {word} ({_reasons(counts)})")
-    output.say(", ".join(parts) + ".")
+            totals.append(f"{counts.total():,} {word} ({_reasons(counts)})")
+    output.say(", ".join(totals) + ".")
 
 
 def _reasons(counts: "Counter[str]") -> str:

@@ -1,20 +1,22 @@
-"""What uvicorn is told wherever the pages are served."""
+"""The options of uvicorn, for `digest web` and `digest up`."""
 
 from typing import Any
 
 APPLICATION = "digest.web.app:application"
-"""Where uvicorn finds what it serves; each of its processes makes its own."""
+"""The factory that each process of `digest web` calls."""
+CREATE_APP = "digest.web.app:create_app"
+"""What `digest up` calls with its own container. Named, not imported: doors do not import each other."""
 OPTIONS: dict[str, Any] = {
     "factory": True,
-    # With time-outs for slow callers; its own are for idle connections only.
+    # uvicorn's own time-outs are for idle connections only; this protocol adds those for slow clients.
     "http": "digest.web.connections:TimedProtocol",
     "timeout_keep_alive": 5,
-    # Whoever is still connected when serving ends.
+    # Seconds for open requests when the server stops.
     "timeout_graceful_shutdown": 10,
-    # Nothing here speaks WebSocket.
+    # The application has no WebSocket.
     "ws": "none",
     "log_level": "warning",
-    # A line per request would write every subscriber's secret links into a file.
+    # A log line per request would hold every subscriber's signed links.
     "access_log": False,
     "server_header": False,
 }

@@ -1,5 +1,6 @@
-"""`digest subscribers`: who gets mail, and what they want."""
+"""`digest subscribers`: subscribers and their interests."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,23 +9,23 @@ import typer
 
 from digest.cli import output
 from digest.cli.container import opened
-from digest.cli.marked import fetch_marked, tell_marked
+from digest.cli.marked import fetch_marked, report_marked
+from digest.cli.output import JsonOutput
 from digest.cli.times import parse_date
 
 if TYPE_CHECKING:
     from digest.domain.subscriber import Subscriber
 
 application = typer.Typer(
-    help="Add, change and look at subscribers.",
+    help="Add, change and list subscribers.",
     epilog="Example: digest subscribers list --status active",
     no_args_is_help=True,
 )
 
-JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The subscriber's address.")]
 Topics = Annotated[
     list[str] | None,
-    typer.Option("--topics", metavar="TEXT", help="What they work on, in their words; repeatable."),
+    typer.Option("--topics", metavar="TEXT", help="What they work on, in their own words; repeatable."),
 ]
 Likes = Annotated[
     list[str] | None, typer.Option("--like", metavar="ID", help="A paper they want more of; repeatable.")
@@ -32,14 +33,15 @@ Likes = Annotated[
 Must = Annotated[
     list[str] | None,
     typer.Option(
-        "--must", metavar="WORD", help="Has to stand in every paper chosen for them; a|b for either."
+        "--must", metavar="WORD", help="Required in every paper chosen for them; a|b for either; repeatable."
     ),
 ]
 Mute = Annotated[
-    list[str] | None, typer.Option("--mute", metavar="WORD", help="No paper with this; repeatable.")
+    list[str] | None, typer.Option("--mute", metavar="WORD", help="No paper with this word; repeatable.")
 ]
 Follow = Annotated[
-    list[str] | None, typer.Option("--follow", metavar="AUTHOR", help="An author whose papers come first.")
+    list[str] | None,
+    typer.Option("--follow", metavar="AUTHOR", help="An author whose papers come first; repeatable."),
 ]
 Categories = Annotated[
     list[str] | None,
@@ -50,9 +52,12 @@ Categories = Annotated[
     ),
 ]
 Frequency = Annotated[str | None, typer.Option(metavar="WORD", help="daily, weekdays, weekly or off.")]
-Hour = Annotated[int | None, typer.Option(help="The hour of their clock at which mail comes, 0 to 23.")]
+Hour = Annotated[int | None, typer.Option(help="The hour of the mail in their time zone, 0 to 23.")]
 Timezone = Annotated[str | None, typer.Option(metavar="TZ", help="Their time zone, as Europe/Berlin.")]
 MaxPapers = Annotated[int | None, typer.Option(metavar="N", help="Papers in a mail at most, 1 to 50.")]
+_FIELDS = (
+    "topics", "must", "mute", "follow", "categories", "frequency", "hour", "timezone", "max_papers",
+)  # fmt: skip
 
 
 @application.command()
@@ -63,38 +68,28 @@ def add(
     must: Must = None,
     mute: Mute = None,
     follow: Follow = None,
-    category: Categories = None,
+    categories: Categories = None,
     frequency: Frequency = None,
     hour: Hour = None,
     timezone: Timezone = None,
     max_papers: MaxPapers = None,
     confirmed: Annotated[
-        bool, typer.Option("--confirmed", help="They agreed already; else they are asked by mail first.")
+        bool,
+        typer.Option("--confirmed", help="They agreed already; without this they are asked by mail first."),
     ] = False,
     json_output: JsonOutput = False,
 ) -> None:
     """Add a subscriber.
 
-    A liked paper that is not stored is fetched by its id; where that fails it is kept, and counts when it arrives.
+    A liked paper that is not stored is fetched by its id. If that fails, the like counts when the paper arrives.
 
     Example: digest subscribers add ana@example.org --topics "long-context language models" --confirmed
     """
+    fields = _fields(locals())
     from digest.subscribers.import_export import application_from
     from digest.subscribers.signup import subscribe
 
-    requested = application_from(
-        address=address,
-        topics=topics,
-        likes=like,
-        must=must,
-        mute=mute,
-        follow=follow,
-        categories=category,
-        frequency=frequency,
-        hour=hour,
-        timezone=timezone,
-        max_papers=max_papers,
-    )
+    requested = application_from(address=address, likes=like, **fields)
     with opened() as container:
         added = subscribe(
             container.database,
@@ -112,7 +107,12 @@ def add(
         output.say(f"{added.address} gets the next digest.")
     else:
         output.say(f"{added.address} is asked to confirm by the next: digest run")
-    tell_marked(marks, json_output=json_output)
+    report_marked(marks, json_output=json_output)
+
+
+def _fields(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of `add` or `edit` that are fields of a subscriber, by the fields' names."""
+    return {name: parameters[name] for name in _FIELDS}
 
 
 @application.command("list")
@@ -123,7 +123,7 @@ def list_(
     top: Annotated[int, typer.Option(min=1, max=100_000, help="How many subscribers at most.")] = 100,
     json_output: JsonOutput = False,
 ) -> None:
-    """List subscribers in the order they came.
+    """List subscribers in the order they signed up.
 
     Example: digest subscribers list --status active
     """
@@ -148,7 +148,7 @@ def list_(
 
 @application.command()
 def show(address: Address, json_output: JsonOutput = False) -> None:
-    """Show a subscriber: what they want, how their profile reads, and every paper they got lately and why.
+    """Show a subscriber: their settings, profile, ratings, and the papers they got lately with the reasons.
 
     Example: digest subscribers show ana@example.org
     """
@@ -174,7 +174,7 @@ def show(address: Address, json_output: JsonOutput = False) -> None:
         ("edition_on", "section", "score", "id", "title", "because"),
         found["received"],
         json_output=False,
-        empty="No digest has gone out yet.",
+        empty="No digest was sent yet.",
     )
 
 
@@ -189,9 +189,10 @@ def edit(
     must: Must = None,
     mute: Mute = None,
     follow: Follow = None,
-    category: Categories = None,
+    categories: Categories = None,
     clear: Annotated[
-        list[str] | None, typer.Option(metavar="WHAT", help="Empty topics, must, mute, follow or categories.")
+        list[str] | None,
+        typer.Option(metavar="LIST", help="Empty topics, must, mute, follow or categories; repeatable."),
     ] = None,
     frequency: Frequency = None,
     hour: Hour = None,
@@ -199,25 +200,15 @@ def edit(
     max_papers: MaxPapers = None,
     json_output: JsonOutput = False,
 ) -> None:
-    """Change a subscriber; what is not named stays. Named lists replace the old ones.
+    """Change a subscriber. Only the given fields change; a given list replaces the old one.
 
     Example: digest subscribers edit ana@example.org --hour 8 --timezone Europe/Paris --clear mute
     """
+    fields = _fields(locals())
     from digest.subscribers.import_export import change_from
     from digest.subscribers.preferences import change
 
-    requested = change_from(
-        topics=topics,
-        must=must,
-        mute=mute,
-        follow=follow,
-        categories=category,
-        frequency=frequency,
-        hour=hour,
-        timezone=timezone,
-        max_papers=max_papers,
-        clear=clear,
-    )
+    requested = change_from(clear=clear, **fields)
     with opened() as container:
         changed = change(
             container.database,
@@ -229,19 +220,19 @@ def edit(
             dislikes=less or (),
         )
         marks = fetch_marked(container, changed, [*(like or ()), *(less or ())])
-    _tell(changed, json_output=json_output)
-    tell_marked(marks, json_output=json_output)
+    _report(changed, json_output=json_output)
+    report_marked(marks, json_output=json_output)
 
 
 @application.command()
 def pause(
     address: Address,
     until: Annotated[
-        str | None, typer.Option(metavar="DATE", help="The day mail starts again by itself.")
+        str | None, typer.Option(metavar="DATE", help="The day on which mail starts again.")
     ] = None,
     json_output: JsonOutput = False,
 ) -> None:
-    """Stop mail to a subscriber for a while.
+    """Pause mail to a subscriber, until they resume or until a day.
 
     Example: digest subscribers pause ana@example.org --until 2026-12-28
     """
@@ -249,27 +240,26 @@ def pause(
 
     day = parse_date(until)
     with opened() as container:
-        _tell(preferences.pause(container.database, address, day, container.clock()), json_output=json_output)
+        paused = preferences.pause(container.database, address, day, container.clock())
+    _report(paused, json_output=json_output)
 
 
 @application.command()
 def resume(address: Address, json_output: JsonOutput = False) -> None:
-    """Send mail again to a subscriber who paused or unsubscribed.
+    """Resume mail to a subscriber who paused or unsubscribed.
 
     Example: digest subscribers resume ana@example.org
     """
     from digest.subscribers import preferences
 
     with opened() as container:
-        _tell(
-            preferences.resume(container.database, container.secret, address, container.clock()),
-            json_output=json_output,
-        )
+        resumed = preferences.resume(container.database, container.secret, address, container.clock())
+    _report(resumed, json_output=json_output)
 
 
 @application.command()
 def confirm(address: Address, json_output: JsonOutput = False) -> None:
-    """Note that a pending subscriber agreed to get mail.
+    """Record that a pending subscriber agreed to get mail.
 
     Example: digest subscribers confirm ana@example.org
     """
@@ -279,7 +269,7 @@ def confirm(address: Address, json_output: JsonOutput = False) -> None:
         confirmed = signup.confirm(
             container.database, container.secret, address, container.clock(), "command line"
         )
-    _tell(confirmed, json_output=json_output)
+    _report(confirmed, json_output=json_output)
 
 
 @application.command()
@@ -287,14 +277,14 @@ def remove(
     address: Address,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Erase a subscriber and everything kept about them.
+    """Erase a subscriber and all their data.
 
     Example: digest subscribers remove ana@example.org --yes
     """
     from digest.subscribers import preferences
 
     if not yes:
-        typer.confirm(f"Erase {address} and everything kept about them?", abort=True)
+        typer.confirm(f"Erase {address} and all their data?", abort=True)
     with opened() as container:
         removed = preferences.remove(container.database, container.secret, address, container.clock())
     output.say(f"{removed.address} is erased.")
@@ -304,13 +294,16 @@ def remove(
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines as `export` writes them, or CSV.")],
     confirmed: Annotated[
-        bool, typer.Option("--confirmed", help="They all agreed already; else each is asked by mail first.")
+        bool,
+        typer.Option(
+            "--confirmed", help="They all agreed already; without this each is asked by mail first."
+        ),
     ] = False,
     json_output: JsonOutput = False,
 ) -> None:
-    """Add many subscribers. CSV has a header; columns are named as the fields, lists are separated by semicolons.
+    """Add many subscribers. CSV has a header with the fields' names; items of a list are separated by semicolons.
 
-    Example: digest subscribers import readers.csv --confirmed
+    Example: digest subscribers import subscribers.csv --confirmed
     """
     from digest.subscribers.import_export import Imported, import_subscribers
     from digest.text.formatting import counted
@@ -326,10 +319,7 @@ def import_(
             confirmed=confirmed,
         ):
             show_done(done.seen, done.total)
-    for rejected in done.rejected[:20]:
-        output.warn(rejected)
-    if len(done.rejected) > 20:
-        output.warn(f"... and {len(done.rejected) - 20} more")
+    output.rejections(done.rejected)
     if json_output:
         output.as_json({"added": done.added, "rejected": done.rejected})
     else:
@@ -345,9 +335,9 @@ def export(
         Path | None, typer.Argument(metavar="[FILE]", help="Where to; standard output if none.")
     ] = None,
 ) -> None:
-    """Write all subscribers as JSON lines, fit for `import`.
+    """Write all subscribers as JSON lines, which `import` reads.
 
-    Example: digest subscribers export readers.jsonl
+    Example: digest subscribers export subscribers.jsonl
     """
     from digest.subscribers.import_export import export_lines
 
@@ -355,7 +345,7 @@ def export(
         output.lines_to(file, export_lines(container.database))
 
 
-def _tell(subscriber: "Subscriber", *, json_output: bool) -> None:
+def _report(subscriber: "Subscriber", *, json_output: bool) -> None:
     if json_output:
         output.as_json(_record(subscriber))
         return

@@ -1,4 +1,4 @@
-"""`digest suppressions`: who must not be written to."""
+"""`digest suppressions`: addresses that get no mail."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,29 +7,31 @@ import typer
 
 from digest.cli import output
 from digest.cli.container import opened
+from digest.cli.output import JsonOutput
 
 if TYPE_CHECKING:
     from digest.domain.subscriber import Subscriber
 
 application = typer.Typer(
-    help="See, add and lift suppressions: addresses that must not be written to.",
+    help="List, add and lift suppressions: addresses that get no mail.",
     epilog="Example: digest suppressions list",
     no_args_is_help=True,
 )
 
-JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The mail address.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="The reason, for the log.")]
+_BY_OPERATOR = "by the operator"
 
 
 @application.command("list")
 def list_(
     reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Only those whose reason holds this.")
+        str, typer.Option("--reason", metavar="TEXT", help="Only those whose reason contains this.")
     ] = "",
     top: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 100,
     json_output: JsonOutput = False,
 ) -> None:
-    """List suppressed addresses, the newest first. Where the subscriber is gone, only the hash is left.
+    """List suppressed addresses, newest first. Without a stored subscriber, only the hash is known.
 
     Example: digest suppressions list --reason refused
     """
@@ -76,53 +78,43 @@ def show(address: Address, json_output: JsonOutput = False) -> None:
 
 
 @application.command()
-def add(
-    address: Address,
-    reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Why, for whoever looks later.")
-    ] = "by the operator",
-    json_output: JsonOutput = False,
-) -> None:
-    """Never write to an address again, whether or not it is a subscriber's.
+def add(address: Address, reason: Reason = _BY_OPERATOR, json_output: JsonOutput = False) -> None:
+    """Suppress an address: no mail is sent to it again. It need not be a subscriber's.
 
     Example: digest suppressions add ana@example.org --reason "asked by phone"
     """
     from digest.subscribers import suppressions
 
     with opened() as container:
-        told, known = suppressions.suppress(
+        suppressed, subscriber = suppressions.suppress(
             container.database, container.secret, address, reason, container.clock()
         )
-    _tell(told, known, f"{told} is suppressed: no mail goes there.", json_output=json_output)
+    line = f"{suppressed} is suppressed: no mail is sent to it."
+    _report(suppressed, subscriber, line, json_output=json_output)
 
 
 @application.command()
-def lift(
-    address: Address,
-    reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Why, for whoever looks later.")
-    ] = "by the operator",
-    json_output: JsonOutput = False,
-) -> None:
-    """Allow mail to a suppressed address. Its subscriber becomes what they were before.
+def lift(address: Address, reason: Reason = _BY_OPERATOR, json_output: JsonOutput = False) -> None:
+    """Allow mail to a suppressed address. Its subscriber gets the status they had before.
 
     Example: digest suppressions lift ana@example.org --reason "the mailbox is back"
     """
     from digest.subscribers import suppressions
 
     with opened() as container:
-        told, known = suppressions.lift(
+        lifted, subscriber = suppressions.lift(
             container.database, container.secret, address, reason, container.clock()
         )
     meaning = {
         "active": "is active again: the next run plans a digest.",
         "paused": "is paused, as before.",
         "pending": "is asked to confirm by the next: digest run",
-        "unsubscribed": "is unsubscribed, by their own word.",
-        None: "may be written to again; no subscriber has this address.",
+        "unsubscribed": "is unsubscribed, as they asked.",
+        None: "may get mail again; no subscriber has this address.",
     }
-    status = known.status if known else None
-    _tell(told, known, f"{told} {meaning.get(status, f'is {status}.')}", json_output=json_output)
+    status = subscriber.status if subscriber else None
+    line = f"{lifted} {meaning.get(status, f'is {status}.')}"
+    _report(lifted, subscriber, line, json_output=json_output)
 
 
 @application.command()
@@ -131,9 +123,9 @@ def export(
         Path | None, typer.Argument(metavar="[FILE]", help="Where to; standard output if none.")
     ] = None,
 ) -> None:
-    """Write the log of unsubscribed, erased and suppressed addresses as JSON lines, by their hashes.
+    """Write the log of unsubscribed, erased and suppressed addresses as JSON lines with address hashes.
 
-    Keep it beside the backups: a restored backup does not know who left after it was made.
+    Keep it with the backups: a restored backup does not know who unsubscribed after it was made.
 
     Example: digest suppressions export suppressions.jsonl
     """
@@ -149,9 +141,9 @@ def apply(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `export` wrote.")],
     json_output: JsonOutput = False,
 ) -> None:
-    """Bring a restored database up to date: who left after the backup stays gone, who was erased is erased.
+    """Apply the log to a restored database: repeat what was unsubscribed, erased or suppressed after the backup.
 
-    Harmless to repeat.
+    Can be repeated safely.
 
     Example: digest suppressions apply suppressions.jsonl
     """
@@ -159,10 +151,7 @@ def apply(
 
     with opened() as container:
         done = apply_file(container.database, container.secret, file, container.clock())
-    for rejected in done.rejected[:20]:
-        output.warn(rejected)
-    if len(done.rejected) > 20:
-        output.warn(f"... and {len(done.rejected) - 20} more")
+    output.rejections(done.rejected)
     if json_output:
         output.as_json(done)
     else:
@@ -174,8 +163,8 @@ def apply(
         raise typer.Exit(1 if done.entries else 2)
 
 
-def _tell(address: str, known: "Subscriber | None", line: str, *, json_output: bool) -> None:
+def _report(address: str, subscriber: "Subscriber | None", line: str, *, json_output: bool) -> None:
     if json_output:
-        output.as_json({"address": address, "subscriber": known.status if known else None})
+        output.as_json({"address": address, "subscriber": subscriber.status if subscriber else None})
     else:
         output.say(line)

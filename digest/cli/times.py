@@ -1,25 +1,27 @@
-"""Dates and instants as people type them."""
+"""Parses dates and instants of the command line."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 
 from digest.errors import BadInput
 
+_SHORT_TIME = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,3})?)(ms|s)")
 # Room enough on both sides to count days without leaving the calendar.
 _YEARS = range(1900, 3000)
 
 
 def parse_date(text: str | None) -> date | None:
-    """Read YYYY-MM-DD. Raises BadInput."""
+    """Parse YYYY-MM-DD. Raises BadInput."""
     if text is None:
         return None
     try:
         return _in_reach(date.fromisoformat(text))
     except ValueError:
-        raise BadInput(f"{text!r} is no date; write it like 2026-11-22.") from None
+        raise BadInput(f"{text!r} is not a date; write it like 2026-11-22.") from None
 
 
 def parse_instant(text: str | None) -> datetime | None:
-    """Read an ISO 8601 instant, UTC where no zone is given; a date alone means the end of that day. Raises BadInput."""
+    """Parse an ISO 8601 instant, UTC if it has no offset; a date means the end of that day. Raises BadInput."""
     if text is None:
         return None
     try:
@@ -29,7 +31,7 @@ def parse_instant(text: str | None) -> datetime | None:
         _in_reach(instant.date())
     except ValueError:
         raise BadInput(
-            f"{text!r} is no instant; write it like 2026-11-22T07:00 or 2026-11-22T07:00+01:00."
+            f"{text!r} is not a time; write it like 2026-11-22T07:00 or 2026-11-22T07:00+01:00."
         ) from None
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
@@ -43,3 +45,13 @@ def _in_reach(day: date) -> date:
 def end_of(day: date) -> datetime:
     """Return the last second of a day in UTC."""
     return datetime.combine(day, time(), UTC) + timedelta(days=1, seconds=-1)
+
+
+def parse_milliseconds(text: str | None) -> timedelta | None:
+    """Read a short time like `25ms` or `0.1s`. Raises BadInput."""
+    if text is None:
+        return None
+    match = _SHORT_TIME.fullmatch(text.strip())
+    if match is None:
+        raise BadInput(f"{text!r} is no short time; write it like 25ms or 0.1s.")
+    return timedelta(**{"milliseconds" if match[2] == "ms" else "seconds": float(match[1])})

@@ -2,8 +2,9 @@
 
 import logging
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,12 +22,12 @@ def up(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port the pages are served at.")] = 8000,
     no_web: Annotated[bool, typer.Option("--no-web", help="Serve no pages.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell about every job.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every job.")] = False,
 ) -> None:
     """Run everything in one process: read the feeds, plan, deliver, serve the pages. No server is needed.
 
-    The database is created or upgraded first. SIGTERM or Ctrl-C finishes the mail in flight, gives the rest
-    back and stops.
+    The database is created or upgraded first. On SIGTERM or Ctrl-C the mail being sent is finished, the others
+    stay planned, and the process stops.
 
     Example: digest up --verbose
     """
@@ -47,28 +48,38 @@ def up(
     container = Container(read_settings(), utc_now, stopping.is_set)
     try:
         upgrade(container.database)
-        runner = Runner(_ready(container), stopping)
-        with nullcontext() if no_web else _pages(host, port):
+        _prepare(container)
+        runner = Runner(container, stopping)
+        with nullcontext() if no_web else _pages(host, port, container, stopping):
             runner.start()
             output.say("Running; stop with Ctrl-C.")
             while not stopping.wait(3600):
                 pass
-            output.say("Stopping: the mail in flight is finished, the rest stays planned.")
+            output.say("Stopping: the mail being sent is finished, the others stay planned.")
             runner.stop()
     finally:
         container.close()
     output.say("Stopped.")
 
 
-@contextmanager
-def _pages(host: str, port: int) -> Iterator[None]:
-    """Serve the web side in a thread. Raises StopRun when it does not start."""
-    import uvicorn
+def _prepare(container: "Container") -> None:
+    """Create the parts that several threads share, so that no two create one at once. Raises BadInput."""
+    _ = container.delivery_context, container.profiles, container.fetcher
+    _ = container.arxiv_pacer, container.sent_mark
 
-    from digest.cli.serving import APPLICATION, OPTIONS
+
+@contextmanager
+def _pages(host: str, port: int, container: "Container", stopping: Event) -> Iterator[None]:
+    """Serve the pages in a thread, with the jobs' own container. Raises StopRun if they cannot be served."""
+    import uvicorn
+    from uvicorn.importer import import_from_string
+
+    from digest.cli.serving import CREATE_APP, OPTIONS
     from digest.errors import StopRun
 
-    server = uvicorn.Server(uvicorn.Config(APPLICATION, host=host, port=port, **OPTIONS))
+    create_app: Callable[..., object] = import_from_string(CREATE_APP)
+    application = partial(create_app, container, stopping=stopping)
+    server = uvicorn.Server(uvicorn.Config(application, host=host, port=port, **OPTIONS))
     thread = Thread(target=server.run, name="web", daemon=True)
     thread.start()
     while not server.started:
@@ -81,9 +92,3 @@ def _pages(host: str, port: int) -> Iterator[None]:
     finally:
         server.should_exit = True
         thread.join()
-
-
-def _ready(container: "Container") -> "Container":
-    """Make what the threads share, so that no two make it at once; a setting that cannot be used shows now."""
-    _ = container.delivery_context, container.profiles, container.fetcher, container.arxiv_pacer
-    return container

@@ -1,5 +1,9 @@
-"""`digest web`: the pages, feeds and interface, served by uvicorn."""
+"""`digest web`: serves the pages, feeds and API with uvicorn."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -11,13 +15,13 @@ from digest.cli.container import opened
 def web(
     host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on.")] = 8000,
-    processes: Annotated[int, typer.Option(min=1, max=64, help="How many processes serve.")] = 1,
+    processes: Annotated[int, typer.Option(min=1, max=64, help="How many processes to start.")] = 1,
 ) -> None:
     """Serve the web side: sign-up, preferences, feedback, trending, search, feeds.
 
-    Every link in a mail leads to DIGEST_BASE_URL, so set that to where people reach this. A proxy on this
-    machine may stand in front; its X-Forwarded-For is believed. Name one elsewhere in FORWARDED_ALLOW_IPS,
-    or all visitors count as one against the limits on sign-ups.
+    Every link in a mail starts with DIGEST_BASE_URL: set it to the public address of this server. A proxy on
+    this machine is trusted for X-Forwarded-For. Name a proxy on another machine in FORWARDED_ALLOW_IPS;
+    otherwise all visitors count as one against the limits on sign-ups.
 
     Example: digest web --host 0.0.0.0 --port 8000 --processes 2
     """
@@ -32,4 +36,13 @@ def web(
             raise StopRun("The database is empty or from another version; run: digest init")
         base_url = container.settings.base_url
     output.say(f"Serving http://{host}:{port}/ for {base_url}/ (Ctrl-C stops it).")
-    uvicorn.run(APPLICATION, host=host, port=port, workers=processes, **OPTIONS)
+    with _shared_metrics() if processes > 1 else nullcontext():
+        uvicorn.run(APPLICATION, host=host, port=port, workers=processes, **OPTIONS)
+
+
+@contextmanager
+def _shared_metrics() -> Iterator[None]:
+    """Name a temporary folder in which the processes count, so that each returns the sum at /metrics."""
+    with TemporaryDirectory(prefix="digest-web-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        yield

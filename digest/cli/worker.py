@@ -1,4 +1,4 @@
-"""`digest worker` and `digest beat`: the parts of an installation on many machines."""
+"""`digest worker` and `digest beat`: the Celery processes of an installation on several machines."""
 
 import os
 import sys
@@ -14,16 +14,16 @@ QUEUES = "transactional,digests,papers,upkeep"
 def worker(
     processes: Annotated[
         int,
-        typer.Option("--processes", "-p", min=1, metavar="N", help="How many mails are worked on at a time."),
+        typer.Option("--processes", "-p", min=1, metavar="N", help="How many tasks run at a time."),
     ] = 2,
     queues: Annotated[
-        str, typer.Option(metavar="NAMES", help="Which queues to serve, the most urgent first.")
+        str, typer.Option(metavar="NAMES", help="Which queues to consume, the most urgent first.")
     ] = QUEUES,
 ) -> None:
-    """Take work from the broker: read feeds, plan, deliver. Start as many as you like, on any machine.
+    """Run tasks of the broker: read feeds, plan, deliver. Any number of workers may run, on any machine.
 
-    Each needs the same DIGEST_ settings and nothing else. SIGTERM finishes the mails in flight, gives the rest
-    back and stops; a worker that is killed loses nothing either.
+    Each needs the same DIGEST_ settings and nothing else. On SIGTERM a worker finishes the mails in flight, releases
+    its other deliveries and stops. A worker that is killed loses none either.
 
     Example: digest worker --processes 4
     """
@@ -34,10 +34,10 @@ def worker(
 
 def beat(
     check: Annotated[
-        bool, typer.Option("--check", help="Only say whether a beat runs: exit code 0 if so, 2 if not.")
+        bool, typer.Option("--check", help="Only check whether a beat runs: exit code 0 if so, 2 if not.")
     ] = False,
 ) -> None:
-    """Give out the work of the timetable. A second one stands by and takes over if the first falls silent.
+    """Start the tasks of the timetable. A second beat is on standby and takes over if the first stops.
 
     Example: digest beat
     """
@@ -51,21 +51,21 @@ def beat(
 
 
 def _celery(*arguments: str) -> NoReturn:
-    """Become a Celery process."""
+    """Replace this process by a Celery process."""
     _broker()
     command = [sys.executable, "-m", "celery", "--app", "workers.app", "--quiet"]
     sys.stdout.flush()
-    os.execv(sys.executable, [*command, *arguments, "--loglevel", "INFO"])  # noqa: S606 - our own words only
+    os.execv(sys.executable, [*command, *arguments, "--loglevel", "INFO"])  # noqa: S606 - the arguments are validated
 
 
 def _broker() -> str:
-    """Return the address of the workers' Redis. Raises StopRun without one."""
+    """Return the URL of the workers' Redis. Raises StopRun if DIGEST_BROKER_URL is not one."""
     from digest.settings import read_settings
 
     broker = read_settings().broker_url
     if broker is None or not broker.get_secret_value().startswith(("redis://", "rediss://")):
         raise StopRun(
-            "Workers on many machines need a Redis: set DIGEST_BROKER_URL=redis://host:6379/0; "
-            "in one process, without it: digest up"
+            "Workers need a Redis: set DIGEST_BROKER_URL=redis://host:6379/0; "
+            "to run without one, in one process: digest up"
         )
     return broker.get_secret_value()

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from threading import Lock
 from typing import Any
 
@@ -18,6 +18,8 @@ from digest.papers.identifiers import abstract_url, pdf_url
 from digest.papers.named_addresses import named_addresses
 from digest.papers.search import watched
 from digest.ranking.candidates import Candidates
+from digest.ranking.explain import reasons
+from digest.ranking.profile import Interest
 from digest.ranking.terms import Statistics, unpack_counts
 from digest.ranking.trending import NEWNESS, popularity_line, trending
 from digest.store import papers as paper_store
@@ -31,6 +33,7 @@ TRENDING_PAPERS = 200
 # A paper can reach us some days after it was announced; it then joins the next edition.
 LATE_DAYS = 7
 _CACHE_SIZE = 8
+_KEPT_REASONS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,23 @@ class StoredCandidates:
     _popularity: Mapping[int, list[Popularity]]
     _now: datetime
     _cards: dict[int, tuple[str, Card]] = field(default_factory=dict)
+    _reasons: dict[tuple[int, int, bytes], tuple[tuple[str, float], ...]] = field(default_factory=dict)
+
+    def reasons(
+        self, version: int, interest: Interest, key: bytes, index: int
+    ) -> tuple[tuple[str, float], ...]:
+        """Return the terms that carry a paper's score for an interest, with their shares; worded once for all.
+
+        `key` is the interest's `interest_key`.
+        """
+        asked = (version, index, key)
+        known = self._reasons.get(asked)
+        if known is None:
+            if len(self._reasons) >= _KEPT_REASONS:
+                self._reasons.clear()
+            named = reasons(interest, self.candidates.row(version, index), self.candidates.naming(index))
+            known = self._reasons[asked] = tuple((reason.term, reason.share) for reason in named)
+        return known
 
     def card(self, index: int) -> tuple[str, Card]:
         """Return a paper's card and its fingerprint."""
@@ -80,6 +100,11 @@ class StoredCandidates:
     def first_row_id(self) -> int:
         """The lowest row number that stands for a paper on the shelf."""
         return min(self.ids, default=0)
+
+
+def interest_key(interest: Interest) -> bytes:
+    """Return what tells an interest from any other, of whomever it is."""
+    return blake2b(interest.terms.tobytes() + interest.weights.tobytes(), digest_size=16).digest()
 
 
 def fingerprint(document: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from digest.store import circuit_breakers as circuit_store
 from digest.store.circuit_breakers import Circuit
 from digest.store.database import Connection, Database
 
-SHORTEST = timedelta(minutes=1)
+SHORTEST = timedelta(seconds=30)
 LONGEST = timedelta(minutes=30)
 HALF_OPEN_MAILS = 5
 """So many mails try whether a server takes mail again."""

@@ -1,13 +1,16 @@
 """Composing a batch: decide each delivery's fate and store what its mail says, in one transaction."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from digest.delivery.composed_mail import ComposedMail, Pick
 from digest.delivery.context import DeliveryContext, ReadyDelivery, Summary
-from digest.delivery.decisions import Cancel, Retry, Send, Skip, decide, reason_to_cancel
+from digest.delivery.decisions import Retry, Send, Skip, decide, reason_to_cancel
 from digest.delivery.select_papers import Request, Selection
+from digest.delivery.settle import cancel
 from digest.domain.delivery import Delivery
+from digest.domain.subscriber import Subscriber
 from digest.store import deliveries as ledger
 from digest.store import editions as edition_store
 from digest.store import picks as pick_store
@@ -18,55 +21,96 @@ from digest.store.picks import ComposedRow, PickRow
 _COMPOSING_TRIES = 3
 
 
+@dataclass(slots=True)
+class _Composing:
+    """What a batch is composed from, as read in one view of the database."""
+
+    subscribers: dict[int, Subscriber]
+    newest_on: dict[int, date]
+    past: dict[int, list[date]]
+    composed: dict[int, list[Pick]]
+    """The papers of mails that were composed before, by delivery."""
+    selections: dict[int, Selection]
+    """By subscriber."""
+
+
 def compose_batch(
     delivery_context: DeliveryContext, work: Sequence[Delivery], now: datetime, summary: Summary
 ) -> list[ReadyDelivery]:
-    """Decide each delivery's fate in one transaction; return those to be sent, kept as they will be sent."""
+    """Decide each delivery's fate; return those to be sent, stored as they will be sent.
+
+    Choosing only reads, so that a database which takes one writer at a time is free for the records of mails
+    that are being sent meanwhile. What was decided is written in one transaction.
+    """
     for attempt in range(_COMPOSING_TRIES):
+        with delivery_context.database.read() as connection:
+            composing = _gather_for_composing(delivery_context, connection, work, now)
         try:
             with delivery_context.database.begin() as connection:
                 outcome = Summary()
-                ready = _compose(delivery_context, connection, work, now, outcome)
+                ready = _compose(delivery_context, connection, work, composing, now, outcome)
         except Conflict:
             # Another worker gave one of these subscribers one of these papers meanwhile: look again.
             if attempt == _COMPOSING_TRIES - 1:
                 raise
         else:
-            summary.skipped += outcome.skipped
-            summary.to_retry += outcome.to_retry
-            summary.failed += outcome.failed
+            summary.add(outcome)
             return ready
     raise AssertionError("unreachable")
+
+
+def _gather_for_composing(
+    delivery_context: DeliveryContext, connection: Connection, work: Sequence[Delivery], now: datetime
+) -> _Composing:
+    subscribers = subscriber_store.find_by_ids(connection, {one.subscriber_id for one in work})
+    newest_on = edition_store.newer_editions(connection, list(subscribers), now.date())
+    for_links = {one.subscriber_id for one in work if one.kind == "links"}
+    requests = {
+        one.subscriber_id: Request(subscribers[one.subscriber_id], one.edition_on)
+        for one in work
+        if one.kind == "digest"
+        and one.contents is None
+        and (subscriber := subscribers.get(one.subscriber_id))
+        and not reason_to_cancel(
+            one, subscriber.status, newest_on[subscriber.id], now, delivery_context.wait_policy
+        )
+    }
+    return _Composing(
+        subscribers=subscribers,
+        newest_on=newest_on,
+        past=edition_store.sent_editions(connection, for_links, PAST_DIGESTS),
+        composed=_load_composed(connection, [one for one in work if one.contents is not None]),
+        selections={
+            selection.subscriber.id: selection
+            for selection in delivery_context.composer.select(connection, list(requests.values()), now)
+        },
+    )
 
 
 def _compose(
     delivery_context: DeliveryContext,
     connection: Connection,
     work: Sequence[Delivery],
+    composing: _Composing,
     now: datetime,
     summary: Summary,
 ) -> list[ReadyDelivery]:
     held = ledger.held(connection, work)
-    work = [one for one in work if one.id in held]
-    subscribers = subscriber_store.find_by_ids(connection, {one.subscriber_id for one in work})
-    newest = edition_store.newer_editions(connection, list(subscribers), now.date())
-    past = edition_store.sent_editions(
-        connection, {one.subscriber_id for one in work if one.kind == "links"}, PAST_DIGESTS
-    )
     ready: list[ReadyDelivery] = []
     fresh: list[Delivery] = []
-    composed: list[Delivery] = []
     for one in work:
-        subscriber = subscribers[one.subscriber_id]
-        newest_on = newest.get(one.subscriber_id, one.edition_on)
+        subscriber = composing.subscribers.get(one.subscriber_id)
+        if one.id not in held or subscriber is None:
+            continue
+        newest_on = composing.newest_on.get(one.subscriber_id, one.edition_on)
         if cancelled := reason_to_cancel(
             one, subscriber.status, newest_on, now, delivery_context.wait_policy
         ):
             cancel(connection, one, cancelled, now, summary)
         elif one.contents is not None:
-            composed.append(one)
+            ready.append(ReadyDelivery(one, ComposedMail.from_json(one.contents), composing.composed[one.id]))
         elif one.kind != "digest":
-            editions = tuple(past.get(one.subscriber_id, ()))
+            past = tuple(composing.past.get(one.subscriber_id, ()))
             contents = ComposedMail(
                 one.kind,
                 subscriber.key,
@@ -74,33 +118,25 @@ def _compose(
                 one.edition_on,
                 now,
                 delivery_context.imprint,
-                past=editions,
+                past=past,
             )
             pick_store.save_compositions(connection, [_composition(one, contents, None)], [])
             ready.append(ReadyDelivery(one, contents, ()))
         else:
             fresh.append(one)
-    ready += _load_composed(connection, composed)
-    requests = {one.subscriber_id: Request(subscribers[one.subscriber_id], one.edition_on) for one in fresh}
-    selections = {
-        selection.subscriber.id: selection
-        for selection in delivery_context.composer.select(connection, list(requests.values()), now)
-    }
-    return ready + _settle_selections(delivery_context, connection, fresh, selections, now, summary)
+    return ready + _settle_selections(delivery_context, connection, fresh, composing.selections, now, summary)
 
 
-def _load_composed(connection: Connection, composed: Sequence[Delivery]) -> list[ReadyDelivery]:
-    """Bring back mails that were composed before, just as they were."""
+def _load_composed(connection: Connection, composed: Sequence[Delivery]) -> dict[int, list[Pick]]:
+    """Bring back the papers of mails that were composed before, by delivery."""
     recorded = pick_store.read_picks(connection, [(one.id, one.subscriber_id) for one in composed])
-    ready: list[ReadyDelivery] = []
-    for one in composed:
-        assert one.contents is not None
-        picks = [
+    return {
+        one.id: [
             Pick.recorded(row.paper_row_id, row.card, row.section, row.score, row.reasons)
             for row in recorded.get(one.id, [])
         ]
-        ready.append(ReadyDelivery(one, ComposedMail.from_json(one.contents), picks))
-    return ready
+        for one in composed
+    }
 
 
 def _settle_selections(
@@ -178,13 +214,3 @@ def _composition(one: Delivery, contents: ComposedMail, selection: Selection | N
 
 PAST_DIGESTS = 10
 """So many of a subscriber's last digests stand in the mail with their links."""
-
-
-def cancel(connection: Connection, one: Delivery, cancelled: Cancel, now: datetime, summary: Summary) -> None:
-    """Record that a delivery has lost its point."""
-    if cancelled.keeps_papers:
-        ledger.record_unknown(connection, one.id, f"{cancelled.reason}, may have been sent", now)
-        summary.failed[f"{cancelled.reason}, may have been sent"] += 1
-    else:
-        ledger.record_cancelled(connection, one.id, cancelled.reason, now)
-        summary.skipped[cancelled.reason] += 1

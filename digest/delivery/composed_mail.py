@@ -128,7 +128,7 @@ class Pick:
     ) -> Self:
         """Return the pick that a delivery recorded."""
         terms = tuple((term, share) for term, share in reasons["terms"])
-        return cls(row_id, Card.from_json(card), section, score, terms, reasons["author"])
+        return cls(row_id, Card.from_json(card), Section(section), score, terms, reasons["author"])
 
 
 def about(topics: Sequence[str]) -> str:

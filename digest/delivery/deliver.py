@@ -1,11 +1,12 @@
-"""Delivering a batch: claim, compose, and for each mail by itself send and record.
+"""Delivering: claim and compose batch after batch, while the batches before are being sent.
 
 What a crash means: claimed but not composed, the lease runs out and it is composed again; composed but
-not sent, it is sent as composed; sent but not recorded, the one mail in flight on a connection is sent
+not sent, it is sent as composed; sent but not recorded, the one mail in flight on each connection is sent
 a second time, under the same Message-ID and with the same words.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 
 from digest.delivery.circuit_breaker import (
@@ -18,9 +19,10 @@ from digest.delivery.circuit_breaker import (
     take_half_open_turn,
 )
 from digest.delivery.compose import compose_batch
-from digest.delivery.context import LEASE, DeliveryContext, Summary
-from digest.delivery.send import LIMIT_REACHED, MOST_DELAYS, Outcome, send_all
-from digest.domain.delivery import STREAMS, Stream
+from digest.delivery.context import LEASE, DeliveryContext, ReadyDelivery, Summary
+from digest.delivery.send import LIMIT_REACHED, MOST_DELAYS, Outcome, Sender
+from digest.delivery.settle import release
+from digest.domain.delivery import STREAMS, Delivery, Stream
 from digest.errors import TryLater
 from digest.store import deliveries as ledger
 from digest.store import refusals as refusal_store
@@ -31,6 +33,7 @@ __all__ = [
     "DeliveryContext",
     "Summary",
     "compose_batch",
+    "deliver",
     "deliver_batch",
     "deliver_ready",
 ]
@@ -39,7 +42,7 @@ __all__ = [
 def deliver_ready(
     delivery_context: DeliveryContext, clock: Callable[[], datetime], only: int | None = None
 ) -> Summary:
-    """Deliver everything whose time has come, batch by batch, until nothing is ready or the run must stop.
+    """Deliver everything whose time has come, until nothing is ready or the run must stop.
 
     The mails that somebody waits for go first. What stops one stream does not stop the other.
     """
@@ -47,7 +50,7 @@ def deliver_ready(
     stopped: list[str] = []
     for stream in STREAMS:
         summary.stopped = ""
-        while not summary.stopped and deliver_batch(delivery_context, clock, summary, stream, only):
+        while not summary.stopped and deliver(delivery_context, clock, summary, stream, only=only):
             pass
         stopped.append(summary.stopped)
     summary.stopped = next(filter(None, stopped), "")
@@ -59,69 +62,137 @@ def deliver_batch(
     clock: Callable[[], datetime],
     summary: Summary,
     stream: Stream = Stream.DIGEST,
-    only: int | None = None,
     *,
     respects_open_circuit: bool = False,
 ) -> bool:
-    """Claim, compose and send one batch of a stream, adding to `summary`; tell whether there was anything to do.
+    """Deliver one batch of a stream; tell whether there was anything to do."""
+    return deliver(
+        delivery_context,
+        clock,
+        summary,
+        stream,
+        respects_open_circuit=respects_open_circuit,
+        goes_on=lambda: False,
+    )
 
+
+def deliver(
+    delivery_context: DeliveryContext,
+    clock: Callable[[], datetime],
+    summary: Summary,
+    stream: Stream,
+    *,
+    only: int | None = None,
+    respects_open_circuit: bool = False,
+    goes_on: Callable[[], bool] = lambda: True,
+) -> bool:
+    """Deliver batches of a stream, adding to `summary`; tell whether there was anything to do.
+
+    It ends when nothing is ready, when something stops it, and when `goes_on`, asked after each batch, says so.
     `only` keeps to one subscriber. A server that would take no mail is tried again with a few; a `respects_open_circuit` caller
     leaves it alone until its circuit breaker says so.
     """
-    now = clock()
-    admission = admit(delivery_context.database, delivery_context.account, stream, now)
-    if respects_open_circuit and admission.is_open:
-        summary.stopped = admission.reason
-        return False
+    had_work = False
+    sender: Sender | None = None
+    with ExitStack() as stack:
+        while True:
+            now = clock()
+            admission = admit(delivery_context.database, delivery_context.account, stream, now)
+            if respects_open_circuit and admission.is_open:
+                summary.stopped = admission.reason
+                break
+            if admission.is_half_open and sender:
+                # Another process met trouble; what is queued here is dealt with first.
+                break
+            work = _claim(delivery_context, admission, stream, only, now, summary)
+            if not work:
+                break
+            had_work = True
+            ready = compose_batch(delivery_context, work, now, summary)
+            if ready and admission.is_half_open:
+                if not _try_server(
+                    delivery_context,
+                    clock,
+                    admission,
+                    stream,
+                    ready,
+                    summary,
+                    respects_open_circuit=respects_open_circuit,
+                ):
+                    break
+            elif ready:
+                sender = sender or stack.enter_context(Sender(delivery_context, clock, summary, stream))
+                sender.put(ready, now + delivery_context.lease / 2)
+                if sender.is_stopped:
+                    break
+            if not goes_on():
+                break
+    if sender and sender.outcome.trouble:
+        open_circuit(delivery_context.database, delivery_context.account, sender.outcome.trouble, clock())
+    return had_work
+
+
+def _claim(
+    delivery_context: DeliveryContext,
+    admission: Admission,
+    stream: Stream,
+    only: int | None,
+    now: datetime,
+    summary: Summary,
+) -> list[Delivery]:
+    """Claim a batch, as large as the limits and the server allow."""
     try:
         room = delivery_context.limits.room(now)
     except TryLater as later:
         summary.stopped = str(later)
-        return False
+        return []
     most = min(room, HALF_OPEN_MAILS if admission.is_half_open else delivery_context.batch_size)
     with delivery_context.database.begin() as connection:
-        work = ledger.claim(connection, now, delivery_context.lease, most, only, stream) if most else []
-        if not most and ledger.count_ready(connection, now, 1, stream):
+        if most:
+            return ledger.claim(connection, now, delivery_context.lease, most, only, stream)
+        if ledger.count_ready(connection, now, 1, stream):
             summary.stopped = LIMIT_REACHED
-    if not work:
-        return False
-    ready = compose_batch(delivery_context, work, now, summary)
-    if not ready:
-        return True
-    # Only now, as a trial without a mail to send would be wasted, and the server left alone for longer.
+    return []
+
+
+def _try_server(
+    delivery_context: DeliveryContext,
+    clock: Callable[[], datetime],
+    admission: Admission,
+    stream: Stream,
+    ready: Sequence[ReadyDelivery],
+    summary: Summary,
+    *,
+    respects_open_circuit: bool,
+) -> bool:
+    """Send a few mails to a server whose breaker is half-open, and close or open it; tell whether it is well.
+
+    The trial is taken only now, as one without a mail to send would be wasted, and the server left alone for
+    longer.
+    """
+    now = clock()
     if not take_half_open_turn(delivery_context.database, admission) and respects_open_circuit:
+        release(delivery_context, [one.delivery for one in ready], now)
         summary.stopped = admission.reason
-        with delivery_context.database.begin() as connection:
-            ledger.release(connection, ledger.held(connection, [one.delivery for one in ready]), now)
         return False
-    with delivery_context.transport.open() as server:
-        outcome = send_all(
-            delivery_context,
-            server,
-            ready,
-            clock,
-            now + delivery_context.lease / 2,
-            summary,
-            stream,
-            is_half_open=admission.is_half_open,
-        )
-    if admission.is_half_open and stream == "digest" and outcome.refused > outcome.taken:
-        outcome.trouble = outcome.trouble or Trouble(
+    with Sender(delivery_context, clock, summary, stream, is_half_open=True) as sender:
+        sender.put(ready, now + delivery_context.lease / 2)
+    outcome = sender.outcome
+    if stream == "digest" and outcome.refused > outcome.taken and not outcome.trouble:
+        outcome.trouble = Trouble(
             "The mail server refuses most addresses, so nobody is suppressed for it; ask who runs it", stream
         )
         summary.stopped = outcome.trouble.reason
-    _switch(delivery_context, admission, stream, outcome, clock())
-    return True
+    _switch(delivery_context, stream, outcome, clock())
+    return outcome.trouble is None and not sender.is_stopped
 
 
-def _switch(
-    delivery_context: DeliveryContext, admission: Admission, stream: Stream, outcome: Outcome, now: datetime
-) -> None:
-    """Open the circuit breaker that a batch speaks for, and close those that it speaks against."""
+def _switch(delivery_context: DeliveryContext, stream: Stream, outcome: Outcome, now: datetime) -> None:
+    """Open the circuit breaker that a trial speaks for, and close those that it speaks against."""
     trouble = outcome.trouble
     if trouble:
         open_circuit(delivery_context.database, delivery_context.account, trouble, now)
-    if not admission.is_half_open or not outcome.was_answered:
+    if not outcome.was_answered:
         return
     if trouble is None or trouble.stream:
         close_circuit_breaker(delivery_context.database, delivery_context.account)

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from limits import RateLimitItem, parse
+from limits import RateLimitItem, RateLimitItemPerSecond, parse
 from limits.errors import ConfigurationError, StorageError
 from limits.storage import MovingWindowSupport, Storage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
+from digest.domain.pace import SLOWEST, Pace, slow_down
 from digest.errors import BadInput, TryLater
 
 BOUNDLESS = 1_000_000
@@ -60,6 +61,9 @@ class Limits(Protocol):
         Raises TryLater when the turns cannot be counted now.
         """
 
+    def slow_down(self, measured: float, now: datetime) -> bool:
+        """Go slower than `measured` mails a second, as the provider asks for; False if that is slowest already."""
+
 
 class NoLimits:
     """Mail goes as fast as it can."""
@@ -73,6 +77,10 @@ class NoLimits:
     def wait(self, longest: float) -> float:  # noqa: ARG002
         """Return 0."""
         return 0.0
+
+    def slow_down(self, measured: float, now: datetime) -> bool:  # noqa: ARG002
+        """Return False: there is no pace here."""
+        return False
 
 
 class ProviderLimits:
@@ -126,13 +134,93 @@ class ProviderLimits:
         return 0.0
 
     def _take(self, item: RateLimitItem) -> float:
-        try:
-            if self._limiter.hit(item, self._account):
-                return 0.0
-            free_at = self._limiter.get_window_stats(item, self._account).reset_time
-        except StorageError as error:
-            raise _uncounted() from error
-        return max(_LEAST_WAIT, free_at - time.time())
+        return _take(self._limiter, item, self._account)
+
+    def slow_down(self, measured: float, now: datetime) -> bool:  # noqa: ARG002
+        """Return False: these limits are fixed."""
+        return False
+
+
+class PacedLimits:
+    """Fixed limits, and above them the pace that a provider asked for, shared by all processes of an account."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        account: str,
+        find_subscriber: Callable[[], Pace | None],
+        change: Callable[[Callable[[Pace | None], Pace]], Pace],
+        clock: Callable[[], datetime],
+        storage_url: str = "memory://",
+        *,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        """`find_subscriber` reads the pace that is stored; `change` stores what a function makes of it."""
+        self._limits = limits
+        self._account = account
+        self._find = find_subscriber
+        self._change = change
+        self._clock = clock
+        self._sleep = sleep
+        self._limiter = sliding_windows(storage_url)
+        self._pace: Pace | None = None
+
+    @property
+    def never_waits(self) -> bool:
+        """Whether there is neither a pace nor a limit."""
+        return self._mails_per_second() is None and self._limits.never_waits
+
+    def _mails_per_second(self) -> float | None:
+        return self._pace.at(self._clock()) if self._pace else None
+
+    def room(self, now: datetime) -> int:
+        """Return the room of the fixed limits; and look what pace other processes were asked for."""
+        self._pace = self._find()
+        return self._limits.room(now)
+
+    def wait(self, longest: float) -> float:
+        """Take a turn of the pace, then of the fixed limits."""
+        remaining = longest
+        while (mails_per_second := self._mails_per_second()) is not None:
+            seconds = _take(self._limiter, _item(mails_per_second), f"pace:{self._account}")
+            if seconds <= 0:
+                break
+            if seconds > remaining:
+                return seconds
+            self._sleep(seconds)
+            remaining -= seconds
+        return self._limits.wait(remaining)
+
+    def slow_down(self, measured: float, now: datetime) -> bool:
+        """Halve the pace for all processes; False if it is the slowest already."""
+        before = self._pace
+        self._pace = self._change(lambda stored: slow_down(stored, measured, now))
+        return before is None or self._pace == before or self._pace.mails_per_second > SLOWEST
+
+
+class _PaceItem(RateLimitItemPerSecond):
+    """Counts turns under one name, whatever the pace is, so that a change of pace does not begin a new count."""
+
+    def key_for(self, *identifiers: bytes | str | float) -> str:
+        return "/".join(("PACE", *map(str, identifiers)))
+
+
+def _item(mails_per_second: float) -> RateLimitItem:
+    # A second's worth at once, not more: the bursts of a longer window are what providers dislike.
+    if mails_per_second >= 1:
+        return _PaceItem(int(mails_per_second), 1)
+    return _PaceItem(1, round(1 / mails_per_second))
+
+
+def _take(limiter: MovingWindowRateLimiter, item: RateLimitItem, account: str) -> float:
+    """Take a turn; return 0 when it is ours, else the seconds until there may be one. Raises TryLater."""
+    try:
+        if limiter.hit(item, account):
+            return 0.0
+        free_at = limiter.get_window_stats(item, account).reset_time
+    except StorageError as error:
+        raise _uncounted() from error
+    return max(_LEAST_WAIT, free_at - time.time())
 
 
 def sliding_windows(storage_url: str = "memory://", **redis: Any) -> MovingWindowRateLimiter:

@@ -6,11 +6,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from digest.delivery.candidates import CandidateCache, StoredCandidates, Window
+from digest.delivery.candidates import CandidateCache, StoredCandidates, Window, interest_key
 from digest.delivery.composed_mail import ComposedMail, Imprint, Pick, about, schedule_in_words
 from digest.delivery.feed_state import FeedState, feed_state
 from digest.domain.subscriber import Subscriber
-from digest.ranking.explain import reasons
 from digest.ranking.profile import NO_PROFILE, Profile
 from digest.ranking.select import FLOOR, RankedPick, Rules, select
 from digest.store import editions as edition_store
@@ -195,16 +194,22 @@ class Composer:
                 self._selection_settings.rules(subscriber),
                 {ids[row_id] for row_id in seen[subscriber.id] if row_id in ids},
             )
-            picks_of[subscriber.id] = [_pick(edition, profile, ranked) for ranked in ranked_picks]
+            keys = [interest_key(interest) for interest in profile.interests]
+            picks_of[subscriber.id] = [_pick(edition, profile, keys, ranked) for ranked in ranked_picks]
         return picks_of
 
 
-def _pick(edition: StoredCandidates, profile: Profile, ranked: RankedPick) -> tuple[str, Pick]:
+def _pick(
+    edition: StoredCandidates, profile: Profile, keys: Sequence[bytes], ranked: RankedPick
+) -> tuple[str, Pick]:
     key, card = edition.card(ranked.index)
     terms: tuple[tuple[str, float], ...] = ()
     if ranked.interest >= 0:
-        row = edition.candidates.row(profile.statistics_version, ranked.index)
-        named = reasons(profile.interests[ranked.interest], row, edition.candidates.naming(ranked.index))
-        terms = tuple((reason.term, reason.share) for reason in named)
+        terms = edition.reasons(
+            profile.statistics_version,
+            profile.interests[ranked.interest],
+            keys[ranked.interest],
+            ranked.index,
+        )
     row_id = edition.row_ids[ranked.index]
     return key, Pick(row_id, card, ranked.section, ranked.score, terms, ranked.author)

@@ -1,5 +1,5 @@
-"""`digest doctor`: what may keep mails from going out, found before a subscriber finds it.
+"""`digest doctor`: finds faults that keep mails from going out, and says what to do about each.
 
-Each module looks at one thing in two halves: a thin function gathers facts, a pure one (`judge_…`)
-turns them into checks. Nothing here changes, fetches or sends anything that lasts.
+Each module checks one part. An `examine_…` function gathers facts, and pure `judge_…` functions turn them into
+checks. Nothing is stored or sent.
 """

@@ -1,4 +1,4 @@
-"""The beat: whether somebody gives out the work of the timetable, as its schedule in Redis tells."""
+"""Checks whether a beat process runs, by RedBeat's schedule in Redis."""
 
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -9,13 +9,13 @@ from redis.exceptions import RedisError
 from digest.errors import StopRun
 
 SCHEDULE_KEY = "digest:beat::schedule"
-"""Where RedBeat keeps when each entry is due next: our key prefix, as `workers.app` sets it."""
+"""The Redis key of RedBeat's schedule, with the key prefix that `workers.app` sets."""
 LATE = timedelta(minutes=2)
-"""The shortest entry is due every 20 seconds, and a second beat takes over after 30."""
+"""Tasks are due every 20 seconds or more often, and a standby beat takes over after 30 seconds."""
 
 
 def require_beat(redis_url: str, now: datetime) -> None:
-    """Return if the timetable is up to date. Raises StopRun, with what to do, when no beat gives out work."""
+    """Raise StopRun if no task was started for LATE, or if Redis does not answer."""
     client = Redis.from_url(redis_url, socket_connect_timeout=5, socket_timeout=5)
     try:
         first = cast("list[tuple[bytes, float]]", client.zrange(SCHEDULE_KEY, 0, 0, withscores=True))
@@ -28,5 +28,5 @@ def require_beat(redis_url: str, now: datetime) -> None:
     due_at = datetime.fromtimestamp(first[0][1], UTC)
     if now - due_at > LATE:
         raise StopRun(
-            f"No beat runs: work due at {due_at:%Y-%m-%d %H:%M} UTC was not given out; start one with: digest beat"
+            f"No beat runs: a task due at {due_at:%Y-%m-%d %H:%M} UTC was not started; start one with: digest beat"
         )

@@ -1,4 +1,4 @@
-"""The broker: a real PING to the Redis that workers take their tasks from."""
+"""Checks the broker: sends PING to the Redis of the Celery workers."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -26,12 +26,12 @@ Trouble = Literal["", "address", "login", "connection", "silence", "refusal", "s
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """What came of a PING."""
+    """The result of a PING."""
 
     place: str
     trouble: Trouble = ""
     words: str = ""
-    """What Redis or the system said about the trouble."""
+    """The error message of Redis or of the operating system."""
 
 
 def examine_broker(url: str, timeout_seconds: float = 5.0) -> Check:
@@ -42,14 +42,14 @@ def examine_broker(url: str, timeout_seconds: float = 5.0) -> Check:
     if urlsplit(url).scheme not in _SCHEMES:
         return warning(
             "broker",
-            f"{place} is no Redis, and was not asked.",
+            f"{place} is not a Redis URL and was not checked.",
             "Use redis://host:6379/0 if workers do not start.",
         )
     return judge_ping(_ping(url, place, timeout_seconds))
 
 
 def place_of(url: str) -> str | None:
-    """Return the broker's address without user and password; None if it is none."""
+    """Return the broker's URL without user and password, or None if it is invalid."""
     try:
         parts = urlsplit(url)
         port = f":{parts.port}" if parts.port else ""
@@ -67,11 +67,11 @@ def _ping(url: str, place: str, timeout_seconds: float) -> Ping:
             socket_connect_timeout=timeout_seconds,
             socket_timeout=timeout_seconds,
             retry=Retry(NoBackoff(), 0),
-            # Every Redis understands it, and what is no Redis is soonest found out.
+            # Every Redis supports it, and a server that is not Redis fails at the first reply.
             protocol=2,
         )
     except (ValueError, TypeError):
-        # The words of this error can hold a piece of the password.
+        # The error message can contain a part of the password.
         return Ping(place, "address")
     try:
         is_redis = client.ping()
@@ -91,11 +91,11 @@ def _ping(url: str, place: str, timeout_seconds: float) -> Ping:
         return Ping(place, "refusal", quoted(error))
     finally:
         client.close()
-    return Ping(place) if is_redis else Ping(place, "stranger", "it answers PING with something else")
+    return Ping(place) if is_redis else Ping(place, "stranger", "it does not answer PING with PONG")
 
 
 def judge_ping(ping: Ping) -> Check:
-    """Say what a PING's answer means."""
+    """Judge the result of a PING."""
     name = "broker"
     match ping.trouble:
         case "":
@@ -103,8 +103,8 @@ def judge_ping(ping: Ping) -> Check:
         case "address":
             return bad(
                 name,
-                "DIGEST_BROKER_URL is no address of a Redis.",
-                "Write redis://host:6379/0, with the password percent-encoded, or leave it empty to work without.",
+                "DIGEST_BROKER_URL is not the URL of a Redis.",
+                "Write redis://host:6379/0, with the password percent-encoded, or leave it empty to work without Redis.",
             )
         case "login":
             return bad(
@@ -116,7 +116,7 @@ def judge_ping(ping: Ping) -> Check:
             return bad(
                 name,
                 f"Redis at {ping.place} does not answer ({ping.words}).",
-                "Check host and port in DIGEST_BROKER_URL, and whether a firewall stands between.",
+                "Check host and port in DIGEST_BROKER_URL, and whether a firewall blocks the connection.",
             )
         case "connection":
             return bad(
@@ -127,12 +127,12 @@ def judge_ping(ping: Ping) -> Check:
         case "refusal":
             return bad(
                 name,
-                f"Redis at {ping.place} does not take commands ({ping.words}).",
-                "Look at its log; a server that is loading or a read-only copy can be no broker.",
+                f"Redis at {ping.place} refuses commands ({ping.words}).",
+                "See its log. A server that is loading its data, or a read-only replica, cannot be the broker.",
             )
         case "stranger":
             return bad(
                 name,
-                f"What answers at {ping.place} is no Redis ({ping.words}).",
+                f"The server at {ping.place} is not Redis ({ping.words}).",
                 "Check host and port in DIGEST_BROKER_URL.",
             )

@@ -1,4 +1,4 @@
-"""One finding of the doctor, and what all findings together amount to."""
+"""The result of one check, and the exit code and summary of all."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _ADVICE = "Look at its setting with: digest settings"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was found about one thing, in a sentence, and what to do about it, "" if nothing."""
+    """A finding about one part in a sentence, and what to do about it; "" if nothing."""
 
     name: str
     state: State
@@ -28,30 +28,27 @@ class Check:
 
 
 def good(name: str, finding: str) -> Check:
-    """Return a finding that needs nothing done."""
+    """Return a finding that needs no action."""
     return Check(name, "good", finding)
 
 
 def warning(name: str, finding: str, advice: str) -> Check:
-    """Return a finding that mails can go out in spite of."""
+    """Return a finding that does not stop mails."""
     return Check(name, "warning", finding, advice)
 
 
 def bad(name: str, finding: str, advice: str) -> Check:
-    """Return a finding that keeps mails, or some of them, from going out."""
+    """Return a finding that stops all or some mails."""
     return Check(name, "bad", finding, advice)
 
 
 def exit_code(checks: Iterable[Check]) -> int:
-    """Return 0 when all is good, 1 for warnings, 2 when something is bad."""
+    """Return 0 if all checks are good, 1 if there are warnings, 2 if one is bad."""
     return max((_EXIT_CODES[check.state] for check in checks), default=0)
 
 
 def lines(check: Check, encoding: str = "utf-8") -> list[str]:
-    """Return the check as a person reads it: a sign, the finding, the advice below it.
-
-    All of it can be written in `encoding`.
-    """
+    """Return the lines to print: a sign and the finding, then the advice, all encodable in `encoding`."""
     sign = _SIGNS[check.state]
     if _written_in(encoding, sign) != sign:
         sign = _PLAIN_SIGNS[check.state]
@@ -75,28 +72,27 @@ def summary(checks: Iterable[Check]) -> str:
 
 
 def attempt(name: str, work: Callable[[], Result], advice: str = _ADVICE) -> Result | Check:
-    """Return what `work` returns, or the check that says why it could not be done.
+    """Return the result of `work`, or a bad check if it raises.
 
-    A DigestError says itself what to do; `advice` is for errors that nobody foresaw.
-
-    Of those only the kind is told: their words may hold a piece of a password.
+    The message of a DigestError says what to do. For other errors `advice` does, and only the type is shown, as
+    their messages can contain a password.
     """
     try:
         return work()
     except DigestError as error:
         return Check(name, "bad", str(error))
-    except Exception as error:  # noqa: BLE001 - a sick part must not end the examination of the others
+    except Exception as error:  # noqa: BLE001 - an unforeseen error must not stop the other checks
         kind = type(error).__name__
-        return bad(name, f"This could not be examined ({kind}).", advice)
+        return bad(name, f"This could not be checked ({kind}).", advice)
 
 
 def attempted(name: str, examine: Callable[[], Iterable[Check]], advice: str = _ADVICE) -> list[Check]:
-    """Return the checks of one part; one bad check when it cannot be examined."""
+    """Return the checks of one part, or one bad check if `examine` raises."""
     found = attempt(name, lambda: list(examine()), advice)
     return [found] if isinstance(found, Check) else found
 
 
 def quoted(text: object) -> str:
-    """Return what another program said as part of a sentence: one short line without its full stop."""
+    """Return another program's message for use in a sentence: one short line without its full stop."""
     line = shorten(str(text), _LONGEST_QUOTE).rstrip(". ")
     return "".join(sign if sign.isprintable() else "?" for sign in line)

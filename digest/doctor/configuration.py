@@ -1,4 +1,4 @@
-"""The settings: whether they fit together and fit the way mail goes."""
+"""Checks whether the settings agree with each other and with the mail transport."""
 
 import os
 import re
@@ -15,10 +15,10 @@ from digest.papers.sources.choose import holidays_of
 from digest.settings import Settings
 
 _ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?(DIGEST_\w+)\s*=", re.MULTILINE | re.IGNORECASE)
-# Settings of the product's own tests, which may stand in a developer's environment.
+# Settings of the test suite, which may be set in a developer's environment.
 _OTHERS = "DIGEST_TEST_"
 _SHORTEST_KEY = 16
-# Names nobody on the internet can answer under (RFC 2606, RFC 6762, RFC 8375), or that never leave a house.
+# Reserved names (RFC 2606, RFC 6762, RFC 8375) and names in use on local networks.
 _NO_DOMAINS = (
     "localhost", "local", "localdomain", "internal", "lan", "home.arpa",
     "test", "invalid", "example", "example.com", "example.net", "example.org",
@@ -26,7 +26,7 @@ _NO_DOMAINS = (
 
 
 def names_given() -> list[str]:
-    """Return the names, never the values, of all settings in the environment and in `.env`."""
+    """Return the names of all DIGEST_ variables in the environment and in `.env`, without their values."""
     file = Path(".env")
     written = (
         _ASSIGNMENT.findall(file.read_text(encoding="utf-8", errors="replace")) if file.is_file() else []
@@ -35,7 +35,7 @@ def names_given() -> list[str]:
 
 
 def judge_settings(settings: Settings, names: Collection[str], server: Server | None) -> list[Check]:
-    """Judge all settings that can be judged by themselves; `server` is None when mail stays here."""
+    """Judge the settings. `server` is None if mail is not sent over SMTP."""
     key = settings.secret_key
     return [
         judge_names(names),
@@ -51,11 +51,11 @@ def judge_settings(settings: Settings, names: Collection[str], server: Server | 
 
 
 def judge_names(names: Collection[str]) -> Check:
-    """Find settings that nobody reads, as a slip of the pen makes them."""
+    """Find unknown settings, which are often typing errors."""
     known = {f"DIGEST_{name.upper()}" for name in Settings.model_fields}
     unknown = sorted({name for name in names if name not in known and not name.startswith(_OTHERS)})
     if not unknown:
-        return good("settings", "They can be read.")
+        return good("settings", "They are valid.")
     near = get_close_matches(unknown[0], known, n=1)
     meant = f"Did you mean {near[0]}? " if near else ""
     return warning(
@@ -66,34 +66,34 @@ def judge_names(names: Collection[str]) -> Check:
 
 
 def judge_holidays(settings: Settings) -> Check:
-    """Judge the further days without papers."""
+    """Judge DIGEST_HOLIDAYS."""
     try:
         holidays_of(settings)
     except BadInput as error:
         return Check("holidays", "bad", str(error))
     count = len(settings.holidays)
-    return good("holidays", f"{count} beside arXiv's known ones." if count else "arXiv's known ones.")
+    return good("holidays", f"arXiv's known ones and {count} more." if count else "arXiv's known ones.")
 
 
 def judge_secret_key(key: str | None, *, has_one_file: bool) -> Check:
-    """Judge what links are signed with; `has_one_file` is SQLite, where key and subscribers share a file anyway."""
+    """Judge the key that signs links. `has_one_file` is true for SQLite, whose one file holds all data anyway."""
     name = "secret key"
     advice = "Set DIGEST_SECRET_KEY to 64 random hexadecimal digits, the same on every machine."
     if key is None:
         if has_one_file:
-            return good(name, "Kept in the database.")
-        return warning(name, "Kept in the database, where every machine and back-up can read it.", advice)
+            return good(name, "Stored in the database.")
+        return warning(name, "Stored in the database, where every machine and backup can read it.", advice)
     if len(key) < _SHORTEST_KEY:
         return warning(
             name,
-            f"DIGEST_SECRET_KEY is shorter than {_SHORTEST_KEY} characters, so that links could be forged.",
+            f"DIGEST_SECRET_KEY is shorter than {_SHORTEST_KEY} characters, so links can be forged.",
             f"{advice} Links in mails already sent then stop working.",
         )
     return good(name, "Set.")
 
 
 def judge_base_url(url: str, server: Server | None) -> Check:
-    """Judge where links lead: subscribers must reach it, and one-click needs https (RFC 8058, section 3.1)."""
+    """Judge the URL of links: subscribers must reach it, and one-click needs https (RFC 8058, section 3.1)."""
     name = "web address"
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -103,45 +103,45 @@ def judge_base_url(url: str, server: Server | None) -> Check:
             return good(name, f"{url} is this machine.")
         return warning(
             name,
-            f"Mails go out by {server}, but their links lead to {url}, which is each subscriber's own machine.",
-            "Set DIGEST_BASE_URL to the https:// address at which subscribers reach the web side.",
+            f"Mails are sent over {server}, but their links lead to {url}, which is each subscriber's own machine.",
+            "Set DIGEST_BASE_URL to the https:// address at which subscribers reach the pages.",
         )
     if parts.scheme == "https":
         return good(name, f"{url} is encrypted.")
-    finding = f"{url} is not https, which unsubscribing with one click needs."
-    advice = "Put the web side behind TLS and set DIGEST_BASE_URL to its https:// address."
+    finding = f"{url} is not https, which one-click unsubscription needs."
+    advice = "Serve the pages over TLS and set DIGEST_BASE_URL to their https:// address."
     return bad(name, finding, advice) if leaves_here else warning(name, finding, advice)
 
 
 def judge_sender(sender: str, server: Server | None) -> Check:
-    """Judge whom mails come from: a real address, once they leave this machine."""
+    """Judge the sender's address: other mail servers must accept it."""
     name = "sender"
-    advice = "Set DIGEST_SENDER to an address of a domain you run, as Name <address>."
+    advice = "Set DIGEST_SENDER to an address of your own domain, as Name <address>."
     try:
         address = read_address(sender)
     except BadInput as error:
         return bad(name, str(error), advice)
     if server is None or not is_local_domain(address.domain):
         return good(name, f"{address.mailbox}.")
-    finding = f"{address.mailbox} is no address that mail servers elsewhere accept."
+    finding = f"{address.mailbox} is not an address that other mail servers accept."
     return warning(name, finding, advice) if is_loopback(server.host) else bad(name, finding, advice)
 
 
 def is_local_domain(domain: str) -> bool:
-    """Tell whether nobody elsewhere can send mail to, or look up, this domain."""
+    """Return whether the domain is reserved or local, so that other servers cannot resolve it."""
     lower = domain.lower()
     return "." not in lower or any(lower == end or lower.endswith(f".{end}") for end in _NO_DOMAINS)
 
 
 def judge_contact(contact: str, sources: Collection[str]) -> Check:
-    """Judge whether the operator of a feed can reach us before they shut us out."""
+    """Judge whether the User-Agent tells feeds how to reach the operator."""
     name = "contact"
     if contact:
-        return good(name, f"Feeds are told {quoted(contact)}.")
+        return good(name, f"Requests to feeds name {quoted(contact)}.")
     if not sources:
         return good(name, "Not needed, as no feed is read.")
     return warning(
         name,
-        "Feeds are read without saying whom to write to when something is wrong.",
-        "Set DIGEST_CONTACT to a mail address or a page of yours.",
+        "Requests to feeds name no contact.",
+        "Set DIGEST_CONTACT to a mail address or a web page of yours.",
     )

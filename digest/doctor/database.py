@@ -1,4 +1,4 @@
-"""The database: reachable, in the present shape, and with the same idea of the time."""
+"""Checks whether the database can be reached, has the current schema, and has the right time."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -16,17 +16,17 @@ _CLOCKS_AGREE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """Which revision a database has; None if it was never initialised."""
+class Schema:
+    """The schema revision of a database; `present` is None if it was never initialised."""
 
     present: str | None
     newest: str
     is_known: bool
-    """False for a revision that only a later version of the product can have made."""
+    """False for a revision of a later version of the product."""
 
 
 def examine_database(database: Database, clock: Callable[[], datetime]) -> list[Check]:
-    """Look at the database without creating or changing it. Raises StopRun when it cannot be read."""
+    """Check the database without creating or changing it. Raises StopRun if it cannot be read."""
     place = database.shown_url
     file = health.file_of(database)
     if file is not None and (trouble := judge_file(file)):
@@ -34,8 +34,8 @@ def examine_database(database: Database, clock: Callable[[], datetime]) -> list[
     with health.reading(database):
         present = present_revision(database)
     newest = newest_revision()
-    shape = Shape(present, newest, is_known=present is None or health.knows_revision(present))
-    if trouble := judge_shape(place, shape):
+    schema = Schema(present, newest, is_known=present is None or health.knows_revision(present))
+    if trouble := judge_schema(place, schema):
         return [trouble]
     with health.reading(database) as connection:
         before = clock()
@@ -50,60 +50,60 @@ def examine_database(database: Database, clock: Callable[[], datetime]) -> list[
 
 
 def judge_file(file: Path) -> Check | None:
-    """Say what is wrong with a SQLite file; None if nothing is."""
+    """Return what is wrong with a SQLite file, or None."""
     name = "database"
     if not file.exists():
         return bad(name, f"There is no database at {file} yet.", "Create it with: digest init")
     if not file.is_file():
-        return bad(name, f"{file} is no file.", "Name a file in DIGEST_DATABASE_URL, as sqlite:///FILE.")
-    # SQLite writes its log beside the file.
+        return bad(name, f"{file} is not a file.", "Name a file in DIGEST_DATABASE_URL, as sqlite:///FILE.")
+    # SQLite writes its log into the same folder.
     if not (os.access(file, os.R_OK | os.W_OK) and os.access(file.absolute().parent, os.W_OK)):
         return bad(
             name,
             f"{file} or its folder cannot be written by this user.",
-            "Give this user the right to write both, or run as the user who owns them.",
+            "Give this user write access to both, or run as their owner.",
         )
     return None
 
 
-def judge_shape(place: str, shape: Shape) -> Check | None:
-    """Say what is wrong with the revision; None if nothing is."""
+def judge_schema(place: str, schema: Schema) -> Check | None:
+    """Return what is wrong with the schema revision, or None."""
     name = "database"
-    if shape.present == shape.newest:
+    if schema.present == schema.newest:
         return None
-    if shape.present is None:
+    if schema.present is None:
         return bad(name, f"{place} is empty.", "Create its tables with: digest init")
-    if not shape.is_known:
+    if not schema.is_known:
         return bad(
             name,
-            f"{place} was upgraded by a later version of this program (to {shape.present}).",
-            "Install that version here, too.",
+            f"{place} was upgraded by a later version of this program (to {schema.present}).",
+            "Install that version on this machine too.",
         )
     return bad(
-        name, f"{place} is at {shape.present}, not yet at {shape.newest}.", "Upgrade it with: digest init"
+        name, f"{place} is at {schema.present}, not yet at {schema.newest}.", "Upgrade it with: digest init"
     )
 
 
 def judge_holdings(place: str, paper_count: int, subscriber_counts: Mapping[str, int]) -> Check:
-    """Say what a healthy database holds."""
+    """Return how many papers and subscribers a sound database has."""
     name = "database"
     active = subscriber_counts.get("active", 0)
     finding = (
         f"{place} is up to date; it holds {counted(paper_count, 'paper')} and "
-        f"{counted(sum(subscriber_counts.values()), 'reader')}, "
+        f"{counted(sum(subscriber_counts.values()), 'subscriber')}, "
         f"{active:,} of them active."
     )
     if not active:
         return warning(
             name,
             finding,
-            "Nobody gets mail yet; add a subscriber with: digest subscribers add EMAIL --confirmed",
+            "No subscriber gets mail yet; add one with: digest subscribers add EMAIL --confirmed",
         )
     return good(name, finding)
 
 
 def judge_clock(difference: timedelta) -> Check:
-    """Judge how far the database's clock is ahead of this machine's."""
+    """Judge the difference between the clocks of the database and of this machine; positive if it is ahead."""
     name = "database clock"
     if abs(difference) <= _CLOCKS_AGREE:
         return good(name, "Agrees with this machine's within a minute.")
@@ -111,12 +111,12 @@ def judge_clock(difference: timedelta) -> Check:
     return warning(
         name,
         f"The database server's clock is {spoken(abs(difference))} {direction} this machine's.",
-        "Set both by NTP: mails go out at the wrong time, or are claimed by two machines, when clocks differ.",
+        "Set both by NTP: when clocks differ, mails go out at the wrong time or are claimed by two machines.",
     )
 
 
 def spoken(span: timedelta) -> str:
-    """Return a span of time as a person says it: "3 minutes", "26 hours", "4 days"."""
+    """Return a duration in words: "3 minutes", "26 hours", "4 days"."""
     seconds = span.total_seconds()
     for unit, size, least in (("day", 86400, 2), ("hour", 3600, 2), ("minute", 60, 1)):
         if seconds >= least * size:

@@ -1,4 +1,4 @@
-"""The whole examination, in the order in which one thing rests on another."""
+"""Runs all checks: first settings and database, as the other checks depend on them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
@@ -31,13 +31,14 @@ def examine(
     mail: bool = False,
     feeds: bool = False,
 ) -> Iterator[Check]:
-    """Yield every check as it is made; whatever is wrong with the installation, nothing is raised.
+    """Yield the result of each check as soon as it is known. Raises nothing: errors become checks.
 
-    `mail` visits the mail server and looks the sender's domain up; `feeds` asks each feed once.
+    `mail` also connects to the mail server and queries the DNS of the sender's domain; `feeds` requests each feed
+    once.
     """
     with ExitStack() as stack:
         container = attempt(
-            "settings", lambda: stack.enter_context(open_container()), "Look into .env: it must be UTF-8."
+            "settings", lambda: stack.enter_context(open_container()), "Check .env: it must be UTF-8."
         )
         if isinstance(container, Check):
             yield container
@@ -64,24 +65,24 @@ def _settings(container: Container) -> list[Check]:
 
 
 def _transport(container: Container) -> Transport:
-    """Return the way mail goes, with no connections kept. Raises BadInput."""
+    """Return the mail transport, without a connection pool. Raises BadInput."""
     return transport_from(container.settings.mail_url.get_secret_value())
 
 
 def _known_transport(container: Container) -> Transport | None:
-    """Return the way mail goes; None when nobody can tell."""
+    """Return the mail transport, or None if DIGEST_MAIL_URL is invalid."""
     found = attempt("mail", lambda: _transport(container))
     return None if isinstance(found, Check) else found
 
 
 def _server(container: Container) -> Server | None:
-    """Return the server that mail goes to; None when it stays here, or nobody can tell."""
+    """Return the mail server, or None without SMTP or with an invalid DIGEST_MAIL_URL."""
     transport = _known_transport(container)
     return transport.server if isinstance(transport, SmtpTransport) else None
 
 
 def _stored(container: Container) -> Iterator[Check]:
-    """Look at all that is in the database; without a sound one there is nothing else to see there."""
+    """Check the database, and its content if the database is sound."""
     found = attempted(
         "database",
         lambda: examine_database(container.database, container.clock),
@@ -112,7 +113,7 @@ def _mail(container: Container, *, thorough: bool) -> Iterator[Check]:
     elif thorough:
         yield from _smtp(server, container)
     else:
-        yield good("mail", f"Goes out by {server}, which was not asked; to ask it: digest doctor --mail")
+        yield good("mail", f"Is sent over {server}, which was not checked; to check it: digest doctor --mail")
 
 
 def _smtp(server: Server, container: Container) -> Iterator[Check]:
@@ -120,6 +121,6 @@ def _smtp(server: Server, container: Container) -> Iterator[Check]:
     server_with_timeout = replace(server, timeout_seconds=min(server.timeout_seconds, TIMEOUT_SECONDS))
     yield from judge_probe(probe(server_with_timeout, sender), container.clock())
     domain = attempt("sender", lambda: read_address(sender).domain)
-    # Of an address that is none, or of no public domain, the settings' own check has said enough.
+    # The check of the settings reports an invalid address and a local domain.
     if not isinstance(domain, Check) and not is_local_domain(domain):
         yield from examine_sender_domain(domain)

@@ -1,4 +1,4 @@
-"""The feeds, asked once each: whether they answer, and with papers."""
+"""Checks each feed with one request: whether it answers, and with papers."""
 
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
@@ -14,14 +14,14 @@ from digest.papers.sources.common import Rejected, Source
 from digest.papers.sources.http import Fetcher, user_agent
 from digest.settings import Settings
 
-# Enough to know that a feed is well; a long list would need more requests.
+# Items to read of a feed. Reading on would need more requests.
 _ENOUGH = 500
 _MANY_REJECTED = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a feed showed."""
+    """What a feed answered."""
 
     source: str
     since: date
@@ -29,19 +29,19 @@ class Sample:
     newest_on: date | None = None
     rejected: int = 0
     rejection: str = ""
-    """Why the first item was left out."""
+    """Why the first rejected item is invalid."""
     error: str = ""
-    """Why the feed broke off, or gave nothing; a sentence."""
+    """Why reading failed, as a sentence; papers read before that count."""
 
     @property
     def is_cut(self) -> bool:
-        """Whether there was more than was looked at."""
+        """Whether the feed may have more items than were read."""
         return self.papers + self.rejected >= _ENOUGH
 
 
 @contextmanager
 def asking_once(settings: Settings, version: str, now: datetime) -> Iterator[Fetcher]:
-    """Give a fetcher that asks once, and takes no for an answer."""
+    """Yield a fetcher that does not retry."""
     fetcher = Fetcher(
         user_agent=user_agent(version, settings.base_url, settings.contact),
         now=lambda: now,
@@ -56,7 +56,7 @@ def asking_once(settings: Settings, version: str, now: datetime) -> Iterator[Fet
 def examine_feeds(
     settings: Settings, version: str, holidays: Collection[date], now: datetime
 ) -> Iterator[Check]:
-    """Ask every feed of the settings for the newest announcement's papers, arXiv's in turns."""
+    """Request the papers of the newest announcement from each feed in the settings, at arXiv's rate limit."""
     since = last_expected(now, holidays)
     pacer = pacer_from(settings)
     is_quiet = not announces_on(now.astimezone(EASTERN).date(), holidays)
@@ -72,7 +72,7 @@ def _check_name(source: str) -> str:
 
 
 def ask(source: Source, since: date, now: datetime) -> Sample:
-    """Look at what a feed shows of the days from `since` on; nothing is stored."""
+    """Read the papers of a feed from `since` on, without storing them."""
     papers, newest_on, rejected, rejection, error = 0, None, 0, "", ""
     try:
         for item in source.fetch(since, now):
@@ -90,27 +90,27 @@ def ask(source: Source, since: date, now: datetime) -> Sample:
 
 
 def judge_sample(sample: Sample, *, is_quiet: bool) -> Check:
-    """Judge what a feed showed; `is_quiet` says that none is due today."""
+    """Judge what a feed answered. `is_quiet`: arXiv announces no papers today."""
     name = _check_name(sample.source)
     if sample.error and not sample.papers:
-        return bad(name, sample.error, "If it stays so, check the feed's address in: digest settings")
+        return bad(name, sample.error, "If this persists, check the feed's URL in: digest settings")
     least = "at least " if sample.is_cut else ""
     newest = f", the newest of {sample.newest_on}" if sample.newest_on else ""
-    finding = f"It shows {least}{sample.papers:,} paper{'s' * (sample.papers != 1)}{newest}."
+    finding = f"It has {least}{sample.papers:,} paper{'s' * (sample.papers != 1)}{newest}."
     if sample.error:
-        return warning(name, f"{finding} Then: {sample.error}", "Ask again in some minutes.")
+        return warning(name, f"{finding} Then: {sample.error}", "Try again in some minutes.")
     total = sample.papers + sample.rejected
     if sample.rejected > _MANY_REJECTED * total:
         return warning(
             name,
             f"{finding} {sample.rejected:,} of {total:,} items cannot be read, the first is {quoted(sample.rejection)}.",
-            "The feed may have changed its form; look for a newer version of this program.",
+            "The feed's format may have changed; look for a newer version of this program.",
         )
     if not sample.papers:
-        finding = f"It answers, and shows no paper of {sample.since} or later."
+        finding = f"It answers, but has no paper of {sample.since} or later."
         if is_quiet:
             return good(name, f"{finding} None is due today.")
         return warning(
-            name, finding, "Ask again in some hours; arXiv fills its feeds at midnight in New York."
+            name, finding, "Try again in some hours; arXiv updates its feeds at midnight in New York."
         )
     return good(name, finding)

@@ -1,4 +1,4 @@
-"""The ledger: whether mails that should go out are taken up, and whether they arrive."""
+"""Checks the ledger of deliveries: whether they are planned, sent in time, and accepted."""
 
 from datetime import datetime, timedelta
 
@@ -9,16 +9,16 @@ from digest.store.database import Database
 from digest.store.health import Queue, Settled
 from digest.text.formatting import counted
 
-# cron runs the job every hour; the second run that did not come is a sign.
+# cron runs the job every hour. Two missing runs are reported.
 _ONE_RUN_LATE = timedelta(hours=2)
 _DAY = timedelta(days=1)
 _FEW_FAIL = 0.02
 _MANY_FAIL = 0.2
-_KEEP_IT_RUNNING = "Let cron run `digest run` every hour, and look at its output."
+_KEEP_IT_RUNNING = "Let cron run `digest run` every hour, and check its output."
 
 
 def examine_ledger(database: Database, stale_after: timedelta, now: datetime) -> list[Check]:
-    """Look at planning, at what waits, and at what was settled during the last day."""
+    """Check planning, the queue, and the deliveries of the last day."""
     with health.reading(database) as connection:
         count, since = health.unplanned_subscribers(connection, now - _ONE_RUN_LATE)
         strayed = health.strayed_subscribers(connection, now)
@@ -33,10 +33,10 @@ def examine_ledger(database: Database, stale_after: timedelta, now: datetime) ->
 
 
 def judge_planning(count: int, since: datetime | None, stale_after: timedelta, now: datetime) -> Check:
-    """Judge whether the daily job runs: subscribers who were due long ago and have no delivery say it does not."""
+    """Judge whether the daily job runs: it does not if `count` subscribers were due hours ago without a delivery."""
     name = "schedule"
     if not count or since is None:
-        return good(name, "No subscriber waits for a digest that nobody planned.")
+        return good(name, "All digests that are due are planned.")
     finding = (
         f"{count:,} digest{'s' * (count != 1)} should have been planned, the first {spoken(now - since)} ago."
     )
@@ -45,20 +45,20 @@ def judge_planning(count: int, since: datetime | None, stale_after: timedelta, n
 
 
 def judge_strayed(count: int) -> Check:
-    """Judge whether next digests are planned further ahead than their subscribers' schedules allow."""
+    """Judge whether next digests are due later than their subscribers' schedules allow."""
     name = "next digests"
     if not count:
-        return good(name, "Each is as near as its subscriber's schedule says.")
+        return good(name, "They are due as the subscribers' schedules say.")
     return warning(
         name,
-        f"{count:,} subscriber{'s' * (count != 1)} would wait longer than the schedule allows, "
-        "as after a clock that was ahead.",
-        "Set the clock by NTP; the next `digest run`, or the workers within a minute, plan them again.",
+        f"{count:,} subscriber{'s' * (count != 1)} would wait longer than the schedule allows. "
+        "A clock that was ahead can cause this.",
+        "Set the clock by NTP; the next `digest run`, or the workers within a minute, correct the times.",
     )
 
 
 def judge_queue(waiting: Queue, stale_after: timedelta, now: datetime) -> Check:
-    """Judge how long planned deliveries wait to be taken up; after `stale_after` they are dropped."""
+    """Judge how long planned deliveries have been overdue. After `stale_after` they are skipped."""
     name = "queue"
     to_retry = ""
     if waiting.to_retry:
@@ -69,14 +69,14 @@ def judge_queue(waiting: Queue, stale_after: timedelta, now: datetime) -> Check:
         finding = f"{_waiting(waiting.open)} for {'its' if waiting.open == 1 else 'their'} time."
         finding = finding if waiting.open else "Empty."
         return good(name, finding + to_retry)
-    finding = f"{_waiting(waiting.overdue)} to be taken up, the first for {spoken(age)}.{to_retry}"
+    finding = f"{_waiting(waiting.overdue)} to be sent, the first for {spoken(age)}.{to_retry}"
     if age > stale_after:
         return bad(name, finding, f"They are too late to send. {_KEEP_IT_RUNNING}")
-    return warning(name, finding, f"Nobody takes them up. {_KEEP_IT_RUNNING}")
+    return warning(name, finding, f"No process sends them. {_KEEP_IT_RUNNING}")
 
 
 def judge_settled(settled: Settled) -> Check:
-    """Judge the share of the last day's mails that was given up."""
+    """Judge the share of the last day's mails that failed."""
     name = "deliveries"
     total = settled.sent + settled.failed
     if not total:

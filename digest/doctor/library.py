@@ -1,4 +1,4 @@
-"""The papers and the feeds they come from: fresh, late or broken, by arXiv's own calendar."""
+"""Checks whether papers and feeds are up to date, by arXiv's calendar of announcements."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _MOST_COUNTED = 366
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How the newest reading of a feed went, and when one last gave anything."""
+    """The result of the last fetch of a feed, and when a fetch last succeeded."""
 
     source: str
     status: str
@@ -35,7 +35,7 @@ def examine_library(
     grace: timedelta,
     now: datetime,
 ) -> list[Check]:
-    """Look at the newest paper and at the newest reading of each feed in the settings."""
+    """Check the newest paper and the last fetch of each feed in the settings."""
     with health.reading(database) as connection:
         newest_on = papers.newest_announcement(connection, last_expected(now, holidays))
         last_good = health.last_good_fetches(connection, now)
@@ -43,7 +43,7 @@ def examine_library(
             row.source: Reading(
                 row.source, row.status, row.finished_at, row.seen, row.error, last_good.get(row.source)
             )
-            for row in fetches.last_rows(connection, now)
+            for row in fetches.newest_fetches(connection, now)
         }
     return [
         judge_freshness(newest_on, holidays, grace, now, is_fed=bool(readings)),
@@ -59,7 +59,7 @@ def judge_freshness(
     *,
     is_fed: bool,
 ) -> Check:
-    """Hold the newest paper against the announcement that should be out; `grace` is what feeds may lag."""
+    """Compare the newest paper with the last announcement that is due; feeds may be `grace` late."""
     name = "papers"
     advice = "Read the feeds with: digest papers fetch" if is_fed else "Get some with: digest papers fetch"
     if newest_on is None:
@@ -70,22 +70,22 @@ def judge_freshness(
         return good(name, f"The newest are of {newest_on}, and nothing later was announced.")
     if missed == 1 and now - out_at(expected) <= grace:
         return good(
-            name, f"The newest are of {newest_on}; those of {expected} are just out and may yet come."
+            name, f"The newest are of {newest_on}; those of {expected} were just announced and may follow."
         )
     finding = f"The newest are of {newest_on}; {missed} announcement{'s' * (missed != 1)} since then did not arrive."
     if not is_fed:
-        return warning(name, f"{finding} No feed was ever read here.", advice)
+        return warning(name, f"{finding} No feed was ever read.", advice)
     return warning(name, finding, advice) if missed == 1 else bad(name, finding, advice)
 
 
 def missed_announcements(newest_on: date, expected: date, holidays: Collection[date]) -> int:
-    """Count the announcements after one day up to another, a year's at most."""
+    """Return the number of announcements after `newest_on` up to `expected`, of the last year at most."""
     days = min((expected - newest_on).days, _MOST_COUNTED)
     return sum(announces_on(expected - timedelta(days=back), holidays) for back in range(max(days, 0)))
 
 
 def judge_reading(source: str, reading: Reading | None, now: datetime) -> Check:
-    """Judge how the newest reading of a feed went."""
+    """Judge the last fetch of a feed."""
     name = f"feed {source}"
     advice = f"Try it with: digest papers fetch {source}"
     if reading is None:
@@ -96,12 +96,12 @@ def judge_reading(source: str, reading: Reading | None, now: datetime) -> Check:
         last = reading.last_good_at
         if last is not None and now - last <= _FAILING_FOR:
             return warning(name, f"{finding} It worked {spoken(now - last)} ago.", advice)
-        return bad(name, finding, f"{advice}, and ask it once with: digest doctor --feeds")
+        return bad(name, finding, f"{advice}, and check it with: digest doctor --feeds")
     if now - reading.finished_at > _FORGOTTEN_AFTER:
         return warning(
             name,
             f"It was last read {ago}.",
-            "Let cron run `digest run` every hour, or take the feed out of DIGEST_SOURCES.",
+            "Let cron run `digest run` every hour, or remove the feed from DIGEST_SOURCES.",
         )
     if reading.status == "partial":
         return warning(name, f"It was read in part {ago} ({quoted(reading.error)}).", advice)

@@ -1,4 +1,4 @@
-"""A database that was rolled back: it knows less than the mails that are out already."""
+"""Checks whether the database was rolled back: whether mails were sent that its ledger does not have."""
 
 import heapq
 import re
@@ -18,17 +18,17 @@ from digest.store.database import Database
 _MESSAGE_ID = re.compile(r"<([a-z]{1,20})\.([0-9A-Za-z]{1,64})\.([0-9]{8})@")
 _NEWEST = 50
 _HEADER_BYTES = 16_384
-# Older rows of the ledger may have been deleted for their age.
+# Older rows may have been deleted, as the ledger's retention is limited.
 _LATELY = timedelta(days=14)
 _ADVICE = (
-    "Was a backup restored? Before anything is sent: digest suppressions apply FILE (see Restoring in "
-    "docs/operating.md). Was the folder or the Redis another installation's? Set one of its own."
+    "If a backup was restored, run this before anything is sent: digest suppressions apply FILE (see Restoring in "
+    "docs/operating.md). If the folder or the Redis belongs to another installation, set a separate one."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class SentMail:
-    """A mail that is out, as its Message-ID tells it."""
+    """A mail that was sent, read from its Message-ID and Date."""
 
     kind: str
     subscriber_key: str
@@ -39,7 +39,7 @@ class SentMail:
 def examine_restored(
     database: Database, transport: Transport | None, sent_until: datetime | None, now: datetime
 ) -> Check:
-    """Hold the ledger against the newest mails in the outbox, and against the mark that is kept in Redis."""
+    """Compare the ledger with the newest mails in the outbox, and with the time of the last run in Redis."""
     mails = [mail for mail in newest_mails(transport) if now - mail.composed_at < _LATELY]
     with health.reading(database) as connection:
         known_until = _latest(health.last_sent_at(connection), suppressions.last_erased_at(connection))
@@ -56,10 +56,10 @@ def lost_mails(
     known: dict[str, Collection[tuple[str, date]]],
     known_until: datetime | None,
 ) -> list[SentMail]:
-    """Return the mails that the ledger lost.
+    """Return the mails that the ledger does not have.
 
-    Those of subscribers who are not stored count only when they are newer than all that the ledger knows: the
-    others may have been erased, rightly.
+    A mail to a subscriber who is not stored counts only if it is newer than the whole ledger: the subscriber may
+    have been erased since.
     """
     return [
         mail
@@ -75,29 +75,29 @@ def lost_mails(
 def judge_restored(
     lost: Sequence[SentMail], known_until: datetime | None, sent_until: datetime | None
 ) -> Check:
-    """Judge whether the database stands where the mails do."""
+    """Judge whether the database has the newest mails."""
     name = "ledger"
     known = f"{known_until:%Y-%m-%d %H:%M} UTC" if known_until else "never"
     if lost:
         newest = max(mail.composed_at for mail in lost)
         return bad(
             name,
-            f"The outbox holds {len(lost):,} mail{'s' * (len(lost) != 1)} that the database does not know, the newest "
-            f"of {newest:%Y-%m-%d %H:%M} UTC (its own last: {known}): it was rolled back.",
+            f"The outbox has {len(lost):,} mail{'s' * (len(lost) != 1)} that the database does not have, the newest "
+            f"of {newest:%Y-%m-%d %H:%M} UTC (the last in the database: {known}): it was rolled back.",
             _ADVICE,
         )
     if sent_until and (known_until is None or sent_until > known_until):
         return bad(
             name,
-            f"By Redis mails were sent until {sent_until:%Y-%m-%d %H:%M} UTC, by the database until {known}: "
-            "it was rolled back.",
+            f"According to Redis, mails were sent until {sent_until:%Y-%m-%d %H:%M} UTC; according to the database, "
+            f"until {known}: it was rolled back.",
             _ADVICE,
         )
-    return good(name, "It knows of the newest mails that went out.")
+    return good(name, "It has the newest mails that were sent.")
 
 
 def newest_mails(transport: Transport | None) -> Iterator[SentMail]:
-    """Yield the newest mails of ours that a folder holds; none for any other way of mail."""
+    """Yield the newest digests and other mails of ours in an outbox folder; none for other transports."""
     if not isinstance(transport, MaildirTransport | FileTransport):
         return
     folder = transport.folder
@@ -117,7 +117,7 @@ def _dated_files(places: Sequence[Path]) -> Iterator[tuple[float, Path]]:
 
 
 def _read(file: Path) -> SentMail | None:
-    """Return what a file's headers say; None when it is no mail of ours, or gone."""
+    """Return the mail of a file, or None if the file is not a mail of ours or no longer exists."""
     try:
         with file.open("rb") as stream:
             headers = BytesHeaderParser().parsebytes(stream.read(_HEADER_BYTES))

@@ -1,4 +1,4 @@
-"""The rights on files that hold addresses or keys: for their owner alone."""
+"""Checks that only their owner has access to files with addresses or keys."""
 
 import shlex
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from digest.store.database import Database
 
 
 def examine_rights(database: Database, transport: Transport | None) -> Check:
-    """Look at the database's files and the folder that mail is written to."""
+    """Check the database's files and the folder that mail is written to."""
     paths: list[Path] = []
     if file := health.file_of(database):
         paths += [file, *(file.with_name(file.name + ending) for ending in ("-wal", "-shm"))]
@@ -22,13 +22,13 @@ def examine_rights(database: Database, transport: Transport | None) -> Check:
 
 
 def judge_rights(wide: Sequence[Path]) -> Check:
-    """Judge which of these paths others than their owner can get at."""
+    """Judge the access rights; `wide` are the paths that others than their owner can use."""
     name = "file rights"
     if not wide:
-        return good(name, "Files with addresses or keys are for their owner alone.")
+        return good(name, "Only their owner has access to files with addresses or keys.")
     shown = ", ".join(str(path) for path in wide)
     return warning(
         name,
-        f"Other users of this machine have rights to {shown}, where addresses or keys are kept.",
-        f"Take them away with: chmod go= {shlex.join(str(path) for path in wide)}",
+        f"Other users of this machine have access to {shown}, which holds addresses or keys.",
+        f"Remove their rights with: chmod go= {shlex.join(str(path) for path in wide)}",
     )

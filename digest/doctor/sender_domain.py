@@ -1,7 +1,7 @@
-"""The sender's domain in the DNS: whether receivers can tell our mail from a forgery.
+"""Checks SPF (RFC 7208) and DMARC (RFC 7489) of the sender's domain in the DNS.
 
-SPF is RFC 7208, DMARC RFC 7489. Big providers refuse mail in bulk from a domain that has neither.
-DKIM cannot be looked up without knowing the name of the key that the mail server signs with.
+Large providers refuse bulk mail from a domain without them. DKIM is not checked, as its DNS name contains the
+selector of the mail server's key, which is not known here.
 """
 
 from collections.abc import Sequence
@@ -21,16 +21,16 @@ _MOST_DMARC_NAMES = 8
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """What the DNS says of the TXT records of one name."""
+    """The TXT records of one name."""
 
     name: str
     state: Literal["answered", "no name", "unknown"]
-    """`no name`: the name does not exist. `unknown`: nobody could be asked."""
+    """`no name`: the name does not exist. `unknown`: no name server answered."""
     texts: tuple[str, ...] = ()
 
 
 def examine_sender_domain(domain: str, resolver: dns.resolver.Resolver | None = None) -> list[Check]:
-    """Look SPF and DMARC of a domain up; `resolver` stands in for the system's."""
+    """Check SPF and DMARC of a domain, with the system's resolver unless another is given."""
     try:
         asked = resolver or _system_resolver()
     except (dns.exception.DNSException, OSError):
@@ -54,7 +54,7 @@ def _system_resolver() -> dns.resolver.Resolver:
 
 
 def look_up(name: str, resolver: dns.resolver.Resolver) -> Lookup:
-    """Return the TXT records of a name; strings of one record are joined (RFC 7208, section 3.3)."""
+    """Query the TXT records of a name. The strings of a record are joined (RFC 7208, section 3.3)."""
     try:
         answer = resolver.resolve(f"{name}.", dns.rdatatype.TXT)
     except dns.resolver.NXDOMAIN:
@@ -70,22 +70,22 @@ def look_up(name: str, resolver: dns.resolver.Resolver) -> Lookup:
 
 
 def dmarc_names(domain: str) -> list[str]:
-    """Return the names under which a domain's DMARC record can stand: its own, and those above it."""
+    """Return the names that can have the DMARC record of a domain: its own and its parents', eight at most."""
     labels = domain.split(".")
     names = [f"_dmarc.{'.'.join(labels[start:])}" for start in range(max(len(labels) - 1, 1))]
     return names[:1] + names[1:][-(_MOST_DMARC_NAMES - 1) :]
 
 
 def judge_spf(lookup: Lookup) -> Check:
-    """Judge the record that says which servers may send for the domain."""
+    """Judge the SPF record, which lists the servers that may send for the domain."""
     name, domain = "SPF", lookup.name
     if lookup.state == "unknown":
         return _not_looked_up(name, domain)
     if lookup.state == "no name":
         return bad(
             name,
-            f"{domain}, the sender's domain, does not exist in the DNS, so its mail is refused nearly everywhere.",
-            "Set DIGEST_SENDER to an address of a domain you run.",
+            f"{domain}, the sender's domain, does not exist in the DNS, so most servers refuse its mail.",
+            "Set DIGEST_SENDER to an address of your own domain.",
         )
     records = [
         text for text in lookup.texts if text.lower() == "v=spf1" or text.lower().startswith("v=spf1 ")
@@ -93,26 +93,26 @@ def judge_spf(lookup: Lookup) -> Check:
     if not records:
         return warning(
             name,
-            f"{domain} has no SPF record; big providers refuse mail that neither SPF nor DKIM vouches for.",
-            "Publish the TXT record that your mail provider names, such as: v=spf1 include:PROVIDER -all",
+            f"{domain} has no SPF record; large providers refuse mail that passes neither SPF nor DKIM.",
+            "Publish the TXT record that your mail provider documents, such as: v=spf1 include:PROVIDER -all",
         )
     if len(records) > 1:
         return bad(
             name,
-            f"{domain} has {len(records)} SPF records, which receivers take for an error.",
-            "Make them one: a domain has one TXT record that starts with v=spf1.",
+            f"{domain} has {len(records)} SPF records, which receivers treat as an error.",
+            "Merge them: a domain has one TXT record that starts with v=spf1.",
         )
     if {"all", "+all"} & set(records[0].lower().split()):
         return warning(
             name,
-            f"The SPF record of {domain} lets the whole world send in its name ({quoted(records[0])}).",
+            f"The SPF record of {domain} allows every server to send in its name ({quoted(records[0])}).",
             "End it with -all or ~all.",
         )
     return good(name, f"{domain} says {quoted(records[0])}")
 
 
 def judge_dmarc(domain: str, lookups: Sequence[Lookup]) -> Check:
-    """Judge the record that says what receivers do with mail nobody vouches for; the nearest one counts."""
+    """Judge the DMARC record: what receivers do with mail that fails SPF and DKIM. The first one found applies."""
     name = "DMARC"
     for lookup in lookups:
         if lookup.state == "unknown":
@@ -121,21 +121,21 @@ def judge_dmarc(domain: str, lookups: Sequence[Lookup]) -> Check:
         if len(records) > 1:
             return bad(
                 name,
-                f"{lookup.name} has {len(records)} DMARC records, which receivers take for none.",
-                "Leave one TXT record there that starts with v=DMARC1.",
+                f"{lookup.name} has {len(records)} DMARC records, which receivers ignore.",
+                "Keep one TXT record there that starts with v=DMARC1.",
             )
         if records:
             return good(name, f"{lookup.name} says {quoted(records[0])}")
     return warning(
         name,
-        f"{domain} has no DMARC record, which big providers ask of everyone who sends many mails.",
-        f'Publish a TXT record at _dmarc.{domain}; "v=DMARC1; p=none" is enough to begin with.',
+        f"{domain} has no DMARC record, which large providers require of bulk senders.",
+        f'Publish a TXT record at _dmarc.{domain}; "v=DMARC1; p=none" is enough to start with.',
     )
 
 
 def _dmarc_records(lookup: Lookup) -> list[str]:
     tags = [(text, text.replace(" ", "").split(";")) for text in lookup.texts]
-    # A public suffix may have a record for those who live under it, which is not ours (RFC 9091).
+    # A public suffix may have a record for its subdomains, which does not count (RFC 9091).
     return [text for text, parts in tags if parts[0] == "v=DMARC1" and "psd=y" not in parts]
 
 
@@ -143,5 +143,5 @@ def _not_looked_up(name: str, domain: str) -> Check:
     return warning(
         name,
         f"{domain} could not be looked up.",
-        "Check this machine's network and name server, or look from another machine.",
+        "Check this machine's network and name server, or run the doctor on another machine.",
     )

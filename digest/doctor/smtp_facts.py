@@ -1,4 +1,4 @@
-"""What can be found out about a mail server by visiting it."""
+"""The facts that a probe of the mail server gathers."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,7 +9,7 @@ from digest.mail.smtp_session import Server
 
 
 class Trouble(Enum):
-    """The step that failed, and how."""
+    """Why a probe failed."""
 
     NAME_UNKNOWN = auto()
     NAME_NOT_LOOKED_UP = auto()
@@ -37,22 +37,22 @@ class Trouble(Enum):
 
 @dataclass(slots=True)
 class Probe:
-    """What a visit found out, step by step; what comes after `trouble` was not looked at."""
+    """The result of a probe. Steps after the one that failed were not run."""
 
     server: Server
     sender: str = ""
-    """The mailbox for MAIL FROM; "" when DIGEST_SENDER is none, and then it is not asked."""
+    """The mailbox for MAIL FROM. "" if DIGEST_SENDER is invalid; then MAIL FROM is not sent."""
     trouble: Trouble | None = None
     words: str = ""
-    """What the server or the system said about the trouble, one line."""
+    """The message of the server or the system about the trouble, on one line."""
     address: str = ""
-    """The IP address that was reached."""
+    """The IP address of the server."""
     is_open: bool = False
-    """Whether the server greeted us."""
+    """Whether the server greeted and answered EHLO."""
     tls: str = ""
-    """The version of TLS; "" for none."""
+    """The version of TLS, "" without TLS."""
     certificate_until: datetime | None = None
     features: dict[str, str] = field(default_factory=dict)
-    """What EHLO last advertised, by lower-case name."""
+    """The extensions of the last answer to EHLO, by lower-case name."""
     is_logged_in: bool = False
     sender_answer: Answer | None = None

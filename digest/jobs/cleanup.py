@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from digest.store import fetches as fetch_store
 from digest.store import refusals as refusal_store
+from digest.store.in_flight import delete_stale
 from digest.subscribers.consent import purge_unconfirmed
 from digest.subscribers.mail_requests import forget_confirmations
 from digest.wiring import Container
@@ -26,5 +27,6 @@ def clean_up(container: Container) -> None:
     forget_confirmations(container.database, now)
     with container.database.begin() as connection:
         dropped = fetch_store.delete_fetches(connection, now - FETCH_RETENTION)
+        delete_stale(connection, now)
         refusal_store.delete_evidence(connection, (now - EVIDENCE_KEPT).date())
     _log.info("%s unconfirmed subscribers forgotten, %s old readings of feeds dropped", forgotten, dropped)

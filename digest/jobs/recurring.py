@@ -7,18 +7,18 @@ be cut off anywhere: what is left undone is done the next time.
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from digest.delivery.circuit_breaker import admission_of
 from digest.delivery.context import SUSPECTED
-from digest.delivery.deliver import Summary, deliver_batch
+from digest.delivery.deliver import Summary
+from digest.delivery.deliver import deliver as deliver_stream
 from digest.delivery.plan import plan_due
 from digest.domain.delivery import Stream
 from digest.jobs.cleanup import clean_up
 from digest.jobs.timetable import JobName
 from digest.papers.fetch import DAYS_BACK, fetch
 from digest.store import deliveries as ledger
-from digest.store.database import Connection
 from digest.subscribers.mail_requests import take_requests
 from digest.subscribers.pending_feedback import fetch_pending, learn_arrived
 from digest.subscribers.profiles import rebuild_outdated
@@ -32,6 +32,9 @@ VOTES_BACK = timedelta(days=3)
 
 REBUILDING = timedelta(minutes=5)
 """So long one turn at rebuilding profiles may take; the next goes on with the rest."""
+
+DELIVERING = timedelta(minutes=1)
+"""So long one turn at delivering takes; the next goes on with the rest."""
 
 MOST_BATCHES = 256
 """More batches than this are not asked for at once: each that is done asks for the next."""
@@ -101,13 +104,26 @@ def answer_requests(container: Container) -> int:
 
 
 def deliver(container: Container, stream: Stream) -> bool:
-    """Deliver one batch; tell whether there may be more to do right now."""
+    """Deliver for a while; tell whether there may be more to do right now."""
     summary, started_at = Summary(), container.clock()
-    had_work = deliver_batch(
-        container.delivery_context, container.clock, summary, stream, respects_open_circuit=True
+    until = started_at + DELIVERING
+
+    def goes_on() -> bool:
+        if container.is_stopping() or container.clock() > until:
+            return False
+        # Somebody waits for these: they go between any two batches of digests.
+        return stream == Stream.TRANSACTIONAL or not _ready_batches(container, Stream.TRANSACTIONAL)
+
+    had_work = deliver_stream(
+        container.delivery_context,
+        container.clock,
+        summary,
+        stream,
+        respects_open_circuit=True,
+        goes_on=goes_on,
     )
     if summary.sent:
-        # Not later than any record of this batch, whatever is lost afterwards.
+        # Not later than any record of this turn, whatever is lost afterwards.
         container.sent_mark.note(started_at)
     if had_work:
         _log.info(
@@ -131,21 +147,17 @@ def backlog(container: Container) -> Backlog:
 
     None for a mail server that is left alone, and one of each stream when it is to be tried again.
     """
-    now = container.clock()
+    return Backlog(_ready_batches(container, Stream.TRANSACTIONAL), _ready_batches(container, Stream.DIGEST))
+
+
+def _ready_batches(container: Container, stream: Stream) -> int:
+    now, size = container.clock(), container.settings.batch_size
     with container.database.read() as connection:
-        return Backlog(
-            _ready_batches(connection, container, now, Stream.TRANSACTIONAL),
-            _ready_batches(connection, container, now, Stream.DIGEST),
-        )
-
-
-def _ready_batches(connection: Connection, container: Container, now: datetime, stream: Stream) -> int:
-    admission = admission_of(connection, container.account, stream, now)
-    if admission.is_open:
-        return 0
-    size = container.settings.batch_size
-    most = 1 if admission.is_half_open or stream == "transactional" else MOST_BATCHES
-    return -(-ledger.count_ready(connection, now, size * most, stream) // size)
+        admission = admission_of(connection, container.account, stream, now)
+        if admission.is_open:
+            return 0
+        most = 1 if admission.is_half_open or stream == "transactional" else MOST_BATCHES
+        return -(-ledger.count_ready(connection, now, size * most, stream) // size)
 
 
 def rebuild(container: Container) -> None:

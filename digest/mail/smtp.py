@@ -2,9 +2,12 @@
 
 | Answer | Raised | What it means |
 |---|---|---|
-| cannot connect, name unknown, certificate not valid, TLS not offered where it is needed | StopRun | settings or server need a person |
+| cannot connect, name unknown | NoConnection | the server is away |
+| 4xx at the greeting, 421 on a new connection | ServerFull | it lets no further connection in |
+| certificate not valid, TLS not offered where it is needed | StopRun | settings or server need a person |
 | 530, 534, 535, 538, or no AUTH offered | StopRun | user or password |
-| 4xx at the greeting or at MAIL, 421 on a new connection | StopRun | the server takes no mail now |
+| 421 or 4.7.x that speaks of a rate or of too many, but at the greeting | SlowDown | mail comes too fast |
+| any other 4xx at MAIL | StopRun | the server takes no mail now |
 | MAIL FROM refused for good (5xx) | StopRun | the sender address |
 | 5.7.x, or "relay" in a refusal, before this connection has taken any mail | PolicyRefused | the server does not want our mail |
 | the same after it has taken some | TryLater | this one mail against a policy |
@@ -32,10 +35,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-from digest.errors import BadInput, ConnectionLost, NeverSend, StopRun, TryLater
+from digest.errors import BadInput, ConnectionLost, NeverSend, ServerFull, SlowDown, StopRun, TryLater
 from digest.mail.addresses import read_address
 from digest.mail.envelope import Envelope
-from digest.mail.smtp_answers import Answer, read_answer, sort_refusal
+from digest.mail.smtp_answers import Answer, is_too_fast, read_answer, sort_refusal
 from digest.mail.smtp_session import Server, greet
 
 GO_ON = 354
@@ -44,10 +47,10 @@ GO_ON = 354
 class _Gone(Exception):
     """The server ended the connection before it had the whole mail."""
 
-    def __init__(self, reason: str, *, is_closing: bool = False) -> None:
-        """`is_closing`: it said so, with 421."""
+    def __init__(self, reason: str, goodbye: Answer | None = None) -> None:
+        """`goodbye`: what it said, with 421."""
         super().__init__(reason)
-        self.is_closing = is_closing
+        self.goodbye = goodbye
 
 
 class SmtpTransport:
@@ -83,13 +86,15 @@ class SmtpConnection:
         try:
             try:
                 return self._deliver(commands, content)
-            except _Gone:
-                if not is_used:
+            except _Gone as gone:
+                if not is_used or (gone.goodbye and is_too_fast(gone.goodbye)):
                     raise
                 return self._deliver(commands, content)
         except _Gone as gone:
-            if gone.is_closing:
-                raise StopRun(f"The mail server takes no mail now: {gone}.") from gone
+            if gone.goodbye and is_too_fast(gone.goodbye):
+                raise SlowDown(f"The mail server asks to slow down: {gone}.") from gone
+            if gone.goodbye:
+                raise ServerFull(f"The mail server takes no mail now: {gone}.") from gone
             raise ConnectionLost(f"The mail server ended the connection ({gone}).") from gone
 
     def close(self) -> None:
@@ -145,7 +150,7 @@ class SmtpConnection:
             self._lost(error)
         if answer.code == 421:
             self._drop()
-            raise _Gone(str(answer), is_closing=True)
+            raise _Gone(str(answer), answer)
         return answer
 
     def _answer_to_content(self, session: smtplib.SMTP) -> Answer:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from digest.errors import DigestError, NeverSend, PolicyRefused, StopRun, TryLater
+from digest.errors import DigestError, NeverSend, PolicyRefused, SlowDown, StopRun, TryLater
 from digest.text.formatting import one_line
 
 _ENHANCED = re.compile(r"^\s*([245]\.\d{1,3}\.\d{1,3})\b")
@@ -11,6 +11,7 @@ _NOT_OURS = re.compile(
     r"relay(ing)? (access )?(is )?(denied|not permitted|not allowed|prohibited)|unable to relay|authenticat",
     re.IGNORECASE,
 )
+_TOO_FAST = re.compile(r"\brate\b|rate.?limit|too (many|fast|much)|throttl|slow down|unusual", re.IGNORECASE)
 _LOGIN_REFUSED = frozenset({530, 534, 535, 538})
 _NO_SUCH_MAILBOX = frozenset({550, 551, 553})
 
@@ -44,9 +45,17 @@ def read_answer(code: int, text: bytes | str) -> Answer:
     return Answer(code, one_line(line)[:300].rstrip("."))
 
 
+def is_too_fast(answer: Answer) -> bool:
+    """Tell whether the server says that mail comes too fast."""
+    is_about_us = answer.code == 421 or (answer.code < 500 and answer.status.startswith("4.7."))
+    return is_about_us and _TOO_FAST.search(answer.text) is not None
+
+
 def sort_refusal(step: str, answer: Answer, *, has_taken_mail: bool) -> DigestError:
     """Return the error that the server's `answer` at MAIL, RCPT or DATA amounts to; see the table above."""
     status = answer.status
+    if is_too_fast(answer):
+        return SlowDown(f"The mail server asks to slow down: {answer}.")
     if answer.code < 500 and step == "MAIL":
         return StopRun(f"The mail server takes no mail now: {answer}.")
     if answer.code < 500:

@@ -9,7 +9,7 @@ from enum import Enum
 from ipaddress import ip_address
 from typing import Any
 
-from digest.errors import StopRun
+from digest.errors import NoConnection, ServerFull, StopRun
 from digest.mail.smtp_answers import read_answer
 
 TIMEOUT_SECONDS = 60.0
@@ -37,6 +37,8 @@ class Server:
     user: str = ""
     password: str = field(default="", repr=False)
     timeout_seconds: float = TIMEOUT_SECONDS
+    connections: int = 1
+    """How many a process may have at once."""
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -157,7 +159,7 @@ def greet(server: Server) -> smtplib.SMTP:
         raise StopRun("User and password for the mail server must be plain ASCII.") from error
     except OSError as error:
         reason = error.strerror or str(error) or "no answer"
-        raise StopRun(
+        raise NoConnection(
             f"No connection to the mail server {server} ({reason}): check DIGEST_MAIL_URL."
         ) from error
     else:
@@ -195,7 +197,7 @@ def _sorted(error: smtplib.SMTPException, server: Server) -> StopRun:
     if isinstance(error, smtplib.SMTPResponseException):
         answer = read_answer(error.smtp_code, error.smtp_error)
         if answer.code < 500:
-            return StopRun(f"The mail server {server} takes no mail now: {answer}.")
+            return ServerFull(f"The mail server {server} takes no mail now: {answer}.")
         if isinstance(error, smtplib.SMTPAuthenticationError):
             return StopRun(
                 f"{server} refuses user or password ({answer}): check DIGEST_MAIL_URL, percent-encoded where needed."
@@ -203,8 +205,8 @@ def _sorted(error: smtplib.SMTPException, server: Server) -> StopRun:
         return StopRun(f"{server} does not let us in ({answer}): ask who runs it.")
     if isinstance(error, smtplib.SMTPServerDisconnected):
         if isinstance(error.__context__, TimeoutError):
-            return StopRun(
+            return NoConnection(
                 f"{server} takes connections and says nothing: port 465 is smtps://, 587 and 25 are smtp://."
             )
-        return StopRun(f"{server} closed the connection before it said a word.")
+        return NoConnection(f"{server} closed the connection before it said a word.")
     return StopRun(f"{server} offers no login that we can use here: try another port, or smtps://.")

@@ -9,11 +9,13 @@
 | `smtp://[user:password@]host[:port]` | a mail server; port 25, or 587 with a user; see `smtp` for TLS |
 | `smtps://[user:password@]host[:port]` | the same over TLS from the first byte; port 465 |
 
-User and password are percent-encoded; `:` and `@` may also be left as they are. `smtp://` has one option:
-`?tls=yes` refuses a server without TLS; `?tls=no` does not use TLS, which is allowed for a server on this machine
-and without a password only.
+User and password are percent-encoded; `:` and `@` may also be left as they are. `?connections=20` is how many
+connections each process may have at once (20 is the default). `smtp://` also has `?tls=yes`, which refuses a server
+without TLS, and `?tls=no`, which does not use TLS and is allowed for a server on this machine and without a password
+only. Options are joined by `&`.
 """
 
+import re
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -35,6 +37,9 @@ __all__ = [
     "transport_from",
 ]
 
+CONNECTIONS = 20
+"""So many connections at once are usual for a relay, and more than a server on the same machine needs."""
+_COUNT = re.compile("[1-9][0-9]?|1[0-9][0-9]|200")
 FORMS = "maildir:DIR, file:DIR, console:, memory:, smtp://host:port or smtps://host:port"
 
 
@@ -64,6 +69,12 @@ def account_of(url: str) -> str:
     return transport.server.account if isinstance(transport, SmtpTransport) else url.strip()
 
 
+def connections_of(url: str) -> int:
+    """Return how many connections a process may have at once to where `url` leads."""
+    transport = transport_from(url)
+    return transport.server.connections if isinstance(transport, SmtpTransport) else 1
+
+
 def _smtp_from(url: str, scheme: str) -> SmtpTransport:
     try:
         parts = urlsplit(url)
@@ -84,9 +95,11 @@ def _smtp_from(url: str, scheme: str) -> SmtpTransport:
             f"The mail URL {scheme}:// has a ? before its @; percent-encode ? in the password as %3F."
         )
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    tls_option = options.pop("tls", "")
+    tls_option, connections = options.pop("tls", ""), options.pop("connections", str(CONNECTIONS))
     if options or tls_option not in {"", "no", "yes"}:
-        raise BadInput(f"The mail URL {scheme}:// has one option, tls=yes or tls=no.")
+        raise BadInput(f"The mail URL {scheme}:// has the options tls=yes, tls=no and connections=20.")
+    if not _COUNT.fullmatch(connections):
+        raise BadInput(f"The mail URL {scheme}:// takes connections=1 up to connections=200.")
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     if bool(user) != bool(password):
         raise BadInput(f"The mail URL {scheme}:// needs both user and password, or neither.")
@@ -97,6 +110,7 @@ def _smtp_from(url: str, scheme: str) -> SmtpTransport:
             tls=_tls(scheme, tls_option, host, port, logs_in=bool(user)),
             user=user,
             password=password,
+            connections=int(connections),
         )
     )
 

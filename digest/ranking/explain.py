@@ -123,7 +123,7 @@ def reasons(interest: Interest, paper: Row, naming: Naming, most: int = 3) -> tu
 
     `paper` is its weighed row. A phrase stands for its parts too: setting `buckets` of a reason to zero
     in `paper` lowers the product with `interest` by exactly `share` of it. No bucket is counted in two
-    reasons. Empty when the product is not positive.
+    reasons. The strongest is always named. Empty when the product is not positive or nothing can be named.
     """
     parts = contributions(interest, paper)
     total = sum(parts.values())
@@ -138,7 +138,7 @@ def reasons(interest: Interest, paper: Row, naming: Naming, most: int = 3) -> tu
         best = max(spans, key=lambda span: _worth(span, parts))
         best = _lengthened(best, naming, parts, named)
         share = _worth(best, parts) / total
-        if share < (_LEAST_OF_A_WORD if best.is_word else _LEAST):
+        if found and share < (_LEAST_OF_A_WORD if best.is_word else _LEAST):
             break
         taken = tuple(bucket for bucket in best.buckets if bucket in parts)
         found.append(Reason(best.surface, share, taken))

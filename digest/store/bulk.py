@@ -1,7 +1,8 @@
-"""Writing thousands of rows in one statement, on PostgreSQL: columns travel as arrays."""
+"""Writing thousands of rows in one PostgreSQL statement: each column is one array, written as PostgreSQL's text."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Table, create_mock_engine, text
@@ -44,15 +45,34 @@ def _selected(table: Table, names: list[str]) -> str:
 
 
 def _rows(table: Table, names: list[str]) -> str:
-    # Documents travel as text: PostgreSQL parses each once, and arrays of them need no escaping twice.
+    # Documents are passed as text, which PostgreSQL parses once.
     types = {name: "TEXT" if _is_document(table, name) else _type(table, name) for name in names}
-    arrays = ", ".join(f"CAST(:{name} AS {types[name]}[])" for name in names)
+    arrays = ", ".join(f"CAST(CAST(:{name} AS text) AS {types[name]}[])" for name in names)
     return f"unnest({arrays}) AS new ({', '.join(names)})"
 
 
-def _arrays(table: Table, names: list[str], rows: Collection[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    arrays: dict[str, list[Any]] = {}
+def _arrays(table: Table, names: list[str], rows: Collection[Mapping[str, Any]]) -> dict[str, str]:
+    arrays: dict[str, str] = {}
     for name in names:
         values = [row[name] for row in rows]
-        arrays[name] = [json.dumps(value) for value in values] if _is_document(table, name) else values
+        arrays[name] = array_literal(
+            [json.dumps(value) for value in values] if _is_document(table, name) else values
+        )
     return arrays
+
+
+def array_literal(values: Iterable[object]) -> str:
+    """Write an array as PostgreSQL reads it. The driver's own way takes a fifth of the time of a digest."""
+    return "{" + ",".join([_element(value) for value in values]) + "}"
+
+
+def _element(value: object) -> str:
+    if isinstance(value, str):
+        if "\\" in value or '"' in value:
+            value = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{value}"'
+    if value is None:
+        return "NULL"
+    if isinstance(value, datetime | date):
+        return f'"{value.isoformat()}"'
+    return str(value)

@@ -1,59 +1,41 @@
-"""The two short statements that go with every mail: may it be sent, and it was sent.
+"""The statements that go with every mail, for many connections at once: it was sent, and may the next be sent.
 
-On PostgreSQL both go in one round trip, on a connection of their own. Its commits do not wait for the
-disk: a crash of this process or a restart of the server loses nothing, only a crash of the server's whole
-machine may forget the last half second, and the mails of it come twice under the same Message-ID.
+Before a mail goes out, its subscriber is asked about, and is written down as in flight on that connection. The
+answers of all connections of a process are recorded in one transaction, together with the questions about the
+mails that come next; each connection waits for its own. The commit waits for the disk, so a crash of the database
+server loses no record.
+
+Whoever unsubscribes waits until none of their mails is in flight (`digest.store.in_flight`), and gets none after.
 """
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
-from sqlalchemy import Select, bindparam, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 
-from digest.domain.delivery import KINDS, RECIPIENTS, Delivery, Kind
-from digest.errors import StopRun
-from digest.store.database import Connection, Database
+from digest.domain.delivery import KINDS, RECIPIENTS, Delivery
+from digest.store.bulk import array_literal
+from digest.store.database import Database
+from digest.store.mail_server_models import in_flight
 from digest.store.models import deliveries, subscribers
 
-LONGEST_WAIT = timedelta(minutes=2)
-"""How long a record waits for a database that restarts; giving up would send that mail twice."""
-_PAUSE_SECONDS = 0.5
-
-
-def _may_be_sent(kind: Kind) -> Select[int]:
-    # Equals signs, because a list would be spelled out anew for every mail.
-    is_recipient = or_(*(subscribers.c.status == status for status in sorted(RECIPIENTS[kind])))
-    return (
-        select(deliveries.c.id)
-        .join(subscribers, deliveries.c.subscriber_id == subscribers.c.id)
-        .where(
-            deliveries.c.id == bindparam("next_number"),
-            deliveries.c.status == "claimed",
-            deliveries.c.attempts == bindparam("attempt"),
-            is_recipient,
-        )
-    )
-
-
-# Put together once: they run for every mail.
-_MAY_BE_SENT = {kind: _may_be_sent(kind) for kind in KINDS}
-_RECORD_SENT = (
-    update(deliveries)
-    .where(deliveries.c.id == bindparam("number"))
-    .values(
-        status="sent",
-        next_try_at=None,
-        settled_at=bindparam("at"),
-        content_sha256=bindparam("fingerprint"),
-        smtp_answer=bindparam("answer"),
-    )
-)
-_RECORDED = _RECORD_SENT.returning(deliveries.c.id).cte("recorded")
-_RECORD_AND_ASK = {kind: question.add_cte(_RECORDED) for kind, question in _MAY_BE_SENT.items()}
+CHECKING = 7_234_002
+"""The lock that is shared by those who ask whether mails may be sent. Any number that nothing else locks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,69 +47,164 @@ class AcceptedMail:
     answer: str
     at: datetime
 
-    @property
-    def values(self) -> dict[str, Any]:
-        """The parameters of the record."""
-        return {
-            "number": self.delivery_id,
-            "at": self.at,
-            "fingerprint": self.content_sha256,
-            "answer": self.answer,
-        }
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one connection tells and asks between two mails."""
+
+    slot: int
+    """Which of the process's connections it is."""
+    taken: AcceptedMail | None
+    """The mail that the server has just taken."""
+    then: Delivery | None
+    """The mail that comes next; None for none yet."""
 
 
-def _question(one: Delivery) -> dict[str, Any]:
-    return {"next_number": one.id, "attempt": one.attempts}
+def _is_recipient() -> ColumnElement[bool]:
+    return or_(
+        *(
+            and_(deliveries.c.kind == kind, subscribers.c.status.in_(sorted(RECIPIENTS[kind])))
+            for kind in KINDS
+        )
+    )
 
 
-def _may_send(connection: Connection, one: Delivery) -> bool:
-    return connection.execute(_MAY_BE_SENT[one.kind], _question(one)).first() is not None
+# Put together once: they run for every group of mails.
+_RECORD_SENT = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("delivery_id"))
+    .values(
+        status="sent",
+        next_try_at=None,
+        settled_at=bindparam("at"),
+        content_sha256=bindparam("fingerprint"),
+        smtp_answer=bindparam("answer"),
+    )
+)
+_OCCUPY = (
+    update(in_flight)
+    .where(in_flight.c.sender == bindparam("of_sender"), in_flight.c.slot == bindparam("of_slot"))
+    .values(subscriber_id=bindparam("whose"), since_at=bindparam("since"))
+)
+_RECIPIENT_SQL = " OR ".join(
+    f"deliveries.kind = '{kind}' AND subscribers.status IN ({', '.join(repr(one.value) for one in sorted(RECIPIENTS[kind]))})"
+    for kind in KINDS
+)
+# One round trip for all of it. Arrays, so that the statement is the same for every number of connections.
+_STEP = text(
+    f"""
+    WITH accepted AS (
+        UPDATE deliveries SET status = 'sent', next_try_at = NULL, settled_at = new.at,
+            content_sha256 = new.fingerprint, smtp_answer = new.answer
+        FROM unnest(CAST(CAST(:ids AS text) AS bigint[]), CAST(CAST(:ats AS text) AS timestamptz[]), CAST(CAST(:fingerprints AS text) AS text[]),
+            CAST(CAST(:answers AS text) AS text[])) AS new (id, at, fingerprint, answer)
+        WHERE deliveries.id = new.id
+    ), wanted AS (
+        SELECT asked.slot, deliveries.id, deliveries.subscriber_id
+        FROM unnest(CAST(CAST(:slots AS text) AS smallint[]), CAST(CAST(:next_ids AS text) AS bigint[]), CAST(CAST(:attempts AS text) AS smallint[]))
+            AS asked (slot, id, attempts)
+        JOIN deliveries ON deliveries.id = asked.id AND deliveries.attempts = asked.attempts
+            AND deliveries.status = 'claimed'
+        JOIN subscribers ON subscribers.id = deliveries.subscriber_id
+        WHERE {_RECIPIENT_SQL}
+    ), occupied AS (
+        UPDATE in_flight SET subscriber_id = new.subscriber_id, since_at = :now
+        FROM (
+            SELECT asked.slot, wanted.subscriber_id
+            FROM unnest(CAST(CAST(:slots AS text) AS smallint[])) AS asked (slot) LEFT JOIN wanted ON wanted.slot = asked.slot
+        ) AS new
+        WHERE in_flight.sender = :sender AND in_flight.slot = new.slot
+    )
+    SELECT id FROM wanted
+    """  # noqa: S608 - our own words only
+)
 
 
-class Recorder:
-    """Asks and records, for one batch on one connection."""
+class StepWriter:
+    """Writes and asks what the connections of one sender have to tell and to know."""
 
-    def __init__(
-        self,
-        transaction: Callable[[], AbstractContextManager[Connection]],
-        longest_wait: timedelta,
-        *,
-        joined: bool,
-    ) -> None:
-        self._transaction = transaction
-        self._longest_wait = longest_wait.total_seconds()
-        self._joined = joined
+    def __init__(self, database: Database, sender: str) -> None:
+        """`sender` names this process among all that send."""
+        self._sender = sender
+        self._is_sqlite = database.is_sqlite
+        self._transaction: Callable[[], AbstractContextManager[Connection]] = (
+            database.begin if database.is_sqlite else database.quick
+        )
 
-    def may_be_sent(self, one: Delivery) -> bool:
-        """Tell whether a delivery is still this worker's, and its subscriber still waits for it. Raises StopRun."""
+    def open_slots(self, count: int, now: datetime) -> None:
+        """Make a place for each connection."""
+        rows = [
+            {"sender": self._sender, "slot": slot, "subscriber_id": None, "since_at": now}
+            for slot in range(count)
+        ]
         with self._transaction() as connection:
-            return _may_send(connection, one)
+            connection.execute(insert(in_flight), rows)
 
-    def record(self, taken: AcceptedMail, then: Delivery | None) -> bool:
-        """Note that a mail was taken, and tell whether the one after it may be sent.
+    def close_slots(self) -> None:
+        """Take the places away: nothing of this sender is in flight."""
+        with self._transaction() as connection:
+            connection.execute(delete(in_flight).where(in_flight.c.sender == self._sender))
 
-        Waits for a database that restarts. Raises StopRun when it does not come back.
+    def write(self, steps: Sequence[Step], now: datetime) -> set[int]:
+        """Record what was taken, and return those of the next deliveries (ids) that may be sent now.
+
+        One may be sent while it is still this worker's, and its subscriber still waits for it. Raises StopRun.
         """
-        give_up_at = time.monotonic() + self._longest_wait
-        while True:
-            try:
-                return self._record(taken, then)
-            except StopRun:
-                if time.monotonic() > give_up_at:
-                    raise
-                time.sleep(_PAUSE_SECONDS)
-
-    def _record(self, taken: AcceptedMail, then: Delivery | None) -> bool:
         with self._transaction() as connection:
-            if then is not None and self._joined:
-                values = taken.values | _question(then)
-                return connection.execute(_RECORD_AND_ASK[then.kind], values).first() is not None
-            connection.execute(_RECORD_SENT, taken.values)
-            return then is not None and _may_send(connection, then)
+            if self._is_sqlite:
+                return self._write_rows(connection, steps, now)
+            # In a statement before, as the next one sees what was committed when it began.
+            connection.execute(select(func.pg_advisory_xact_lock_shared(CHECKING)))
+            return self._write_arrays(connection, steps, now)
+
+    def _write_arrays(self, connection: Connection, steps: Sequence[Step], now: datetime) -> set[int]:
+        taken = [step.taken for step in steps if step.taken]
+        found = connection.execute(
+            _STEP,
+            {
+                "ids": array_literal(one.delivery_id for one in taken),
+                "ats": array_literal(one.at for one in taken),
+                "fingerprints": array_literal(one.content_sha256 for one in taken),
+                "answers": array_literal(one.answer for one in taken),
+                "slots": array_literal(step.slot for step in steps),
+                "next_ids": array_literal(step.then.id if step.then else None for step in steps),
+                "attempts": array_literal(step.then.attempts if step.then else None for step in steps),
+                "now": now,
+                "sender": self._sender,
+            },
+        )
+        return set(found.scalars())
+
+    def _write_rows(self, connection: Connection, steps: Sequence[Step], now: datetime) -> set[int]:
+        taken = [
+            {
+                "delivery_id": one.delivery_id,
+                "at": one.at,
+                "fingerprint": one.content_sha256,
+                "answer": one.answer,
+            }
+            for step in steps
+            if (one := step.taken)
+        ]
+        if taken:
+            connection.execute(_RECORD_SENT, taken)
+        wanted: dict[tuple[int, int], int] = {}
+        if asked := [step.then.id for step in steps if step.then]:
+            wanted = {(row.id, row.attempts): row.subscriber_id for row in connection.execute(_wanted(asked))}
+        owners = [wanted.get((step.then.id, step.then.attempts)) if step.then else None for step in steps]
+        connection.execute(
+            _OCCUPY,
+            [
+                {"of_sender": self._sender, "of_slot": step.slot, "whose": owner, "since": now}
+                for step, owner in zip(steps, owners, strict=True)
+            ],
+        )
+        return {step.then.id for step, owner in zip(steps, owners, strict=True) if step.then and owner}
 
 
-def recorder(database: Database, longest_wait: timedelta = LONGEST_WAIT) -> Recorder:
-    """Return a recorder over a database, for one thread."""
-    if database.is_sqlite:
-        return Recorder(database.begin, longest_wait, joined=False)
-    return Recorder(database.quick, longest_wait, joined=True)
+def _wanted(delivery_ids: Sequence[int]) -> Select[int, int, int]:
+    return (
+        select(deliveries.c.id, deliveries.c.attempts, deliveries.c.subscriber_id)
+        .join(subscribers, deliveries.c.subscriber_id == subscribers.c.id)
+        .where(deliveries.c.id.in_(delivery_ids), deliveries.c.status == "claimed", _is_recipient())
+    )

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, delete, exists, func, select
 from digest.domain.delivery import Delivery, Stream
 from digest.domain.refusals import DAY, EDITIONS_APART, REFUSED, TAKEN, WINDOW, Answers, Evidence
 from digest.store import suppressions as suppression_store
-from digest.store.models import deliveries, refusals, server_answers, subscribers, suppressions
+from digest.store.mail_server_models import refusals, server_answers
+from digest.store.models import deliveries, subscribers, suppressions
 from digest.store.papers import upsert
 
 _REASON = "refused: "
@@ -26,7 +27,9 @@ class DoubtfulEdition:
     refused: int
 
 
-def add_answers(connection: Connection, account: str, stream: Stream, edition_on: date, more: str) -> Answers:
+def add_answers(
+    connection: Connection, account: str, stream: Stream, edition_on: date, more: str, now: datetime
+) -> Answers:
     """Add answers, the newest last, and return all of this edition's. The row is locked until the commit."""
     statement = upsert(connection)(server_answers).values(
         account=account,
@@ -35,6 +38,7 @@ def add_answers(connection: Connection, account: str, stream: Stream, edition_on
         taken=more.count(TAKEN),
         refused=more.count(REFUSED),
         recent=more[-WINDOW:],
+        last_taken_at=now if TAKEN in more else None,
     )
     joined = server_answers.c.recent + statement.excluded.recent
     is_sqlite = connection.dialect.name == "sqlite"
@@ -43,11 +47,19 @@ def add_answers(connection: Connection, account: str, stream: Stream, edition_on
         set_={
             "taken": server_answers.c.taken + statement.excluded.taken,
             "refused": server_answers.c.refused + statement.excluded.refused,
+            "last_taken_at": func.coalesce(statement.excluded.last_taken_at, server_answers.c.last_taken_at),
             "recent": func.substr(joined, -WINDOW) if is_sqlite else func.right(joined, WINDOW),
         },
     ).returning(server_answers.c.taken, server_answers.c.refused, server_answers.c.recent)
     row = connection.execute(added).one()
     return Answers(row.taken, row.refused, row.recent)
+
+
+def last_taken_at(connection: Connection, account: str) -> datetime | None:
+    """Return when a server last took a mail on this account, as far as it is written down."""
+    query = select(func.max(server_answers.c.last_taken_at)).where(server_answers.c.account == account)
+    at: datetime | None = connection.execute(query).scalar_one()
+    return at
 
 
 def forget_recent(connection: Connection, account: str, stream: Stream) -> None:

@@ -1,1 +1,1 @@
-"""The web side: pages without passwords, behind signed links; feeds and an interface for programs."""
+"""The web side: pages behind signed links instead of passwords, feeds, and a JSON API."""

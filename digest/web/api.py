@@ -1,4 +1,4 @@
-"""The interface for programs: papers, search and trending as JSON, described by OpenAPI."""
+"""The JSON API: papers, search and trending lists, described by OpenAPI."""
 
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -21,20 +21,20 @@ pages = APIRouter(include_in_schema=False)
 
 
 def _written_as_a_day(value: object) -> object:
-    """Refuse the seconds since 1970 that would pass for a day."""
+    """Reject seconds since 1970, which pydantic would accept as a date."""
     if isinstance(value, str) and not DAY.fullmatch(value):
-        raise ValueError("write a day like 2026-11-22")
+        raise ValueError("write a date like 2026-11-22")
     return value
 
 
 def _written_as_a_number(value: object) -> object:
-    """Refuse "+0.0" and "1_0", which would pass for whole numbers."""
+    """Reject "+0.0" and "1_0", which pydantic would accept as whole numbers."""
     if isinstance(value, str) and not (value.isascii() and value.isdigit()):
         raise ValueError("write a whole number like 10")
     return value
 
 
-# Behind the bounds: in front of them it would keep them out of the OpenAPI document.
+# The validator comes after the bounds: before them, it would hide them from the OpenAPI document.
 WHOLE = BeforeValidator(_written_as_a_number)
 Top = Annotated[int, Query(ge=1, le=100, description="How many papers at most."), WHOLE]
 Category = Annotated[
@@ -57,33 +57,31 @@ class PaperOut(BaseModel):
     categories: list[str] = Field(description="arXiv categories, the primary one first.")
     announced_on: date | None
     page: str = Field(description="Its page here.")
-    links: dict[str, str] = Field(description="Its pages elsewhere, by kind.")
-    popularity: str = Field(description="What people made of it, in words; may be empty.")
+    links: dict[str, str] = Field(description="Its pages on other sites, by kind.")
+    popularity: str = Field(description="Votes, comments and stars, in words; may be empty.")
 
 
 class TrendingOut(PaperOut):
     """One paper of the trending list."""
 
-    section: Literal["trending", "new"] = Field(
-        description="trending: somebody voted for it; new: nobody has yet."
-    )
+    section: Literal["trending", "new"] = Field(description="trending: it has votes; new: it has none yet.")
 
 
 class FoundOut(BaseModel):
-    """A paper and how well it fits, from 0 to 1."""
+    """A paper and its score, from 0 to 1."""
 
     fit: float
     paper: PaperOut
 
 
 class DetailOut(PaperOut):
-    """One paper with those most like it."""
+    """One paper with the papers most similar to it."""
 
     similar: list[FoundOut]
 
 
 class Problem(BaseModel):
-    """What went wrong, in one sentence."""
+    """An error, in one sentence."""
 
     error: str
 
@@ -97,7 +95,7 @@ def papers(
     top: Top = 30,
     since: Since = None,
 ) -> list[PaperOut]:
-    """Return the papers announced last, the newest first."""
+    """Return the most recently announced papers, newest first."""
     with context.container.database.read() as connection:
         stored = paper_store.newest_papers(connection, top, since)
         return [paper_out(context, card) for card in context.catalogue.cards(connection, stored)]
@@ -106,14 +104,14 @@ def papers(
 @router.get("/papers/{paper_id:path}", summary="One paper", responses=_NO_SUCH)
 def paper(
     context: Context,
-    paper_id: Annotated[str, Path(description="An arXiv id or address, or a title id.")],
-    similar: Annotated[int, Query(ge=0, le=50, description="How many papers like it to add."), WHOLE] = 0,
+    paper_id: Annotated[str, Path(description="An arXiv id or URL, or a title id.")],
+    similar: Annotated[int, Query(ge=0, le=50, description="How many similar papers to add."), WHOLE] = 0,
     category: Category = "",
     since: Since = None,
 ) -> DetailOut:
-    """Return one paper by its id or arXiv address; ids of before 2007 contain a slash: math/0611800.
+    """Return one paper by its id or arXiv URL; ids from before 2007 contain a slash: math/0611800.
 
-    A category and a day narrow which papers like it are added.
+    A category and a date filter the similar papers.
     """
     try:
         card = context.catalogue.paper(paper_id)
@@ -131,20 +129,20 @@ def search(
     since: Since = None,
     top: Top = 30,
 ) -> list[FoundOut]:
-    """Return the papers that fit the words best, best first."""
+    """Return the papers that match the words best, best first."""
     return _found(context, context.catalogue.search(one_line(q), top, since, one_line(category)))
 
 
 @router.get("/trending", summary="What is trending")
 def trending(
     context: Context,
-    period: Annotated[Period, Query(description="Of which time.")] = "week",
+    period: Annotated[Period, Query(description="The period.")] = "week",
     category: Category = "",
     top: Annotated[int, Query(ge=1, le=PER_CATEGORY, description="How many papers at most."), WHOLE] = 30,
 ) -> list[TrendingOut]:
-    """Return the most trending papers of a period, the hottest first.
+    """Return the trending papers of a period, the most trending first.
 
-    Papers that nobody voted for follow all others, as `new`.
+    Papers without votes follow all others, as `new`.
     """
     cards = context.catalogue.trending(period).papers(category)[:top]
     return [
@@ -159,7 +157,7 @@ def _found(context: WebContext, found: list[tuple[Card, float]]) -> list[FoundOu
 
 
 def paper_out(context: WebContext, card: Card) -> PaperOut:
-    """Return a paper as programs read it; addresses that are none are left out."""
+    """Return a paper as the API shows it; invalid URLs are left out."""
     every = (("abstract", card.abstract_url), ("pdf", card.pdf_url), *card.links)
     return PaperOut(
         id=card.paper_id,
@@ -176,7 +174,7 @@ def paper_out(context: WebContext, card: Card) -> PaperOut:
 
 @pages.get("/docs")
 def docs(context: Context, request: Request) -> Response:
-    """Show the interface for people, made from its OpenAPI document."""
+    """Show the documentation of the API, made from its OpenAPI document."""
     described = request.app.openapi()["paths"]
     operations = [(path, methods["get"]) for path, methods in described.items() if "get" in methods]
     return context.page("docs.html", operations=operations)

@@ -1,6 +1,6 @@
-"""The web application: its routes, its errors as pages, and the strict layer around it all.
+"""The web application: its routes, its error pages, its start and its end.
 
-Serve it with uvicorn: `digest.web.app:application` makes it from the settings of the environment.
+`digest.web.app:application` is the factory for uvicorn; it reads the settings from the environment.
 """
 
 import gc
@@ -45,17 +45,17 @@ _STATUS: dict[type[DigestError], int] = {
     StopRun: 503,
 }
 _THREADS = 8
-"""So many requests of a process are worked on at once; the others wait their turn."""
+"""Requests that one process works on at once; the others wait."""
 _SWITCH_SECONDS = 0.001
-"""How long a thread may keep the others waiting; Python's own 5 ms add up over the steps of an answer."""
+"""How long a thread may keep the interpreter. Python's default of 5 ms adds up over the steps of a response."""
 _log = logging.getLogger("digest.web")
-_OUT_OF_ORDER = "The papers are not available right now; please try again in a few minutes."
+_UNAVAILABLE = "The papers are not available right now; please try again in a few minutes."
 
 
 def create_app(container: Container, recheck: timedelta = RECHECK, stopping: Event | None = None) -> FastAPI:
-    """Return the web application over the parts of an installation.
+    """Return the web application of an installation.
 
-    `recheck` is how long new papers may take to show. `stopping` is set when serving ends.
+    New papers show after `recheck` at the latest. `stopping` is set when the server stops.
     """
     app = FastAPI(
         title="Trending papers",
@@ -64,9 +64,9 @@ def create_app(container: Container, recheck: timedelta = RECHECK, stopping: Eve
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
-        # The redirect would be to whatever host the caller named.
+        # The redirect would go to the host that the client names.
         redirect_slashes=False,
-        lifespan=_serving,
+        lifespan=_lifespan,
     )
     context = WebContext(container, recheck, stopping or Event())
     app.state.context = context
@@ -75,29 +75,29 @@ def create_app(container: Container, recheck: timedelta = RECHECK, stopping: Eve
     app.include_router(api.router)
     app.include_router(api.pages)
     app.mount("/static", _Static(directory=context.static))
-    app.add_exception_handler(DigestError, _foreseen)
-    app.add_exception_handler(RequestValidationError, _unreadable)
-    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(DigestError, _handle_digest_error)
+    app.add_exception_handler(RequestValidationError, _handle_invalid_request)
+    app.add_exception_handler(HTTPException, _handle_http_error)
     app.add_middleware(
         Safety,
-        problem=partial(problem, context),
+        problem=partial(error_response, context),
         https=context.base_url.startswith("https:"),
-        answers=context.answers,
+        count_answer=context.metrics.count_answer,
     )
     return app
 
 
 def application() -> FastAPI:
-    """Return the application of the environment's settings. Raises BadInput for a setting that cannot be used."""
+    """Return the application for the settings of the environment. Raises BadInput for an invalid setting."""
     stopping = Event()
     return create_app(Container(read_settings(), utc_now, stopping.is_set), stopping=stopping)
 
 
 @asynccontextmanager
-async def _serving(app: FastAPI) -> AsyncIterator[None]:
-    """Prepare while the first requests are answered already."""
-    # Pages come from one loop while searches run beside it; more threads would wait for each other and for
-    # the database's fifteen connections, and the loop for all of them.
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Prepare in a thread while the first requests are served; stop the request worker at the end."""
+    # The event loop serves cached pages while threads search. More threads would wait for each other and for
+    # the fifteen database connections, and the loop for all of them.
     to_thread.current_default_thread_limiter().total_tokens = _THREADS
     sys.setswitchinterval(_SWITCH_SECONDS)
     context: WebContext = app.state.context
@@ -109,13 +109,13 @@ async def _serving(app: FastAPI) -> AsyncIterator[None]:
 
 def _prepare(context: WebContext) -> None:
     context.warm()
-    # What is there now stays: a full collection that looks at all of it holds up every answer for 0.1 s.
+    # The prepared objects live as long as the process. A full collection that visits them takes 0.1 s.
     gc.collect()
     gc.freeze()
 
 
 class _Static(StaticFiles):
-    """Files that browsers may keep for ever: their addresses change with their content."""
+    """Static files. Browsers may cache them for ever, because their URLs change with their content."""
 
     def file_response(self, *args: object, **named: object) -> Response:
         response = super().file_response(*args, **named)  # type: ignore[arg-type]
@@ -123,42 +123,42 @@ class _Static(StaticFiles):
         return response
 
 
-def problem(context: WebContext, path: str, status: int, message: str) -> Response:
-    """Return an error as its caller reads it: JSON for programs, a page that helps for people."""
+def error_response(context: WebContext, path: str, status: int, message: str) -> Response:
+    """Return an error as JSON below /api/, and as a page elsewhere."""
     if path.startswith("/api/"):
         return JSONResponse({"error": message}, status)
     heading = HEADINGS.get(status, "That did not work")
     return context.private_page("problem.html", status, heading=heading, message=message)
 
 
-def _foreseen(request: Request, error: Exception) -> Response:
+def _handle_digest_error(request: Request, error: Exception) -> Response:
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 503)
     message = str(error)
     if status == 503:
-        # These words are for whoever runs this.
+        # The message is for the operator.
         _log.error("%s", message)
-        message = _OUT_OF_ORDER
-    response = problem(request.app.state.context, request.url.path, status, message)
+        message = _UNAVAILABLE
+    response = error_response(request.app.state.context, request.url.path, status, message)
     if isinstance(error, TryLater) and error.seconds is not None:
         response.headers["Retry-After"] = f"{error.seconds:.0f}"
     return response
 
 
-def _unreadable(request: Request, error: Exception) -> Response:
+def _handle_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = next(iter(error.errors()), {"loc": ("",), "msg": ""})
     message = f"{first['loc'][-1]}: {first['msg']}."
-    return problem(request.app.state.context, request.url.path, 422, message)
+    return error_response(request.app.state.context, request.url.path, 422, message)
 
 
-def _refused(request: Request, error: Exception) -> Response:
+def _handle_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     messages = {
         404: "This page does not exist; look at what is trending, or search.",
         405: "This page does not support that.",
     }
     message = messages.get(error.status_code, "This could not be read; please go back and try again.")
-    response = problem(request.app.state.context, request.url.path, error.status_code, message)
+    response = error_response(request.app.state.context, request.url.path, error.status_code, message)
     for name, value in (error.headers or {}).items():
         response.headers[name] = value
     return response

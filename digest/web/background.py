@@ -1,6 +1,6 @@
-"""What the web side does after its answers, in a thread of its own: the mails that were asked for are planned and sent.
+"""The thread that plans and sends requested mails (confirmations, links) after the response is out.
 
-Only where this process may be the whole installation. With a broker, workers do the same within seconds.
+It runs only without a broker. With one, the workers do the same within seconds.
 """
 
 import logging
@@ -13,59 +13,61 @@ from digest.jobs import recurring
 from digest.wiring import Container
 
 RECHECK_SECONDS = 20.0
-"""So often it looks for requests that nobody woke it for: left by a crash, or by a database that was away."""
+"""Seconds between two looks without a wake-up: for requests left by a crash or an unavailable database."""
 LONGEST_PAUSE_SECONDS = 1.0
-_LAST_MAIL_SECONDS = 5.0
+"""Upper limit of the random pause before each turn."""
+_STOP_SECONDS = 5.0
+"""How long `stop` waits for the mail that is being sent."""
 _log = logging.getLogger("digest.web")
 
 
 class RequestWorker:
-    """The thread, and the bell that wakes it. Ringing takes the same time whatever there is to do."""
+    """The thread and its wake-up event. Waking it takes the same time whether or not there is work."""
 
     def __init__(self, container: Container, stopping: Event) -> None:
-        """`parts` should ask `stopping` between mails, so that the end waits for the mail in flight alone."""
-        self._parts = container
+        """`container` must check `stopping` between two mails; `stop` then waits for one mail only."""
+        self._container = container
         self._stopping = stopping
         self._woken = Event()
-        self._luck = SystemRandom()
+        self._rng = SystemRandom()
         self._thread = Thread(target=self._run, name="background", daemon=True)
 
     def start(self) -> None:
-        """Begin, unless workers do all this."""
-        if self._parts.settings.broker_url is None:
-            # A process before this one may have left something.
+        """Start the thread, unless there is a broker."""
+        if self._container.settings.broker_url is None:
+            # A previous process may have left requests.
             self._woken.set()
             self._thread.start()
 
     def stop(self) -> None:
-        """End after the mail in flight; what is left stays in the database for the next process."""
+        """Stop after the mail that is being sent. Other requests stay in the database for the next process."""
         self._stopping.set()
         self._woken.set()
         if self._thread.is_alive():
-            self._thread.join(_LAST_MAIL_SECONDS)
+            self._thread.join(_STOP_SECONDS)
 
     def wake(self) -> None:
-        """Say that there may be something to do."""
+        """Start a turn soon."""
         self._woken.set()
 
     def work(self) -> None:
-        """Plan what was asked for, then send what is planned."""
+        """Plan the requested mails, then send all planned transactional mails."""
         try:
-            recurring.answer_requests(self._parts)
-            while recurring.deliver(self._parts, Stream.TRANSACTIONAL):
+            recurring.answer_requests(self._container)
+            while recurring.deliver(self._container, Stream.TRANSACTIONAL):
                 pass
         except DigestError as error:
-            # Requests and mails stay in the database, for the next turn or the next run.
-            _log.warning("a mail waits: %s", error)
+            # Requests and mails stay in the database for the next turn.
+            _log.warning("requested mails wait: %s", error)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._woken.wait(RECHECK_SECONDS)
             self._woken.clear()
-            # At an unforeseeable moment: whoever watches how busy this process is learns less about one request.
-            if self._stopping.wait(self._luck.uniform(0, LONGEST_PAUSE_SECONDS)):
+            # A random pause: the load of this process then tells an observer less about one request.
+            if self._stopping.wait(self._rng.uniform(0, LONGEST_PAUSE_SECONDS)):
                 return
             try:
                 self.work()
             except Exception:  # noqa: BLE001 - a fault in one turn must not end all the others
-                _log.exception("sending the mails that were asked for failed")
+                _log.exception("sending the requested mails failed")

@@ -1,34 +1,46 @@
-"""Values that cost something to make, kept by a process until what they were made from has changed."""
+"""Caches of one process. An entry is valid for one revision of what it was made from.
 
-from collections import OrderedDict
-from collections.abc import Callable
+cachetools evicts; it knows no revisions, and none of its caches returns the previous value while a thread
+makes the next one, which is what `CachedValue` is for.
+"""
+
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Generic, TypeVar
+
+from cachetools import LRUCache
 
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry(Generic[Value]):
-    """A value and the stamp it was made for."""
+    """A value and the revision it was made from."""
 
-    revision: object
+    revision: Hashable
     value: Value
 
 
 class CachedValue(Generic[Value]):
-    """One value, made again when its stamp changes. While that goes on, others get the last one."""
+    """One value, made again when the revision changes. May be used by several threads."""
 
     def __init__(self, make: Callable[[], Value]) -> None:
         self._make = make
         self._entry: CacheEntry[Value] | None = None
         self._lock = Lock()
 
-    def get(self, revision: object) -> CacheEntry[Value]:
-        """Return the value for this stamp, or the one before while somebody else is making it."""
+    def peek(self, revision: Hashable) -> CacheEntry[Value] | None:
+        """Return the entry if it is of this revision or a thread is making the next one; never make it."""
         entry = self._entry
         if entry is not None and (entry.revision == revision or self._lock.locked()):
+            return entry
+        return None
+
+    def get(self, revision: Hashable) -> CacheEntry[Value]:
+        """Return the entry of this revision; the previous one while another thread makes it."""
+        entry = self.peek(revision)
+        if entry is not None:
             return entry
         with self._lock:
             if self._entry is None or self._entry.revision != revision:
@@ -36,25 +48,20 @@ class CachedValue(Generic[Value]):
             return self._entry
 
 
-class LruCache(Generic[Value]):
-    """The values used last, by key; so many and no more."""
+class RevisionCache(Generic[Value]):
+    """The most recently used values by key, each valid for one revision. May be used by several threads."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._values: OrderedDict[object, Value] = OrderedDict()
+    def __init__(self, size: int) -> None:
+        self._entries: LRUCache[Hashable, CacheEntry[Value]] = LRUCache(size)
         self._lock = Lock()
 
-    def get(self, key: object) -> Value | None:
-        """Return the value of a key, if it is kept."""
+    def get(self, key: Hashable, revision: Hashable) -> Value | None:
+        """Return the value of a key, or None if there is none of this revision."""
         with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-            return self._values.get(key)
+            entry = self._entries.get(key)
+        return entry.value if entry is not None and entry.revision == revision else None
 
-    def put(self, key: object, value: Value) -> None:
-        """Keep a value, at the cost of the one longest unused."""
+    def put(self, key: Hashable, revision: Hashable, value: Value) -> None:
+        """Store a value; when the cache is full, the least recently used one is evicted."""
         with self._lock:
-            self._values[key] = value
-            self._values.move_to_end(key)
-            while len(self._values) > self._most:
-                self._values.popitem(last=False)
+            self._entries[key] = CacheEntry(revision, value)

@@ -1,10 +1,9 @@
-"""The stored papers as the web side shows them: prepared once a process, anew when papers come in."""
+"""Search, similar papers and trending lists for the pages: prepared once per process, again when papers arrive."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from threading import Lock
 from time import monotonic
 from typing import Literal, get_args
 
@@ -15,7 +14,7 @@ from digest.store import papers as paper_store
 from digest.store import terms as term_store
 from digest.store.database import Connection, Database
 from digest.store.papers import StoredPaper
-from digest.web.cache import CachedValue, CacheEntry, LruCache
+from digest.web.cache import CachedValue, CacheEntry, RevisionCache
 
 Period = Literal["today", "week", "month"]
 PERIODS: tuple[Period, ...] = get_args(Period)
@@ -25,92 +24,86 @@ CATEGORIES_SHOWN = 40
 STARTERS = 12
 _REVISION_SPAN = timedelta(minutes=10)
 _CACHED_CARDS = 5000
-"""Some twenty megabytes."""
+"""About 20 MB."""
 Revision = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Trending:
-    """The most trending papers of a period: of all categories, and of each."""
+    """The trending papers of a period, in all categories and in each."""
 
     everything: tuple[Card, ...]
     by_category: dict[str, tuple[Card, ...]]
     """By category (`cs.CL`) and by archive (`cs`)."""
     categories: tuple[str, ...]
-    """The categories with the most papers, in order of their names."""
+    """The categories with the most papers, sorted by name."""
 
     def papers(self, category: str | None) -> tuple[Card, ...]:
-        """Return the hottest papers, of one category if it is named."""
+        """Return the trending papers, of one category if it is named."""
         return self.everything if not category else self.by_category.get(category, ())
 
 
 class Catalogue:
-    """Search, look-alikes and trending lists of one process. May be used by several threads."""
+    """Search, similar papers and trending lists of one process. May be used by several threads."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime], recheck: timedelta) -> None:
-        """Prepare nothing yet. `recheck` is how long the present state is trusted before it is looked at."""
+        """Prepare nothing yet. The revision is read from the database once per interval of `recheck`."""
         self._database = database
         self._clock = clock
         self._recheck = recheck.total_seconds()
-        self._revision: tuple[float, Revision] | None = None
-        self._checking = Lock()
+        self._revision = CachedValue(self._read_revision)
         self._library = CachedValue(self._read_library)
-        self._cards: LruCache[Card] = LruCache(_CACHED_CARDS)
+        self._cards: RevisionCache[Card] = RevisionCache(_CACHED_CARDS)
         self._trending = {period: CachedValue(self._maker(period)) for period in PERIODS}
 
     def revision_if_known(self) -> Revision | None:
-        """Return the stamp without a look at the database: while it is trusted, or somebody looks already."""
-        known = self._revision
-        if known is not None and (monotonic() < known[0] + self._recheck or self._checking.locked()):
-            return known[1]
-        return None
+        """Return the revision if no database read is needed; None otherwise."""
+        entry = self._revision.peek(self._interval())
+        return None if entry is None else entry.value
 
     def revision(self) -> Revision:
-        """Return what changes when something shown here does: papers, term weights, or ten minutes."""
-        known = self.revision_if_known()
-        if known is not None:
-            return known
-        with self._checking:
-            if self._revision is None or monotonic() >= self._revision[0] + self._recheck:
-                self._revision = monotonic(), self._look()
-            return self._revision[1]
+        """Return a value that changes with the papers, with the term statistics, and every ten minutes."""
+        return self._revision.get(self._interval()).value
 
-    def _look(self) -> Revision:
+    def _interval(self) -> float:
+        return monotonic() // self._recheck if self._recheck else monotonic()
+
+    def _read_revision(self) -> Revision:
         with self._database.read() as connection:
             newest = paper_store.newest_row_id(connection)
             version = term_store.newest_version(connection) or 0
         return newest, version, int(self._clock().timestamp() // _REVISION_SPAN.total_seconds())
 
     def warm(self) -> None:
-        """Prepare everything."""
+        """Prepare the trending lists and the search index."""
         for period in PERIODS:
             self.trending(period)
         self._library.get(self.revision()[:2])
 
     def trending(self, period: Period) -> Trending:
-        """Return the most trending papers of a period."""
+        """Return the trending papers of a period."""
         return self.trending_entry(period).value
 
     def trending_entry(self, period: Period) -> CacheEntry[Trending]:
-        """Return the most trending papers of a period with the stamp they are of."""
+        """Return the trending papers of a period with their revision."""
         return self._trending[period].get(self.revision())
 
     def is_search_fresh(self) -> bool:
-        """Tell whether search knows the present papers, not those before while somebody reads the new ones."""
+        """Return False while search still uses the previous papers, because a thread is reading the new ones."""
         revision = self.revision()[:2]
         return self._library.get(revision).revision == revision
 
     def search(
         self, words: str, most: int, since: date | None = None, category: str = ""
     ) -> list[tuple[Card, float]]:
-        """Return the papers that fit the words best and how well (0 to 1), best first."""
+        """Return the papers that match the words best, best first, each with its score (0 to 1)."""
         library = self._library.get(self.revision()[:2]).value
         return self._shown(library.search(words, most, since, category or None))
 
     def similar(
         self, paper_id: str, most: int, since: date | None = None, category: str = ""
     ) -> list[tuple[Card, float]]:
-        """Return the papers most like a stored one, best first. Raises BadInput or NotFound."""
+        """Return the papers most similar to a stored one, best first. Raises BadInput or NotFound."""
         library = self._library.get(self.revision()[:2]).value
         with self._database.read() as connection:
             row_id = find_paper(connection, paper_id).row_id
@@ -123,15 +116,15 @@ class Catalogue:
             return self.cards(connection, [find_paper(connection, paper_id)])[0]
 
     def cards(self, connection: Connection, stored: Sequence[StoredPaper]) -> list[Card]:
-        """Return stored papers as pages show them."""
+        """Return stored papers as cards."""
         now = self._clock()
         seen = paper_store.popularity_of(connection, [one.row_id for one in stored], now)
         return [card_of(one, seen.get(one.row_id, []), now) for one in stored]
 
     def _shown(self, found: Sequence[Found]) -> list[tuple[Card, float]]:
-        """Return what was found as pages show it; papers shown before come from memory."""
+        """Return found papers as cards, those of the cache without a database read."""
         revision = self.revision()
-        cached = {row_id: self._cards.get((row_id, revision)) for row_id, _ in found}
+        cached = {row_id: self._cards.get(row_id, revision) for row_id, _ in found}
         known = {row_id: card for row_id, card in cached.items() if card is not None}
         missing = [row_id for row_id in cached if row_id not in known]
         if missing:
@@ -140,11 +133,11 @@ class Catalogue:
                 made = self.cards(connection, stored)
             for one, card in zip(stored, made, strict=True):
                 known[one.row_id] = card
-                self._cards.put((one.row_id, revision), card)
+                self._cards.put(one.row_id, revision, card)
         return [(known[row_id], fit) for row_id, fit in found]
 
     def starters(self) -> list[Card]:
-        """Return a dozen varied recent papers for somebody to tick: the hottest of each category in turn."""
+        """Return a dozen recent papers of varied categories, for a new subscriber to choose from."""
         return varied(self.trending("week").everything, STARTERS)
 
     def _read_library(self) -> Library:
@@ -184,7 +177,7 @@ class Catalogue:
 
 
 def trending_and_new(cards: Sequence[Card]) -> list[tuple[Literal["trending", "new"], list[Card]]]:
-    """Part papers that somebody voted for from those that are merely new; a part without papers is left out."""
+    """Split papers into those with votes and those without; an empty part is left out."""
     voted = [card for card in cards if card.popularity]
     others = [card for card in cards if not card.popularity]
     parts: list[tuple[Literal["trending", "new"], list[Card]]] = [("trending", voted), ("new", others)]
@@ -192,7 +185,7 @@ def trending_and_new(cards: Sequence[Card]) -> list[tuple[Literal["trending", "n
 
 
 def varied(cards: Sequence[Card], most: int) -> list[Card]:
-    """Take the first of each primary category, then the second of each, until there are enough."""
+    """Return the first paper of each primary category, then the second of each, up to `most`."""
     turns: Counter[str] = Counter()
     placed: list[tuple[int, int]] = []
     for index, card in enumerate(cards):

@@ -1,4 +1,4 @@
-"""A paper as reference managers read it: BibTeX and RIS."""
+"""A paper in the formats of reference managers: BibTeX and RIS."""
 
 import re
 

@@ -1,8 +1,8 @@
-"""The web server's side of a connection: whoever is slow without end is let go.
+"""Time-outs for slow clients.
 
-uvicorn closes a connection that stays idle after an answer, and waits for ever for everything else. Here a
-request's head, its body, and the reading of its answer have time-outs too, so that a few hundred sockets that say
-nothing cannot keep everybody else out.
+uvicorn closes a connection that stays idle after a response, and waits without limit for everything else. Here
+the head of a request, its body, and the reading of its response have time-outs too, so that a few hundred
+silent sockets cannot block all other clients.
 """
 
 import asyncio
@@ -12,22 +12,23 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 LARGEST_HEAD = 65_536
-"""Bytes of a request's line and header fields."""
+"""Bytes of a request line and its header fields."""
 LEAST_READ = 16_384
+"""Bytes of a response that a client must read within `reading_seconds`."""
 _TOO_SLOW = b"408 Request Timeout", b"The request took too long."
 _HEAD_TOO_LARGE = b"431 Request Header Fields Too Large", b"The header fields are too large."
 
 
 class TimedProtocol(HttpToolsProtocol):
-    """HTTP with time-outs in seconds. The whole of a head counts, so that a byte now and then wins no time."""
+    """HTTP with time-outs, in seconds. The one for the head is for all of it, however many pieces it comes in."""
 
     head_seconds = 10.0
     body_idle_seconds = 10.0
     """Between two pieces of a body."""
     body_seconds = 120.0
-    """For a whole body: the largest one on a slow telephone line."""
+    """For a whole body: enough for the largest one on a slow mobile connection."""
     reading_seconds = 30.0
-    """The caller may take so long to read the next LEAST_READ bytes of an answer."""
+    """For the client to read the next LEAST_READ bytes of a response."""
     check_seconds = 1.0
 
     _phase: Literal["head", "body", "answer", "idle"]
@@ -77,7 +78,7 @@ class TimedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         super().on_message_complete()
         if self.cycle.response_complete:
-            # It was answered before its body was here; nothing else waits for the next request.
+            # The response was complete before the body was; wait for the next request.
             self._await_head()
         else:
             self._phase, self._deadline = "answer", None
@@ -86,7 +87,7 @@ class TimedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self._phase == "answer" and self.cycle.response_complete:
-            # uvicorn's own time-out for idle connections runs from here on.
+            # From here on uvicorn's own time-out for idle connections applies.
             self._phase = "idle"
 
     @override
@@ -110,14 +111,14 @@ class TimedProtocol(HttpToolsProtocol):
     def _check(self) -> None:
         now = self.loop.time()
         if self.transport.is_closing() and self._reading_deadline is None:
-            # What is written still waits to be read.
+            # The client has not read all of the response yet.
             self._await_reading()
         if self._reading_deadline is not None and now >= self._reading_deadline:
             if self.transport.get_write_buffer_size() > self._unread - LEAST_READ:
                 self.transport.abort()
             else:
                 self._await_reading()
-        # While we do not read, nobody can be too slow in writing.
+        # While reading is paused, the client cannot be too slow in writing.
         elif self._deadline is not None and now >= self._deadline and not self.flow.read_paused:
             self._refuse(*_TOO_SLOW)
         self._timer = self.loop.call_later(self.check_seconds, self._check)

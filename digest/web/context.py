@@ -1,7 +1,6 @@
-"""What the pages of one process share, and how they answer."""
+"""What all routes of one process share, and the responses they return."""
 
 import logging
-from collections import Counter
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from threading import Event
@@ -24,36 +23,36 @@ from digest.subscribers.consent import subscriber_of
 from digest.subscribers.links import Claim, Purpose
 from digest.subscribers.preferences import Draft
 from digest.web.background import RequestWorker
-from digest.web.cache import CacheEntry, LruCache
+from digest.web.cache import RevisionCache
 from digest.web.catalogue import PERIODS, Catalogue
 from digest.web.form_tokens import TOKEN_PLACEHOLDER, FormTokens, TokenPage
 from digest.web.limits import HourlyLimits
+from digest.web.metrics import Metrics
 from digest.web.pages import Pages
 from digest.wiring import Container, templates_folder
 
 RECHECK = timedelta(seconds=5)
-"""How long new papers may take to show."""
+"""New papers show on the pages after this time at the latest."""
 _CACHED_PAGES = 200
 _CACHED_SEARCHES = 100
-_ASKING_AT_ONCE = 2
+_REQUEST_THREADS = 2
 _log = logging.getLogger("digest.web")
 
 
 class WebContext:
-    """The parts of the web side, each made once."""
+    """The parts of the web side of one process."""
 
     def __init__(self, container: Container, recheck: timedelta, stopping: Event) -> None:
         self.container = container
         self.request_worker = RequestWorker(container, stopping)
-        """Sends the mails that were asked for."""
+        """Sends the requested mails."""
         self.catalogue = Catalogue(container.database, container.clock, recheck)
-        self.answers: Counter[int] = Counter()
-        """How many answers of each status were given."""
-        self.page_cache: LruCache[CacheEntry[HTMLResponse]] = LruCache(_CACHED_PAGES)
-        self.search_cache: LruCache[CacheEntry[HTMLResponse]] = LruCache(_CACHED_SEARCHES)
+        self.metrics = Metrics(container.database, container.clock)
+        self.page_cache: RevisionCache[HTMLResponse] = RevisionCache(_CACHED_PAGES)
+        self.search_cache: RevisionCache[HTMLResponse] = RevisionCache(_CACHED_SEARCHES)
         self.base_url = container.settings.base_url
         self.root = urlsplit(self.base_url).path.rstrip("/")
-        """What stands before every path when the pages do not live at the top of their host."""
+        """The path of the base URL, which every path of a page starts with; empty at the top of a host."""
         self.static = templates_folder() / "static"
         self.pages = Pages(
             templates_folder() / "web",
@@ -68,16 +67,16 @@ class WebContext:
             },
         )
         self.previews = FixedWindowRateLimiter(MemoryStorage())
-        """How often each subscriber asked what they would get."""
-        self.asking = CapacityLimiter(_ASKING_AT_ONCE)
-        """The threads that take requests for mail. In a flood the rest wait here, and not where pages are made."""
+        """Counts the previews of each subscriber."""
+        self.mail_request_threads = CapacityLimiter(_REQUEST_THREADS)
+        """Limits the threads that store mail requests. Under load they wait for each other, pages do not."""
 
     def warm(self) -> None:
-        """Make ahead what the first visitors would wait for; without a database, they will be told."""
+        """Prepare what the first requests would wait for. Logs a warning when the database is unavailable."""
         try:
             self.catalogue.warm()
             with self.container.database.read() as connection:
-                # Learning anything prepares what all learning shares, but for what takes many examples.
+                # Building one profile prepares the reference corpus; only the latent space is missing then.
                 self.container.profiles.build(connection, ["papers"], [])
                 reference = self.container.profiles.reference(connection)
             if reference.size:
@@ -87,12 +86,12 @@ class WebContext:
 
     @cached_property
     def limits(self) -> HourlyLimits:
-        """What holds back whoever asks too often."""
+        """The limits on mail requests per hour."""
         return HourlyLimits(self.container.secret, self.container.redis_url)
 
     @cached_property
     def form_tokens(self) -> FormTokens:
-        """The maker and reader of the stamps in forms."""
+        """Signs and checks the tokens in forms."""
         return FormTokens(self.container.secret, self.container.clock)
 
     def now(self) -> datetime:
@@ -100,11 +99,11 @@ class WebContext:
         return self.container.clock()
 
     def today(self, subscriber: Subscriber) -> date:
-        """Return the present day where a subscriber is."""
+        """Return the present date in the subscriber's time zone."""
         return self.now().astimezone(subscriber.schedule.zone).date()
 
     def page(self, name: str, status: int = 200, **values: Any) -> HTMLResponse:
-        """Return a page for everybody, to be kept by browsers for a minute."""
+        """Return a public page, which browsers may cache for a minute."""
         text = self.pages.render(name, **values)
         response = (
             TokenPage(text, status, self.form_tokens)
@@ -116,14 +115,14 @@ class WebContext:
         return response
 
     def private_page(self, name: str, status: int = 200, **values: Any) -> HTMLResponse:
-        """Return a page for one subscriber, to be kept and found by nobody."""
+        """Return a page for one subscriber: not cached, not indexed by search engines."""
         response = HTMLResponse(self.pages.render(name, **values), status)
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Robots-Tag"] = "noindex"
         return response
 
     def claim(self, purpose: Purpose, token: str) -> Claim:
-        """Return what a link says. Raises BadLink."""
+        """Return the content of a signed link. Raises BadLink."""
         return self.container.links.read(purpose, token)
 
     def subscriber(self, connection: Connection, purpose: Purpose, token: str) -> Subscriber:
@@ -131,26 +130,26 @@ class WebContext:
         return subscriber_of(connection, self.claim(purpose, token).subscriber_key)
 
     def token(self, purpose: Purpose, subscriber: Subscriber, issued_on: date | None = None) -> str:
-        """Return a link's token for a subscriber."""
+        """Return the token of a link for a subscriber, issued today by default."""
         link = self.container.links.link(purpose, subscriber.key, issued_on or self.now().date())
         return link.rpartition("/")[2]
 
     def preview(
         self, connection: Connection, subscriber: Subscriber, draft: Draft | None = None
     ) -> Selection:
-        """Return what a subscriber would get, had they got no mail since the newest papers came; nothing is written.
+        """Return the digest that a subscriber would get of the newest papers; write nothing.
 
-        With a draft: what they would get, had they saved it.
+        With a draft, the digest that they would get after saving it.
         """
         now, today = self.now(), self.today(subscriber)
         newest_on = paper_store.newest_announcement(connection, now.date())
-        # On a day without new papers, the last one that had some says more.
+        # On a day without new papers, the last day that had some is shown.
         edition_on = min(today, newest_on or today)
         return preview(connection, self.container.composer, subscriber, edition_on, now, draft)
 
 
 def context_of(request: Request) -> WebContext:
-    """Return the site that a request came to."""
+    """Return the context of the application that serves a request."""
     context: WebContext = request.app.state.context
     return context
 

@@ -1,4 +1,4 @@
-"""More like this, less like this, from a mail: a page with one button, what pressing it did, and its undoing."""
+"""Feedback from a mail (more or less like this): a page with one button, its effect, and undo."""
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -15,17 +15,17 @@ router = APIRouter(include_in_schema=False)
 
 
 def verdict_from(text: str) -> Verdict | None:
-    """Return the verdict of this name; None for `none`, which takes one back. Raises BadInput."""
+    """Return the verdict of this name; None for `none`, which removes a verdict. Raises BadInput."""
     if text == "none":
         return None
     if text in tuple(Verdict):
         return Verdict(text)
-    raise BadInput("This link does not say more or less; please open it again from the mail it came in.")
+    raise BadInput("This link does not say more or less; please open it again from your mail.")
 
 
 @router.get("/feedback/{token}")
 def feedback_form(context: Context, token: str, paper: str = "", verdict: str = "more") -> Response:
-    """Show the paper and the one button that the mail's link stands for."""
+    """Show the paper and the button of the mail's link."""
     requested = verdict_from(verdict)
     with context.container.database.read() as connection:
         subscriber = context.subscriber(connection, "feedback", token)
@@ -43,7 +43,7 @@ def feedback_form(context: Context, token: str, paper: str = "", verdict: str = 
 
 @router.post("/feedback/{token}")
 def feedback(context: Context, token: str, form: Posted, paper: str = "", verdict: str = "") -> Response:
-    """Keep the word, and say in terms what it changed."""
+    """Store the verdict, and show which terms of the profile it changed."""
     claim = context.claim("feedback", token)
     requested = verdict_from(form.text("verdict") or verdict)
     paper_id = form.text("paper") or paper

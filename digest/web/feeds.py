@@ -1,4 +1,4 @@
-"""Feeds: what is trending for everybody, and each subscriber's own digests, as Atom and JSON Feed."""
+"""The trending papers, and each subscriber's own digests, as Atom (RFC 4287) and JSON Feed 1.1."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ ATOM = "http://www.w3.org/2005/Atom"
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One paper of a feed."""
+    """One paper in a feed."""
 
     card: Card
     at: datetime
@@ -35,7 +35,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """What a feed says, in either form."""
+    """The content of a feed, for both formats."""
 
     title: str
     url: str
@@ -45,19 +45,19 @@ class Feed:
     base_url: str
 
     def address_of(self, card: Card) -> str:
-        """Return the address of a paper's page here, which is also what the paper is called in the feed."""
+        """Return the URL of a paper's page here, which is also its id in the feed."""
         return f"{self.base_url}{paper_path(card.paper_id)}"
 
 
 @router.get("/feed.xml")
 def trending_atom(context: Context) -> Response:
-    """Return the trending papers as Atom (RFC 4287)."""
+    """Return the trending papers as Atom."""
     return _public(_atom(_trending(context, "feed.xml")))
 
 
 @router.get("/feed.json")
 def trending_json(context: Context) -> Response:
-    """Return the trending papers as JSON Feed 1.1."""
+    """Return the trending papers as JSON Feed."""
     return _public(_json(_trending(context, "feed.json")))
 
 

@@ -1,16 +1,15 @@
-"""When a form was sent out: a signed instant inside it, so that what comes back too soon is asked once more.
+"""Form tokens: a signed timestamp in a form, so that a form that is sent back too soon is shown once more.
 
-Programs that post a form without ever having asked for it bring no stamp, and those that fill it in the moment
-they get it bring a fresh one. Neither gets a mail: they get the form again, with what they typed and a button.
-So does a person whose browser fills in the address for them and who is as quick; their time goes on counting,
-and pressing the button once more is all it costs them. Nobody is turned away, with script or without.
+A program that posts without loading the form has no token, and one that posts at once has a fresh token.
+Neither gets a mail; both get the form again, with what they typed. A person whose browser fills in the address
+can be as quick: the token of that form stays valid, and a second press of the button is enough. No visitor
+is refused, with or without JavaScript.
 
-The first page is made once and kept for many visitors, so that a stamp made with it would be old from the
-start and say nothing. Therefore the stamp is written in as a page goes out. Where a browser or a proxy kept
-the page, it is older than it should be; that is no visitor's fault, and so old stamps are good.
+Cached pages hold a placeholder. The token is written in when the page is sent; otherwise it would be as old as
+the cached page. A browser or a proxy may cache the page too, so an old token is accepted.
 
-A program made for this site can collect a stamp and use it many times. What holds it back are the limits on
-mails asked for, and the ledger, which has one mail a day for an address.
+A program made for this site can load a token and use it many times. The limits on mail requests and the
+rule of one mail of a kind per address and day apply to it.
 """
 
 import hashlib
@@ -23,36 +22,36 @@ from itsdangerous import BadSignature, Signer
 from starlette.types import Message, Receive, Scope, Send
 
 LEAST = timedelta(seconds=2)
-"""Nobody reads a page and types an address in less."""
+"""Nobody reads a page and types an address faster."""
 LONGEST = timedelta(days=7)
-"""A page may stay open in a browser for so long."""
+"""A page may stay open in a browser for this long."""
 _DIGITS = 11
-"""Of the tenths of a second since 1970."""
+"""Digits of a timestamp, in tenths of a second since 1970."""
 TOKEN_PLACEHOLDER = "~" * (_DIGITS + 1 + 43)
-"""Stands for the stamp in a page that is kept; as long as a stamp, so that the page's length stays true."""
+"""Stands for the token in a cached page; as long as a token, so that Content-Length stays correct."""
 _TOKEN_PLACEHOLDER = TOKEN_PLACEHOLDER.encode()
 
 
 class FormTokens:
-    """Makes and reads the stamps of one installation."""
+    """Signs and checks the form tokens of one installation."""
 
     def __init__(self, secret: bytes, clock: Callable[[], datetime]) -> None:
         self._signer = Signer(secret, salt="digest.stamp", digest_method=hashlib.sha256)
         self._clock = clock
-        # A busy site sends many pages in a tenth of a second.
+        # Many pages can be sent within a tenth of a second.
         self._signed = lru_cache(1)(lambda tenths: self._signer.sign(f"{tenths:0{_DIGITS}}").decode())
 
     def make(self) -> str:
-        """Return a stamp of this moment."""
+        """Return a token for the present instant."""
         return self._signed(int(self._clock().timestamp() * 10))
 
     def is_ripe(self, form_token: str) -> bool:
-        """Tell whether a form with this stamp was out as long as a person needs, and not for ever."""
+        """Return whether a form with this token was open for at least LEAST and at most LONGEST."""
         age = self._age(form_token)
         return age is not None and LEAST <= age <= LONGEST
 
     def renewed(self, form_token: str) -> str:
-        """Return the stamp for a form that is shown again: the same while its time counts, else a new one."""
+        """Return the token for a form that is shown again: the same if it is only too new, else a new one."""
         age = self._age(form_token)
         return form_token if age is not None and timedelta() <= age < LEAST else self.make()
 
@@ -65,7 +64,7 @@ class FormTokens:
 
 
 class TokenPage(HTMLResponse):
-    """A page that can be kept and sent many times, each time with a stamp of that moment."""
+    """A cacheable page that is sent each time with a new token."""
 
     def __init__(self, content: str, status: int, form_tokens: FormTokens) -> None:
         super().__init__(content, status)

@@ -1,4 +1,4 @@
-"""What people type into forms: read whole, cleaned of what nobody types, never trusted further."""
+"""Reads posted forms: invisible characters are removed, nothing else is validated here."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ _SEPARATORS = re.compile(r"[\s,;]+")
 
 
 class Form:
-    """The fields of a posted form. A field that is missing is empty."""
+    """The fields of a posted form. A missing field is empty."""
 
     def __init__(self, fields: Mapping[str, Sequence[str]]) -> None:
         self._fields = fields
@@ -24,7 +24,7 @@ class Form:
         return name in self._fields
 
     def raw(self, name: str) -> str:
-        """Return a field as it was sent."""
+        """Return the first value of a field, unchanged."""
         return next(iter(self._fields.get(name, ())), "")
 
     def text(self, name: str) -> str:
@@ -32,15 +32,15 @@ class Form:
         return one_line(self.raw(name))
 
     def lines(self, name: str) -> tuple[str, ...]:
-        """Return the lines of a field, each cleaned, empty and repeated ones left out."""
+        """Return the cleaned lines of a field, without empty and repeated ones."""
         return clean_words([one_line(line) for line in self.raw(name).splitlines()])
 
     def words(self, name: str) -> tuple[str, ...]:
-        """Return the words of a field, parted by spaces, commas or semicolons."""
+        """Return the words of a field, separated by spaces, commas or semicolons."""
         return clean_words(_SEPARATORS.split(self.text(name)))
 
     def all(self, name: str) -> tuple[str, ...]:
-        """Return every value of a field that can be ticked more than once."""
+        """Return all values of a field, such as the ticked boxes of one name."""
         return clean_words([one_line(value) for value in self._fields.get(name, ())])
 
     def number(self, name: str) -> int:
@@ -53,7 +53,7 @@ class Form:
 
 
 async def read_form(request: Request) -> Form:
-    """Read a form in either encoding; a body in any other form has no fields."""
+    """Read a form in either form encoding; any other body has no fields."""
     fields: dict[str, list[str]] = {}
     async with request.form(max_files=10, max_fields=MOST_FIELDS) as sent:
         for name, value in sent.multi_items():

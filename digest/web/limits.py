@@ -1,8 +1,8 @@
-"""How often something may be asked for in an hour, counted over all processes that share a Redis.
+"""Limits on mail requests per hour, counted over all processes that share a Redis.
 
-Each process counts what it let through in any case: without a Redis that is all, and while one does not
-answer it has to do, as nobody's sign-up may wait for a broker. That one address gets one mail of a kind a
-day, and one mailbox so many confirmations, is kept by the database, for all of them.
+Each process also counts what it allowed itself. Without a Redis, or while Redis does not answer, only that count
+applies: a sign-up never waits for the broker. Two further rules hold for all processes in the database: one
+mail of a kind per address and day, and a maximum of confirmations per mailbox.
 """
 
 import hmac
@@ -21,21 +21,21 @@ from redis.retry import Retry
 from digest.delivery.limits import sliding_windows
 
 MAILS_PER_NETWORK = 20
-"""Asked for (sign-ups and links alike) from one IPv4 address, or one IPv6 network of 64 bits.
+"""Requests (sign-ups and links together) from one IPv4 address, or one IPv6 network of 64 bits.
 
 A university can share one address.
 """
 MAILS_PER_SITE = 40
-"""From one IPv6 network of 48 bits: whoever is given one can call from 65,536 networks of 64 bits."""
+"""From one IPv6 network of 48 bits, which holds 65,536 networks of 64 bits."""
 MAILS_PER_DOMAIN = 300
-"""For addresses of one domain; a mailbox service of millions has that many on a very good day."""
+"""For addresses of one domain; the largest mailbox providers have that many on a very good day."""
 MAILS = 1000
-"""From everywhere."""
-REDIS_REST_SECONDS = 10.0
-"""So long a Redis that did not answer is not asked again."""
-_IMPATIENT = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5, "retry": Retry(NoBackoff(), 0)}
-_MOST_LET_THROUGH = 25_000
-"""Some 25 megabytes; of mails, what a day can bring."""
+"""In all."""
+REDIS_RETRY_SECONDS = 10.0
+"""Seconds until a Redis that did not answer is tried again."""
+_REDIS_OPTIONS = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5, "retry": Retry(NoBackoff(), 0)}
+_MAX_ALLOWED = 25_000
+"""About 25 MB; more mails than a day can bring."""
 _NAME = "hourly"
 _log = logging.getLogger("digest.web")
 
@@ -44,41 +44,41 @@ Window = tuple[RateLimitItem, str]
 
 
 class HourlyLimits:
-    """Counts by key. Windows slide: in no span of an hour, wherever it begins, is more let through."""
+    """Counts by key in sliding windows: no hour, wherever it begins, allows more than the limit."""
 
     def __init__(
-        self, secret: bytes, redis_url: str = "", *, rest_seconds: float = REDIS_REST_SECONDS
+        self, secret: bytes, redis_url: str = "", *, retry_seconds: float = REDIS_RETRY_SECONDS
     ) -> None:
-        """`secret` hides what is counted: nobody can read an address out of Redis. Raises BadInput for its URL."""
+        """`secret` hashes the keys, so that Redis holds no address. Raises BadInput for an invalid URL."""
         self._secret = secret
         self._own = sliding_windows()
-        self._let_through = 0
-        self._shared = sliding_windows(redis_url, **_IMPATIENT) if redis_url else None
-        self._rest_seconds = rest_seconds
-        self._ask_again_at = 0.0
+        self._allowed = 0
+        self._shared = sliding_windows(redis_url, **_REDIS_OPTIONS) if redis_url else None
+        self._retry_seconds = retry_seconds
+        self._retry_at = 0.0
 
     def allow(self, limits: Mapping[str, int]) -> bool:
-        """Count one more for each key and tell whether all are within their limit; if not, none is counted.
+        """Count one for each key and return True if all are within their limit; otherwise count none.
 
-        Of several calls in the same moment, one too many can still be counted for a key that has room.
+        Concurrent calls can still count one too many for a key that has room.
         """
         windows = [(RateLimitItemPerHour(limit), self._hidden(key)) for key, limit in limits.items()]
         if not _have_room(self._own, windows) or not self._allow_shared(windows):
             return False
-        self._let_through += 1
-        if self._let_through > _MOST_LET_THROUGH:
-            # Its keys are never dropped. Forgetting everything beats running out of memory.
-            self._own, self._let_through = sliding_windows(), 1
-        return _take(self._own, windows)
+        self._allowed += 1
+        if self._allowed > _MAX_ALLOWED:
+            # The storage never drops keys. Losing all counts is better than running out of memory.
+            self._own, self._allowed = sliding_windows(), 1
+        return _count(self._own, windows)
 
     def _allow_shared(self, windows: Sequence[Window]) -> bool:
-        if self._shared is None or time.monotonic() < self._ask_again_at:
+        if self._shared is None or time.monotonic() < self._retry_at:
             return True
         try:
-            return _have_room(self._shared, windows) and _take(self._shared, windows)
+            return _have_room(self._shared, windows) and _count(self._shared, windows)
         except StorageError as error:
-            self._ask_again_at = time.monotonic() + self._rest_seconds
-            _log.warning("Redis does not answer, so this process counts sign-ups for itself: %s", error)
+            self._retry_at = time.monotonic() + self._retry_seconds
+            _log.warning("Redis does not answer, so this process counts mail requests by itself: %s", error)
             return True
 
     def _hidden(self, key: str) -> str:
@@ -89,12 +89,12 @@ def _have_room(counter: RateLimiter, windows: Sequence[Window]) -> bool:
     return all(counter.test(item, _NAME, key) for item, key in windows)
 
 
-def _take(counter: RateLimiter, windows: Sequence[Window]) -> bool:
+def _count(counter: RateLimiter, windows: Sequence[Window]) -> bool:
     return all(counter.hit(item, _NAME, key) for item, key in windows)
 
 
 def mail_limits(host: str, domain: str) -> dict[str, int]:
-    """Return what one mail counts towards that somebody asks for."""
+    """Return the limits that a mail request from this host to this domain counts towards, by key."""
     return {
         **_network_limits(host),
         f"domain {domain.casefold()}": MAILS_PER_DOMAIN,

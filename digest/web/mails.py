@@ -1,4 +1,4 @@
-"""The web view of a mail: what one subscriber was sent on one day."""
+"""The web view of a digest: what one subscriber was sent for one edition."""
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -16,7 +16,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/digest/{token}")
 def web_view(context: Context, token: str) -> Response:
-    """Show a digest as it was composed, whole abstracts included."""
+    """Show a digest as it was composed, with full abstracts."""
     claim = context.claim("digest", token)
     with context.container.database.read() as connection:
         subscriber = context.subscriber(connection, "digest", token)
@@ -25,7 +25,7 @@ def web_view(context: Context, token: str) -> Response:
         )
         composed = [row.id for row in rows if row.contents is not None]
         if not composed:
-            raise NotFound("No digest of that day is kept; look at what is trending now.")
+            raise NotFound("The digest of that day is no longer stored; look at what is trending now.")
         contents, picks = recorded(connection, composed[0])
     shown = {key: [pick for pick in picks if heading_of(pick.section, pick.card) == key] for key in HEADINGS}
     return context.private_page(

@@ -1,11 +1,10 @@
-"""What every answer has in common: headers that keep browsers strict, a limit on bodies, errors as pages.
+"""The outermost layer: security headers, a limit on request bodies, a page for unexpected errors, a count of responses.
 
-There are no cookies, so nothing can be done in somebody's name from another page: whoever holds a signed
-link may use it, nobody else can.
+There are no cookies, so another site's page cannot act in a subscriber's name: only the holder of a signed
+link can.
 """
 
 import logging
-from collections import Counter
 from collections.abc import Callable
 
 from starlette.datastructures import MutableHeaders
@@ -14,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LARGEST_BODY = 1_000_000
-"""Bytes of a posted form. A pasted library of two thousand papers fits."""
+"""Bytes of a request body. A pasted library of two thousand papers fits."""
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -22,7 +21,7 @@ POLICY = (
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
-    # Links of a mail hold a token; no page they lead on to may learn it.
+    # The links of a mail hold a token; the pages they link to must not receive it.
     "Referrer-Policy": "no-referrer",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "X-Content-Type-Options": "nosniff",
@@ -31,34 +30,36 @@ HEADERS = {
 _TOO_LARGE = "This is more than we can take at once; please go back and send a smaller part of it."
 _FAILED = "Something went wrong on our side; please try again in a minute."
 Problem = Callable[[str, int, str], Response]
-"""Makes the answer to a request that failed, of its path, a status and a sentence."""
+"""Returns the response to a failed request, from its path, a status and a message."""
 _log = logging.getLogger("digest.web")
 
 
 class Safety:
-    """The outermost layer around the application."""
+    """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, problem: Problem, answers: Counter[int], *, https: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, problem: Problem, count_answer: Callable[[int], None], *, https: bool
+    ) -> None:
         self._app = app
         self._problem = problem
         self._headers = dict(HEADERS)
         if https:
             self._headers["Strict-Transport-Security"] = "max-age=31536000"
-        self._answers = answers
+        self._count_answer = count_answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send, self._headers, self._answers)
+        exchange = _Exchange(scope, receive, send, self._headers, self._count_answer)
         try:
             await self._app(exchange.scope, exchange.receive, exchange.send)
         except _TooLarge:
             if not exchange.started:
                 await self._problem(scope["path"], 413, _TOO_LARGE)(scope, receive, exchange.send)
         except ClientDisconnect:
-            # Gone in the middle of what they sent, or let go for being too slow.
+            # The client left before its body was complete, or was too slow.
             return
         except Exception:
             _log.exception("%s %s failed", scope["method"], _shown(scope["path"]))
@@ -72,18 +73,23 @@ class _TooLarge(Exception):
 
 
 class _Exchange:
-    """One request and its answer."""
+    """One request and its response."""
 
     def __init__(
-        self, scope: Scope, receive: Receive, send: Send, headers: dict[str, str], answers: Counter[int]
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        headers: dict[str, str],
+        count_answer: Callable[[int], None],
     ) -> None:
         self._is_head = scope["method"] == "HEAD"
-        # Every page answers HEAD as it would GET, without the body (RFC 9110 section 9.3.2).
+        # HEAD is GET without the body (RFC 9110 section 9.3.2).
         self.scope = {**scope, "method": "GET"} if self._is_head else scope
         self._receive = receive
         self._send = send
         self._headers = headers
-        self._answers = answers
+        self._count_answer = count_answer
         self._read = 0
         self.started = False
 
@@ -97,7 +103,7 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            self._answers[message["status"]] += 1
+            self._count_answer(message["status"])
             headers = MutableHeaders(scope=message)
             for name, value in self._headers.items():
                 headers.setdefault(name, value)
@@ -108,5 +114,5 @@ class _Exchange:
 
 
 def _shown(path: str) -> str:
-    """Return a path without the token it may hold: whoever reads the log is not the subscriber."""
+    """Return a path for the log, without the signed token that it may hold."""
     return "/".join(part if len(part) < 40 else "…" for part in path[:400].split("/"))

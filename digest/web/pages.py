@@ -1,7 +1,8 @@
-"""Templates to pages: compiled once, everything escaped, a variable nobody set is an error."""
+"""Renders the templates of the web side: compiled once, everything escaped, an undefined variable is an error."""
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,15 @@ from markupsafe import Markup
 
 from digest.mail.content import Card
 from digest.text import formatting
-from digest.web.cache import LruCache
 
 EXCERPT = 280
 _CACHED_CARDS = 3000
-"""Some ten megabytes."""
+"""About 10 MB."""
 _WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x20\x7f<>\"]{1,2000}")
 
 
 class Pages:
-    """The templates of the web side."""
+    """The templates of the web side, with the values that all of them share."""
 
     def __init__(self, templates: Path, static: Path, shared: Mapping[str, Any]) -> None:
         self._environment = Environment(
@@ -43,36 +43,36 @@ class Pages:
         )
         self._environment.tests["web_address"] = is_web_address
         self._environment.globals.update(
-            shared, version=_fingerprint(static), links_of=links_of, listed=self.listed
+            shared,
+            version=_fingerprint(static),
+            links_of=links_of,
+            # Most of a page is such papers, and most of them stand on several pages.
+            listed=lru_cache(_CACHED_CARDS)(self._listed),
         )
         self._macros = self._environment.get_template("_papers.html").make_module()
-        self._cards: LruCache[Markup] = LruCache(_CACHED_CARDS)
 
     def render(self, name: str, **values: Any) -> str:
-        """Return the page that a template makes of these values."""
+        """Render a template with these values."""
         return self._environment.get_template(name).render(values)
 
-    def listed(self, card: Card, level: int = 3) -> Markup:
-        """Return a paper as a list for everybody shows it; made once, as most of a page is such papers."""
-        cached = self._cards.get((card, level))
-        if cached is None:
-            cached = self._macros.paper(card, level=level)  # type: ignore[attr-defined]
-            self._cards.put((card, level), cached)
-        return cached
+    def _listed(self, card: Card, level: int = 3) -> Markup:
+        """Render a paper as an item of a public list."""
+        rendered: Markup = self._macros.paper(card, level=level)  # type: ignore[attr-defined]
+        return rendered
 
 
 def paper_path(paper_id: str) -> str:
-    """Return where a paper's page is."""
+    """Return the path of a paper's page."""
     return f"/papers/{quote(paper_id, safe='/:')}"
 
 
 def is_web_address(url: str) -> bool:
-    """Tell whether an address from a feed may stand on a page as a link."""
+    """Return whether a URL from a feed may become a link on a page."""
     return _WEB_ADDRESS.fullmatch(url) is not None
 
 
 def links_of(card: Card) -> list[tuple[str, str]]:
-    """Return a paper's outside links as (label, address)."""
+    """Return a paper's external links as (label, URL)."""
     every = (("Abstract", card.abstract_url), ("PDF", card.pdf_url), *card.links)
     return [(formatting.shorten(label, 30), url) for label, url in every if is_web_address(url)]
 
@@ -83,6 +83,6 @@ def paragraphs(text: str) -> list[str]:
 
 
 def _fingerprint(folder: Path) -> str:
-    """Return what changes when any file of a folder does, so that browsers may keep each for ever."""
+    """Return a hash of all files of a folder; part of their URLs, so that browsers may cache them for ever."""
     content = b"".join(path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file())
     return sha256(content).hexdigest()[:12]

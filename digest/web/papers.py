@@ -1,4 +1,4 @@
-"""One paper and its like; search by words, or by a paper's id."""
+"""The page of one paper, its citation files, and search by words or by a paper's id."""
 
 import re
 from datetime import date
@@ -12,7 +12,6 @@ from digest.errors import BadInput, NotFound
 from digest.mail.content import Card
 from digest.papers.identifiers import canonical_id
 from digest.text.formatting import one_line
-from digest.web.cache import CacheEntry
 from digest.web.citations import bibtex, ris
 from digest.web.context import Context, WebContext
 
@@ -30,22 +29,22 @@ async def search(
     category: str = "",
     since: str = "",
 ) -> Response:
-    """Find papers by words; a paper's id or address finds its like. A category and a day narrow both."""
-    question = _Question(one_line(q[:LONGEST_QUERY]), one_line(category[:60]), day_from(since))
-    cached = context.search_cache.get(question)
-    if cached is not None and cached.revision == context.catalogue.revision_if_known():
-        return cached.value
-    return await run_in_threadpool(_search, context, question)
+    """Find papers by words, or similar papers by an id or URL. A category and a date filter both."""
+    query = _Query(one_line(q[:LONGEST_QUERY]), one_line(category[:60]), day_from(since))
+    cached = context.search_cache.get(query, context.catalogue.revision_if_known())
+    if cached is not None:
+        return cached
+    return await run_in_threadpool(_search, context, query)
 
 
-class _Question(NamedTuple):
+class _Query(NamedTuple):
     words: str
     category: str
     since: date | None
 
 
 def day_from(text: str) -> date | None:
-    """Return the day that somebody typed, as 2026-11-22; None for nothing. Raises BadInput."""
+    """Return a date typed like 2026-11-22; None for an empty field. Raises BadInput."""
     if not (text := one_line(text[:40])):
         return None
     try:
@@ -53,11 +52,11 @@ def day_from(text: str) -> date | None:
             return date.fromisoformat(text)
     except ValueError:
         pass
-    raise BadInput(f"{text!r} is no day; write it like 2026-11-22.")
+    raise BadInput(f"{text!r} is not a date; write it like 2026-11-22.")
 
 
-def _search(context: WebContext, question: _Question) -> Response:
-    words, category, since = question
+def _search(context: WebContext, query: _Query) -> Response:
+    words, category, since = query
     revision = context.catalogue.revision()
     is_fresh = context.catalogue.is_search_fresh()
     named = _named(context, words)
@@ -75,7 +74,7 @@ def _search(context: WebContext, question: _Question) -> Response:
         found=found,
     )
     if is_fresh:
-        context.search_cache.put(question, CacheEntry(revision, page))
+        context.search_cache.put(query, revision, page)
     return page
 
 
@@ -100,7 +99,7 @@ def as_ris(context: Context, paper_id: str) -> Response:
 
 @router.get("/papers/{paper_id:path}")
 def paper(context: Context, paper_id: str) -> Response:
-    """Show one paper and those most like it."""
+    """Show one paper and the papers most similar to it."""
     card = _card(context, paper_id)
     similar = [one for one, _ in context.catalogue.similar(card.paper_id, SIMILAR)]
     return context.page("paper.html", card=card, similar=similar)

@@ -1,4 +1,4 @@
-"""Everything a subscriber can set, see, download and erase, behind their signed link."""
+"""The preferences page: all that a subscriber can set, see, download and erase, behind their signed link."""
 
 import json
 from collections.abc import Callable
@@ -21,8 +21,7 @@ from digest.store import feedback as feedback_store
 from digest.store import papers as paper_store
 from digest.store.database import Connection
 from digest.subscribers.bibliography import read_pasted
-from digest.subscribers.consent import resubscribe, subscriber_of
-from digest.subscribers.consent import unsubscribe as leave
+from digest.subscribers.consent import resubscribe, subscriber_of, unsubscribe
 from digest.subscribers.feedback import record_feedback
 from digest.subscribers.import_export import change_from
 from digest.subscribers.preferences import Change, Draft, change, draft, pause, remove, resume
@@ -36,26 +35,26 @@ router = APIRouter(include_in_schema=False)
 PAST_DIGESTS = 30
 RATED_SHOWN = 200
 PREVIEWS = RateLimitItemPerHour(1000)
-"""For one subscriber: as many as somebody sees who types for five minutes without a rest."""
+"""Per subscriber: as many as five minutes of continuous typing cause."""
 _WORDS = ("topics", "must", "mute", "follow")
 _NOT_SHOWN: dict[str, Any] = {"selection": None, "note": "", "problem": ""}
-_PLACES = {
+_CONTINENTS = {
     "Africa", "America", "Antarctica", "Arctic", "Asia",
     "Atlantic", "Australia", "Europe", "Indian", "Pacific",
 }  # fmt: skip
 DONE = {
-    "confirmed": "Your subscription is confirmed. Say what you work on, and the first digest comes soon.",
+    "confirmed": "Your subscription is confirmed. Tell us what you work on, and the first digest comes soon.",
     "saved": "Saved.",
-    "paused": "Paused. You get no mail until it is over.",
-    "resumed": "Welcome back. Mail comes again.",
-    "forgotten": "Taken back. That paper no longer affects your digests.",
+    "paused": "Paused. You get no mail until the pause ends.",
+    "resumed": "Welcome back. You get mail again.",
+    "forgotten": "Removed. That paper no longer affects your digests.",
     "left": "You are unsubscribed. We send you no more mail.",
 }
 
 
 @router.get("/preferences/{token}")
 def preferences(context: Context, token: str, done: str = "") -> Response:
-    """Show all that a subscriber can set and what is kept about them."""
+    """Show what a subscriber can set and what is stored about them."""
     with context.container.database.read() as connection:
         subscriber = context.subscriber(connection, "preferences", token)
     return show_preferences(context, subscriber, token, done if done in DONE else "")
@@ -69,9 +68,9 @@ def show_preferences(
     typed: Form | None = None,
     wrong: str = "",
 ) -> Response:
-    """Return the page of a subscriber, with a word on what was just done or what went wrong.
+    """Return the page of a subscriber, with a message on what was done or what is wrong.
 
-    With `typed`, its fields hold what was typed and not saved, and the preview is what that would bring.
+    With `typed`, the fields hold the unsaved form, and the preview shows its effect.
     """
     with context.container.database.read() as connection:
         said = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])[-RATED_SHOWN:]
@@ -113,12 +112,14 @@ def show_preferences(
 
 
 def _starters(context: WebContext, connection: Connection, ticked: set[str]) -> list[Card]:
-    """Return the papers to be ticked; those that were ticked already stay, whatever is offered by now."""
+    """Return the papers to choose from, and those of `ticked` that are no longer among them."""
     offered = context.catalogue.starters()
-    gone = sorted(ticked - {card.paper_id for card in offered})[:RATED_SHOWN]
+    missing = sorted(ticked - {card.paper_id for card in offered})[:RATED_SHOWN]
     return [
         *offered,
-        *context.catalogue.cards(connection, list(paper_store.find_by_paper_ids(connection, gone).values())),
+        *context.catalogue.cards(
+            connection, list(paper_store.find_by_paper_ids(connection, missing).values())
+        ),
     ]
 
 
@@ -144,18 +145,18 @@ def _fields(subscriber: Subscriber, typed: Form | None) -> dict[str, str]:
 
 @cache
 def zones(present: str) -> list[tuple[str, list[str]]]:
-    """Return the time zones by continent, the present one among them whatever it is called."""
+    """Return the time zones by continent, and `present` under Other if it belongs to none."""
     groups: dict[str, list[str]] = {}
     for name in sorted(available_timezones()):
-        place = name.partition("/")[0]
-        if name in {"UTC", present} or place in _PLACES:
-            groups.setdefault(place if place in _PLACES else "Other", []).append(name)
+        continent = name.partition("/")[0]
+        if name in {"UTC", present} or continent in _CONTINENTS:
+            groups.setdefault(continent if continent in _CONTINENTS else "Other", []).append(name)
     return sorted(groups.items())
 
 
 @router.post("/preferences/{token}")
 def act(context: Context, token: str, form: Posted) -> Response:
-    """Do what one of the page's buttons says, then show the page again."""
+    """Perform the action of a button, then show the page again."""
     with context.container.database.read() as connection:
         subscriber = context.subscriber(connection, "preferences", token)
     action = _ACTIONS.get(form.text("do") or "save")
@@ -167,20 +168,20 @@ def act(context: Context, token: str, form: Posted) -> Response:
         return show_preferences(context, subscriber, token, "", form, str(error))
     if done == "erased":
         return context.private_page("erased.html")
-    # So that loading the page again does not do it again. The way there is ours, never the caller's.
+    # A redirect, so that reloading the page does not repeat the action. Its target is never the client's.
     return RedirectResponse(f"{context.root}/preferences/{token}?done={done}", 303)
 
 
 @router.post("/preferences/{token}/preview")
-def look(context: Context, token: str, form: Posted) -> Response:
-    """Show what saving the form would bring, and save nothing. POST only because the form can be long.
+def preview_form(context: Context, token: str, form: Posted) -> Response:
+    """Show the effect of saving the form, without saving it. POST because the form can be long.
 
-    The page's script asks for the part that changes alone.
+    The page's script requests only the part that changes.
     """
     with context.container.database.read() as connection:
         subscriber = context.subscriber(connection, "preferences", token)
     if not context.previews.hit(PREVIEWS, subscriber.key):
-        raise TryLater("These were many previews; please save what you have, or go on in an hour.", 3600)
+        raise TryLater("Too many previews; please save your changes, or continue in an hour.", 3600)
     if form.text("part") != "preview":
         return show_preferences(context, subscriber, token, "", form)
     with context.container.database.read() as connection:
@@ -194,9 +195,9 @@ def look(context: Context, token: str, form: Posted) -> Response:
 def _previewed(
     context: WebContext, connection: Connection, subscriber: Subscriber, form: Form | None
 ) -> dict[str, Any]:
-    """Return what the preview shows: of the subscriber as stored, or as a form would leave them.
+    """Return the values of the preview: for the subscriber as stored, or as the form would change them.
 
-    Raises BadInput or NotFound for what cannot be saved.
+    Raises BadInput or NotFound if the form cannot be saved.
     """
     planned: Draft | None = None
     if form is not None:
@@ -208,7 +209,7 @@ def _previewed(
 
 
 def _changes(connection: Connection, form: Form) -> tuple[Change, list[str]]:
-    """Return what the form changes, and the papers it likes. Raises BadInput."""
+    """Return the changes of a form, and the papers it likes. Raises BadInput."""
     likes = [canonical_id(one) for one in form.all("like")]
     if pasted := form.raw("pasted"):
         likes += _known_papers(connection, pasted)
@@ -218,7 +219,7 @@ def _changes(connection: Connection, form: Form) -> tuple[Change, list[str]]:
         **{name: form.text(name) for name in ("timezone", "frequency")},
         **{name: form.number(name) for name in ("hour", "max_papers") if name in form},
     }
-    # A field that the form did not have stays as it was.
+    # A field that the form does not have stays unchanged.
     changes = change_from(**{name: value for name, value in fields.items() if name in form})
     return changes, list(dict.fromkeys(likes))
 
@@ -227,25 +228,25 @@ def _save(context: WebContext, subscriber: Subscriber, form: Form) -> str:
     container = context.container
     with container.database.read() as connection:
         changes, likes = _changes(connection, form)
-        # Reading the background takes its time; done here, it keeps no writer waiting.
+        # Reading the reference corpus takes a second; here it blocks no other writer.
         container.profiles.reference(connection)
     change(container.database, container.profiles, subscriber.address, changes, context.now(), likes=likes)
     return "saved"
 
 
 def _known_papers(connection: Connection, text: str) -> list[str]:
-    """Return the papers a text names: those that are stored, and arXiv ids that can be fetched.
+    """Return the papers that a text names: stored ones, and arXiv ids that can be fetched.
 
-    Raises BadInput when there is none of either.
+    Raises BadInput when it names neither.
     """
     pasted = read_pasted(text)
     found = paper_store.find_known(connection, pasted.ids, pasted.title_ids)
     if not found and not pasted.ids:
         named = len(pasted.title_ids)
         raise BadInput(
-            f"None of the {named} papers you pasted is among those we have; name a few by their arXiv ids."
+            f"None of the {named} papers you pasted is stored here; name a few by their arXiv ids."
             if named
-            else "We found no paper in what you pasted; arXiv ids, BibTeX and RIS are understood."
+            else "No paper was found in what you pasted; paste arXiv ids, BibTeX or RIS."
         )
     return list(dict.fromkeys([*(stored.paper.id for stored in found), *pasted.ids]))
 
@@ -255,7 +256,7 @@ def _pause(context: WebContext, subscriber: Subscriber, form: Form) -> str:
     try:
         until = date.fromisoformat(text) if text else None
     except ValueError:
-        raise BadInput("This is no date; please choose the day on which mail should come again.") from None
+        raise BadInput("This is not a date; please choose the day on which mail starts again.") from None
     pause(context.container.database, subscriber.address, until, context.now())
     return "paused"
 
@@ -270,15 +271,15 @@ def _resume(context: WebContext, subscriber: Subscriber, _form: Form) -> str:
     return "resumed"
 
 
-def _forget(context: WebContext, subscriber: Subscriber, form: Form) -> str:
+def _remove_feedback(context: WebContext, subscriber: Subscriber, form: Form) -> str:
     record_feedback(
         context.container.database, context.container.profiles, subscriber.key, form.text("paper"), None, context.now()
     )  # fmt: skip
     return "forgotten"
 
 
-def _leave(context: WebContext, subscriber: Subscriber, _form: Form) -> str:
-    leave(context.container.database, context.container.secret, subscriber.key, context.now(), "web")
+def _unsubscribe(context: WebContext, subscriber: Subscriber, _form: Form) -> str:
+    unsubscribe(context.container.database, context.container.secret, subscriber.key, context.now(), "web")
     return "left"
 
 
@@ -291,15 +292,15 @@ _ACTIONS: dict[str, Callable[[WebContext, Subscriber, Form], str]] = {
     "save": _save,
     "pause": _pause,
     "resume": _resume,
-    "forget": _forget,
-    "unsubscribe": _leave,
+    "forget": _remove_feedback,
+    "unsubscribe": _unsubscribe,
     "erase": _erase,
 }
 
 
 @router.get("/preferences/{token}/export")
 def export(context: Context, token: str) -> Response:
-    """Return all that is kept about a subscriber, as a JSON file."""
+    """Return all that is stored about a subscriber, as a JSON file."""
     claim = context.claim("preferences", token)
     with context.container.database.read() as connection:
         subscriber = subscriber_of(connection, claim.subscriber_key)

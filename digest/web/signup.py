@@ -1,6 +1,6 @@
-"""Signing up, confirming, leaving and coming back, and finding one's links again.
+"""Sign up, confirm, unsubscribe, resubscribe, and request one's links by mail.
 
-Only POST acts; GET shows a page with one button.
+GET shows a page with one button; only POST changes anything.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ router = APIRouter(include_in_schema=False)
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What anybody can ask for with an address alone, and the pages around it."""
+    """A kind of mail that is requested with an address alone, and its two pages."""
 
     form: str
     answer: str
@@ -41,31 +41,38 @@ _LINKS = _Request("links.html", "links_sent.html", "links")
 
 @router.get("/subscribe")
 def sign_up_form(context: Context) -> Response:
-    """Show the field for an address alone, for whoever opens this address by hand."""
+    """Show the sign-up form."""
     return context.page(_SIGN_UP.form, typed="")
 
 
 @router.post("/subscribe")
 async def sign_up(context: Context, request: Request, form: Posted) -> Response:
-    """Take an address, to send it a confirmation; whose it is makes no difference to the answer or its time."""
-    return await to_thread.run_sync(_take_request, context, _SIGN_UP, request, form, limiter=context.asking)
+    """Request a confirmation mail for an address.
+
+    Neither the response nor its time depends on whether the address is known.
+    """
+    return await to_thread.run_sync(
+        _take_request, context, _SIGN_UP, request, form, limiter=context.mail_request_threads
+    )
 
 
 @router.get("/links")
 def links_form(context: Context) -> Response:
-    """Show the field for the address of a subscriber who lost their mails."""
+    """Show the form for a subscriber who has lost their links."""
     return context.page(_LINKS.form, typed="")
 
 
 @router.post("/links")
 async def send_links(context: Context, request: Request, form: Posted) -> Response:
-    """Take an address, to send its subscriber their links; whether there is one makes no difference either."""
-    return await to_thread.run_sync(_take_request, context, _LINKS, request, form, limiter=context.asking)
+    """Request a mail with a subscriber's links. The response does not depend on whether there is one either."""
+    return await to_thread.run_sync(
+        _take_request, context, _LINKS, request, form, limiter=context.mail_request_threads
+    )
 
 
 def _take_request(context: WebContext, kind: _Request, request: Request, form: Form) -> Response:
     address = parse_address(form.raw("email")[:400])
-    # Nobody sees this field, so whoever fills it in is a program; it is told what people are told.
+    # The field is invisible to people. A program that fills it in gets the same response and no mail.
     if not form.raw("website"):
         form_token = form.raw("stamp")[:100]
         if not context.form_tokens.is_ripe(form_token):
@@ -74,7 +81,7 @@ def _take_request(context: WebContext, kind: _Request, request: Request, form: F
             )
         host = request.client.host if request.client else ""
         if not context.limits.allow(mail_limits(host, address.domain)):
-            raise TryLater("Too many mails were asked for just now; please try again in an hour.", 3600)
+            raise TryLater("Too many mails were requested; please try again in an hour.", 3600)
         request_mail(context.container.database, kind.kind, address, context.now())
         context.request_worker.wake()
     return context.private_page(kind.answer, days=CONFIRM_DAYS)
@@ -82,7 +89,7 @@ def _take_request(context: WebContext, kind: _Request, request: Request, form: F
 
 @router.get("/confirm/{token}")
 def confirm_form(context: Context, token: str) -> Response:
-    """Show the button that confirms, or that asks for a new link when this one is too old."""
+    """Show the button that confirms, or the one that requests a new link when this one has expired."""
     claim = context.claim("confirm", token)
     with context.container.database.read() as connection:
         subscriber = subscriber_of(connection, claim.subscriber_key)
@@ -90,29 +97,29 @@ def confirm_form(context: Context, token: str) -> Response:
 
 
 def _confirmation(context: WebContext, token: str, claim: Claim, subscriber: Subscriber) -> Response:
-    status = 403 if _is_over(context, claim) and subscriber.status == "pending" else 200
+    status = 403 if _is_expired(context, claim) and subscriber.status == "pending" else 200
     return context.private_page(
         "confirm.html",
         status,
         token=token,
         subscriber_status=subscriber.status,
-        is_over=_is_over(context, claim),
+        is_expired=_is_expired(context, claim),
         days=CONFIRM_DAYS,
     )
 
 
-def _is_over(context: WebContext, claim: Claim) -> bool:
+def _is_expired(context: WebContext, claim: Claim) -> bool:
     return context.now().date() > claim.issued_on + timedelta(days=CONFIRM_DAYS)
 
 
 @router.post("/confirm/{token}")
 def confirm_now(context: Context, token: str) -> Response:
-    """Make a subscriber active and show them what they can set."""
+    """Confirm a subscriber and show their preferences."""
     claim = context.claim("confirm", token)
     with context.container.database.read() as connection:
         subscriber = subscriber_of(connection, claim.subscriber_key)
-    # An old link must not undo a later goodbye: only a waiting subscriber is confirmed.
-    if subscriber.status != "pending" or _is_over(context, claim):
+    # An old link must not undo a later unsubscription: only a pending subscriber is confirmed.
+    if subscriber.status != "pending" or _is_expired(context, claim):
         return _confirmation(context, token, claim, subscriber)
     confirmed = confirm(
         context.container.database, context.container.secret, subscriber.address, context.now(), "web"
@@ -121,8 +128,8 @@ def confirm_now(context: Context, token: str) -> Response:
 
 
 @router.post("/confirm/{token}/again")
-def confirm_later(context: Context, token: str) -> Response:
-    """Send a fresh confirmation to the subscriber of a link that is too old."""
+def send_confirmation_again(context: Context, token: str) -> Response:
+    """Request a new confirmation mail for the subscriber of an expired link."""
     claim = context.claim("confirm", token)
     request_confirmation_again(
         context.container.database, context.container.secret, claim.subscriber_key, context.now()
@@ -133,7 +140,7 @@ def confirm_later(context: Context, token: str) -> Response:
 
 @router.get("/unsubscribe/{token}")
 def unsubscribe_form(context: Context, token: str) -> Response:
-    """Show the one button that ends all mail."""
+    """Show the button that unsubscribes."""
     claim = context.claim("unsubscribe", token)
     with context.container.database.read() as connection:
         try:
@@ -145,9 +152,9 @@ def unsubscribe_form(context: Context, token: str) -> Response:
 
 @router.post("/unsubscribe/{token}")
 def unsubscribe_now(context: Context, token: str) -> Response:
-    """End all mail to a subscriber at once, whether a person or their mail program asks (RFC 8058).
+    """Unsubscribe at once, for a person or a mail program (one-click, RFC 8058).
 
-    The body, in whatever encoding, is not looked at: the link says all. 200, no redirect, no cookie.
+    The body is ignored, whatever its encoding. Returns 200 without redirect or cookie.
     """
     claim = context.claim("unsubscribe", token)
     left = unsubscribe(
@@ -159,8 +166,8 @@ def unsubscribe_now(context: Context, token: str) -> Response:
 
 
 @router.post("/unsubscribe/{token}/undo")
-def return_now(context: Context, token: str) -> Response:
-    """Send mail again to a subscriber who had left."""
+def resubscribe_now(context: Context, token: str) -> Response:
+    """Resubscribe a subscriber who has unsubscribed."""
     claim = context.claim("unsubscribe", token)
     back = resubscribe(
         context.container.database, context.container.secret, claim.subscriber_key, context.now(), "web"

@@ -24,7 +24,17 @@ DELIVERY = {
     "settled_at", "papers_after", "papers_through", "message_id", "smtp_answer",
 }  # fmt: skip
 RUN = {"fetched_by_id", "fetched", "rebuilt", "planned", "sent", "skipped", "waiting", "failed", "stopped"}
-STATUS = {"at", "circuits", "papers", "newest_on", "feeds", "readers", "next_due_at", "deliveries"}
+STATUS = {
+    "at",
+    "circuits",
+    "doubtful_editions",
+    "papers",
+    "newest_on",
+    "feeds",
+    "readers",
+    "next_due_at",
+    "deliveries",
+}
 PORTRAIT = {"pending", "reader", "feedback", "profile", "received", "consents"}
 EXPLANATION = {
     "id", "title", "score", "floor", "interest", "reasons", "closest", "obstacles", "received_on",
@@ -199,7 +209,7 @@ def test_an_explanation_names_terms_and_obstacles(digest: Shell) -> None:
     assert digest("explain", ANA, "2511.00003", "--json").json["score"] < good["score"]
     digest("subscribers", "edit", ANA, "--mute", "rooms")
     assert digest("explain", ANA, "2511.00001", "--json").json["obstacles"]
-    assert "kept out" in digest("explain", ANA, "2511.00001").out
+    assert "is excluded" in digest("explain", ANA, "2511.00001").out
 
 
 def test_the_ledger_shows_a_mail_and_makes_it_again_byte_for_byte(digest: Shell) -> None:
@@ -229,7 +239,7 @@ def test_what_failed_for_good_can_be_opened_again(digest: Shell) -> None:
     assert digest("deliveries", "list", "--kind", "digest", "--status", "skipped", "--json").json == [quiet]
     assert digest("deliveries", "list", "--kind", "links", "--json").json == []
     assert quiet["reason"]
-    assert digest("deliveries", "retry", str(quiet["id"])).lines == ["1 of 1 opened again."]
+    assert digest("deliveries", "retry", str(quiet["id"])).lines == ["1 of 1 planned again."]
 
 
 def test_a_pending_subscriber_is_asked_once_and_gets_no_digest(empty: Shell) -> None:

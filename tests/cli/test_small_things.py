@@ -76,7 +76,7 @@ def test_a_preview_can_be_had_of_another_time(digest: Shell) -> None:
     then = digest("preview", "ana@example.org", "--now", "2025-11-20T12:00")
     assert "Thursday, 20 November 2025" in then.out
     assert "Splats for rooms" in then.out
-    assert "no instant" in digest.fails("preview", "ana@example.org", "--now", "yesterday")
+    assert "not a time" in digest.fails("preview", "ana@example.org", "--now", "yesterday")
 
 
 def test_trending_without_a_paper_is_the_list(digest: Shell) -> None:

@@ -16,7 +16,7 @@ def test_an_address_is_suppressed_explained_and_lifted(digest: Shell) -> None:
     assert "not suppressed" in digest.fails("suppressions", "show", ANA)
     assert "not suppressed" in digest.fails("suppressions", "lift", ANA)
     told = digest("suppressions", "add", ANA, "--reason", "asked by phone")
-    assert told.lines == [f"{ANA} is suppressed: no mail goes there."]
+    assert told.lines == [f"{ANA} is suppressed: no mail is sent to it."]
     assert "already" in digest.fails("suppressions", "add", ANA)
     (cells,) = digest("suppressions", "list").cells
     assert cells[:2] == [ANA, "asked by phone"]

@@ -16,7 +16,7 @@ from digest.store import deliveries as ledger
 from digest.store import picks as pick_store
 from digest.store.database import Database
 from digest.store.deliveries import NewDelivery
-from digest.store.recording import recorder
+from digest.store.recording import Step, StepWriter
 from digest.subscribers.preferences import pause, resume
 from digest.subscribers.signup import confirm
 from tests.factories import (
@@ -207,11 +207,14 @@ def test_the_last_question_before_sending_knows_the_same_recipients(database: Da
             ledger.plan(connection, kind, new)
         work = ledger.claim(connection, at(TUESDAY), LEASE, 100)
     status_of = {one.id: one.status for one in subscribers}
-    last = recorder(database)
+    steps = [Step(slot, None, one) for slot, one in enumerate(work)]
+    writer = StepWriter(database, "test")
+    writer.open_slots(len(steps), at(TUESDAY))
+    may_go = writer.write(steps, at(TUESDAY))
     wanted = {
         (one.kind, status_of[one.subscriber_id])
         for one in work
-        if one.edition_on == WEDNESDAY and last.may_be_sent(one)
+        if one.edition_on == WEDNESDAY and one.id in may_go
     }
     assert wanted == {(kind, status) for kind in KINDS for status in RECIPIENTS[kind]}
 

@@ -25,7 +25,8 @@ from digest.store import suppressions as suppression_store
 from digest.store.circuit_breakers import open_circuits
 from digest.store.database import Database
 from digest.store.deliveries import NewDelivery
-from digest.store.models import refusals, suppressions
+from digest.store.mail_server_models import refusals
+from digest.store.models import suppressions
 from digest.subscribers.preferences import remove
 from tests.factories import (
     MONDAY,
@@ -371,7 +372,7 @@ def test_whom_two_workers_see_refused_at_once_costs_one_suppression(database: Da
     """The evidence is locked while it is judged, so that two judges do not spend one allowance twice."""
     add_subscribers(database, 150, frequency="weekly")
     with database.begin() as connection:
-        store.add_answers(connection, "mail", Stream.DIGEST, TUESDAY, TAKEN * 10)
+        store.add_answers(connection, "mail", Stream.DIGEST, TUESDAY, TAKEN * 10, at(TUESDAY))
         new = [NewDelivery(number, TUESDAY, at(TUESDAY)) for number in (1, 2, 3)]
         ledger.plan(connection, Kind.DIGEST, new)
         work = ledger.claim(connection, at(TUESDAY), timedelta(minutes=15), 10)
@@ -379,7 +380,7 @@ def test_whom_two_workers_see_refused_at_once_costs_one_suppression(database: Da
     def judge(place: int) -> bool:
         with database.begin() as connection:
             store.note_refusal(connection, work[place], at(TUESDAY))
-            answers = store.add_answers(connection, "mail", Stream.DIGEST, TUESDAY, REFUSED)
+            answers = store.add_answers(connection, "mail", Stream.DIGEST, TUESDAY, REFUSED, at(TUESDAY))
             is_proven = is_confirmed(store.gather_evidence(connection, work[place], answers, at(TUESDAY)))
             if is_proven:
                 store.suppress_refused(
@@ -404,7 +405,7 @@ def test_erasing_a_subscriber_erases_the_evidence_against_them(database: Databas
 
 def test_old_evidence_is_deleted(database: Database) -> None:
     with database.begin() as connection:
-        store.add_answers(connection, "mail", Stream.DIGEST, MONDAY, REFUSED)
-        store.add_answers(connection, "mail", Stream.DIGEST, WEDNESDAY, REFUSED)
+        store.add_answers(connection, "mail", Stream.DIGEST, MONDAY, REFUSED, at(MONDAY))
+        store.add_answers(connection, "mail", Stream.DIGEST, WEDNESDAY, REFUSED, at(MONDAY))
         store.delete_evidence(connection, TUESDAY)
         assert [one.edition_on for one in store.doubtful_editions(connection, MONDAY)] == [WEDNESDAY]

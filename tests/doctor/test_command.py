@@ -120,7 +120,7 @@ def test_the_mail_server_is_visited_on_request_only(
     result = run("--mail", **wanted)
     assert "✓ mail login" in result.stdout, result.stdout
     assert logins == [LoginPassword(b"me", b"s3cret/+")]
-    assert "✓ mail sender: The server takes mail from digest@localhost." in result.stdout
+    assert "✓ mail sender: The server accepts mail from digest@localhost." in result.stdout
     assert "s3cret" not in result.output
     assert handler.taken == []
 

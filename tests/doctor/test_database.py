@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert, text
 
-from digest.doctor.database import Shape, examine_database, judge_clock, judge_shape, spoken
+from digest.doctor.database import Schema, examine_database, judge_clock, judge_schema, spoken
 from digest.errors import StopRun
 from digest.store.database import Database
 from digest.store.models import papers, subscribers
@@ -75,10 +75,10 @@ def test_a_database_of_a_later_version_asks_for_that_version(database: Database)
 
 
 def test_an_old_database_asks_for_an_upgrade() -> None:
-    check = judge_shape("sqlite:///x", Shape("0001", "0002", is_known=True))
+    check = judge_schema("sqlite:///x", Schema("0001", "0002", is_known=True))
     assert check is not None
     assert "digest init" in check.advice
-    assert judge_shape("sqlite:///x", Shape("0002", "0002", is_known=True)) is None
+    assert judge_schema("sqlite:///x", Schema("0002", "0002", is_known=True)) is None
 
 
 @pytest.mark.parametrize(

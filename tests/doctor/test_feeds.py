@@ -36,7 +36,7 @@ def test_each_feed_is_asked_once_and_says_what_came(feeds: FeedServer) -> None:
     feeds.serve("/atom/cs.AI", Reply(status=503))
     first, second = examine_feeds(asking(feeds), "1.0", (), NOW)
     assert (first.state, second.state) == ("good", "bad")
-    assert first.finding == f"It shows 21 papers, the newest of {TODAY}."
+    assert first.finding == f"It has 21 papers, the newest of {TODAY}."
     assert "503" in second.finding
     assert len(feeds.requests) == 2
     assert "me@papers.ac" in feeds.requests[0].headers["User-Agent"]

@@ -12,7 +12,7 @@ from digest.mail.transports import transport_from
 def test_a_folder_that_takes_mail_is_left_as_it_was(kind: str, tmp_path: Path) -> None:
     missing_yet = tmp_path / "deep" / "outbox"
     check = examine_transport(transport_from(f"{kind}:{missing_yet}"))
-    assert (check.state, "will be made" in check.finding) == ("good", True)
+    assert (check.state, "will be created" in check.finding) == ("good", True)
     assert not missing_yet.parent.exists()
     missing_yet.mkdir(parents=True)
     assert examine_transport(transport_from(f"{kind}:{missing_yet}")).state == "good"

@@ -86,7 +86,7 @@ def test_the_ledger_as_the_database_knows_it(database: Database) -> None:
     assert (strayed.state, "1 subscriber would" in strayed.finding) == ("warning", True)
     assert (planning.state, queue.state, settled.state) == ("warning", "warning", "bad")
     assert planning.finding == "1 digest should have been planned, the first 5 hours ago."
-    assert "1 delivery waits to be taken up, the first for 3 hours" in queue.finding
+    assert "1 delivery waits to be sent, the first for 3 hours" in queue.finding
     assert "1 will be tried again (Asks to wait)" in queue.finding
     assert settled.finding == "3 of 6 failed during the last day (50.0%). Most often: No such mailbox."
 

@@ -24,7 +24,8 @@ from digest.delivery.plan import plan_due
 from digest.domain.subscriber import Status
 from digest.store.circuit_breakers import open_circuits
 from digest.store.database import Database
-from digest.store.models import circuits, deliveries
+from digest.store.mail_server_models import circuits
+from digest.store.models import deliveries
 from digest.store.schema import upgrade
 from digest.subscribers.profiles import ProfileBuilder
 from tests.conftest import ROOT

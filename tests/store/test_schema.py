@@ -11,7 +11,8 @@ from sqlalchemy import insert, inspect, text
 from digest.errors import BadInput, StopRun
 from digest.store.circuit_breakers import open_circuits
 from digest.store.database import Conflict, Database
-from digest.store.models import deliveries, metadata, papers
+from digest.store.mail_server_models import metadata
+from digest.store.models import deliveries, papers
 from digest.store.schema import _config, newest_revision, present_revision, upgrade
 from tests.factories import (
     TUESDAY,

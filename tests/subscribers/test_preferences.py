@@ -7,7 +7,7 @@ from digest.domain.subscriber import STATUSES, Frequency, Interests, Schedule, S
 from digest.errors import BadInput, NotFound
 from digest.store import terms as term_store
 from digest.store.database import Database
-from digest.store.models import metadata
+from digest.store.mail_server_models import metadata
 from digest.subscribers.import_export import change_from
 from digest.subscribers.preferences import Change, change, pause, remove, resume
 from digest.subscribers.profiles import ProfileBuilder

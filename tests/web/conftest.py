@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from digest.settings import Settings
-from digest.store.models import metadata
+from digest.store.mail_server_models import metadata
 from digest.web.app import create_app
 from digest.wiring import Container
 from tests.factories import BASE_URL, SECRET, WEDNESDAY, Clock, at
@@ -64,7 +64,7 @@ def walk(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @pytest.fixture
-def parts(sqlite_url: str, clock: Clock, tmp_path: Path) -> Iterator[Container]:
+def container(sqlite_url: str, clock: Clock, tmp_path: Path) -> Iterator[Container]:
     made = make_container(sqlite_url, clock, tmp_path / "outbox")
     yield made
     made.close()

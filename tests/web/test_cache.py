@@ -1,21 +1,21 @@
-"""What a process keeps: made once, anew when its stamp changes, and never waited for twice."""
+"""The caches of a process: a value is made once per revision, and only one thread waits for it."""
 
 from itertools import count
 from threading import Event, Thread
 
 from digest.mail.content import Card
-from digest.web.cache import CachedValue, CacheEntry, LruCache
+from digest.web.cache import CachedValue, CacheEntry, RevisionCache
 from digest.web.catalogue import varied
 from tests.factories import TUESDAY
 
 
-def test_a_value_is_made_once_per_stamp() -> None:
+def test_a_value_is_made_once_per_revision() -> None:
     numbers = count(1)
-    kept = CachedValue(lambda: next(numbers))
-    assert [kept.get(revision).value for revision in "aabb"] == [1, 1, 2, 2]
+    cached = CachedValue(lambda: next(numbers))
+    assert [cached.get(revision).value for revision in "aabb"] == [1, 1, 2, 2]
 
 
-def test_while_one_makes_the_next_value_others_get_the_last() -> None:
+def test_while_one_thread_makes_the_next_value_others_get_the_previous_one() -> None:
     making, may_finish = Event(), Event()
     values = iter(["old", "new"])
 
@@ -26,24 +26,34 @@ def test_while_one_makes_the_next_value_others_get_the_last() -> None:
             may_finish.wait(10)
         return value
 
-    kept = CachedValue(make)
-    assert kept.get(1) == CacheEntry(1, "old")
-    maker = Thread(target=kept.get, args=(2,))
+    cached = CachedValue(make)
+    assert cached.get(1) == CacheEntry(1, "old")
+    maker = Thread(target=cached.get, args=(2,))
     maker.start()
     assert making.wait(10)
-    assert kept.get(2) == CacheEntry(1, "old")
+    assert cached.get(2) == cached.peek(2) == CacheEntry(1, "old")
     may_finish.set()
     maker.join(10)
-    assert kept.get(2) == CacheEntry(2, "new")
+    assert cached.peek(3) is None
+    assert cached.get(2) == CacheEntry(2, "new")
 
 
-def test_only_so_many_are_kept_and_the_longest_unused_goes() -> None:
-    kept: LruCache[int] = LruCache(2)
-    kept.put("a", 1)
-    kept.put("b", 2)
-    assert kept.get("a") == 1
-    kept.put("c", 3)
-    assert (kept.get("a"), kept.get("b"), kept.get("c")) == (1, None, 3)
+def test_the_least_recently_used_value_is_evicted() -> None:
+    cache: RevisionCache[int] = RevisionCache(2)
+    cache.put("a", 1, 1)
+    cache.put("b", 1, 2)
+    assert cache.get("a", 1) == 1
+    cache.put("c", 1, 3)
+    assert (cache.get("a", 1), cache.get("b", 1), cache.get("c", 1)) == (1, None, 3)
+
+
+def test_a_value_of_another_revision_is_not_returned() -> None:
+    cache: RevisionCache[int] = RevisionCache(2)
+    cache.put("a", 1, 1)
+    assert cache.get("a", 2) is None
+    assert cache.get("a", None) is None
+    cache.put("a", 2, 5)
+    assert cache.get("a", 2) == 5
 
 
 def test_starters_take_turns_between_fields() -> None:

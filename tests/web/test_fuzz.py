@@ -13,7 +13,7 @@ from tests.web.fuzz_requests import QUESTIONS, Question, Target, kinds_of_calls
 
 
 @pytest.fixture
-def parts(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Container]:
+def container(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Container]:
     """An installation on each database: they differ in what they refuse."""
     made = make_container(database_url, clock, tmp_path / "outbox")
     yield made

@@ -76,7 +76,7 @@ def test_threads_of_one_process_get_no_more_than_the_limit() -> None:
 def test_keys_do_not_fill_the_memory() -> None:
     limits = HourlyLimits(SECRET)
     assert limits.allow({"a": 1})
-    limits._let_through = 25_000
+    limits._allowed = 25_000
     assert limits.allow({"b": 1})
     assert limits.allow({"a": 1})
 
@@ -132,7 +132,7 @@ def test_a_redis_that_does_not_answer_holds_nobody_up_and_limits_hold_in_each_pr
 
 
 @pytest.mark.services
-def test_when_redis_goes_a_process_goes_on_from_what_it_let_through(redis_url: str) -> None:
+def test_when_redis_goes_a_process_goes_on_from_what_it_allowed(redis_url: str) -> None:
     limits, other = (HourlyLimits(SECRET, redis_url) for _ in range(2))
     assert [limits.allow({"a": 20}) for _ in range(12)] == [True] * 12
     assert [other.allow({"a": 20}) for _ in range(8)] == [True] * 8
@@ -144,7 +144,7 @@ def test_when_redis_goes_a_process_goes_on_from_what_it_let_through(redis_url: s
 
 @pytest.mark.services
 def test_a_redis_that_comes_back_is_used_again(redis_url: str) -> None:
-    limits = HourlyLimits(SECRET, redis_url, rest_seconds=0)
+    limits = HourlyLimits(SECRET, redis_url, retry_seconds=0)
     with Redis.from_url(redis_url) as redis:
         redis.client_pause(1000)
         assert limits.allow({"a": 1})

@@ -203,8 +203,10 @@ def test_metrics_say_nothing_about_subscribers(client: Client, with_papers: Cont
     add_subscriber(with_papers.database)
     client.get("/nothing")
     lines = client.get("/metrics").text
-    assert "digest_papers 12\n" in lines
-    assert 'digest_web_answers_total{status="404"} 1' in lines
+    assert "digest_papers 12.0\n" in lines
+    assert "digest_newest_paper_age_seconds " in lines
+    assert 'digest_web_answers_total{status="404"} 1.0\n' in lines
+    assert "_created" not in lines
     assert "subscriber" not in lines
 
 

@@ -193,7 +193,7 @@ def test_half_typed_words_are_answered_in_words(
     before = dump(container)
     for fields, said in (
         ({"categories": "cs."}, "no arXiv category"),
-        ({"pasted": "2603"}, "no paper in what"),
+        ({"pasted": "2603"}, "No paper was found"),
     ):
         shown = look(client, subscriber, **fields)
         assert said in shown
@@ -289,12 +289,12 @@ def test_a_day_without_papers_shows_the_last_that_had_some(
         ({"max_papers": "99999999999999999999"}, "1 to 50"),
         ({"categories": "cs.CL; DROP"}, "no arXiv category"),
         ({"topics": "x" * 501}, "between 1 and 500"),
-        ({"topics": "\n".join(f"topic {n}" for n in range(101))}, "keep it to 100"),
+        ({"topics": "\n".join(f"topic {n}" for n in range(101))}, "at most 100 are allowed"),
         ({"like": "nonsense"}, "no paper id"),
-        ({"pasted": "dear diary"}, "no paper in what you pasted"),
+        ({"pasted": "dear diary"}, "No paper was found"),
         ({"pasted": "@misc{x, title = {Unheard of}}"}, "None of the 1 papers"),
         ({"do": "pause", "until": "2020-01-01"}, "is over already"),
-        ({"do": "pause", "until": "soon"}, "no date"),
+        ({"do": "pause", "until": "soon"}, "not a date"),
         ({"do": "forget", "paper": "2603.99999"}, "no paper"),
         ({"do": "dance"}, "no such button"),
     ],

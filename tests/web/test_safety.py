@@ -22,7 +22,7 @@ from tests.web.hostile import ATTACK, add_hostile_papers, add_hostile_subscriber
 
 
 @pytest.fixture
-def parts(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Container]:
+def container(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Container]:
     """An installation on each database: they differ in what they refuse."""
     made = make_container(database_url, clock, tmp_path / "outbox")
     yield made

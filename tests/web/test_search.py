@@ -26,7 +26,7 @@ from tests.web.conftest import make_container
 
 
 @pytest.fixture
-def parts(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Container]:
+def container(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Container]:
     made = make_container(database_url, clock, tmp_path / "outbox")
     add_papers(made.database, *make_papers(8, subject="splats", announced_on=MONDAY))
     late = make_paper(20, "splats", categories=("eess.IV", "math.NA"), announced_on=TUESDAY)

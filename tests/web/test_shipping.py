@@ -41,7 +41,7 @@ def test_an_unpacked_package_serves_its_pages(tmp_path: Path) -> None:
             target.write_bytes(source.read_bytes())
     probe = (
         "import digest.wiring as w; from digest.web.app import application; app = application(); "
-        "print(w.templates_folder()); print(app.state.site.page('about.html', trending=__import__("
+        "print(w.templates_folder()); print(app.state.context.page('about.html', trending=__import__("
         "'digest.ranking.trending', fromlist=['x'])).status_code)"
     )
     told = subprocess.run(

@@ -1,0 +1,105 @@
+"""What becomes of a mail that the server did not take: each by itself, in one transaction, while the claim is held."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from digest.delivery.context import SERVER_BUSY, SUSPECTED, DeliveryContext, ReadyDelivery, Summary
+from digest.delivery.decisions import Cancel, pause, pause_suspected
+from digest.domain.delivery import Delivery, Stream
+from digest.domain.refusals import REFUSED, Answers, is_confirmed
+from digest.errors import BadInput, NeverSend, TryLater
+from digest.store import deliveries as ledger
+from digest.store import refusals as refusal_store
+from digest.store.database import Connection
+from digest.subscribers.addresses import address_hash
+
+
+def cancel(connection: Connection, one: Delivery, lost: Cancel, now: datetime, summary: Summary) -> None:
+    """Record that a delivery has lost its point."""
+    if lost.keeps_papers:
+        ledger.record_unknown(connection, one.id, f"{lost.reason}, may have been sent", now)
+        summary.failed[f"{lost.reason}, may have been sent"] += 1
+    else:
+        ledger.record_cancelled(connection, one.id, lost.reason, now)
+        summary.skipped[lost.reason] += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Records outcomes of the mails of one stream, and counts them. Not for two threads at once."""
+
+    delivery_context: DeliveryContext
+    clock: Callable[[], datetime]
+    summary: Summary
+    stream: Stream
+
+    def withdrawn(self, claimed: Delivery) -> None:
+        """Record that the subscriber left since the mail was composed."""
+        with self._settling(claimed) as connection:
+            if connection:
+                cancel(connection, claimed, Cancel("withdrawn"), self.clock(), self.summary)
+
+    def without_address(self, claimed: Delivery, unfit: BadInput) -> None:
+        """Record that the stored address cannot be sent to."""
+        reason = "no mail address"
+        with self._settling(claimed) as connection:
+            if connection:
+                ledger.record_cancelled(
+                    connection, claimed.id, reason, self.clock(), failed=True, answer=str(unfit)
+                )
+        self.summary.failed[reason] += 1
+
+    def retry_later(self, claimed: Delivery, later: TryLater, *, is_counted: bool = True) -> None:
+        """Have a mail tried again after a pause; `is_counted`: the server asked for it."""
+        wait = pause(claimed.attempts, later.seconds, self.delivery_context.rng.random())
+        with self._settling(claimed) as connection:
+            if connection:
+                ledger.retry_later(connection, claimed.id, self.clock() + wait, SERVER_BUSY, str(later))
+        if is_counted:
+            self.summary.to_retry[SERVER_BUSY] += 1
+
+    def refused(self, one: ReadyDelivery, never: NeverSend, answers_before: str) -> Answers:
+        """Suppress the refused address, or hold the refusal as suspected; return the answers to its edition.
+
+        `answers_before` are those that the database does not have yet.
+        """
+        claimed, now = one.delivery, self.clock()
+        with self._settling(claimed) as connection:
+            if connection is None:
+                return Answers()
+            return self._judge(connection, one, never, answers_before, now)
+
+    def _judge(
+        self, connection: Connection, one: ReadyDelivery, never: NeverSend, answers_before: str, now: datetime
+    ) -> Answers:
+        claimed, account = one.delivery, self.delivery_context.account
+        is_first = refusal_store.note_refusal(connection, claimed, now)
+        news = answers_before + (REFUSED if is_first else "")
+        answers = refusal_store.add_answers(connection, account, self.stream, claimed.edition_on, news, now)
+        is_proven = is_confirmed(refusal_store.gather_evidence(connection, claimed, answers, now))
+        if is_proven:
+            address = address_hash(one.contents.recipient, self.delivery_context.secret)
+            refusal_store.suppress_refused(connection, claimed.subscriber_id, address, str(never), now)
+        if is_proven or self.stream == "transactional":
+            reason = "refused" if is_proven else SUSPECTED
+            ledger.record_cancelled(connection, claimed.id, reason, now, failed=True, answer=str(never))
+            self.summary.failed[reason] += 1
+        else:
+            until = now + pause_suspected(claimed.attempts)
+            ledger.retry_later(connection, claimed.id, until, SUSPECTED, str(never))
+            self.summary.to_retry[SUSPECTED] += 1
+        return answers
+
+    @contextmanager
+    def _settling(self, claimed: Delivery) -> Iterator[Connection | None]:
+        """Open a transaction to settle a delivery; it gives None when another worker has taken it over."""
+        with self.delivery_context.database.begin() as connection:
+            yield connection if ledger.held(connection, [claimed]) else None
+
+
+def release(delivery_context: DeliveryContext, work: Sequence[Delivery], ready_at: datetime) -> None:
+    """Give back claimed deliveries that were not tried, to be taken up again at an instant."""
+    with delivery_context.database.begin() as connection:
+        ledger.release(connection, ledger.held(connection, work), ready_at)
