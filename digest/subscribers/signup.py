@@ -137,14 +137,7 @@ def subscribe_many(
         for subscriber_id, (_, _, verdicts) in zip(subscriber_ids, accepted, strict=True)
         for paper_id, verdict in verdicts.items()
     ]
-    stored_papers = paper_store.row_ids_of(connection, {paper_id for _, paper_id, _ in said})
-    known = [
-        (subscriber_id, stored_papers[one], verdict)
-        for subscriber_id, one, verdict in said
-        if one in stored_papers
-    ]
-    feedback_store.save_verdicts(connection, known, now)
-    save_pending(connection, [one for one in said if one[1] not in stored_papers], now)
+    _save_verdicts(connection, said, now)
     stored = subscriber_store.find_by_ids(connection, subscriber_ids)
     for subscriber_id, (index, _, _) in zip(subscriber_ids, accepted, strict=True):
         results[index] = stored[subscriber_id]
@@ -159,6 +152,18 @@ def subscribe_many(
             suppression_store.suppress(connection, address_hash(one.address, secret), how, now)
     builder.rebuild(connection, subscriber_ids, now)
     return results
+
+
+def _save_verdicts(connection: Connection, said: Sequence[tuple[int, str, Verdict]], now: datetime) -> None:
+    """Store verdicts (subscriber id, canonical paper id, verdict); those on papers not stored become pending."""
+    stored_papers = paper_store.row_ids_of(connection, {paper_id for _, paper_id, _ in said})
+    known = [
+        (subscriber_id, stored_papers[one], verdict)
+        for subscriber_id, one, verdict in said
+        if one in stored_papers
+    ]
+    feedback_store.save_verdicts(connection, known, now)
+    save_pending(connection, [one for one in said if one[1] not in stored_papers], now)
 
 
 class _Refusals:

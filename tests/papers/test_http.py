@@ -1,49 +1,25 @@
 import gzip
-import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from email.utils import format_datetime
-from itertools import pairwise
 from random import Random
-from typing import Any
 
 import httpx
 import pytest
 
 from digest.errors import StopRun, TryLater
 from digest.papers.sources.arxiv_feed import ArxivFeed
-from digest.papers.sources.http import Fetcher, FreePacer, IntervalPacer, is_trusted_redirect, user_agent
-from tests.papers.feed_server import FeedServer, Reply, Request, feed_server
-
-NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+from digest.papers.sources.http import Fetcher, FreePacer, is_trusted_redirect, user_agent
+from tests.papers.feed_server import FeedServer, Reply, feed_server
+from tests.papers.fetching import NOW, Waits, make_fetcher
 
 
 @pytest.fixture
 def feeds() -> Iterator[FeedServer]:
     with feed_server() as server:
         yield server
-
-
-class Waits:
-    """Stands in for sleeping, and remembers how long."""
-
-    def __init__(self) -> None:
-        self.seconds: list[float] = []
-
-    def __call__(self, seconds: float) -> None:
-        self.seconds.append(seconds)
-
-
-def make_fetcher(waits: Waits, **options: Any) -> Fetcher:
-    return Fetcher(
-        user_agent=user_agent("1.2", "https://papers.example.org", "ops@example.org"),
-        now=lambda: NOW,
-        sleep=waits,
-        random=Random(1),
-        **{"timeout": timedelta(seconds=5)} | options,
-    )
 
 
 @pytest.fixture
@@ -359,59 +335,3 @@ def test_no_answer_takes_more_memory_than_three_times_the_limit(
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 3 * LIMIT, name
-
-
-def test_turns_are_a_pause_apart() -> None:
-    waits = Waits()
-    ticks = iter([0.0, 1.0, 2.5, 3.0, 20.0, 21.0])
-    pacer = IntervalPacer(timedelta(seconds=3), sleep=waits, monotonic=lambda: next(ticks))
-    with pacer.turn():
-        pass  # ended at 1.0: the next may start at 4.0
-    with pacer.turn():
-        pass  # asked at 2.5, ended at 3.0
-    with pacer.turn():
-        pass  # asked at 20.0
-    assert waits.seconds == [1.5]
-
-
-def test_turns_are_given_back_after_an_error() -> None:
-    pacer = IntervalPacer(timedelta(0))
-    with pytest.raises(ValueError, match="gull"), pacer.turn():
-        raise ValueError("gull")
-    with pacer.turn():
-        pass
-
-
-def test_many_threads_ask_one_at_a_time_and_a_pause_apart(feeds: FeedServer) -> None:
-    pause = 0.1
-
-    def slow(_request: Request) -> Reply:
-        return Reply(b"gulls", silence=0.02)
-
-    feeds.serve("/x", slow)
-    pacer = IntervalPacer(timedelta(seconds=pause))
-    fetcher = make_fetcher(Waits())
-    threads = [
-        threading.Thread(target=fetcher.get, args=(f"{feeds.address}/x",), kwargs={"pacer": pacer})
-        for _ in range(5)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    fetcher.close()
-    times = sorted(request.at for request in feeds.requests)
-    assert len(times) == 5
-    assert feeds.most_at_once == 1
-    assert min(later - earlier for earlier, later in pairwise(times)) >= pause
-
-
-def test_retries_and_redirections_wait_for_their_turn_too(feeds: FeedServer, fetcher: Fetcher) -> None:
-    feeds.serve("/old", Reply(status=503), Reply(status=301, headers={"Location": "/new"}))
-    feeds.serve("/new", Reply(b"gulls"))
-    pauses = Waits()
-    pacer = IntervalPacer(timedelta(seconds=3), sleep=pauses)
-    fetcher.get(f"{feeds.address}/old", pacer=pacer)
-    assert len(feeds.requests) == 3
-    assert len(pauses.seconds) == 2
-    assert all(2.5 < wait <= 3 for wait in pauses.seconds)
