@@ -1,8 +1,8 @@
-"""The one place that reads the clock; only the doors call it, everything below is handed `now`."""
+"""The only place that reads the clock. Command line, web and workers call it and pass `now` on."""
 
 from datetime import UTC, datetime
 
 
 def utc_now() -> datetime:
-    """Return the present instant, aware, in UTC."""
+    """Return the current instant, aware, in UTC."""
     return datetime.now(UTC)

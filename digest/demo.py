@@ -1,4 +1,4 @@
-"""The demo: the whole way from feed to mail, in a database that is gone afterwards."""
+"""The demo: all steps from feed to mail, in a temporary database."""
 
 import tempfile
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from digest.wiring import Container
 
 @dataclass(frozen=True, slots=True)
 class DemoMail:
-    """One of the mails that were written."""
+    """One written mail."""
 
     address: str
     about: str
@@ -37,7 +37,7 @@ class DemoMail:
 def write_demo(outbox: Path, now: datetime) -> list[DemoMail]:
     """Write a `.eml` and a `.html` per sample subscriber into `outbox`; return what was written.
 
-    Nobody's settings, database or mail server is touched: all that is said here overrides them.
+    The user's settings, database and mail server are not used.
     """
     make_folder(outbox)
     with tempfile.TemporaryDirectory() as folder:

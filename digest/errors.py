@@ -1,29 +1,29 @@
-"""The errors of this product, sorted by what the caller should do.
+"""The errors of this product, by what the caller should do.
 
 DigestError
-├── BadInput      tell the person what to type instead
-├── NotFound      tell the person that there is no such thing
-├── BadLink       show a page that helps: the link is forged, expired or meant for something else
-├── TryLater      nothing is wrong for good: keep the work and come back
-│   ├── ConnectionLost   the same, as the connection broke; several in a row are the server's fault
-│   └── SlowDown          the provider asks for a slower pace
-├── NeverSend     this address will not take mail: mark the subscriber, do not try again
-└── StopRun       going on would fail for everyone: stop, and tell the operator
-    ├── NoConnection      the mail server cannot be reached
-    │   └── ServerFull    it lets no further connection in
-    └── PolicyRefused     the same for mails of this kind only
+├── BadInput      show the person what to type instead
+├── NotFound      show the person that it does not exist
+├── BadLink       show a page with help: the link is forged, expired or for another purpose
+├── TryLater      a temporary failure: keep the work and retry
+│   ├── ConnectionLost   the connection broke; several in a row mean that the server is faulty
+│   └── SlowDown         the provider asks for a slower pace
+├── NeverSend     the server refuses this address permanently: do not retry
+└── StopRun       everything else would fail, too: stop and inform the operator
+    ├── NoConnection     the mail server cannot be reached
+    │   └── ServerFull   the mail server accepts no further connection
+    └── PolicyRefused    the server refuses this kind of mail by its policy
 
-Every message is one sentence for a person that says what to do; the doors print it as it stands.
-Positional arguments only, so each survives pickling between processes.
+Every message is one sentence that says what to do; command line, web pages and workers show it unchanged.
+Arguments are positional, so that errors can be pickled between processes.
 """
 
 
 class DigestError(Exception):
-    """The root of everything this product raises on purpose."""
+    """The base of all errors that this product raises."""
 
 
 class BadInput(DigestError):
-    """What was typed, pasted or uploaded cannot be used."""
+    """Input that cannot be used."""
 
 
 class NotFound(DigestError):
@@ -35,7 +35,7 @@ class BadLink(DigestError):
 
 
 class TryLater(DigestError):
-    """A passing failure. `seconds` is how long the other side asked us to wait, if it said."""
+    """A temporary failure. `seconds` is the time to wait that the other side asked for, if any."""
 
     def __init__(self, message: str, seconds: float | None = None) -> None:
         super().__init__(message, seconds)
@@ -47,19 +47,19 @@ class TryLater(DigestError):
 
 
 class ConnectionLost(TryLater):
-    """The connection broke, or fell silent, before the server had answered."""
+    """The connection broke or timed out before the server answered."""
 
 
 class SlowDown(TryLater):
-    """The provider says that mail comes too fast."""
+    """The provider asks for a slower pace."""
 
 
 class NeverSend(DigestError):
-    """The server refuses this recipient for good."""
+    """The server refuses this recipient permanently."""
 
 
 class StopRun(DigestError):
-    """A failure that every further piece of work would meet too."""
+    """A failure that would stop all further work, too."""
 
 
 class NoConnection(StopRun):
@@ -67,8 +67,8 @@ class NoConnection(StopRun):
 
 
 class ServerFull(NoConnection):
-    """The mail server lets no further connection in for now; there may be some that it let in before."""
+    """The mail server accepts no further connection for now; connections that are open stay usable."""
 
 
 class PolicyRefused(StopRun):
-    """The server refuses a mail by its policy, before it has taken any on this connection."""
+    """The server refuses a mail by its policy before it has accepted any on this connection."""

@@ -1,4 +1,4 @@
-"""Files that hold addresses or keys are for their owner alone, whatever the umask says."""
+"""Files and folders that only their owner can read, whatever the umask: they hold addresses or keys."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ _OTHERS = 0o077
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it that are missing, all for the owner alone. One that exists stays as it is."""
+    """Make a folder and its missing parents for the owner alone. Existing ones are not changed."""
     missing: list[Path] = []
     while not path.exists():
         missing.append(path)
@@ -20,19 +20,19 @@ def make_folder(path: Path) -> None:
 
 
 def make_file(path: Path) -> None:
-    """Make an empty file for the owner alone. One that exists stays as it is. Raises OSError."""
+    """Make an empty file for the owner alone. An existing one is not changed. Raises OSError."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE))
 
 
 def open_for_writing(path: Path) -> TextIO:
-    """Open a text file for the owner alone, emptied; one that exists is narrowed, too. Raises OSError."""
+    """Empty and open a text file; the rights of an existing one are reduced to the owner, too. Raises OSError."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
-    # A terminal or a pipe is nobody's to narrow.
+    # The rights of a terminal or a pipe stay.
     if path.is_file():
         os.fchmod(descriptor, FILE_MODE)
     return os.fdopen(descriptor, "w", encoding="utf-8")
 
 
 def is_open_to_others(path: Path) -> bool:
-    """Tell whether others than the owner have any right to a file or folder that exists."""
+    """Tell whether a path exists and anybody but its owner has any right to it."""
     return path.exists() and bool(path.stat().st_mode & _OTHERS)

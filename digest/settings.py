@@ -1,7 +1,7 @@
-"""The settings: one frozen table, read once at the door from the environment and `.env`, then handed down.
+"""The settings, read once from the environment and `.env`, then passed on; they are immutable.
 
 Every field is an environment variable `DIGEST_<NAME>`; its description is the help that
-`digest settings` prints. Secrets stay masked in every representation.
+`digest settings` prints. Secrets are masked in every representation.
 """
 
 import re
@@ -16,13 +16,13 @@ from digest.domain.categories import known_category
 from digest.errors import BadInput
 
 _LIMIT = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
-# Greedy: a password may hold an @ of its own.
+# Greedy: a password may contain an @.
 _USER_INFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@")
 SOURCE_NAMES = ("huggingface", "arxiv", "arxiv-oai", "arxiv-api", "sample")
 
 
 def _split_words(value: object) -> object:
-    """Let a list be written as `a,b c` in the environment."""
+    """Read a list that is written as `a,b c`."""
     return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
 
@@ -36,7 +36,7 @@ _UNITS = {
 
 
 def _read_span(value: object) -> object:
-    """Let a span of time be written as `30s`, `5m`, `20h` or `2d`; a bare number is seconds."""
+    """Read a time span like `30s`, `5m`, `20h` or `2d`; a bare number means seconds."""
     if not isinstance(value, str):
         return value
     match = _SPAN.fullmatch(value.strip())
@@ -50,7 +50,7 @@ Span = Annotated[timedelta, BeforeValidator(_read_span)]
 
 
 def as_written(value: object) -> str:
-    """Return a setting's value the way one writes it in the environment; secrets and users in URLs are masked."""
+    """Return a value as it is written in the environment; secrets, and users in URLs, are masked."""
     if value is None:
         return ""
     if isinstance(value, tuple):
@@ -62,7 +62,7 @@ def as_written(value: object) -> str:
 
 
 class Settings(BaseSettings):
-    """All that can be set. Defaults suit one person on a laptop."""
+    """All settings. The defaults suit one person on a laptop."""
 
     model_config = SettingsConfigDict(
         env_prefix="DIGEST_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
@@ -70,7 +70,7 @@ class Settings(BaseSettings):
 
     database_url: SecretStr = Field(
         SecretStr("sqlite:///digest.db"),
-        description="Where everything is kept: sqlite:///FILE or postgresql://user:password@host/name.",
+        description="The database: sqlite:///FILE or postgresql://user:password@host/name.",
     )
     broker_url: SecretStr | None = Field(
         None,
@@ -78,27 +78,29 @@ class Settings(BaseSettings):
     )
     mail_url: SecretStr = Field(
         SecretStr("maildir:outbox"),
-        description="Where mail goes: maildir:DIR, file:DIR (.eml files), smtp://user:password@host:587, "
+        description="How mail is sent: maildir:DIR, file:DIR (.eml files), smtp://user:password@host:587, "
         "smtps://user:password@host:465, console: (standard output), memory: (nowhere).",
     )
     base_url: str = Field(
         "http://localhost:8000",
-        description="The address of the web side; every link in a mail starts with it.",
+        description="The public address of the web pages; every link in a mail starts with it.",
     )
     sender: str = Field(
         "Trending papers <digest@localhost>", description="The From of every mail, as Name <address>."
     )
     operator: str = Field(
         "",
-        description="Who answers for the list (List-Owner, and named in each mail's foot); empty: the sender.",
+        description="Who is responsible for the list (List-Owner, and in the footer of each mail); empty: the sender.",
     )
-    postal_address: str = Field("", description="Printed in each mail's foot, where the law asks for one.")
+    postal_address: str = Field(
+        "", description="Printed in the footer of each mail, where the law requires one."
+    )
     list_id: str = Field(
         "",
         description="List-Id domain (RFC 2919); never change it. Empty: `papers.` and the sender's domain.",
     )
     secret_key: SecretStr | None = Field(
-        None, description="Signs the links in mails. Empty: one is made and kept in the database."
+        None, description="Signs the links in mails. Empty: a key is generated and stored in the database."
     )
     sources: WordList = Field(
         ("huggingface", "arxiv"), description=f"Feeds to fetch, of: {', '.join(SOURCE_NAMES)}."
@@ -106,61 +108,66 @@ class Settings(BaseSettings):
     arxiv_categories: WordList = Field(
         ("cs.AI", "cs.CL", "cs.CV", "cs.LG", "stat.ML"), description="arXiv categories to read."
     )
-    huggingface_url: str = Field("https://huggingface.co", description="Where Hugging Face answers.")
-    arxiv_rss_url: str = Field("https://rss.arxiv.org", description="Where arXiv's RSS and Atom feeds are.")
-    arxiv_oai_url: str = Field("https://oaipmh.arxiv.org/oai", description="arXiv's OAI-PMH base address.")
-    arxiv_api_url: str = Field("https://export.arxiv.org/api/query", description="arXiv's search API.")
+    huggingface_url: str = Field("https://huggingface.co", description="The address of Hugging Face.")
+    arxiv_rss_url: str = Field(
+        "https://rss.arxiv.org", description="The address of arXiv's RSS and Atom feeds."
+    )
+    arxiv_oai_url: str = Field(
+        "https://oaipmh.arxiv.org/oai", description="The base address of arXiv's OAI-PMH interface."
+    )
+    arxiv_api_url: str = Field(
+        "https://export.arxiv.org/api/query", description="The address of arXiv's search API."
+    )
     contact: str = Field(
-        "", description="A mail address or page named in the User-Agent, so that a feed can reach you."
+        "",
+        description="A mail address or page in the User-Agent, so that the operator of a feed can contact you.",
     )
     arxiv_pause: Span = Field(
         timedelta(seconds=3),
         description="The least time between two requests to arXiv; its terms ask for 3 s.",
     )
     fetch_timeout: Span = Field(
-        timedelta(seconds=30), gt=timedelta(0), description="How long one feed may stay silent."
+        timedelta(seconds=30), gt=timedelta(0), description="How long to wait for an answer of a feed."
     )
     fetch_tries: int = Field(
         4,
         ge=1,
         le=10,
-        description="How often a feed that is busy or silent is asked, each time after a longer pause.",
+        description="How many times a request to a busy or silent feed is made, with growing pauses.",
     )
-    fetch_limit_mb: int = Field(25, ge=1, description="The largest answer of a feed that is read, in MB.")
+    fetch_limit_mb: int = Field(25, ge=1, description="The largest accepted answer of a feed, in MB.")
     holidays: WordList = Field(
         (),
-        description="Further days (YYYY-MM-DD) whose mailing arXiv defers, beside those it has told for this year.",
+        description="Further days (YYYY-MM-DD) without an arXiv announcement, beside those that arXiv lists for this year.",
     )
     quiet_day: Literal["skip", "note"] = Field(
         "skip",
-        description="When there is nothing for a subscriber: send nothing, or a short note that says why.",
+        description="When a subscriber has no papers: send nothing (skip), or a short note that says why (note).",
     )
-    for_you: int = Field(7, ge=0, le=50, description="Papers chosen for the subscriber in a mail of ten.")
-    trending: int = Field(3, ge=0, le=50, description="Papers everyone reads in a mail of ten.")
-    score_floor: float = Field(
-        0.12, ge=0, le=1, description="A paper that fits a subscriber less than this is not chosen for them."
-    )
+    for_you: int = Field(7, ge=0, le=50, description="Personal picks in a mail of ten papers.")
+    trending: int = Field(3, ge=0, le=50, description="Trending papers in a mail of ten papers.")
+    score_floor: float = Field(0.17, ge=0, le=1, description="The lowest score of a personal pick.")
     first_digest_days: int = Field(
-        7, ge=1, le=31, description="How far back a subscriber's first digest looks."
+        7, ge=1, le=31, description="How many days back a subscriber's first digest reaches."
     )
-    catch_up_days: int = Field(14, ge=1, le=31, description="How far back a digest looks after a pause.")
+    catch_up_days: int = Field(
+        14, ge=1, le=31, description="How many days back a digest reaches at most, such as after a pause."
+    )
     stale_after: Span = Field(
         timedelta(hours=20),
-        description="A digest not out this long after it was due is dropped; its papers wait.",
+        description="A digest not sent within this time after it was due is cancelled; its papers stay available.",
     )
-    late_feed_wait: Span = Field(
-        timedelta(hours=6), description="How long a digest waits for papers that should have been out."
-    )
-    batch_size: int = Field(500, ge=1, le=5000, description="Digests composed together.")
+    late_feed_wait: Span = Field(timedelta(hours=6), description="How long a digest waits for a late feed.")
+    batch_size: int = Field(500, ge=1, le=5000, description="How many digests are composed together.")
     lease: Span = Field(
         timedelta(minutes=15),
         ge=timedelta(seconds=2),
         le=timedelta(hours=1),
-        description="How long a worker may keep a batch; after a crash it is taken up again then.",
+        description="How long a worker may hold a batch; then another worker takes it over, such as after a crash.",
     )
     mail_limits: WordList = Field(
         (),
-        description="The most mails the server may be given, such as 14/second,50000/day, over all workers together.",
+        description="Limits of the mail provider, such as 14/second,50000/day, for all workers together.",
     )
 
     @field_validator("sources")
@@ -168,7 +175,7 @@ class Settings(BaseSettings):
     def _known_sources(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         unknown = [name for name in value if name not in SOURCE_NAMES]
         if unknown:
-            raise ValueError(f"no feed is called {unknown[0]!r}; choose from {', '.join(SOURCE_NAMES)}")
+            raise ValueError(f"there is no feed {unknown[0]!r}; choose from {', '.join(SOURCE_NAMES)}")
         return value
 
     @field_validator("arxiv_categories")
@@ -184,7 +191,7 @@ class Settings(BaseSettings):
     def _mail_limits(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         wrong = [limit for limit in value if not _LIMIT.fullmatch(limit)]
         if wrong:
-            raise ValueError(f"{wrong[0]!r} is no limit; write it like 14/second or 50000/day")
+            raise ValueError(f"{wrong[0]!r} is not a limit; write it like 14/second or 50000/day")
         return value
 
     @field_validator("base_url", "huggingface_url", "arxiv_rss_url", "arxiv_oai_url", "arxiv_api_url")

@@ -1,4 +1,4 @@
-"""From settings to the real parts. Each is made when it is first asked for, so a command pays for what it uses."""
+"""Builds the parts of the product from the settings. Each part is built at its first use."""
 
 import secrets
 import time
@@ -15,8 +15,8 @@ from digest.delivery.context import ConnectionAllowance
 from digest.delivery.decisions import WaitPolicy
 from digest.delivery.deliver import DeliveryContext
 from digest.delivery.limits import Limit, Limits, NoLimits, PacedLimits, ProviderLimits
-from digest.delivery.pace import Pace
 from digest.delivery.select_papers import Composer, SelectionSettings
+from digest.domain.pace import Pace
 from digest.mail.addresses import read_address
 from digest.mail.connection_pool import PooledTransport
 from digest.mail.rendering import Renderer
@@ -47,7 +47,7 @@ VERSION = version("trending-papers-digest")
 
 
 def templates_folder() -> Path:
-    """Return where the templates are: inside an installed package, or at the top of a checkout."""
+    """Return the folder of the templates: in the installed package, or at the top of a checkout."""
     package = Path(__file__).parent
     shipped = package / "templates"
     return shipped if shipped.is_dir() else package.parent / "templates"
@@ -62,7 +62,7 @@ class Container:
         clock: Callable[[], datetime],
         is_stopping: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`is_stopping` is asked between two mails; once it says so, what was not sent is given back."""
+        """`is_stopping` is called between two mails; once it is true, claimed mails that were not sent are released."""
         self.settings = settings
         self.clock = clock
         self.is_stopping = is_stopping
@@ -74,7 +74,7 @@ class Container:
 
     @cached_property
     def secret(self) -> bytes:
-        """What links are signed with: from the settings, or kept in the database since the first use."""
+        """The key that signs links: from the settings, or generated at the first use and stored in the database."""
         if self.settings.secret_key is not None:
             return self.settings.secret_key.get_secret_value().encode()
         with self.database.begin() as connection:
@@ -92,7 +92,7 @@ class Container:
 
     @cached_property
     def imprint(self) -> Imprint:
-        """Who sends. Raises BadInput when DIGEST_SENDER is no address."""
+        """The sender of all mails. Raises BadInput when DIGEST_SENDER is not an address."""
         settings = self.settings
         sender = read_address(settings.sender)
         return Imprint(
@@ -104,12 +104,12 @@ class Container:
 
     @cached_property
     def transport(self) -> PooledTransport:
-        """The way mail goes, with its connections kept from batch to batch. Raises BadInput for a bad mail URL."""
+        """The transport of mails, which keeps connections open between batches. Raises BadInput for a bad mail URL."""
         return PooledTransport(transport_from(self.settings.mail_url.get_secret_value()))
 
     @cached_property
     def limits(self) -> Limits:
-        """What the mail provider takes, counted in Redis if there is a broker, else here and in the ledger."""
+        """The limits of the mail provider, counted in Redis if there is a broker, else in this process and the ledger."""
         limits = [Limit.parse(text) for text in self.settings.mail_limits]
         storage = {"storage_url": self.redis_url} if self.redis_url else {}
         fixed: Limits = NoLimits()
@@ -155,12 +155,12 @@ class Container:
 
     @cached_property
     def sent_mark(self) -> SentMark:
-        """Until when mails were sent for sure, kept outside of the database."""
+        """The time of the last sent mail, kept outside of the database."""
         return SentMark(self.redis_url, key_fingerprint(self.secret))
 
     @cached_property
     def selection_settings(self) -> SelectionSettings:
-        """How papers are chosen."""
+        """The settings of the selection."""
         settings = self.settings
         return SelectionSettings(
             for_you=settings.for_you,
@@ -173,17 +173,17 @@ class Container:
 
     @cached_property
     def composer(self) -> Composer:
-        """The chooser of papers, with its kept editions."""
+        """The selection of papers, with a cache of editions."""
         return Composer(self.selection_settings)
 
     @cached_property
     def profiles(self) -> ProfileBuilder:
-        """The builder of profiles, with its background papers."""
+        """The builder of profiles, with a cache of the reference corpus."""
         return ProfileBuilder()
 
     @cached_property
     def delivery_context(self) -> DeliveryContext:
-        """All that delivering takes."""
+        """The dependencies of delivery."""
         settings = self.settings
         return DeliveryContext(
             database=self.database,
@@ -204,18 +204,18 @@ class Container:
         )
 
     def sampling(self, size: int) -> DeliveryContext:
-        """Return the post office for batches of another size."""
+        """Return the dependencies of delivery with another batch size."""
         return replace(self.delivery_context, batch_size=size)
 
     @cached_property
     def fetcher(self) -> Fetcher:
-        """The reader of web feeds."""
+        """The HTTP client for feeds."""
         return fetcher_from(self.settings, VERSION, self.clock)
 
     def papers_by_id(self, *, is_watched: bool = False) -> PapersById | None:
-        """Return where marked papers are fetched by id; None where the sample stands for all feeds.
+        """Return the client that fetches papers by id; None when the only source is the sample.
 
-        For somebody who watches, it asks once.
+        With `is_watched` each request is made once, for somebody who waits at the terminal.
         """
         if self.settings.sources == ("sample",):
             return None
@@ -225,18 +225,18 @@ class Container:
 
     @cached_property
     def watched_fetcher(self) -> Fetcher:
-        """The reader of web feeds for somebody who waits at the terminal."""
+        """The HTTP client for somebody who waits at the terminal: each request is made once."""
         return fetcher_from(self.settings, VERSION, self.clock, is_watched=True)
 
     @cached_property
     def arxiv_pacer(self) -> Pacer:
-        """The one queue that all requests to arXiv stand in."""
+        """The common queue of all requests to arXiv."""
         if self.redis_url:
             return SharedPacer(self.redis_url, self.settings.arxiv_pause)
         return pacer_from(self.settings)
 
     def close(self) -> None:
-        """Give back what was opened."""
+        """Close what was opened."""
         if "sent_mark" in self.__dict__:
             self.sent_mark.close()
         if "transport" in self.__dict__:
@@ -248,5 +248,5 @@ class Container:
                 getattr(self, name).close()
 
     def source(self, name: str) -> Source:
-        """Return the feed of this name. Raises BadInput for another."""
+        """Return the feed of this name. Raises BadInput for an unknown name."""
         return source_named(name, self.settings, self.fetcher, self.arxiv_pacer)

@@ -1,4 +1,4 @@
-"""Fixtures of all tests: real databases, shared data, and a clear word when something is missing."""
+"""Fixtures of all tests: real databases and shared data."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ def missing(what: str) -> None:
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Keep every test away from the settings and files of whoever runs it."""
+    """Run every test without the settings and files of the person who runs it."""
     for name in list(os.environ):
         if name.startswith("DIGEST_") and not name.startswith("DIGEST_TEST_"):
             monkeypatch.delenv(name)
@@ -53,7 +53,7 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def sqlite_url(_sqlite_template: Path, tmp_path: Path) -> str:
-    """Return the address of an empty, initialised SQLite database of this test's own."""
+    """Return the address of an empty, initialised SQLite database of this test alone."""
     path = tmp_path / "digest.db"
     shutil.copy(_sqlite_template, path)
     return f"sqlite:///{path}"
@@ -80,12 +80,12 @@ def _postgresql(worker_id: str) -> Iterator[str]:
 
 @pytest.fixture
 def postgresql_url(_postgresql: str) -> str:
-    """Return the address of an empty, initialised PostgreSQL database that no other test uses meanwhile."""
+    """Return the address of an empty, initialised PostgreSQL database that no other test uses at the same time."""
     database = Database(_postgresql)
     with database.begin() as connection:
         tables = ", ".join(table.name for table in metadata.sorted_tables)
         connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
-        # A test may have passed this database off as an older one.
+        # A test may have changed the revision.
         connection.execute(
             text("UPDATE alembic_version SET version_num = :newest"), {"newest": newest_revision()}
         )

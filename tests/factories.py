@@ -1,4 +1,4 @@
-"""Papers, subscribers and post offices for tests: each with defaults, so that a test names only what it is about."""
+"""Papers, subscribers and delivery contexts for tests, with defaults for all that a test is not about."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -87,7 +87,7 @@ def at(day: date, hour: int = 8, minute: int = 0) -> datetime:
 
 @dataclass
 class Clock:
-    """A clock that stands until it is moved."""
+    """A clock that changes only by `advance`."""
 
     now: datetime
 
@@ -99,7 +99,7 @@ class Clock:
 
 
 def make_paper(number: int = 1, subject: str = "splats", **changes: Any) -> Paper:
-    """A paper as a feed would tell it, unlike any of another number."""
+    """Return a paper as from a feed; its title and abstract depend on the number."""
     title, abstract = SUBJECTS[subject]
     usual: dict[str, Any] = {
         "paper_id": f"2603.{number:05}",
@@ -113,13 +113,13 @@ def make_paper(number: int = 1, subject: str = "splats", **changes: Any) -> Pape
 
 
 def _word(number: int) -> str:
-    """A made-up word for a number; different numbers give words that no stemmer joins."""
+    """Return a made-up word for a number; no stemmer maps the words of two numbers to one."""
     syllables = "ba", "ko", "mi", "du", "fe", "lo", "ra", "ni", "su", "ga"
     return "".join(syllables[int(digit)] for digit in f"{number:05}") + "x"
 
 
 def make_papers(count: int, *, first: int = 1, **fields: Any) -> list[Paper]:
-    """So many papers, their subjects taking turns unless one is named."""
+    """Return `count` papers; their subjects alternate unless one is given."""
     turns = [fields.pop("subject")] if "subject" in fields else list(SUBJECTS)
     return [
         make_paper(number, turns[number % len(turns)], **fields) for number in range(first, first + count)
@@ -145,7 +145,7 @@ def add_subscriber(
     next_due_at: datetime | None = None,
     **fields: Any,
 ) -> Subscriber:
-    """A subscriber in UTC at 7, who told nothing unless `topics` and the like are given, never planned."""
+    """Add a subscriber at 7 in UTC, without interests unless given, and never planned."""
     added = subscribe(
         database,
         builder or ProfileBuilder(),
@@ -159,12 +159,14 @@ def add_subscriber(
         if added.status != status:
             subscriber_store.set_status(connection, added.id, status)
         if next_due_at is not None:
-            subscriber_store.set_next_due(connection, [(added.id, next_due_at)])
+            connection.execute(
+                update(subscribers).where(subscribers.c.id == added.id).values(next_due_at=next_due_at)
+            )
         return subscriber_store.find_by_ids(connection, [added.id])[added.id]
 
 
 def add_subscribers(database: Database, count: int, **fields: Any) -> list[Subscriber]:
-    """So many subscribers, r001@example.org and on."""
+    """Add `count` subscribers, from r001@example.org on."""
     builder = ProfileBuilder()
     return [
         add_subscriber(database, f"r{number:03}@example.org", builder=builder, **fields)
@@ -179,7 +181,7 @@ def request_links(database: Database, secret: bytes, typed: str, now: datetime) 
 
 
 def set_address(database: Database, subscriber: Subscriber, address: str) -> None:
-    """Write an address into the table that no sign-up would take."""
+    """Write an address into the table that sign-up would refuse."""
     with database.begin() as connection:
         connection.execute(
             update(subscribers).where(subscribers.c.id == subscriber.id).values(address=address)
@@ -209,7 +211,7 @@ def delivery_context(
     wait_policy: WaitPolicy | None = None,
     batch_size: int = 500,
 ) -> DeliveryContext:
-    """A post office with real templates, a known secret and a transport that remembers."""
+    """Return the dependencies of delivery, with real templates, a fixed secret and a transport in memory."""
     return DeliveryContext(
         database=database,
         composer=Composer(selection_settings or SelectionSettings()),
@@ -224,15 +226,15 @@ def delivery_context(
     )
 
 
-def deliver_due(post: DeliveryContext, now: datetime) -> Summary:
-    """Plan who is due, then deliver all that is ready, the clock standing at `now`."""
-    plan_due(post.database, now)
-    return deliver_ready(post, lambda: now)
+def deliver_due(context: DeliveryContext, now: datetime) -> Summary:
+    """Plan the subscribers who are due at `now`, then deliver all that is ready."""
+    plan_due(context.database, now)
+    return deliver_ready(context, lambda: now)
 
 
-def whole_run(post: DeliveryContext, now: datetime, **job: Any) -> Report:
-    """One `digest run`, the clock standing at `now`."""
-    return run(post, ProfileBuilder(), Job(**job), lambda: now)
+def whole_run(context: DeliveryContext, now: datetime, **job: Any) -> Report:
+    """Do one `digest run` at `now`."""
+    return run(context, ProfileBuilder(), Job(**job), lambda: now)
 
 
 def record_fetch(
@@ -242,7 +244,7 @@ def record_fetch(
     source: str = "arxiv",
     newest_on: date | None = None,
 ) -> None:
-    """Note that a feed was read at an instant, and how it went."""
+    """Record a reading of a feed."""
     with database.begin() as connection:
         number = fetch_store.begin_fetch(connection, source, now)
         fetch_store.end_fetch(connection, number, FetchOutcome(status, newest_on=newest_on), now)
@@ -260,7 +262,7 @@ def deliveries_of(database: Database, subscriber: Subscriber) -> list[Any]:
 
 
 def one_delivery(database: Database, subscriber: Subscriber) -> Any:
-    """The only row of the ledger that a subscriber has."""
+    """Return the only delivery of a subscriber."""
     (row,) = deliveries_of(database, subscriber)
     return row
 
@@ -281,7 +283,7 @@ def received_by(database: Database, subscriber: Subscriber) -> dict[date, list[s
 
 
 def rebuilt(database: Database, delivery_id: int) -> bytes:
-    """A mail made again from what its delivery recorded."""
+    """Rebuild a mail from its recorded delivery."""
     with database.read() as connection:
         contents, picks = recorded(connection, delivery_id)
     return build_mail(contents, picks, links(), renderer()).message.to_bytes()
@@ -293,9 +295,9 @@ def subscriber_now(database: Database, address: str) -> Subscriber:
 
 
 class Interposed:
-    """A transport whose every mail passes a function first; the function may raise, or stir things up.
+    """A transport that calls a function for each mail; the function may raise or change the database.
 
-    It is handed the envelope and the function that sends it on to memory.
+    It gets the envelope and the function that sends it to memory.
     """
 
     def __init__(self, interfere: Callable[[Envelope, Callable[[Envelope], str]], str]) -> None:

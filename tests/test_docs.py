@@ -1,4 +1,4 @@
-"""What the prose says is true: commands parse, links, paths and names exist, versions agree."""
+"""The documents: commands parse, links lead to files, versions agree."""
 
 import pkgutil
 import re

@@ -1,7 +1,8 @@
-"""Imports point down: the table of layers, held against every import in the tree."""
+"""Imports point down the table of layers, and packages form no circle of imports."""
 
 import ast
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,9 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "digest.delivery.deliver",
         "digest.delivery.context",
         "digest.delivery.send",
+        "digest.delivery.send_queue",
+        "digest.delivery.settle",
+        "digest.delivery.group_commit",
         "digest.delivery.candidates",
         "digest.delivery.plan",
         "digest.delivery.preview",
@@ -135,6 +139,42 @@ def test_doors_do_not_import_each_other() -> None:
         if own:
             others = [door for door in doors if door not in own]
             assert not [other for other in imports(path) if any(is_within(other, door) for door in others)]
+
+
+def package(module: str) -> str:
+    """Return the package of a module; a module beside the packages is one of its own."""
+    return ".".join(module.split(".")[: 1 if is_within(module, "workers") else 2])
+
+
+def imports_between_packages() -> dict[str, set[str]]:
+    """Return the packages that each package imports."""
+    found: dict[str, set[str]] = {}
+    for module, path in MODULES.items():
+        others = {package(other) for other in imports(path) if other in MODULES and other != "digest"}
+        found.setdefault(package(module), set()).update(others - {package(module)})
+    return found
+
+
+def test_packages_form_no_circle_of_imports() -> None:
+    TopologicalSorter(imports_between_packages()).prepare()
+
+
+def test_a_circle_of_imports_is_found() -> None:
+    found = imports_between_packages()
+    found["digest.domain"].add("digest.store")
+    with pytest.raises(CycleError):
+        TopologicalSorter(found).prepare()
+
+
+def test_modules_form_no_circle_of_imports() -> None:
+    graph = {
+        module: {
+            other for other in imports(path) if other in MODULES and MODULES[other].name != "__init__.py"
+        }
+        - {module}
+        for module, path in MODULES.items()
+    }
+    TopologicalSorter(graph).prepare()
 
 
 def test_only_doors_read_the_clock() -> None:

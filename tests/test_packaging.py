@@ -1,4 +1,4 @@
-"""What is installed: the wheel holds all that is read at run time, and the constraints tell every version."""
+"""The wheel contains all files that are read at run time, and the constraints pin every version."""
 
 import re
 import subprocess

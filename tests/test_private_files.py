@@ -1,4 +1,4 @@
-"""Files that hold addresses or keys are made for their owner alone, whatever the umask."""
+"""Files with addresses or keys are created for their owner alone, whatever the umask."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The settings: each explained, secrets masked, faults in one line, and the README's table true."""
+"""Settings: descriptions, masked secrets, errors in one line, and the table in the README."""
 
 import re
 from datetime import timedelta
@@ -85,7 +85,7 @@ def test_secrets_are_masked_wherever_they_are_shown(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("name", "value", "hint"),
     [
-        ("SOURCES", "arxiv,gulls", "no feed is called 'gulls'"),
+        ("SOURCES", "arxiv,gulls", "there is no feed 'gulls'"),
         ("BASE_URL", "papers.example.org", "https://"),
         ("HUGGINGFACE_URL", "ftp://example.org", "https://"),
         ("ARXIV_API_URL", "http://", "https://"),
@@ -96,7 +96,7 @@ def test_secrets_are_masked_wherever_they_are_shown(monkeypatch: pytest.MonkeyPa
         ("QUIET_DAY", "maybe", "'skip' or 'note'"),
     ],
 )
-def test_a_setting_that_can_not_be_used_is_one_line(
+def test_a_setting_that_cannot_be_used_is_one_line(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, hint: str
 ) -> None:
     monkeypatch.setenv(f"DIGEST_{name}", value)

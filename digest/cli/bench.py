@@ -2,12 +2,15 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from digest.cli import output
 from digest.cli.output import JsonOutput
+
+if TYPE_CHECKING:
+    from digest.bench.deliver import Measured
 
 application = typer.Typer(
     help="Measure the speed of this machine, in a temporary database.",
@@ -82,7 +85,14 @@ def deliver(
         broker_url=broker_url,
     )
     found = bench(options, utc_now, output.warn)
-    record = {
+    if json_output:
+        output.as_json(_delivery_record(found))
+    else:
+        _show_delivery(found)
+
+
+def _delivery_record(found: "Measured") -> dict[str, Any]:
+    record: dict[str, Any] = {
         "digests": found.digests,
         "seconds": round(found.seconds, 3),
         "rate_per_s": round(found.rate_per_s, 1),
@@ -93,14 +103,15 @@ def deliver(
     }
     if found.server:
         record |= {"connections": found.server.most_connections, "doubles": found.server.doubles}
-    if json_output:
-        output.as_json(record)
-        return
+    return record
+
+
+def _show_delivery(found: "Measured") -> None:
     output.say(f"{found.digests:,} digests in {found.seconds:,.1f} s: {found.rate_per_s:,.0f} a second")
     output.say(f"planned at {found.planned_per_s:,.0f} a second")
     total = sum(found.cpu_ms_per_digest.values())
-    parts = ", ".join(f"{name} {value:.2f}" for name, value in found.cpu_ms_per_digest.items())
-    output.say(f"CPU a digest {total:.2f} ms: {parts}")
+    stages = ", ".join(f"{name} {value:.2f}" for name, value in found.cpu_ms_per_digest.items())
+    output.say(f"CPU a digest {total:.2f} ms: {stages}")
     if found.server:
         output.say(f"{found.server.most_connections} connections at once, {found.server.doubles} mails twice")
     output.say(f"{found.papers_per_digest:.1f} papers and {found.message_bytes:,} bytes a mail")

@@ -1,4 +1,4 @@
-"""`digest evaluate`: how good the ranking is, on reading lists that people keep."""
+"""`digest evaluate`: how good the ranking is, on reading lists that people keep and on judged topic lines."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +10,7 @@ from digest.cli import output
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
+    from digest.domain.paper import Paper
     from digest.evaluation.benchmark import Corpus, ReadingList, Task
 
 _STUDIES = ("taps", "pairs", "less", "tuning")
@@ -21,7 +22,13 @@ def evaluate(
     papers: Annotated[
         Path, typer.Option(metavar="FILE", help="The stream of papers, any file `papers import` takes.")
     ],
-    libraries: Annotated[Path, typer.Option(metavar="FILE", help="Reading lists as JSON.")],
+    libraries: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Reading lists as JSON; they measure profiles.")
+    ] = None,
+    topics: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Judged topic lines as JSON; they measure what words bring."),
+    ] = None,
     profile: Annotated[
         str | None, typer.Option(metavar="KIND", help="Only one kind: full, recent5 or keywords.")
     ] = None,
@@ -47,28 +54,33 @@ def evaluate(
     ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure the ranking on real reading lists: profiles from before a day, judged by what came after.
+    """Measure the ranking on reading lists and judged topic lines: profiles know only what came before.
 
-    Example: digest evaluate --papers papers.jsonl.gz --libraries libraries.json --against centroid
+    Example: digest evaluate --papers papers.jsonl.gz --libraries libraries.json --topics topics.json
     """
     from digest.errors import BadInput
-    from digest.evaluation.benchmark import KINDS, costs, summary, tasks
-    from digest.evaluation.benchmark import evaluate as measured
+    from digest.evaluation.benchmark import KINDS, tasks
 
+    if libraries is None and topics is None:
+        raise BadInput("There is nothing to measure on; give --libraries, --topics or both.")
+    if libraries is None and (profile or against or study or plot):
+        raise BadInput("Profiles, comparisons, studies and plots need --libraries.")
     if profile is not None and profile not in KINDS:
         raise BadInput(f"There is no profile {profile!r}; give one of {', '.join(KINDS)}.")
     if study is not None and study not in _STUDIES:
         raise BadInput(f"There is no study {study!r}; give one of {', '.join(_STUDIES)}.")
     kinds = KINDS if profile is None else (profile,)
-    corpus, lists = _corpus(papers), _lists(libraries)
-    made = tasks(corpus, lists)
-    if study is not None:
-        _show_study(_study(study, corpus, made, theme), json_output=json_output)
-        return
-    found = measured(made, kinds)
-    record = summary(made, found, costs(made, kinds))
-    if against is not None:
-        record["against"] = _against(against, made, record, kinds)
+    stream = _stream(papers)
+    corpus = _corpus(stream)
+    record: dict[str, Any] = {}
+    if libraries is not None:
+        made = tasks(corpus, _lists(libraries))
+        if study is not None:
+            _show_study(_study(study, corpus, made, theme), json_output=json_output)
+            return
+        record |= _measured(made, kinds, against)
+    if topics is not None:
+        record["topics"] = _topics(topics, corpus, stream)
     if plot is not None:
         _draw(record, plot)
     if json_output:
@@ -77,18 +89,43 @@ def evaluate(
         _show(record)
 
 
-def _corpus(path: Path) -> "Corpus":
+def _measured(made: "list[Task]", kinds: tuple[str, ...], against: str | None) -> dict[str, Any]:
+    from digest.evaluation.benchmark import costs, summary
+    from digest.evaluation.benchmark import evaluate as measured
+
+    record = summary(made, measured(made, kinds), costs(made, kinds))
+    if against is not None:
+        record["against"] = _against(against, made, record, kinds)
+    return record
+
+
+def _topics(path: Path, corpus: "Corpus", stream: "dict[str, Paper]") -> dict[str, Any]:
+    from digest.evaluation import topics
+
+    windows, judged = topics.judged_topics(_json(path))
+    return topics.evaluate(topics.Benchmark.build(corpus, stream, windows, judged))
+
+
+def _stream(path: Path) -> "dict[str, Paper]":
+    """Return the papers of a file that have a date, by id."""
     from digest.clock import utc_now
     from digest.domain.paper import FeedItem
     from digest.errors import BadInput
-    from digest.evaluation.benchmark import Corpus
     from digest.papers.sources.files import read_file
 
     found = [item.paper for item in read_file(path, utc_now()) if isinstance(item, FeedItem)]
-    dated = [(p.id, p.announced_on, p.title, p.abstract) for p in found if p.announced_on is not None]
+    dated = {paper.id: paper for paper in found if paper.announced_on is not None}
     if not dated:
         raise BadInput(f"{path} holds no paper with a date.")
-    return Corpus.build(dated)
+    return dated
+
+
+def _corpus(stream: "dict[str, Paper]") -> "Corpus":
+    from digest.evaluation.benchmark import Corpus
+
+    return Corpus.build(
+        [(p.id, p.announced_on, p.title, p.abstract) for p in stream.values() if p.announced_on is not None]
+    )
 
 
 def _lists(path: Path) -> "list[ReadingList]":
@@ -144,6 +181,13 @@ def _against(
 
 
 def _show(record: dict[str, Any]) -> None:
+    if "lists" in record:
+        _show_lists(record)
+    if "topics" in record:
+        _show_topics(record["topics"])
+
+
+def _show_lists(record: dict[str, Any]) -> None:
     kinds = list(record["profiles"])
     lines = [
         {"list": one["name"], **{kind: one["profiles"][kind]["ndcg@50"] for kind in kinds}}
@@ -163,6 +207,23 @@ def _show(record: dict[str, Any]) -> None:
             f"{kind} against the other: {gain['mean']:+.3f} nDCG@50 "
             f"(95 % between {gain['low']:+.3f} and {gain['high']:+.3f}), better in {gain['better']:.0%} of draws"
         )
+
+
+def _show_topics(record: dict[str, Any]) -> None:
+    methods = record["methods"]
+    output.say()
+    lines = [{"method": name, **_flat(figures)} for name, figures in methods.items()]
+    output.rows(list(lines[0]), lines, json_output=False, empty="There are no topics.")
+    for name, gain in record["digests_against"].items():
+        output.say(
+            f"digests against {name}: {gain['mean']:+.3f} nDCG@10 "
+            f"(95 % between {gain['low']:+.3f} and {gain['high']:+.3f}), better in {gain['better']:.0%} of draws"
+        )
+
+
+def _flat(figures: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures of a method with those of its kinds beside them."""
+    return {**{name: value for name, value in figures.items() if name != "kinds"}, **figures["kinds"]}
 
 
 def _study(study: str, corpus: "Corpus", made: "list[Task]", theme: str) -> dict[str, Any]:

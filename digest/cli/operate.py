@@ -111,7 +111,7 @@ def _status_record(container: "Container") -> dict[str, Any]:
                     "newest_on": row.newest_on,
                     "error": row.error,
                 }
-                for row in fetches.last_rows(connection, now)
+                for row in fetches.newest_fetches(connection, now)
             ],
             "readers": subscribers.count_by_status(connection),
             "next_due_at": subscribers.first_due(connection),

@@ -1,4 +1,4 @@
-"""`digest web`: serves the pages, feeds and API with uvicorn."""
+"""`digest web`: the pages, feeds and JSON interface, served by uvicorn."""
 
 import os
 from collections.abc import Iterator

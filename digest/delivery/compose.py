@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from digest.delivery.composed_mail import ComposedMail, Pick
 from digest.delivery.context import DeliveryContext, ReadyDelivery, Summary
-from digest.delivery.decisions import Retry, Send, Skip, decide, reason_to_cancel
+from digest.delivery.decisions import Cancel, Retry, Send, Skip, decide, reason_to_cancel
 from digest.delivery.select_papers import Request, Selection
 from digest.delivery.settle import cancel
 from digest.domain.delivery import Delivery
@@ -26,7 +26,6 @@ class _Composing:
     """What a batch is composed from, as read in one view of the database."""
 
     subscribers: dict[int, Subscriber]
-    newest_on: dict[int, date]
     past: dict[int, list[date]]
     composed: dict[int, list[Pick]]
     """The papers of mails that were composed before, by delivery."""
@@ -42,6 +41,7 @@ def compose_batch(
     Choosing only reads, so that a database which takes one writer at a time is free for the records of mails
     that are being sent meanwhile. What was decided is written in one transaction.
     """
+    work = _cancel_lost(delivery_context, work, now, summary)
     for attempt in range(_COMPOSING_TRIES):
         with delivery_context.database.read() as connection:
             composing = _gather_for_composing(delivery_context, connection, work, now)
@@ -59,25 +59,41 @@ def compose_batch(
     raise AssertionError("unreachable")
 
 
+def _cancel_lost(
+    delivery_context: DeliveryContext, work: Sequence[Delivery], now: datetime, summary: Summary
+) -> list[Delivery]:
+    """Cancel deliveries that have lost their point, before any choosing, as their papers are free then; return the rest."""
+    with delivery_context.database.read() as connection:
+        subscribers = subscriber_store.find_by_ids(connection, {one.subscriber_id for one in work})
+        newest_on = edition_store.newer_editions(connection, list(subscribers), now.date())
+    lost: dict[int, Cancel] = {}
+    for one in work:
+        if subscriber := subscribers.get(one.subscriber_id):
+            newest = newest_on.get(one.subscriber_id, one.edition_on)
+            reason = reason_to_cancel(one, subscriber.status, newest, now, delivery_context.wait_policy)
+            if reason:
+                lost[one.id] = reason
+    if lost:
+        with delivery_context.database.begin() as connection:
+            held = ledger.held(connection, [one for one in work if one.id in lost])
+            for one in work:
+                if one.id in held:
+                    cancel(connection, one, lost[one.id], now, summary)
+    return [one for one in work if one.id not in lost and one.subscriber_id in subscribers]
+
+
 def _gather_for_composing(
     delivery_context: DeliveryContext, connection: Connection, work: Sequence[Delivery], now: datetime
 ) -> _Composing:
     subscribers = subscriber_store.find_by_ids(connection, {one.subscriber_id for one in work})
-    newest_on = edition_store.newer_editions(connection, list(subscribers), now.date())
     for_links = {one.subscriber_id for one in work if one.kind == "links"}
     requests = {
         one.subscriber_id: Request(subscribers[one.subscriber_id], one.edition_on)
         for one in work
-        if one.kind == "digest"
-        and one.contents is None
-        and (subscriber := subscribers.get(one.subscriber_id))
-        and not reason_to_cancel(
-            one, subscriber.status, newest_on[subscriber.id], now, delivery_context.wait_policy
-        )
+        if one.kind == "digest" and one.contents is None and one.subscriber_id in subscribers
     }
     return _Composing(
         subscribers=subscribers,
-        newest_on=newest_on,
         past=edition_store.sent_editions(connection, for_links, PAST_DIGESTS),
         composed=_load_composed(connection, [one for one in work if one.contents is not None]),
         selections={
@@ -102,12 +118,7 @@ def _compose(
         subscriber = composing.subscribers.get(one.subscriber_id)
         if one.id not in held or subscriber is None:
             continue
-        newest_on = composing.newest_on.get(one.subscriber_id, one.edition_on)
-        if cancelled := reason_to_cancel(
-            one, subscriber.status, newest_on, now, delivery_context.wait_policy
-        ):
-            cancel(connection, one, cancelled, now, summary)
-        elif one.contents is not None:
+        if one.contents is not None:
             ready.append(ReadyDelivery(one, ComposedMail.from_json(one.contents), composing.composed[one.id]))
         elif one.kind != "digest":
             past = tuple(composing.past.get(one.subscriber_id, ()))

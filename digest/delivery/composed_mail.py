@@ -124,7 +124,7 @@ class Pick:
 
     @classmethod
     def recorded(
-        cls, row_id: int, card: Mapping[str, Any], section: Section, score: float, reasons: Mapping[str, Any]
+        cls, row_id: int, card: Mapping[str, Any], section: str, score: float, reasons: Mapping[str, Any]
     ) -> Self:
         """Return the pick that a delivery recorded."""
         terms = tuple((term, share) for term, share in reasons["terms"])

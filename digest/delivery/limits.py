@@ -17,7 +17,7 @@ from limits.errors import ConfigurationError, StorageError
 from limits.storage import MovingWindowSupport, Storage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
-from digest.delivery.pace import SLOWEST, Pace, slow_down
+from digest.domain.pace import SLOWEST, Pace, slow_down
 from digest.errors import BadInput, TryLater
 
 BOUNDLESS = 1_000_000

@@ -43,7 +43,7 @@ def examine_library(
             row.source: Reading(
                 row.source, row.status, row.finished_at, row.seen, row.error, last_good.get(row.source)
             )
-            for row in fetches.last_rows(connection, now)
+            for row in fetches.newest_fetches(connection, now)
         }
     return [
         judge_freshness(newest_on, holidays, grace, now, is_fed=bool(readings)),

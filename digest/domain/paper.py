@@ -1,7 +1,7 @@
-"""What a paper is to this product, and what a feed says when it shows one.
+"""Papers, their popularity, and items of feeds.
 
-Values only: no input or output, no clock. Identity is the *canonical id*: an arXiv id without
-version (`2508.13426`, `math/0611800`), or `title:<16 hex digits>` for a paper known by title alone.
+The id of a paper is an arXiv id without
+version (`2508.13426`, `math/0611800`), or `title:<16 hex digits>` for a paper known only by its title.
 """
 
 from dataclasses import dataclass, field
@@ -11,10 +11,10 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """One paper in its latest known version, text readable (TeX resolved), title on one line."""
+    """One paper in its latest known version, with TeX resolved and the title on one line."""
 
     id: str
-    """Canonical id."""
+    """The canonical id, `paper_id` elsewhere."""
     title: str
     abstract: str
     """Paragraphs separated by a newline; may be empty."""
@@ -23,18 +23,18 @@ class Paper:
     """arXiv categories, the primary one first."""
     announced_on: date | None = None
     """The day subscribers could first read it: arXiv's listing date, or the day it entered a trending page.
-    None when the feed does not say."""
+    None when the feed gives none."""
     withdrawn: bool = False
     links: dict[str, str] = field(default_factory=dict)
     """Further addresses by kind: `code`, `project`, `doi`. The abstract and PDF pages follow from the id."""
     raw_title: str = ""
-    """As the feed gave it, TeX and line breaks included."""
+    """The title as in the feed, with TeX and line breaks."""
     raw_abstract: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Popularity:
-    """What one page showed of a paper's popularity at one instant. Levels, not changes."""
+    """The counts that a page showed for a paper at one instant: totals, not increments."""
 
     observed_at: datetime
     upvotes: int
@@ -45,7 +45,7 @@ class Popularity:
 
 @dataclass(frozen=True, slots=True)
 class FeedItem:
-    """A paper as one feed showed it once."""
+    """One entry of a feed."""
 
     paper: Paper
     popularity: Popularity | None = None
@@ -63,7 +63,7 @@ class FetchStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LastFetch:
-    """How the newest reading of one feed went."""
+    """The result of the newest reading of one feed."""
 
     source: str
     finished_at: datetime

@@ -1,8 +1,8 @@
-"""When a subscriber is due: pure arithmetic on their clock.
+"""When a subscriber is due.
 
-An *edition* is a date on the subscriber's own calendar. It is due when their clock shows their hour on
-that date. Where clocks are put forward over that hour, it is due at the first moment after; where
-they are put back and the hour comes twice, at its first coming.
+An *edition* is a date in the subscriber's time zone. It is due at the subscriber's hour on that date. When
+clocks are put forward over that hour, it is due at the first moment after the gap; when the hour occurs
+twice, at the first occurrence.
 """
 
 from collections.abc import Mapping
@@ -11,23 +11,22 @@ from datetime import UTC, date, datetime, time, timedelta
 from digest.domain.subscriber import Frequency, Schedule
 
 _MONDAY, _SATURDAY = 0, 5
-# The longest stretch without an edition is a week, and a day can be missing from a calendar.
+# A week at most passes without an edition, and a zone can skip a day.
 _SEARCH_DAYS = 9
 LONGEST_WAIT: Mapping[Frequency, timedelta] = {
     Frequency.DAILY: timedelta(days=2),
     Frequency.WEEKDAYS: timedelta(days=4),
     Frequency.WEEKLY: timedelta(days=8),
 }
-"""A next edition further away than this was computed by a clock that was ahead.
+"""The longest time from an edition's day to the next edition. A later due time comes from a wrong clock.
 
-The longest wait begins in the first minute of an edition's day and ends in the last hour of the next one's.
-Where a zone skips a whole day over the date line a wait can be a day longer; planning that early is harmless,
-as an edition has one row in the ledger.
+It is measured from the start of one edition's day to the last hour of the next one's. In a zone that skips a
+day at the date line, the wait can be a day longer; planning early is harmless, as an edition has one row.
 """
 
 
 def sends_on(day: date, frequency: Frequency) -> bool:
-    """Tell whether this frequency has an edition on that day; the weekly one comes out on Mondays."""
+    """Tell whether this frequency has an edition on that day; the weekly one on Mondays."""
     match frequency:
         case Frequency.DAILY:
             return True
@@ -40,10 +39,10 @@ def sends_on(day: date, frequency: Frequency) -> bool:
 
 
 def due_at(day: date, schedule: Schedule) -> datetime | None:
-    """Return the instant (UTC) at which the edition of that day is due; None when there is none.
+    """Return the instant (UTC) at which the edition of that day is due.
 
-    There is none on days that the frequency leaves out, and on the day a zone skipped altogether when
-    it moved over the date line.
+    None on days without an edition for the frequency, and on a day that the zone skipped when it moved over
+    the date line.
     """
     if not sends_on(day, schedule.frequency):
         return None
@@ -52,7 +51,7 @@ def due_at(day: date, schedule: Schedule) -> datetime | None:
 
 
 def local_date(instant: datetime, schedule: Schedule) -> date:
-    """Return the date on the subscriber's calendar."""
+    """Return the date in the subscriber's time zone."""
     return instant.astimezone(schedule.zone).date()
 
 
@@ -70,8 +69,8 @@ def latest_edition(now: datetime, schedule: Schedule) -> date | None:
 def next_due_at(now: datetime, schedule: Schedule, after: date | None = None) -> datetime | None:
     """Return the first instant after `now` at which an edition is due.
 
-    `after` leaves out editions up to that date: a subscriber whose first digest went out early in the
-    morning of a day gets no second one at the usual hour. None for the frequency `off`.
+    Editions up to the date `after` are left out: a subscriber whose first digest was sent before the usual
+    hour of a day gets no second one that day. None for the frequency `off`.
     """
     today = local_date(now, schedule)
     for ahead in range(-1, _SEARCH_DAYS + 1):

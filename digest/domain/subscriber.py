@@ -1,4 +1,4 @@
-"""A subscriber as values: who they are, when they want mail, and what they ask for."""
+"""Subscribers, their schedules and their interests."""
 
 import re
 from dataclasses import dataclass, field
@@ -69,14 +69,14 @@ _CATEGORY = re.compile(r"[a-z]+(?:-[a-z]+)*(?:\.[A-Za-z]{2}|\.[a-z]+(?:-[a-z]+)*
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When a subscriber wants mail: at an hour of their own clock, on some days."""
+    """When a subscriber gets mail: the days, and the hour in their time zone."""
 
     timezone: str = "UTC"
     hour: int = 7
     frequency: Frequency = Frequency.DAILY
 
     def __post_init__(self) -> None:
-        """Refuse what no clock shows. Raises BadInput."""
+        """Check the values. Raises BadInput."""
         try:
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -104,23 +104,23 @@ def _near(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Interests:
-    """What a subscriber asks for in words. Likes and dislikes are feedback, kept by paper."""
+    """The interests of a subscriber in words. Ratings of papers are feedback."""
 
     topics: tuple[str, ...] = ()
     must: tuple[str, ...] = ()
-    """Every one of these has to appear in a paper chosen for them; alternatives are written `a|b`."""
+    """Each of these must occur in every pick; alternatives are written `a|b`."""
     mute: tuple[str, ...] = ()
-    """A paper with any of these is never shown to them."""
+    """Papers that contain any of these are never picked."""
     follow: tuple[str, ...] = ()
-    """Authors whose papers come first."""
+    """Authors whose papers are picked first."""
     categories: tuple[str, ...] = ()
     """Only papers of these arXiv categories, cross-lists included; empty: all."""
 
     def __post_init__(self) -> None:
-        """Refuse what could not be stored or matched. Raises BadInput."""
+        """Check lengths, number and categories. Raises BadInput."""
         everything = (*self.topics, *self.must, *self.mute, *self.follow, *self.categories)
         if len(everything) > MOST_INTERESTS:
-            raise BadInput(f"These are {len(everything)} interests; keep it to {MOST_INTERESTS}.")
+            raise BadInput(f"There are {len(everything)} interests; at most {MOST_INTERESTS} are allowed.")
         for words in everything:
             if not words.strip() or len(words) > LONGEST_WORDS:
                 raise BadInput(f"An interest must have between 1 and {LONGEST_WORDS} characters.")
@@ -130,7 +130,7 @@ class Interests:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the subscriber told us nothing in words."""
+        """Whether there are no interests at all."""
         return self == Interests()
 
 
@@ -140,7 +140,7 @@ class Subscriber:
 
     id: int
     key: str
-    """Random; stands for the subscriber outside the database."""
+    """Random; names the subscriber in links and Message-IDs."""
     address: str
     status: Status
     schedule: Schedule
@@ -159,10 +159,10 @@ def parse_status(text: str | None) -> Status | None:
             return status
     if text is None:
         return None
-    raise BadInput(f"No status is called {text!r}; choose from {', '.join(STATUSES)}.")
+    raise BadInput(f"There is no status {text!r}; choose from {', '.join(STATUSES)}.")
 
 
 def clean_words(texts: list[str] | tuple[str, ...]) -> tuple[str, ...]:
-    """Put each text on one line without invisible characters, drop empty and repeated ones, keep the order."""
+    """Put each text on one line without invisible characters; remove empty and repeated ones."""
     lines = (" ".join(visible(text).split()) for text in texts)
     return tuple(dict.fromkeys(line for line in lines if line))

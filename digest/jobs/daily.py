@@ -92,7 +92,7 @@ def dry_run(database: Database, composer: Composer, job: Job, now: datetime) -> 
         with database.read() as connection:
             due_by = now if job.edition_on is None else None
             page = subscriber_store.page_due(connection, after, _PAGE, due_by, job.only)
-            subscribers = subscriber_store.find_by_ids(connection, [row.id for row in page])
+            subscribers = subscriber_store.find_by_ids(connection, page)
             requests = [
                 request
                 for subscriber in subscribers.values()
@@ -103,7 +103,7 @@ def dry_run(database: Database, composer: Composer, job: Job, now: datetime) -> 
             selections += composer.select(connection, fresh, now)
         if len(page) < _PAGE:
             return selections
-        after = page[-1].id
+        after = page[-1]
 
 
 def _request(subscriber: Subscriber, edition_on: date | None, now: datetime) -> Request | None:

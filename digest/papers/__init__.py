@@ -1,1 +1,1 @@
-"""Papers: what they are, where they come from, how they are taken in."""
+"""Papers: feeds, identifiers, calendar, storing and searching."""

@@ -1,12 +1,12 @@
-"""arXiv's announcement days: which day a paper becomes readable, and which listing should be out by now.
+"""arXiv's announcement calendar: on which day a paper is announced, and which listing is the latest.
 
 arXiv freezes what it received on every weekday at 14:00 US Eastern time. A freeze from Monday to
 Thursday is announced at 20:00 the same day, Friday's on Sunday at 20:00. The *listing date* is the
 weekday that then begins: Monday's freeze is listed on Tuesday, Friday's on Monday.
 
-On a holiday the mailing is deferred: what that day's freeze held is announced with the next one. So a
-deferral on day H takes away the listing of the weekday after H: 2026-01-19, a Monday, leaves no listing
-on Tuesday the 20th; 2026-07-03, a Friday, leaves none on Monday the 6th.
+On a holiday the mailing is deferred: the papers of that day's freeze are announced with the next one. So after
+a deferral on day H there is no listing on the weekday after H: none on Tuesday 2026-01-20
+after Monday the 19th, none on Monday 2026-07-06 after Friday the 3rd.
 """
 
 from collections.abc import Collection
@@ -26,18 +26,18 @@ DEFERRALS = frozenset(
         "2026-11-26", "2026-12-25", "2026-12-29", "2026-12-31",
     )
 )  # fmt: skip
-"""The days whose mailing arXiv said it would defer; others come as `holidays`, written the same way."""
+"""The days whose mailing arXiv has announced to defer; `holidays` adds others."""
 
 _DAY = timedelta(days=1)
 
 
 def announces_on(day: date, holidays: Collection[date] = ()) -> bool:
-    """Whether there is a listing dated `day`. `holidays` are deferrals beside the known ones."""
+    """Whether there is a listing dated `day`. `holidays` are additional deferrals."""
     return is_weekday(day) and not _is_deferred(_weekday_before(day), holidays)
 
 
 def announced_on(submitted_at: datetime, holidays: Collection[date] = ()) -> date:
-    """Return the listing date of a paper received at an instant, if nothing holds it up.
+    """Return the listing date of a paper received at an instant, if moderation does not hold it.
 
     Received at 14:00:00 Eastern is too late for that day's freeze.
     """
@@ -49,7 +49,7 @@ def announced_on(submitted_at: datetime, holidays: Collection[date] = ()) -> dat
 
 
 def last_expected(now: datetime, holidays: Collection[date] = ()) -> date:
-    """Return the latest listing date that should be out at `now`."""
+    """Return the date of the latest listing that is due at `now`."""
     local = now.astimezone(EASTERN)
     day = local.date() + _DAY if local.time() >= OUT else local.date()
     while not announces_on(day, holidays):
@@ -58,15 +58,14 @@ def last_expected(now: datetime, holidays: Collection[date] = ()) -> date:
 
 
 def out_at(day: date) -> datetime:
-    """Return the instant, in UTC, from which the listing dated `day` is out."""
+    """Return the instant, in UTC, at which the listing dated `day` is announced."""
     return datetime.combine(day - _DAY, OUT, EASTERN).astimezone(UTC)
 
 
 def estimated_listing(paper_id: str, submitted_at: datetime, holidays: Collection[date] = ()) -> date:
     """Return the likely listing date of a paper from its submission and its id.
 
-    The id tells the month of the announcement, so a paper that moderation held into another month is
-    not dated before it.
+    The id holds the month of the announcement; the result is never before that month.
     """
     day = announced_on(submitted_at, holidays)
     month = id_month(paper_id)

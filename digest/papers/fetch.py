@@ -1,4 +1,4 @@
-"""Reading a feed: its papers into the database, and one row that says how it went."""
+"""Fetching a feed: its papers are stored, and the run is recorded in `fetches`."""
 
 import logging
 import traceback
@@ -17,12 +17,12 @@ from digest.store.fetches import FetchOutcome
 _log = logging.getLogger(__name__)
 _LONGEST_ERROR = 500
 DAYS_BACK = timedelta(days=7)
-"""How far back a feed is read if nobody says: votes come in for about a week."""
+"""How far back a feed is read by default: votes rise for about a week."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """How reading one feed went."""
+    """The result of fetching one feed."""
 
     source: str
     status: FetchStatus
@@ -30,7 +30,7 @@ class Fetched:
 
     @property
     def error(self) -> str:
-        """One line for a person; empty when all went well."""
+        """The error in one line; "" when there was none."""
         if self.intake.error is not None:
             return str(self.intake.error)
         if rejected := self.intake.rejected:
@@ -47,9 +47,10 @@ def fetch(
     clock: Callable[[], datetime],
     is_stopping: Callable[[], bool] = lambda: False,
 ) -> Fetched:
-    """Read one feed from a day on. Whatever is good in it is kept; a feed that fails is reported, not raised.
+    """Fetch one feed from a day on. Good items are stored; a failure is reported in the result, not raised.
 
-    Even an error that nobody foresaw costs this feed alone. `is_stopping` is asked before each item.
+    An unexpected exception is reported likewise, so that the other feeds go on. `is_stopping` is called before
+    each item.
     """
     now = clock()
     with database.begin() as connection:
@@ -87,12 +88,12 @@ def _until_stopping(
 ) -> Iterator[FeedItem | Rejected]:
     for item in source.fetch(since, now):
         if is_stopping():
-            raise TryLater(f"{source.name}: the reading was stopped; the next one takes up the rest.")
+            raise TryLater(f"{source.name}: the fetch was stopped; the next one reads the rest.")
         yield item
 
 
 def _place_of(fault: Exception) -> str:
-    """Name the type of an error and the innermost place of it."""
+    """Return the type of an error and its innermost stack frame."""
     frames = traceback.extract_tb(fault.__traceback__)
     if not frames:
         return type(fault).__name__
@@ -101,7 +102,7 @@ def _place_of(fault: Exception) -> str:
 
 
 def fetch_status(intake: IngestResult) -> FetchStatus:
-    """Say in a word how a reading went: `failed` gave nothing, `partial` broke off or left items out."""
+    """Return the status of a fetch: `failed` stored nothing, `partial` broke off or rejected items."""
     if intake.error is not None:
         return FetchStatus.PARTIAL if intake.seen else FetchStatus.FAILED
     return FetchStatus.PARTIAL if intake.rejected else FetchStatus.COMPLETE

@@ -1,8 +1,8 @@
-"""What a paper is called: one canonical id for every way of writing it, and the pages it leads to.
+"""Canonical ids of papers, and the addresses of their pages.
 
-arXiv ids come in two shapes: `YYMM.NNNNN` since April 2007 (four digits after the dot until the end
-of 2014, five and later perhaps six since) and `archive/YYMMNNN` before. A paper known by its title
-alone is called `title:` and sixteen hexadecimal digits drawn from that title.
+arXiv ids have two forms: `YYMM.NNNNN` since April 2007 (four digits after the dot until the end
+of 2014, five and later perhaps six since) and `archive/YYMMNNN` before. The id of a paper
+without an arXiv id is `title:` and sixteen hexadecimal digits of a hash of its title.
 """
 
 import re
@@ -45,7 +45,7 @@ _ACCENTS = re.compile("[\u0300-\u036f]")
 
 
 def canonical_id(text: str) -> str:
-    """Return the one id of the paper that `text` names: an arXiv id in any of its forms, or a title id.
+    """Return the canonical id of the paper that `text` names: an arXiv id in any of its forms, or a title id.
 
     Ids, versions, `arXiv:` and `oai:` prefixes and the addresses of abstract, PDF and HTML pages are
     understood. Raises BadInput for anything else.
@@ -53,7 +53,7 @@ def canonical_id(text: str) -> str:
     bare = text.strip(_WRAPPING)
     if _TITLE.fullmatch(bare):
         return bare
-    # Nobody writes an id that long, and the patterns below need not meet it.
+    # No id is that long; the cut bounds the work of the patterns below.
     bare = bare[:_LONGEST]
     address = _WEB_ADDRESS.match(bare)
     bare = _without_suffix(address["path"] if address else bare)
@@ -66,12 +66,12 @@ def canonical_id(text: str) -> str:
     if old and old["archive"].lower() in _ARCHIVES and (old["year"] >= "91" or old["serial"] < "0704"):
         return f"{old['archive'].lower()}/{old['serial']}"
     raise BadInput(
-        f"{_shown(text)} is no paper id; give one like 2508.13426 or math/0611800, or its arXiv address."
+        f"{_shown(text)} is not a paper id; give one like 2508.13426 or math/0611800, or its arXiv address."
     )
 
 
 def _without_suffix(text: str) -> str:
-    """Take off what stands behind an id: slashes, full stops, the ending of a file, a category in brackets."""
+    """Remove what follows an id: slashes, full stops, a file suffix, a category in brackets."""
     while True:
         shorter = _FILE_NAME.sub("", text.rstrip("/."))
         opening = shorter.rfind("[")
@@ -83,7 +83,7 @@ def _without_suffix(text: str) -> str:
 
 
 def _fits_its_month(month: str, digits: int) -> bool:
-    """Whether arXiv numbered the papers of `month` (YYMM) with so many digits."""
+    """Whether arXiv numbered the papers of `month` (YYMM) with this number of digits."""
     return digits == 4 if "0704" <= month <= "1412" else month >= "1501" and digits >= 5
 
 
@@ -92,9 +92,9 @@ def _shown(text: str) -> str:
 
 
 def normalised_title(title: str) -> str:
-    """Return the letters and digits of a title without spaces, folded so that its different renderings agree.
+    """Return the letters and digits of a title, so that different renderings of one title are equal.
 
-    Case, TeX, accents, punctuation, spacing and invisible characters make no difference.
+    Case, TeX, accents, punctuation, spacing and invisible characters are ignored.
     """
     text = one_line(title).casefold()
     if text.isascii():
@@ -105,12 +105,12 @@ def normalised_title(title: str) -> str:
 
 
 def is_title_id(paper_id: str) -> bool:
-    """Whether a canonical id stands for a paper known by its title alone."""
+    """Whether a canonical id was derived from a title."""
     return paper_id.startswith("title:")
 
 
 def title_id(title: str) -> str:
-    """Return the id of a paper known by its title alone. Raises BadInput for a title without a visible character."""
+    """Return the id derived from a title. Raises BadInput for a title without a visible character."""
     key = normalised_title(title) or "".join(one_line(title).split())
     if not key:
         raise BadInput("A paper without an id needs a title.")
@@ -138,6 +138,6 @@ def sort_key(paper_id: str) -> tuple[int, int, int, str]:
 
 
 def id_month(paper_id: str) -> tuple[int, int] | None:
-    """Return the (year, month) in which arXiv announced the paper, which its id tells; None for a title id."""
+    """Return the (year, month) of the announcement, which an arXiv id holds; None for a title id."""
     year, month, _, _ = sort_key(paper_id)
     return (year, month) if year else None

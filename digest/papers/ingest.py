@@ -1,4 +1,4 @@
-"""Taking papers in: what feeds and files show becomes rows, once each, with their terms beside them."""
+"""Storing papers: each paper of feeds and files becomes one row, with its term counts."""
 
 from calendar import monthrange
 from collections.abc import Callable, Iterable, Iterator
@@ -18,8 +18,8 @@ from digest.store.papers import StoredPaper
 
 # Large enough that a statement's fixed cost vanishes, small enough that memory stays flat.
 CHUNK = 1000
-# New document frequencies are cut when a tenth of the papers is not counted yet: often enough to know
-# new words, so seldom that profiles rarely have to move.
+# Document frequencies get a new version when a tenth of the papers is not counted yet: often enough to
+# include new words, and so rarely that profiles are seldom rebuilt.
 UNCOUNTED_SHARE = 0.1
 
 
@@ -29,7 +29,7 @@ FURTHEST_AHEAD = timedelta(days=31)
 
 @dataclass(slots=True)
 class IngestResult:
-    """What became of the items of one feed or file."""
+    """The result of storing the items of one feed or file."""
 
     seen: int = 0
     added: int = 0
@@ -38,11 +38,11 @@ class IngestResult:
     newest_on: date | None = None
     rejected: list[Rejected] = field(default_factory=list)
     error: DigestError | None = None
-    """Why the feed broke off; what came before it is stored."""
+    """Why the feed broke off; the items before are stored."""
 
     @property
     def unchanged(self) -> int:
-        """Papers that were stored just so already."""
+        """Papers that were stored already, with equal contents."""
         return self.seen - self.added - self.changed
 
 
@@ -53,13 +53,13 @@ def ingest(
     progress: Callable[[IngestResult], None] = lambda _: None,
     result: IngestResult | None = None,
 ) -> IngestResult:
-    """Store feed items as they come, a transaction per thousand, and tell `progress` after each.
+    """Store feed items, one transaction per thousand, and call `progress` after each transaction.
 
-    A rejected item costs itself alone; a feed that raises a DigestError costs what it had still to give.
-    Taking the same in again changes nothing. Whoever gives a `result` has it even when an error is raised.
+    A rejected item is skipped and reported. When the feed raises a DigestError, the items before it are stored.
+    Idempotent. `result` is filled in place, so a caller that passes one has it even when an error is raised.
     """
     result = IngestResult() if result is None else result
-    good_items = _good_ones(items, now.date(), result)
+    good_items = _usable(items, now.date(), result)
     while result.error is None and (chunk := _next_chunk(good_items, result)):
         with database.begin() as connection:
             paper_store.lock_ingestion(connection)
@@ -72,7 +72,7 @@ def ingest(
     return result
 
 
-def _good_ones(items: Iterable[FeedItem | Rejected], today: date, result: IngestResult) -> Iterator[FeedItem]:
+def _usable(items: Iterable[FeedItem | Rejected], today: date, result: IngestResult) -> Iterator[FeedItem]:
     for item in items:
         if isinstance(item, Rejected):
             result.rejected.append(item)
@@ -92,7 +92,7 @@ def _next_chunk(items: Iterator[FeedItem], result: IngestResult) -> list[FeedIte
     chunk: list[FeedItem] = []
     try:
         for item in islice(items, CHUNK):
-            chunk.append(item)  # noqa: PERF402 - when the feed breaks off, what it gave stays here
+            chunk.append(item)  # noqa: PERF402 - when the feed breaks off, the items before are kept
     except DigestError as error:
         result.error = error
     return chunk
@@ -100,7 +100,7 @@ def _next_chunk(items: Iterator[FeedItem], result: IngestResult) -> list[FeedIte
 
 @dataclass(slots=True)
 class _Match:
-    """One paper of a chunk: as it was stored (None: not at all), and as it will be."""
+    """One paper of a chunk before (None: not stored) and after the update."""
 
     before: StoredPaper | None
     after: StoredPaper
@@ -135,7 +135,7 @@ def _store_chunk(connection: Connection, chunk: list[FeedItem], now: datetime, r
 
 
 def _match_stored(connection: Connection, chunk: list[FeedItem], now: datetime) -> list[_Match]:
-    """Bring each sighting together with the paper it is of: by its id, or by its title where one has no id."""
+    """Match each feed item with its stored paper: by id, or by title where one of them has no arXiv id."""
     title_ids = {item.paper.id: title_id(item.paper.title) for item in chunk}
     known = paper_store.find_known(connection, title_ids.keys(), set(title_ids.values()))
     entries = [_Match(before=stored, after=stored) for stored in known]
@@ -160,8 +160,8 @@ def _match_stored(connection: Connection, chunk: list[FeedItem], now: datetime) 
 
 
 def new_stored_paper(paper: Paper, now: datetime) -> StoredPaper:
-    """Return what to store of a paper never seen before, with a guess where its date is unknown."""
-    announced_on = paper.announced_on or _guessed_date(paper.id, now)
+    """Return the row of a new paper; an unknown announcement date is estimated."""
+    announced_on = paper.announced_on or _estimated_date(paper.id, now)
     return StoredPaper(
         row_id=0,
         paper=replace(paper, announced_on=announced_on),
@@ -171,8 +171,8 @@ def new_stored_paper(paper: Paper, now: datetime) -> StoredPaper:
     )
 
 
-def _guessed_date(paper_id: str, now: datetime) -> date:
-    """Return the day it was seen; but for an id of an earlier month, that month's last: it is not new."""
+def _estimated_date(paper_id: str, now: datetime) -> date:
+    """Return today, or for an id of an earlier month the last day of that month."""
     year, month = id_month(paper_id) or (now.year, now.month)
     if (year, month) >= (now.year, now.month):
         return now.date()
@@ -180,12 +180,12 @@ def _guessed_date(paper_id: str, now: datetime) -> date:
 
 
 def merge(stored: StoredPaper, paper: Paper) -> StoredPaper:
-    """Return the stored paper as a further sighting leaves it.
+    """Return the stored paper updated with a further feed item.
 
-    A sighting with categories is arXiv's own record: its text, authors and withdrawal replace what is
-    stored. A sighting without them (a page that shows papers) only fills what is empty, so that two
-    feeds which tell a paper differently do not overwrite each other for ever. A date once told stays, as a
-    later version is not a new paper; but arXiv's own goes before the day a page took the paper up.
+    An item with categories is arXiv's own record: its text, authors and withdrawal replace the stored ones. An
+    item without them (from a page that lists papers) only fills empty fields, so that two feeds with different
+    texts do not overwrite each other on every fetch. A known date stays, because a later version is not a new
+    paper; but arXiv's date replaces the day on which a page listed the paper.
     """
     old = stored.paper
     is_record = bool(paper.categories) or not old.categories
@@ -208,7 +208,7 @@ def merge(stored: StoredPaper, paper: Paper) -> StoredPaper:
         links={**old.links, **paper.links},
     )
     if (merged.title, merged.abstract) == (old.title, old.abstract):
-        # The same words with other line breaks are no change.
+        # Different line breaks in the raw text are not a change.
         merged = replace(merged, raw_title=old.raw_title, raw_abstract=old.raw_abstract)
     return replace(
         stored,
@@ -219,7 +219,7 @@ def merge(stored: StoredPaper, paper: Paper) -> StoredPaper:
 
 
 def _store_snapshots(connection: Connection, snapshots: dict[int, list[Popularity]]) -> int:
-    """Store popularity, leaving out what repeats the level of the same day: it says nothing new."""
+    """Store popularity snapshots, except those that repeat the values of the same day."""
     latest = paper_store.latest_popularity(connection, snapshots.keys())
     fresh: list[tuple[int, Popularity]] = []
     for row_id, seen in snapshots.items():
@@ -238,10 +238,9 @@ def _repeats(last: Popularity, snapshot: Popularity) -> bool:
 
 
 def recount(database: Database, now: datetime, progress: Callable[[int], None]) -> bool:
-    """Count all papers' terms anew if an older version of the term space counted them; tell whether it did.
+    """Count the terms of all papers again if an older term space counted them; return whether it did.
 
-    The profiles are then of a version that is gone, and are built anew before they are used. A recount
-    that breaks off begins again.
+    Profiles of the older version are rebuilt before they are used. An interrupted recount starts again.
     """
     with database.read() as connection:
         if not term_store.is_in_another_space(connection):
@@ -267,7 +266,7 @@ def recount(database: Database, now: datetime, progress: Callable[[int], None]) 
 
 
 def count_new_papers(connection: Connection, now: datetime) -> None:
-    """Cut a new version of the document frequencies once a tenth of the papers is not in the last one."""
+    """Store a new version of the document frequencies when a tenth of the papers is not in the last one."""
     counted, after = term_store.counted_papers(connection)
     if paper_store.count_papers(connection) - counted <= UNCOUNTED_SHARE * counted:
         return
@@ -278,7 +277,7 @@ def count_new_papers(connection: Connection, now: datetime) -> None:
 def _count_all(
     connection: Connection, statistics: Statistics, version: int, after: int, now: datetime
 ) -> None:
-    """Add every paper past a row number to the document frequencies, and store them as a new version."""
+    """Add every paper with an id above `after` to the document frequencies, and store a new version."""
     through = paper_store.newest_row_id(connection)
     while after < through:
         blobs = paper_store.terms_between(connection, after, after + CHUNK)

@@ -1,4 +1,4 @@
-"""Addresses that an abstract names: where the code is, and the page of the project."""
+"""Web addresses in an abstract: the code repository and the project page."""
 
 import re
 
@@ -19,7 +19,7 @@ _CALLED_PAGE = re.compile(
 
 
 def named_addresses(abstract: str) -> dict[str, str]:
-    """Return the addresses an abstract names by kind: `code` for a repository, `project` for a page of its own."""
+    """Return the addresses in an abstract by kind: `code` for a repository, `project` for a project page."""
     found: dict[str, str] = {}
     repository = _REPOSITORY.search(abstract)
     if repository:
@@ -34,5 +34,5 @@ def named_addresses(abstract: str) -> dict[str, str]:
 
 
 def _trimmed(address: str) -> str:
-    """Take off the punctuation of the sentence around an address."""
+    """Remove the punctuation of the sentence after an address."""
     return address.rstrip(".,;:!?-")

@@ -1,4 +1,4 @@
-"""The stored papers as a library: trending, search and look-alikes."""
+"""Queries over the stored papers: trending, search and similar papers."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
@@ -20,7 +20,7 @@ from digest.store.papers import Listing, StoredPaper
 
 TRENDING_DAYS = timedelta(days=7)
 _CHUNK = 4096
-"""Papers weighed together; all at once would take five times the memory of the result."""
+"""Papers per batch; all in one batch would take five times the memory of the result."""
 
 
 def find_paper(connection: Connection, paper_id: str) -> StoredPaper:
@@ -33,7 +33,7 @@ def find_paper(connection: Connection, paper_id: str) -> StoredPaper:
 
 
 def watched(stored: StoredPaper, snapshots: list[Popularity]) -> Watched:
-    """Return a stored paper as trending sees it."""
+    """Return the input of the trending formula for a stored paper."""
     categories = stored.paper.categories
     return Watched(categories[0] if categories else "", stored.announced_on, tuple(snapshots))
 
@@ -41,10 +41,10 @@ def watched(stored: StoredPaper, snapshots: list[Popularity]) -> Watched:
 def trending_papers(
     connection: Connection, now: datetime, since: date | None, category: str | None, top: int
 ) -> list[tuple[StoredPaper, float, str]]:
-    """Return the most trending papers at `now` with their score and popularity line, the hottest first.
+    """Return the most trending papers at `now` with score and popularity line, highest score first.
 
-    Without `since`, the week up to the newest announcement counts. Papers that nobody voted for have no
-    popularity line and follow all others: they are new, not trending.
+    Without `since`, the week up to the newest announcement counts. Papers without votes have no popularity
+    line and follow all others: they are new, not trending.
     """
     newest = paper_store.newest_announcement(connection, now.date())
     if newest is None:
@@ -65,13 +65,13 @@ def trending_papers(
 
 
 def explain_trend(connection: Connection, now: datetime, paper_id: str) -> tuple[StoredPaper, Trend]:
-    """Return a paper with the numbers behind its trending score, against the papers of the week around it.
+    """Return a paper with the parts of its trending score among the papers of the same week.
 
     Raises BadInput or NotFound.
     """
     stored = find_paper(connection, paper_id)
     if stored.told_on is None:
-        raise BadInput(f"Nobody told when {stored.paper.id} was announced, so it cannot trend.")
+        raise BadInput(f"The announcement date of {stored.paper.id} is unknown, so it has no trending score.")
     newest = paper_store.newest_announcement(connection, now.date()) or stored.announced_on
     after = min(newest - TRENDING_DAYS, stored.announced_on - timedelta(days=1))
     around = [
@@ -85,25 +85,25 @@ def explain_trend(connection: Connection, now: datetime, paper_id: str) -> tuple
 
 
 def listed_under(categories: Sequence[str]) -> set[str]:
-    """Return what papers of these categories are found under: the categories (`cs.CL`) and archives (`cs`)."""
+    """Return these categories (`cs.CL`) and their archives (`cs`)."""
     return {*categories, *(category.partition(".")[0] for category in categories)}
 
 
 class Found(NamedTuple):
-    """A stored paper's row number and how well it fits, 0 to 1."""
+    """A stored paper's id and its similarity, 0 to 1."""
 
     row_id: int
     fit: float
 
 
 def read_found(connection: Connection, found: Sequence[Found]) -> list[tuple[StoredPaper, float]]:
-    """Return found papers as they are stored, in the same order."""
+    """Return the stored papers of search results, in the same order."""
     stored = paper_store.find_by_row_ids(connection, [one.row_id for one in found])
     return [(stored[one.row_id], one.fit) for one in found]
 
 
 class Library:
-    """All stored papers, ready to be asked. May be used by several threads."""
+    """A search index over all stored papers. Thread-safe."""
 
     def __init__(self, connection: Connection) -> None:
         terms = paper_store.read_terms(connection)
@@ -119,7 +119,7 @@ class Library:
     def search(
         self, query: str, top: int, since: date | None = None, category: str | None = None
     ) -> list[Found]:
-        """Return the papers that fit the words best, best first: of all, or since a day and of a category."""
+        """Return the best matches for the words, best first; `since` and `category` restrict them."""
         return self._found(self._index.search(query, top, self._facets.among(since, category)))
 
     def similar(
@@ -130,7 +130,7 @@ class Library:
         since: date | None = None,
         category: str | None = None,
     ) -> list[Found]:
-        """Return the papers most like the stored one of this row number, best first; itself left out."""
+        """Return the papers most similar to a stored one, best first, without the paper itself."""
         counts = unpack_counts(list(paper_store.read_terms(connection, [row_id]).values()))
         found = self._found(self._index.similar(counts, top + 1, self._facets.among(since, category)))
         return [one for one in found if one.row_id != row_id][:top]
@@ -140,7 +140,7 @@ class Library:
 
 
 class _Facets:
-    """The days of an index's rows, and the rows of each category."""
+    """The announcement days of an index's rows, and the rows of each category."""
 
     def __init__(self, listings: Iterable[Listing], row_ids: NDArray[np.int64]) -> None:
         rows = {row_id: row for row, row_id in enumerate(row_ids.tolist())}
@@ -149,7 +149,7 @@ class _Facets:
         for row_id, announced_on, categories in listings:
             row = rows.get(row_id)
             if row is not None:
-                # No day is before every day that can be asked for.
+                # Day 0 is before every date, so `since` excludes it.
                 self._days[row] = announced_on.toordinal() if announced_on else 0
                 for name in listed_under(categories):
                     of_name.setdefault(name, []).append(row)

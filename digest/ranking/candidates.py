@@ -35,6 +35,7 @@ class Candidates:
     _masks: dict[object, NDArray[np.bool_]] = field(default_factory=dict)
     _follows: dict[str, tuple[tuple[int, str], ...]] = field(default_factory=dict)
     _namings: dict[int, Naming] = field(default_factory=dict)
+    _similarity: dict[int, NDArray[np.float16]] = field(default_factory=dict)
 
     @classmethod
     def build(
@@ -78,6 +79,17 @@ class Candidates:
         rows = self.rows[version]
         start, end = rows.indptr[index], rows.indptr[index + 1]
         return rows.indices[start:end], rows.data[start:end]
+
+    def similarity(self, index: int) -> NDArray[np.float16]:
+        """Return the cosine of a paper with every paper; worked out once per paper, as many get the same picks."""
+        known = self._similarity.get(index)
+        if known is None:
+            rows = next(iter(self.rows.values()), csr_matrix((len(self.papers), 1), dtype=np.float32))
+            one = np.zeros(rows.shape[1], np.float32)
+            start, end = rows.indptr[index], rows.indptr[index + 1]
+            one[rows.indices[start:end]] = rows.data[start:end]
+            known = self._similarity[index] = (rows @ one).astype(np.float16)
+        return known
 
     def naming(self, index: int) -> Naming:
         """How the terms of a paper can be named; worked out once per paper."""

@@ -98,10 +98,24 @@ class ReferenceCorpus:
         total = np.bincount(self.papers.indices, self.papers.data, self.width)
         return (total / max(1, self.size)).astype(np.float32)
 
+    @cached_property
+    def reach(self) -> NDArray[np.float32]:
+        """Return how many scores each column's weight moves: the square root of its root mean square."""
+        squares = np.bincount(self.papers.indices, self.papers.data.astype(np.float64) ** 2, self.width)
+        return ((squares / max(1, self.size)) ** 0.25).astype(np.float32)
+
     def fit(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the product of each paper with weights of the columns; what is beyond them no paper holds."""
         found: NDArray[np.float32] = self.papers @ weights[: self.width]
         return found
+
+    def holds(self, column: int) -> NDArray[np.bool_]:
+        """Tell which papers hold a term."""
+        held = np.zeros(self.size, bool)
+        held[
+            np.searchsorted(self.papers.indptr, np.flatnonzero(self.papers.indices == column), "right") - 1
+        ] = True
+        return held
 
 
 def fingerprints(rows: csr_matrix) -> NDArray[np.int64]:

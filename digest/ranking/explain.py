@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from heapq import nlargest
 
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from digest.ranking.profile import Interest
+from digest.ranking.queries import word_buckets
 from digest.ranking.terms import occurrences
+from digest.ranking.words import STOP_WORDS, stem
 
 Row = tuple[NDArray[np.int32], NDArray[np.float32]]
 """The filled buckets of a paper's weighed row, sorted, and their weights."""
@@ -24,6 +27,78 @@ _LEAST_OF_A_WORD = 0.08
 _GAIN = 1.2
 """How much more a longer phrase must carry than the shorter one inside it to be named instead."""
 
+_TYPED = 2.0
+"""How much more a term counts that holds a word the subscriber typed."""
+_GENERAL = frozenset(
+    [
+        "achieve",
+        "applying",
+        "based",
+        "demonstrate",
+        "enable",
+        "enabling",
+        "existing",
+        "explore",
+        "following",
+        "given",
+        "improve",
+        "improving",
+        "introduce",
+        "introducing",
+        "learn",
+        "leverage",
+        "leveraging",
+        "let",
+        "new",
+        "novel",
+        "outperform",
+        "present",
+        "propose",
+        "proposed",
+        "proposing",
+        "reveal",
+        "show",
+        "toward",
+        "towards",
+        "use",
+        "used",
+        "using",
+        "via",
+    ]
+)
+"""Verbs and connecting words that do not begin a term."""
+_GENERAL_ALONE = frozenset(
+    [
+        "analysis",
+        "application",
+        "approach",
+        "benchmark",
+        "data",
+        "dataset",
+        "evaluation",
+        "experiment",
+        "framework",
+        "graph",
+        "image",
+        "input",
+        "large",
+        "learning",
+        "method",
+        "model",
+        "network",
+        "output",
+        "paper",
+        "performance",
+        "prediction",
+        "problem",
+        "result",
+        "study",
+        "system",
+        "task",
+        "training",
+    ]
+)
+"""Words that name no subject by themselves."""
 _LONGEST = 48
 
 _UNREADABLE = re.compile(r"[^\w\s'\u2019&+-]|_")
@@ -118,36 +193,56 @@ class Naming:
         return _span(written, [bucket for pair in run for bucket in (pair[0], *pair[3:])] if is_name else [])
 
 
-def reasons(interest: Interest, paper: Row, naming: Naming, most: int = 3) -> tuple[Reason, ...]:
-    """Name up to `most` terms that carried a paper's score, the strongest first.
+def reasons(interest: Interest, paper: Row, naming: Naming, most: int = 2) -> tuple[Reason, ...]:
+    """Name up to `most` terms that carried a paper's score: those with typed words first, then the strongest.
 
     `paper` is its weighed row. A phrase stands for its parts too: setting `buckets` of a reason to zero
     in `paper` lowers the product with `interest` by exactly `share` of it. No bucket is counted in two
-    reasons. Empty when the product is not positive.
+    reasons. One is always named. Empty when the product is not positive or nothing can be named.
     """
     parts = contributions(interest, paper)
     total = sum(parts.values())
     if total <= 0:
         return ()
+    typed = frozenset(word_buckets(interest.name).tolist())
     found: list[Reason] = []
     named: set[int] = set()
     # Reasons begin with a strong term; looking at every weak one would cost most of the time.
-    strongest = nlargest(4 * most, parts, key=parts.__getitem__)
-    spans = [span for bucket in strongest if (span := naming.name(bucket))]
+    strongest = nlargest(8 * most, parts, key=parts.__getitem__)
+    every = [span for bucket in strongest if (span := naming.name(bucket))]
+    spans = [span for span in every if _says_something(span, typed)] or every
     while spans and len(found) < most:
-        best = max(spans, key=lambda span: _worth(span, parts))
-        best = _lengthened(best, naming, parts, named)
+        best = max(spans, key=lambda span: _worth(span, parts) * (_TYPED if typed & set(span.buckets) else 1))
+        best = _lengthened(best, naming, parts, named, typed)
         share = _worth(best, parts) / total
-        if share < (_LEAST_OF_A_WORD if best.is_word else _LEAST):
+        if found and share < (_LEAST_OF_A_WORD if best.is_word else _LEAST):
             break
         taken = tuple(bucket for bucket in best.buckets if bucket in parts)
-        found.append(Reason(best.surface, share, taken))
-        for bucket in taken:
-            del parts[bucket]
+        if not any(_same_thing(best.surface, reason.term) for reason in found):
+            found.append(Reason(best.surface, share, taken))
+            for bucket in taken:
+                del parts[bucket]
         # A word is named once: "fast radio bursts" leaves nothing to say to "repeating fast".
         named.update(best.buckets)
         spans = [span for span in spans if named.isdisjoint(span.buckets)]
     return tuple(found)
+
+
+def _says_something(span: Span, typed: AbstractSet[int]) -> bool:
+    """Leave out verbs and general words, alone or at an end of a phrase, unless they were typed."""
+    words = [word.lower() for word in _WORD.findall(span.surface)]
+    if not words or any(part in STOP_WORDS for word in words for part in word.split("-")[-1:]):
+        return False
+    if span.buckets[0] in typed:
+        return True
+    return words[0] not in _GENERAL and (len(words) > 1 or stem(words[0]) not in _GENERAL_ALONE)
+
+
+def _same_thing(one: str, other: str) -> bool:
+    """Tell whether one of two terms is the abbreviation of the other."""
+    short, long = sorted((one, other), key=len)
+    initials = "".join(word[0] for word in re.split(r"[\s-]+", long) if word).lower()
+    return short.lower() in {initials, initials + "s"}
 
 
 def contributions(interest: Interest, paper: Row) -> dict[int, float]:
@@ -169,12 +264,14 @@ def _worth(span: Span, parts: dict[int, float]) -> float:
     return worth
 
 
-def _lengthened(span: Span, naming: Naming, parts: dict[int, float], named: set[int]) -> Span:
+def _lengthened(
+    span: Span, naming: Naming, parts: dict[int, float], named: set[int], typed: AbstractSet[int]
+) -> Span:
     """Return the longer phrase around a pair if the words it adds carry their part of the score."""
     best, bar = span, _worth(span, parts) * _GAIN
     for longer in naming.longer(span.buckets[0]):
         worth = _worth(longer, parts)
-        if worth >= bar and named.isdisjoint(longer.buckets):
+        if worth >= bar and named.isdisjoint(longer.buckets) and _says_something(longer, typed):
             best, bar = longer, worth * _GAIN
     return best
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,17 +10,28 @@ from scipy.sparse import csr_matrix, vstack
 
 from digest.ranking.corpus import ReferenceCorpus
 from digest.ranking.index import best
-from digest.ranking.terms import count_terms
+from digest.ranking.queries import joined_by_and, listed, subject, word_buckets
+from digest.ranking.terms import STEP, count_terms
 from digest.ranking.training import Examples, Tuning, learn, widened, with_neighbours
 
 Learned = tuple[str, NDArray[np.int32], NDArray[np.float32]]
 Named = tuple[str, Examples]
 
 RATED = "papers you marked"
+_LEAST_WORDS = 2
+"""Words that each side of an *and* has when the line is split there."""
+_LEAST_HOLDERS = 20
+"""Stored papers that hold all words of each side."""
+_MOST_SHARED = 0.1
+"""Share of these papers that may hold the words of the other side, too."""
 _APART = 0.35
 """Two groups are interests of their own when papers across are this little alike, beside those within."""
 _SAME_INTEREST = 0.3
 """A topic joins a group of liked papers when papers across are this much alike, beside those within."""
+_AKIN_OF_FEW = 0.1
+"""The same for a few liked papers, which are no group of their own."""
+_LEAST_SHARED = 8
+"""Of a few marked papers and their neighbours, how many must hold a term for it to count."""
 _SMALLEST = 8
 """Papers a group of its own must have."""
 _LOOKED_AT = 200
@@ -36,20 +48,69 @@ def learn_interests(
     tuning: Tuning,
 ) -> list[Learned]:
     """Return (name, terms, weights) of each interest, at most `most` of them, topics first."""
+    weigh = reference.statistics.weigh
     words = {
-        topic: row for topic in topics if (row := reference.statistics.weigh(count_terms([("", topic)]))).nnz
+        topic: row
+        for topic in _separate(topics, reference, most)
+        if (row := weigh(count_terms([("", subject(topic))]))).nnz
     }
-    told = [*words.values(), reference.statistics.weigh(liked), reference.statistics.weigh(disliked)]
-    terms, rows = _placed(told, reference)
+    terms, rows = _placed([*words.values(), weigh(liked), weigh(disliked)], reference)
     *typed, liked_rows, disliked_rows = rows
     topical = [
-        (topic, _pseudo_relevant(row, reference, tuning)) for topic, row in zip(words, typed, strict=True)
+        (topic, _pseudo_relevant(row, _single(topic, terms, row), reference, tuning))
+        for topic, row in zip(words, typed, strict=True)
     ]
     groups = list(_of_papers(liked_rows, reference, tuning))
-    named = _joined(topical, groups, reference)[:most]
+    named = _joined(topical, groups, reference, tuning)[:most]
     size = terms_for(max(1, len(named)))
-    learned = ((name, learn(examples, disliked_rows, reference, size, tuning)) for name, examples in named)
-    return [(name, terms[columns], weights) for name, (columns, weights) in learned]
+    found = []
+    for name, examples in named:
+        columns, weights = learn(examples, disliked_rows, reference, size, tuning)
+        if words and name == RATED:
+            # Beside what was typed, a few marks that fit none of it are weak evidence of another interest.
+            weights *= np.float32(examples.rated / (examples.rated + tuning.marks_equal_words))
+        found.append((name, terms[columns], weights))
+    return found
+
+
+def _separate(topics: Sequence[str], reference: ReferenceCorpus, most: int) -> list[str]:
+    """Split lines that list several interests, for as long as there are no more than `most`."""
+    lines = list(dict.fromkeys(topics))
+    for at in range(len(lines) - 1, -1, -1):
+        parts = [piece for part in listed(lines[at]) for piece in _apart(part, reference)]
+        if len(lines) + len(parts) - 1 <= most:
+            lines[at : at + 1] = parts
+    return list(dict.fromkeys(lines))
+
+
+def _apart(part: str, reference: ReferenceCorpus) -> list[str]:
+    """Split at *and* where stored papers write about each side and hardly any about both."""
+    pieces = joined_by_and(part)
+    if len(pieces) == 1:
+        return pieces
+    columns = [reference.indexes[word_buckets(subject(piece))] for piece in pieces]
+    if any(len(held) < _LEAST_WORDS or (held < 0).any() for held in columns):
+        return [part]
+    rows_with_terms = [_holders(held, reference) for held in columns]
+    fewest = min(len(rows) for rows in rows_with_terms)
+    both = len(reduce(np.intersect1d, rows_with_terms))
+    return pieces if fewest >= _LEAST_HOLDERS and both <= _MOST_SHARED * fewest else [part]
+
+
+def _holders(columns: NDArray[np.int32], reference: ReferenceCorpus) -> NDArray[np.intp]:
+    """Return the rows of the stored papers that hold all of some columns."""
+    held = np.zeros(reference.size, np.int32)
+    for column in columns.tolist():
+        held += reference.holds(column)
+    return np.flatnonzero(held == len(columns))
+
+
+def _single(topic: str, terms: NDArray[np.int32], row: csr_matrix) -> NDArray[np.float32]:
+    """Return the dense row of the single words of a topic."""
+    dense = np.zeros(len(terms), np.float32)
+    held = np.isin(terms[row.indices], word_buckets(subject(topic)))
+    dense[row.indices[held]] = row.data[held]
+    return dense
 
 
 def _placed(
@@ -71,30 +132,36 @@ def _placed(
     return terms, placed
 
 
-def _pseudo_relevant(words: csr_matrix, reference: ReferenceCorpus, tuning: Tuning) -> Examples:
-    """Let the stored papers that hold the most of the words stand for them.
+def _pseudo_relevant(
+    row: csr_matrix, words: NDArray[np.float32], reference: ReferenceCorpus, tuning: Tuning
+) -> Examples:
+    """Let the stored papers that hold the most of the words stand for them (pseudo-relevance feedback).
 
-    How many of the words counts, not how often: a paper full of "neural networks" says little about "graph neural
-    networks for molecules".
+    `row` has words and pairs, `words` the single words alone. How many of the words counts, not how often: a paper
+    full of "neural networks" says little about "graph neural networks for molecules". The few best papers weigh
+    the same, so that one odd paper does not stand for the whole line.
     """
-    width = words.shape[1]
+    width = row.shape[1]
     typed = np.zeros(width, np.float32)
-    typed[words.indices] = words.data
+    typed[row.indices] = row.data
     fits = reference.fit(typed)
     likely = np.sort(best(fits, tuning.likely))
     if not len(likely):
-        return Examples(words, np.ones(1, np.float32), typed)
-    held = _held(reference.papers[likely], typed)
-    most = best(held, tuning.pseudo_relevant)
-    weights = held[most] ** tuning.coverage
+        return Examples(row, np.ones(1, np.float32), typed)
+    match = fits[likely] * _held(reference.papers[likely], words) ** tuning.coverage
+    most = best(match, tuning.pseudo_relevant)
+    if not len(most):
+        return Examples(row, np.ones(1, np.float32), typed)
+    leading = match[most[min(tuning.leading, len(most)) - 1]]
+    weights = np.minimum(1, match[most] / leading) ** tuning.falloff
     rows = widened(reference.papers[likely[most]], width)
     return Examples(rows, weights / weights.sum(), typed, fits=fits)
 
 
-def _held(rows: csr_matrix, typed: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the share of what was typed that each row holds, rare words counting more."""
+def _held(rows: csr_matrix, words: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the share of the words that each row holds, rare words counting more."""
     there = csr_matrix((np.ones_like(rows.data), rows.indices, rows.indptr), shape=rows.shape)
-    share: NDArray[np.float32] = there @ (typed[: rows.shape[1]] / typed.sum())
+    share: NDArray[np.float32] = there @ (words[: rows.shape[1]] / max(words.sum(), STEP))
     return share
 
 
@@ -104,33 +171,49 @@ def _of_papers(liked: csr_matrix, reference: ReferenceCorpus, tuning: Tuning) ->
         count = len(members)
         examples = Examples(liked[members], np.full(count, 1 / count, np.float32), nothing, count)
         if count < tuning.latent_from:
-            weight = tuning.neighbours_weight * min(1.0, 5 / count)
-            examples = with_neighbours(examples, reference, tuning, weight)
+            examples = with_neighbours(examples, reference, tuning, tuning.neighbours_weight * 5 / count)
+            if count < tuning.few:
+                examples = replace(examples, rows=_shared_terms(examples.rows))
         yield examples
 
 
-def _joined(topics: list[Named], groups: list[Examples], reference: ReferenceCorpus) -> list[Named]:
-    """Let each group of liked papers join the first topic it is akin to; the others stand alone."""
+def _shared_terms(rows: csr_matrix) -> csr_matrix:
+    """Return the rows without the terms that hardly any of them holds: a name that one paper made up teaches nothing."""
+    held = np.bincount(rows.indices, minlength=rows.shape[1])
+    kept = rows.copy()
+    kept.data[held[kept.indices] < min(_LEAST_SHARED, rows.shape[0])] = 0
+    kept.eliminate_zeros()
+    return kept if kept.nnz else rows
+
+
+def _joined(
+    topics: list[Named], groups: list[Examples], reference: ReferenceCorpus, tuning: Tuning
+) -> list[Named]:
+    """Let each group of marked papers join the topic it is most akin to; the others stand alone."""
     merged = dict(topics)
     alone: list[Named] = []
     for group in groups:
-        for name, topic in merged.items():
-            if similarity(topic.rows, group.rows, reference.mean) >= _SAME_INTEREST:
-                merged[name] = _together(topic, group)
-                break
+        akin = {name: similarity(topic.rows, group.rows, reference.mean) for name, topic in merged.items()}
+        nearest = max(akin, key=akin.__getitem__, default=None)
+        if nearest is not None and akin[nearest] >= (
+            _SAME_INTEREST if group.rated >= _SMALLEST else _AKIN_OF_FEW
+        ):
+            merged[nearest] = _together(merged[nearest], group, tuning)
         else:
             alone.append((RATED, group))
     return [*merged.items(), *alone]
 
 
-def _together(topic: Examples, group: Examples) -> Examples:
-    """Count the liked papers twice as much as those found by words."""
+def _together(topic: Examples, group: Examples, tuning: Tuning) -> Examples:
+    """Let the marked papers count beside those found by words, the more the more of them there are."""
+    marks = group.rated / (group.rated + tuning.marks_equal_words)
     return replace(
         topic,
-        rows=vstack([topic.rows, group.rows], format="csr"),
-        weights=np.concatenate([topic.weights / 3, group.weights / group.weights.sum() * 2 / 3]),
-        rated=group.rated,
-        fits=group.fits,
+        rows=vstack([group.rows, topic.rows], format="csr"),
+        weights=np.concatenate(
+            [group.weights / group.weights.sum() * marks, topic.weights / topic.weights.sum() * (1 - marks)]
+        ),
+        rated=topic.rated + group.rated,
     )
 
 

@@ -25,7 +25,7 @@ def score(profiles: Sequence[Profile], papers: csr_matrix) -> Scores:
     """Score every paper for every subscriber, the best matching interest counting.
 
     `papers` are rows weighed by the statistics of the version that all these profiles name. Each
-    value is the product of an interest with the paper, cut to 0..1, and the same on every machine.
+    value is the product of an interest with the paper, brought into 0..1, and the same on every machine.
     """
     sizes = np.array([len(profile.interests) for profile in profiles], np.int64)
     found = sizes > 0
@@ -48,8 +48,19 @@ def score(profiles: Sequence[Profile], papers: csr_matrix) -> Scores:
         tied = products[starts] == best
         index[tied] = 0
         values[found], winners[found] = best, index
-    np.clip(values, 0, 1, out=values)
-    return Scores(values, winners)
+    return Scores(_saturated(values), winners)
+
+
+_LINEAR = np.float32(0.5)
+"""Up to this, a score is the product itself."""
+
+
+def _saturated(products: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bring products into 0..1 and keep their order: above a half they approach 1 and never meet it."""
+    np.maximum(products, 0, out=products)
+    high = products > _LINEAR
+    products[high] = 1 - _LINEAR * _LINEAR / products[high]
+    return products
 
 
 _AT_ONCE = 256

@@ -1,13 +1,13 @@
-"""How one interest is learned: from examples and words to the weights of a few hundred terms.
+"""How one interest is trained: from examples and words to the weights of a few hundred terms.
 
-1. A guess: the mean of the examples (and, while they are few, of the stored papers closest to them;
-   for words, of the stored papers that fit them best) minus the mean of the background.
-2. Logistic regression of the examples against the background, around that guess, on the terms where
-   the guess is largest and, with thirty examples, on the main directions in which papers differ. Of the
-   background, the papers nearest to the guess take part one by one; of all others a sample, each weighing
-   as much as those it stands for.
-3. Directions are folded back into terms, the most important terms are kept, and the regression is run
-   again on them alone.
+1. A prior mean: the mean of the examples (and, while they are few, of the stored papers closest to them;
+   for words, of the stored papers that match them best) minus the mean of the reference corpus.
+2. Logistic regression of the examples against the reference corpus, around that prior, on the terms where
+   the prior is largest and, with thirty examples, in the latent space. Of the corpus, the papers nearest to
+   the prior are negatives one by one; of all others a sample, each with the sample weight of those it stands for.
+3. Of an interest that is typed, the prior itself is the larger part of the result and the regression the
+   smaller one: papers found by words are no labels. Each marked paper shifts the balance to the regression.
+4. The largest weights are kept; without words, the regression is run again on their terms alone.
 """
 
 from dataclasses import dataclass, replace
@@ -21,6 +21,8 @@ from digest.ranking.index import best
 from digest.ranking.logistic_regression import Table, fit
 
 Weights = NDArray[np.float32]
+_BEST, _WIDER = 10 / 44_000, 1_000 / 44_000
+"""Shares of the stored papers whose lowest scores level those of an interest."""
 _FIRST = 20_000
 """Columns among which the largest weights mostly are."""
 
@@ -37,6 +39,14 @@ class Tuning:
     """Size of the guess from examples: margins it gives the background, in standard deviations."""
     prior_from_words: float = 0.25
     """The same for a guess from words."""
+    flattening: float = 0.75
+    """Exponent of the weights of a prior from words: less than 1 lets many terms count beside the few largest."""
+    trained: float = 0.3
+    """Weight of the regression beside the prior, both in standard deviations, while there are only words."""
+    marks_equal_words: float = 10.0
+    """Marked papers that weigh as much as the papers found by the words of their interest."""
+    marks_equal_prior: float = 15.0
+    """Marked papers from which on the regression is the larger part of an interest with words."""
     near: int = 600
     """Background papers nearest to the guess that are all told from the examples."""
     likely: int = 2_000
@@ -45,12 +55,18 @@ class Tuning:
     """Stored papers that join few examples."""
     neighbours_weight: float = 0.6
     """What the neighbours weigh together, beside five examples."""
-    pseudo_relevant: int = 40
+    pseudo_relevant: int = 100
     """Stored papers that stand for a topic's words."""
     coverage: float = 3.0
     """How fast these count for less, the fewer of the words they hold."""
+    leading: int = 5
+    """Of the found papers, the best so many weigh the same."""
+    falloff: float = 3.0
+    """How fast the others weigh less, the worse they match."""
     words: float = 0.25
     """Weight of the words themselves beside what the papers found with them write."""
+    few: int = 5
+    """Marked papers from which on the terms that one of them alone holds count."""
     latent_from: int = 30
     """Liked papers from which on directions take part, and neighbours no more."""
     latent_scale: float = 1.0
@@ -60,7 +76,7 @@ class Tuning:
     many: int = 20
     """Disliked papers of which each more takes from the others; fewer weigh as much each as of so many."""
     level: float = 0.3
-    """Score that the best fitting half percent of the background gets on average."""
+    """Geometric mean of the scores that levelling goes by."""
 
 
 DEFAULT = Tuning()
@@ -75,7 +91,7 @@ class Examples:
     words: Weights
     """Dense row of the words that were typed, all zero when none were."""
     rated: int = 0
-    """How many of the rows are papers that the subscriber liked."""
+    """How many of the rows, the first ones, are papers that the subscriber marked."""
     fits: Weights | None = None
     """How well each background paper fits, where that is known already."""
 
@@ -95,16 +111,53 @@ def learn(
     columns = largest(np.abs(prior), tuning.candidates)
     if not reference.width:
         columns = columns[largest(np.abs(prior[columns]), size)]
-        return columns, _levelled(columns, prior[columns], examples, reference, tuning)
-    training_set = _TrainingSet.of(examples, disliked, reference, tuning, prior)
+        return columns, _levelled(columns, prior[columns], examples, reference, reference.mean, tuning)
+    fits = reference.fit(prior) if examples.fits is None else examples.fits
+    training_set = _TrainingSet.of(examples, disliked, reference, tuning, fits)
     if examples.rated < tuning.latent_from:
         pseudo_relevant = np.zeros(len(prior))
         pseudo_relevant[columns] = training_set.weights(columns, prior)
     else:
         pseudo_relevant = training_set.weights_along(columns, prior, reference, tuning.latent_scale)
         prior = pseudo_relevant.astype(np.float32)
+    if examples.words.any():
+        pseudo_relevant = _with_prior(pseudo_relevant, examples, reference, tuning)
+        columns = _kept(pseudo_relevant, reference, size)
+        return columns, _levelled(columns, pseudo_relevant[columns], examples, reference, fits, tuning)
     columns = largest(np.abs(pseudo_relevant), size)
-    return columns, _levelled(columns, training_set.weights(columns, prior), examples, reference, tuning)
+    return columns, _levelled(
+        columns, training_set.weights(columns, prior), examples, reference, fits, tuning
+    )
+
+
+def _with_prior(
+    trained: NDArray[np.float64], examples: Examples, reference: ReferenceCorpus, tuning: Tuning
+) -> NDArray[np.float64]:
+    """Return the trained weights together with the prior; the more marked papers, the less of the prior."""
+    mean = _mean(examples)
+    columns = np.flatnonzero(mean)
+    difference = _less_the_mean(mean, reference)[columns].astype(np.float64)
+    prior = np.zeros(len(mean))
+    prior[columns] = np.sign(difference) * np.abs(difference) ** tuning.flattening
+    marks = examples.rated / (examples.rated + tuning.marks_equal_prior)
+    together: NDArray[np.float64] = (1 - marks) / _deviation(prior, reference) * prior
+    together += (tuning.trained * (1 - marks) + marks) / _deviation(trained, reference) * trained
+    return together
+
+
+def _deviation(weights: NDArray[np.float64], reference: ReferenceCorpus) -> float:
+    """Return the standard deviation of the scores that the sample gets."""
+    return float((reference.sample @ weights[: reference.width].astype(np.float32)).std()) or 1.0
+
+
+def _kept(weights: NDArray[np.float64], reference: ReferenceCorpus, size: int) -> NDArray[np.intp]:
+    """Choose the columns to keep: large weights, of terms that are common enough to move scores.
+
+    A typed word that no stored paper holds counts like the rarest one.
+    """
+    columns = np.flatnonzero(weights)
+    reach = reference.reach[np.minimum(columns, reference.width - 1)]
+    return columns[largest(np.abs(weights[columns]) * reach, size)]
 
 
 def largest(values: NDArray[np.floating], limit: int) -> NDArray[np.intp]:
@@ -190,9 +243,9 @@ class _TrainingSet:
         disliked: csr_matrix,
         reference: ReferenceCorpus,
         tuning: Tuning,
-        prior: Weights,
+        fits: Weights,
     ) -> "_TrainingSet":
-        indexes, standing_for = _negatives(examples, reference, prior, tuning.near)
+        indexes, standing_for = _negatives(examples, reference, fits, tuning.near)
         sides = examples.rows, reference.papers[indexes], disliked
         counts = [rows.shape[0] for rows in sides]
         half = sum(counts) / 2
@@ -246,13 +299,13 @@ def _only(rows: csr_matrix, columns: NDArray[np.intp]) -> csr_matrix:
 
 
 def _negatives(
-    examples: Examples, reference: ReferenceCorpus, prior: Weights, near: int
+    examples: Examples, reference: ReferenceCorpus, fits: Weights, near: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Choose background papers to tell the examples from, and how many papers each stands for.
 
     No paper that is an example is among them.
     """
-    fits = reference.fit(prior) if examples.fits is None else examples.fits.copy()
+    fits = fits.copy()
     closed = np.isin(reference.prints, fingerprints(examples.rows))
     fits[closed] = -np.inf
     close = np.sort(best(fits, min(near, reference.size // 4)))
@@ -267,15 +320,31 @@ def _levelled(
     weights: NDArray[np.floating],
     examples: Examples,
     reference: ReferenceCorpus,
+    fits: Weights,
     tuning: Tuning,
 ) -> Weights:
-    """Scale so that the best fitting half percent of the background scores `tuning.level` on average."""
+    """Scale weights so that equal scores of different interests say much the same of a paper.
+
+    The measure is the geometric mean of two scores: of the best stored papers, and of those on the wider theme.
+    `fits` are scores of the stored papers that tell where the best ones are; marked papers, which always score high,
+    are left out.
+    """
     dense = np.zeros(examples.rows.shape[1], np.float32)
     dense[columns] = weights
-    fits = np.sort(reference.sample @ dense[: reference.width])[::-1]
-    if len(fits) < 200:
-        fits = np.sort(examples.rows @ dense)[::-1]
-        top = float(fits.mean()) / 2 if len(fits) else float(dense @ examples.words)
-    else:
-        top = float(fits[: round(len(fits) / 200)].mean())
-    return (weights * (tuning.level / top if top > 0 else 1.0)).astype(np.float32)
+    likely = np.sort(best(fits, tuning.likely))
+    own = fingerprints(examples.rows[: examples.rated])
+    likely = likely[~np.isin(reference.prints[likely], own)]
+    closest = reference.papers[likely] @ dense[: reference.width]
+    wider = reference.sample @ dense[: reference.width]
+    scale = (_highest(closest, reference.size, _BEST) * _highest(wider, len(wider), _WIDER)) ** 0.5
+    if not scale:
+        scale = float((examples.rows @ dense).max(initial=0.0)) or float(dense @ examples.words)
+    return (weights * (tuning.level / scale if scale > 0 else 1.0)).astype(np.float32)
+
+
+def _highest(scores: Weights, papers: int, share: float) -> float:
+    """Return the score that this share of so many papers reach; 0 when there are too few papers to say."""
+    index = round(papers * share)
+    if not index or index > len(scores):
+        return 0.0
+    return max(0.0, float(np.partition(scores, len(scores) - index)[len(scores) - index]))

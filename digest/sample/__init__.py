@@ -1,13 +1,11 @@
 """The sample feed and the three sample subscribers of `digest demo`, written for it.
 
-Every paper, author, number and system in `papers.toml` is made up. The ids have the canonical arXiv
-form, so that everything which handles ids treats them as usual, but begin at 2611.90001: arXiv
-numbers the papers of a month from 00001 and has yet to reach half of 90000 in any month, so no
-sample card leads to a real paper's page. All other links lead to example.org (RFC 2606). The one real
-paper, in `liked.toml`, is an old one that the README's example marks as liked; no digest shows it.
+Every paper, author, number and system in `papers.toml` is made up. The ids have the canonical arXiv form, but
+start at 2611.90001: arXiv has never numbered half of 90,000 papers in a month, so no sample id is a real paper's.
+All other links lead to example.org (RFC 2606). The one real paper, in `liked.toml`, is an old one that the README's
+example likes; no digest shows it.
 
-Days are counted back from the demo's `now` as plain days, weekends included, so that the demo looks
-the same whenever it is run.
+Days are counted back from the demo's `now`, weekends included, so that the demo is the same on every day.
 """
 
 import tomllib
@@ -100,18 +98,18 @@ SAMPLE_SUBSCRIBERS: tuple[SampleSubscriber, ...] = (
 
 
 def sample_items(now: datetime) -> list[FeedItem]:
-    """Return the sample feed as the trending pages would have shown it up to `now` (aware).
+    """Return the items of the sample feed up to `now` (aware).
 
-    One sighting a snapshot: a paper with a popularity history comes several times, oldest first, and
-    one without comes once with no popularity. Announced on the seven days (UTC) that end with `now`;
-    nothing is observed after `now` or before the day its paper was announced. Equal for equal `now`.
+    There is one item per popularity snapshot, oldest first, or one item without popularity. The papers are
+    announced on the seven days (UTC) that end with `now`; no snapshot is later than `now` or earlier than its
+    paper. Deterministic.
     """
     now = now.astimezone(UTC)
     return [item for entry in _entries() for item in _items(entry, now)]
 
 
 def liked_paper() -> Paper:
-    """Return the paper that the README's example marks as liked."""
+    """Return the paper that the README's example likes."""
     entry = tomllib.loads((files(__name__) / "liked.toml").read_text(encoding="utf-8"))
     return _paper(cast("_Entry", entry), entry["announced_on"])
 
@@ -133,7 +131,7 @@ def _items(entry: _Entry, now: datetime) -> Iterator[FeedItem]:
 
 
 def _history(entry: _Entry, announced_on: date, now: datetime) -> Iterator[Popularity]:
-    # A demo run at one in the morning meets papers of a day that is an hour old.
+    # In a demo at 01:00, the papers of today are an hour old.
     announced_at = datetime.combine(announced_on, time(), tzinfo=UTC)
     for hours_ago, upvotes, comments in entry.get("popularity", ()):
         observed_at = now - timedelta(hours=hours_ago)

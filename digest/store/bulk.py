@@ -1,4 +1,4 @@
-"""Writing thousands of rows in one statement, on PostgreSQL: columns travel as arrays, in PostgreSQL's notation."""
+"""Writing thousands of rows in one PostgreSQL statement: each column is one array, written as PostgreSQL's text."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping
@@ -45,7 +45,7 @@ def _selected(table: Table, names: list[str]) -> str:
 
 
 def _rows(table: Table, names: list[str]) -> str:
-    # Documents travel as text, which PostgreSQL parses once.
+    # Documents are passed as text, which PostgreSQL parses once.
     types = {name: "TEXT" if _is_document(table, name) else _type(table, name) for name in names}
     arrays = ", ".join(f"CAST(CAST(:{name} AS text) AS {types[name]}[])" for name in names)
     return f"unnest({arrays}) AS new ({', '.join(names)})"

@@ -1,4 +1,4 @@
-"""Queries about circuits: mail servers that are left alone for a while."""
+"""Queries about open circuit breakers of mail servers."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from digest.store.papers import upsert
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """A mail server that would take no mail from us."""
+    """An open circuit breaker: nothing is sent to this mail server until `try_again_at`."""
 
     name: str
     opened_at: datetime
     try_again_at: datetime
     failures: int
-    """How many tries in a row have failed."""
+    """Number of attempts that failed in a row."""
     reason: str
 
 

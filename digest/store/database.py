@@ -1,4 +1,4 @@
-"""Opening the database: one `Database` a process, SQLite or PostgreSQL by address."""
+"""Connections to the database, SQLite or PostgreSQL; one `Database` per process."""
 
 import contextlib
 import sqlite3
@@ -18,7 +18,7 @@ from digest.private_files import make_file
 __all__ = ["Conflict", "Connection", "Database"]
 
 Conflict = IntegrityError
-"""A constraint refused a write: somebody else did the same thing first."""
+"""A constraint refused a write, usually because another process wrote the same row first."""
 
 _OTHER_VERSION = "The database is empty or from another version; run: digest init"
 # PostgreSQL's states for a missing table and a missing column.
@@ -26,23 +26,23 @@ _MISSING_STATES = {"42P01", "42703"}
 
 
 class Database:
-    """A pool of connections. Use cases open a transaction with `begin()` and hand the connection down."""
+    """A pool of connections. Use cases open a transaction with `begin()` and pass the connection on."""
 
     def __init__(self, url: str) -> None:
         """Prepare the pool; nothing is opened before the first transaction. Raises BadInput for a bad URL."""
         try:
             address = make_url(url)
         except (ArgumentError, ValueError):
-            # The parser's own words can hold a piece of the password.
-            raise BadInput("DIGEST_DATABASE_URL is no database address; try sqlite:///digest.db.") from None
+            # The parser's message may contain a part of the password.
+            raise BadInput("DIGEST_DATABASE_URL is not a database URL; try sqlite:///digest.db.") from None
         if address.drivername in {"postgres", "postgresql"}:
             address = address.set(drivername="postgresql+psycopg")
         if address.drivername not in {"sqlite", "postgresql+psycopg"}:
             raise BadInput("DIGEST_DATABASE_URL must start with sqlite:/// or postgresql://.")
-        # An address that swallows packets would otherwise hold a command for minutes.
+        # Without a timeout a command waits for minutes for a host that drops packets.
         connect_args = {} if address.drivername == "sqlite" else {"connect_timeout": 10}
         self.engine: Engine = create_engine(address, pool_pre_ping=True, connect_args=connect_args)
-        # Made here, opened by the first `quick()`. What runs many times a second needs no ping before it.
+        # Opened by the first `quick()`. Frequent statements are sent without a ping before them.
         self._quick: Engine = create_engine(address, connect_args=connect_args)
         if self.is_sqlite:
             event.listen(self.engine, "do_connect", _make_private)
@@ -56,25 +56,25 @@ class Database:
 
     @property
     def is_sqlite(self) -> bool:
-        """Whether this is the one-file database."""
+        """Whether this is SQLite."""
         return self.engine.dialect.name == "sqlite"
 
     def begin(self) -> AbstractContextManager[Connection]:
-        """Give a connection in a transaction that commits at the end, or rolls back on any error.
+        """Open a transaction that commits at the end and rolls back on any error.
 
         Raises StopRun when the database cannot be reached or was never initialised.
         """
         return self._transaction(read_only=False)
 
     def read(self) -> AbstractContextManager[Connection]:
-        """Give a connection for reading: one consistent view that holds up no writer. Raises StopRun."""
+        """Open a read-only transaction: one consistent view that blocks no writer. Raises StopRun."""
         return self._transaction(read_only=True)
 
     @contextmanager
     def quick(self) -> Iterator[Connection]:
-        """Give a connection in a transaction, without asking first whether the connection is still good.
+        """Open a transaction without testing first whether the pooled connection is still open.
 
-        For what runs many times a second and is tried again anyway. Raises StopRun. PostgreSQL only.
+        For frequent work that is retried anyway. PostgreSQL only. Raises StopRun.
         """
         assert not self.is_sqlite
         try:
@@ -85,10 +85,10 @@ class Database:
 
     @contextmanager
     def migrate(self) -> Iterator[Connection]:
-        """Give a connection in a transaction that may rebuild tables. Raises StopRun.
+        """Open a transaction that may rebuild tables. Raises StopRun.
 
-        On SQLite a dropped table takes the rows that refer to it along, unless foreign keys are off; the switch
-        works outside of transactions only. All references are checked before the commit.
+        On SQLite, dropping a table deletes the rows that refer to it unless foreign keys are off, and they can
+        be turned off outside of transactions only. All references are checked before the commit.
         """
         with _plain_errors(), self.engine.connect() as connection:
             _set_foreign_keys(connection, "OFF")
@@ -115,7 +115,7 @@ class Database:
                 yield connection
 
     def close(self) -> None:
-        """Give every connection back."""
+        """Close all connections."""
         self.engine.dispose()
         self._quick.dispose()
 
@@ -128,7 +128,7 @@ def _plain_errors() -> Iterator[None]:
     except OperationalError as error:
         raise StopRun(_plain_words(error.orig)) from error
     except sqlite3.DatabaseError as error:
-        # Raised while opening, before SQLAlchemy could wrap it: the file is something else.
+        # Raised while opening, before SQLAlchemy wraps errors: the file is not a database.
         raise StopRun(_plain_words(error)) from error
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) in _MISSING_STATES:
@@ -153,22 +153,22 @@ def _check_foreign_keys(connection: Connection) -> None:
 
 
 def _make_private(_dialect: Dialect, _record: object, arguments: list[Any], _options: dict[str, Any]) -> None:
-    """Make the file before SQLite would, for its owner alone; the write-ahead log takes over its rights."""
+    """Create the file for its owner alone before SQLite does; the write-ahead log gets the same rights."""
     name = str(arguments[0]) if arguments else ":memory:"
     if name == ":memory:" or name.startswith("file:"):
         return
-    # What stands in the way is told by SQLite's own words.
+    # SQLite reports a file that cannot be created.
     with contextlib.suppress(OSError):
         make_file(Path(name))
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
     assert isinstance(connection, sqlite3.Connection)
-    # Transactions are opened by us, see _begin_sqlite.
+    # _begin_sqlite opens transactions.
     connection.isolation_level = None
     for pragma in (
         "journal_mode=WAL",
-        # In WAL mode a crash of the process loses nothing; only a power cut may lose the last commits.
+        # In WAL mode a crash of the process loses nothing; a power failure may lose the last commits.
         "synchronous=NORMAL",
         "foreign_keys=ON",
         "busy_timeout=30000",
@@ -178,8 +178,8 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that reads first and writes later fails with "locked" when another wrote between;
-    # taking the write lock at once makes the second one wait instead.
+    # A transaction that reads first fails with "locked" when another one writes before its own first write.
+    # With the write lock taken at the start, it waits instead.
     read_only = connection.get_execution_options().get("digest_read_only", False)
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 

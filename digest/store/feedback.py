@@ -13,7 +13,7 @@ from digest.store.papers import upsert
 def save_feedback(
     connection: Connection, subscriber_id: int, paper_row_id: int, verdict: str | None, now: datetime
 ) -> None:
-    """Keep a subscriber's word on a paper, over an earlier one; None takes it back."""
+    """Store or replace a subscriber's verdict on a paper; None deletes it."""
     if verdict is None:
         gone = (feedback.c.subscriber_id == subscriber_id) & (feedback.c.paper_row_id == paper_row_id)
         connection.execute(delete(feedback).where(gone))
@@ -30,7 +30,7 @@ def save_feedback(
 
 
 def save_verdicts(connection: Connection, said: Iterable[tuple[int, int, str]], now: datetime) -> None:
-    """Keep the first words of new subscribers: (subscriber, paper, verdict), none of which is stored yet."""
+    """Store the first verdicts of new subscribers: (subscriber_id, paper_row_id, verdict)."""
     rows = [
         {"subscriber_id": subscriber_id, "paper_row_id": paper_row_id, "verdict": verdict, "given_at": now}
         for subscriber_id, paper_row_id, verdict in said
@@ -42,7 +42,7 @@ def save_verdicts(connection: Connection, said: Iterable[tuple[int, int, str]], 
 def read_feedback(
     connection: Connection, subscriber_ids: Collection[int]
 ) -> dict[int, list[tuple[int, str]]]:
-    """Return (paper, verdict) by subscriber, the oldest word first; who said nothing is left out."""
+    """Return (paper_row_id, verdict) by subscriber, the oldest first; subscribers without feedback are left out."""
     query = (
         select(feedback.c.subscriber_id, feedback.c.paper_row_id, feedback.c.verdict)
         .where(feedback.c.subscriber_id.in_(subscriber_ids))

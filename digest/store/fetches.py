@@ -1,11 +1,10 @@
-"""Queries about fetches: one row for each reading of each feed."""
+"""Queries about fetches: one row for each time a feed was read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from digest.domain.paper import FetchStatus, LastFetch
 from digest.store.models import fetches
@@ -24,8 +23,21 @@ class FetchOutcome:
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class StoredFetch:
+    """A finished reading of a feed."""
+
+    source: str
+    status: FetchStatus
+    finished_at: datetime
+    seen: int
+    added: int
+    newest_on: date | None
+    error: str
+
+
 def begin_fetch(connection: Connection, source: str, now: datetime) -> int:
-    """Note that a feed is being read; return the row number."""
+    """Record that reading a feed begins; return the id of the fetch."""
     statement = fetches.insert().values(
         source=source,
         started_at=now,
@@ -41,7 +53,7 @@ def begin_fetch(connection: Connection, source: str, now: datetime) -> int:
 
 
 def end_fetch(connection: Connection, fetch_id: int, outcome: FetchOutcome, now: datetime) -> None:
-    """Note how reading a feed ended."""
+    """Record how reading a feed ended."""
     connection.execute(
         update(fetches)
         .where(fetches.c.id == fetch_id)
@@ -59,26 +71,36 @@ def end_fetch(connection: Connection, fetch_id: int, outcome: FetchOutcome, now:
 
 
 def last_fetches(connection: Connection, now: datetime) -> Sequence[LastFetch]:
-    """Return how the newest finished reading of each feed before `now` went."""
+    """Return how the newest finished reading of each feed before `now` ended."""
     return [
-        LastFetch(row.source, row.finished_at, row.status == FetchStatus.FAILED)
-        for row in last_rows(connection, now)
+        LastFetch(one.source, one.finished_at, one.status == FetchStatus.FAILED)
+        for one in newest_fetches(connection, now)
     ]
 
 
-def last_rows(connection: Connection, now: datetime) -> list[Row[Any]]:
-    """Return the row of the newest finished reading of each feed before `now`, by name."""
+def newest_fetches(connection: Connection, now: datetime) -> list[StoredFetch]:
+    """Return the newest finished reading of each feed before `now`, by the name of the feed."""
     newest = (
         select(func.max(fetches.c.id))
         .where(fetches.c.finished_at <= now)
         .group_by(fetches.c.source)
         .scalar_subquery()
     )
-    return list(
-        connection.execute(select(fetches).where(fetches.c.id.in_(newest)).order_by(fetches.c.source))
-    )
+    query = select(fetches).where(fetches.c.id.in_(newest)).order_by(fetches.c.source)
+    return [
+        StoredFetch(
+            row.source,
+            FetchStatus(row.status),
+            row.finished_at,
+            row.seen,
+            row.added,
+            row.newest_on,
+            row.error,
+        )
+        for row in connection.execute(query)
+    ]
 
 
 def delete_fetches(connection: Connection, before: datetime) -> int:
-    """Forget the readings that began before an instant; return how many."""
+    """Delete the readings that began before an instant; return how many."""
     return connection.execute(delete(fetches).where(fetches.c.started_at < before)).rowcount

@@ -1,4 +1,4 @@
-"""Queries about how the database and the work in it are doing."""
+"""Queries about the state of the database, the queue and the schedules."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
@@ -24,46 +24,46 @@ class Queue:
 
     open: int
     overdue: int
-    """How many could have been taken up by now."""
+    """How many are ready to be claimed."""
     overdue_since: datetime | None
-    """Since when the longest waiting of these could have been."""
+    """Since when the oldest of these is ready."""
     to_retry: int
-    """How many were tried before, and wait for another time."""
+    """How many were attempted before and wait for a retry."""
     reason: str
-    """Why most of these were put off; may be empty."""
+    """The most frequent reason for a retry; may be empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of deliveries settled lately; skipped ones are not counted."""
+    """Counts of deliveries settled recently, without the skipped ones."""
 
     sent: int
     failed: int
     reason: str
-    """Why most of the failed ones did; may be empty."""
+    """The most frequent reason for a failure; may be empty."""
 
 
 @contextmanager
 def reading(database: Database) -> Iterator[Connection]:
-    """Give a connection for reading; whatever the database does not stand for becomes StopRun, a sentence."""
+    """Open a read-only transaction; every error of the database becomes StopRun."""
     try:
         with database.read() as connection:
             yield connection
     except DBAPIError as error:
         reason = (str(error.orig).strip().splitlines() or ["no reason given"])[0]
         raise StopRun(
-            f"The database cannot be read ({reason}); restore it from a back-up, or check DIGEST_DATABASE_URL."
+            f"The database cannot be read ({reason}); restore it from a backup, or check DIGEST_DATABASE_URL."
         ) from error
 
 
 def file_of(database: Database) -> Path | None:
-    """Return the file that holds a SQLite database, which may not be there yet; None for any other."""
+    """Return the file that holds a SQLite database, which may not exist yet; None for another database."""
     name = database.engine.url.database
     return Path(name) if database.is_sqlite and name and name != ":memory:" else None
 
 
 def knows_revision(revision: str) -> bool:
-    """Tell whether this version of the product knows a database revision; a later one's it does not."""
+    """Tell whether this version of the product knows a database revision; it does not know those of later versions."""
     history = ScriptDirectory(str(MIGRATIONS))
     return any(one.revision == revision for one in history.walk_revisions())
 
@@ -77,7 +77,7 @@ def clock_of(connection: Connection) -> datetime | None:
 
 
 def queue(connection: Connection, now: datetime) -> Queue:
-    """Count what waits to be delivered."""
+    """Count open deliveries."""
     waits = deliveries.c.next_try_at.is_not(None)
     is_overdue = deliveries.c.next_try_at <= now
     was_tried = waits & (deliveries.c.status == "planned") & (deliveries.c.attempts > 0)
@@ -99,7 +99,7 @@ def queue(connection: Connection, now: datetime) -> Queue:
 
 
 def settled_since(connection: Connection, since: datetime) -> Settled:
-    """Count what was sent, and what was given up, since an instant."""
+    """Count the deliveries sent and failed since an instant."""
     is_recent = deliveries.c.settled_at >= since
     has_failed = is_recent & (deliveries.c.status == "failed")
     row = connection.execute(
@@ -123,7 +123,7 @@ def _commonest_reason(connection: Connection, which: ColumnElement[bool]) -> str
 
 
 def unplanned_subscribers(connection: Connection, before: datetime) -> tuple[int, datetime | None]:
-    """Count active subscribers whose digest was due before an instant and is not planned; and tell since when."""
+    """Count active subscribers whose digest was due before an instant and is not planned; return the earliest due time, too."""
     due = subscribers.c.next_due_at
     query = select(func.count(), func.min(due)).where(subscribers.c.status == "active", due < before)
     count, since = connection.execute(query).one()
@@ -131,7 +131,7 @@ def unplanned_subscribers(connection: Connection, before: datetime) -> tuple[int
 
 
 def strayed_subscribers(connection: Connection, now: datetime) -> int:
-    """Count active subscribers whose next edition is further away than their schedule allows."""
+    """Count active subscribers whose next edition is later than their schedule allows."""
     query = select(func.count()).where(subscribers.c.status == "active", strayed(now))
     return connection.execute(query).scalar_one()
 
@@ -144,7 +144,7 @@ def last_sent_at(connection: Connection) -> datetime | None:
 
 
 def known_mails(connection: Connection, keys: Collection[str]) -> dict[str, Collection[tuple[str, date]]]:
-    """Return the (kind, edition) of all mails of these subscribers, by key; who is not stored is left out."""
+    """Return the (kind, edition) of all mails of these subscribers, by key; unknown keys are left out."""
     query = (
         select(subscribers.c.key, deliveries.c.kind, deliveries.c.edition_on)
         .outerjoin(deliveries, deliveries.c.subscriber_id == subscribers.c.id)
@@ -157,7 +157,7 @@ def known_mails(connection: Connection, keys: Collection[str]) -> dict[str, Coll
 
 
 def last_good_fetches(connection: Connection, now: datetime) -> dict[str, datetime]:
-    """Return when each feed was last read with some success, by name."""
+    """Return when each feed was last read completely or partly, by name."""
     query = (
         select(fetches.c.source, func.max(fetches.c.finished_at))
         .where(fetches.c.finished_at <= now, fetches.c.status.in_(("complete", "partial")))

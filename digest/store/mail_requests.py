@@ -1,4 +1,4 @@
-"""Queries about requests for mail that wait, and about how many confirmations a mailbox was sent."""
+"""Queries about pending requests for mail, and about the number of confirmations per mailbox."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,7 +11,7 @@ from digest.store.papers import upsert
 
 @dataclass(frozen=True, slots=True)
 class StoredRequest:
-    """A request that waits."""
+    """A pending request."""
 
     id: int
     kind: str
@@ -19,13 +19,13 @@ class StoredRequest:
 
 
 def add_request(connection: Connection, kind: str, address: str, now: datetime) -> None:
-    """Keep a request until it is dealt with."""
+    """Store a request."""
     row = {"kind": kind, "address": address, "requested_at": now}
     connection.execute(mail_requests.insert().values(row))
 
 
 def next_request(connection: Connection, after: int) -> StoredRequest | None:
-    """Return the oldest request with an id above `after`, locked; those that others work on are left out."""
+    """Return the oldest request with an id above `after`, locked; requests locked by others are skipped."""
     query = (
         select(mail_requests.c.id, mail_requests.c.kind, mail_requests.c.address)
         .where(mail_requests.c.id > after)
@@ -43,7 +43,7 @@ def drop_request(connection: Connection, request_id: int) -> None:
 
 
 def count_confirmation(connection: Connection, mailbox_hash: str, counted_on: date) -> int:
-    """Count one more confirmation for a mailbox; return how many that makes on this day.
+    """Count one more confirmation for a mailbox; return the number on this day.
 
     The row is locked until the transaction ends, so no two processes get the same number.
     """

@@ -1,6 +1,6 @@
-"""The tables. Instants are aware UTC in `*_at`, dates in `*_on`, statuses in plain words.
+"""The tables. Instants are aware UTC in `*_at`, dates in `*_on`.
 
-Text has no length limits here: what is too long is refused or shortened where it comes in.
+Text columns have no length limits; too long a text is refused or shortened where it enters.
 """
 
 from collections.abc import Iterable
@@ -67,7 +67,7 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-# SQLite gives rowids only to INTEGER keys; PostgreSQL wants room for a few thousand million rows.
+# SQLite numbers rows only in INTEGER keys; PostgreSQL needs 64 bits for more than 2,147 million rows.
 BigId = BigInteger().with_variant(Integer, "sqlite")
 Document = JSON().with_variant(JSONB, "postgresql")
 
@@ -91,14 +91,14 @@ papers = Table(
     metadata,
     Column("id", BigId, primary_key=True),
     Column("paper_id", Text, nullable=False, unique=True),
-    # The id the paper would have by its title alone: where a page without ids and arXiv's record meet.
+    # The id made of the title; it joins a paper from a page without arXiv ids to the record of arXiv.
     Column("title_id", Text, nullable=False, index=True),
     Column("title", Text, nullable=False),
     Column("abstract", Text, nullable=False),
     Column("authors", Document, nullable=False),
     Column("categories", Document, nullable=False),
     Column("announced_on", Date, nullable=False, index=True),
-    # True while no feed has said the day; the day it was first seen stands in, and gives way.
+    # True while no feed has given the day; then `announced_on` is the day the paper was first seen.
     Column("announced_guessed", Boolean, nullable=False),
     Column("withdrawn", Boolean, nullable=False),
     Column("links", Document, nullable=False),
@@ -106,7 +106,7 @@ papers = Table(
     Column("raw_abstract", Text, nullable=False),
     Column("first_seen_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
-    # Ids only grow: "every paper up to this id" has to stay true when the last one is deleted.
+    # Ids are never reused: "every paper up to this id" stays true when the last one is deleted.
     sqlite_autoincrement=True,
 )
 
@@ -135,7 +135,7 @@ term_statistics = Table(
     # Which term space counted: see digest.ranking.terms.SPACE.
     Column("space", Integer, nullable=False),
     Column("papers", Integer, nullable=False),
-    # Every paper up to this id is counted in.
+    # Every paper with a row id up to this one is counted.
     Column("through_row_id", BigId, nullable=False),
     Column("frequencies", LargeBinary, nullable=False),
     Column("counted_at", Instant, nullable=False),
@@ -145,7 +145,7 @@ subscribers = Table(
     "subscribers",
     metadata,
     Column("id", BigId, primary_key=True),
-    # Random; stands for the subscriber in links and Message-IDs, so that nothing can be counted or guessed.
+    # Random; names the subscriber in links and Message-IDs, so that these do not show how many there are.
     Column("key", Text, nullable=False, unique=True),
     Column("address", Text, nullable=False),
     Column("address_key", Text, nullable=False, unique=True),
@@ -154,7 +154,7 @@ subscribers = Table(
     Column("hour", SmallInteger, nullable=False),
     Column("frequency", Text, nullable=False),
     Column("max_papers", SmallInteger, nullable=False),
-    # Null: not planned yet, so the next planning decides. Subscribers who get nothing keep null, too.
+    # Null: not planned yet, or no digests wanted.
     Column("next_due_at", Instant, index=True),
     Column("paused_until", Date),
     Column("created_at", Instant, nullable=False),
@@ -163,7 +163,7 @@ subscribers = Table(
     one_of("frequency", Frequency),
     CheckConstraint("hour BETWEEN 0 AND 23", name="hour"),
     CheckConstraint("max_papers BETWEEN 1 AND 50", name="max_papers"),
-    # A schedule that strayed into the future is found by its frequency's longest wait, whatever else waits.
+    # Finds schedules that are further in the future than their frequency allows.
     Index(None, "frequency", "next_due_at"),
     sqlite_autoincrement=True,
 )
@@ -189,7 +189,7 @@ feedback = Table(
     one_of("verdict", Verdict),
 )
 
-# What a subscriber said of a paper that is not stored yet; it becomes feedback when the paper arrives.
+# Feedback on a paper that is not stored yet; it moves to `feedback` when the paper is stored.
 pending_feedback = Table(
     "pending_feedback",
     metadata,
@@ -197,7 +197,7 @@ pending_feedback = Table(
     Column("paper_id", Text, primary_key=True),
     Column("verdict", Text, nullable=False),
     Column("given_at", Instant, nullable=False),
-    # When arXiv was last asked for the paper; null: not yet.
+    # When the paper was last requested from arXiv; null: never.
     Column("asked_at", Instant),
     one_of("verdict", Verdict),
     Index(None, "paper_id"),
@@ -208,7 +208,7 @@ profiles = Table(
     metadata,
     Column("subscriber_id", BigId, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
     Column("vector", LargeBinary, nullable=False),
-    # Version 0 is that of an empty library, and is not stored.
+    # Version 0 stands for no papers at all and is not stored.
     Column("statistics_version", Integer, nullable=False),
     Column("built_at", Instant, nullable=False),
 )
@@ -221,16 +221,16 @@ deliveries = Table(
     Column("kind", Text, nullable=False),
     Column("edition_on", Date, nullable=False),
     Column("status", Text, nullable=False),
-    # Why it was skipped or failed, or what it waits for.
+    # Why it was skipped, failed or postponed.
     Column("reason", Text, nullable=False, default=""),
     Column("due_at", Instant, nullable=False),
-    # Null once the delivery is settled: what is open is what has a time to be taken up again.
+    # Null once the delivery is settled; an open delivery always has a time.
     Column("next_try_at", Instant),
     Column("attempts", SmallInteger, nullable=False, default=0),
-    # The papers looked at were announced after `papers_after` and up to `papers_through`.
+    # The candidates were announced after `papers_after` and up to `papers_through`.
     Column("papers_after", Date),
     Column("papers_through", Date),
-    # All that the mail says beside its cards and reasons: enough to make it again byte for byte.
+    # The content of the mail beside its cards and reasons: enough to rebuild it byte for byte.
     Column("contents", Document),
     Column("message_id", Text),
     Column("content_sha256", Text),
@@ -239,7 +239,7 @@ deliveries = Table(
     UniqueConstraint("subscriber_id", "kind", "edition_on"),
     one_of("kind", Kind),
     one_of("status", DeliveryStatus),
-    # A million share one hour; with the id in the index, a claim reads the rows it takes and no more.
+    # A million deliveries can share one instant; the id in the index lets a claim read only its own rows.
     Index(
         "ix_deliveries_open",
         "next_try_at",
@@ -247,7 +247,7 @@ deliveries = Table(
         postgresql_where=text("next_try_at IS NOT NULL"),
         sqlite_where=text("next_try_at IS NOT NULL"),
     ),
-    # So few that finding one costs nothing, however many digests wait.
+    # Few rows: a transactional mail is found fast, however many digests are open.
     Index(
         "ix_deliveries_open_transactional",
         "next_try_at",
@@ -257,7 +257,7 @@ deliveries = Table(
     ),
 )
 
-# A paper as mails of one edition showed it, kept once however many subscribers got it.
+# A paper as the mails of one edition show it, stored once for all subscribers.
 cards = Table(
     "cards",
     metadata,
@@ -266,7 +266,7 @@ cards = Table(
     Column("contents", Document, nullable=False),
 )
 
-# The key says it: a paper reaches a subscriber at most once.
+# The primary key ensures that a paper reaches a subscriber at most once.
 picks = Table(
     "picks",
     metadata,
@@ -288,11 +288,11 @@ suppressions = Table(
     Column("address_hash", Text, primary_key=True),
     Column("reason", Text, nullable=False),
     Column("since_at", Instant, nullable=False),
-    # What the subscriber was before; null when nobody with this address was stored.
+    # The status before the suppression; null when no subscriber had this address.
     Column("former_status", Text),
 )
 
-# Only ever added to, also when the subscriber is gone: what a restored backup has to be told.
+# Rows are only added, and stay when the subscriber is erased: they are applied to a restored backup.
 suppression_log = Table(
     "suppression_log",
     metadata,
@@ -316,7 +316,7 @@ consents = Table(
     Index(None, "subscriber_id"),
 )
 
-# What somebody asked for with an address alone; the row goes when the request is dealt with.
+# Requests for mail made with an address alone; a row is deleted once the request is done.
 mail_requests = Table(
     "mail_requests",
     metadata,
@@ -328,7 +328,7 @@ mail_requests = Table(
     sqlite_autoincrement=True,
 )
 
-# How many confirmations were planned for a mailbox on a day (UTC), under whatever spelling of its address.
+# Confirmations planned for a mailbox on a day (UTC), counted over all spellings of its address.
 confirmation_counts = Table(
     "confirmation_counts",
     metadata,

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, select
 
-from digest.delivery.pace import Pace
+from digest.domain.pace import Pace
 from digest.store.mail_server_models import account_paces
 from digest.store.papers import upsert
 

@@ -13,13 +13,13 @@ from digest.domain.paper import Paper, Popularity
 from digest.store.models import paper_terms, papers, popularity
 
 _TOLD = papers.c.announced_guessed.is_(False)
-# Any number that nothing else here locks.
+# An arbitrary number that no other lock uses.
 _INGESTION_LOCK = 7_234_002
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPaper:
-    """A paper with its row's number and what only the database knows about it."""
+    """A paper with the columns that only the database has."""
 
     row_id: int
     paper: Paper
@@ -29,22 +29,22 @@ class StoredPaper:
 
     @property
     def announced_on(self) -> date:
-        """The announcement date, or what stands for it in the order of papers while nobody told it."""
+        """The announcement date, or the day it was first seen while no feed has given one."""
         assert self.paper.announced_on is not None
         return self.paper.announced_on
 
     @property
     def told_on(self) -> date | None:
-        """The announcement date that a feed or file told; None while there is only an estimate."""
+        """The announcement date from a feed or file; None while there is only an estimate."""
         return None if self.announced_guessed else self.announced_on
 
 
 class Listing(NamedTuple):
-    """Under which day and categories a paper is listed."""
+    """The day and categories under which a paper is listed."""
 
     row_id: int
     announced_on: date | None
-    """None while nobody told the day."""
+    """None while no feed has given the day."""
     categories: tuple[str, ...]
 
 
@@ -93,40 +93,40 @@ def _read(connection: Connection, query: Select[Any]) -> list[StoredPaper]:
 
 
 def lock_ingestion(connection: Connection) -> None:
-    """Let nobody else take papers in until this transaction ends: two feeds may show the same new paper."""
-    # On SQLite a transaction that writes has the database alone anyway.
+    """Block other ingestions until this transaction ends: two feeds may show the same new paper."""
+    # On SQLite a writing transaction blocks all other writers anyway.
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_INGESTION_LOCK)))
 
 
 def find_known(connection: Connection, ids: Collection[str], title_ids: Collection[str]) -> list[StoredPaper]:
-    """Return the stored papers that carry one of these canonical ids, or one of these title ids."""
+    """Return the stored papers with one of these paper_ids or title ids."""
     found = or_(papers.c.paper_id.in_(ids), papers.c.title_id.in_(title_ids))
     return _read(connection, select(papers).where(found).order_by(papers.c.id))
 
 
 def find_by_paper_ids(connection: Connection, ids: Collection[str]) -> dict[str, StoredPaper]:
-    """Return the stored papers with these canonical ids, by id; unknown ids are left out."""
+    """Return the stored papers with these paper_ids, by paper_id; unknown ids are left out."""
     rows = _read(connection, select(papers).where(papers.c.paper_id.in_(ids)))
     return {stored.paper.id: stored for stored in rows}
 
 
 def find_by_row_ids(connection: Connection, row_ids: Collection[int]) -> dict[int, StoredPaper]:
-    """Return the stored papers with these row numbers, by number."""
+    """Return the stored papers with these row ids, by row id."""
     return {
         stored.row_id: stored for stored in _read(connection, select(papers).where(papers.c.id.in_(row_ids)))
     }
 
 
 def row_ids_of(connection: Connection, ids: Collection[str]) -> dict[str, int]:
-    """Return the row numbers of the papers with these canonical ids; unknown ids are left out."""
+    """Return the row ids of the papers with these paper_ids, by paper_id; unknown ids are left out."""
     query = select(papers.c.paper_id, papers.c.id).where(papers.c.paper_id.in_(ids))
     return dict(connection.execute(query).all())
 
 
 def listings(connection: Connection) -> Iterator[Listing]:
-    """Yield where each paper is listed."""
-    # Some thousand combinations of categories stand for all papers; each is read once.
+    """Yield the day and categories of each paper."""
+    # All papers share a few thousand combinations of categories; each is parsed once.
     lists: dict[str, tuple[str, ...]] = {}
     query = select(
         papers.c.id, papers.c.announced_on, papers.c.announced_guessed, cast(papers.c.categories, Text)
@@ -143,8 +143,7 @@ def announced_between(
 ) -> list[StoredPaper]:
     """Return the papers announced after one date and up to another, oldest row first.
 
-    A paper whose day nobody told is never among them. `seen_through` leaves out what was first seen later
-    than that.
+    Papers whose day no feed has given are left out. `seen_through` leaves out papers first seen later.
     """
     query = select(papers).where(_TOLD, papers.c.announced_on > after, papers.c.announced_on <= through)
     if seen_through is not None:
@@ -153,7 +152,7 @@ def announced_between(
 
 
 def page(connection: Connection, after: int, limit: int) -> list[StoredPaper]:
-    """Return papers by rising row number, starting after one: a page of a walk over all."""
+    """Return a page of papers with a row id above `after`, by row id."""
     return _read(connection, select(papers).where(papers.c.id > after).order_by(papers.c.id).limit(limit))
 
 
@@ -172,9 +171,9 @@ def count_papers(connection: Connection) -> int:
 def newest_papers(
     connection: Connection, top: int, since: date | None = None, through: date | None = None
 ) -> list[StoredPaper]:
-    """Return the most recently announced papers, newest first; those whose day nobody told come last.
+    """Return the most recently announced papers, newest first; papers whose day no feed has given come last.
 
-    Between days only papers that were told to be of them.
+    With `since` or `through`, papers without a given day are left out.
     """
     query = select(papers).order_by(papers.c.announced_on.desc(), papers.c.id.desc()).limit(top)
     told = query.where(_TOLD)
@@ -189,7 +188,7 @@ def newest_papers(
 
 
 def insert_papers(connection: Connection, new: Sequence[StoredPaper], now: datetime) -> dict[str, int]:
-    """Store new papers (their `row_id` is ignored); return the row numbers by canonical id."""
+    """Store new papers (their `row_id` is ignored); return the row ids by paper_id."""
     if not new:
         return {}
     rows = [{**_columns(stored), "updated_at": now} for stored in new]
@@ -198,21 +197,21 @@ def insert_papers(connection: Connection, new: Sequence[StoredPaper], now: datet
 
 
 def update_papers(connection: Connection, changed: Sequence[StoredPaper], now: datetime) -> None:
-    """Overwrite the rows of these papers, found by number."""
+    """Overwrite the rows of these papers, found by row id."""
     if not changed:
         return
-    statement = update(papers).where(papers.c.id == bindparam("row_number"))
-    rows = [{**_columns(stored), "updated_at": now, "row_number": stored.row_id} for stored in changed]
+    statement = update(papers).where(papers.c.id == bindparam("updated_row_id"))
+    rows = [{**_columns(stored), "updated_at": now, "updated_row_id": stored.row_id} for stored in changed]
     connection.execute(statement, rows)
 
 
 def upsert(connection: Connection) -> Any:
-    """Return the insert construct of this database: the one that knows ON CONFLICT."""
+    """Return the insert construct of this database, which supports ON CONFLICT."""
     return sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
 
 
 def save_terms(connection: Connection, counts: Mapping[int, bytes]) -> None:
-    """Store the packed term counts of papers by row number, over what was there."""
+    """Store the packed term counts of papers by row id; existing ones are replaced."""
     if not counts:
         return
     statement = upsert(connection)(paper_terms)
@@ -225,7 +224,7 @@ def save_terms(connection: Connection, counts: Mapping[int, bytes]) -> None:
 
 
 def read_terms(connection: Connection, row_ids: Collection[int] | None = None) -> dict[int, bytes]:
-    """Return packed term counts by row number, in rising order: of these papers, or of all."""
+    """Return packed term counts by row id, in rising order: of these papers, or of all."""
     query = select(paper_terms.c.paper_row_id, paper_terms.c.counts).order_by(paper_terms.c.paper_row_id)
     if row_ids is not None:
         query = query.where(paper_terms.c.paper_row_id.in_(row_ids))
@@ -233,7 +232,7 @@ def read_terms(connection: Connection, row_ids: Collection[int] | None = None) -
 
 
 def newest_terms(connection: Connection, limit: int) -> dict[int, bytes]:
-    """Return packed term counts of the newest papers by row number, in rising order of (announced_on, number)."""
+    """Return packed term counts of the newest papers by row id, in rising order of (announced_on, row id)."""
     newest = (
         select(paper_terms.c.counts, papers.c.announced_on, papers.c.id)
         .join(papers, papers.c.id == paper_terms.c.paper_row_id)
@@ -244,7 +243,7 @@ def newest_terms(connection: Connection, limit: int) -> dict[int, bytes]:
 
 
 def terms_between(connection: Connection, after: int, through: int) -> dict[int, bytes]:
-    """Return packed term counts of the papers with row numbers in (after, through]."""
+    """Return packed term counts of the papers with row ids in (after, through]."""
     query = (
         select(paper_terms.c.paper_row_id, paper_terms.c.counts)
         .where(paper_terms.c.paper_row_id > after, paper_terms.c.paper_row_id <= through)
@@ -254,7 +253,7 @@ def terms_between(connection: Connection, after: int, through: int) -> dict[int,
 
 
 def newest_row_id(connection: Connection) -> int:
-    """Return the highest row number in use; 0 for an empty table."""
+    """Return the highest row id in use; 0 for an empty table."""
     return connection.execute(select(func.max(papers.c.id))).scalar_one() or 0
 
 
@@ -265,7 +264,7 @@ def newest_snapshot(connection: Connection) -> datetime | None:
 
 
 def save_popularity(connection: Connection, snapshots: Iterable[tuple[int, Popularity]]) -> int:
-    """Store snapshots by paper row number; one of the same instant is kept as it was. Return how many are new."""
+    """Store snapshots by paper_row_id; an existing one of the same instant stays. Return how many are new."""
     rows = [
         {
             "paper_row_id": row_id,
@@ -283,7 +282,7 @@ def save_popularity(connection: Connection, snapshots: Iterable[tuple[int, Popul
 
 
 def latest_popularity(connection: Connection, row_ids: Collection[int]) -> dict[int, Popularity]:
-    """Return the most recent snapshot of each of these papers, by row number."""
+    """Return the most recent snapshot of each of these papers, by row id."""
     newest = (
         select(popularity.c.paper_row_id, func.max(popularity.c.observed_at).label("observed_at"))
         .where(popularity.c.paper_row_id.in_(row_ids))
@@ -305,7 +304,7 @@ def _snapshot(row: Row[Any]) -> Popularity:
 def popularity_of(
     connection: Connection, row_ids: Collection[int], until: datetime
 ) -> dict[int, list[Popularity]]:
-    """Return the snapshots of these papers up to an instant, oldest first, by row number."""
+    """Return the snapshots of these papers up to an instant, oldest first, by row id."""
     query = (
         select(popularity)
         .where(popularity.c.paper_row_id.in_(row_ids), popularity.c.observed_at <= until)

@@ -1,4 +1,4 @@
-"""Queries about what subscribers said of papers that are not stored yet."""
+"""Queries about feedback on papers that are not stored yet."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -11,13 +11,13 @@ from digest.store.models import feedback, papers, pending_feedback
 from digest.store.papers import upsert
 
 MOST_PENDING = 2000
-"""Of one subscriber; the oldest give way."""
+"""Most pending feedback of one subscriber; the oldest is deleted first."""
 
 _pending = pending_feedback.c
 
 
 def save_pending(connection: Connection, said: Iterable[tuple[int, str, str]], now: datetime) -> None:
-    """Keep (subscriber, paper_id, verdict) over earlier ones of the same paper."""
+    """Store (subscriber_id, paper_id, verdict); a later verdict on the same paper replaces an earlier one."""
     said = list(said)
     if not said:
         return
@@ -49,7 +49,7 @@ def _bound(connection: Connection, subscriber_ids: Collection[int]) -> None:
 
 
 def read_pending(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, list[tuple[str, str]]]:
-    """Return (paper_id, verdict) by subscriber, the oldest first; who has none is left out."""
+    """Return (paper_id, verdict) by subscriber, the oldest first; subscribers without any are left out."""
     query = (
         select(_pending.subscriber_id, _pending.paper_id, _pending.verdict)
         .where(_pending.subscriber_id.in_(subscriber_ids))
@@ -64,7 +64,7 @@ def read_pending(connection: Connection, subscriber_ids: Collection[int]) -> dic
 def ids_to_ask_for(
     connection: Connection, given_after: datetime, asked_before: datetime, limit: int
 ) -> list[str]:
-    """Return the ids marked after one instant that arXiv was not asked for since another, in their order."""
+    """Return paper_ids rated after `given_after` and not requested from arXiv since `asked_before`, by id."""
     query = (
         select(_pending.paper_id)
         .where(
@@ -80,24 +80,23 @@ def ids_to_ask_for(
 
 
 def mark_asked(connection: Connection, ids: Collection[str], now: datetime) -> None:
-    """Note that arXiv was asked for these papers."""
+    """Record that these papers were requested from arXiv."""
     connection.execute(update(pending_feedback).where(_pending.paper_id.in_(ids)).values(asked_at=now))
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A word on a paper that is stored by now."""
+    """Pending feedback whose paper is stored by now."""
 
     subscriber_id: int
     paper_id: str
     verdict: str
     given_at: datetime
     paper_row_id: int
-    """The paper's row number."""
 
 
 def arrived(connection: Connection, limit: int) -> list[Arrival]:
-    """Return pending words whose paper is stored by now."""
+    """Return pending feedback whose paper is stored by now."""
     query = (
         select(
             _pending.subscriber_id,
@@ -114,7 +113,7 @@ def arrived(connection: Connection, limit: int) -> list[Arrival]:
 
 
 def settle(connection: Connection, arrivals: Collection[Arrival]) -> None:
-    """Turn pending words into feedback. What was said of the stored paper since then holds."""
+    """Move pending feedback to `feedback`; feedback that exists there is kept."""
     said = [
         {
             "subscriber_id": one.subscriber_id,

@@ -104,7 +104,7 @@ def plan_span(
     table = _table(slots)
     here = and_(
         subscribers.c.id.between(*span),
-        _is_due(due_by, only),
+        is_due(due_by, only),
         subscribers.c.timezone == table.c.timezone,
         subscribers.c.hour == table.c.hour,
         subscribers.c.frequency == table.c.frequency,
@@ -155,7 +155,8 @@ def _gets_digests(only: int | None) -> ColumnElement[bool]:
     return gets if only is None else gets & (subscribers.c.id == only)
 
 
-def _is_due(due_by: datetime | None, only: int | None) -> ColumnElement[bool]:
+def is_due(due_by: datetime | None, only: int | None) -> ColumnElement[bool]:
+    """Return the condition that a subscriber gets digests and is to be planned at an instant; None: at any."""
     due = _gets_digests(only)
     return due if due_by is None else due & or_(_by_now(due_by), strayed(due_by))
 

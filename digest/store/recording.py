@@ -87,7 +87,7 @@ _OCCUPY = (
     .values(subscriber_id=bindparam("whose"), since_at=bindparam("since"))
 )
 _RECIPIENT_SQL = " OR ".join(
-    f"deliveries.kind = '{kind}' AND subscribers.status IN ({', '.join(repr(one) for one in sorted(RECIPIENTS[kind]))})"
+    f"deliveries.kind = '{kind}' AND subscribers.status IN ({', '.join(repr(one.value) for one in sorted(RECIPIENTS[kind]))})"
     for kind in KINDS
 )
 # One round trip for all of it. Arrays, so that the statement is the same for every number of connections.

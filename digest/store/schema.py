@@ -1,4 +1,4 @@
-"""Bringing a database to the present shape, on SQLite and PostgreSQL alike, through one Alembic history."""
+"""Creating and upgrading the tables on SQLite and PostgreSQL with Alembic."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def _config(database: Database) -> Config:
 
 
 def newest_revision() -> str:
-    """Return the revision that this version of the product works with."""
+    """Return the database revision that this version of the product needs."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     head = ScriptDirectory.from_config(config).get_current_head()

@@ -1,4 +1,4 @@
-"""Until when mails were sent for sure, kept in Redis: what a database that was restored no longer knows."""
+"""The time of the last sent mail, kept in Redis: it shows that a database was restored from an older backup."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -18,26 +18,26 @@ def _client(redis_url: str) -> Redis:
             redis_url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS
         )
     except ValueError:
-        # The words of this error can hold a piece of the password.
-        raise BadInput("DIGEST_BROKER_URL is no address of a Redis; try redis://127.0.0.1:6379/0.") from None
+        # The message of this error may contain a part of the password.
+        raise BadInput("DIGEST_BROKER_URL is not a Redis URL; try redis://127.0.0.1:6379/0.") from None
 
 
 class SentMark:
-    """The mark of one installation. Without a Redis there is none."""
+    """The time of the last sent mail of one installation; never known without Redis."""
 
     def __init__(self, redis_url: str, installation: str) -> None:
-        """Prepare the connection; nothing is opened yet. Raises BadInput when the address is none."""
+        """Prepare the connection without opening it. Raises BadInput for a bad URL."""
         self._client = _client(redis_url) if redis_url else None
         self._installation = installation
 
     def note(self, instant: datetime) -> None:
-        """Move the mark on to an instant; it never moves back. A Redis that does not answer costs nothing else."""
+        """Store an instant unless a later one is stored. Errors of Redis are ignored."""
         if self._client is not None:
             with suppress(RedisError):
                 self._client.zadd(_NAME, {self._installation: instant.timestamp()}, gt=True)
 
     def read(self) -> datetime | None:
-        """Return the mark; None where there is none, or Redis does not answer."""
+        """Return the stored instant; None when there is none or Redis does not answer."""
         if self._client is None:
             return None
         with suppress(RedisError):
@@ -46,6 +46,6 @@ class SentMark:
         return None
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         if self._client is not None:
             self._client.close()

@@ -1,11 +1,11 @@
-"""Queries about subscribers, what they ask for, and what they told us."""
+"""Queries about subscribers and their interests."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, select, update
 
 from digest.domain.address import address_key
 from digest.domain.subscriber import (
@@ -18,7 +18,7 @@ from digest.domain.subscriber import (
     Subscriber,
 )
 from digest.store.models import deliveries, interests, subscribers
-from digest.store.planning import strayed
+from digest.store.planning import is_due
 
 _FIELD: dict[InterestKind, str] = {
     InterestKind.TOPIC: "topics",
@@ -52,7 +52,7 @@ def _read(connection: Connection, query: Select[Any]) -> list[Subscriber]:
 
 
 def read_interests(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, Interests]:
-    """Return what each of these subscribers asks for, in the order they said it; who asks for nothing is left out."""
+    """Return the interests of these subscribers in the order of entry; subscribers without any are left out."""
     query = (
         select(interests.c.subscriber_id, interests.c.kind, interests.c.words)
         .where(interests.c.subscriber_id.in_(subscriber_ids))
@@ -74,13 +74,13 @@ def find_by_address_key(connection: Connection, key: str) -> Subscriber | None:
 
 
 def find_by_key(connection: Connection, key: str) -> Subscriber | None:
-    """Return the subscriber whom links call by this key."""
+    """Return the subscriber with this random key, as in links."""
     found = _read(connection, select(subscribers).where(subscribers.c.key == key))
     return found[0] if found else None
 
 
 def find_by_ids(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, Subscriber]:
-    """Return these subscribers by row number."""
+    """Return these subscribers by id."""
     query = select(subscribers).where(subscribers.c.id.in_(subscriber_ids))
     return {subscriber.id: subscriber for subscriber in _read(connection, query)}
 
@@ -88,7 +88,7 @@ def find_by_ids(connection: Connection, subscriber_ids: Collection[int]) -> dict
 def page(
     connection: Connection, after: int = 0, limit: int = 1000, status: Status | None = None
 ) -> list[Subscriber]:
-    """Return subscribers by rising row number, starting after one: a page of a walk over all."""
+    """Return a page of subscribers with an id above `after`, by id."""
     query = select(subscribers).where(subscribers.c.id > after).order_by(subscribers.c.id).limit(limit)
     if status is not None:
         query = query.where(subscribers.c.status == status)
@@ -97,48 +97,17 @@ def page(
 
 def page_due(
     connection: Connection, after: int, limit: int, due_by: datetime | None = None, only: int | None = None
-) -> list[Row[Any]]:
-    """Return active subscribers to be planned: a page of (id, timezone, hour, frequency, next_due_at).
+) -> list[int]:
+    """Return the ids of active subscribers to be planned at an instant, None for all; a page by rising id.
 
-    `due_by` leaves out those whose next digest is due later; those never planned (`next_due_at` null) stay,
-    and so do those whose schedule strayed.
-    Ordered by id, starting after one, so a walk over pages meets each subscriber once though planning
-    moves their `next_due_at`. `only` keeps to one subscriber.
+    `only` limits the answer to one subscriber.
     """
-    query = (
-        select(
-            subscribers.c.id,
-            subscribers.c.timezone,
-            subscribers.c.hour,
-            subscribers.c.frequency,
-            subscribers.c.next_due_at,
-        )
-        .where(
-            subscribers.c.id > after,
-            subscribers.c.status == "active",
-            subscribers.c.frequency != "off",
-        )
-        .order_by(subscribers.c.id)
-        .limit(limit)
-    )
-    if due_by is not None:
-        next_due_at = subscribers.c.next_due_at
-        query = query.where(or_(next_due_at.is_(None), next_due_at <= due_by, strayed(due_by)))
-    if only is not None:
-        query = query.where(subscribers.c.id == only)
-    return list(connection.execute(query))
-
-
-def set_next_due(connection: Connection, due: Iterable[tuple[int, datetime | None]]) -> None:
-    """Move the next due instant of subscribers."""
-    rows = [{"row_number": subscriber_id, "due": instant} for subscriber_id, instant in due]
-    if rows:
-        statement = update(subscribers).where(subscribers.c.id == bindparam("row_number"))
-        connection.execute(statement.values(next_due_at=bindparam("due")), rows)
+    query = select(subscribers.c.id).where(subscribers.c.id > after, is_due(due_by, only))
+    return list(connection.execute(query.order_by(subscribers.c.id).limit(limit)).scalars())
 
 
 def resume_paused(connection: Connection, today: date) -> int:
-    """Make subscribers active whose pause is over; return how many."""
+    """Set subscribers to active whose pause has ended; return how many."""
     over = (subscribers.c.status == "paused") & (subscribers.c.paused_until <= today)
     return connection.execute(
         update(subscribers).where(over).values(status="active", paused_until=None)
@@ -146,7 +115,7 @@ def resume_paused(connection: Connection, today: date) -> int:
 
 
 def activate(connection: Connection, subscriber_id: int, now: datetime) -> None:
-    """Make a subscriber active who has just confirmed."""
+    """Set a subscriber to active who has just confirmed."""
     statement = update(subscribers).where(subscribers.c.id == subscriber_id)
     connection.execute(statement.values(status="active", confirmed_at=now))
 
@@ -163,14 +132,14 @@ def set_status(connection: Connection, subscriber_id: int, status: Status) -> No
 
 
 def first_due(connection: Connection) -> datetime | None:
-    """Return when the next subscriber is due; None when nobody is planned ahead."""
+    """Return the earliest due time of all active subscribers; None if there is none."""
     query = select(func.min(subscribers.c.next_due_at)).where(subscribers.c.status == "active")
     due: datetime | None = connection.execute(query).scalar_one()
     return due
 
 
 def count_by_status(connection: Connection) -> dict[str, int]:
-    """Return how many subscribers there are of each status; a status nobody has is left out."""
+    """Return how many subscribers there are of each status; statuses without subscribers are left out."""
     query = select(subscribers.c.status, func.count()).group_by(subscribers.c.status)
     return dict(connection.execute(query).all())
 
@@ -230,14 +199,14 @@ def _insert_interests(connection: Connection, asked: Iterable[tuple[int, Interes
 
 
 def delete_subscriber(connection: Connection, subscriber_id: int) -> None:
-    """Remove a subscriber and everything that hangs on them."""
+    """Delete a subscriber with all rows that refer to them."""
     connection.execute(delete(subscribers).where(subscribers.c.id == subscriber_id))
 
 
 def delete_unconfirmed(connection: Connection, before: datetime) -> int:
-    """Delete whoever never confirmed and was last asked to before an instant; return how many.
+    """Delete subscribers who never confirmed and were last asked before an instant; return how many.
 
-    Subscribers who had confirmed once, and asked for mail again after they left, go back to unsubscribed.
+    Pending subscribers who had confirmed before become unsubscribed again.
     """
     asked_since = select(deliveries.c.subscriber_id).where(
         deliveries.c.kind == "confirm", deliveries.c.edition_on >= before.date()

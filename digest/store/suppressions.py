@@ -1,15 +1,15 @@
-"""Queries about who must not be written to, and the log of what happened to each such address.
+"""Queries about suppressed addresses and their log.
 
-Addresses are kept as keyed hashes: enough to recognise one, useless to anybody else.
+Addresses are stored as keyed hashes, from which nobody can read the address.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, literal, select, update
+from sqlalchemy import Connection, delete, func, literal, select, update
 
 from digest.domain.subscriber import Status, SuppressionEvent
 from digest.store.models import consents, subscribers, suppression_log, suppressions
@@ -24,7 +24,7 @@ class Suppression:
     reason: str
     since_at: datetime
     former_status: Status | None
-    """What its subscriber was before; None when there was none, or nobody noted it."""
+    """The status of the subscriber before; None when there was no subscriber or it is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,20 @@ class Entry:
     happened_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class AddressRow:
+    """The address of a stored subscriber."""
+
+    id: int
+    address: str
+    status: Status
+    created_at: datetime
+
+
 def suppress(
     connection: Connection, address_hash: str, reason: str, now: datetime, former_status: Status | None = None
 ) -> bool:
-    """Never write to this address again; the first reason stays. False if that was so already."""
+    """Suppress an address. An existing suppression keeps its reason; then the result is False."""
     statement = (
         upsert(connection)(suppressions)
         .values(address_hash=address_hash, reason=reason, since_at=now, former_status=former_status)
@@ -56,7 +66,7 @@ def suppress(
 def suppress_subscriber(
     connection: Connection, subscriber_id: int, address_hash: str, reason: str, now: datetime
 ) -> bool:
-    """Never write to a stored subscriber again, and keep what they were before. False if that was so already."""
+    """Suppress a stored subscriber and their address, and store the former status. False if nothing changed."""
     mine = subscribers.c.id == subscriber_id
     former = connection.execute(select(subscribers.c.status).where(mine)).scalar_one()
     connection.execute(update(subscribers).where(mine).values(status="suppressed"))
@@ -65,20 +75,20 @@ def suppress_subscriber(
 
 
 def release(connection: Connection, address_hash: str) -> Suppression | None:
-    """Take an address off the list; return what stood there, None if nothing did."""
+    """Delete a suppression and return it; None if there was none."""
     gone = delete(suppressions).where(suppressions.c.address_hash == address_hash).returning(suppressions)
     row = connection.execute(gone).one_or_none()
     return Suppression(*row) if row else None
 
 
 def suppressed(connection: Connection, address_hashes: Collection[str]) -> dict[str, Suppression]:
-    """Return the suppressions of those of these addresses that must not be written to, by hash."""
+    """Return the suppressions of these addresses by hash; other addresses are left out."""
     query = select(suppressions).where(suppressions.c.address_hash.in_(address_hashes))
     return {row.address_hash: Suppression(*row) for row in connection.execute(query)}
 
 
 def newest(connection: Connection, limit: int, words: str = "") -> list[Suppression]:
-    """Return suppressions, the newest first; `words` keeps to those whose reason holds them."""
+    """Return suppressions, the newest first; `words` selects those whose reason contains it."""
     query = select(suppressions).order_by(suppressions.c.since_at.desc(), suppressions.c.address_hash)
     if words:
         query = query.where(suppressions.c.reason.icontains(words, autoescape=True))
@@ -86,12 +96,12 @@ def newest(connection: Connection, limit: int, words: str = "") -> list[Suppress
 
 
 def count(connection: Connection) -> int:
-    """Count the addresses that must not be written to."""
+    """Count the suppressed addresses."""
     return connection.execute(select(func.count()).select_from(suppressions)).scalar_one()
 
 
 def note(connection: Connection, *entries: Entry) -> int:
-    """Add to the log what is not in it yet; return how much that was."""
+    """Add entries to the log that it does not contain yet; return how many were new."""
     if not entries:
         return 0
     statement = upsert(connection)(suppression_log).on_conflict_do_nothing(
@@ -102,7 +112,7 @@ def note(connection: Connection, *entries: Entry) -> int:
 
 
 def history(connection: Connection, address_hashes: Collection[str]) -> dict[str, list[Entry]]:
-    """Return what happened to each of these addresses, the oldest first; who has no entry is left out."""
+    """Return the log entries of these addresses, the oldest first; addresses without any are left out."""
     found: dict[str, list[Entry]] = defaultdict(list)
     query = _entries().where(suppression_log.c.address_hash.in_(address_hashes))
     for row in connection.execute(query.order_by(suppression_log.c.happened_at, suppression_log.c.id)):
@@ -111,7 +121,7 @@ def history(connection: Connection, address_hashes: Collection[str]) -> dict[str
 
 
 def log_page(connection: Connection, after: int, limit: int) -> tuple[list[Entry], int]:
-    """Return entries in the order they were added, starting after one; and where the next page starts."""
+    """Return entries in the order they were added, with an id above `after`, and the `after` of the next page."""
     query = _entries().add_columns(suppression_log.c.id).where(suppression_log.c.id > after)
     rows = connection.execute(query.order_by(suppression_log.c.id).limit(limit)).all()
     return [Entry(*row[:4]) for row in rows], rows[-1].id if rows else after
@@ -123,7 +133,7 @@ def _entries() -> Any:
 
 
 def last_erased_at(connection: Connection) -> datetime | None:
-    """Return when a subscriber was erased last; None if nobody was."""
+    """Return when a subscriber was erased last; None if none was."""
     query = select(func.max(suppression_log.c.happened_at)).where(suppression_log.c.event == "erased")
     last: datetime | None = connection.execute(query).scalar_one()
     return last
@@ -141,29 +151,32 @@ def log_unlogged_suppressions(connection: Connection) -> None:
 
 def addresses(
     connection: Connection, after: int, limit: int, statuses: Iterable[Status] = ()
-) -> Sequence[Row[int, str, Status, datetime]]:
-    """Return a page of (id, address, status, created_at) of subscribers by rising row number."""
+) -> list[AddressRow]:
+    """Return a page of the addresses of subscribers with these statuses (empty: all) and an id above `after`, by id."""
     columns = (subscribers.c.id, subscribers.c.address, subscribers.c.status, subscribers.c.created_at)
     query = select(*columns).where(subscribers.c.id > after).order_by(subscribers.c.id).limit(limit)
-    if wanted := list(statuses):
-        query = query.where(subscribers.c.status.in_(wanted))
-    return connection.execute(query).all()
+    if listed := list(statuses):
+        query = query.where(subscribers.c.status.in_(listed))
+    return [
+        AddressRow(row.id, row.address, Status(row.status), row.created_at)
+        for row in connection.execute(query)
+    ]
 
 
 def unsubscribe(connection: Connection, left_at: Mapping[int, datetime], what: str, how: str) -> None:
-    """Unsubscribe subscribers who left at these instants, by row number, and note what they said and how."""
+    """Unsubscribe subscribers, given by id with the instant they left at, and record it among the consents."""
     if left_at:
         gone = subscribers.c.id.in_(left_at)
         connection.execute(update(subscribers).where(gone).values(status="unsubscribed"))
         rows = [
-            {"subscriber_id": number, "what": what, "how": how, "given_at": instant}
-            for number, instant in left_at.items()
+            {"subscriber_id": subscriber_id, "what": what, "how": how, "given_at": instant}
+            for subscriber_id, instant in left_at.items()
         ]
         connection.execute(consents.insert(), rows)
 
 
 def last_said(connection: Connection, what: str, subscriber_ids: Collection[int]) -> dict[int, datetime]:
-    """Return when each of these subscribers last agreed to this, or said this; who never did is left out."""
+    """Return when each of these subscribers last gave this consent or refusal; others are left out."""
     query = (
         select(consents.c.subscriber_id, func.max(consents.c.given_at))
         .where(consents.c.subscriber_id.in_(subscriber_ids), consents.c.what == what)

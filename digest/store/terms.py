@@ -13,13 +13,13 @@ from digest.store.papers import upsert
 
 
 def newest_version(connection: Connection) -> int | None:
-    """Return the version of the newest document frequencies; None when nothing was counted yet."""
+    """Return the version of the newest document frequencies; None before the first count."""
     version: int | None = connection.execute(select(func.max(term_statistics.c.version))).scalar_one()
     return version
 
 
 def counted_papers(connection: Connection) -> tuple[int, int]:
-    """Return how many papers the newest version counts, and the row number up to which it does; (0, 0) for none."""
+    """Return how many papers the newest version counts, and the highest paper_row_id among them; (0, 0) for none."""
     newest = (
         select(term_statistics.c.papers, term_statistics.c.through_row_id)
         .order_by(term_statistics.c.version.desc())
@@ -43,7 +43,7 @@ def read_statistics(connection: Connection, version: int) -> Statistics:
 def save_statistics(
     connection: Connection, statistics: Statistics, through_row_id: int, now: datetime
 ) -> None:
-    """Store a new version, counted up to a paper's row number."""
+    """Store a new version, counted up to a paper_row_id."""
     connection.execute(
         term_statistics.insert().values(
             version=statistics.version,
@@ -57,7 +57,7 @@ def save_statistics(
 
 
 def is_in_another_space(connection: Connection) -> bool:
-    """Tell whether what is stored was counted by another version of the term space."""
+    """Tell whether any stored version was counted in another term space."""
     query = select(term_statistics.c.version).where(term_statistics.c.space != SPACE).limit(1)
     return connection.execute(query).first() is not None
 
@@ -68,7 +68,7 @@ def delete_statistics(connection: Connection) -> None:
 
 
 def delete_unused_statistics(connection: Connection) -> int:
-    """Delete the versions that no profile was built with, but for the newest; return how many."""
+    """Delete all versions but the newest that no profile was built with; return how many."""
     used = select(profiles.c.statistics_version)
     newest = select(func.max(term_statistics.c.version)).scalar_subquery()
     unused = delete(term_statistics).where(
@@ -84,7 +84,7 @@ def outdated_profiles(connection: Connection, version: int, limit: int) -> list[
 
 
 def read_profiles(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, Profile]:
-    """Return the stored profiles by subscriber; who has none is left out."""
+    """Return the stored profiles by subscriber; subscribers without one are left out."""
     query = select(profiles.c.subscriber_id, profiles.c.vector).where(
         profiles.c.subscriber_id.in_(subscriber_ids)
     )
@@ -92,7 +92,7 @@ def read_profiles(connection: Connection, subscriber_ids: Collection[int]) -> di
 
 
 def save_profiles(connection: Connection, built: Mapping[int, Profile], now: datetime) -> None:
-    """Store profiles by subscriber, over what was there."""
+    """Store or replace profiles by subscriber."""
     if not built:
         return
     statement = upsert(connection)(profiles)
@@ -113,5 +113,5 @@ def save_profiles(connection: Connection, built: Mapping[int, Profile], now: dat
 
 
 def delete_profiles(connection: Connection, subscriber_ids: Collection[int]) -> None:
-    """Forget the profiles of subscribers who no longer ask for anything."""
+    """Delete the profiles of subscribers who have no interests left."""
     connection.execute(delete(profiles).where(profiles.c.subscriber_id.in_(subscriber_ids)))

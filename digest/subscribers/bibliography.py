@@ -1,7 +1,6 @@
-"""A subscriber's own library, pasted in: arXiv ids and addresses, BibTeX, RIS, a Zotero export in any of these.
+"""Reading a pasted bibliography: arXiv ids and addresses, BibTeX, RIS, a Zotero export in any of these.
 
-Pure. Whatever the form, two things are looked for: ids that stand anywhere in the text, and titles in the
-fields that hold them.
+Two things are extracted from every form: arXiv ids anywhere in the text, and the contents of title fields.
 """
 
 import re
@@ -13,10 +12,10 @@ from digest.errors import BadInput
 from digest.papers.identifiers import canonical_id, title_id
 
 MOST_PAPERS = 2000
-"""More of a library is not read: the newest few hundred say what somebody works on."""
+"""The rest is ignored: a few hundred papers are enough to describe an interest."""
 _LONGEST_TITLE = 500
 _MOST_TRIED = 2 * MOST_PAPERS
-"""Titles and different ids of a text that are looked at more closely."""
+"""The most titles, and the most different ids, of a text that are parsed."""
 
 _ID = re.compile(
     r"(?<![\w./-])(?:[0-9]{4}\.[0-9]{4,5}|[a-z]{2,8}(?:-[a-z]{2,4})?(?:\.[A-Z]{2})?/[0-9]{7})(?:v[0-9]{1,3})?(?![\w-])",
@@ -29,24 +28,24 @@ _RIS_TITLE = re.compile(r"^(?:TI|T1)  - (.+)$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Pasted:
-    """The papers that a pasted text names, each once, in its order."""
+    """The papers that a text names, each once, in the order of the text."""
 
     ids: tuple[str, ...]
     """Canonical ids."""
     title_ids: tuple[str, ...]
-    """What papers would be called by their titles alone."""
+    """Ids derived from titles."""
 
 
 def read_pasted(text: str) -> Pasted:
-    """Find the papers that a text names; a text without any gives none. Never raises."""
-    # An address has its id right behind a slash, which elsewhere would be part of something longer.
+    """Return the papers that a text names, possibly none. Never raises."""
+    # In an address the id follows a slash; elsewhere, what follows a slash is part of a longer word.
     loose = _AFTER_SLASH.sub(" ", text)
     ids = _first((match[0] for match in _ID.finditer(loose)), _id)
     return Pasted(ids, _first(_titles(text), _title))
 
 
 def _first(written: Iterable[str], read: Callable[[str], str | None]) -> tuple[str, ...]:
-    """Return the different papers that texts name, in their order; the first few thousand texts are read."""
+    """Return the different papers that texts name, in order; at most _MOST_TRIED texts are read."""
     different = islice(dict.fromkeys(written), _MOST_TRIED)
     found = dict.fromkeys(paper for text in different if (paper := read(text)))
     return tuple(found)[:MOST_PAPERS]
@@ -74,7 +73,7 @@ def _titles(text: str) -> Iterator[str]:
 
 
 def _value(text: str) -> str:
-    """Return the BibTeX value that a text starts with: between braces, or between quotes."""
+    """Return the BibTeX value at the start of a text, in braces or in quotes; "" if there is none."""
     opening = text[:1]
     if opening not in {"{", '"'}:
         return ""

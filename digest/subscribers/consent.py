@@ -1,7 +1,7 @@
-"""Coming and going from the web side: asking for mail or for lost links, saying no to it, and coming back.
+"""Consent on the web side: requests for confirmations and links, unsubscribing and resubscribing.
 
-Only the mail that goes to an address, at most one of a kind a day, says whether it is a subscriber's. Requests
-by address come through `digest.subscribers.mail_requests`.
+Only the mail to an address, at most one of each kind per day, shows whether the address is a subscriber's.
+Requests by address come through `digest.subscribers.mail_requests`.
 """
 
 from dataclasses import replace
@@ -19,16 +19,17 @@ from digest.store import subscribers as subscriber_store
 from digest.store import suppressions as suppression_store
 from digest.store.database import Connection, Database
 from digest.store.deliveries import NewDelivery
+from digest.store.in_flight import wait_until_settled
 from digest.subscribers.addresses import address_hash, mailbox_hash
 from digest.subscribers.profiles import ProfileBuilder
 from digest.subscribers.signup import CONSENT, REFUSAL, Application, log_event, subscribe_many
 
 CONFIRMATIONS_PER_MAILBOX = 3
-"""On one day (UTC), whoever asks and however the address is written."""
+"""Per day (UTC), for all spellings of the address together."""
 
 
 def subscriber_of(connection: Connection, key: str) -> Subscriber:
-    """Return the subscriber whom a genuine link names. Raises NotFound when they were erased since."""
+    """Return the subscriber with the key of a link. Raises NotFound when they were erased."""
     subscriber = subscriber_store.find_by_key(connection, key)
     if subscriber is None:
         raise NotFound(
@@ -40,11 +41,10 @@ def subscriber_of(connection: Connection, key: str) -> Subscriber:
 def request_subscription(
     connection: Connection, builder: ProfileBuilder, secret: bytes, application: Application, now: datetime
 ) -> Subscriber | None:
-    """Answer a request for mail; return the subscriber whose confirmation was planned, None when none goes.
+    """Plan the confirmation that a sign-up asks for; return its subscriber, or None when no mail is sent.
 
-    A mail goes to a new address, to one that never confirmed and to one that had unsubscribed, once a day
-    (UTC), and no more than CONFIRMATIONS_PER_MAILBOX a day to one mailbox. Active subscribers are left as they
-    are, and so are addresses that must not be written to. Raises BadInput for what is no address.
+    A confirmation is sent to an address that is new, never confirmed or unsubscribed, once per day (UTC), and at most
+    CONFIRMATIONS_PER_MAILBOX times per day to one mailbox. Active, paused and suppressed subscribers are not changed.
     """
     address = application.address
     if suppression_store.suppressed(connection, {address_hash(address.mailbox, secret)}):
@@ -59,7 +59,7 @@ def request_subscription(
 
 
 def _has_room(connection: Connection, secret: bytes, address: str, now: datetime) -> bool:
-    """Count a confirmation for a mailbox; tell whether it may have one more today."""
+    """Count a confirmation for a mailbox; return whether the limit of today allows it."""
     counted = request_store.count_confirmation(connection, mailbox_hash(address, secret), now.date())
     return counted <= CONFIRMATIONS_PER_MAILBOX
 
@@ -81,7 +81,7 @@ def _plan_confirmation(connection: Connection, secret: bytes, known: Subscriber,
 def request_confirmation_again(
     database: Database, secret: bytes, key: str, now: datetime
 ) -> Subscriber | None:
-    """Plan another confirmation for whoever let the first one lapse; None when no mail goes. Raises NotFound."""
+    """Plan another confirmation when the first has expired; None when no mail is sent. Raises NotFound."""
     with database.begin() as connection:
         known = subscriber_of(connection, key)
         is_waiting = known.status == "pending"
@@ -91,11 +91,10 @@ def request_confirmation_again(
 def request_links(
     connection: Connection, secret: bytes, address: Address, now: datetime
 ) -> Subscriber | None:
-    """Answer a request for a subscriber's links; return the subscriber whose mail was planned, None when none goes.
+    """Plan the mail with a subscriber's links; return the subscriber, or None when no mail is sent.
 
-    One goes to whoever had confirmed, also to those who left since, once a day (UTC); to strangers, to
-    whoever never confirmed, and to addresses that must not be written to, none. Raises BadInput for what is
-    no address.
+    It is sent once per day (UTC) to subscribers who have confirmed, also when they unsubscribed later. It is not
+    sent to unknown, unconfirmed or suppressed addresses.
     """
     known = subscriber_store.find_by_address_key(connection, address.key)
     if known is None or known.confirmed_at is None or known.status not in RECIPIENTS[Kind.LINKS]:
@@ -106,9 +105,10 @@ def request_links(
 
 
 def unsubscribe(database: Database, secret: bytes, key: str, now: datetime, how: str) -> Subscriber | None:
-    """Send this subscriber nothing more, mails planned already included; None when they were erased.
+    """Stop all mail to a subscriber, planned mails included; return None when they were erased.
 
-    Harmless to repeat. Whoever is suppressed stays so, and is unsubscribed should that be lifted.
+    Idempotent. A suppressed subscriber stays suppressed, and is unsubscribed when the suppression is lifted. Returns
+    when no mail to this subscriber is in flight, so that none is sent after the answer.
     """
     with database.begin() as connection:
         subscriber = subscriber_store.find_by_key(connection, key)
@@ -120,7 +120,8 @@ def unsubscribe(database: Database, secret: bytes, key: str, now: datetime, how:
             return subscriber
         subscriber_store.set_status(connection, subscriber.id, Status.UNSUBSCRIBED)
         _note_refusal(connection, secret, subscriber, now, how)
-        return replace(subscriber, status=Status.UNSUBSCRIBED)
+    wait_until_settled(database, subscriber.id, now)
+    return replace(subscriber, status=Status.UNSUBSCRIBED)
 
 
 def _has_left(connection: Connection, subscriber: Subscriber) -> bool:
@@ -136,15 +137,15 @@ def _note_refusal(
 
 
 def resubscribe(database: Database, secret: bytes, key: str, now: datetime, how: str) -> Subscriber:
-    """Send mail again to a subscriber who had confirmed and then left. Raises NotFound.
+    """Send mail again to a subscriber who confirmed and then unsubscribed. Raises NotFound.
 
-    Whoever never confirmed, rests or must not be written to stays as they are.
+    Unconfirmed, paused and suppressed subscribers are not changed.
     """
     with database.begin() as connection:
         subscriber = subscriber_of(connection, key)
         if subscriber.confirmed_at is None or subscriber.status not in {"unsubscribed", "pending"}:
             return subscriber
-        # Planned anew: a due time from before they left would be a mail for a day long gone.
+        # Cleared, to be planned again: the old due time would make a digest for a past day.
         back = replace(subscriber, status=Status.ACTIVE, paused_until=None, next_due_at=None)
         subscriber_store.update_subscriber(connection, back)
         consent_store.record_consents(connection, [subscriber.id], CONSENT, how, now)
@@ -153,9 +154,9 @@ def resubscribe(database: Database, secret: bytes, key: str, now: datetime, how:
 
 
 def purge_unconfirmed(database: Database, now: datetime) -> int:
-    """Delete whoever was asked to confirm and did not while the link was good; return how many.
+    """Delete subscribers who did not confirm before the link expired; return how many.
 
-    Somebody who had confirmed once, left and asked again without confirming is unsubscribed as before.
+    Those who had confirmed earlier become unsubscribed again instead.
     """
     with database.begin() as connection:
         return subscriber_store.delete_unconfirmed(connection, now - timedelta(days=CONFIRM_DAYS))

@@ -1,4 +1,4 @@
-"""Subscribers in and out: from loose fields and files to applications, and back to lines of a file."""
+"""Import and export of subscribers, as JSON lines or CSV."""
 
 import csv
 import json
@@ -12,16 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from digest.domain.categories import known_category
-from digest.domain.subscriber import (
-    FREQUENCIES,
-    STATUSES,
-    Frequency,
-    Interests,
-    Schedule,
-    Status,
-    Subscriber,
-    clean_words,
-)
+from digest.domain.subscriber import Frequency, Interests, Schedule, Status, Subscriber, clean_words
 from digest.errors import BadInput
 from digest.store import feedback as feedback_store
 from digest.store import papers as paper_store
@@ -85,8 +76,8 @@ class SubscriberRecord(BaseModel):
 _FORMS = {
     **dict.fromkeys((*_WORDS, *_VERDICTS), "a list of texts"),
     **dict.fromkeys(("hour", "max_papers"), "a whole number"),
-    "frequency": f"one of {', '.join(FREQUENCIES)}",
-    "status": f"one of {', '.join(STATUSES)}",
+    "frequency": f"one of {', '.join(Frequency)}",
+    "status": f"one of {', '.join(Status)}",
     "paused_until": "a date, written YYYY-MM-DD",
 }
 """The form that each field must have; the others must be a text."""
@@ -110,7 +101,7 @@ def application_from(**fields: Any) -> Application:
 
 
 def change_from(clear: Sequence[str] | None = None, **fields: Any) -> Change:
-    """Build a change from loose fields; `clear` names lists to empty. Raises BadInput."""
+    """Build a change from fields that may be None; `clear` names lists to empty. Raises BadInput."""
     for name in clear or ():
         if name not in _WORDS:
             raise BadInput(f"{name!r} cannot be cleared; choose from {', '.join(_WORDS)}.")
@@ -129,7 +120,7 @@ def _cleaned(name: str, texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def record_of(subscriber: Subscriber) -> dict[str, Any]:
-    """Return a subscriber as a flat record, the form of a line in a file."""
+    """Return a subscriber as a flat record, as in a line of an exported file."""
     asked, schedule = subscriber.interests, subscriber.schedule
     return {
         "address": subscriber.address,
@@ -148,7 +139,7 @@ def record_of(subscriber: Subscriber) -> dict[str, Any]:
 
 
 def export_lines(database: Database) -> Iterator[str]:
-    """Yield every subscriber as a JSON line that `import_subscribers` takes, likes and dislikes included."""
+    """Yield every subscriber as a JSON line, likes and dislikes included: the inverse of `import_subscribers`."""
     after = 0
     while True:
         with database.read() as connection:
@@ -172,27 +163,27 @@ def export_lines(database: Database) -> Iterator[str]:
 
 @dataclass(slots=True)
 class Imported:
-    """How an import of subscribers goes."""
+    """The progress and result of an import of subscribers."""
 
     total: int | None = None
-    """Records in the file; None when it cannot be read twice."""
+    """Records in the file; None when it can be read only once."""
     added: int = 0
     rejected: list[str] = field(default_factory=list)
-    """One line each: where it stands and why it was left out."""
+    """One line each: file, line number and reason."""
 
     @property
     def seen(self) -> int:
-        """Lines dealt with so far."""
+        """Records processed so far."""
         return self.added + len(self.rejected)
 
 
 def import_subscribers(
     database: Database, builder: ProfileBuilder, secret: bytes, file: Path, now: datetime, *, confirmed: bool
 ) -> Iterator[Imported]:
-    """Take on the subscribers of a file, a transaction per few hundred; yield the running tally after each.
+    """Add the subscribers of a file, in transactions of 500; yield the same Imported, updated, after each.
 
-    JSON lines or CSV with a header, told apart by the first character. A bad line costs itself alone.
-    A `status` in it is kept: who left where they come from gets no mail here either.
+    The file holds JSON lines or CSV with a header, detected by the first character. A bad line is skipped and
+    reported. A `status` is kept: people who unsubscribed in another installation get no mail from this one.
     Raises BadInput when the file cannot be read.
     """
     done = Imported(_count_records(file))

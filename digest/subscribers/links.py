@@ -1,8 +1,8 @@
-"""Signed links: each names one subscriber and one purpose, and is useless for anything else.
+"""Signed links: each is valid for one subscriber and one purpose.
 
-A token is `<reader's key>.<detail>.<signature>`. The signature (HMAC-SHA256 through itsdangerous)
-covers the purpose too, so a token made for one page is refused on another. The same inputs give the
-same link, so a mail can be made again byte for byte.
+A token is `<subscriber's key>.<date>.<signature>`. The signature (HMAC-SHA256 through itsdangerous) covers the
+purpose, so a token for one page is refused on another. Equal inputs give equal links, so a mail can be rebuilt
+byte for byte.
 """
 
 import hashlib
@@ -23,12 +23,12 @@ PURPOSES: tuple[Purpose, ...] = ("confirm", "preferences", "unsubscribe", "feedb
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a genuine link says."""
+    """The contents of a valid link."""
 
     subscriber_key: str
     """The subscriber's key."""
     issued_on: date
-    """The day of the mail it stood in."""
+    """The day of the mail that held the link."""
 
 
 class Links:
@@ -43,11 +43,11 @@ class Links:
 
     @property
     def home(self) -> str:
-        """The address of the web side."""
+        """The address of the home page."""
         return f"{self._base_url}/"
 
     def link(self, purpose: Purpose, subscriber_key: str, issued_on: date) -> str:
-        """Return the absolute link to this purpose's page for one subscriber."""
+        """Return the absolute link to the page of a purpose for one subscriber."""
         token = self._signers[purpose].sign(f"{subscriber_key}.{issued_on:%Y%m%d}").decode()
         return f"{self._base_url}/{purpose}/{token}"
 
@@ -56,15 +56,15 @@ class Links:
         return f"{self.link('feed', subscriber_key, issued_on)}.xml"
 
     def feedback(self, mail_link: str, paper_id: str, verdict: Verdict) -> str:
-        """Return the link to one verdict on one paper, given the mail's feedback link: signed once a mail."""
+        """Return the link to one verdict on one paper, given the mail's feedback link, which is signed once per mail."""
         return f"{mail_link}?paper={quote(paper_id, safe='')}&verdict={verdict}"
 
     def read(self, purpose: Purpose, token: str) -> Claim:
-        """Return what a token says. Raises BadLink when it was not made here for this purpose."""
+        """Verify a token and return its contents. Raises BadLink if it is not valid for this purpose."""
         signer = self._signers[purpose]
         try:
             signed = signer.unsign(token)
-            # The signature is read leniently, so that more than one spelling passes; only ours is good.
+            # Base64 decoding is lenient, so several spellings of a signature pass; only the canonical one is accepted.
             genuine = compare_digest(signer.sign(signed), token.encode())
             subscriber_key, _, day = signed.decode().partition(".") if genuine else ("", "", "")
             return Claim(subscriber_key, date(int(day[:4]), int(day[4:6]), int(day[6:])))

@@ -1,8 +1,8 @@
-"""Requests that anybody can make with an address alone: for mail, or for a subscriber's links.
+"""Requests by address alone: for a subscription, or for a subscriber's links.
 
-Nobody may learn from an answer, nor from the time it takes, whose address it was. So whoever takes a request
-down only keeps it, with one statement whatever the address, and a background job deals with it within seconds.
-A request is deleted in the transaction that plans its mail: after a crash it is neither lost nor answered twice.
+Neither the answer nor its time may show whether an address is a subscriber's. So a request is only stored, with one
+statement for every address, and a background job processes it within seconds. It is deleted in the transaction
+that plans its mail, so a crash neither loses nor repeats it.
 """
 
 import logging
@@ -36,9 +36,9 @@ def take_requests(
     now: datetime,
     is_stopping: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Deal with all requests that wait, each in a transaction of its own; return how many mails are planned.
+    """Process all stored requests, each in its own transaction; return the number of mails planned.
 
-    May be called by many processes at once. A request that fails costs itself alone.
+    Safe in several processes at once. A request that fails is dropped and logged.
     """
     planned, last = 0, 0
     while not is_stopping():
@@ -54,12 +54,12 @@ def take_requests(
         except StopRun:
             raise
         except Conflict:
-            # Another process takes on the same address at this moment. This one waits for the next turn.
+            # Another process adds the same address at this moment; the request is processed in the next run.
             continue
         except Exception:
             if request is None:
                 raise
-            _log.exception("a request for mail could not be dealt with and is dropped")
+            _log.exception("a request for mail failed and is dropped")
             with database.begin() as connection:
                 store.drop_request(connection, request.id)
     return planned
@@ -79,6 +79,6 @@ def _answer(
 
 
 def forget_confirmations(database: Database, now: datetime) -> None:
-    """Delete the counts of confirmations that no limit asks for any more."""
+    """Delete the counts of confirmations that no limit needs any more."""
     with database.begin() as connection:
         store.drop_confirmation_counts(connection, now.date() - timedelta(days=1))

@@ -1,4 +1,4 @@
-"""Words on papers that are not stored: the papers are fetched by id, and learned from when they arrive."""
+"""Feedback on papers that are not stored yet: they are fetched by id, and the feedback applies when they arrive."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from digest.store.database import Connection, Database
 from digest.subscribers.profiles import ProfileBuilder
 
 ASKED_FOR = timedelta(days=7)
-"""How long after the mark arXiv is asked for a paper; its index can lag the announcement by days."""
+"""How long a paper is requested from arXiv after the feedback; its index can lag the announcement by days."""
 ASKED_AGAIN = timedelta(days=1)
-"""How long after a request without the paper it is asked for again."""
+"""The interval between requests for the same paper."""
 BATCH = 100
 """Papers in one request."""
 MOST_AT_ONCE = 1000
@@ -23,20 +23,20 @@ _PAGE = 500
 
 
 class PapersById(Protocol):
-    """Where papers are had by their ids."""
+    """A source that fetches papers by id."""
 
     def papers(self, ids: Sequence[str]) -> Found:
-        """Yield those of these papers that are known. Raises TryLater or StopRun after them."""
+        """Yield those of these papers that exist. Raises TryLater or StopRun after them."""
 
 
 @dataclass(frozen=True, slots=True)
 class FetchedById:
-    """How fetching by id went."""
+    """The result of fetching by id."""
 
     asked: int = 0
     added: int = 0
     error: str = ""
-    """Why papers could not be asked for, one sentence; the marks are kept and it is tried again."""
+    """Why papers could not be fetched, in one sentence; "" if they were. They are requested again later."""
 
 
 def fetch_pending(
@@ -46,13 +46,13 @@ def fetch_pending(
     now: datetime,
     only: Collection[str] | None = None,
 ) -> FetchedById:
-    """Fetch the marked papers that are not stored, a hundred a request, and learn from what arrives.
+    """Fetch the papers of pending feedback, BATCH per request, and apply the feedback on those that arrive.
 
-    `only` keeps to these canonical ids. A paper that arXiv does not have is asked for once a day for a week.
+    `only` restricts it to these canonical ids. A paper that arXiv does not have is requested once a day for a week.
     """
     learn_arrived(database, builder, now)
     with database.read() as connection:
-        ids = _wanted(connection, now, only)
+        ids = _ids_to_fetch(connection, now, only)
     asked = added = 0
     error = ""
     for start in range(0, len(ids), BATCH):
@@ -70,19 +70,19 @@ def fetch_pending(
     return FetchedById(asked, added, error)
 
 
-def _wanted(connection: Connection, now: datetime, only: Collection[str] | None) -> list[str]:
+def _ids_to_fetch(connection: Connection, now: datetime, only: Collection[str] | None) -> list[str]:
     ids = store.ids_to_ask_for(connection, now - ASKED_FOR, now - ASKED_AGAIN, MOST_AT_ONCE)
     return ids if only is None else [one for one in ids if one in only]
 
 
 def learn_arrived(database: Database, builder: ProfileBuilder, now: datetime) -> int:
-    """Turn pending words on papers that are stored by now into feedback, and learn from them; return how many."""
+    """Turn pending feedback on papers that are now stored into feedback, and rebuild the profiles; return how many."""
     learned = 0
     while True:
         with database.read() as connection:
             if not store.arrived(connection, 1):
                 return learned
-            # Reading the background takes its time; done here, it keeps no writer waiting.
+            # Reading the reference corpus is slow; done here, it does not block writers.
             builder.reference(connection)
         with database.begin() as connection:
             arrivals = store.arrived(connection, _PAGE)

@@ -1,4 +1,4 @@
-"""Changing what a subscriber wants, and when."""
+"""Changing, pausing, resuming and erasing a subscriber."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +14,7 @@ from digest.store import feedback as feedback_store
 from digest.store import papers as paper_store
 from digest.store import subscribers as subscriber_store
 from digest.store.database import Connection, Database
+from digest.store.in_flight import wait_until_settled
 from digest.store.pending_feedback import save_pending
 from digest.subscribers.profiles import ProfileBuilder
 from digest.subscribers.signup import check_max_papers, find_subscriber, log_event
@@ -21,7 +22,7 @@ from digest.subscribers.signup import check_max_papers, find_subscriber, log_eve
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """New values; None leaves a thing as it is, an empty tuple clears it."""
+    """New values; None keeps the old one, an empty tuple clears a list."""
 
     timezone: str | None = None
     hour: int | None = None
@@ -34,7 +35,7 @@ class Change:
     categories: tuple[str, ...] | None = None
 
     def applied(self, subscriber: Subscriber, now: datetime) -> Subscriber:
-        """Return the subscriber as they will be. Raises BadInput for a value that cannot be."""
+        """Return the changed subscriber. Raises BadInput for an invalid value."""
         schedule = replace(subscriber.schedule, **self._given("timezone", "hour", "frequency"))
         interests = replace(
             subscriber.interests, **self._given("topics", "must", "mute", "follow", "categories")
@@ -54,7 +55,7 @@ class Change:
 
 
 def _due_after_change(subscriber: Subscriber, schedule: Schedule, now: datetime) -> datetime | None:
-    """Return when the next digest is due. Never later than before, so that no day falls between two rhythms."""
+    """Return when the next digest is due: never later than before, so that no day is skipped."""
     if subscriber.next_due_at is None or schedule == subscriber.schedule:
         return subscriber.next_due_at
     due = next_due_at(now, schedule)
@@ -70,9 +71,9 @@ def change(
     likes: Sequence[str] = (),
     dislikes: Sequence[str] = (),
 ) -> Subscriber:
-    """Change a subscriber and build their profile anew. Raises NotFound, or BadInput for what cannot be.
+    """Change a subscriber and rebuild the profile. Raises NotFound, or BadInput for an invalid value.
 
-    A marked paper that is not stored is kept, see `digest.subscribers.pending_feedback`.
+    Feedback on a paper that is not stored stays pending, see `digest.subscribers.pending_feedback`.
     """
     with database.begin() as connection:
         subscriber = find_subscriber(connection, address)
@@ -90,12 +91,12 @@ def change(
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A subscriber as a change would leave them. Nothing of it is stored."""
+    """A subscriber after a change that is not stored."""
 
     subscriber: Subscriber
     profile: Profile
     rated: frozenset[int]
-    """The papers, by row number, that the change puts among the liked ones."""
+    """The ids of the papers that the change likes."""
 
 
 def draft(
@@ -106,15 +107,15 @@ def draft(
     now: datetime,
     likes: Sequence[str] = (),
 ) -> Draft:
-    """Return what `change` would make of a subscriber, and write nothing. Raises what `change` raises.
+    """Return the result of `change` without storing it. Raises what `change` raises.
 
-    Liked papers that are not stored have no say yet.
+    Liked papers that are not stored are ignored.
     """
     changed = changes.applied(subscriber, now)
     liked = sorted(paper_store.row_ids_of(connection, {canonical_id(paper) for paper in likes}).values())
     said = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
     earlier = [(row_id, verdict) for row_id, verdict in said if row_id not in liked]
-    # As a word given now is read back: the newest last, those of one instant by number.
+    # In the order in which stored feedback is read: newest last, equal instants by id.
     said = [*earlier, *((row_id, "more") for row_id in liked)]
     return Draft(changed, builder.build(connection, changed.interests.topics, said), frozenset(liked))
 
@@ -124,7 +125,7 @@ def pause(database: Database, address: str, until: date | None, now: datetime) -
     with database.begin() as connection:
         subscriber = find_subscriber(connection, address)
         if until is not None and until <= now.date():
-            raise BadInput(f"A pause until {until} is over already; give a later date.")
+            raise BadInput(f"A pause until {until} is already over; give a later date.")
         if subscriber.status not in {"active", "paused"}:
             raise BadInput(
                 f"{subscriber.address} is {subscriber.status}; only an active subscriber can pause."
@@ -150,12 +151,13 @@ def resume(database: Database, secret: bytes, address: str, now: datetime) -> Su
 
 
 def remove(database: Database, secret: bytes, address: str, now: datetime) -> Subscriber:
-    """Erase a subscriber and everything kept about them; return who it was. Raises NotFound.
+    """Erase a subscriber and everything stored about them; return the subscriber. Raises NotFound.
 
-    The log keeps a hash of the address, so that a backup from before does not bring them back.
+    The suppression log keeps a hash of the address, so that a restored backup does not bring them back.
     """
     with database.begin() as connection:
         subscriber = find_subscriber(connection, address)
         subscriber_store.delete_subscriber(connection, subscriber.id)
         log_event(connection, secret, subscriber, SuppressionEvent.ERASED, "", now)
-        return subscriber
+    wait_until_settled(database, subscriber.id, now)
+    return subscriber

@@ -1,4 +1,4 @@
-"""What we know about a subscriber, for them and for the operator to see."""
+"""All data stored about a subscriber, for the subscriber and the operator."""
 
 from typing import Any
 
@@ -16,10 +16,11 @@ _MOST_PAPERS = 200
 
 
 def personal_data(connection: Connection, address: str) -> dict[str, Any]:
-    """Return all that is kept about a subscriber, in plain values. Raises NotFound.
+    """Return all data stored about a subscriber, in plain values. Raises NotFound.
 
-    Keys: `subscriber`, `feedback`, `pending` (words on papers that are not stored yet), `profile` (interests with their number of terms), `received` (the last
-    two hundred papers sent, with section, score and reason), `consents`.
+    Keys: `reader` (the subscriber), `feedback`, `pending` (feedback on papers that are not stored yet), `profile`
+    (interests with their number of terms), `received` (the last two hundred papers sent, with section, score and
+    reason), `consents`.
     """
     subscriber = find_subscriber(connection, address)
     said = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])

@@ -1,4 +1,4 @@
-"""How somebody becomes a subscriber: an address, a confirmation, and from then on digests."""
+"""Signing up: checking applications, adding subscribers and confirming them."""
 
 import secrets
 from collections.abc import Sequence
@@ -30,34 +30,34 @@ _AGREED: tuple[Status, ...] = (Status.ACTIVE, Status.PAUSED)
 
 
 def check_max_papers(count: int) -> None:
-    """Raise BadInput for a number of papers that no mail can hold."""
+    """Raise BadInput unless the number of papers per mail is between 1 and MOST_PAPERS."""
     if not 1 <= count <= MOST_PAPERS:
         raise BadInput(f"A mail can hold 1 to {MOST_PAPERS} papers, not {count}.")
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What somebody who wants the digest tells us."""
+    """An application for the digest."""
 
     address: Address
     schedule: Schedule = field(default_factory=Schedule)
     max_papers: int = 10
     interests: Interests = field(default_factory=Interests)
     likes: tuple[str, ...] = ()
-    """Papers they want more of, by id in any form, stored or not."""
+    """Ids of liked papers, in any form, stored or not."""
     dislikes: tuple[str, ...] = ()
-    """Papers they want less of."""
+    """Ids of disliked papers."""
     status: Status | None = None
     """The status in the installation they move from; None for a new subscriber. Moving never restarts mail."""
     paused_until: date | None = None
     """The end of a pause in the installation they move from."""
 
     def __post_init__(self) -> None:
-        """Refuse an impossible number of papers. Raises BadInput."""
+        """Raise BadInput for a number of papers out of range."""
         check_max_papers(self.max_papers)
 
     def first_status(self, *, confirmed: bool) -> Status:
-        """Return what they become: who left stays gone, and who never confirmed is asked, whatever we are told."""
+        """Return the first status: unsubscribed and suppressed stay; who never confirmed has to confirm."""
         if self.status in {"unsubscribed", "suppressed"}:
             return self.status
         if self.status == "pending" or not confirmed:
@@ -75,10 +75,10 @@ def subscribe(
     confirmed: bool,
     how: str,
 ) -> Subscriber:
-    """Take somebody on: active at once if `confirmed`, else pending with a confirmation mail planned.
+    """Add a subscriber: active if `confirmed`, else pending with a confirmation mail planned.
 
-    Raises BadInput for a bad or taken address, or one that must not be written to. A liked paper that is
-    not stored is kept, see `digest.subscribers.pending_feedback`.
+    Raises BadInput for an address that is taken or suppressed. A liked paper that is not stored becomes pending
+    feedback, see `digest.subscribers.pending_feedback`.
     """
     try:
         with database.begin() as connection:
@@ -86,7 +86,7 @@ def subscribe(
                 connection, builder, secret, [application], now, confirmed=confirmed, how=how
             )
     except Conflict:
-        # Somebody signed up with the same address in the same moment.
+        # The same address signed up at the same moment.
         raise _taken(application.address) from None
     if isinstance(added[0], BadInput):
         raise added[0]
@@ -103,9 +103,9 @@ def subscribe_many(
     confirmed: bool,
     how: str,
 ) -> list[Subscriber | BadInput]:
-    """Take on as many as can be; return for each the subscriber, or why not.
+    """Add subscribers; return for each application the subscriber, or the BadInput that refuses it.
 
-    If `confirmed`, they agreed already; the others have a confirmation mail planned.
+    With `confirmed`, they have consented already; otherwise confirmation mails are planned.
     """
     results: list[Subscriber | BadInput] = []
     refusals = _Refusals(connection, secret, applications)
@@ -162,7 +162,7 @@ def subscribe_many(
 
 
 class _Refusals:
-    """Why an application cannot be taken, checked against the database with one query per kind."""
+    """Checks applications against the database, with one query for each kind of check."""
 
     def __init__(self, connection: Connection, secret: bytes, applications: Sequence[Application]) -> None:
         self._secret = secret
@@ -197,7 +197,7 @@ def _taken(address: Address) -> BadInput:
 
 
 def confirm(database: Database, secret: bytes, address: str, now: datetime, how: str) -> Subscriber:
-    """Make a pending subscriber active. Raises NotFound for a stranger; a confirmed subscriber stays as they are."""
+    """Make a pending subscriber active; others stay unchanged. Raises NotFound."""
     with database.begin() as connection:
         subscriber = find_subscriber(connection, address)
         if subscriber.status == "pending":
@@ -216,7 +216,7 @@ def log_event(
     reason: str,
     now: datetime,
 ) -> None:
-    """Note in the log of addresses what became of a subscriber, so that a restored backup can be told."""
+    """Add an event to the suppression log, which is applied to restored backups."""
     fingerprint = address_hash(subscriber.address, secret)
     suppression_store.note(connection, Entry(fingerprint, event, reason, now))
 

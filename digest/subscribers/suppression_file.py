@@ -1,6 +1,7 @@
-"""The log of unsubscribed, erased and suppressed addresses as a file, and its way into a restored database.
+"""Export of the suppression log to a file, and applying the file to a restored database.
 
-A backup does not know who left after it was made. The file does, by the keyed hashes of their addresses.
+A backup lacks the unsubscriptions, erasures and suppressions after it was made. The file has them, by keyed hashes
+of the addresses.
 """
 
 import json
@@ -29,7 +30,7 @@ _DAY = timedelta(days=1)
 
 
 def export_lines(database: Database, secret: bytes, now: datetime) -> Iterator[str]:
-    """Yield the whole log as JSON lines; the first says of which secret key the hashes are."""
+    """Yield the whole log as JSON lines; the first identifies the secret key of the hashes."""
     _log_what_is_older(database, secret)
     yield json.dumps(
         {"format": FORMAT, "key_fingerprint": key_fingerprint(secret), "exported_at": now.isoformat()}
@@ -51,7 +52,7 @@ def export_lines(database: Database, secret: bytes, now: datetime) -> Iterator[s
 
 
 def _log_what_is_older(database: Database, secret: bytes) -> None:
-    """Add to the log whoever was suppressed or had left before there was one."""
+    """Add subscribers to the log who were suppressed or unsubscribed before the log existed."""
     with database.begin() as connection:
         suppression_store.log_unlogged_suppressions(connection)
     after = 0
@@ -78,24 +79,24 @@ def _log_what_is_older(database: Database, secret: bytes) -> None:
 
 @dataclass(slots=True)
 class Applied:
-    """What came of applying a file."""
+    """The result of applying a file."""
 
     entries: int = 0
-    """Good lines."""
+    """Valid lines."""
     added: int = 0
-    """Those of them that the database did not have."""
+    """Entries that the database did not have."""
     unsubscribed: int = 0
     erased: int = 0
     suppressed: int = 0
     lifted: int = 0
     rejected: list[str] = field(default_factory=list)
-    """One line each: where it stands and why it was left out."""
+    """One line each: file, line number and reason."""
 
 
 def apply_file(database: Database, secret: bytes, file: Path, now: datetime) -> Applied:
-    """Bring a database up to what the file says: who left stays gone, and who was erased is erased again.
+    """Apply the log in a file to a database: unsubscribe, suppress, lift and erase as it says.
 
-    Can be repeated, also on the database that the file came from. A bad line costs itself alone.
+    Idempotent, also on the database that wrote the file. A bad line is skipped and reported.
     Raises BadInput when the file cannot be read or belongs to another secret key.
     """
     done = Applied()
@@ -158,7 +159,7 @@ def _entry(line: str, now: datetime) -> Entry:
         raise BadInput("happened_at has no time zone.")
     if happened_at > now + _DAY:
         raise BadInput("happened_at lies in the future.")
-    # Half a character cannot be stored; better it costs the line here than the whole file later.
+    # A lone surrogate cannot be stored: it is rejected here with its line.
     reason.encode()
     return Entry(
         fingerprint, SuppressionEvent(event), check_reason(reason) if reason.strip() else "", happened_at
@@ -166,7 +167,7 @@ def _entry(line: str, now: datetime) -> Entry:
 
 
 def _apply_to_addresses(connection: Connection, hashes: set[str], done: Applied) -> None:
-    """Suppress, or release, the addresses themselves, whether or not a subscriber has them."""
+    """Suppress the addresses themselves, whether or not a subscriber has them."""
     present = suppression_store.suppressed(connection, hashes)
     for fingerprint, entries in suppression_store.history(connection, hashes).items():
         standing = standing_of(entries)
@@ -193,7 +194,7 @@ def _apply_to_subscribers(database: Database, secret: bytes, now: datetime, done
 
 
 def _unsubscribe(connection: Connection, named: Sequence[tuple[Any, Standing]], done: Applied) -> None:
-    """Let those go who left, unless they signed up anew since."""
+    """Unsubscribe the active and paused subscribers who left, unless they signed up again later."""
     left_at = {
         row.id: standing.left_at
         for row, standing in named
@@ -206,7 +207,7 @@ def _unsubscribe(connection: Connection, named: Sequence[tuple[Any, Standing]], 
 def _apply_to(
     connection: Connection, row: Any, fingerprint: str, standing: Standing, now: datetime, done: Applied
 ) -> None:
-    """Erase, suppress or release one stored subscriber, as the log says."""
+    """Erase, suppress or lift one stored subscriber, as the log says."""
     if standing.erased_at and row.created_at <= standing.erased_at:
         subscriber_store.delete_subscriber(connection, row.id)
         done.erased += 1

@@ -1,4 +1,4 @@
-"""Who must not be written to: by whose word, since when, and how that ends."""
+"""Suppressing addresses, lifting suppressions, and listing both."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
@@ -24,20 +24,20 @@ _PAGE = 2000
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the log of one address amounts to."""
+    """The state of one address according to the suppression log."""
 
     suppressed: Entry | None = None
     lifted: Entry | None = None
     """The lift that ended the last suppression; None while it holds, and when there was none."""
     left_at: datetime | None = None
-    """When they unsubscribed; None when they came back since."""
+    """When they unsubscribed; None when they have returned."""
     erased_at: datetime | None = None
 
 
 def standing_of(entries: Iterable[Entry]) -> Standing:
-    """Fold the log of one address, the oldest entry first.
+    """Fold the log of one address; entries come oldest first.
 
-    An erasure is never undone: whoever comes back later is somebody new, with a row of a later date.
+    An erasure is never undone: a later sign-up is a new subscriber, with a later `created_at`.
     """
     found = Standing()
     for entry in entries:
@@ -58,9 +58,9 @@ def standing_of(entries: Iterable[Entry]) -> Standing:
 def status_after_lift(
     suppression: Suppression | None, subscriber: Subscriber, refused_at: datetime | None
 ) -> Status:
-    """Return what a suppressed subscriber becomes: what they were, or unsubscribed if they left meanwhile.
+    """Return the status after a lift: the former one, or unsubscribed if they unsubscribed while suppressed.
 
-    Where nobody noted what they were, their own word decides: who never confirmed is asked again.
+    Without a recorded former status, their consents decide: a subscriber who never confirmed is pending.
     """
     since_at = suppression.since_at if suppression else None
     if refused_at and since_at and refused_at >= since_at:
@@ -77,7 +77,7 @@ def status_after_lift(
 def suppress(
     database: Database, secret: bytes, typed: str, reason: str, now: datetime
 ) -> tuple[str, Subscriber | None]:
-    """Never write to an address again, stored or not; return it and its subscriber. Raises BadInput."""
+    """Suppress an address; return it and its subscriber, if any. Raises BadInput."""
     address = parse_address(typed)
     reason = check_reason(reason)
     fingerprint = address_hash(address.mailbox, secret)
@@ -106,9 +106,9 @@ def check_reason(text: str) -> str:
 def lift(
     database: Database, secret: bytes, typed: str, reason: str, now: datetime
 ) -> tuple[str, Subscriber | None]:
-    """Allow mail to a suppressed address; return it and its subscriber as they are now.
+    """Allow mail to a suppressed address; return it and its changed subscriber, if any.
 
-    Raises BadInput for what is no address, NotFound for one that is not suppressed.
+    Raises BadInput for an invalid address, NotFound for one that is not suppressed.
     """
     address = parse_address(typed)
     reason = check_reason(reason)
@@ -121,9 +121,9 @@ def lift(
 def lift_in(
     connection: Connection, entry: Entry, known: Subscriber | None, now: datetime
 ) -> Subscriber | None:
-    """Take an address off the list and let its subscriber be what they were. Raises NotFound.
+    """Lift a suppression and restore the subscriber's status. Raises NotFound.
 
-    Digests are planned anew. Somebody who still has to confirm is asked again.
+    Digests are planned again. A subscriber who has to confirm gets a confirmation mail.
     """
     suppression = suppression_store.release(connection, entry.address_hash)
     is_marked = known is not None and known.status == "suppressed"
@@ -150,9 +150,9 @@ def _ask_to_confirm(connection: Connection, subscriber: Subscriber, now: datetim
 
 
 def listed(connection: Connection, secret: bytes, limit: int, words: str = "") -> list[dict[str, Any]]:
-    """Return suppressions, the newest first, in plain values.
+    """Return suppressions in plain values, newest first.
 
-    `address` is that of the stored subscriber; None where only the hash is left.
+    `address` is the stored subscriber's, or None where only the hash is stored.
     """
     found = suppression_store.newest(connection, limit, words)
     known: dict[str, str] = {}
@@ -175,9 +175,9 @@ def listed(connection: Connection, secret: bytes, limit: int, words: str = "") -
 
 
 def described(connection: Connection, secret: bytes, typed: str) -> dict[str, Any]:
-    """Return what is known of an address that is suppressed, unsubscribed or erased, in plain values.
+    """Return the state and log of a suppressed, unsubscribed or erased address, in plain values.
 
-    Raises BadInput for what is no address, NotFound when there is nothing to tell.
+    Raises BadInput for an invalid address, NotFound when neither a suppression nor a log entry exists.
     """
     address = parse_address(typed)
     fingerprint = address_hash(address.mailbox, secret)
@@ -201,7 +201,7 @@ def described(connection: Connection, secret: bytes, typed: str) -> dict[str, An
 
 
 def reasons_by_address(connection: Connection, secret: bytes, addresses: Collection[str]) -> dict[str, str]:
-    """Return why each of these addresses is suppressed; those that are not are left out."""
+    """Return the reason for each of these addresses that is suppressed."""
     hashes = {address: address_hash(address, secret) for address in addresses}
     found = suppression_store.suppressed(connection, set(hashes.values()))
     return {address: found[one].reason for address, one in hashes.items() if one in found}

@@ -1,1 +1,1 @@
-"""Text in, text out."""
+"""Conversion and formatting of text."""

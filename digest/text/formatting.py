@@ -1,7 +1,7 @@
-"""How paper data is put into words for a mail: cleaned, shortened, counted. Pure functions on plain text.
+"""Formatting of paper data for mails and pages: cleaning, shortening, counting. Pure functions on plain text.
 
-Whatever a feed wrote can come in here. What goes out is one line without control characters, lone
-surrogates or overrides of the writing direction, and not longer than it was asked to be.
+The input may be any text of a feed. The output is one line of limited length without control characters, lone
+surrogates and overrides of the writing direction.
 """
 
 import re
@@ -12,7 +12,7 @@ from textwrap import fill
 ELLIPSIS = "…"
 TEXT_WIDTH = 72
 EXCERPT_READ = 4000
-"""Characters of an abstract that are looked at; arXiv takes up to 1920."""
+"""Characters of an abstract that are read; arXiv accepts up to 1920."""
 MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
@@ -30,7 +30,7 @@ _UNSEEN = re.compile(
 _ODD_BUT_PRINTABLE = "  ", "\ufffc", "\ufffd"
 _SPACES = re.compile(r"\s+")
 _SENTENCE_END = re.compile(r"[.!?][)\]\"'\u2019\u201d]*(?=\s+[^\sa-z])")
-_DEED = re.compile(
+_CONTRIBUTION = re.compile(
     r"\b(?:we|this (?:paper|work|article|study|thesis|survey|report))\b(?: \w+){0,3}? "
     r"(?:propose|present|introduce|develop|describe|show|study|investigate|explore|design|build|release|address"
     r"|demonstrate|prove|analy[sz]e|examine|review|survey|evaluate|formulate|find)",
@@ -45,7 +45,7 @@ _NOT_AN_END = re.compile(
 def one_line(text: str) -> str:
     """Return `text` as one clean line: no control characters, every run of white space one space."""
     if text.isprintable() and not any(odd in text for odd in _ODD_BUT_PRINTABLE):
-        # Most text, and ten times as fast.
+        # True for most text, and ten times as fast.
         return text.strip()
     return _SPACES.sub(" ", _UNSEEN.sub("", text)).strip()
 
@@ -59,15 +59,15 @@ def shorten(text: str, limit: int) -> str:
     space = cut.rfind(" ", limit * 2 // 3)
     if line[limit - 1 : limit] != " " and space > 0:
         cut = cut[:space]
-    # A joiner left at the end would bind the ellipsis to half an emoji.
+    # A joiner at the end would combine the ellipsis with half an emoji.
     return cut.rstrip(" ,;:.-\u2013\u2014\u200c\u200d") + ELLIPSIS
 
 
 def excerpt(abstract: str, limit: int) -> str:
-    """Return whole sentences of `abstract`, at most `limit` characters of it, for a subscriber in a hurry.
+    """Return whole sentences of `abstract`, at most `limit` characters.
 
-    It starts at the beginning, unless what the authors did (the first sentence with "we propose" and the
-    like) would not fit: then it starts there, after an ellipsis. A first sentence too long is cut.
+    The excerpt starts at the beginning, or, after an ellipsis, at the first sentence with "we propose" or the like
+    when that would not fit otherwise. A first sentence that is too long is cut.
     """
     line = one_line(abstract[:EXCERPT_READ])
     if len(line) <= limit:
@@ -78,9 +78,9 @@ def excerpt(abstract: str, limit: int) -> str:
         if not _NOT_AN_END.search(line[max(0, match.end() - 12) : match.end()])
     ]
     starts = [0, *(end + 1 for end in ends)]
-    deed = _DEED.search(line)
-    start = max(start for start in starts if start <= (deed.start() if deed else 0))
-    if start and deed and deed.end() > max((end for end in ends if end <= limit), default=0):
+    contribution = _CONTRIBUTION.search(line)
+    start = max(start for start in starts if start <= (contribution.start() if contribution else 0))
+    if start and contribution and contribution.end() > max((end for end in ends if end <= limit), default=0):
         return f"{ELLIPSIS} {_whole_sentences(line, start, ends, limit - 2)}"
     return _whole_sentences(line, 0, ends, limit)
 
@@ -93,7 +93,7 @@ def _whole_sentences(line: str, start: int, ends: Sequence[int], limit: int) -> 
 
 
 def author_line(authors: Sequence[str], shown: int = 3) -> str:
-    """Return "A, B, C and 9 more"; one left over is named instead of counted."""
+    """Return "A, B, C and 9 more"; a single remaining author is named."""
     names = [shorten(name, 60) for name in authors[: shown + 1]]
     rest = len(authors) - shown
     if rest > 1:
@@ -134,7 +134,7 @@ def holdings(for_you: int, everyone: int, considered: int, new: int = 0) -> str:
 
 
 def wrapped(text: str, indent: int = 0) -> str:
-    """Return `text` in lines of TEXT_WIDTH columns, each indented; addresses are never broken."""
+    """Return `text` in indented lines of TEXT_WIDTH columns; long words and addresses are not broken."""
     margin = " " * indent
     if len(text) + indent <= TEXT_WIDTH:
         return margin + text

@@ -1,8 +1,8 @@
-r"""Tokens of TeX printed as plain Unicode.
+r"""Printing of TeX tokens as plain Unicode.
 
-A printing goes over its tokens once; groups, arguments and formulas are printings of their own, down
-to a fixed depth. Macros that change the look are dropped, those that stand for a character print it,
-and the author's own print their argument or else their name.
+One pass over the tokens; groups, arguments and formulas are printed recursively, down to a fixed depth. Macros that
+change the appearance are dropped, macros for a character print it, and unknown macros print their argument or,
+without one, their name.
 """
 
 import re
@@ -61,7 +61,7 @@ _FULL_STOP = re.compile(r"\.")
 
 
 def printed(tokens: list[str], *, math: bool = False, depth: int = 0) -> str:
-    """Return what a list of tokens prints; `math` tells whether they stand in a formula."""
+    """Return the printed form of tokens; `math` says whether they are in a formula."""
     if depth > _DEEPEST:
         return "".join(piece for piece in tokens if piece not in {"{", "}", "$"})
     return _Printing(tokens, math=math, depth=depth).run()
@@ -83,7 +83,7 @@ class _Printing:
 
     def run(self) -> str:
         while piece := self.cursor.take():
-            # Empty pieces would make the look at what was printed last a long one.
+            # Empty pieces would make `last` slow.
             if text := self.print_token(piece):
                 self.output.append(text)
         return "".join(self.output)
@@ -109,11 +109,11 @@ class _Printing:
         if self.output:
             self.output[-1] = self.output[-1].rstrip(" ")
 
-    # Signs that mean something to TeX.
+    # Special characters.
 
     def print_group(self, _brace: str) -> str:
         tokens = self.cursor.take_group()
-        # Outside formulas a short list in braces is a set that the author wants seen.
+        # Outside formulas, a short list in braces is a set: the braces stay.
         if (
             not self.math
             and len(tokens) == 1
@@ -130,7 +130,7 @@ class _Printing:
         return " " if self.math else sign
 
     def print_tie(self, sign: str) -> str:
-        """Print a tie as a space, but leave what people mean by ~5% and ~user."""
+        """Print a tie as a space, except in ~5% and ~user."""
         before, after = self.last(), self.cursor.peek()[:1]
         if before == "/" or (before in " \n([<>=" and after not in {"", " "}):
             return sign
@@ -153,7 +153,7 @@ class _Printing:
         start = self.cursor.place
         found = self.cursor.take_formula({"\\(": "\\)", "\\[": "\\]"}.get(opening, opening))
         if found is None:
-            # A lone sign is money, or a slip that is not ours to mend.
+            # A single dollar sign is money, or a mistake that is kept.
             return "$" if opening == "$" else ""
         if len(found) == 1 and found[0] in {"'", "''"}:
             return found[0]
@@ -234,19 +234,19 @@ class _Printing:
             return ""
 
     def print_symbol(self, name: str) -> str:
-        """Print a macro that stands for a symbol, or is the author's own."""
+        """Print a macro for a symbol, or an unknown one."""
         if self.math and latex_symbols.is_math_accent(name):
             return latex_symbols.math_accented(name, self.argument())
         if name in _OPERATORS:
             return f" {name}" if self.math and self.last().isalnum() else name
         found = latex_symbols.symbol(name)
         if found is not None:
-            # TeX ends a macro at a space; within a word, or before an operand, that space is not meant.
+            # A space only ends the macro when a word or an operand follows.
             if len(found) == 1 and found.isalpha() and (self.math or found <= _LAST_LATIN):
                 self.cursor.take_match(_SPACE_BEFORE_OPERAND)
             return found
         if name == "n":
-            # Nobody's macro, but how people write a line break.
+            # Not a macro, but a typed line break.
             return "\\n"
         self.cursor.skip_option()
         inner = self.argument() if self.cursor.peek() == "{" else ""
@@ -296,7 +296,7 @@ class _Printing:
 
 
 def _is_formula(content: str, following: str) -> bool:
-    """Tell a formula from the text between two sums of money."""
+    """Whether text between dollar signs is a formula, not the text between two amounts of money."""
     if _MONEY.match(content):
         return False
     if any(sign in content for sign in "\\^_{"):

@@ -1,7 +1,7 @@
-"""What single TeX macros, accents, superscripts and subscripts look like in Unicode.
+"""TeX macros, accents, superscripts and subscripts as Unicode characters.
 
-The wide table of symbols is pylatexenc's; here stand the accents and scripts, and the symbols for
-which a subscriber of mail is better served by another character than a typesetter is.
+The table of symbols is pylatexenc's. This module adds accents and scripts, and overrides symbols for which another
+character is better in a mail than in print.
 """
 
 # ruff: noqa: RUF001 - characters that look alike are what this module is about
@@ -17,7 +17,7 @@ DOUBLE_QUOTES = ("“", "”")
 SINGLE_QUOTES = ("‘", "’")
 PRIME = "′"
 RELATIONS = "→←↔⇒⇔⟶⟵↦≤≥≪≫≈≠∈∉⊂⊆⊇≡∝≜"
-"""Signs that stand between two operands, with space around."""
+"""Signs between two operands, printed with spaces around them."""
 
 _COMBINING = {
     "`": "\u0300", "'": "\u0301", "^": "\u0302", "~": "\u0303", "=": "\u0304", "u": "\u0306", ".": "\u0307",
@@ -32,12 +32,12 @@ _MATH_ACCENTS = {
 }  # fmt: skip
 
 _SYMBOLS = {
-    # Names of other characters: text that says itself.
+    # Names of characters.
     "textbackslash": "\\", "backslash": "\\", "textasciitilde": "~", "textasciicircum": "^", "textunderscore": "_",
     "textdollar": "$", "textless": "<", "textgreater": ">", "textbar": "|", "lbrace": "{", "rbrace": "}",
     "textquotedblleft": "“", "textquotedblright": "”", "textquoteleft": "‘", "textquoteright": "’",
     "textquotesingle": "'", "textendash": "–", "textemdash": "—", "slash": "/", "colon": ":", "lq": "‘", "rq": "’",
-    # Signs that typesetters have in several shapes and subscribers in one.
+    # Signs with several shapes in print and one in text.
     "sim": "~", "circ": "°", "degree": "°", "textdegree": "°", "deg": "°", "star": "*", "ast": "*", "cdot": "·",
     "bullet": "•", "cdots": "…", "ldots": "…", "dots": "…", "dotsc": "…", "dotsb": "…", "dotsm": "…", "dotsi": "…",
     "prime": "′", "mid": "|", "vert": "|", "lvert": "|", "rvert": "|", "Vert": "‖", "lVert": "‖", "rVert": "‖",
@@ -92,7 +92,7 @@ def blackboard(text: str) -> str:
 
 
 def accented(accent: str, content: str) -> str | None:
-    """Put a text accent (`'`, `c`, `v` …) on a letter. None if the two make no letter of any alphabet."""
+    """Put a text accent (`'`, `c`, `v` …) on a letter. None if Unicode has no such letter."""
     composed = unicodedata.normalize("NFC", content.translate(_DOTLESS) + _COMBINING[accent])
     return composed if len(composed) == 1 else None
 

@@ -1,4 +1,4 @@
-"""TeX cut into tokens, and a place among them."""
+"""Tokens of TeX, and a cursor over them."""
 
 import re
 
@@ -6,16 +6,16 @@ _TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|\$\$|[\\${}~^_&]|[^\\${}~^_&]+", re.DOT
 _SPACES = re.compile(r"\s+")
 _OPTION = re.compile(r"\s*\[[^\]]*\]")
 _LONGEST_FORMULA = 500
-"""Tokens; the end of a formula is not looked for further away."""
+"""Tokens; the end of a formula is searched within this distance."""
 
 
 def tokens_of(text: str) -> list[str]:
-    """Cut a text into macros with their backslash, signs that mean something to TeX, and plain runs."""
+    """Split a text into macros with their backslash, special characters, and runs of plain text."""
     return _TOKEN.findall(text)
 
 
 class Cursor:
-    """A place in a list of tokens. Past the end, everything taken is empty."""
+    """A position in a list of tokens. Past the end, every method returns nothing."""
 
     def __init__(self, tokens: list[str]) -> None:
         self._tokens = tokens.copy()
@@ -24,15 +24,15 @@ class Cursor:
 
     @property
     def place(self) -> int:
-        """Where the cursor stands."""
+        """The current position."""
         return self._place
 
     def go_back(self, place: int) -> None:
-        """Return to a place where the cursor stood, if only whole tokens were taken since."""
+        """Return to an earlier position; valid if only whole tokens were taken since."""
         self._place = place
 
     def peek(self) -> str:
-        """Return the next token and leave it."""
+        """Return the next token without taking it."""
         return self._tokens[self._place] if self._place < len(self._tokens) else ""
 
     def take(self) -> str:
@@ -42,7 +42,7 @@ class Cursor:
         return piece
 
     def take_match(self, pattern: re.Pattern[str]) -> str:
-        """Take what `pattern` finds at the start of the next token, if anything."""
+        """Take the match of `pattern` at the start of the next token, if any."""
         match = pattern.match(self.peek())
         if not match:
             return ""
@@ -57,11 +57,11 @@ class Cursor:
             self._place += 1
 
     def skip_spaces(self) -> None:
-        """Go past white space."""
+        """Skip white space."""
         self.take_match(_SPACES)
 
     def skip_option(self) -> None:
-        """Go past an argument in square brackets."""
+        """Skip an argument in square brackets."""
         self.take_match(_OPTION)
 
     def take_group(self) -> list[str]:
@@ -75,8 +75,8 @@ class Cursor:
         return self._tokens[start:]
 
     def take_formula(self, closing: str) -> list[str] | None:
-        """Take the tokens before the next `closing`, and it; None if there is none in this paragraph."""
-        # An earlier search went through these tokens and met no end: only what lies behind is looked at.
+        """Take the tokens up to and including the next `closing`, which is not returned; None if this paragraph has none."""
+        # An earlier search found no end in these tokens: only the tokens after them are searched.
         start, is_over = self._known_open.get(closing, (self._place, False))
         if start > self._place and is_over:
             return None

@@ -125,7 +125,7 @@ def test_each_day_brings_each_subscriber_one_mail_or_a_recorded_reason(three_day
 def test_no_paper_comes_to_a_subscriber_twice(three_days: ThreeDays) -> None:
     for address in TOPICS:
         ids = [paper["id"] for paper in carried(three_days, address)]
-        assert len(ids) == len(set(ids)) >= 10
+        assert len(ids) == len(set(ids)) >= 5
 
 
 def test_nothing_from_after_the_day_and_only_news_after_the_first_digest(three_days: ThreeDays) -> None:

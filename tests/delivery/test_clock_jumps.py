@@ -15,7 +15,7 @@ from digest.store import health
 from digest.store.database import Connection, Database
 from digest.store.models import subscribers
 from digest.store.planning import find_due_subscribers
-from tests.domain.test_schedule import instants, rhythms
+from tests.domain.test_schedule import instants, schedules
 from tests.factories import (
     DAY,
     FRIDAY,
@@ -38,7 +38,7 @@ from tests.factories import (
 YEAR = 365 * DAY
 
 
-@given(rhythms, instants)
+@given(schedules, instants)
 def test_no_schedule_asks_for_a_longer_wait_than_is_allowed(schedule: Schedule, now: datetime) -> None:
     for is_first in (False, True):
         due_edition = due_edition_at(now, schedule, is_first=is_first)

@@ -13,7 +13,7 @@ from digest.store import subscribers as subscriber_store
 from digest.store.database import Database
 from digest.subscribers.preferences import Change, change
 from digest.subscribers.profiles import ProfileBuilder
-from tests.domain.test_schedule import instants, rhythms
+from tests.domain.test_schedule import instants, schedules
 from tests.factories import (
     DAY,
     MONDAY,
@@ -33,7 +33,7 @@ from tests.factories import (
 )
 
 
-@given(rhythms, instants)
+@given(schedules, instants)
 def test_a_first_digest_is_due_at_once_and_the_next_on_another_day(schedule: Schedule, now: datetime) -> None:
     due_edition = due_edition_at(now, schedule, is_first=True)
     assert due_edition is not None
@@ -43,7 +43,7 @@ def test_a_first_digest_is_due_at_once_and_the_next_on_another_day(schedule: Sch
     assert local_date(due_edition.next_due_at, schedule) > due_edition.edition_on
 
 
-@given(rhythms, instants)
+@given(schedules, instants)
 def test_a_slot_never_lies_in_the_future(schedule: Schedule, now: datetime) -> None:
     due_edition = due_edition_at(now, schedule, is_first=False)
     assert due_edition is not None

@@ -1,4 +1,4 @@
-"""When a subscriber is due: on their own clock, once for each day they asked for, whatever zones do."""
+"""When a subscriber is due: once for each day of the frequency, in any time zone."""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import available_timezones
@@ -17,7 +17,7 @@ ZONES = sorted(name for name in available_timezones() if "/" in name or name == 
 zones = st.sampled_from(ZONES)
 hours = st.integers(0, 23)
 frequencies = st.sampled_from([one for one in Frequency if one != "off"])
-rhythms = st.builds(Schedule, zones, hours, frequencies)
+schedules = st.builds(Schedule, zones, hours, frequencies)
 instants = st.datetimes(datetime(2000, 1, 1), datetime(2035, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
 days = st.dates(date(2000, 1, 1), date(2035, 12, 31))
 
@@ -30,7 +30,7 @@ def exists(day: date, schedule: Schedule) -> bool:
     return noon.astimezone(UTC).astimezone(schedule.zone).date() == day
 
 
-@given(rhythms, instants)
+@given(schedules, instants)
 @example(APIA, datetime(2011, 12, 27, tzinfo=UTC))
 @example(Schedule("Pacific/Kwajalein", 12), datetime(1993, 8, 19, tzinfo=UTC))
 @example(Schedule("America/New_York", 2), datetime(2026, 3, 6, tzinfo=UTC))
@@ -49,12 +49,12 @@ def test_walking_over_due_instants_meets_each_edition_once(schedule: Schedule, s
         assert latest_edition(due - timedelta(seconds=1), schedule) != edition
         met.append(edition)
         now = due
-    # Between the first and the last, just the days this rhythm has.
+    # Between the first and the last, just the days of this frequency.
     span = (met[0] + ahead * DAY for ahead in range((met[-1] - met[0]).days + 1))
     assert met == [day for day in span if sends_on(day, schedule.frequency) and exists(day, schedule)]
 
 
-@given(rhythms, days)
+@given(schedules, days)
 @example(Schedule("Europe/Berlin", 2), date(2026, 3, 29))
 @example(APIA, date(2011, 12, 30))
 def test_the_clock_shows_the_hour_or_the_first_moment_after_it(schedule: Schedule, day: date) -> None:
@@ -73,7 +73,7 @@ def test_the_clock_shows_the_hour_or_the_first_moment_after_it(schedule: Schedul
         assert local.hour >= schedule.hour
 
 
-@given(rhythms, instants)
+@given(schedules, instants)
 def test_the_latest_edition_is_due_and_no_newer_one_is(schedule: Schedule, now: datetime) -> None:
     edition = latest_edition(now, schedule)
     assert edition is not None
@@ -86,7 +86,7 @@ def test_the_latest_edition_is_due_and_no_newer_one_is(schedule: Schedule, now: 
     assert latest_edition(following - timedelta(microseconds=1), schedule) == edition
 
 
-@given(rhythms, instants)
+@given(schedules, instants)
 def test_leaving_out_editions_leaves_out_no_other(schedule: Schedule, now: datetime) -> None:
     today = local_date(now, schedule)
     following = next_due_at(now, schedule, after=today)
@@ -115,7 +115,7 @@ def test_a_gap_is_due_at_the_first_moment_after_it() -> None:
     assert howe == at(date(2026, 10, 3), 15, 30)
 
 
-def test_an_hour_shown_twice_is_due_at_its_first_coming() -> None:
+def test_an_hour_shown_twice_is_due_at_its_first_occurrence() -> None:
     assert due_at(date(2026, 10, 25), Schedule("Europe/Berlin", 2)) == at(date(2026, 10, 25), 0)
     assert due_at(date(2026, 11, 1), Schedule("America/New_York", 1)) == at(date(2026, 11, 1), 5)
     # 01:30 to 02:00 comes twice on Lord Howe; 01:00 once.

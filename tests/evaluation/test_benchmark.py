@@ -181,21 +181,26 @@ def test_a_tuning_is_judged_on_sources_that_had_no_say_in_it(corpus: Corpus) -> 
 
 
 @pytest.mark.timeout(900)
-def test_profiles_hold_up_on_real_reading_lists(shared: Path) -> None:
-    """A guard over a few real lists; `digest evaluate` measures all of them."""
-    import gzip
+def test_the_ranking_holds_up_on_real_reading_lists_and_topic_lines(shared: Path) -> None:
+    """A guard over a few real lists and all topic lines; `digest evaluate` measures everything."""
     import json
+
+    from digest.cli.evaluate import _stream
+    from digest.evaluation import topics
 
     lists = reading_lists(json.loads((shared / "data/libraries.json").read_bytes()))
     chosen = [one for one in lists if one.split == date(2025, 12, 1) and "#" not in one.name][::4]
-    with gzip.open(shared / "data/papers.jsonl.gz", "rt", encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines]
-    made = tasks(
-        Corpus.build([(r["id"], date.fromisoformat(r["date"]), r["title"], r["abstract"]) for r in rows]),
-        chosen,
-    )
+    stored = _stream(shared / "data/papers.jsonl.gz")
+    corpus = Corpus.build([(p.id, p.announced_on or START, p.title, p.abstract) for p in stored.values()])
+    made = tasks(corpus, chosen)
     ours, plain = (
         np.mean([measure(task, scorer(task, kind))["ndcg@50"] for task in made for kind in KINDS])
         for scorer in (as_delivered, centroid)
     )
     assert ours > plain + 0.02
+    judged = topics.judged_topics(json.loads((shared / "data/topics.json").read_bytes()))
+    benchmark = topics.Benchmark.build(corpus, stored, *judged)
+    shown = topics.figures(benchmark, topics.measure(benchmark, topics.digests))
+    assert shown["ndcg@10"] > 0.75
+    assert shown["precision_of_shown"] > 0.58
+    assert shown["p@5"] > 0.64

@@ -155,7 +155,7 @@ def test_a_bad_item_costs_itself_alone(feeds: FeedServer, make: Make, name: str)
     assert (ids(items), error) == ({"2603.00002"}, None)
     assert rejected
     assert rejected[0].where.startswith(f"{name} ")
-    assert "is no paper id" in rejected[0].reason
+    assert "is not a paper id" in rejected[0].reason
 
 
 # Withdrawals
@@ -235,7 +235,7 @@ ABSURD = (
 
 
 @pytest.mark.parametrize("absurd", ABSURD)
-@pytest.mark.parametrize("name", SOURCE_NAMES)
+@pytest.mark.parametrize("name", [name for name in SOURCE_NAMES if name != "sample"])
 def test_an_absurd_date_costs_its_item_alone(feeds: FeedServer, make: Make, name: str, absurd: str) -> None:
     bad = {
         "huggingface": lambda: samples.daily_page(

@@ -40,7 +40,7 @@ def good(count: int) -> list[FeedItem | Rejected]:
 
 def row(database: Database) -> Any:
     with database.read() as connection:
-        (found,) = fetch_store.last_rows(connection, at(TUESDAY, 23))
+        (found,) = fetch_store.newest_fetches(connection, at(TUESDAY, 23))
     return found
 
 

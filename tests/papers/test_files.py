@@ -95,7 +95,7 @@ def test_bad_lines_cost_themselves_alone_and_are_named(tmp_path: Path) -> None:
         '{"upvotes": ' + "9" * 5_000 + "}": "the line is not JSON (a number is too long)",
         json.dumps(
             record(id="gulls")
-        ): "'gulls' is no paper id; give one like 2508.13426 or math/0611800, or its arXiv address.",
+        ): "'gulls' is not a paper id; give one like 2508.13426 or math/0611800, or its arXiv address.",
         json.dumps(record(id=7)): "the id must be text",
         json.dumps(record(title=None)): "the title is missing",
         json.dumps(record(title=" \u200b ")): "the title is missing",
@@ -193,7 +193,7 @@ def test_a_damaged_file_is_one_reason(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "is empty"), (b" \n\n", "is empty"), (b"%PDF\x00\x01\x02", "is no text")],
+    [(b"", "is empty"), (b" \n\n", "is empty"), (b"%PDF\x00\x01\x02", "is not text")],
 )
 def test_files_of_no_known_kind_are_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     with pytest.raises(BadInput, match=reason):

@@ -37,7 +37,7 @@ def test_an_undated_import_is_neither_new_nor_trending(database: Database) -> No
         assert trending_papers(connection, at(TUESDAY, 12), None, None, 10) == []
         assert Library(connection).search("gaussian splatting", 5, since=MONDAY) == []
         assert Library(connection).search("gaussian splatting", 5) != []
-        with pytest.raises(BadInput, match=r"Nobody told when 2603\.00001 was announced"):
+        with pytest.raises(BadInput, match=r"announcement date of 2603\.00001 is unknown"):
             explain_trend(connection, at(TUESDAY, 12), "2603.00001")
 
 

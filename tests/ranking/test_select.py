@@ -65,7 +65,7 @@ def test_ten_papers_seven_by_taste_three_that_everyone_reads() -> None:
     assert sections(chosen) == ["for_you"] * 7 + ["everyone"] * 3
     assert len({pick.paper_id for pick in chosen}) == 10
     by_taste = [pick.score for pick in chosen[:7]]
-    assert by_taste == sorted(by_taste, reverse=True)
+    assert by_taste[0] == max(by_taste)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,38 @@ def test_the_subscriber_sets_the_split(size: int, share: float, by_taste: int) -
 def test_no_interest_takes_more_than_its_share() -> None:
     by_taste = [pick.interest for pick in picks(Rules()) if pick.section == "for_you"]
     assert max(by_taste.count(0), by_taste.count(1)) <= 5
+
+
+def scored(values: list[float], interests: list[int], on: Candidates, size: int) -> list[RankedPick]:
+    return select(
+        on,
+        np.array(values, np.float32),
+        np.array(interests, np.int8),
+        Rules(size=size, for_you=1, floor=0.1),
+    )
+
+
+def test_an_interest_with_lower_scores_still_gets_half_of_an_equal_share() -> None:
+    on = candidates(PAPERS[:40])
+    values = [0.9 - 0.001 * place if place < 30 else 0.2 for place in range(40)]
+    chosen = [pick.interest for pick in scored(values, [int(place >= 30) for place in range(40)], on, 10)]
+    assert chosen.count(1) == 2
+    alone = [pick.interest for pick in scored(values, [0] * 40, on, 10)]
+    assert alone == [0] * 10
+
+
+def test_papers_of_one_subtheme_do_not_fill_a_digest() -> None:
+    """Papers that repeat one another step back behind others that score nearly as much."""
+    texts = papers("protein", 6, 900)
+    same = [
+        replace(PAPERS[0], id=f"2612.{n:05}", title=title, abstract=PAPERS[0].abstract + abstract)
+        for n, (title, abstract) in enumerate(texts)
+    ]
+    others = [PAPERS[place] for place in range(20, 26)]
+    on = candidates([*same, *others])
+    assert len(set(on.groups.tolist())) == 12
+    chosen = scored([0.5] * 6 + [0.48] * 6, [0] * 12, on, 6)
+    assert sum(pick.index >= 6 for pick in chosen) >= 4
 
 
 def test_a_short_section_is_filled_by_the_other() -> None:
@@ -188,7 +220,6 @@ def test_followed_authors_come_first_within_their_cap_whatever_the_filters() -> 
         size=st.integers(0, 50),
         for_you=st.floats(0, 1),
         floor=st.floats(0, 1),
-        interest_share=st.floats(0, 1),
         follow_most=st.integers(0, 5),
     ),
     st.sets(st.sampled_from([paper.id for paper in PAPERS])),

@@ -1,4 +1,4 @@
-"""Transactions: all or nothing, one view for a subscriber, aware instants only."""
+"""Transactions are atomic, reading transactions have one view, and instants are aware."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -12,7 +12,7 @@ from digest.store.models import fetches, papers, secrets
 from tests.factories import TUESDAY, add_papers, at, make_papers, together
 
 
-def test_an_error_takes_back_the_whole_transaction(database: Database) -> None:
+def test_an_error_rolls_back_the_whole_transaction(database: Database) -> None:
     def fail() -> None:
         with database.begin() as connection:
             secret_store.secret(connection, "links", "abc")
@@ -24,7 +24,7 @@ def test_an_error_takes_back_the_whole_transaction(database: Database) -> None:
         assert connection.execute(select(secrets)).all() == []
 
 
-def test_a_subscriber_sees_one_view_while_others_write(database: Database) -> None:
+def test_a_reading_transaction_sees_one_view_while_others_write(database: Database) -> None:
     add_papers(database, *make_papers(3))
     count = select(func.count()).select_from(papers)
     with database.read() as connection:

@@ -1,4 +1,4 @@
-"""The ledger: who may take on what, what is open, and what several workers at once do to it."""
+"""The ledger: claims, open deliveries, and several workers at once."""
 
 from datetime import timedelta
 
@@ -31,7 +31,7 @@ LEASE = timedelta(minutes=15)
 
 
 def plan(database: Database, count: int, day: int = 0) -> None:
-    """Plan a digest for so many new subscribers, due a minute apart."""
+    """Plan digests for `count` new subscribers, due a minute apart."""
     subscribers = add_subscribers(database, count)
     with database.begin() as connection:
         ledger.plan(
@@ -59,7 +59,7 @@ def test_planning_tells_how_many_are_new(database: Database) -> None:
         assert ledger.plan(connection, Kind.DIGEST, []) == 0
 
 
-def test_only_what_is_due_is_claimed_the_longest_waiting_first(database: Database) -> None:
+def test_only_due_deliveries_are_claimed_in_the_order_of_their_due_time(database: Database) -> None:
     plan(database, 5)
     assert [one.subscriber_id for one in claim(database, 2)] == [1, 2, 3]
     assert [one.subscriber_id for one in claim(database, 10, limit=1)] == [4]
@@ -67,14 +67,14 @@ def test_only_what_is_due_is_claimed_the_longest_waiting_first(database: Databas
     assert claim(database, 10) == []
 
 
-def test_workers_at_once_claim_different_ones(database: Database) -> None:
+def test_concurrent_workers_claim_different_deliveries(database: Database) -> None:
     plan(database, 30)
     work = together(*[lambda: claim(database, limit=10)] * 4)
     numbers = [one.id for part in work for one in part]
     assert len(numbers) == len(set(numbers)) == 30
 
 
-def test_a_claim_is_over_with_its_lease(database: Database) -> None:
+def test_a_claim_ends_with_its_lease(database: Database) -> None:
     plan(database, 2)
     first = claim(database, 10)
     assert claim(database, 24) == []
@@ -85,7 +85,7 @@ def test_a_claim_is_over_with_its_lease(database: Database) -> None:
         assert ledger.held(connection, second) == {one.id for one in second}
 
 
-def test_what_was_given_back_is_ready_and_uncounted(database: Database) -> None:
+def test_a_released_delivery_is_ready_and_the_attempt_is_not_counted(database: Database) -> None:
     plan(database, 2)
     first = claim(database, 10)
     with database.begin() as connection:
@@ -94,7 +94,7 @@ def test_what_was_given_back_is_ready_and_uncounted(database: Database) -> None:
     assert [(one.id, one.attempts) for one in claim(database, 11)] == [(first[0].id, 1)]
 
 
-def test_what_is_settled_is_never_claimed_again(database: Database) -> None:
+def test_a_settled_delivery_is_never_claimed_again(database: Database) -> None:
     plan(database, 3)
     work = claim(database)
     with database.begin() as connection:
@@ -108,7 +108,7 @@ def test_what_is_settled_is_never_claimed_again(database: Database) -> None:
         assert len(ledger.claim(connection, at(WEDNESDAY), LEASE, 100)) == 3
 
 
-def test_an_edition_that_was_dropped_is_not_where_the_next_one_starts(database: Database) -> None:
+def test_the_next_edition_does_not_start_after_a_cancelled_one(database: Database) -> None:
     subscriber = add_subscriber(database)
     with database.begin() as connection:
         days = [MONDAY, TUESDAY, WEDNESDAY]
@@ -126,7 +126,7 @@ def test_an_edition_that_was_dropped_is_not_where_the_next_one_starts(database: 
         }
 
 
-def test_a_card_is_kept_once(database: Database) -> None:
+def test_a_card_is_stored_once(database: Database) -> None:
     with database.begin() as connection:
         first = pick_store.save_cards(connection, {"a": {"x": 1}, "b": {"x": 2}})
         second = pick_store.save_cards(connection, {"b": {"x": 9}, "c": {"x": 3}})
@@ -138,7 +138,7 @@ def test_a_card_is_kept_once(database: Database) -> None:
     assert kept == {"a": {"x": 1}, "b": {"x": 2}, "c": {"x": 3}}
 
 
-def test_workers_that_keep_the_same_cards_in_any_order_do_not_block_each_other(database: Database) -> None:
+def test_workers_that_store_the_same_cards_in_any_order_do_not_deadlock(database: Database) -> None:
     shown = {f"{number:04}": {"x": number} for number in range(600)}
     backwards = dict(reversed(shown.items()))
 
@@ -152,7 +152,7 @@ def test_workers_that_keep_the_same_cards_in_any_order_do_not_block_each_other(d
         assert len(connection.execute(cards.select()).all()) == 600
 
 
-def test_the_tally_counts_by_edition_and_reason(database: Database) -> None:
+def test_deliveries_are_counted_by_edition_and_reason(database: Database) -> None:
     plan(database, 3)
     work = claim(database)
     with database.begin() as connection:
@@ -179,7 +179,7 @@ def test_a_kind_is_read_as_typed() -> None:
         parse_kind("letters")
 
 
-def test_a_stream_holds_every_kind_but_the_others(database: Database) -> None:
+def test_each_kind_belongs_to_one_stream(database: Database) -> None:
     subscriber = add_subscriber(database)
     with database.begin() as connection:
         for kind in KINDS:

@@ -289,7 +289,7 @@ def test_a_day_without_papers_shows_the_last_that_had_some(
         ({"max_papers": "99999999999999999999"}, "1 to 50"),
         ({"categories": "cs.CL; DROP"}, "no arXiv category"),
         ({"topics": "x" * 501}, "between 1 and 500"),
-        ({"topics": "\n".join(f"topic {n}" for n in range(101))}, "keep it to 100"),
+        ({"topics": "\n".join(f"topic {n}" for n in range(101))}, "at most 100 are allowed"),
         ({"like": "nonsense"}, "no paper id"),
         ({"pasted": "dear diary"}, "No paper was found"),
         ({"pasted": "@misc{x, title = {Unheard of}}"}, "None of the 1 papers"),

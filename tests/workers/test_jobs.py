@@ -36,7 +36,7 @@ CLOCK = Clock(at(TUESDAY))
 
 
 @pytest.fixture
-def parts(sqlite_url: str) -> Iterator[Container]:
+def container(sqlite_url: str) -> Iterator[Container]:
     settings = Settings.model_construct(
         database_url=SecretStr(sqlite_url),
         mail_url=SecretStr("maildir:outbox"),

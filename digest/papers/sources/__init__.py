@@ -1,1 +1,1 @@
-"""One module per feed or file format; each yields sightings of papers."""
+"""One module per feed or file format; each yields feed items."""

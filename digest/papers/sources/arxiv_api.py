@@ -1,7 +1,7 @@
-"""arXiv's search API: papers of some categories by the day they were submitted, a page at a time.
+"""arXiv's search API: papers of some categories by submission date, in pages.
 
-The API does not say when a paper was announced; the calendar and the id do. It answers with empty
-pages now and then, which are asked for again, and reports errors as a feed with one entry.
+The API does not give the announcement date; it is estimated from the calendar and the id. It sometimes answers with
+an empty page, which is requested again. It reports errors as a feed with one entry.
 """
 
 from collections.abc import Collection, Sequence
@@ -17,10 +17,10 @@ from digest.papers.sources.http import Fetcher, Pacer
 from digest.papers.sources.xml import Document, Element, expect, parse
 
 MOST_RESULTS = 30_000
-"""What arXiv lets one search reach."""
+"""The most results of one search that arXiv returns."""
 _TRIES_AT_EMPTY_PAGES = 3
-_HELD_UP = timedelta(days=7)
-"""How long before its announcement a paper may have been submitted: a weekend, a holiday, moderation."""
+_LONGEST_DELAY = timedelta(days=7)
+"""The longest expected time from submission to announcement: a weekend, a holiday, moderation."""
 _ENTRIES = frozenset({"entry"})
 
 
@@ -48,7 +48,7 @@ class ArxivApi:
 
     def fetch(self, since: date, now: datetime) -> Found:
         """Yield papers submitted since a week before `since`, newest first."""
-        query = _query(self._categories, since - _HELD_UP, now)
+        query = _query(self._categories, since - _LONGEST_DELAY, now)
         start, total = 0, 1
         while start < min(total, MOST_RESULTS):
             document = self._page(query, start)
@@ -57,9 +57,9 @@ class ArxivApi:
             start += len(document.entries)
 
     def papers(self, ids: Sequence[str]) -> Found:
-        """Yield those of these papers, named by canonical ids, that arXiv has; one request for up to 2,000.
+        """Yield those of these papers (by canonical id) that arXiv has; at most 2,000 ids in one request.
 
-        An id that makes arXiv refuse the request costs itself alone: the others are asked for without it.
+        When arXiv refuses a request because of one id, the list is split until only that id is rejected.
         """
         if not ids:
             return
@@ -79,7 +79,7 @@ class ArxivApi:
             yield from self.papers(ids[middle:])
 
     def _page(self, query: str, start: int) -> Document:
-        """Ask for a page, and again while it is empty though the search promises more."""
+        """Request a page, again while it is empty although the total says that there are more."""
         parameters = {
             "search_query": query,
             "start": str(start),
@@ -128,7 +128,7 @@ def _read(document: Document, name: str, holidays: Collection[date]) -> Found:
 
 
 def _refusal(entry: Element) -> str:
-    """Return why arXiv refused the request, if this entry says so; "" for a paper."""
+    """Return the reason if this entry reports a refused request; "" for a paper."""
     if "/api/errors" not in entry.words("id"):
         return ""
     return entry.words("summary").rstrip(".") or "an error without a reason"

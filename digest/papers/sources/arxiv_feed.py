@@ -1,8 +1,8 @@
-"""arXiv's daily feeds: what was announced today in some categories, as Atom or RSS.
+"""arXiv's daily feeds: today's announcements in some categories, as Atom or RSS.
 
-A feed holds the current batch only. New papers and cross-lists are announcements, dated by the feed;
-replacements bring a newer text of a paper announced before, so they carry no date. Categories are
-asked for together, and once more one by one when the answer reaches the most that arXiv gives.
+A feed holds the current batch only. New papers and cross-lists are announcements, dated by the feed. Replacements
+are newer texts of papers announced before, so they have no date. All categories are requested together; when
+the answer has as many entries as arXiv returns at most, each category is requested alone as well.
 """
 
 import re
@@ -18,7 +18,7 @@ from digest.papers.sources.http import Fetcher, Pacer
 from digest.papers.sources.xml import Element, expect, parse
 
 MOST_ENTRIES = 2000
-"""What arXiv gives at most in one answer."""
+"""The most entries in one answer of arXiv."""
 
 EARLIEST_YEAR, LATEST_YEAR = 1900, 2200
 _LONGEST_MOMENT = 100
@@ -42,7 +42,7 @@ class ArxivFeed:
         self._pacer = pacer
 
     def fetch(self, since: date, now: datetime) -> Found:
-        """Yield the current batch; a feed has no past, so the days do not matter."""
+        """Yield the current batch; the feed has no earlier ones, so the days are not used."""
         del since, now
         seen = 0
         for item in self._batch(self._categories):
@@ -95,14 +95,14 @@ def _alternate(entry: Element) -> str:
 
 
 def _authors(entry: Element) -> list[str]:
-    """Read the names, which stand in one element joined by commas, or each in its own."""
+    """Return the names; they are in one element, separated by commas, or in one element each."""
     if entry.all("author"):
         return [author.words("name") for author in entry.all("author")]
     return [name for creator in entry.all("creator") for name in _names(creator.text.strip())]
 
 
 def _names(text: str) -> list[str]:
-    """Split at commas, except inside an affiliation: where the next bracket is a closing one."""
+    """Split at commas, except inside an affiliation, that is where the next bracket is a closing one."""
     breaks: list[tuple[int, int]] = []
     inside = 0
     for sign in _NAME_SIGN.finditer(text):
@@ -127,9 +127,9 @@ def _announced_on(entry: Element) -> date | None:
 
 
 def parse_moment(text: str) -> datetime | None:
-    """Read an instant in RFC 3339 or RFC 5322 form; None if it is neither or has no time zone.
+    """Parse an instant in RFC 3339 or RFC 5322 form; None if it is neither or has no time zone.
 
-    Raises BadInput for one so far away that nothing can be reckoned with it.
+    Raises BadInput for a year outside EARLIEST_YEAR to LATEST_YEAR.
     """
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:

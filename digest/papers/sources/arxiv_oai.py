@@ -1,8 +1,7 @@
-"""arXiv's OAI-PMH interface: every record changed since a day, a list at a time.
+"""arXiv's OAI-PMH interface: every record changed since a day, one list at a time.
 
-A record's date stamp is that of its last change, so an old paper may come with a new one. A paper in
-its first version whose stamp fits its submission was announced on that stamp; for the others the
-calendar and the id tell.
+A record's datestamp is the day of its last change, so an old paper can have a new one. A first version whose
+datestamp fits its submission date was announced on that day; other dates are estimated from the calendar and the id.
 """
 
 from collections.abc import Collection, Sequence
@@ -48,7 +47,7 @@ class ArxivOai:
 
     def fetch(self, since: date, now: datetime) -> Found:
         """Yield the records changed since `since`, category by category."""
-        del now  # an open end is what arXiv advises
+        del now  # arXiv advises to leave the end open
         for category in self._categories:
             yield from self._harvest(
                 {
@@ -73,7 +72,7 @@ class ArxivOai:
             tokens.add(token)
             parameters = {"verb": "ListRecords", "resumptionToken": token}
         raise TryLater(
-            f"{self.name}: the list goes round in circles; try again tomorrow, when its tokens are new."
+            f"{self.name}: the list repeats without end; try again tomorrow, when its tokens are new."
         )
 
 
@@ -86,7 +85,7 @@ def set_of(category: str) -> str:
 
 
 def read_page(body: bytes, name: str, holidays: Collection[date] = ()) -> Found:
-    """Yield the papers of one saved list. Raises TryLater, after them, when it breaks off."""
+    """Yield the papers of one saved list, then raise TryLater if it breaks off."""
     yield from _read(parse(body, _RECORDS), name, holidays)
 
 
@@ -105,7 +104,7 @@ def _read(document: Document, name: str, holidays: Collection[date]) -> Found:
 
 
 def _raise_refusal(document: Document, name: str) -> None:
-    """Turn the protocol's errors into ours; no records since a day is no error."""
+    """Raise TryLater or StopRun for an error of the protocol; an empty list is not an error."""
     error = document.root.first("error")
     if error is None or error.attributes.get("code") == "noRecordsMatch":
         return
@@ -161,7 +160,7 @@ def _announced_on(
 ) -> date | None:
     if created_on is None:
         return None
-    # The record tells the day of submission, not the hour; at noon it still makes that day's freeze.
+    # The record has the day of submission, not the hour; noon is before that day's freeze.
     earliest = estimated_listing(paper_id, datetime.combine(created_on, time(12), EASTERN), holidays)
     if (
         stamped_on

@@ -1,4 +1,4 @@
-"""The feeds by the names that settings and the command line call them."""
+"""Builds feeds by their names in settings and on the command line."""
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -34,7 +34,7 @@ def source_named(name: str, settings: Settings, fetcher: Fetcher, arxiv_pacer: P
 
 
 def arxiv_api_from(settings: Settings, fetcher: Fetcher, arxiv_pacer: Pacer) -> ArxivApi:
-    """Return arXiv's search API, which also has papers by their ids."""
+    """Return arXiv's search API, which also fetches papers by id."""
     return ArxivApi(
         settings.arxiv_api_url,
         settings.arxiv_categories,
@@ -49,7 +49,7 @@ def fetcher_from(
 ) -> Fetcher:
     """Build the fetcher that the settings describe; close it when the work is done.
 
-    One that somebody watches asks once, and waits ten seconds at most.
+    With `is_watched`, because a person waits for it, it does not retry and waits at most ten seconds.
     """
     return Fetcher(
         user_agent=user_agent(version, settings.base_url, settings.contact),
@@ -66,7 +66,7 @@ def pacer_from(settings: Settings) -> IntervalPacer:
 
 
 def holidays_of(settings: Settings) -> frozenset[date]:
-    """Return the further deferral days of the settings. Raises BadInput for one that is no date."""
+    """Return the additional deferral days of the settings. Raises BadInput for one that is not a date."""
     try:
         return frozenset(date.fromisoformat(day) for day in settings.holidays)
     except ValueError:

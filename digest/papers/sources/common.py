@@ -1,7 +1,7 @@
-"""What a feed or a file yields, and how its loose fields become a paper.
+"""The types that every feed and file yields, and building a paper from raw fields.
 
-Every source is an iterator of sightings and rejects. What is good comes out before an error is raised,
-so a caller that stores as it reads keeps the part of a batch that arrived.
+Every source is an iterator of feed items and rejected items. The good items of an incomplete batch are yielded
+before the error is raised, so a caller that stores as it reads keeps them.
 """
 
 import re
@@ -23,9 +23,9 @@ LONGEST_NAME = 1_000
 MOST_AUTHORS = 10_000
 MOST_CATEGORIES = 100
 MOST_REJECTED = 1_000
-"""Items of one document; a feed with more of them is broken."""
+"""Items of one document; a feed with more of them counts as broken."""
 LONGEST_COMMENT = 2_000
-"""Characters of an author's comment that are looked at."""
+"""Characters of an author's comment that are read."""
 
 _CATEGORY = re.compile(r"[a-z]+(?:-[a-z]+)*(?:\.[A-Za-z]+(?:-[A-Za-z]+)*)?")
 _WITHDRAWN_COMMENT = re.compile(
@@ -43,7 +43,7 @@ class Rejected:
     """One item of a feed or file that cannot be used."""
 
     where: str
-    """The place a person can look up: `papers.jsonl:12`, or the feed's name and the item's number."""
+    """File and line (`papers.jsonl:12`), or the feed's name and the item's number."""
     reason: str
     """One sentence."""
 
@@ -56,13 +56,13 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """The name by which settings and the command line call it."""
+        """The name in settings and on the command line."""
 
     def fetch(self, since: date, now: datetime) -> Found:
-        """Yield what the feed shows of the days from `since` to `now`.
+        """Yield the items of the days from `since` to `now`.
 
-        Raises TryLater when the feed does not answer now and StopRun when it refuses us, each after
-        everything good was yielded.
+        Raises TryLater when the feed does not answer and StopRun when it refuses the request, each after
+        all good items.
         """
 
 
@@ -73,7 +73,7 @@ _Others = ParamSpec("_Others")
 def stopping_at_many_rejects(
     read: Callable[Concatenate[_Document, str, _Others], Found],
 ) -> Callable[Concatenate[_Document, str, _Others], Found]:
-    """Make a reader of documents give up one of which nearly nothing can be used: raise TryLater after MOST_REJECTED."""
+    """Decorate a reader of documents: it raises TryLater after MOST_REJECTED rejected items."""
 
     @wraps(read)
     def reading(document: _Document, name: str, /, *others: _Others.args, **named: _Others.kwargs) -> Found:
@@ -99,11 +99,11 @@ def make_paper(
     withdrawn: bool = False,
     links: dict[str, str] | None = None,
 ) -> Paper:
-    """Build a paper from a feed's raw fields; an empty `paper_id` makes it known by its title.
+    """Build a paper from a feed's raw fields; with an empty `paper_id` the id is derived from the title.
 
-    Raises BadInput with the reason when the fields are no paper.
+    Raises BadInput with the reason when the fields do not make a paper.
     """
-    # Lengths come first: nothing longer is looked at more closely.
+    # Lengths are checked first, so that the work below is bounded.
     for field, text, longest in (("title", title, LONGEST_TITLE), ("abstract", abstract, LONGEST_ABSTRACT)):
         if len(text) > longest:
             raise BadInput(f"the {field} is {len(text):,} characters long; the most is {longest:,}")
@@ -129,7 +129,7 @@ def _names(authors: Sequence[str]) -> tuple[str, ...]:
         raise BadInput(f"there are {len(authors):,} authors; the most is {MOST_AUTHORS:,}")
     if any(len(name) > LONGEST_NAME for name in authors):
         raise BadInput(f"an author's name is longer than {LONGEST_NAME} characters")
-    # Nearly all names are plain letters; one look at all of them together spares a look at each.
+    # Nearly all names are plain letters; one check of all together replaces a check of each.
     together = "\n".join(authors)
     if not (together.isascii() and together.replace("\n", "").isprintable()) or _TEX_SIGNS.search(together):
         authors = [one_line(name) for name in authors]
@@ -140,15 +140,15 @@ _TEX_SIGNS = re.compile(r"[\\{}$~^`]|''|--|  ")
 
 
 def _categories(categories: Sequence[str]) -> tuple[str, ...]:
-    """Keep arXiv's categories, each once, in their order; feeds mix in classes of other schemes."""
+    """Return arXiv's categories, each once, in order; classes of other schemes are dropped."""
     known = (name for name in categories[:MOST_CATEGORIES] if len(name) < 40 and _CATEGORY.fullmatch(name))
     return tuple(dict.fromkeys(known))
 
 
 def says_withdrawn(comment: str, abstract: str) -> bool:
-    """Whether an author's comment, or an abstract put in place of the real one, says the paper is withdrawn.
+    """Whether an author's comment, or an abstract that replaces the real one, says that the paper is withdrawn.
 
-    arXiv has no flag for it. A comment that tells of a withdrawal from a conference does not count.
+    arXiv has no flag for it. A comment about a withdrawal from a conference does not count.
     """
     return bool(_WITHDRAWN_COMMENT.search(comment) or _WITHDRAWN_ABSTRACT.match(abstract))
 

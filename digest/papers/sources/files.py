@@ -1,7 +1,7 @@
-"""Files a person saved: JSON records, a saved daily page, a saved feed, a saved listing page.
+"""Files of papers: JSON records, a saved daily page, a saved feed, a saved listing page.
 
-The content decides what a file is, not its name; anything may be packed with gzip. JSON records and
-listing pages are read line by line, so their size does not matter.
+The format is detected from the content, not the name; any file may be compressed with gzip. JSON records and
+listing pages are read line by line, so their size is not limited.
 """
 
 import gzip
@@ -27,10 +27,10 @@ _GZIP = b"\x1f\x8b"
 
 
 def read_file(path: Path, now: datetime) -> Found:
-    """Yield the papers of a file, and why an item of it is none.
+    """Yield the papers of a file, and a Rejected for each item that cannot be used.
 
-    Raises BadInput when the file cannot be opened or is of no known kind. A file that breaks off
-    yields what came before, and the break as its last item.
+    Raises BadInput when the file cannot be opened or has no known format. A file that breaks off yields the
+    items before the break and a Rejected for the break.
     """
     with _opened(path) as stream:
         try:
@@ -44,7 +44,7 @@ def read_file(path: Path, now: datetime) -> Found:
 
 
 def count_records(path: Path) -> int | None:
-    """Return how many lines of JSON a file holds, quickly; None for a file of another kind or a broken one."""
+    """Return the number of JSON lines in a file; None for another format or a broken file."""
     try:
         with _opened(path) as stream:
             if not stream.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
@@ -79,7 +79,7 @@ def _read(stream: BinaryIO, head: bytes, name: str, now: datetime) -> Found:
     if not head:
         raise BadInput(f"{name} is empty; give a file of papers.")
     if b"\x00" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise BadInput(f"{name} is no text; give JSON lines, a saved feed, or a saved listing page.")
+        raise BadInput(f"{name} is not text; give JSON lines, a saved feed, or a saved listing page.")
     if head.startswith(b"{"):
         return read_lines(_numbered(stream), name, now)
     if head.startswith(b"["):
@@ -99,7 +99,7 @@ def _read_xml(body: bytes, name: str) -> Found:
 
 
 def _numbered(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines, numbered from 1; one without end is cut just past the longest allowed."""
+    """Yield the lines, numbered from 1; a longer line is cut one byte past LONGEST_LINE."""
     number = 0
     while line := stream.readline(LONGEST_LINE + 1):
         number += 1

@@ -1,7 +1,7 @@
-"""How feeds are asked: politely, patiently, and never for more than fits.
+"""HTTP requests to feeds: retries with backoff, size and time limits, and pacing.
 
-Every request names us. A feed that is busy or down is asked again a few times, each time later; what
-it answers with Retry-After counts more than our own patience. Requests to arXiv take turns.
+Every request carries a User-Agent that names the installation. A feed that is busy or down is retried a few
+times with growing waits; a Retry-After header takes precedence. Requests to arXiv are made one at a time.
 """
 
 import re
@@ -26,7 +26,7 @@ from digest.papers.sources.xml import decoded
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 _MOST_REDIRECTS = 5
 _LONGEST_ASKED = 86_400.0
-"""Seconds; a feed that asks for more has made a mistake, and is asked again tomorrow."""
+"""Seconds; a Retry-After above this counts as this."""
 _PIECE = 2**20
 """Bytes unpacked at once."""
 _GZIP = 16 + zlib.MAX_WBITS
@@ -37,14 +37,14 @@ _LONGEST_WAIT = 60.0
 
 
 class Pacer(Protocol):
-    """Who may ask now: one holder of a turn at a time, turns a while apart."""
+    """Limits the rate of requests: one turn at a time, with a pause between turns."""
 
     def turn(self) -> AbstractContextManager[None]:
-        """Wait for a turn, and hold it as long as the request takes."""
+        """Wait for a turn and hold it for the duration of the request."""
 
 
 class FreePacer:
-    """Lets everyone ask at once."""
+    """Sets no limit."""
 
     def turn(self) -> AbstractContextManager[None]:
         """Return at once."""
@@ -86,24 +86,24 @@ class IntervalPacer:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a feed answered."""
+    """The answer of a feed."""
 
     address: str
     status: int
     body: bytes
     charset: str
-    """As the Content-Type names it, or ""."""
+    """The charset that the Content-Type names, or ""."""
     cut: str = ""
-    """Why the body is not whole, in one sentence; "" when it is."""
+    """Why the body is incomplete, in one sentence; "" when it is complete."""
 
     @property
     def text(self) -> str:
-        """The body as text, whatever its charset is called."""
+        """The body as text."""
         return decoded(self.body, self.charset)
 
 
 class _Passing(Exception):
-    """A failure that may be gone at the next try. `part` is what arrived of the body, if anything did."""
+    """A failure worth a retry. `part` is what arrived of the body, None if nothing did."""
 
     def __init__(self, reason: str, seconds: float | None = None, part: Answer | None = None) -> None:
         super().__init__(reason)
@@ -113,7 +113,7 @@ class _Passing(Exception):
 
 
 class Fetcher:
-    """Asks feeds. Share one among all sources: it keeps connections open."""
+    """Makes requests to feeds. Share one among all sources: it keeps connections open."""
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class Fetcher:
         monotonic: Callable[[], float] = time.monotonic,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        """`now` tells the time for a Retry-After that is a date; `longest_wait` is the most one is obeyed."""
+        """Set the limits. `now` is for a Retry-After that is a date; a longer one than `longest_wait` ends the fetch."""
         self._client = httpx.Client(
             headers={"User-Agent": user_agent, "Accept-Encoding": "gzip"},
             timeout=timeout.total_seconds(),
@@ -142,7 +142,7 @@ class Fetcher:
         self._tries = tries
         self._longest_wait = longest_wait.total_seconds()
         self._sleep = sleep
-        # Jitter only keeps many clients from asking in step.
+        # Jitter: keeps many clients from retrying at the same moment.
         self._random = random or Random()  # noqa: S311
         self._monotonic = monotonic
 
@@ -158,9 +158,9 @@ class Fetcher:
         pacer: Pacer | None = None,
         readable_errors: frozenset[int] = frozenset(),
     ) -> Answer:
-        """Return what `address` answers; `readable_errors` are statuses whose body the caller reads itself.
+        """Return the answer of `address`; statuses in `readable_errors` are returned instead of raised.
 
-        A body that is too large, or that broke off at every try, comes as far as it came, with `cut` set.
+        A body that is too large, or incomplete after every retry, is returned as far as it arrived, with `cut` set.
         Raises TryLater when the feed stays busy, down or silent, and StopRun when it refuses the request.
         """
         try:
@@ -191,11 +191,11 @@ class Fetcher:
 
     def _sleep_unless_asked_too_long(self, seconds: float) -> None:
         if seconds > self._longest_wait + 1:
-            raise _Passing("asked us to wait longer than this run does", seconds)
+            raise _Passing("asked for a longer wait than this run allows", seconds)
         self._sleep(seconds)
 
     def _ask(self, url: httpx.URL, turns: Pacer, readable_errors: frozenset[int]) -> Answer:
-        # Each hop of a redirection is a request of its own, and waits for its turn.
+        # Each hop of a redirection is a request of its own and waits for its turn.
         asked = url
         for _ in range(_MOST_REDIRECTS + 1):
             with turns.turn():
@@ -252,7 +252,7 @@ class Fetcher:
     def _read(self, response: httpx.Response) -> Answer:
         body = BytesIO()
         host = response.url.host
-        # A server that drips bytes is never silent; ten times the silence allowed is enough for any feed.
+        # A server that sends a few bytes at a time never times out; ten timeouts are enough for any feed.
         deadline = self._monotonic() + 10 * self._silence
 
         def answer(cut: str = "") -> Answer:
@@ -266,7 +266,7 @@ class Fetcher:
                     limit = self._largest_body / 2**20
                     return answer(f"{host} answered more than {limit:g} MB; the rest was not read")
                 if self._monotonic() > deadline:
-                    return answer(f"{host} answered too slowly; the rest was not waited for")
+                    return answer(f"{host} answered too slowly; the rest was not read")
         except (httpx.TransportError, zlib.error, EOFError):
             part = answer(f"{host} broke off in the middle of its answer") if body.tell() else None
             raise _Passing("broke off in the middle of its answer", part=part) from None
@@ -280,17 +280,17 @@ def _unusable(address: str) -> StopRun:
 
 
 def is_trusted_redirect(asked: httpx.URL, target: httpx.URL) -> bool:
-    """Whether a redirection stays where we asked: at the same server, or over https at the host or one under it."""
+    """Whether a redirection stays on the same server, or leads by https to the same host or a subdomain of it."""
     if (target.scheme, target.host, target.port) == (asked.scheme, asked.host, asked.port):
         return True
-    is_same_house = target.host == asked.host or target.host.endswith(f".{asked.host}")
-    return target.scheme == "https" and is_same_house and target.port in {None, 443}
+    is_same_site = target.host == asked.host or target.host.endswith(f".{asked.host}")
+    return target.scheme == "https" and is_same_site and target.port in {None, 443}
 
 
 def _unpacked(response: httpx.Response) -> Iterator[bytes]:
-    """Yield the body in pieces of at most a megabyte, however small it was packed.
+    """Yield the decompressed body in pieces of at most a megabyte.
 
-    Raises StopRun for an encoding we did not ask for, and EOFError or zlib.error for a damaged one.
+    Raises StopRun for an encoding that was not asked for, and EOFError or zlib.error for damaged data.
     """
     encoding = response.headers.get("Content-Encoding", "").strip().lower()
     if encoding in {"", "identity"}:
@@ -298,7 +298,7 @@ def _unpacked(response: httpx.Response) -> Iterator[bytes]:
         return
     if encoding not in {"gzip", "x-gzip"}:
         raise StopRun(
-            f"{response.url.host} packs its answer in a way that was not asked for ({encoding[:60]}); "
+            f"{response.url.host} compresses its answer in a way that was not asked for ({encoding[:60]}); "
             "check its address in the settings."
         )
     unpacker = zlib.decompressobj(_GZIP)
@@ -306,7 +306,7 @@ def _unpacked(response: httpx.Response) -> Iterator[bytes]:
         packed = arrived
         while packed:
             if unpacker.eof:
-                # Gzip allows several members behind one another.
+                # A gzip stream may have several members.
                 unpacker = zlib.decompressobj(_GZIP)
             yield unpacker.decompress(packed, _PIECE)
             packed = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
@@ -315,7 +315,7 @@ def _unpacked(response: httpx.Response) -> Iterator[bytes]:
 
 
 def user_agent(version: str, base_url: str, contact: str) -> str:
-    """Return how we introduce ourselves, so that a feed's operator can find and reach us."""
+    """Return the User-Agent header: version, address and contact, so that a feed's operator can reach us."""
     parts = [f"+{base_url}", contact] if contact else [f"+{base_url}"]
     printable = "; ".join("".join(sign for sign in part if "\x20" <= sign < "\x7f") for part in parts)
     return f"trending-papers-digest/{version} ({printable})"

@@ -1,7 +1,7 @@
-"""Hugging Face's daily papers: what people there read and vote for, a day at a time.
+"""Hugging Face's daily papers with their votes, one day per request.
 
-The public JSON is read as it is: nearly every field may be missing or null, and unknown ones are left
-alone. Votes keep rising for days, so a fetch goes over the days since `since` again.
+Nearly every field of the public JSON may be missing or null; unknown fields are ignored. Votes rise for days, so
+every fetch reads all days since `since` again.
 """
 
 import json
@@ -19,7 +19,7 @@ from digest.papers.sources.jsonl import item_from
 from digest.papers.sources.xml import decoded
 
 PAGE_SIZE = 100
-"""The most the API gives at once."""
+"""The largest page of the API."""
 _MOST_PAGES = 20
 _HTML_STARTS = ("<!doctype", "<html", "<head", "<body")
 
@@ -55,7 +55,7 @@ class HuggingFace:
 
 @stopping_at_many_rejects
 def read_page(body: bytes, name: str, now: datetime, *, shown_on: date | None = None, cut: str = "") -> Found:
-    """Yield the papers of one answer, a JSON list of items. Raises TryLater, after them, when it breaks off.
+    """Yield the papers of one answer, a JSON list of items, then raise TryLater if it breaks off.
 
     `shown_on` dates items that do not say when they were put on the page.
     """
@@ -83,14 +83,14 @@ def read_page(body: bytes, name: str, now: datetime, *, shown_on: date | None = 
 
 
 def _skip(text: str, place: int) -> int:
-    """Go past white space and one comma."""
+    """Return the place after white space and commas."""
     while text[place : place + 1] in {" ", "\n", "\r", "\t", ","}:
         place += 1
     return place
 
 
 def _quoted_error(text: str) -> str:
-    """Quote what the API says in its `{"error": ...}`."""
+    """Return the message of the API's `{"error": ...}` in parentheses, or ""."""
     try:
         error = json.loads(text)["error"]
     except (ValueError, LookupError, TypeError, RecursionError):
@@ -103,7 +103,7 @@ def _item(item: Any, now: datetime, shown_on: date | None) -> FeedItem:
         raise BadInput("the item is no JSON object")
     inner = item.get("paper")
     if not isinstance(inner, dict):
-        # A saved list may just as well hold plain records.
+        # A saved list may hold plain records, too.
         return item_from(item, now)
     paper = make_paper(
         paper_id=_text(inner, "id"),

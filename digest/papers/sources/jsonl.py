@@ -1,7 +1,7 @@
-"""Papers as JSON records, one a line: `id, title, abstract, authors, categories, date, upvotes`.
+"""Papers as JSON records, one per line: `id, title, abstract, authors, categories, date, upvotes`.
 
-Only the title and the abstract must be there. A record without an id is known by its title; one
-without a date has no day of announcement.
+Only the title and the abstract are required. Without an id, the id is derived from the title; without a date, the
+announcement date is unknown.
 """
 
 import json
@@ -14,11 +14,11 @@ from digest.errors import BadInput
 from digest.papers.sources.common import Found, Rejected, make_paper
 
 LONGEST_LINE = 1_000_000
-"""Bytes; a line cut there by its reader is refused."""
+"""Bytes; a longer line is refused."""
 
 
 def read_lines(lines: Iterable[tuple[int, bytes]], name: str, now: datetime) -> Found:
-    """Yield the paper on each numbered line, or why there is none. Empty lines are passed over."""
+    """Yield the paper on each numbered line, or a Rejected. Empty lines are skipped."""
     for number, line in lines:
         if line.isspace():
             continue
@@ -46,7 +46,7 @@ def _reason(error: Exception) -> str:
 
 
 def item_from(record: Any, now: datetime) -> FeedItem:
-    """Build a sighting from one record. Raises BadInput naming the field that is wrong."""
+    """Build a feed item from one record. Raises BadInput naming the field that is wrong."""
     if not isinstance(record, dict):
         raise BadInput("the line is no JSON object")
     paper = make_paper(

@@ -1,9 +1,8 @@
 """A saved listing page: papers as a title line followed by an abstract line.
 
-The page is what a browser gives as text, so its furniture stands between: the call to sign up on top,
-the word of its button glued to the first title, numbers and headings anywhere. An abstract is told by
-its length; the short line right before it is its title; a short line before no abstract is furniture,
-or a paper whose abstract is missing.
+The page is a browser's text, so it holds other lines, too: the call to sign up on top, the button's label joined
+to the first title, numbers and headings anywhere. An abstract is recognised by its length; the short line before it
+is its title. Another short line is not part of a paper, or belongs to one whose abstract is missing.
 """
 
 import re
@@ -14,16 +13,16 @@ from digest.errors import BadInput
 from digest.papers.sources.common import Found, Rejected, make_paper
 
 SHORTEST_ABSTRACT = 250
-"""Characters. Titles stay below; the few abstracts that do are told by their sentences."""
+"""Characters. Titles are shorter; the few shorter abstracts are recognised by their sentences."""
 _BUTTON = "Subscribe"
 
 
 def read_listing(lines: Iterable[tuple[int, str]], name: str) -> Found:
-    """Yield the papers of a page's numbered lines, and the lines between papers that belong to none."""
+    """Yield the papers of a page's numbered lines, and a Rejected for each line that belongs to no paper."""
     papers = 0
     for number, title, abstract in _pairs(lines):
         if not abstract:
-            # Above the first paper everything is the page's own.
+            # Lines above the first paper are the page's own.
             if papers:
                 yield Rejected(
                     f"{name}:{number}", "the line is neither an abstract nor a title with one below"
@@ -64,7 +63,7 @@ def _pairs(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str, str]]:
 def _is_abstract(text: str, title: str) -> bool:
     if len(text) >= SHORTEST_ABSTRACT:
         return True
-    # A short abstract: two sentences or a long one, under a line that is none.
+    # A short abstract: at least one sentence, under a title that does not end in a full stop.
     sentences = text.count(". ") + text.endswith((".", "!", "?"))
     return (
         bool(title)
@@ -76,10 +75,10 @@ def _is_abstract(text: str, title: str) -> bool:
 
 
 def _without_button(title: str) -> str:
-    """Take the button's word off the first title, to which it is glued without a space."""
+    """Remove the button's label from the first title, to which it is joined without a space."""
     glued = title.removeprefix(_BUTTON)
     return title if not glued[:1].strip() or _ENDING.match(glued) else glued
 
 
 _ENDING = re.compile(r"(?:rs?|d|s)\b|[:;,.!?-]")
-"""What makes the word part of a title: Subscribers, Subscribed, Subscribe:."""
+"""Endings that make the label part of a title: Subscribers, Subscribed, Subscribe:."""

@@ -1,4 +1,4 @@
-"""Turns at arXiv shared by every process of an installation: a key in Redis that one holds at a time."""
+"""Pacing of requests to arXiv over all processes of an installation: a lock in Redis."""
 
 import secrets
 import time
@@ -12,10 +12,10 @@ from redis.exceptions import RedisError
 from digest.errors import TryLater
 
 HOLD = timedelta(minutes=10)
-"""A turn that is not given back this long belongs to a process that is gone."""
+"""The lock expires after this time: its holder has crashed."""
 _KEY = "digest:turn:arxiv"
 _LOOK_AGAIN_SECONDS = 0.1
-# The holder's own key turns into the pause itself, by running out when the pause is over.
+# Releasing keeps the key for the pause: it expires when the pause is over.
 _RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('pexpire', KEYS[1], ARGV[2]) end"
 
 
@@ -39,19 +39,19 @@ class SharedPacer:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait for a turn, and hold it as long as the request takes. Raises TryLater without Redis."""
+        """Wait for a turn and hold it for the duration of the request. Raises TryLater without Redis."""
         name = secrets.token_hex(8)
         try:
             while not self._redis.set(self._key, name, nx=True, px=self._hold):
                 self._sleep(_LOOK_AGAIN_SECONDS)
         except RedisError as error:
             raise TryLater(
-                "Redis does not answer, and arXiv is asked only in turn with the other workers; try again later."
+                "Redis does not answer, so requests to arXiv cannot be paced over all workers; try again later."
             ) from error
         try:
             yield
         finally:
-            # Without Redis nobody gets a turn before the key runs out: late, but polite.
+            # Without Redis, the next turn begins when the key expires: later, but never too early.
             with suppress(RedisError):
                 self._redis.eval(_RELEASE, 1, self._key, name, self._pause)
 

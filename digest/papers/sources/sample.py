@@ -1,4 +1,4 @@
-"""The papers of the demo as a feed: for a look at the product without any network."""
+"""The papers of the demo as a feed, for trying the product without a network."""
 
 from datetime import date, datetime
 
@@ -13,7 +13,7 @@ class SampleFeed:
     name = "sample"
 
     def fetch(self, since: date, now: datetime) -> Found:
-        """Yield all of them; they are a week's, so `since` does not matter."""
+        """Yield all papers of the week; `since` is not used."""
         del since
         yield FeedItem(liked_paper())
         yield from sample_items(now)

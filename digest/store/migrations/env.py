@@ -1,4 +1,4 @@
-"""Runs the migrations on the database that `digest.store.schema` hands over."""
+"""Runs the migrations on the database that `digest.store.schema` passes."""
 
 from alembic import context
 
@@ -12,7 +12,7 @@ with database.migrate() as connection:
         connection=connection, target_metadata=metadata, render_as_batch=database.is_sqlite, compare_type=True
     )
     if not database.is_sqlite:
-        # A migration that waits for a lock holds up everybody behind it; better it fails and is run again.
+        # A migration that waits for a lock blocks all later statements on the table; it fails instead and is run again.
         connection.exec_driver_sql("SET LOCAL lock_timeout = '10s'")
     with context.begin_transaction():
         context.run_migrations()
