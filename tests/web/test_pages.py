@@ -81,7 +81,7 @@ def test_what_is_trending_has_a_page_of_its_own_that_stays_there(library: Client
 def test_a_category_or_archive_narrows_the_list(library: Client, path: str) -> None:
     assert "Gaussian" not in library.get(f"{path}?category=eess.AS").text
     assert "Gaussian" in library.get(f"{path}?category=cs").text
-    assert "No papers of this category" in library.get(f"{path}?category=no.SUCH").text
+    assert "There are no papers of this category" in library.get(f"{path}?category=no.SUCH").text
     assert library.get(f"{path}?period=decade").status_code == 404
 
 
