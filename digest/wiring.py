@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from random import SystemRandom
 
-from digest.delivery.composed_mail import Imprint
+from digest.delivery.composed_mail import SenderIdentity
 from digest.delivery.context import ConnectionAllowance
 from digest.delivery.decisions import WaitPolicy
 from digest.delivery.deliver import DeliveryContext
@@ -91,11 +91,11 @@ class Container:
         return Renderer(templates_folder() / "email")
 
     @cached_property
-    def imprint(self) -> Imprint:
+    def imprint(self) -> SenderIdentity:
         """The sender of all mails. Raises BadInput when DIGEST_SENDER is not an address."""
         settings = self.settings
         sender = read_address(settings.sender)
-        return Imprint(
+        return SenderIdentity(
             sender=settings.sender,
             operator=settings.operator or sender.name or sender.mailbox,
             postal_address=settings.postal_address,

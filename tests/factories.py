@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import update
 
 from digest.delivery.build_mail import build_mail
-from digest.delivery.composed_mail import Imprint
+from digest.delivery.composed_mail import SenderIdentity
 from digest.delivery.decisions import WaitPolicy
 from digest.delivery.deliver import DeliveryContext, Summary, deliver_ready
 from digest.delivery.plan import plan_due
@@ -53,7 +53,7 @@ MONDAY = date(2026, 3, 2)
 """A week without holidays begins."""
 TUESDAY, WEDNESDAY, THURSDAY, FRIDAY, SATURDAY, SUNDAY = (MONDAY + ahead * DAY for ahead in range(1, 7))
 
-IMPRINT = Imprint(
+IMPRINT = SenderIdentity(
     sender="Trending papers <digest@papers.example.org>",
     operator="The library",
     postal_address="1 Science Road, Exampleton",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _STUDIES = ("taps", "pairs", "less", "tuning")
 _ONE_FIELD = 0.5
-"""From this kinship on, two lists are about one field."""
+"""Lists at least this similar are about one field."""
 
 
 def evaluate(

@@ -18,7 +18,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._@+-]")
 
 
 @dataclass(frozen=True, slots=True)
-class Imprint:
+class SenderIdentity:
     """Who sends: the same in every mail of an installation."""
 
     sender: str
@@ -42,7 +42,7 @@ class ComposedMail:
     recipient: str
     edition_on: date
     composed_at: datetime
-    imprint: Imprint
+    imprint: SenderIdentity
     considered: int = 0
     about: str = ""
     note: str = ""
@@ -76,7 +76,7 @@ class ComposedMail:
                 **fields,
                 "edition_on": date.fromisoformat(value["edition_on"]),
                 "composed_at": datetime.fromisoformat(value["composed_at"]),
-                "imprint": Imprint(**value["imprint"]),
+                "imprint": SenderIdentity(**value["imprint"]),
                 # Mails of earlier versions have none.
                 "past": tuple(date.fromisoformat(edition_on) for edition_on in value.get("past", ())),
             },

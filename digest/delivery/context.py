@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 
-from digest.delivery.composed_mail import ComposedMail, Imprint, Pick
+from digest.delivery.composed_mail import ComposedMail, Pick, SenderIdentity
 from digest.delivery.decisions import WaitPolicy
 from digest.delivery.limits import Limits, NoLimits
 from digest.delivery.select_papers import Composer
@@ -34,7 +34,7 @@ class DeliveryContext:
     links: Links
     renderer: Renderer
     transport: Transport
-    imprint: Imprint
+    imprint: SenderIdentity
     secret: bytes
     wait_policy: WaitPolicy = field(default_factory=WaitPolicy)
     batch_size: int = 500

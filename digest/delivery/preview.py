@@ -6,7 +6,7 @@ from datetime import date, datetime
 import numpy as np
 
 from digest.delivery.build_mail import BuiltMail, build_mail
-from digest.delivery.composed_mail import ComposedMail, Imprint, Pick
+from digest.delivery.composed_mail import ComposedMail, Pick, SenderIdentity
 from digest.delivery.decisions import NOTES, quiet_reason
 from digest.delivery.select_papers import Composer, Request, Selection, SelectionSettings
 from digest.domain.paper import Paper
@@ -49,7 +49,7 @@ def preview(
 
 
 def preview_mail(
-    selection: Selection, imprint: Imprint, links: Links, renderer: Renderer, now: datetime
+    selection: Selection, imprint: SenderIdentity, links: Links, renderer: Renderer, now: datetime
 ) -> BuiltMail:
     """Return the mail of a previewed selection; on a quiet day the note that says why."""
     note = "" if selection.picks else NOTES[quiet_reason(selection.considered, selection.state)]

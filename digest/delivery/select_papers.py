@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from digest.delivery.candidates import CandidateCache, StoredCandidates, Window, interest_key
-from digest.delivery.composed_mail import ComposedMail, Imprint, Pick, about, schedule_in_words
+from digest.delivery.composed_mail import ComposedMail, Pick, SenderIdentity, about, schedule_in_words
 from digest.delivery.feed_state import FeedState, feed_state
 from digest.domain.subscriber import Subscriber
 from digest.ranking.profile import NO_PROFILE, Profile
@@ -72,7 +72,7 @@ class Selection:
     card_keys: tuple[str, ...] = ()
     """The fingerprint of each pick's card."""
 
-    def contents(self, imprint: Imprint, now: datetime, note: str = "") -> ComposedMail:
+    def contents(self, imprint: SenderIdentity, now: datetime, note: str = "") -> ComposedMail:
         """Return what the mail says beside its papers."""
         return ComposedMail(
             kind="digest",

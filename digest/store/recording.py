@@ -90,7 +90,7 @@ _RECIPIENT_SQL = " OR ".join(
     f"deliveries.kind = '{kind}' AND subscribers.status IN ({', '.join(repr(one.value) for one in sorted(RECIPIENTS[kind]))})"
     for kind in KINDS
 )
-# One round trip for all of it. Arrays, so that the statement is the same for every number of connections.
+# One statement for all of it. Arrays, so that the statement is the same for every number of connections.
 _STEP = text(
     f"""
     WITH accepted AS (

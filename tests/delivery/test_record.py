@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from digest.delivery.composed_mail import ComposedMail, Imprint
+from digest.delivery.composed_mail import ComposedMail, SenderIdentity
 from digest.delivery.decisions import WaitPolicy
 from digest.delivery.deliver import deliver_ready
 from digest.delivery.preview import recorded
@@ -154,7 +154,7 @@ def test_contents_survive_their_trip_through_json() -> None:
         recipient="ada@example.org",
         edition_on=TUESDAY,
         composed_at=at(TUESDAY).replace(microsecond=123_456),
-        imprint=Imprint("Ada <a@example.org>", "Ada", "Road 1\nTown", "papers.example.org"),
+        imprint=SenderIdentity("Ada <a@example.org>", "Ada", "Road 1\nTown", "papers.example.org"),
         considered=612,
         about="a · b",
         note="n",
@@ -168,7 +168,7 @@ def test_contents_survive_their_trip_through_json() -> None:
 
 
 def test_message_ids_differ_by_subscriber_edition_and_kind() -> None:
-    imprint = Imprint("a@example.org", "", "", "papers.example.org")
+    imprint = SenderIdentity("a@example.org", "", "", "papers.example.org")
     ids = {
         ComposedMail(kind, subscriber, "x@example.org", day, at(TUESDAY), imprint).message_id
         for kind in KINDS
