@@ -34,6 +34,8 @@ _LEAST_SHARED = 8
 """Of a few marked papers and their neighbours, how many must hold a term for it to count."""
 _SMALLEST = 8
 """Papers a group of its own must have."""
+_ENOUGH_TO_SHARE = 1000
+"""Stored papers from which on a term that no neighbour shares is taken for a name that one paper made up."""
 _LOOKED_AT = 200
 """Newest liked papers that are sorted; older ones follow the group they are closest to."""
 
@@ -172,7 +174,7 @@ def _of_papers(liked: csr_matrix, reference: ReferenceCorpus, tuning: Tuning) ->
         examples = Examples(liked[members], np.full(count, 1 / count, np.float32), nothing, count)
         if count < tuning.latent_from:
             examples = with_neighbours(examples, reference, tuning, tuning.neighbours_weight * 5 / count)
-            if count < tuning.few:
+            if count < tuning.few and reference.size >= _ENOUGH_TO_SHARE:
                 examples = replace(examples, rows=_shared_terms(examples.rows))
         yield examples
 
@@ -193,7 +195,12 @@ def _joined(
     merged = dict(topics)
     alone: list[Named] = []
     for group in groups:
-        akin = {name: similarity(topic.rows, group.rows, reference.mean) for name, topic in merged.items()}
+        # A topic that no stored paper matches is a bare line of words: likeness to it says nothing.
+        akin = {
+            name: similarity(topic.rows, group.rows, reference.mean)
+            for name, topic in merged.items()
+            if topic.fits is not None
+        }
         nearest = max(akin, key=akin.__getitem__, default=None)
         if nearest is not None and akin[nearest] >= (
             _SAME_INTEREST if group.rated >= _SMALLEST else _AKIN_OF_FEW

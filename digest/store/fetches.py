@@ -32,6 +32,8 @@ class StoredFetch:
     finished_at: datetime
     seen: int
     added: int
+    changed: int
+    rejected: int
     newest_on: date | None
     error: str
 
@@ -94,6 +96,8 @@ def newest_fetches(connection: Connection, now: datetime) -> list[StoredFetch]:
             row.finished_at,
             row.seen,
             row.added,
+            row.changed,
+            row.rejected,
             row.newest_on,
             row.error,
         )

@@ -70,7 +70,10 @@ WRONG = {
     "no hour": (("subscribers", "edit", "ana@example.org", "--hour", "24"), "23"),
     "too many papers": (("subscribers", "edit", "ana@example.org", "--max-papers", "51"), "50"),
     "nothing to clear": (("subscribers", "edit", "ana@example.org", "--clear", "all"), "topics"),
-    "an unknown liked paper": (("subscribers", "edit", "ana@example.org", "--like", "gulls"), "no paper id"),
+    "an unknown liked paper": (
+        ("subscribers", "edit", "ana@example.org", "--like", "gulls"),
+        "not a paper id",
+    ),
     "a pause in the past": (("subscribers", "pause", "ana@example.org", "--until", "2020-01-01"), "later"),
     "no status": (("subscribers", "list", "--status", "happy"), "active"),
     "no status of a mail": (("deliveries", "list", "--status", "happy"), "planned"),

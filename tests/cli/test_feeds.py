@@ -193,7 +193,7 @@ def test_one_paper_is_fetched_by_its_id(digest: Shell, feeds: FeedServer) -> Non
     answer = digest("papers", "fetch", "--id", "https://arxiv.org/abs/2603.00001v2", "--id", "2603.00002")
     assert [cells[:4] for cells in answer.cells] == [["arxiv-api", "complete", "2", "2"]]
     assert feeds.requests[-1].query["id_list"] == "2603.00001,2603.00002"
-    assert "no paper id" in digest.fails("papers", "fetch", "--id", "gulls")
+    assert "not a paper id" in digest.fails("papers", "fetch", "--id", "gulls")
 
 
 def test_one_feed_down_does_not_stop_the_others(digest: Shell, feeds: FeedServer) -> None:

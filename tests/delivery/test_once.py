@@ -311,7 +311,7 @@ def test_papers_of_a_failed_mail_come_again_when_an_operator_opens_it(database: 
 
 
 def test_papers_a_subscriber_marked_are_never_picked(database: Database) -> None:
-    add_papers(database, *make_papers(10, subject="splats"))
+    add_papers(database, *make_papers(10, subject="splats"), *make_papers(60, first=100, subject="speech"))
     subscriber = add_subscriber(database, topics=["gaussian splatting"], likes=["2603.00003"])
     with database.begin() as connection:
         feedback_store.save_feedback(connection, subscriber.id, 5, "less", at(MONDAY))

@@ -176,7 +176,8 @@ def test_a_tuning_is_judged_on_sources_that_had_no_say_in_it(corpus: Corpus) -> 
     assert 0.9 < found["held out"] <= found["hindsight"] <= 1
     assert found["in use"] <= found["hindsight"]
     assert (
-        studies.tunings()["strength halved"].prior_variance == studies.tunings()["in use"].prior_variance / 2
+        studies.tunings()["prior_variance halved"].prior_variance
+        == studies.tunings()["in use"].prior_variance / 2
     )
 
 

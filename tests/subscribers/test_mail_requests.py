@@ -127,7 +127,7 @@ def test_a_request_that_fails_costs_itself_alone(
         connection.execute(broken.values(address="no address"))
     assert take(database) == 2
     assert waiting(database) == []
-    assert "could not be dealt with" in caplog.text
+    assert "a request for mail failed and is dropped" in caplog.text
 
 
 def test_a_database_that_is_away_leaves_everything_waiting(tmp_path: Any) -> None:

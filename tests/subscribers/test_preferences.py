@@ -142,7 +142,7 @@ def test_only_those_who_get_mail_can_pause_and_only_those_who_confirmed_resume(
 def test_a_pause_can_not_end_before_it_begins(database: Database) -> None:
     subscriber = add_subscriber(database)
     for day in (MONDAY, TUESDAY):
-        with pytest.raises(BadInput, match="over already"):
+        with pytest.raises(BadInput, match="already over"):
             pause(database, subscriber.address, day, at(TUESDAY))
 
 
