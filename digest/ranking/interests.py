@@ -34,7 +34,7 @@ _LEAST_SHARED = 8
 """Of a few marked papers and their neighbours, how many must hold a term for it to count."""
 _SMALLEST = 8
 """Papers a group of its own must have."""
-_ENOUGH_TO_SHARE = 1000
+_ENOUGH_TO_SHARE = 100
 """Stored papers from which on a term that no neighbour shares is taken for a name that one paper made up."""
 _LOOKED_AT = 200
 """Newest liked papers that are sorted; older ones follow the group they are closest to."""

@@ -29,6 +29,7 @@ class StoredFetch:
 
     source: str
     status: FetchStatus
+    started_at: datetime
     finished_at: datetime
     seen: int
     added: int
@@ -93,6 +94,7 @@ def newest_fetches(connection: Connection, now: datetime) -> list[StoredFetch]:
         StoredFetch(
             row.source,
             FetchStatus(row.status),
+            row.started_at,
             row.finished_at,
             row.seen,
             row.added,
