@@ -19,7 +19,12 @@ from digest.subscribers.profiles import ProfileBuilder
 from tests.factories import MONDAY, TUESDAY, Clock, add_papers, add_subscriber, at, make_paper, make_papers
 
 LIKED = "2603.00042"
-BUILDER = ProfileBuilder()
+
+
+@pytest.fixture
+def builder() -> ProfileBuilder:
+    """Return a builder of this test alone: it keeps the reference papers of the database it reads."""
+    return ProfileBuilder()
 
 
 class Arxiv:
@@ -56,12 +61,12 @@ def test_a_liked_paper_that_is_not_stored_is_kept_with_the_subscriber(database: 
     assert verdicts_of(database, ada) == []
 
 
-def test_it_is_learned_from_as_soon_as_it_arrives(database: Database) -> None:
+def test_it_is_learned_from_as_soon_as_it_arrives(database: Database, builder: ProfileBuilder) -> None:
     add_papers(database, *make_papers(12))
     ada = add_subscriber(database, likes=(LIKED, "2603.00001"))
-    assert learn_arrived(database, BUILDER, at(TUESDAY)) == 0
+    assert learn_arrived(database, builder, at(TUESDAY)) == 0
     add_papers(database, make_paper(42))
-    assert learn_arrived(database, BUILDER, at(TUESDAY)) == 1
+    assert learn_arrived(database, builder, at(TUESDAY)) == 1
     assert [verdict for _, verdict in verdicts_of(database, ada)] == ["more", "more"]
     assert pending_of(database, ada) == []
     bob = add_subscriber(database, "bob@example.org", likes=("2603.00001", LIKED))
@@ -70,48 +75,50 @@ def test_it_is_learned_from_as_soon_as_it_arrives(database: Database) -> None:
     assert learned[ada.id].interests[0].terms.tolist() == learned[bob.id].interests[0].terms.tolist()
 
 
-def test_it_is_fetched_by_its_id_once(database: Database) -> None:
+def test_it_is_fetched_by_its_id_once(database: Database, builder: ProfileBuilder) -> None:
     ada = add_subscriber(database, likes=(LIKED, "2603.00043"))
     arxiv = Arxiv(42)
-    done = fetch_pending(database, arxiv, BUILDER, at(TUESDAY))
+    done = fetch_pending(database, arxiv, builder, at(TUESDAY))
     assert (done.asked, done.added, done.error) == (2, 1, "")
     assert arxiv.asked == [(LIKED, "2603.00043")]
     assert len(verdicts_of(database, ada)) == 1
     # What arXiv did not have is asked for again a day later, for a week.
-    assert fetch_pending(database, arxiv, BUILDER, at(TUESDAY, 9)).asked == 0
-    assert fetch_pending(database, arxiv, BUILDER, at(TUESDAY, 9) + timedelta(days=1)).asked == 1
-    assert fetch_pending(database, arxiv, BUILDER, at(MONDAY) + ASKED_FOR + timedelta(days=1)).asked == 0
+    assert fetch_pending(database, arxiv, builder, at(TUESDAY, 9)).asked == 0
+    assert fetch_pending(database, arxiv, builder, at(TUESDAY, 9) + timedelta(days=1)).asked == 1
+    assert fetch_pending(database, arxiv, builder, at(MONDAY) + ASKED_FOR + timedelta(days=1)).asked == 0
     assert pending_of(database, ada) == [("2603.00043", "more")]
 
 
-def test_an_arxiv_that_does_not_answer_is_asked_again_and_nothing_is_lost(database: Database) -> None:
+def test_an_arxiv_that_does_not_answer_is_asked_again_and_nothing_is_lost(
+    database: Database, builder: ProfileBuilder
+) -> None:
     ada = add_subscriber(database, likes=(LIKED,))
     done = fetch_pending(
-        database, Arxiv(error=TryLater("arXiv is busy; try again later.")), BUILDER, at(TUESDAY)
+        database, Arxiv(error=TryLater("arXiv is busy; try again later.")), builder, at(TUESDAY)
     )
     assert (done.added, done.error) == (0, "arXiv is busy; try again later.")
     assert pending_of(database, ada) == [(LIKED, "more")]
-    assert fetch_pending(database, Arxiv(42), BUILDER, at(TUESDAY)).added == 1
+    assert fetch_pending(database, Arxiv(42), builder, at(TUESDAY)).added == 1
 
 
-def test_many_ids_are_asked_for_in_batches_each_once(database: Database) -> None:
+def test_many_ids_are_asked_for_in_batches_each_once(database: Database, builder: ProfileBuilder) -> None:
     likes = tuple(f"2603.{number:05}" for number in range(1, 251))
     for name in ("ada", "bob"):
         add_subscriber(database, f"{name}@example.org", likes=likes)
     arxiv = Arxiv(*range(1, 251))
-    done = fetch_pending(database, arxiv, BUILDER, at(TUESDAY))
+    done = fetch_pending(database, arxiv, builder, at(TUESDAY))
     assert (done.asked, done.added) == (250, 250)
     assert [len(ids) for ids in arxiv.asked] == [100, 100, 50]
-    assert learn_arrived(database, BUILDER, at(TUESDAY)) == 0
+    assert learn_arrived(database, builder, at(TUESDAY)) == 0
 
 
-def test_a_later_word_on_the_paper_holds(database: Database) -> None:
+def test_a_later_word_on_the_paper_holds(database: Database, builder: ProfileBuilder) -> None:
     ada = add_subscriber(database, likes=(LIKED,))
-    change(database, BUILDER, ada.address, Change(), at(TUESDAY), dislikes=[LIKED])
+    change(database, builder, ada.address, Change(), at(TUESDAY), dislikes=[LIKED])
     assert pending_of(database, ada) == [(LIKED, "less")]
     add_papers(database, make_paper(42))
-    change(database, BUILDER, ada.address, Change(), at(TUESDAY), likes=[LIKED])
-    learn_arrived(database, BUILDER, at(TUESDAY))
+    change(database, builder, ada.address, Change(), at(TUESDAY), likes=[LIKED])
+    learn_arrived(database, builder, at(TUESDAY))
     assert [verdict for _, verdict in verdicts_of(database, ada)] == ["more"]
 
 
@@ -127,5 +134,7 @@ def test_pending_words_of_one_subscriber_are_bounded(
     assert [one for one, _ in pending_of(database, ada)] == ["2603.00003", "2603.00004", "2603.00005"]
 
 
-def _mark(database: Database, subscriber: Subscriber, number: int, now: datetime) -> None:
-    change(database, BUILDER, subscriber.address, Change(), now, likes=[f"2603.{number:05}"])
+def _mark(
+    database: Database, builder: ProfileBuilder, subscriber: Subscriber, number: int, now: datetime
+) -> None:
+    change(database, builder, subscriber.address, Change(), now, likes=[f"2603.{number:05}"])
