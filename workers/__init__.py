@@ -1,1 +1,1 @@
-"""The digest's use cases as Celery tasks, for many machines."""
+"""The jobs as Celery tasks, for installations on several machines."""

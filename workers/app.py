@@ -1,7 +1,7 @@
-"""The Celery application: how tasks are carried, kept safe and timed. The tasks are in `workers.tasks`.
+"""The Celery application: queues, safety settings and beat schedule. The tasks are in `workers.tasks`.
 
-Nothing that matters lives in the broker. What is to be sent stands in the database; a task only says that
-there is something to do, so a lost one is asked for again by the next sweep, and a doubled one finds nothing.
+All state is in the database, none in the broker. A task only signals that there is work: a lost task is replaced
+by the next sweep, and a duplicate task finds nothing to do.
 """
 
 from multiprocessing import RawValue
@@ -18,7 +18,7 @@ from digest.settings import Settings, read_settings
 from digest.wiring import Container
 
 QUEUES = ("transactional", "digests", "papers", "upkeep")
-"""In the order in which a worker looks for its next task: somebody waits for the mails of the first."""
+"""In the order in which a worker consumes them: subscribers wait for transactional mails."""
 ROUTES = {
     "requests": "transactional",
     "deliver_transactional": "transactional",
@@ -33,24 +33,24 @@ ROUTES = {
     "housekeeping": "upkeep",
 }
 
-# One byte that a worker and the processes it forks share, without a lock that a killed one could hold on to.
+# One byte shared by a worker and its forked processes, without a lock that a killed process could hold.
 _stopping = RawValue("b", 0)
 
 
 def is_stopping() -> bool:
-    """Tell whether this worker was asked to stop."""
+    """Return whether this worker was asked to stop."""
     return bool(_stopping.value)
 
 
 def configured(settings: Settings) -> dict[str, Any]:
-    """Return the configuration of Celery that these settings stand for."""
+    """Return the Celery configuration for these settings."""
     broker = settings.broker_url.get_secret_value() if settings.broker_url else "memory://"
     lease = round(settings.lease.total_seconds())
     schedule = {
         entry.job: {
             "task": entry.job,
             "schedule": entry.every.total_seconds(),
-            # Nobody needs the tick of an hour ago.
+            # A late task is dropped: the next one does the same work.
             "options": {"expires": max(30, entry.every.total_seconds())},
         }
         for entry in TIMETABLE
@@ -59,7 +59,7 @@ def configured(settings: Settings) -> dict[str, Any]:
         "broker_url": broker,
         "broker_connection_retry_on_startup": True,
         "broker_transport_options": {
-            # Later than any task can end, or a task at work would be handed out a second time.
+            # Longer than any task can run; otherwise a running task would be delivered to a second worker.
             "visibility_timeout": 2 * max(lease, 900) + 300,
             "queue_order_strategy": "priority",
             "health_check_interval": 30,
@@ -79,7 +79,7 @@ def configured(settings: Settings) -> dict[str, Any]:
         "task_create_missing_queues": False,
         "worker_prefetch_multiplier": 1,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
-        # Far above what a worker needs; whatever leaks, a machine is not brought down by it.
+        # In kB, far above normal use: a memory leak restarts the process instead of exhausting the machine.
         "worker_max_memory_per_child": 1_000_000,
         "worker_send_task_events": False,
         "timezone": "UTC",
@@ -89,7 +89,7 @@ def configured(settings: Settings) -> dict[str, Any]:
         "beat_max_loop_interval": 5,
         "redbeat_redis_url": broker,
         "redbeat_key_prefix": "digest:beat:",
-        # A second beat waits until the first has been silent this long.
+        # Seconds without a sign of the first beat after which a standby beat takes over.
         "redbeat_lock_timeout": 30,
     }
 
@@ -97,14 +97,14 @@ def configured(settings: Settings) -> dict[str, Any]:
 _settings = read_settings()
 app = Celery("digest", include=["workers.tasks"])
 app.conf.update(configured(_settings))
-# What was foreseen, such as a database that restarts, is told in one line; the next sweep asks again.
+# Expected errors, such as a database that restarts, are logged in one line; the next sweep retries.
 app.Task.throws = (DigestError,)
 
 _containers: list[Container] = []
 
 
 def container() -> Container:
-    """Return the parts of this process; each forked process makes its own."""
+    """Return the container of this process; each forked process creates its own."""
     if not _containers:
         _containers.append(Container(_settings, utc_now, is_stopping))
     return _containers[0]

@@ -1,4 +1,4 @@
-"""The tasks: each a few lines over a job, carrying ids or nothing. Every one may run twice, or be cut off."""
+"""The tasks: each calls one job, with ids as arguments or none. Every task may run twice or be interrupted."""
 
 from celery import Task
 
@@ -9,71 +9,71 @@ from workers.app import app, container, is_stopping
 
 @app.task(name="plan")
 def plan() -> None:
-    """Plan digests for everyone who is due, and have them delivered."""
+    """Plan digests for all subscribers who are due, and start their delivery."""
     recurring.plan(container())
     sweep.delay()
 
 
 @app.task(name="requests")
 def requests() -> None:
-    """Plan the mails that were asked for on the web side, and have them delivered."""
+    """Plan the mails that were requested on the web pages, and start their delivery."""
     if recurring.answer_requests(container()):
         deliver_transactional.delay()
 
 
 @app.task(name="sweep")
 def sweep() -> None:
-    """Ask for as many batches as are ready, less those that are asked for already."""
+    """Start a delivery task for each ready batch, less the tasks that are in the queue already."""
     ready = recurring.backlog(container())
-    _ask_for(deliver_transactional, "transactional", ready.transactional)
-    _ask_for(deliver_digests, "digests", ready.digests)
+    _start_tasks(deliver_transactional, "transactional", ready.transactional)
+    _start_tasks(deliver_digests, "digests", ready.digests)
 
 
 @app.task(name="deliver_transactional")
 def deliver_transactional() -> None:
-    """Deliver a batch of mails that somebody waits for, and ask for the next."""
+    """Deliver transactional mails, and start the next task if there are more."""
     _deliver(Stream.TRANSACTIONAL, deliver_transactional)
 
 
 @app.task(name="deliver_digests")
 def deliver_digests() -> None:
-    """Deliver a batch of digests, and ask for the next."""
+    """Deliver digests, and start the next task if there are more."""
     _deliver(Stream.DIGEST, deliver_digests)
 
 
 @app.task(name="fetch")
 def fetch() -> None:
-    """Read the feeds."""
+    """Fetch all feeds."""
     recurring.read_feeds(container())
 
 
 @app.task(name="marked")
 def rated() -> None:
-    """Fetch the papers that subscribers marked."""
+    """Fetch rated papers that are not stored."""
     recurring.fetch_marked(container())
 
 
 @app.task(name="popularity")
 def popularity() -> None:
-    """Count votes again."""
+    """Read the votes of recent papers again."""
     recurring.refresh_popularity(container())
 
 
 @app.task(name="rebuild")
 def rebuild() -> None:
-    """Bring profiles up to date."""
+    """Rebuild profiles with the newest term weights."""
     recurring.rebuild(container())
 
 
 @app.task(name="rebuild_profile")
 def rebuild_profile(subscriber_id: int) -> None:
-    """Build one subscriber's profile anew."""
+    """Rebuild one subscriber's profile."""
     recurring.rebuild_one(container(), subscriber_id)
 
 
 @app.task(name="housekeeping")
 def housekeeping() -> None:
-    """Throw away what nobody needs."""
+    """Delete what is no longer needed."""
     cleanup.clean_up(container())
 
 
@@ -82,7 +82,7 @@ def _deliver(stream: Stream, task: Task) -> None:
         task.delay()
 
 
-def _ask_for(task: Task, queue: str, batches: int) -> None:
+def _start_tasks(task: Task, queue: str, batches: int) -> None:
     with app.connection_for_write() as connection:
         waiting = connection.default_channel.queue_declare(queue, passive=False).message_count
     for _ in range(min(batches, recurring.MOST_BATCHES) - waiting):

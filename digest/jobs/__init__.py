@@ -1,1 +1,1 @@
-"""What runs by the clock, for one process and for Celery alike."""
+"""Recurring jobs and the daily run, used by single-process installations and by Celery workers."""

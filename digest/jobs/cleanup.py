@@ -10,23 +10,21 @@ from digest.subscribers.consent import purge_unconfirmed
 from digest.subscribers.mail_requests import forget_confirmations
 from digest.wiring import Container
 
-_log = logging.getLogger(__name__)
-
 FETCH_RETENTION = timedelta(days=90)
 
 EVIDENCE_KEPT = timedelta(days=30)
-"""So long it is kept what a mail server answered."""
+"""How long the answers of mail servers are stored."""
 
 _log = logging.getLogger("digest.jobs")
 
 
 def clean_up(container: Container) -> None:
-    """Forget whoever never confirmed, and how feeds were read long ago."""
+    """Delete unconfirmed subscribers, and old fetches, answers of mail servers and counts of confirmations."""
     now = container.clock()
-    forgotten = purge_unconfirmed(container.database, now)
+    unconfirmed = purge_unconfirmed(container.database, now)
     forget_confirmations(container.database, now)
     with container.database.begin() as connection:
-        dropped = fetch_store.delete_fetches(connection, now - FETCH_RETENTION)
+        fetches = fetch_store.delete_fetches(connection, now - FETCH_RETENTION)
         delete_stale(connection, now)
         refusal_store.delete_evidence(connection, (now - EVIDENCE_KEPT).date())
-    _log.info("%s unconfirmed subscribers forgotten, %s old readings of feeds dropped", forgotten, dropped)
+    _log.info("%s unconfirmed subscribers and %s old fetches deleted", unconfirmed, fetches)

@@ -1,4 +1,4 @@
-"""The whole daily job in one process: feeds, profiles, plan, delivery."""
+"""The daily run in one process: fetch feeds, update profiles, plan, deliver."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,20 +23,20 @@ _PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one run is asked to do."""
+    """The parameters of one run."""
 
     sources: Sequence[Source] = ()
     papers_by_id: PapersById | None = None
-    """Where marked papers that are not stored are fetched; None: nowhere."""
+    """Fetches rated papers that are not stored; None: they are not fetched."""
     edition_on: date | None = None
-    """Plan this edition for everyone who gets one that day, whatever the hour; None: whoever is due."""
+    """Plan this edition for all subscribers who have one that day, at any hour; None: for subscribers who are due."""
     only: int | None = None
-    """Keep to one subscriber, by row number."""
+    """Restrict the run to the subscriber with this id."""
 
 
 @dataclass(slots=True)
 class Report:
-    """How a run went."""
+    """The result of a run."""
 
     fetched: list[Fetched] = field(default_factory=list)
     by_id: FetchedById = field(default_factory=FetchedById)
@@ -46,21 +46,21 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 all went well, 1 a feed or some mails did not, 2 nothing could be done."""
+        """0: success; 1: a feed or some mails failed; 2: nothing could be sent."""
         summary = self.deliveries
         if summary.stopped and not summary.sent:
             return 2
         refused = summary.failed.total() + summary.refusals
-        silent = any(one.status == "failed" for one in self.fetched)
-        return 1 if refused or summary.stopped or silent or self.by_id.error else 0
+        has_failed_feed = any(one.status == "failed" for one in self.fetched)
+        return 1 if refused or summary.stopped or has_failed_feed or self.by_id.error else 0
 
 
 def run(
     delivery_context: DeliveryContext, builder: ProfileBuilder, job: Job, clock: Callable[[], datetime]
 ) -> Report:
-    """Fetch, forget who never confirmed, answer requests, bring profiles up to date, plan and deliver.
+    """Fetch, delete unconfirmed subscribers, process mail requests, update profiles, plan and deliver.
 
-    Running it again sends nothing twice.
+    Idempotent: a second run sends nothing twice.
     """
     report = Report()
     for source in job.sources:
@@ -85,7 +85,7 @@ def run(
 
 
 def dry_run(database: Database, composer: Composer, job: Job, now: datetime) -> list[Selection]:
-    """Return what a run at `now` would choose for everyone it would plan; nothing is fetched or written."""
+    """Return the selections of the digests that a run at `now` would plan; fetch and write nothing."""
     selections: list[Selection] = []
     after = 0
     while True:
@@ -99,8 +99,8 @@ def dry_run(database: Database, composer: Composer, job: Job, now: datetime) -> 
                 if (request := _request(subscriber, job.edition_on, now))
             ]
             planned = edition_store.planned_editions(connection, list(subscribers))
-            fresh = [one for one in requests if (one.subscriber.id, one.edition_on) not in planned]
-            selections += composer.select(connection, fresh, now)
+            unplanned = [one for one in requests if (one.subscriber.id, one.edition_on) not in planned]
+            selections += composer.select(connection, unplanned, now)
         if len(page) < _PAGE:
             return selections
         after = page[-1]

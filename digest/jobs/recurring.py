@@ -1,7 +1,7 @@
-"""The jobs that keep an installation going, each over the parts of one process.
+"""The recurring jobs; each takes the container of a process. Celery tasks and `digest up` call the same functions.
 
-Celery tasks and `digest up` call the same ones. Every job may be done twice, by two processes at once, or
-be cut off anywhere: what is left undone is done the next time.
+Every job may run twice, run in two processes at the same time, or be interrupted at any point: the next run does
+the rest.
 """
 
 import logging
@@ -25,51 +25,51 @@ from digest.subscribers.profiles import rebuild_outdated
 from digest.wiring import Container
 
 VOTED = ("huggingface",)
-"""The feeds that tell how many people like a paper."""
+"""The feeds that report votes."""
 
 VOTES_BACK = timedelta(days=3)
-"""Votes are counted again for papers of so many days."""
+"""The votes of papers from this period are read again."""
 
 REBUILDING = timedelta(minutes=5)
-"""So long one turn at rebuilding profiles may take; the next goes on with the rest."""
+"""Time limit of one `rebuild` job; the next one continues."""
 
 DELIVERING = timedelta(minutes=1)
-"""So long one turn at delivering takes; the next goes on with the rest."""
+"""Time limit of one delivery job; the next one continues."""
 
 MOST_BATCHES = 256
-"""More batches than this are not asked for at once: each that is done asks for the next."""
+"""Maximum number of delivery tasks in a queue; each task starts the next when it is done."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How many batches of each stream are ready to be delivered."""
+    """Number of batches of each stream that are ready to be claimed."""
 
     transactional: int
     digests: int
 
 
 def read_feeds(container: Container) -> None:
-    """Read every feed of the settings."""
+    """Fetch every feed of the settings."""
     _read(container, container.settings.sources, DAYS_BACK)
 
 
 def fetch_marked(container: Container) -> None:
-    """Fetch the papers that subscribers marked and that are not stored, and learn from those that arrived."""
+    """Fetch rated papers that are not stored, and apply the pending feedback on those that arrived."""
     by_id = container.papers_by_id()
     if by_id is None:
         learn_arrived(container.database, container.profiles, container.clock())
         return
     fetched = fetch_pending(container.database, by_id, container.profiles, container.clock())
     if fetched.asked:
-        _log.info("%s marked papers asked for by id, %s new", fetched.asked, fetched.added)
+        _log.info("%s rated papers requested by id, %s new", fetched.asked, fetched.added)
     if fetched.error:
-        _log.warning("marked papers: %s", fetched.error)
+        _log.warning("rated papers: %s", fetched.error)
 
 
 def refresh_popularity(container: Container) -> None:
-    """Count the votes of recent papers again."""
+    """Read the votes of recent papers again."""
     _read(container, [name for name in container.settings.sources if name in VOTED], VOTES_BACK)
 
 
@@ -87,31 +87,31 @@ def _read(container: Container, names: Collection[str], back: timedelta) -> None
 
 
 def plan(container: Container) -> None:
-    """Plan a digest for everyone who is due."""
+    """Plan a digest for every subscriber who is due."""
     planned = plan_due(container.database, container.clock())
     if planned:
         _log.info("%s digests planned", planned)
 
 
 def answer_requests(container: Container) -> int:
-    """Plan the mails that were asked for on the web side; return how many."""
+    """Plan the mails that were requested on the web pages; return how many."""
     planned = take_requests(
         container.database, container.profiles, container.secret, container.clock(), container.is_stopping
     )
     if planned:
-        _log.info("%s mails planned that were asked for", planned)
+        _log.info("%s requested mails planned", planned)
     return planned
 
 
 def deliver(container: Container, stream: Stream) -> bool:
-    """Deliver for a while; tell whether there may be more to do right now."""
+    """Deliver batches of a stream, the last one begun within DELIVERING; return whether more may be ready."""
     summary, started_at = Summary(), container.clock()
     until = started_at + DELIVERING
 
     def goes_on() -> bool:
         if container.is_stopping() or container.clock() > until:
             return False
-        # Somebody waits for these: they go between any two batches of digests.
+        # Subscribers wait for transactional mails, so these are sent between any two batches of digests.
         return stream == Stream.TRANSACTIONAL or not _ready_batches(container, Stream.TRANSACTIONAL)
 
     had_work = deliver_stream(
@@ -123,7 +123,7 @@ def deliver(container: Container, stream: Stream) -> bool:
         goes_on=goes_on,
     )
     if summary.sent:
-        # Not later than any record of this turn, whatever is lost afterwards.
+        # The start time is not later than any record of this job, so the mark never exceeds the ledger.
         container.sent_mark.note(started_at)
     if had_work:
         _log.info(
@@ -143,9 +143,9 @@ def deliver(container: Container, stream: Stream) -> bool:
 
 
 def backlog(container: Container) -> Backlog:
-    """Count the batches that are ready: due ones, and those whose worker or server let them down.
+    """Count the batches that are ready: due, to be retried, or claimed by a worker whose lease has ended.
 
-    None for a mail server that is left alone, and one of each stream when it is to be tried again.
+    0 while the circuit breaker is open, at most 1 when it is half-open.
     """
     return Backlog(_ready_batches(container, Stream.TRANSACTIONAL), _ready_batches(container, Stream.DIGEST))
 
@@ -161,7 +161,7 @@ def _ready_batches(container: Container, stream: Stream) -> int:
 
 
 def rebuild(container: Container) -> None:
-    """Bring profiles to the newest term weights, for a while."""
+    """Rebuild profiles with the newest term weights, for at most REBUILDING."""
     until = container.clock() + REBUILDING
     done = rebuild_outdated(
         container.database,
@@ -170,11 +170,11 @@ def rebuild(container: Container) -> None:
         lambda: container.is_stopping() or container.clock() > until,
     )
     if done:
-        _log.info("%s profiles brought up to date", done)
+        _log.info("%s profiles rebuilt", done)
 
 
 def rebuild_one(container: Container, subscriber_id: int) -> None:
-    """Build one subscriber's profile anew."""
+    """Rebuild one subscriber's profile."""
     with container.database.begin() as connection:
         container.profiles.rebuild(connection, [subscriber_id], container.clock())
 
@@ -188,4 +188,4 @@ JOBS: Mapping[JobName, Callable[[Container], object]] = {
     "rebuild": rebuild,
     "housekeeping": clean_up,
 }
-"""The jobs of the timetable by name; `sweep` is each runner's own way of having batches delivered."""
+"""The jobs of the timetable by name, without `sweep`: `digest up` and the workers start deliveries differently."""

@@ -1,4 +1,4 @@
-"""When each of the jobs that keep an installation going is done: the one timetable, for all ways of running it."""
+"""The intervals of all recurring jobs, for `digest up` and for the Celery workers."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,23 +9,23 @@ JobName = Literal["plan", "requests", "sweep", "fetch", "marked", "popularity", 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A job and how long after its last beginning it begins again."""
+    """A job and its interval."""
 
     job: JobName
     every: timedelta
 
 
 TIMETABLE: tuple[Entry, ...] = (
-    # Hours of any time zone begin at a quarter of an hour UTC, so nobody waits longer than this.
+    # Local hours begin at any quarter of an hour UTC; a digest is planned at most a minute later.
     Entry("plan", timedelta(minutes=1)),
-    # Somebody waits in front of their inbox.
+    # Subscribers wait for these mails.
     Entry("requests", timedelta(seconds=5)),
     Entry("sweep", timedelta(seconds=20)),
-    # arXiv announces once a day, at an hour that moves with its daylight saving time, and often late.
+    # arXiv announces once a day, at an hour that depends on US daylight saving time, and often late.
     Entry("fetch", timedelta(hours=1)),
-    # Papers that somebody marked and that are not stored, by their ids; nothing is asked where there are none.
+    # Rated papers that are not stored, by id. Without any, no request is made.
     Entry("marked", timedelta(minutes=5)),
-    # Votes come in all day; what everyone reads is told by how they grow.
+    # Votes rise all day, and trending depends on their rate.
     Entry("popularity", timedelta(minutes=30)),
     Entry("rebuild", timedelta(minutes=10)),
     Entry("housekeeping", timedelta(hours=24)),

@@ -23,7 +23,7 @@ class Circuit:
 
 
 def find_circuit(connection: Connection, name: str) -> Circuit | None:
-    """Return the open circuit of this name; None when mail flows."""
+    """Return the open circuit of this name; None if it is closed."""
     row = connection.execute(select(circuits).where(circuits.c.name == name)).one_or_none()
     return Circuit(*row) if row else None
 
@@ -35,13 +35,13 @@ def find_circuits(connection: Connection, names: Collection[str]) -> Sequence[Ci
 
 
 def open_circuits(connection: Connection) -> Sequence[Circuit]:
-    """Return every open circuit, the longest open first."""
+    """Return all open circuits, the longest open first."""
     query = select(circuits).order_by(circuits.c.opened_at, circuits.c.name)
     return [Circuit(*row) for row in connection.execute(query)]
 
 
 def save_circuit(connection: Connection, circuit: Circuit) -> None:
-    """Keep an open circuit; one that is open already keeps the instant it was opened at."""
+    """Store an open circuit; if it is stored already, `opened_at` stays."""
     statement = upsert(connection)(circuits).values(
         name=circuit.name,
         opened_at=circuit.opened_at,
@@ -54,7 +54,7 @@ def save_circuit(connection: Connection, circuit: Circuit) -> None:
 
 
 def take_half_open_turn(connection: Connection, name: str, now: datetime, until: datetime) -> bool:
-    """Take the one trial that is due by `now`, moving the next to `until`; False if it is not due or taken."""
+    """Take the trial that is due by `now` and set the next one to `until`; False if it is not due or already taken."""
     statement = (
         update(circuits)
         .where(circuits.c.name == name, circuits.c.try_again_at <= now)
@@ -64,5 +64,5 @@ def take_half_open_turn(connection: Connection, name: str, now: datetime, until:
 
 
 def close_circuit(connection: Connection, name: str) -> None:
-    """Let mail flow again."""
+    """Close a circuit: mail is sent again."""
     connection.execute(delete(circuits).where(circuits.c.name == name))

@@ -56,7 +56,7 @@ class Database:
 
     @property
     def is_sqlite(self) -> bool:
-        """Whether this is SQLite."""
+        """Whether the database is SQLite."""
         return self.engine.dialect.name == "sqlite"
 
     def begin(self) -> AbstractContextManager[Connection]:

@@ -1,4 +1,4 @@
-"""Queries about deliveries: the ledger of every mail, from plan to answer."""
+"""Queries about deliveries: the ledger of all mails, from plan to the server's answer."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from digest.store.papers import upsert
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """A promise to be kept: one mail for one subscriber and edition."""
+    """A delivery to be planned: one mail for one subscriber and edition."""
 
     subscriber_id: int
     edition_on: date
@@ -30,7 +30,7 @@ class NewDelivery:
 
 
 def plan(connection: Connection, kind: Kind, new: Collection[NewDelivery]) -> int:
-    """Write a planned row for each; one that exists for subscriber, kind and edition stays. Return how many are new."""
+    """Write a planned row for each; an existing row of the subscriber, kind and edition stays. Return how many are new."""
     if not new:
         return 0
     statement = upsert(connection)(deliveries).on_conflict_do_nothing(
@@ -47,7 +47,7 @@ def plan(connection: Connection, kind: Kind, new: Collection[NewDelivery]) -> in
         }
         for one in new
     ]
-    # PostgreSQL's driver does not count the rows of many inserts; the ids that come back can be counted.
+    # PostgreSQL's driver does not count the rows of a multi-row insert, so the returned ids are counted.
     return len(connection.execute(statement.returning(deliveries.c.id), rows).all())
 
 
@@ -59,10 +59,10 @@ def claim(
     only: int | None = None,
     stream: Stream | None = None,
 ) -> list[Delivery]:
-    """Take on open deliveries whose time has come, the longest waiting first.
+    """Claim open deliveries that are due, the longest waiting first; return them.
 
-    Whoever claims has them alone until the lease is over; then a crash is assumed, and they may be
-    claimed again. `only` and `stream` keep to one subscriber and one stream.
+    No other worker can claim them before the lease ends; after that, a crash is assumed. `only` restricts the claim
+    to one subscriber id, `stream` to one stream.
     """
     ready = (
         select(
@@ -107,7 +107,7 @@ def claim(
 
 
 def count_sent(connection: Connection, since: datetime) -> int:
-    """Count the mails that a server took since an instant."""
+    """Count the mails that a server accepted since an instant."""
     query = select(func.count()).where(deliveries.c.settled_at >= since, deliveries.c.status == "sent")
     return connection.execute(query).scalar_one()
 
@@ -122,15 +122,15 @@ def count_ready(connection: Connection, now: datetime, most: int, stream: Stream
 
 
 def _in_stream(stream: Stream) -> ColumnElement[bool]:
-    # Written out, so that the small index of open transactional mails is found.
+    # As a literal instead of a parameter, so that PostgreSQL uses the partial index of open transactional mails.
     digest = literal("digest", literal_execute=True)
     return deliveries.c.kind == digest if stream == "digest" else deliveries.c.kind != digest
 
 
 def held(connection: Connection, work: Collection[Delivery]) -> set[int]:
-    """Return those of these deliveries (row numbers) that are still this worker's, locked until it commits.
+    """Return the ids of the deliveries that this worker still holds, locked until the commit.
 
-    Whoever sleeps through a lease finds that another worker has taken over, and must leave them alone.
+    The others were claimed by another worker after the lease ended; they must not be changed.
     """
     query = (
         select(deliveries.c.id, deliveries.c.attempts)
@@ -150,7 +150,7 @@ def record_skipped(
     papers_through: date,
     now: datetime,
 ) -> None:
-    """Note that there was nothing to send, and why; the papers looked at count as dealt with."""
+    """Record that there was nothing to send, and why; these papers are not candidates of the next digest."""
     _settle(
         connection,
         delivery_id,
@@ -163,7 +163,7 @@ def record_skipped(
 
 
 def record_unknown(connection: Connection, delivery_id: int, reason: str, now: datetime) -> None:
-    """Note that nobody knows whether a mail was sent; its papers count as received."""
+    """Record that it is unknown whether a mail was sent; its papers count as received."""
     _settle(connection, delivery_id, status="failed", reason=reason, now=now)
 
 
@@ -176,7 +176,7 @@ def record_cancelled(
     failed: bool = False,
     answer: str = "",
 ) -> None:
-    """Note that a mail will not be sent, and why; its papers are free for the subscriber's next one."""
+    """Record that a mail will not be sent, and why; its papers are candidates of the subscriber's next digest."""
     connection.execute(delete(picks).where(picks.c.delivery_id == delivery_id, _same_subscriber(delivery_id)))
     _settle(
         connection,
@@ -191,7 +191,7 @@ def record_cancelled(
 
 
 def _same_subscriber(delivery_id: int) -> Any:
-    # The key of picks starts with the subscriber; naming them turns a scan into a look-up.
+    # The primary key of picks starts with the subscriber: with this condition the index is used, without it a scan.
     owner = select(deliveries.c.subscriber_id).where(deliveries.c.id == delivery_id)
     return picks.c.subscriber_id == owner.scalar_subquery()
 
@@ -204,7 +204,7 @@ def _settle(connection: Connection, delivery_id: int, *, now: datetime, **values
 def retry_later(
     connection: Connection, delivery_id: int, until: datetime, reason: str, answer: str = ""
 ) -> None:
-    """Give a claimed delivery back, to be taken up again at an instant."""
+    """Set a claimed delivery to planned, to be retried at `until`."""
     connection.execute(
         update(deliveries)
         .where(deliveries.c.id == delivery_id)
@@ -213,7 +213,7 @@ def retry_later(
 
 
 def release(connection: Connection, delivery_ids: Collection[int], now: datetime) -> None:
-    """Return claimed deliveries that were not tried, ready at once and not counted as an attempt."""
+    """Give up the claim on deliveries that were not attempted: they are ready, and the attempt is not counted."""
     connection.execute(
         update(deliveries)
         .where(deliveries.c.id.in_(delivery_ids), deliveries.c.status == "claimed")
@@ -222,7 +222,7 @@ def release(connection: Connection, delivery_ids: Collection[int], now: datetime
 
 
 def retry(connection: Connection, delivery_ids: Collection[int], now: datetime) -> int:
-    """Open failed or skipped deliveries again, due now; return how many."""
+    """Set failed or skipped deliveries to planned, due now; return how many."""
     statement = (
         update(deliveries)
         .where(deliveries.c.id.in_(delivery_ids), deliveries.c.status.in_(("failed", "skipped")))

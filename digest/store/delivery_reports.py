@@ -1,4 +1,4 @@
-"""Queries about deliveries for people who look into the ledger."""
+"""Queries about deliveries for reports."""
 
 from datetime import date
 from typing import Any

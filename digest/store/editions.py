@@ -1,4 +1,4 @@
-"""Queries about the editions that subscribers had, by date."""
+"""Queries about the editions of subscribers."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -19,7 +19,7 @@ from digest.store.models import deliveries, subscribers
 
 @dataclass(frozen=True, slots=True)
 class LastEdition:
-    """Where a subscriber's last settled digest stopped."""
+    """The end of a subscriber's last settled digest."""
 
     papers_through: date
     settled_at: datetime
@@ -28,10 +28,10 @@ class LastEdition:
 def last_editions(
     connection: Connection, subscriber_ids: Collection[int], before: date
 ) -> dict[int, LastEdition]:
-    """Return where each subscriber's newest finished digest of an earlier edition stopped.
+    """Return the end of each subscriber's newest finished digest of an earlier edition.
 
-    Finished is sent, or skipped because there was nothing; one that was dropped or failed left its
-    papers to the next.
+    A digest is finished if it was sent, or skipped because there was nothing to send. The papers of a cancelled or
+    failed digest are candidates of the next one.
     """
     query = (
         select(
@@ -55,9 +55,9 @@ def last_editions(
 
 
 def newer_editions(connection: Connection, subscriber_ids: Collection[int], today: date) -> dict[int, date]:
-    """Return the newest planned digest edition of each subscriber, as far ahead as their schedule reaches.
+    """Return the newest planned digest edition of each subscriber, up to the end of their schedule's range.
 
-    What a clock that was ahead has planned for later days must not count as newer than today's.
+    Later editions, which a clock that was ahead has planned, are ignored.
     """
     near = or_(
         subscribers.c.frequency == "off",
@@ -101,7 +101,7 @@ def sent_editions(
 
 
 def planned_editions(connection: Connection, subscriber_ids: Collection[int]) -> set[tuple[int, date]]:
-    """Return the (subscriber, edition) pairs for which these subscribers have a digest in the ledger."""
+    """Return the (subscriber id, edition) pairs of the digests that these subscribers have in the ledger."""
     query = select(deliveries.c.subscriber_id, deliveries.c.edition_on).where(
         deliveries.c.subscriber_id.in_(subscriber_ids), deliveries.c.kind == "digest"
     )

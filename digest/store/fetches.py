@@ -1,4 +1,4 @@
-"""Queries about fetches: one row for each time a feed was read."""
+"""Queries about fetches: one row for each fetch of a feed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from digest.store.models import fetches
 
 @dataclass(frozen=True, slots=True)
 class FetchOutcome:
-    """How one reading of a feed ended."""
+    """The result of one fetch of a feed."""
 
     status: FetchStatus
     seen: int = 0
@@ -25,7 +25,7 @@ class FetchOutcome:
 
 @dataclass(frozen=True, slots=True)
 class StoredFetch:
-    """A finished reading of a feed."""
+    """A finished fetch of a feed."""
 
     source: str
     status: FetchStatus
@@ -40,7 +40,7 @@ class StoredFetch:
 
 
 def begin_fetch(connection: Connection, source: str, now: datetime) -> int:
-    """Record that reading a feed begins; return the id of the fetch."""
+    """Record the start of a fetch; return its id."""
     statement = fetches.insert().values(
         source=source,
         started_at=now,
@@ -56,7 +56,7 @@ def begin_fetch(connection: Connection, source: str, now: datetime) -> int:
 
 
 def end_fetch(connection: Connection, fetch_id: int, outcome: FetchOutcome, now: datetime) -> None:
-    """Record how reading a feed ended."""
+    """Record the result of a fetch."""
     connection.execute(
         update(fetches)
         .where(fetches.c.id == fetch_id)
@@ -74,7 +74,7 @@ def end_fetch(connection: Connection, fetch_id: int, outcome: FetchOutcome, now:
 
 
 def last_fetches(connection: Connection, now: datetime) -> Sequence[LastFetch]:
-    """Return how the newest finished reading of each feed before `now` ended."""
+    """Return the result of the newest finished fetch of each feed before `now`."""
     return [
         LastFetch(one.source, one.finished_at, one.status == FetchStatus.FAILED)
         for one in newest_fetches(connection, now)
@@ -82,7 +82,7 @@ def last_fetches(connection: Connection, now: datetime) -> Sequence[LastFetch]:
 
 
 def newest_fetches(connection: Connection, now: datetime) -> list[StoredFetch]:
-    """Return the newest finished reading of each feed before `now`, by the name of the feed."""
+    """Return the newest finished fetch of each feed before `now`, by the name of the feed."""
     newest = (
         select(func.max(fetches.c.id))
         .where(fetches.c.finished_at <= now)
@@ -108,5 +108,5 @@ def newest_fetches(connection: Connection, now: datetime) -> list[StoredFetch]:
 
 
 def delete_fetches(connection: Connection, before: datetime) -> int:
-    """Delete the readings that began before an instant; return how many."""
+    """Delete the fetches that began before an instant; return how many."""
     return connection.execute(delete(fetches).where(fetches.c.started_at < before)).rowcount

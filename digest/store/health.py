@@ -24,11 +24,11 @@ class Queue:
 
     open: int
     overdue: int
-    """How many are ready to be claimed."""
+    """Number of deliveries that are ready to be claimed."""
     overdue_since: datetime | None
     """Since when the oldest of these is ready."""
     to_retry: int
-    """How many were attempted before and wait for a retry."""
+    """Number of deliveries that were attempted before and wait for a retry."""
     reason: str
     """The most frequent reason for a retry; may be empty."""
 
@@ -63,7 +63,7 @@ def file_of(database: Database) -> Path | None:
 
 
 def knows_revision(revision: str) -> bool:
-    """Tell whether this version of the product knows a database revision; it does not know those of later versions."""
+    """Return whether this version of the product has a database revision; it lacks those of later versions."""
     history = ScriptDirectory(str(MIGRATIONS))
     return any(one.revision == revision for one in history.walk_revisions())
 
@@ -94,7 +94,7 @@ def queue(connection: Connection, now: datetime) -> Queue:
         overdue=row[1],
         overdue_since=row[2] if row[1] else None,
         to_retry=row[3],
-        reason=_commonest_reason(connection, was_tried) if row[3] else "",
+        reason=_most_frequent_reason(connection, was_tried) if row[3] else "",
     )
 
 
@@ -108,10 +108,10 @@ def settled_since(connection: Connection, since: datetime) -> Settled:
             func.count().filter(deliveries.c.status == "failed"),
         ).where(is_recent)
     ).one()
-    return Settled(row[0], row[1], _commonest_reason(connection, has_failed) if row[1] else "")
+    return Settled(row[0], row[1], _most_frequent_reason(connection, has_failed) if row[1] else "")
 
 
-def _commonest_reason(connection: Connection, which: ColumnElement[bool]) -> str:
+def _most_frequent_reason(connection: Connection, which: ColumnElement[bool]) -> str:
     query = (
         select(deliveries.c.reason)
         .where(which, deliveries.c.reason != "")
@@ -157,7 +157,7 @@ def known_mails(connection: Connection, keys: Collection[str]) -> dict[str, Coll
 
 
 def last_good_fetches(connection: Connection, now: datetime) -> dict[str, datetime]:
-    """Return when each feed was last read completely or partly, by name."""
+    """Return when each feed was last fetched completely or partly, by name."""
     query = (
         select(fetches.c.source, func.max(fetches.c.finished_at))
         .where(fetches.c.finished_at <= now, fetches.c.status.in_(("complete", "partial")))

@@ -1,4 +1,4 @@
-"""Mails that are on their way to the server this moment, so that nobody is told "no mail any more" too early."""
+"""Mails in flight, so that an unsubscription is answered only when no mail to the subscriber is being sent."""
 
 import time
 from datetime import datetime, timedelta
@@ -10,19 +10,19 @@ from digest.store.mail_server_models import in_flight
 from digest.store.recording import CHECKING
 
 LONGEST_WAIT = 5.0
-"""So many seconds an unsubscription waits for a mail that is just being sent."""
+"""Seconds that an unsubscription waits at most for a mail in flight."""
 STALE_AFTER = timedelta(minutes=15)
-"""A mail is never in flight for so long: whoever sent it has vanished."""
+"""An older row is left over: its sender has crashed."""
 _PAUSE_SECONDS = 0.02
 
 
 def wait_until_settled(database: Database, subscriber_id: int, now: datetime) -> bool:
     """Wait until no mail of a subscriber is in flight; False if one still is after LONGEST_WAIT.
 
-    Call it after the commit of what keeps further mails from them.
+    Call it after committing the status that prevents further mails.
     """
     if not database.is_sqlite:
-        # Whoever asked before the commit whether a mail may go has by now written that it is in flight.
+        # Waits for the senders that checked the status before the commit: they record their mails in flight.
         with database.begin() as connection:
             connection.execute(select(func.pg_advisory_xact_lock(CHECKING)))
     give_up_at = time.monotonic() + LONGEST_WAIT
@@ -42,5 +42,5 @@ def _is_in_flight(database: Database, subscriber_id: int, now: datetime) -> bool
 
 
 def delete_stale(connection: Connection, now: datetime) -> None:
-    """Delete what senders left behind that were killed."""
+    """Delete the rows of senders that crashed."""
     connection.execute(delete(in_flight).where(in_flight.c.since_at <= now - STALE_AFTER))

@@ -1,4 +1,4 @@
-"""The tables about mail servers: circuit breakers, what they answered, what is in flight, how fast it may go."""
+"""The tables about mail servers: circuit breakers, answers, refusals, mails in flight and sending rates."""
 
 from sqlalchemy import Column, Date, Float, ForeignKey, Integer, SmallInteger, Table, Text
 
@@ -6,9 +6,9 @@ from digest.domain.delivery import Stream
 from digest.store.models import BigId, Instant, metadata, one_of
 
 __all__ = ["account_paces", "circuits", "in_flight", "metadata", "refusals", "server_answers"]
-"""`metadata` with it: imported from here, it knows all tables."""
+"""Import `metadata` from here: it then contains these tables too."""
 
-# A mail server that takes no mail from us is left alone for a while: the row is there as long as that lasts.
+# Open circuit breakers. A closed one has no row.
 circuits = Table(
     "circuits",
     metadata,
@@ -19,7 +19,7 @@ circuits = Table(
     Column("reason", Text, nullable=False),
 )
 
-# What the mail server answered, by account, stream and edition: evidence for or against its refusals.
+# Counts of a mail server's answers by account, stream and edition, by which refusals are judged.
 server_answers = Table(
     "server_answers",
     metadata,
@@ -28,13 +28,13 @@ server_answers = Table(
     Column("edition_on", Date, primary_key=True),
     Column("taken", Integer, nullable=False),
     Column("refused", Integer, nullable=False),
-    # The last answers, the newest last: + taken, - refused.
+    # The last answers, the newest last: + accepted, - refused.
     Column("recent", Text, nullable=False),
     Column("last_taken_at", Instant),
     one_of("stream", Stream),
 )
 
-# The first refusal of an address for each edition, kept until the address takes a mail or is suppressed.
+# The first refusal of an address for each edition.
 refusals = Table(
     "refusals",
     metadata,
@@ -43,7 +43,7 @@ refusals = Table(
     Column("refused_at", Instant, nullable=False),
 )
 
-# The subscriber whose mail each connection of each sender is sending now: whoever unsubscribes waits for it.
+# The subscriber whose mail each connection of each sender is sending. An unsubscription waits for it.
 in_flight = Table(
     "in_flight",
     metadata,
@@ -53,13 +53,13 @@ in_flight = Table(
     Column("since_at", Instant, nullable=False),
 )
 
-# The pace of an account whose provider asked to slow down.
+# The sending rate of an account whose provider asked to slow down.
 account_paces = Table(
     "account_paces",
     metadata,
     Column("account", Text, primary_key=True),
     Column("mails_per_second", Float, nullable=False),
-    # The pace at which the provider asked to slow down.
+    # The sending rate at which the provider asked to slow down.
     Column("ceiling", Float, nullable=False),
     Column("slowed_at", Instant, nullable=False),
 )

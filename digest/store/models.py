@@ -1,6 +1,6 @@
 """The tables. Instants are aware UTC in `*_at`, dates in `*_on`.
 
-Text columns have no length limits; too long a text is refused or shortened where it enters.
+Text columns have no length limits; input that is too long is refused or shortened before it is stored.
 """
 
 from collections.abc import Iterable
@@ -67,13 +67,13 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-# SQLite numbers rows only in INTEGER keys; PostgreSQL needs 64 bits for more than 2,147 million rows.
+# SQLite generates ids only for INTEGER keys; PostgreSQL needs 64 bits for more than 2,147 million rows.
 BigId = BigInteger().with_variant(Integer, "sqlite")
 Document = JSON().with_variant(JSONB, "postgresql")
 
 
 def one_of(column: str, words: Iterable[str]) -> CheckConstraint:
-    """Return the rule that a column holds one of these words."""
+    """Return the constraint that a column contains one of these words."""
     listed = ", ".join(f"'{word}'" for word in words)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
@@ -91,7 +91,7 @@ papers = Table(
     metadata,
     Column("id", BigId, primary_key=True),
     Column("paper_id", Text, nullable=False, unique=True),
-    # The id made of the title; it joins a paper from a page without arXiv ids to the record of arXiv.
+    # The id derived from the title, which matches a paper from a page without arXiv ids with arXiv's record.
     Column("title_id", Text, nullable=False, index=True),
     Column("title", Text, nullable=False),
     Column("abstract", Text, nullable=False),
@@ -132,7 +132,7 @@ term_statistics = Table(
     "term_statistics",
     metadata,
     Column("version", Integer, primary_key=True, autoincrement=False),
-    # Which term space counted: see digest.ranking.terms.SPACE.
+    # The term space of the counts: see digest.ranking.terms.SPACE.
     Column("space", Integer, nullable=False),
     Column("papers", Integer, nullable=False),
     # Every paper with a row id up to this one is counted.
@@ -163,7 +163,7 @@ subscribers = Table(
     one_of("frequency", Frequency),
     CheckConstraint("hour BETWEEN 0 AND 23", name="hour"),
     CheckConstraint("max_papers BETWEEN 1 AND 50", name="max_papers"),
-    # Finds schedules that are further in the future than their frequency allows.
+    # For the query for subscribers whose next digest is later than their frequency allows.
     Index(None, "frequency", "next_due_at"),
     sqlite_autoincrement=True,
 )
@@ -292,7 +292,7 @@ suppressions = Table(
     Column("former_status", Text),
 )
 
-# Rows are only added, and stay when the subscriber is erased: they are applied to a restored backup.
+# Rows are only added, and are kept when the subscriber is erased: they are applied to a restored backup.
 suppression_log = Table(
     "suppression_log",
     metadata,

@@ -1,4 +1,4 @@
-"""Queries about the pace of mail accounts."""
+"""Queries about the sending rates (paces) of mail accounts."""
 
 from sqlalchemy import Connection, select
 
@@ -17,7 +17,7 @@ def find_pace(connection: Connection, account: str) -> Pace | None:
 
 
 def save_pace(connection: Connection, account: str, pace: Pace) -> None:
-    """Keep the pace of an account."""
+    """Store the pace of an account."""
     values = {
         "mails_per_second": pace.mails_per_second,
         "ceiling": pace.ceiling,

@@ -13,7 +13,7 @@ from digest.domain.paper import Paper, Popularity
 from digest.store.models import paper_terms, papers, popularity
 
 _TOLD = papers.c.announced_guessed.is_(False)
-# An arbitrary number that no other lock uses.
+# The key of the lock: any number that no other lock uses.
 _INGESTION_LOCK = 7_234_002
 
 

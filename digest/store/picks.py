@@ -1,4 +1,4 @@
-"""Queries about the papers that mails carry."""
+"""Queries about the papers in mails."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -36,9 +36,9 @@ class PickRow:
 def received(
     connection: Connection, subscriber_ids: Collection[int], from_row_id: int, before: date | None = None
 ) -> dict[int, set[int]]:
-    """Return the papers (row numbers, from one on) that are in each subscriber's mails, sent or on their way.
+    """Return the row ids, from `from_row_id` on, of the papers in each subscriber's mails, sent or planned.
 
-    `before` keeps to mails of earlier editions: what a subscriber had received by then.
+    `before` restricts it to mails of editions before that date.
     """
     query = select(picks.c.subscriber_id, picks.c.paper_row_id).where(
         picks.c.subscriber_id.in_(subscriber_ids), picks.c.paper_row_id >= from_row_id
@@ -53,11 +53,11 @@ def received(
 
 
 def save_cards(connection: Connection, shown: dict[str, dict[str, Any]]) -> dict[str, int]:
-    """Keep cards by the SHA-256 of their content, each once; return their ids by it."""
+    """Store cards by the SHA-256 of their content, each once; return their ids by hash."""
     if not shown:
         return {}
     statement = upsert(connection)(cards).on_conflict_do_nothing(index_elements=["content_sha256"])
-    # In one order for all: two workers that keep the same cards the other way round would wait for each other.
+    # Sorted, because two workers that insert the same cards in different orders can deadlock.
     rows = [{"content_sha256": key, "contents": shown[key]} for key in sorted(shown)]
     connection.execute(statement, rows)
     query = select(cards.c.content_sha256, cards.c.id).where(cards.c.content_sha256.in_(shown))
@@ -66,7 +66,7 @@ def save_cards(connection: Connection, shown: dict[str, dict[str, Any]]) -> dict
 
 @dataclass(frozen=True, slots=True)
 class ComposedRow:
-    """What a mail says, to be kept before it is sent."""
+    """The content of a composed mail, stored before the mail is sent."""
 
     delivery_id: int
     papers_after: date | None
@@ -78,11 +78,11 @@ class ComposedRow:
 def save_compositions(
     connection: Connection, composed: Sequence[ComposedRow], new_picks: Sequence[PickRow]
 ) -> None:
-    """Keep what the mails of a batch say and the papers they carry.
+    """Store the content of the mails of a batch, and their picks.
 
-    Raises the database's IntegrityError when a paper is in another mail of the same subscriber already.
+    Raises the database's IntegrityError when a paper is already in another mail of the same subscriber.
     """
-    said = [
+    mails = [
         {
             "id": one.delivery_id,
             "papers_after": one.papers_after,
@@ -92,7 +92,7 @@ def save_compositions(
         }
         for one in composed
     ]
-    carried = [
+    pick_rows = [
         {
             "subscriber_id": pick.subscriber_id,
             "paper_row_id": pick.paper_row_id,
@@ -106,16 +106,16 @@ def save_compositions(
         for pick in new_picks
     ]
     is_bulk = connection.dialect.name == "postgresql"
-    if said and is_bulk:
-        update_rows(connection, deliveries, said)
-    elif said:
-        statement = update(deliveries).where(deliveries.c.id == bindparam("row_number"))
-        names: dict[str, Any] = {name: bindparam(name) for name in said[0] if name != "id"}
-        connection.execute(statement.values(names), [{"row_number": row.pop("id"), **row} for row in said])
-    if carried and is_bulk:
-        insert_rows(connection, picks, carried)
-    elif carried:
-        connection.execute(picks.insert(), carried)
+    if mails and is_bulk:
+        update_rows(connection, deliveries, mails)
+    elif mails:
+        statement = update(deliveries).where(deliveries.c.id == bindparam("delivery_id"))
+        names: dict[str, Any] = {name: bindparam(name) for name in mails[0] if name != "id"}
+        connection.execute(statement.values(names), [{"delivery_id": row.pop("id"), **row} for row in mails])
+    if pick_rows and is_bulk:
+        insert_rows(connection, picks, pick_rows)
+    elif pick_rows:
+        connection.execute(picks.insert(), pick_rows)
 
 
 def read_picks(
@@ -146,7 +146,7 @@ def read_picks(
 
 
 def paper_titles(connection: Connection, subscriber_id: int, limit: int) -> list[Row[*tuple[Any, ...]]]:
-    """Return what a subscriber got lately: (edition_on, paper_id, title, section, score, reasons)."""
+    """Return the last papers sent to a subscriber: (edition_on, paper_id, title, section, score, reasons)."""
     query = (
         select(
             deliveries.c.edition_on,
@@ -166,7 +166,7 @@ def paper_titles(connection: Connection, subscriber_id: int, limit: int) -> list
 
 
 def received_on(connection: Connection, subscriber_id: int, paper_row_id: int) -> date | None:
-    """Return the edition in which a subscriber got a paper, or will; None if they did not."""
+    """Return the edition in which a paper is or will be sent to a subscriber; None if there is none."""
     query = (
         select(deliveries.c.edition_on)
         .join(picks, picks.c.delivery_id == deliveries.c.id)

@@ -1,4 +1,4 @@
-"""Writing planned deliveries by the thousand, without reading a subscriber into this process."""
+"""Planning deliveries with a few statements, without reading the subscribers into this process."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,25 +31,25 @@ from digest.store.models import Instant, deliveries, subscribers
 from digest.store.papers import upsert
 
 MOST_CLOCKS = 2000
-"""So many clocks fit into one statement of either database."""
-# Any number that nothing else here locks.
+"""Maximum number of clocks in one statement of either database."""
+# The key of the lock: any number that no other lock uses.
 _PLANNING = 7_234_001
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """What subscribers have in common who are due at the same instants."""
+    """The schedule that all subscribers share who are due at the same instants."""
 
     timezone: str
     hour: int
     frequency: Frequency
     is_first: bool
-    """Whether they were never planned before."""
+    """Whether no digest was planned for them yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class DueEdition:
-    """An edition that is due, when it was, and when the next one is."""
+    """An edition that is due, its due time, and the due time of the next one."""
 
     edition_on: date
     due_at: datetime
@@ -58,7 +58,7 @@ class DueEdition:
 
 @dataclass(frozen=True, slots=True)
 class DueSubscribers:
-    """The subscribers to be planned: their clocks, and the span of their row numbers."""
+    """The subscribers to be planned: their clocks, and their lowest and highest id."""
 
     clocks: Sequence[Clock]
     first: int
@@ -68,13 +68,13 @@ class DueSubscribers:
 def find_due_subscribers(
     connection: Connection, due_by: datetime | None, only: int | None = None
 ) -> DueSubscribers | None:
-    """Return active subscribers to be planned at an instant; all for None. None for nobody.
+    """Return the subscribers to be planned at an instant, or all active ones if `due_by` is None; None for none.
 
-    They are due, were never planned, or have strayed.
+    They are due, were never planned, or have strayed (see `strayed`).
     """
     is_first = subscribers.c.next_due_at.is_(None)
     columns = (subscribers.c.timezone, subscribers.c.hour, subscribers.c.frequency, is_first)
-    # One query for each index range: as one condition, a database may prefer to read the whole list.
+    # One query per index range: with one combined condition, a database may choose to scan the table.
     ranges = [literal(True)] if due_by is None else [_by_now(due_by), *_strayed_ranges(due_by)]
     queries = (
         select(*columns, func.min(subscribers.c.id), func.max(subscribers.c.id))
@@ -96,13 +96,12 @@ def plan_span(
     due_by: datetime | None,
     only: int | None = None,
 ) -> int:
-    """Plan a digest for each due subscriber (row numbers from, to) of these clocks, at most MOST_CLOCKS of them.
+    """Plan a digest for each due subscriber of these clocks (at most MOST_CLOCKS) with an id in `span`, ends included.
 
-    Their next due instant moves on in the same transaction. A delivery that exists stays as it is. Returns
-    how many are new.
+    `next_due_at` is updated in the same transaction. An existing delivery is not changed. Returns how many are new.
     """
     table = _table(slots)
-    here = and_(
+    is_planned_here = and_(
         subscribers.c.id.between(*span),
         is_due(due_by, only),
         subscribers.c.timezone == table.c.timezone,
@@ -110,30 +109,30 @@ def plan_span(
         subscribers.c.frequency == table.c.frequency,
         subscribers.c.next_due_at.is_(None) == table.c.is_first,
     )
-    move = update(subscribers).where(here).values(next_due_at=table.c.next_due_at)
+    move = update(subscribers).where(is_planned_here).values(next_due_at=table.c.next_due_at)
     fields = (subscribers.c.id, table.c.edition_on, table.c.due_at)
     if connection.dialect.name == "sqlite":
-        # The transaction has the database alone, so both statements see the same subscribers.
-        connection.execute(_insert(connection, select(*fields).where(here).cte("due")))
+        # A writing transaction blocks all others, so both statements see the same subscribers.
+        connection.execute(_insert(connection, select(*fields).where(is_planned_here).cte("due")))
         planned: int = connection.execute(select(func.changes())).scalar_one()
         connection.execute(move)
         return planned
-    # Planners take turns. In one statement, so that nobody becomes due between the two halves.
+    # One planner at a time. One statement, so that the update and the insert see the same subscribers.
     connection.execute(select(func.pg_advisory_xact_lock(_PLANNING)))
     return connection.execute(_insert(connection, move.returning(*fields).cte("due"))).rowcount
 
 
 def analyze_deliveries(connection: Connection) -> None:
-    """Let PostgreSQL know at once that a crowd was planned; until it does, it sorts them all for every claim."""
+    """Update PostgreSQL's statistics after many rows were planned; with old ones, every claim sorts all of them."""
     if connection.dialect.name != "sqlite":
         connection.execute(text("ANALYZE deliveries"))
 
 
 def strayed(now: datetime) -> ColumnElement[bool]:
-    """Return the condition that a subscriber's next edition is further away than their schedule allows.
+    """Return the condition that a subscriber's next edition is later than their schedule allows.
 
-    A clock that was ahead leaves such rows behind. To be due is their repair: planning finds the newest edition
-    by the right clock, which may be in the ledger already, and moves the next one to where it belongs.
+    A clock that was ahead causes such rows. Planning treats them as due, which corrects them: it finds the newest
+    edition, which may be in the ledger already, and sets the next due time.
     """
     return or_(*_strayed_ranges(now))
 
@@ -156,7 +155,7 @@ def _gets_digests(only: int | None) -> ColumnElement[bool]:
 
 
 def is_due(due_by: datetime | None, only: int | None) -> ColumnElement[bool]:
-    """Return the condition that a subscriber gets digests and is to be planned at an instant; None: at any."""
+    """Return the condition that a subscriber gets digests and is due (or has strayed) by an instant; None: at any time."""
     due = _gets_digests(only)
     return due if due_by is None else due & or_(_by_now(due_by), strayed(due_by))
 
@@ -208,7 +207,7 @@ def _insert(connection: Connection, due: CTE) -> Executable:
         "next_try_at",
         "attempts",
     )
-    # SQLite reads ON after a bare SELECT as a join; a WHERE stands between.
+    # SQLite parses ON after a SELECT without WHERE as a join condition.
     statement = upsert(connection)(deliveries).from_select(list(columns), selected.where(literal(True)))
     once: Executable = statement.on_conflict_do_nothing(
         index_elements=["subscriber_id", "kind", "edition_on"]

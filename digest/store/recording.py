@@ -1,11 +1,10 @@
-"""The statements that go with every mail, for many connections at once: it was sent, and may the next be sent.
+"""The statements for every mail, for many connections together: record the sent mail, admit the next one.
 
-Before a mail goes out, its subscriber is asked about, and is written down as in flight on that connection. The
-answers of all connections of a process are recorded in one transaction, together with the questions about the
-mails that come next; each connection waits for its own. The commit waits for the disk, so a crash of the database
-server loses no record.
+Before a mail is sent, the status of its subscriber is checked, and the mail is recorded as in flight on its
+connection. One transaction records the answers of all connections of a process and checks the next mails; each
+connection waits for its commit. The commit waits for the disk, so a crash of the database server loses no record.
 
-Whoever unsubscribes waits until none of their mails is in flight (`digest.store.in_flight`), and gets none after.
+An unsubscription waits until no mail to the subscriber is in flight (`digest.store.in_flight`); none is sent after.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,12 +34,12 @@ from digest.store.mail_server_models import in_flight
 from digest.store.models import deliveries, subscribers
 
 CHECKING = 7_234_002
-"""The lock that is shared by those who ask whether mails may be sent. Any number that nothing else locks."""
+"""The key of the lock that senders share while they check mails: any number that no other lock uses."""
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptedMail:
-    """A mail that the server took, with its answer and the fingerprint of what was sent."""
+    """A mail that the server accepted, with its answer and the hash of the sent bytes."""
 
     delivery_id: int
     content_sha256: str
@@ -50,14 +49,14 @@ class AcceptedMail:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one connection tells and asks between two mails."""
+    """What one connection records and checks between two mails."""
 
     slot: int
-    """Which of the process's connections it is."""
+    """The number of the connection within its process, from 0."""
     taken: AcceptedMail | None
-    """The mail that the server has just taken."""
+    """The mail that the server has just accepted; None if there is none."""
     then: Delivery | None
-    """The mail that comes next; None for none yet."""
+    """The next mail; None if there is none yet."""
 
 
 def _is_recipient() -> ColumnElement[bool]:
@@ -69,7 +68,7 @@ def _is_recipient() -> ColumnElement[bool]:
     )
 
 
-# Put together once: they run for every group of mails.
+# Built once, because they run for every group of mails.
 _RECORD_SENT = (
     update(deliveries)
     .where(deliveries.c.id == bindparam("delivery_id"))
@@ -90,7 +89,7 @@ _RECIPIENT_SQL = " OR ".join(
     f"deliveries.kind = '{kind}' AND subscribers.status IN ({', '.join(repr(one.value) for one in sorted(RECIPIENTS[kind]))})"
     for kind in KINDS
 )
-# One statement for all of it. Arrays, so that the statement is the same for every number of connections.
+# One statement. Its parameters are arrays, so that its text is the same for any number of connections.
 _STEP = text(
     f"""
     WITH accepted AS (
@@ -121,10 +120,10 @@ _STEP = text(
 
 
 class StepWriter:
-    """Writes and asks what the connections of one sender have to tell and to know."""
+    """Executes the steps of all connections of one sender."""
 
     def __init__(self, database: Database, sender: str) -> None:
-        """`sender` names this process among all that send."""
+        """`sender` is unique for this process."""
         self._sender = sender
         self._is_sqlite = database.is_sqlite
         self._transaction: Callable[[], AbstractContextManager[Connection]] = (
@@ -132,7 +131,7 @@ class StepWriter:
         )
 
     def open_slots(self, count: int, now: datetime) -> None:
-        """Make a place for each connection."""
+        """Insert a row of `in_flight` for each connection."""
         rows = [
             {"sender": self._sender, "slot": slot, "subscriber_id": None, "since_at": now}
             for slot in range(count)
@@ -141,19 +140,19 @@ class StepWriter:
             connection.execute(insert(in_flight), rows)
 
     def close_slots(self) -> None:
-        """Take the places away: nothing of this sender is in flight."""
+        """Delete the rows of this sender, when none of its mails is in flight."""
         with self._transaction() as connection:
             connection.execute(delete(in_flight).where(in_flight.c.sender == self._sender))
 
     def write(self, steps: Sequence[Step], now: datetime) -> set[int]:
-        """Record what was taken, and return those of the next deliveries (ids) that may be sent now.
+        """Record the accepted mails, and return the ids of the next deliveries that may be sent now.
 
-        One may be sent while it is still this worker's, and its subscriber still waits for it. Raises StopRun.
+        A mail may be sent while this worker holds its claim and the subscriber's status allows it. Raises StopRun.
         """
         with self._transaction() as connection:
             if self._is_sqlite:
                 return self._write_rows(connection, steps, now)
-            # In a statement before, as the next one sees what was committed when it began.
+            # A separate statement: the next one sees everything that was committed before the lock was granted.
             connection.execute(select(func.pg_advisory_xact_lock_shared(CHECKING)))
             return self._write_arrays(connection, steps, now)
 

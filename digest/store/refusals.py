@@ -1,4 +1,4 @@
-"""Queries about refused addresses: what the mail server answered, and who is suppressed for it."""
+"""Queries about refused addresses and the answers of mail servers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _REASON = "refused: "
 
 @dataclass(frozen=True, slots=True)
 class DoubtfulEdition:
-    """An edition of which the server refused more mails than it took."""
+    """An edition of which the server refused more mails than it accepted."""
 
     account: str
     stream: str
@@ -30,7 +30,7 @@ class DoubtfulEdition:
 def add_answers(
     connection: Connection, account: str, stream: Stream, edition_on: date, more: str, now: datetime
 ) -> Answers:
-    """Add answers, the newest last, and return all of this edition's. The row is locked until the commit."""
+    """Add answers, the newest last, and return all answers of the edition. The row is locked until the commit."""
     statement = upsert(connection)(server_answers).values(
         account=account,
         stream=stream,
@@ -56,20 +56,20 @@ def add_answers(
 
 
 def last_taken_at(connection: Connection, account: str) -> datetime | None:
-    """Return when a server last took a mail on this account, as far as it is written down."""
+    """Return when a mail was last accepted on this account; None if no record of one is stored."""
     query = select(func.max(server_answers.c.last_taken_at)).where(server_answers.c.account == account)
     at: datetime | None = connection.execute(query).scalar_one()
     return at
 
 
 def forget_recent(connection: Connection, account: str, stream: Stream) -> None:
-    """Empty the window of the last answers: the server is sane again, whatever it said before."""
+    """Delete the window of last answers, after the server has recovered."""
     mine = (server_answers.c.account == account) & (server_answers.c.stream == stream)
     connection.execute(server_answers.update().where(mine).values(recent=""))
 
 
 def note_refusal(connection: Connection, one: Delivery, now: datetime) -> bool:
-    """Keep that a mail was refused for its address; False if this edition's was refused before."""
+    """Record that a mail was refused for its address; False if the mail of this edition was refused before."""
     statement = upsert(connection)(refusals).values(
         subscriber_id=one.subscriber_id, edition_on=one.edition_on, refused_at=now
     )
@@ -78,11 +78,11 @@ def note_refusal(connection: Connection, one: Delivery, now: datetime) -> bool:
 
 
 def gather_evidence(connection: Connection, one: Delivery, answers: Answers, now: datetime) -> Evidence:
-    """Return what is known about the refusal of a mail."""
-    lately = select(func.count()).where(
+    """Return the evidence by which the refusal of a mail is judged."""
+    recent = select(func.count()).where(
         suppressions.c.since_at > now - DAY, suppressions.c.reason.startswith(_REASON)
     )
-    suppressed: int = connection.execute(lately).scalar_one()
+    suppressed: int = connection.execute(recent).scalar_one()
     active = select(func.count()).where(subscribers.c.status == "active", subscribers.c.frequency != "off")
     return Evidence(
         answers=answers,
@@ -110,12 +110,12 @@ def _was_refused_before(connection: Connection, one: Delivery, now: datetime) ->
 def suppress_refused(
     connection: Connection, subscriber_id: int, address_hash: str, answer: str, now: datetime
 ) -> None:
-    """Never write to a refused address again. Part of the transaction that settles the refused delivery."""
+    """Suppress a refused address. Call it in the transaction that settles the refused delivery."""
     suppression_store.suppress_subscriber(connection, subscriber_id, address_hash, f"{_REASON}{answer}", now)
 
 
 def doubtful_editions(connection: Connection, since: date) -> Sequence[DoubtfulEdition]:
-    """Return the editions since a day of which more mails were refused than taken, the newest first."""
+    """Return the editions since a day of which more mails were refused than accepted, the newest first."""
     query = (
         select(
             server_answers.c.account,

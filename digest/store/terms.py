@@ -19,7 +19,7 @@ def newest_version(connection: Connection) -> int | None:
 
 
 def counted_papers(connection: Connection) -> tuple[int, int]:
-    """Return how many papers the newest version counts, and the highest paper_row_id among them; (0, 0) for none."""
+    """Return the number of papers that the newest version counts, and their highest row id; (0, 0) for none."""
     newest = (
         select(term_statistics.c.papers, term_statistics.c.through_row_id)
         .order_by(term_statistics.c.version.desc())
@@ -57,7 +57,7 @@ def save_statistics(
 
 
 def is_in_another_space(connection: Connection) -> bool:
-    """Tell whether any stored version was counted in another term space."""
+    """Return whether any stored version was counted in another term space."""
     query = select(term_statistics.c.version).where(term_statistics.c.space != SPACE).limit(1)
     return connection.execute(query).first() is not None
 

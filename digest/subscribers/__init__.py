@@ -1,1 +1,1 @@
-"""Subscribers: how they sign up, what they prefer, what they tell us."""
+"""Subscribers: sign-up, consent, preferences, feedback, profiles, privacy."""

@@ -11,7 +11,7 @@ from digest.errors import BadInput
 _PROVIDERS = (
     ("gmail.com", ("gmail.com", "googlemail.com"), "."),
     ("proton.me", ("proton.me", "protonmail.com", "protonmail.ch", "pm.me"), ".-_"),
-    # A dot and a hyphen are the same there.
+    # Yandex treats a dot and a hyphen as equal.
     ("yandex.com", ("yandex.com", "yandex.ru", "ya.ru", "yandex.by", "yandex.kz", "yandex.ua"), ".-"),
 )
 _SAME_MAILBOX = {
@@ -29,7 +29,7 @@ def parse_address(text: str) -> Address:
     """
     typed = text.strip()
     try:
-        # Names under .test (RFC 2606) are allowed: they are for trials.
+        # Domains under .test (RFC 2606) are accepted, because they are used for tests.
         found = validate_email(
             typed,
             check_deliverability=False,
@@ -46,7 +46,7 @@ def mailbox_key(address: str) -> str:
     """Return the text that all addresses known to reach the same mailbox share.
 
     It leaves out a sub-address (RFC 5233: everything from the first plus on) and the characters that the
-    provider is known to ignore. It is for limits; `address_key` identifies subscribers.
+    provider is known to ignore. It is used for limits; `address_key` identifies subscribers.
     """
     local, _, domain = address.casefold().rpartition("@")
     domain, ignored = _SAME_MAILBOX.get(domain, (domain, {}))
@@ -59,7 +59,7 @@ def mailbox_hash(address: str, secret: bytes) -> str:
 
 
 def address_hash(address: str, secret: bytes) -> str:
-    """Return a keyed hash (HMAC-SHA256) of an address: it recognises the address, and needs the secret to do so."""
+    """Return a keyed hash (HMAC-SHA256) of an address. Without the secret, it cannot be matched with an address."""
     return hmac.new(secret, address_key(address).encode(), hashlib.sha256).hexdigest()
 
 

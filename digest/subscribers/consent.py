@@ -33,7 +33,7 @@ def subscriber_of(connection: Connection, key: str) -> Subscriber:
     subscriber = subscriber_store.find_by_key(connection, key)
     if subscriber is None:
         raise NotFound(
-            "Nothing is kept about this subscriber any more; to get papers again, sign up on the first page."
+            "The data of this subscriber was erased; to get papers again, sign up on the home page."
         )
     return subscriber
 
@@ -115,21 +115,21 @@ def unsubscribe(database: Database, secret: bytes, key: str, now: datetime, how:
         if subscriber is None or subscriber.status == "unsubscribed":
             return subscriber
         if subscriber.status == "suppressed":
-            if not _has_left(connection, subscriber):
-                _note_refusal(connection, secret, subscriber, now, how)
+            if not _has_unsubscribed(connection, subscriber):
+                _record_refusal(connection, secret, subscriber, now, how)
             return subscriber
         subscriber_store.set_status(connection, subscriber.id, Status.UNSUBSCRIBED)
-        _note_refusal(connection, secret, subscriber, now, how)
+        _record_refusal(connection, secret, subscriber, now, how)
     wait_until_settled(database, subscriber.id, now)
     return replace(subscriber, status=Status.UNSUBSCRIBED)
 
 
-def _has_left(connection: Connection, subscriber: Subscriber) -> bool:
-    said = consent_store.read_consents(connection, subscriber.id)
-    return bool(said) and said[-1].what == REFUSAL
+def _has_unsubscribed(connection: Connection, subscriber: Subscriber) -> bool:
+    consents = consent_store.read_consents(connection, subscriber.id)
+    return bool(consents) and consents[-1].what == REFUSAL
 
 
-def _note_refusal(
+def _record_refusal(
     connection: Connection, secret: bytes, subscriber: Subscriber, now: datetime, how: str
 ) -> None:
     consent_store.record_consents(connection, [subscriber.id], REFUSAL, how, now)
@@ -145,12 +145,12 @@ def resubscribe(database: Database, secret: bytes, key: str, now: datetime, how:
         subscriber = subscriber_of(connection, key)
         if subscriber.confirmed_at is None or subscriber.status not in {"unsubscribed", "pending"}:
             return subscriber
-        # Cleared, to be planned again: the old due time would make a digest for a past day.
-        back = replace(subscriber, status=Status.ACTIVE, paused_until=None, next_due_at=None)
-        subscriber_store.update_subscriber(connection, back)
+        # Without a due time, planning computes a new one; the old one would plan a digest for a past day.
+        active = replace(subscriber, status=Status.ACTIVE, paused_until=None, next_due_at=None)
+        subscriber_store.update_subscriber(connection, active)
         consent_store.record_consents(connection, [subscriber.id], CONSENT, how, now)
         log_event(connection, secret, subscriber, SuppressionEvent.RETURNED, how, now)
-        return back
+        return active
 
 
 def purge_unconfirmed(database: Database, now: datetime) -> int:

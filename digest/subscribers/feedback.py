@@ -1,4 +1,4 @@
-"""More like this, less like this: a subscriber's word on one paper, and what it changed."""
+"""Feedback of a subscriber on a paper (more or less like this), and its effect on the profile."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,20 +20,20 @@ from digest.subscribers.profiles import ProfileBuilder
 
 TERMS_SHOWN = 5
 _NOTICEABLE = 0.002
-"""A change of a term's weight below this moves no paper."""
+"""Smaller changes of a term's weight do not change the ranking and are not shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a word on a paper did."""
+    """The result of feedback on a paper."""
 
     subscriber: Subscriber
     paper: Paper
     verdict: Verdict | None
     rising: tuple[str, ...]
-    """The terms of this paper that count for more from now on, the strongest change first."""
+    """Terms of this paper whose weight rose, the largest change first."""
     falling: tuple[str, ...]
-    """And those that count for less."""
+    """Terms of this paper whose weight fell, the largest change first."""
 
 
 def record_feedback(
@@ -44,14 +44,14 @@ def record_feedback(
     verdict: Verdict | None,
     now: datetime,
 ) -> Effect:
-    """Keep a subscriber's word on a paper over an earlier one, or take it back with None, and learn from it.
+    """Store a subscriber's verdict on a paper and rebuild the profile; None deletes an earlier verdict.
 
-    Raises NotFound for a subscriber or paper that is not here, BadInput for what is no paper id.
+    Raises NotFound for an unknown subscriber or paper, and BadInput for an invalid paper id.
     """
     canonical = canonical_id(paper_id)
     with database.read() as connection:
         subscriber_of(connection, key)
-        # Reading the background takes its time; done here, it keeps no writer waiting.
+        # Reading the reference corpus is slow; outside of the write transaction it does not block writers.
         builder.reference(connection)
     with database.begin() as connection:
         subscriber = subscriber_of(connection, key)
@@ -65,7 +65,7 @@ def record_feedback(
     buckets = [int(bucket) for bucket in counts.indices]
     shifts = {bucket: _weight(after, bucket) - _weight(before, bucket) for bucket in buckets}
     naming = Naming(stored.paper.title, stored.paper.abstract)
-    # Learning one thing moves the rest a little, too; said is what the subscriber asked for.
+    # Every change of a profile shifts other weights slightly; only shifts in the requested direction are shown.
     rises = verdict == "more" or (verdict is None and earlier == "less")
     falls = verdict == "less" or (verdict is None and earlier == "more")
     return Effect(
@@ -78,9 +78,9 @@ def record_feedback(
 
 
 def verdict_on(connection: Connection, subscriber: Subscriber, paper_row_id: int) -> str | None:
-    """Return what a subscriber said of a paper; None when they did not."""
-    said = dict(feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, []))
-    return said.get(paper_row_id)
+    """Return a subscriber's verdict on a paper; None without one."""
+    verdicts = dict(feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, []))
+    return verdicts.get(paper_row_id)
 
 
 def _profile(connection: Connection, subscriber_id: int) -> Profile:
@@ -88,17 +88,17 @@ def _profile(connection: Connection, subscriber_id: int) -> Profile:
 
 
 def _weight(profile: Profile, bucket: int) -> float:
-    """Return the weight a term has over all interests together."""
+    """Return the sum of a term's weights over all interests."""
     total = 0.0
     for interest in profile.interests:
-        place = int(interest.terms.searchsorted(bucket))
-        if place < len(interest.terms) and interest.terms[place] == bucket:
-            total += float(interest.weights[place])
+        index = int(interest.terms.searchsorted(bucket))
+        if index < len(interest.terms) and interest.terms[index] == bucket:
+            total += float(interest.weights[index])
     return total
 
 
 def _named(naming: Naming, weights: dict[int, float]) -> tuple[str, ...]:
-    """Write the weightiest terms the way the paper does; a word that stands in a phrase is not said again."""
+    """Return the terms with the largest weights, spelled as in the paper, without terms that share a word."""
     noticeable = [bucket for bucket, weight in weights.items() if weight > _NOTICEABLE]
     ordered = sorted(noticeable, key=lambda bucket: (-weights[bucket], bucket))
     spans = (naming.name(bucket) for bucket in ordered)
@@ -106,7 +106,7 @@ def _named(naming: Naming, weights: dict[int, float]) -> tuple[str, ...]:
 
 
 def without_shared_words(terms: Iterable[str], most: int) -> tuple[str, ...]:
-    """Keep the first so many terms that share no word with one before them."""
+    """Return the first terms, at most `most`, that share no word with an earlier one."""
     chosen: list[str] = []
     words = set[str]()
     for term in terms:

@@ -30,7 +30,7 @@ _CHUNK = 500
 
 
 Texts = tuple[str, ...] | str
-"""A list of texts; a text alone is a list of one."""
+"""A list of texts; a single text stands for a list of one."""
 
 
 class SubscriberRecord(BaseModel):
@@ -80,15 +80,15 @@ _FORMS = {
     "status": f"one of {', '.join(Status)}",
     "paused_until": "a date, written YYYY-MM-DD",
 }
-"""The form that each field must have; the others must be a text."""
+"""The expected form of each field, for error messages; fields that are missing here must be a text."""
 
 
-def _refusal(error: ValidationError) -> BadInput:
+def _bad_input(error: ValidationError) -> BadInput:
     """Return one sentence about the first field that is wrong."""
-    place = error.errors(include_url=False, include_context=False, include_input=False)[0]["loc"]
-    if not place:
-        return BadInput("this line is no JSON object.")
-    return BadInput(f"{place[0]} must be {_FORMS.get(str(place[0]), 'a text')}.")
+    path = error.errors(include_url=False, include_context=False, include_input=False)[0]["loc"]
+    if not path:
+        return BadInput("this line is not a JSON object.")
+    return BadInput(f"{path[0]} must be {_FORMS.get(str(path[0]), 'a text')}.")
 
 
 def application_from(**fields: Any) -> Application:
@@ -96,7 +96,7 @@ def application_from(**fields: Any) -> Application:
     try:
         record = SubscriberRecord.model_validate(fields)
     except ValidationError as error:
-        raise _refusal(error) from None
+        raise _bad_input(error) from None
     return record.application()
 
 
@@ -121,15 +121,15 @@ def _cleaned(name: str, texts: Sequence[str]) -> tuple[str, ...]:
 
 def record_of(subscriber: Subscriber) -> dict[str, Any]:
     """Return a subscriber as a flat record, as in a line of an exported file."""
-    asked, schedule = subscriber.interests, subscriber.schedule
+    interests, schedule = subscriber.interests, subscriber.schedule
     return {
         "address": subscriber.address,
         "status": subscriber.status,
-        "topics": list(asked.topics),
-        "must": list(asked.must),
-        "mute": list(asked.mute),
-        "follow": list(asked.follow),
-        "categories": list(asked.categories),
+        "topics": list(interests.topics),
+        "must": list(interests.must),
+        "mute": list(interests.mute),
+        "follow": list(interests.follow),
+        "categories": list(interests.categories),
         "timezone": schedule.timezone,
         "hour": schedule.hour,
         "frequency": schedule.frequency,
@@ -146,7 +146,7 @@ def export_lines(database: Database) -> Iterator[str]:
             subscribers = subscriber_store.page(connection, after, _CHUNK)
             verdicts = feedback_store.read_feedback(connection, [one.id for one in subscribers])
             pending = read_pending(connection, [one.id for one in subscribers])
-            rated = {paper for said in verdicts.values() for paper, _ in said}
+            rated = {paper for rows in verdicts.values() for paper, _ in rows}
             papers = paper_store.find_by_row_ids(connection, rated)
         for one in subscribers:
             rated_as: dict[str, list[str]] = {"more": [], "less": []}
@@ -183,7 +183,7 @@ def import_subscribers(
     """Add the subscribers of a file, in transactions of 500; yield the same Imported, updated, after each.
 
     The file holds JSON lines or CSV with a header, detected by the first character. A bad line is skipped and
-    reported. A `status` is kept: people who unsubscribed in another installation get no mail from this one.
+    reported. A `status` is preserved: people who unsubscribed in another installation get no mail from this one.
     Raises BadInput when the file cannot be read.
     """
     done = Imported(_count_records(file))
@@ -218,7 +218,7 @@ def _applications(file: Path, done: Imported) -> Iterator[tuple[str, Application
 
 
 def _count_records(file: Path) -> int | None:
-    """Return the number of records in a file; None when it is not a plain file, which is read only once."""
+    """Return the number of records; None for a pipe or another file that can be read only once."""
     return sum(1 for _ in _records(file)) if file.is_file() else None
 
 
@@ -241,7 +241,7 @@ def _records(file: Path) -> Iterator[tuple[int, str | dict[str, Any]]]:
 
 
 def _from_csv(row: Mapping[str | None, Any]) -> dict[str, Any]:
-    """Return the fields of a table's row that are not empty; lists are separated by semicolons."""
+    """Return the fields of a CSV row that are not empty; items of a list are separated by semicolons."""
     cells = {
         str(name).strip().lower(): text
         for name, value in row.items()
@@ -255,8 +255,8 @@ def _application(line: str | dict[str, Any]) -> Application:
     if isinstance(line, dict):
         return application_from(**line)
     try:
-        # Strict: a number in quotes is a mistake in JSON, where a table knows nothing but text.
+        # Strict: a number in quotes is an error in JSON; in CSV all values are text.
         record = SubscriberRecord.model_validate_json(line, strict=True)
     except ValidationError as error:
-        raise _refusal(error) from None
+        raise _bad_input(error) from None
     return record.application()

@@ -26,7 +26,6 @@ class Claim:
     """The contents of a valid link."""
 
     subscriber_key: str
-    """The subscriber's key."""
     issued_on: date
     """The day of the mail that held the link."""
 
@@ -69,6 +68,4 @@ class Links:
             subscriber_key, _, day = signed.decode().partition(".") if genuine else ("", "", "")
             return Claim(subscriber_key, date(int(day[:4]), int(day[4:6]), int(day[6:])))
         except (BadSignature, UnicodeDecodeError, ValueError):
-            raise BadLink(
-                "This link is not complete; please open it again from the mail it came in."
-            ) from None
+            raise BadLink("This link is incomplete; please open it again from the mail.") from None

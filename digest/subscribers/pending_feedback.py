@@ -12,7 +12,7 @@ from digest.store.database import Connection, Database
 from digest.subscribers.profiles import ProfileBuilder
 
 ASKED_FOR = timedelta(days=7)
-"""How long a paper is requested from arXiv after the feedback; its index can lag the announcement by days."""
+"""How long after the feedback a paper is requested from arXiv, whose index can lag the announcement by days."""
 ASKED_AGAIN = timedelta(days=1)
 """The interval between requests for the same paper."""
 BATCH = 100

@@ -78,12 +78,12 @@ def change(
     with database.begin() as connection:
         subscriber = find_subscriber(connection, address)
         subscriber_store.update_subscriber(connection, changes.applied(subscriber, now))
-        said = {canonical_id(paper): "more" for paper in likes}
-        said |= {canonical_id(paper): "less" for paper in dislikes}
-        row_ids = paper_store.row_ids_of(connection, said.keys())
+        verdicts = {canonical_id(paper): "more" for paper in likes}
+        verdicts |= {canonical_id(paper): "less" for paper in dislikes}
+        row_ids = paper_store.row_ids_of(connection, verdicts.keys())
         for paper_id, row_id in row_ids.items():
-            feedback_store.save_feedback(connection, subscriber.id, row_id, said[paper_id], now)
-        pending = [(subscriber.id, one, said[one]) for one in said if one not in row_ids]
+            feedback_store.save_feedback(connection, subscriber.id, row_id, verdicts[paper_id], now)
+        pending = [(subscriber.id, one, verdicts[one]) for one in verdicts if one not in row_ids]
         save_pending(connection, pending, now)
         builder.rebuild(connection, [subscriber.id], now)
         return subscriber_store.find_by_ids(connection, [subscriber.id])[subscriber.id]
@@ -113,11 +113,11 @@ def draft(
     """
     changed = changes.applied(subscriber, now)
     liked = sorted(paper_store.row_ids_of(connection, {canonical_id(paper) for paper in likes}).values())
-    said = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
-    earlier = [(row_id, verdict) for row_id, verdict in said if row_id not in liked]
+    stored = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
+    earlier = [(row_id, verdict) for row_id, verdict in stored if row_id not in liked]
     # In the order in which stored feedback is read: newest last, equal instants by id.
-    said = [*earlier, *((row_id, "more") for row_id in liked)]
-    return Draft(changed, builder.build(connection, changed.interests.topics, said), frozenset(liked))
+    verdicts = [*earlier, *((row_id, "more") for row_id in liked)]
+    return Draft(changed, builder.build(connection, changed.interests.topics, verdicts), frozenset(liked))
 
 
 def pause(database: Database, address: str, until: date | None, now: datetime) -> Subscriber:

@@ -19,12 +19,12 @@ def personal_data(connection: Connection, address: str) -> dict[str, Any]:
     """Return all data stored about a subscriber, in plain values. Raises NotFound.
 
     Keys: `reader` (the subscriber), `feedback`, `pending` (feedback on papers that are not stored yet), `profile`
-    (interests with their number of terms), `received` (the last two hundred papers sent, with section, score and
+    (interests with their number of terms), `received` (the last 200 papers sent, with section, score and
     reason), `consents`.
     """
     subscriber = find_subscriber(connection, address)
-    said = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
-    papers = paper_store.find_by_row_ids(connection, {paper for paper, _ in said})
+    verdicts = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
+    papers = paper_store.find_by_row_ids(connection, {paper for paper, _ in verdicts})
     profile = term_store.read_profiles(connection, [subscriber.id]).get(subscriber.id)
     return {
         "reader": {
@@ -35,7 +35,7 @@ def personal_data(connection: Connection, address: str) -> dict[str, Any]:
         },
         "feedback": [
             {"verdict": verdict, "id": papers[row_id].paper.id, "title": papers[row_id].paper.title}
-            for row_id, verdict in said
+            for row_id, verdict in verdicts
         ],
         "pending": [
             {"verdict": verdict, "id": paper_id}

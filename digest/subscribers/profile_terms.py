@@ -1,4 +1,4 @@
-"""What a profile holds, in words: the terms that count for and against a paper, per interest."""
+"""Describes a profile by its terms: those with the largest positive and negative weights, per interest."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,33 +17,33 @@ from digest.subscribers.profiles import ProfileBuilder
 TERMS_SHOWN = 15
 AGAINST_SHOWN = 6
 _NOTICEABLE = 0.01
-"""Share of the strongest term below which one against a paper changes nothing."""
+"""Negative terms below this share of the largest weight are not shown."""
 _LOOKED_UP = 12
-"""Stored papers an interest's terms are looked up in."""
+"""Number of stored papers in which the spelling of an interest's terms is looked up."""
 _RATED = 200
-"""The newest of the marked papers, for the terms that only these have."""
+"""Number of the newest rated papers in which the spelling of the other terms is looked up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One interest as we keep it."""
+    """One interest of a stored profile."""
 
     name: str
     size: int
-    """How many terms it has in all."""
+    """Number of terms."""
     terms: tuple[tuple[str, float], ...]
-    """The weightiest, each with its share of the strongest one (1 to 0), strongest first."""
+    """The largest positive weights, as (term, share of the largest weight), in falling order."""
     against: tuple[tuple[str, float], ...]
-    """Those that count most against a paper, with the same share, less than zero."""
+    """The largest negative weights, likewise, with negative shares; the most negative first."""
 
 
 def describe_profile(
     connection: Connection, builder: ProfileBuilder, subscriber: Subscriber
 ) -> tuple[Known, ...]:
-    """Return what is kept about a subscriber's interests; empty for who told us nothing.
+    """Return the interests of a subscriber's stored profile; empty without a profile.
 
-    Terms are stored as numbers. They are written as the subscriber wrote them, else as the stored papers do that
-    the profile was learned from.
+    Terms are stored as numbers. Their spelling comes from the subscriber's topics, otherwise from the papers that
+    the profile was trained with. A term whose spelling is not found is left out.
     """
     profile = term_store.read_profiles(connection, [subscriber.id]).get(subscriber.id)
     if profile is None:
@@ -61,26 +61,26 @@ def describe_profile(
 
 
 def _strongest(interest: Interest) -> dict[int, float]:
-    """Return the terms to be shown, the strongest first, those against a paper last."""
+    """Return the weights of the terms to be shown: positive ones first, in falling order, then negative ones."""
     order = np.argsort(-interest.weights, kind="stable")
     least = -_NOTICEABLE * float(interest.weights.max())
     selected = [
-        *(place for place in order[:TERMS_SHOWN] if interest.weights[place] > 0),
-        *(place for place in order[-AGAINST_SHOWN:] if interest.weights[place] <= least),
+        *(index for index in order[:TERMS_SHOWN] if interest.weights[index] > 0),
+        *(index for index in order[-AGAINST_SHOWN:] if interest.weights[index] <= least),
     ]
-    return {int(interest.terms[place]): float(interest.weights[place]) for place in selected}
+    return {int(interest.terms[index]): float(interest.weights[index]) for index in selected}
 
 
 def _sources(
     connection: Connection, builder: ProfileBuilder, subscriber: Subscriber, shown: list[dict[int, float]]
 ) -> Iterator[list[tuple[str, str]]]:
-    """Yield the texts that can lend a term its spelling, the subscriber's own words first."""
+    """Yield (title, abstract) texts in which terms are spelled out, the subscriber's topics first."""
     yield [("", topic) for topic in subscriber.interests.topics]
     stored_reference = builder.stored_reference(connection)
     rows = rows_with_terms(stored_reference.reference, shown, _LOOKED_UP)
     yield _texts(connection, [int(stored_reference.row_ids[row]) for row in rows])
-    said = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
-    yield _texts(connection, [paper for paper, _ in said[-_RATED:]])
+    verdicts = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
+    yield _texts(connection, [paper for paper, _ in verdicts[-_RATED:]])
 
 
 def _texts(connection: Connection, row_ids: list[int]) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Keeping profiles true to what subscribers said: built when words or verdicts change, then stored."""
+"""Building and storing profiles: rebuilt when a subscriber's topics or feedback, or the term weights, change."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from digest.store import terms as term_store
 from digest.store.database import Connection, Database
 
 REFERENCE_PAPERS = 48_000
-"""Profiles are learned against the newest so many papers: more than a year of five arXiv categories."""
+"""Size of the reference corpus (the newest papers): more than a year of five arXiv categories."""
 
 _CACHE_SIZE = 16
 
@@ -28,15 +28,15 @@ _PAGE = 200
 
 @dataclass(frozen=True, eq=False, slots=True)
 class StoredReference:
-    """The background papers and which ones they are."""
+    """The reference corpus and the row ids of its papers."""
 
     reference: ReferenceCorpus
     row_ids: NDArray[np.int64]
-    """The row number of each in the database."""
+    """The row id of each paper, in the order of the corpus."""
 
 
 class ProfileBuilder:
-    """Builds profiles. Keeps the background papers, some 90 MB, for as long as their version is the newest.
+    """Builds profiles. Caches the reference corpus (about 90 MB) until a newer version of the term weights is stored.
 
     May be used by several threads.
     """
@@ -44,14 +44,14 @@ class ProfileBuilder:
     def __init__(self) -> None:
         self._stored_reference: StoredReference | None = None
         self._reading = Lock()
-        # A subscriber who tries out filters asks for the same profile again and again, and then saves it.
+        # A subscriber who changes filters in the preview requests the same profile several times.
         self._learned = lru_cache(_CACHE_SIZE)(_learn)
 
     def rebuild(self, connection: Connection, subscriber_ids: Collection[int], now: datetime) -> None:
-        """Build and store the profiles of these subscribers anew; who told us nothing keeps none."""
+        """Build and store the profiles of these subscribers. A subscriber without topics or likes has no profile."""
         topics = subscriber_store.read_interests(connection, subscriber_ids)
         verdicts = feedback_store.read_feedback(connection, subscriber_ids)
-        rated = {paper for said in verdicts.values() for paper, _ in said}
+        rated = {paper for rows in verdicts.values() for paper, _ in rows}
         blobs = paper_store.read_terms(connection, rated)
         built: dict[int, Profile] = {}
         for subscriber_id in subscriber_ids:
@@ -65,7 +65,7 @@ class ProfileBuilder:
     def build(
         self, connection: Connection, topics: Sequence[str], verdicts: Sequence[tuple[int, str]]
     ) -> Profile:
-        """Return the profile that somebody would have who said this, the oldest word first; nothing is written."""
+        """Return the profile of these topics and (paper_row_id, verdict) pairs, oldest first; write nothing."""
         blobs = paper_store.read_terms(connection, {paper for paper, _ in verdicts})
         return self._build(connection, topics, verdicts, blobs)
 
@@ -87,11 +87,11 @@ class ProfileBuilder:
         )
 
     def reference(self, connection: Connection) -> ReferenceCorpus:
-        """Return the papers that profiles are learned against, in the newest version of the term weights."""
+        """Return the reference corpus, in the newest version of the term weights."""
         return self.stored_reference(connection).reference
 
     def stored_reference(self, connection: Connection) -> StoredReference:
-        """Return the background papers with their row numbers."""
+        """Return the reference corpus with the row ids of its papers."""
         version = term_store.newest_version(connection) or 0
         with self._reading:
             if (
@@ -120,10 +120,10 @@ def rebuild_outdated(
     now: datetime,
     is_over: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Build the profiles anew that name another than the newest term weights; return how many.
+    """Rebuild the profiles that were built with older term weights; return how many.
 
-    An old profile goes on giving its scores, so this may take its time: a transaction per page. `is_over` is
-    asked after each; what is left is for the next time.
+    Each page of profiles is one transaction. When `is_over` returns True after a page, the rest is left to the next
+    call: an old profile stays valid and gives the same scores as before.
     """
     done = 0
     while not (done and is_over()):

@@ -48,16 +48,16 @@ class Application:
     dislikes: tuple[str, ...] = ()
     """Ids of disliked papers."""
     status: Status | None = None
-    """The status in the installation they move from; None for a new subscriber. Moving never restarts mail."""
+    """The status in the installation they are imported from; None for a new subscriber. An import never restarts mail."""
     paused_until: date | None = None
-    """The end of a pause in the installation they move from."""
+    """The end of a pause in the installation they are imported from."""
 
     def __post_init__(self) -> None:
         """Raise BadInput for a number of papers out of range."""
         check_max_papers(self.max_papers)
 
     def first_status(self, *, confirmed: bool) -> Status:
-        """Return the first status: unsubscribed and suppressed stay; who never confirmed has to confirm."""
+        """Return the first status: unsubscribed and suppressed are kept; unconfirmed subscribers have to confirm."""
         if self.status in {"unsubscribed", "suppressed"}:
             return self.status
         if self.status == "pending" or not confirmed:
@@ -132,12 +132,12 @@ def subscribe_many(
         accepted.append((len(results), subscriber, verdicts))
         results.append(subscriber)
     subscriber_ids = subscriber_store.insert_subscribers(connection, [one for _, one, _ in accepted])
-    said = [
+    rated = [
         (subscriber_id, paper_id, verdict)
         for subscriber_id, (_, _, verdicts) in zip(subscriber_ids, accepted, strict=True)
         for paper_id, verdict in verdicts.items()
     ]
-    _save_verdicts(connection, said, now)
+    _save_verdicts(connection, rated, now)
     stored = subscriber_store.find_by_ids(connection, subscriber_ids)
     for subscriber_id, (index, _, _) in zip(subscriber_ids, accepted, strict=True):
         results[index] = stored[subscriber_id]
@@ -154,16 +154,16 @@ def subscribe_many(
     return results
 
 
-def _save_verdicts(connection: Connection, said: Sequence[tuple[int, str, Verdict]], now: datetime) -> None:
+def _save_verdicts(connection: Connection, rated: Sequence[tuple[int, str, Verdict]], now: datetime) -> None:
     """Store verdicts (subscriber id, canonical paper id, verdict); those on papers not stored become pending."""
-    stored_papers = paper_store.row_ids_of(connection, {paper_id for _, paper_id, _ in said})
+    stored_papers = paper_store.row_ids_of(connection, {paper_id for _, paper_id, _ in rated})
     known = [
         (subscriber_id, stored_papers[one], verdict)
-        for subscriber_id, one, verdict in said
+        for subscriber_id, one, verdict in rated
         if one in stored_papers
     ]
     feedback_store.save_verdicts(connection, known, now)
-    save_pending(connection, [one for one in said if one[1] not in stored_papers], now)
+    save_pending(connection, [one for one in rated if one[1] not in stored_papers], now)
 
 
 class _Refusals:
@@ -196,7 +196,7 @@ class _Refusals:
 
 def _taken(address: Address) -> BadInput:
     return BadInput(
-        f"{address.mailbox} is a subscriber already; "
+        f"{address.mailbox} is already a subscriber; "
         f"change it with: digest subscribers edit {address.mailbox}"
     )
 
@@ -231,5 +231,5 @@ def find_subscriber(connection: Connection, address: str) -> Subscriber:
     parsed = parse_address(address)
     subscriber = subscriber_store.find_by_address_key(connection, parsed.key)
     if subscriber is None:
-        raise NotFound(f"{parsed.typed} is no subscriber; see: digest subscribers list")
+        raise NotFound(f"{parsed.typed} is not a subscriber; see: digest subscribers list")
     return subscriber

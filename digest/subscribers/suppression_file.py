@@ -31,7 +31,7 @@ _DAY = timedelta(days=1)
 
 def export_lines(database: Database, secret: bytes, now: datetime) -> Iterator[str]:
     """Yield the whole log as JSON lines; the first identifies the secret key of the hashes."""
-    _log_what_is_older(database, secret)
+    _log_earlier_events(database, secret)
     yield json.dumps(
         {"format": FORMAT, "key_fingerprint": key_fingerprint(secret), "exported_at": now.isoformat()}
     )
@@ -51,7 +51,7 @@ def export_lines(database: Database, secret: bytes, now: datetime) -> Iterator[s
             )
 
 
-def _log_what_is_older(database: Database, secret: bytes) -> None:
+def _log_earlier_events(database: Database, secret: bytes) -> None:
     """Add subscribers to the log who were suppressed or unsubscribed before the log existed."""
     with database.begin() as connection:
         suppression_store.log_unlogged_suppressions(connection)
@@ -120,7 +120,7 @@ def _check_header(line: str, file: Path, secret: bytes) -> None:
     except ValueError:
         header = None
     if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise BadInput(f"{file} is no file that `digest suppressions export` wrote.")
+        raise BadInput(f"{file} was not written by `digest suppressions export`.")
     if header.get("key_fingerprint") != key_fingerprint(secret):
         raise BadInput(
             f"{file} was exported under another secret key, so no address would be recognised; "
@@ -145,7 +145,7 @@ def _entry(line: str, now: datetime) -> Entry:
     """Read one line. Raises ValueError or BadInput."""
     record: Any = json.loads(line)
     if not isinstance(record, dict):
-        raise BadInput("this line is no JSON object.")
+        raise BadInput("this line is not a JSON object.")
     fingerprint, event = record.get("address_hash"), record.get("event")
     reason, instant = record.get("reason"), record.get("happened_at")
     if not isinstance(fingerprint, str) or not _HASH.fullmatch(fingerprint):
@@ -158,7 +158,7 @@ def _entry(line: str, now: datetime) -> Entry:
     if happened_at.tzinfo is None:
         raise BadInput("happened_at has no time zone.")
     if happened_at > now + _DAY:
-        raise BadInput("happened_at lies in the future.")
+        raise BadInput("happened_at is in the future.")
     # A lone surrogate cannot be stored: it is rejected here with its line.
     reason.encode()
     return Entry(

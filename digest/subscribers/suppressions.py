@@ -35,7 +35,7 @@ class Standing:
 
 
 def standing_of(entries: Iterable[Entry]) -> Standing:
-    """Fold the log of one address; entries come oldest first.
+    """Return the state that results from the log entries of one address, given oldest first.
 
     An erasure is never undone: a later sign-up is a new subscriber, with a later `created_at`.
     """
@@ -90,7 +90,7 @@ def suppress(
             known = replace(known, status=Status.SUPPRESSED)
         if not is_new:
             raise BadInput(
-                f"{address.mailbox} is suppressed already; see: digest suppressions show {address.mailbox}"
+                f"{address.mailbox} is already suppressed; see: digest suppressions show {address.mailbox}"
             )
     return address.mailbox, known
 
