@@ -1,6 +1,6 @@
 """Trending papers in your inbox: the product, from feeds to mail.
 
-The layers, top to bottom, each importing only what stands below it: the doors (`cli`), `wiring`, the
-use cases (`papers.ingest`, `subscribers`, `delivery`), the edges (`settings`, `store`, `papers.sources`,
-`mail.transports`) and the core, which is pure: no input or output, no clock.
+Layers, top to bottom; each imports only from those below it: the doors (`cli`, `web`), `jobs` and `wiring`, the use
+cases (`papers.ingest`, `subscribers`, `delivery`), the edges (`settings`, `store`, `papers.sources`,
+`mail.transports`), and the core, which is pure: no input or output, no clock. docs/architecture.md has more.
 """

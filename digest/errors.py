@@ -35,7 +35,7 @@ class BadLink(DigestError):
 
 
 class TryLater(DigestError):
-    """A temporary failure. `seconds` is the time to wait that the other side asked for, if any."""
+    """A temporary failure. `seconds` is the wait that the server requested, if any."""
 
     def __init__(self, message: str, seconds: float | None = None) -> None:
         super().__init__(message, seconds)

@@ -27,12 +27,12 @@ def make_file(path: Path) -> None:
 def open_for_writing(path: Path) -> TextIO:
     """Empty and open a text file; the rights of an existing one are reduced to the owner, too. Raises OSError."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
-    # The rights of a terminal or a pipe stay.
+    # The rights of a terminal or a pipe are not changed.
     if path.is_file():
         os.fchmod(descriptor, FILE_MODE)
     return os.fdopen(descriptor, "w", encoding="utf-8")
 
 
 def is_open_to_others(path: Path) -> bool:
-    """Tell whether a path exists and anybody but its owner has any right to it."""
+    """Return whether a path exists and users other than its owner have any right to it."""
     return path.exists() and bool(path.stat().st_mode & _OTHERS)

@@ -230,7 +230,7 @@ class Container:
 
     @cached_property
     def arxiv_pacer(self) -> Pacer:
-        """The common queue of all requests to arXiv."""
+        """The pacer that all requests to arXiv share."""
         if self.redis_url:
             return SharedPacer(self.redis_url, self.settings.arxiv_pause)
         return pacer_from(self.settings)

@@ -42,11 +42,11 @@ class Options:
     """None: a Maildir in a temporary folder."""
     database_url: str | None = None
     latency: timedelta | None = None
-    """Start a mail server of our own that takes so long for each answer."""
+    """Start a mail server that waits this long before each answer; None: use `mail_url`."""
     connections: int | None = None
-    """How many each worker may have to it; None for the usual."""
+    """Maximum number of connections per worker to that server; None for the default."""
     broker_url: str | None = None
-    """With a Redis the workers are Celery workers, without it processes that run the same use case."""
+    """The Redis of Celery workers; None: the workers are processes that run the same use case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Measured:
     papers_per_digest: float
     database_mb: float
     server: Count | None = None
-    """What our own mail server counted."""
+    """The counts of the mail server that the benchmark started; None without one."""
 
     @property
     def rate_per_s(self) -> float:
@@ -98,7 +98,7 @@ def bench(options: Options, clock: Callable[[], datetime], say: Callable[[str], 
 
 @contextmanager
 def _mail_server(options: Options, folder: Path) -> Iterator[str]:
-    """Start a slow mail server, if one is asked for, and give its address, else ""."""
+    """Start a slow mail server if `latency` is set; yield its URL, else ""."""
     if options.latency is None:
         yield ""
         return
@@ -116,7 +116,7 @@ def _mail_server(options: Options, folder: Path) -> Iterator[str]:
                 break
             except OSError:
                 if time.monotonic() > give_up_at:
-                    raise StopRun("The slow mail server of the measurement did not start.") from None
+                    raise StopRun("The mail server of the benchmark did not start.") from None
                 time.sleep(0.05)
         connections = f"?connections={options.connections}" if options.connections else ""
         yield f"smtp://127.0.0.1:{port}{connections}"
@@ -135,7 +135,7 @@ def _measure(container: Container, options: Options, folder: Path, say: Callable
     begun = time.perf_counter()
     planned = plan_due(container.database, clock())
     planned_per_s = planned / (time.perf_counter() - begun)
-    say(f"Planned {planned:,} at {planned_per_s:,.0f}/s. Sending {2 * SAMPLE} with stopwatches on ...")
+    say(f"Planned {planned:,} at {planned_per_s:,.0f}/s. Sending {2 * SAMPLE} to measure each stage ...")
     delivery_context = container.sampling(SAMPLE)
     # The first batch fills the caches.
     warming = Summary()

@@ -1,10 +1,10 @@
-"""A mail server as far away as asked, which throws mail away and counts: `digest bench deliver --latency 25ms`.
+"""A mail server with a given latency that counts mails and discards them: `digest bench deliver --latency 25ms`.
 
     python -m digest.bench.slow_server --port 2525 --latency 0.025 [--connections 20] [--report FILE]
 
-Each command is answered so long after the answer before it: with 25 ms, a mail takes 100 ms, as it does with a
-relay across the internet. Beyond `--connections` at once, a further one is turned away with 421. When it is stopped
-(SIGTERM), it writes what it counted as JSON.
+Each answer is sent `--latency` seconds after the previous one: with 25 ms, a mail takes 100 ms, as with a relay on the
+internet. More than `--connections` open connections are rejected with 421. When the server is stopped (SIGTERM), it
+writes its counts as JSON to `--report`.
 """
 
 import argparse
@@ -21,31 +21,31 @@ _END = b"\r\n.\r\n"
 
 @dataclass
 class Count:
-    """What a server took."""
+    """The counts of a server."""
 
     mails: int = 0
     doubles: int = 0
-    """Mails whose Message-ID came before."""
+    """Mails with the Message-ID of an earlier mail."""
     most_connections: int = 0
-    """At once."""
+    """Largest number of connections open at the same time."""
     turned_away: int = 0
     most_in_a_second: int = 0
 
 
 @dataclass
 class SlowServer:
-    """What the connections of one server share."""
+    """The state that all connections of one server share."""
 
     latency: float
     connections: int = 1_000
-    """How many it lets in at once."""
+    """Maximum number of open connections."""
     count: Count = field(default_factory=Count)
     recipients: list[str] = field(default_factory=list)
-    """Of all mails taken, in their order; only kept if `keeps` is set."""
+    """The recipients of all accepted mails, in order; only recorded if `keeps` is set."""
     keeps: bool = False
     seen: Counter[bytes] = field(default_factory=Counter)
     open: int = 0
-    _lately: deque[float] = field(default_factory=deque)
+    _last_second: deque[float] = field(default_factory=deque)
 
     def take(self, recipient: str, message_id: bytes, now: float) -> None:
         """Count a mail."""
@@ -54,13 +54,13 @@ class SlowServer:
         self.count.doubles += self.seen[message_id] > 1
         if self.keeps:
             self.recipients.append(recipient)
-        self._lately.append(now)
-        while self._lately[0] <= now - 1:
-            self._lately.popleft()
-        self.count.most_in_a_second = max(self.count.most_in_a_second, len(self._lately))
+        self._last_second.append(now)
+        while self._last_second[0] <= now - 1:
+            self._last_second.popleft()
+        self.count.most_in_a_second = max(self.count.most_in_a_second, len(self._last_second))
 
     def protocol(self) -> asyncio.Protocol:
-        """Return what serves one connection."""
+        """Return the protocol of a new connection."""
         return _Connection(self)
 
 
@@ -91,7 +91,7 @@ class _Connection(asyncio.Protocol):
         self._server.open -= 1
 
     def _answer(self, text: bytes, *, closes: bool = False) -> None:
-        """Answer so long after the answer before, and after what is answered."""
+        """Send an answer `latency` after the previous answer and after now, whichever is later."""
         self._answers_at = max(self._loop.time(), self._answers_at) + self._server.latency
         self._loop.call_at(self._answers_at, self._write, text, closes)
 
@@ -114,15 +114,15 @@ class _Connection(asyncio.Protocol):
 
     def _receive(self, data: bytes) -> None:
         assert self._content is not None
-        # Only the head is looked at; of the rest, as much as can hold the end.
+        # Only the head and the last bytes are needed, for the Message-ID and the end mark.
         if len(self._content) > _HEAD:
             del self._content[_HEAD:-8]
         self._content += data
         if self._content.endswith(_END):
             head = bytes(self._content[:_HEAD])
             self._content = None
-            place = head.find(b"Message-ID:")
-            message_id = head[place : head.find(b"\r\n", place)] if place >= 0 else b""
+            start = head.find(b"Message-ID:")
+            message_id = head[start : head.find(b"\r\n", start)] if start >= 0 else b""
             self._server.take(self._recipient, message_id, self._loop.time())
             self._answer(b"250 2.0.0 taken\r\n")
 
@@ -154,13 +154,13 @@ async def serve(server: SlowServer, port: int) -> None:
 
 
 def main() -> None:
-    """Serve as the command line says."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--port", type=int, required=True)
-    asked.add_argument("--latency", type=float, default=0.0)
-    asked.add_argument("--connections", type=int, default=1_000)
-    asked.add_argument("--report", type=Path)
-    options = asked.parse_args()
+    """Parse the arguments and serve."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--latency", type=float, default=0.0)
+    parser.add_argument("--connections", type=int, default=1_000)
+    parser.add_argument("--report", type=Path)
+    options = parser.parse_args()
     server = SlowServer(options.latency, options.connections)
     asyncio.run(serve(server, options.port))
     if options.report:

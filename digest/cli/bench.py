@@ -42,7 +42,7 @@ def deliver(
     ] = 600,
     per_mail: Annotated[int, typer.Option(min=1, max=50, metavar="N", help="Papers in a mail.")] = 10,
     mail_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Where mail goes; a temporary folder if not given.")
+        str | None, typer.Option(metavar="URL", help="Where mail is sent; a temporary folder if not given.")
     ] = None,
     database_url: DatabaseUrl = None,
     broker_url: Annotated[
@@ -52,7 +52,7 @@ def deliver(
         str | None,
         typer.Option(
             metavar="TIME",
-            help="Start a mail server that takes so long for each of its four answers to a mail, such as 25ms.",
+            help="Start a mail server that waits this long before each of its four answers to a mail, such as 25ms.",
         ),
     ] = None,
     connections: Annotated[
@@ -65,8 +65,8 @@ def deliver(
 ) -> None:
     """Plan and deliver a digest to N made-up subscribers; print the rate and the CPU time of each stage.
 
-    Give --mail-url the address of a server that throws mail away, as these mails go to subscribers who do not exist;
-    or give --latency, for a server as slow as one across the internet.
+    --mail-url should name a server that discards all mail, because the subscribers do not exist. Or give --latency, which
+    starts a server that is as slow as one on the internet.
 
     Example: digest bench deliver --subscribers 5000 --workers 2
     """

@@ -140,8 +140,8 @@ def _show_status(found: dict[str, Any]) -> None:
         )
     for one in found["doubtful_editions"]:
         output.say(
-            f"mail     {one['account']} refused {one['refused']:,} addresses and took {one['taken']:,} mails "
-            f"({one['stream']}, {one['edition_on']}): refusals are not trusted, ask who runs the server"
+            f"mail     {one['account']} refused {one['refused']:,} addresses and accepted {one['taken']:,} mails "
+            f"({one['stream']}, {one['edition_on']}): refusals are not trusted; ask the server's operator"
         )
     output.say()
     output.rows(

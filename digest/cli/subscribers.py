@@ -75,7 +75,9 @@ def add(
     max_papers: MaxPapers = None,
     confirmed: Annotated[
         bool,
-        typer.Option("--confirmed", help="They agreed already; without this they are asked by mail first."),
+        typer.Option(
+            "--confirmed", help="They have consented already; without this they are asked by mail first."
+        ),
     ] = False,
     json_output: JsonOutput = False,
 ) -> None:
@@ -296,7 +298,7 @@ def import_(
     confirmed: Annotated[
         bool,
         typer.Option(
-            "--confirmed", help="They all agreed already; without this each is asked by mail first."
+            "--confirmed", help="All have consented already; without this each is asked by mail first."
         ),
     ] = False,
     json_output: JsonOutput = False,

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from digest.errors import BadInput
 
 _SHORT_TIME = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,3})?)(ms|s)")
-# Room enough on both sides to count days without leaving the calendar.
+# Dates outside are rejected, so that adding or subtracting days cannot overflow.
 _YEARS = range(1900, 3000)
 
 
@@ -53,5 +53,5 @@ def parse_milliseconds(text: str | None) -> timedelta | None:
         return None
     match = _SHORT_TIME.fullmatch(text.strip())
     if match is None:
-        raise BadInput(f"{text!r} is no short time; write it like 25ms or 0.1s.")
+        raise BadInput(f"{text!r} is not a short time; write it like 25ms or 0.1s.")
     return timedelta(**{"milliseconds" if match[2] == "ms" else "seconds": float(match[1])})

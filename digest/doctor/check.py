@@ -19,7 +19,7 @@ _ADVICE = "Look at its setting with: digest settings"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A finding about one part in a sentence, and what to do about it; "" if nothing."""
+    """A finding about one part, in one sentence, and advice; the advice is "" if no action is needed."""
 
     name: str
     state: State

@@ -8,7 +8,7 @@ class Address:
     """An address of valid form. `digest.subscribers.addresses.parse_address` makes one from typed text."""
 
     typed: str
-    """As somebody wrote it, without the spaces around it."""
+    """As typed, without the spaces around it."""
     mailbox: str
     """`local@domain` in ASCII, the form that mail is sent to; the local part is as typed."""
 

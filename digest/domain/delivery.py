@@ -37,7 +37,7 @@ RECIPIENTS: Mapping[Kind, frozenset[Status]] = {
 
 
 class Stream(StrEnum):
-    """Transactional mails, which somebody has just asked for, are sent apart from the digests."""
+    """The digests, or the transactional mails, which somebody has just requested and which are sent separately."""
 
     TRANSACTIONAL = "transactional"
     DIGEST = "digest"

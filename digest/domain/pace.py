@@ -1,7 +1,7 @@
-"""The pace of an account whose provider asked to slow down: pure arithmetic.
+"""The pace (maximum sending rate) of an account whose provider asked to slow down.
 
-Additive increase, multiplicative decrease, as in TCP: each request to slow down halves the pace, and without one it
-grows by a twentieth of what it was before, every minute. After an hour without a request there is no pace any more.
+Additive increase, multiplicative decrease, as in TCP: each request to slow down halves the pace; then it grows every
+minute by a twentieth of the former pace. An hour after the last request, the pace ends. Pure functions.
 """
 
 from dataclasses import dataclass
@@ -11,22 +11,22 @@ SLOWEST = 0.1
 """Mails per second: one in ten seconds."""
 REMEMBERED = timedelta(hours=1)
 ONE_REQUEST = timedelta(seconds=10)
-"""Requests so close together are one: they answer mails that were on their way side by side."""
+"""Requests within this time count as one: they answer mails that were in flight at the same time."""
 _GROWTH_PER_MINUTE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast mail may go to an account since its provider asked to slow down."""
+    """The sending rate of an account after its provider asked to slow down."""
 
     mails_per_second: float
-    """Right after the request."""
+    """The pace directly after the request."""
     ceiling: float
-    """The pace that was too fast."""
+    """The pace at which the provider asked to slow down."""
     slowed_at: datetime
 
     def at(self, now: datetime) -> float | None:
-        """Return the mails per second that may go at an instant; None for no limit."""
+        """Return the maximum of mails per second at an instant; None for no limit."""
         quiet = now - self.slowed_at
         if quiet >= REMEMBERED:
             return None
@@ -35,7 +35,7 @@ class Pace:
 
 
 def slow_down(pace: Pace | None, measured: float, now: datetime) -> Pace:
-    """Return the pace after a request to slow down, when `measured` mails a second went to the account."""
+    """Return the pace after a request to slow down, when `measured` mails per second were sent."""
     present = pace.at(now) if pace else None
     if pace and present and now - pace.slowed_at < ONE_REQUEST:
         return pace

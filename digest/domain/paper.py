@@ -52,7 +52,7 @@ class FeedItem:
 
 
 class FetchStatus(StrEnum):
-    """How reading a feed went."""
+    """The status of a fetch."""
 
     RUNNING = "running"
     COMPLETE = "complete"
@@ -63,7 +63,7 @@ class FetchStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LastFetch:
-    """The result of the newest reading of one feed."""
+    """The result of the newest fetch of one feed."""
 
     source: str
     finished_at: datetime

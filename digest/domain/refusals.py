@@ -62,15 +62,15 @@ class Evidence:
     answers: Answers
     """This refusal included."""
     subscribers: int
-    """How many there are on the list, those suppressed in the last 24 hours included."""
+    """Number of subscribers who get digests, plus those suppressed in the last 24 hours."""
     suppressed: int
-    """How many addresses were suppressed for a refusal in the last 24 hours."""
+    """Number of addresses suppressed for a refusal in the last 24 hours."""
     refused_before: bool
-    """Whether the address was refused for an earlier edition, EDITIONS_APART ago, and accepted no mail since."""
+    """Whether the address was refused for an earlier edition at least EDITIONS_APART ago, and accepted no mail since."""
 
 
 def is_confirmed(evidence: Evidence) -> bool:
-    """Tell whether a refusal is confirmed, so that the address is suppressed."""
+    """Return whether a refusal is confirmed, so that the address is suppressed."""
     if not evidence.answers.is_sane and not evidence.refused_before:
         return False
     most_accepted = 2 * evidence.answers.taken >= evidence.subscribers

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from digest.domain.subscriber import Frequency, Schedule
 
 _MONDAY, _SATURDAY = 0, 5
-# A week at most passes without an edition, and a zone can skip a day.
+# There is an edition within a week, or a day later if the zone skips a day.
 _SEARCH_DAYS = 9
 LONGEST_WAIT: Mapping[Frequency, timedelta] = {
     Frequency.DAILY: timedelta(days=2),
@@ -26,7 +26,7 @@ day at the date line, the wait can be a day longer; planning early is harmless, 
 
 
 def sends_on(day: date, frequency: Frequency) -> bool:
-    """Tell whether this frequency has an edition on that day; the weekly one on Mondays."""
+    """Return whether this frequency has an edition on that day; the weekly one is on Mondays."""
     match frequency:
         case Frequency.DAILY:
             return True

@@ -1,1 +1,1 @@
-"""Mail: words and layout, bytes, and the way to the server."""
+"""Mail: content, rendering, messages and transports."""

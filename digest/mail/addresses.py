@@ -88,7 +88,7 @@ def _ascii_domain(domain: str) -> str:
 
 
 def _no_address(text: str) -> BadInput:
-    return BadInput(f"{_shown(text)} is no mail address; write it as name@example.org.")
+    return BadInput(f"{_shown(text)} is not a mail address; write it as name@example.org.")
 
 
 def _shown(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Connections kept between batches: a greeting and a TLS handshake cost more than many a mail."""
+"""A pool of connections: a greeting and a TLS handshake can take longer than sending a mail."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,13 +9,13 @@ from threading import Lock
 from digest.mail.envelope import Connection, Transport
 
 IDLE = timedelta(seconds=60)
-"""Servers give up on a silent client after some minutes (RFC 5321 § 4.5.3.2.7); we say goodbye before."""
+"""Idle connections are closed after this time, before the server closes them (RFC 5321 § 4.5.3.2.7)."""
 
 
 class PooledTransport:
-    """Opens another transport's connections and keeps them for the next batch; one a process.
+    """Pools the connections of another transport for later batches. One instance per process.
 
-    A batch has its connection alone, so threads do not meet on one. Call `close` at the end.
+    No two batches use a connection at the same time, so threads are safe. Call `close` at the end.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class PooledTransport:
 
     @contextmanager
     def open(self) -> Iterator[Connection]:
-        """Return a kept connection, or a new one; it is kept unless the batch ends in an error."""
+        """Return a pooled connection or a new one; it returns to the pool unless the batch raises an error."""
         self._close_older_than(self._monotonic() - self._idle)
         with self._lock:
             pooled = self._free.pop() if self._free else None
@@ -50,7 +50,7 @@ class PooledTransport:
             self._free.append((self._monotonic(), holder, connection))
 
     def close(self) -> None:
-        """Say goodbye on every connection that is not in use."""
+        """Close all connections that are not in use."""
         self._close_older_than(float("inf"))
 
     def _close_older_than(self, instant: float) -> None:

@@ -1,32 +1,32 @@
-"""Mail over SMTP (RFC 5321): one connection for many mails, each refusal sorted by what to do about it.
+"""Mail over SMTP (RFC 5321): many mails per connection; each refusal becomes an error by what the caller should do.
 
-| Answer | Raised | What it means |
+| Answer | Error | Meaning |
 |---|---|---|
-| cannot connect, name unknown | NoConnection | the server is away |
-| 4xx at the greeting, 421 on a new connection | ServerFull | it lets no further connection in |
-| certificate not valid, TLS not offered where it is needed | StopRun | settings or server need a person |
-| 530, 534, 535, 538, or no AUTH offered | StopRun | user or password |
-| 421 or 4.7.x that speaks of a rate or of too many, but at the greeting | SlowDown | mail comes too fast |
-| any other 4xx at MAIL | StopRun | the server takes no mail now |
-| MAIL FROM refused for good (5xx) | StopRun | the sender address |
-| 5.7.x, or "relay" in a refusal, before this connection has taken any mail | PolicyRefused | the server does not want our mail |
-| the same after it has taken some | TryLater | this one mail against a policy |
-| RCPT 5.1.x, 5.2.1; 550, 551, 553 without such a code | NeverSend | no such mailbox |
-| DATA 5.1.x, 5.2.1 | NeverSend | the same, found out late |
-| 552, 5.2.2 and all other 5xx | TryLater | a full mailbox, one mail's trouble |
-| 4xx at RCPT or DATA | TryLater | grey-listing, a busy server |
-| connection lost, or no whole answer within 60 s | ConnectionLost | the next mail gets a new connection |
+| no connection, unknown host name | NoConnection | the server is unreachable |
+| 4xx in the greeting, 421 on a new connection | ServerFull | the server accepts no further connection |
+| invalid certificate, TLS required but not offered | StopRun | settings or server must be corrected |
+| 530, 534, 535, 538, or no AUTH offered | StopRun | wrong user or password |
+| 421 or 4.7.x that mentions a rate or too many mails, after the greeting | SlowDown | mail is sent too fast |
+| any other 4xx to MAIL | StopRun | the server accepts no mail for now |
+| 5xx to MAIL | StopRun | the sender address is refused |
+| 5.7.x, or "relay" in a refusal, before this connection accepted a mail | PolicyRefused | the server refuses all our mail |
+| the same, after this connection accepted a mail | TryLater | the server refuses this mail by a policy |
+| RCPT 5.1.x, 5.2.1; 550, 551, 553 without such a code | NeverSend | the mailbox does not exist |
+| DATA 5.1.x, 5.2.1 | NeverSend | the same, reported later |
+| 552, 5.2.2 and all other 5xx | TryLater | the mailbox is full, or this mail is refused |
+| 4xx to RCPT or DATA | TryLater | greylisting, or a busy server |
+| connection lost, or no complete answer within 60 s | ConnectionLost | the next mail uses a new connection |
 
-A server that says goodbye between two mails (421, or a closed connection before it has the whole mail) is
-called once more for the same mail. Once the last byte of a mail is out and no answer comes, it
-may have been taken: that is ConnectionLost, and the Message-ID tells the copies apart.
+When the server ends a connection between two mails (421, or closed before it has a whole mail), the mail is sent again
+over a new connection. When no answer follows the last byte of a mail, the server may have accepted it: this raises
+ConnectionLost, and a second copy has the same Message-ID.
 
-TLS (`Tls`): certificates are always verified, against the system's authorities or those in the
-environment variable SSL_CERT_FILE. A password is never sent without TLS. Without user, on a port other
-than 587, TLS is used where the server offers it; to a server on this machine it is not.
+TLS (`Tls`): certificates are always verified, against the system's authorities or those in the environment variable
+SSL_CERT_FILE. A password is never sent without TLS. Without a user, on a port other than 587, TLS is used if the server
+offers it, except to a server on this machine.
 
-MAIL, RCPT and DATA go out in one packet where the server offers PIPELINING (RFC 2920): two round trips
-a mail instead of four. 8BITMIME would gain nothing, as our mails are ASCII.
+MAIL, RCPT and DATA are sent in one packet if the server offers PIPELINING (RFC 2920): two round trips per mail instead
+of four. 8BITMIME is not used, because the mails are ASCII.
 """
 
 import smtplib
@@ -48,20 +48,20 @@ class _Gone(Exception):
     """The server ended the connection before it had the whole mail."""
 
     def __init__(self, reason: str, goodbye: Answer | None = None) -> None:
-        """`goodbye`: what it said, with 421."""
+        """`goodbye` is the server's 421 answer, if it sent one."""
         super().__init__(reason)
         self.goodbye = goodbye
 
 
 class SmtpTransport:
-    """`smtp://` and `smtps://`: a mail server. Holds no connection: `open()` does."""
+    """`smtp://` and `smtps://`: a mail server. `open()` returns a connection."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
 
     @contextmanager
     def open(self) -> Iterator["SmtpConnection"]:
-        """Return a connection that is made at the first mail and closed at the end of the `with`."""
+        """Return a connection that opens with the first mail and closes at the end of the `with` block."""
         connection = SmtpConnection(self.server)
         try:
             yield connection
@@ -70,7 +70,7 @@ class SmtpTransport:
 
 
 class SmtpConnection:
-    """One connection at a time to one server; not for two threads at once."""
+    """One connection to one server, reopened when needed. Not thread-safe."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -79,7 +79,7 @@ class SmtpConnection:
         self._pipelining = False
 
     def send(self, envelope: Envelope) -> str:
-        """Hand one mail to the server; see `Connection.send` and the table above."""
+        """Send one mail and return the server's answer; see `Connection.send` and the table of this module."""
         commands = _commands(envelope)
         content = _stuffed(envelope.content)
         is_used = self._session is not None
@@ -94,11 +94,11 @@ class SmtpConnection:
             if gone.goodbye and is_too_fast(gone.goodbye):
                 raise SlowDown(f"The mail server asks to slow down: {gone}.") from gone
             if gone.goodbye:
-                raise ServerFull(f"The mail server takes no mail now: {gone}.") from gone
+                raise ServerFull(f"The mail server accepts no mail now: {gone}.") from gone
             raise ConnectionLost(f"The mail server ended the connection ({gone}).") from gone
 
     def close(self) -> None:
-        """Say goodbye, if there is still somebody to say it to."""
+        """Send QUIT if the connection is open, and close it."""
         session, self._session = self._session, None
         if session is None:
             return
@@ -125,7 +125,7 @@ class SmtpConnection:
         return str(answer)
 
     def _exchange(self, session: smtplib.SMTP, commands: list[bytes]) -> list[Answer]:
-        """Send commands and return their answers: all at once if the server can, else up to a refusal."""
+        """Send commands and return their answers: all in one packet with PIPELINING, else up to the first refusal."""
         if self._pipelining:
             self._write(session, b"".join(commands))
             return [self._read(session) for _ in commands]
@@ -154,26 +154,26 @@ class SmtpConnection:
         return answer
 
     def _answer_to_content(self, session: smtplib.SMTP) -> Answer:
-        """Read what became of the mail. No answer leaves that open: the mail must not be sent again now."""
+        """Read the answer to the mail. Without one, the server may have the mail, so it must not be sent again at once."""
         try:
             return read_answer(*session.getreply())
         except (OSError, smtplib.SMTPException) as error:
             self._drop()
-            raise ConnectionLost("The mail server did not say whether it took the mail.") from error
+            raise ConnectionLost("The mail server did not answer whether it accepted the mail.") from error
 
     def _lost(self, error: Exception) -> NoReturn:
         self._drop()
         if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
             seconds = self._server.timeout_seconds
             raise ConnectionLost(
-                f"The mail server gave no whole answer within {seconds:.0f} seconds."
+                f"The mail server gave no complete answer within {seconds:.0f} seconds."
             ) from error
         raise _Gone("connection lost") from error
 
     def _reset(self, session: smtplib.SMTP, *, waits_for_mail: bool) -> None:
-        """Clear a refused transaction. A connection that cannot even do that is given up."""
+        """Reset a refused transaction; close the connection if that fails."""
         try:
-            if waits_for_mail:  # RFC 2920 § 3.1: it said yes to DATA without a recipient
+            if waits_for_mail:  # RFC 2920 § 3.1: DATA may be accepted without a valid recipient
                 self._exchange(session, [b".\r\n"])
             if not self._exchange(session, [b"RSET\r\n"])[0].is_yes:
                 self._drop()
@@ -196,7 +196,7 @@ class SmtpConnection:
 
 
 def _commands(envelope: Envelope) -> list[bytes]:
-    """Return MAIL, RCPT and DATA. Addresses are checked here, as nobody else stands between them and a line."""
+    """Return the commands MAIL, RCPT and DATA. Addresses are validated here, so that none can add a command."""
     try:
         sender = read_address(envelope.sender).mailbox
     except BadInput as error:
@@ -209,7 +209,7 @@ def _commands(envelope: Envelope) -> list[bytes]:
 
 
 def _stuffed(content: bytes) -> bytes:
-    """Return the mail as DATA takes it: dots at line starts doubled, the end marked (RFC 5321 § 4.5.2)."""
+    """Return the mail as DATA requires it: dots at line starts doubled, and the end mark added (RFC 5321 § 4.5.2)."""
     stuffed = content.replace(b"\r\n.", b"\r\n..")
     if stuffed.startswith(b"."):
         stuffed = b"." + stuffed

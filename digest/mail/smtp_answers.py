@@ -1,4 +1,4 @@
-"""What a mail server's answers mean for us; the table stands in `smtp`."""
+"""Maps the answers of a mail server to errors; `digest.mail.smtp` has the table."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from digest.errors import DigestError, NeverSend, PolicyRefused, SlowDown, StopR
 from digest.text.formatting import one_line
 
 _ENHANCED = re.compile(r"^\s*([245]\.\d{1,3}\.\d{1,3})\b")
-_NOT_OURS = re.compile(
+_REFUSES_RELAY = re.compile(
     r"relay(ing)? (access )?(is )?(denied|not permitted|not allowed|prohibited)|unable to relay|authenticat",
     re.IGNORECASE,
 )
@@ -26,13 +26,13 @@ class Answer:
 
     @property
     def status(self) -> str:
-        """The enhanced status code (RFC 3463), "" where there is none."""
+        """The enhanced status code (RFC 3463); "" if there is none."""
         found = _ENHANCED.match(self.text)
         return found[1] if found else ""
 
     @property
     def is_yes(self) -> bool:
-        """Whether the server did what it was asked."""
+        """Whether the server accepted the command (2xx)."""
         return 200 <= self.code < 300
 
     def __str__(self) -> str:
@@ -40,40 +40,40 @@ class Answer:
 
 
 def read_answer(code: int, text: bytes | str) -> Answer:
-    """Return the reply as smtplib gives it, on one line of at most 300 characters."""
+    """Return an answer of smtplib, with its text on one line of at most 300 characters."""
     line = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     return Answer(code, one_line(line)[:300].rstrip("."))
 
 
 def is_too_fast(answer: Answer) -> bool:
-    """Tell whether the server says that mail comes too fast."""
-    is_about_us = answer.code == 421 or (answer.code < 500 and answer.status.startswith("4.7."))
-    return is_about_us and _TOO_FAST.search(answer.text) is not None
+    """Return whether the answer means that mail is sent too fast."""
+    is_temporary = answer.code == 421 or (answer.code < 500 and answer.status.startswith("4.7."))
+    return is_temporary and _TOO_FAST.search(answer.text) is not None
 
 
 def sort_refusal(step: str, answer: Answer, *, has_taken_mail: bool) -> DigestError:
-    """Return the error that the server's `answer` at MAIL, RCPT or DATA amounts to; see the table above."""
+    """Return the error for an answer to MAIL, RCPT or DATA; see the table in `digest.mail.smtp`."""
     status = answer.status
     if is_too_fast(answer):
         return SlowDown(f"The mail server asks to slow down: {answer}.")
     if answer.code < 500 and step == "MAIL":
-        return StopRun(f"The mail server takes no mail now: {answer}.")
+        return StopRun(f"The mail server accepts no mail now: {answer}.")
     if answer.code < 500:
         return TryLater(f"The mail server asks to wait: {answer}.")
     if answer.code in _LOGIN_REFUSED:
         return StopRun(
-            f"The mail server wants a login ({answer}): check user and password in DIGEST_MAIL_URL."
+            f"The mail server requires a login ({answer}): check user and password in DIGEST_MAIL_URL."
         )
-    if status.startswith("5.7.") or (status in {"", "5.0.0"} and _NOT_OURS.search(answer.text)):
+    if status.startswith("5.7.") or (status in {"", "5.0.0"} and _REFUSES_RELAY.search(answer.text)):
         if has_taken_mail:
             return TryLater(f"The mail server refuses this mail by its policy: {answer}.")
         return PolicyRefused(
-            f"The mail server does not want our mail ({answer}): check its rules and DIGEST_SENDER."
+            f"The mail server refuses our mail by its policy ({answer}): check its rules and DIGEST_SENDER."
         )
     if step == "MAIL":
         return StopRun(f"The mail server refuses the sender ({answer}): check DIGEST_SENDER.")
     if status.startswith("5.1.") or status == "5.2.1":
-        return NeverSend(f"The address takes no mail: {answer}.")
+        return NeverSend(f"The address accepts no mail: {answer}.")
     if step == "RCPT" and answer.code in _NO_SUCH_MAILBOX and not status.startswith("5.2."):
-        return NeverSend(f"The address takes no mail: {answer}.")
+        return NeverSend(f"The address accepts no mail: {answer}.")
     return TryLater(f"The mail server refuses this mail: {answer}.")

@@ -1,4 +1,4 @@
-"""The start of an SMTP session: connect, encrypt, log in, each failure a sentence for the operator."""
+"""The start of an SMTP session: connect, start TLS, log in. Error messages are for the operator."""
 
 import smtplib
 import socket
@@ -13,7 +13,7 @@ from digest.errors import NoConnection, ServerFull, StopRun
 from digest.mail.smtp_answers import read_answer
 
 TIMEOUT_SECONDS = 60.0
-"""For a connection, and for each whole answer."""
+"""For opening a connection, and for each complete answer."""
 _MOST_OCTETS = 2**16
 
 
@@ -29,7 +29,7 @@ class Tls(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A mail server and how to speak to it."""
+    """A mail server, and how to connect to it."""
 
     host: str
     port: int
@@ -38,14 +38,14 @@ class Server:
     password: str = field(default="", repr=False)
     timeout_seconds: float = TIMEOUT_SECONDS
     connections: int = 1
-    """How many a process may have at once."""
+    """Maximum number of connections per process."""
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
 
     @property
     def account(self) -> str:
-        """Names the server and the user there: what mail limits and circuit breakers belong to."""
+        """The name of the account (server and user), to which mail limits and circuit breakers belong."""
         scheme = "smtps" if self.tls is Tls.IMPLICIT else "smtp"
         return f"{scheme}://{self.user}{'@' if self.user else ''}{self}"
 
@@ -61,7 +61,7 @@ class _Answers:
         self._octets = 0
 
     def begin(self) -> None:
-        """Begin to wait for an answer."""
+        """Start the time limit of an answer."""
         self._seconds = self._sock.gettimeout()
         self._give_up_at = None if self._seconds is None else time.monotonic() + self._seconds
         self._octets = 0
@@ -89,7 +89,7 @@ class _Answers:
             self._sock.settimeout(self._seconds)
         self._octets += len(received)
         if self._octets > _MOST_OCTETS:
-            raise OSError("an answer without end")
+            raise OSError("the answer is too long")
         return received
 
     def close(self) -> None:
@@ -101,7 +101,7 @@ class TlsNotOffered(StopRun):
 
 
 class _Deadlines:
-    """Makes smtplib give up on an answer that comes in drops, where its own time-out is for each drop."""
+    """Adds a time limit for a whole answer; smtplib's own limit applies to each received piece."""
 
     file: Any
     sock: socket.socket | None
@@ -124,7 +124,7 @@ class _TlsSession(_Deadlines, smtplib.SMTP_SSL):
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether `host` is this machine."""
+    """Return whether `host` is this machine."""
     if host == "localhost":
         return True
     try:
@@ -134,7 +134,7 @@ def is_loopback(host: str) -> bool:
 
 
 def greet(server: Server) -> smtplib.SMTP:
-    """Return a session that is ready for mail. Raises StopRun."""
+    """Return a session that is ready for mail. Raises StopRun or one of its subclasses."""
     try:
         session = connect(server)
         try:
@@ -145,8 +145,8 @@ def greet(server: Server) -> smtplib.SMTP:
             raise
     except ssl.SSLCertVerificationError as error:
         raise StopRun(
-            f"The certificate of {server} is not valid ({error.verify_message}): use the name it was made "
-            "for, or name its authority in SSL_CERT_FILE."
+            f"The certificate of {server} is not valid ({error.verify_message}): use the host name of the "
+            "certificate, or set SSL_CERT_FILE to the file of its authority."
         ) from error
     except ssl.SSLError as error:
         reason = error.reason or "handshake failed"
@@ -154,7 +154,7 @@ def greet(server: Server) -> smtplib.SMTP:
             f"No TLS with {server} ({reason}): port 465 is smtps://, 587 and 25 are smtp://."
         ) from error
     except smtplib.SMTPException as error:
-        raise _sorted(error, server) from error
+        raise _start_error(error, server) from error
     except UnicodeError as error:
         raise StopRun("User and password for the mail server must be plain ASCII.") from error
     except OSError as error:
@@ -175,7 +175,7 @@ def connect(server: Server) -> smtplib.SMTP:
 
 
 def encrypt(session: smtplib.SMTP, server: Server) -> None:
-    """Send EHLO, and STARTTLS as `server.tls` says. Raises TlsNotOffered, OSError and SMTPException."""
+    """Send EHLO, and STARTTLS if `server.tls` requires or allows it. Raises TlsNotOffered, OSError and SMTPException."""
     session.ehlo_or_helo_if_needed()
     if server.tls in {Tls.NONE, Tls.IMPLICIT}:
         return
@@ -192,21 +192,21 @@ def log_in(session: smtplib.SMTP, server: Server) -> None:
         session.login(server.user, server.password)
 
 
-def _sorted(error: smtplib.SMTPException, server: Server) -> StopRun:
-    """Return what an error of smtplib before the first mail amounts to."""
+def _start_error(error: smtplib.SMTPException, server: Server) -> StopRun:
+    """Return the error for an exception of smtplib before the first mail."""
     if isinstance(error, smtplib.SMTPResponseException):
         answer = read_answer(error.smtp_code, error.smtp_error)
         if answer.code < 500:
-            return ServerFull(f"The mail server {server} takes no mail now: {answer}.")
+            return ServerFull(f"The mail server {server} accepts no mail now: {answer}.")
         if isinstance(error, smtplib.SMTPAuthenticationError):
             return StopRun(
                 f"{server} refuses user or password ({answer}): check DIGEST_MAIL_URL, percent-encoded where needed."
             )
-        return StopRun(f"{server} does not let us in ({answer}): ask who runs it.")
+        return StopRun(f"{server} refuses this machine ({answer}): ask its operator.")
     if isinstance(error, smtplib.SMTPServerDisconnected):
         if isinstance(error.__context__, TimeoutError):
             return NoConnection(
-                f"{server} takes connections and says nothing: port 465 is smtps://, 587 and 25 are smtp://."
+                f"{server} accepts connections but sends nothing: port 465 is smtps://, 587 and 25 are smtp://."
             )
-        return NoConnection(f"{server} closed the connection before it said a word.")
-    return StopRun(f"{server} offers no login that we can use here: try another port, or smtps://.")
+        return NoConnection(f"{server} closed the connection without an answer.")
+    return StopRun(f"{server} offers no supported login: try another port, or smtps://.")

@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 CONNECTIONS = 20
-"""So many connections at once are usual for a relay, and more than a server on the same machine needs."""
+"""Default number of connections: usual for a relay, and more than a server on the same machine needs."""
 _COUNT = re.compile("[1-9][0-9]?|1[0-9][0-9]|200")
 FORMS = "maildir:DIR, file:DIR, console:, memory:, smtp://host:port or smtps://host:port"
 
@@ -70,7 +70,7 @@ def account_of(url: str) -> str:
 
 
 def connections_of(url: str) -> int:
-    """Return how many connections a process may have at once to where `url` leads."""
+    """Return the maximum number of connections per process for `url`."""
     transport = transport_from(url)
     return transport.server.connections if isinstance(transport, SmtpTransport) else 1
 

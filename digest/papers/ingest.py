@@ -92,7 +92,7 @@ def _next_chunk(items: Iterator[FeedItem], result: IngestResult) -> list[FeedIte
     chunk: list[FeedItem] = []
     try:
         for item in islice(items, CHUNK):
-            chunk.append(item)  # noqa: PERF402 - when the feed breaks off, the items before are kept
+            chunk.append(item)  # noqa: PERF402 - when the feed breaks off, the earlier items are stored
     except DigestError as error:
         result.error = error
     return chunk

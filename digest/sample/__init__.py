@@ -21,7 +21,7 @@ from digest.text.latex import one_line, paragraphs
 
 
 class _Entry(TypedDict):
-    """One table of `papers.toml`; the head of that file says what the keys mean."""
+    """One table of `papers.toml`; the comment at the top of that file describes the keys."""
 
     id: str
     title: str

@@ -38,7 +38,7 @@ def parse_address(text: str) -> Address:
             test_environment=True,
         )
     except EmailNotValidError as error:
-        raise BadInput(f"{typed[:80]!r} is no mail address: {str(error)[:200].rstrip('.')}.") from None
+        raise BadInput(f"{typed[:80]!r} is not a mail address: {str(error)[:200].rstrip('.')}.") from None
     return Address(typed, found.ascii_email or found.normalized)
 
 

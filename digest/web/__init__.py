@@ -1,1 +1,1 @@
-"""The web side: pages behind signed links instead of passwords, feeds, and a JSON API."""
+"""The web pages (signed links instead of passwords), the feeds and the JSON API."""

@@ -1,4 +1,4 @@
-"""The web application: its routes, its error pages, its start and its end.
+"""The web application: routes, error pages, start and shutdown.
 
 `digest.web.app:application` is the factory for uvicorn; it reads the settings from the environment.
 """

@@ -13,7 +13,7 @@ from digest.jobs import recurring
 from digest.wiring import Container
 
 RECHECK_SECONDS = 20.0
-"""Seconds between two looks without a wake-up: for requests left by a crash or an unavailable database."""
+"""Seconds between two turns without a wake-up, for requests that a crash or a database failure left."""
 LONGEST_PAUSE_SECONDS = 1.0
 """Upper limit of the random pause before each turn."""
 _STOP_SECONDS = 5.0

@@ -1,4 +1,4 @@
-"""What all routes of one process share, and the responses they return."""
+"""The objects that all routes of one process share, and helpers for responses."""
 
 import logging
 from datetime import date, datetime, timedelta
@@ -40,7 +40,7 @@ _log = logging.getLogger("digest.web")
 
 
 class WebContext:
-    """The parts of the web side of one process."""
+    """The shared objects of the web application in one process."""
 
     def __init__(self, container: Container, recheck: timedelta, stopping: Event) -> None:
         self.container = container
@@ -72,7 +72,7 @@ class WebContext:
         """Limits the threads that store mail requests. Under load they wait for each other, pages do not."""
 
     def warm(self) -> None:
-        """Prepare what the first requests would wait for. Logs a warning when the database is unavailable."""
+        """Fill the caches that the first requests need. Logs a warning when the database is unavailable."""
         try:
             self.catalogue.warm()
             with self.container.database.read() as connection:

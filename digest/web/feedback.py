@@ -20,7 +20,7 @@ def verdict_from(text: str) -> Verdict | None:
         return None
     if text in tuple(Verdict):
         return Verdict(text)
-    raise BadInput("This link does not say more or less; please open it again from your mail.")
+    raise BadInput("This link is incomplete; please open it again from your mail.")
 
 
 @router.get("/feedback/{token}")

@@ -22,7 +22,7 @@ from itsdangerous import BadSignature, Signer
 from starlette.types import Message, Receive, Scope, Send
 
 LEAST = timedelta(seconds=2)
-"""Nobody reads a page and types an address faster."""
+"""People need longer to read a page and type an address."""
 LONGEST = timedelta(days=7)
 """A page may stay open in a browser for this long."""
 _DIGITS = 11

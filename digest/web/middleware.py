@@ -27,7 +27,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_TOO_LARGE = "This is more than we can take at once; please go back and send a smaller part of it."
+_TOO_LARGE = "The text is too long; please go back and send a smaller part of it."
 _FAILED = "Something went wrong on our side; please try again in a minute."
 Problem = Callable[[str, int, str], Response]
 """Returns the response to a failed request, from its path, a status and a message."""

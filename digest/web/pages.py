@@ -46,7 +46,7 @@ class Pages:
             shared,
             version=_fingerprint(static),
             links_of=links_of,
-            # Most of a page is such papers, and most of them stand on several pages.
+            # Lists of papers are the largest part of most pages, and the same papers are on several pages.
             listed=lru_cache(_CACHED_CARDS)(self._listed),
         )
         self._macros = self._environment.get_template("_papers.html").make_module()

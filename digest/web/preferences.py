@@ -1,4 +1,4 @@
-"""The preferences page: all that a subscriber can set, see, download and erase, behind their signed link."""
+"""The preferences page, behind a signed link: settings, stored data, download and erasure."""
 
 import json
 from collections.abc import Callable
@@ -124,7 +124,7 @@ def _starters(context: WebContext, connection: Connection, ticked: set[str]) -> 
 
 
 def _fields(subscriber: Subscriber, typed: Form | None) -> dict[str, str]:
-    """Return what stands in the fields of the form: what was typed, else what is stored."""
+    """Return the values of the form's fields: typed ones, else the stored ones."""
     asked, schedule = subscriber.interests, subscriber.schedule
     stored = {
         **{name: "\n".join(getattr(asked, name)) for name in _WORDS},

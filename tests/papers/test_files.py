@@ -87,8 +87,8 @@ def test_only_title_and_abstract_are_needed(tmp_path: Path) -> None:
 
 def test_bad_lines_cost_themselves_alone_and_are_named(tmp_path: Path) -> None:
     bad = {
-        "[1, 2]": "the line is no JSON object",
-        '"gulls"': "the line is no JSON object",
+        "[1, 2]": "the line is not a JSON object",
+        '"gulls"': "the line is not a JSON object",
         '{"id": "2603.00001"': "the line is not JSON (expecting ',' delimiter at character 20)",
         "{nonsense}": "the line is not JSON (expecting property name enclosed in double quotes at character 2)",
         "[" * 100_000: "the line is not JSON (nested too deep)",

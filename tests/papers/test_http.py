@@ -301,7 +301,7 @@ def test_a_damaged_packed_answer_comes_as_far_as_it_came(feeds: FeedServer, fetc
 @pytest.mark.parametrize("encoding", ["gzip, gzip", "gzip,gzip", "deflate", "br", "zstd, gzip", "gulls"])
 def test_answers_packed_otherwise_are_refused(feeds: FeedServer, fetcher: Fetcher, encoding: str) -> None:
     feeds.serve("/x", Reply(packed(packed(b"g" * 100_000)), headers={"Content-Encoding": encoding}))
-    with pytest.raises(StopRun, match="compresses its answer in a way that was not asked for"):
+    with pytest.raises(StopRun, match="compresses its answer in a way that was not requested"):
         fetcher.get(f"{feeds.address}/x")
     assert len(feeds.requests) == 1
 

@@ -75,5 +75,5 @@ def test_daily_papers_are_asked_for_by_weekday_and_page(feeds: FeedServer, make:
 
 def test_what_the_api_says_is_passed_on(feeds: FeedServer, fetcher: Fetcher) -> None:
     feeds.serve("/api/daily_papers", Reply(b'{"error": "Invalid date"}'))
-    with pytest.raises(TryLater, match=r"no JSON list \(it says: Invalid date\)"):
+    with pytest.raises(TryLater, match=r"not a JSON list \(it says: Invalid date\)"):
         list(HuggingFace(feeds.address, fetcher).fetch(TODAY, NOW))

@@ -107,7 +107,7 @@ def test_a_program_that_fills_in_everything_is_told_the_same_and_gets_nothing(
 def test_what_is_no_address_is_refused_with_a_word_of_help(client: Client, typed: str) -> None:
     answer = client.post("/subscribe", data={"email": typed})
     assert answer.status_code == 422
-    assert "is no mail address" in answer.text
+    assert "is not a mail address" in answer.text
 
 
 def test_an_international_domain_is_written_to_in_its_ascii_form(client: Client, tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ class ArxivApi:
             if document.entries or document.broken or start >= _total(document):
                 return document
         raise TryLater(
-            f"{self.name}: the search kept answering with an empty page at {start}; try again later."
+            f"{self.name}: the search repeatedly answered with an empty page at {start}; try again later."
         )
 
 

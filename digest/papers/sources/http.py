@@ -103,7 +103,7 @@ class Answer:
 
 
 class _Passing(Exception):
-    """A failure worth a retry. `part` is what arrived of the body, None if nothing did."""
+    """A temporary failure, which is retried. `part` is the received part of the body; None if none arrived."""
 
     def __init__(self, reason: str, seconds: float | None = None, part: Answer | None = None) -> None:
         super().__init__(reason)
@@ -191,7 +191,7 @@ class Fetcher:
 
     def _sleep_unless_asked_too_long(self, seconds: float) -> None:
         if seconds > self._longest_wait + 1:
-            raise _Passing("asked for a longer wait than this run allows", seconds)
+            raise _Passing("requested a longer wait than this run allows", seconds)
         self._sleep(seconds)
 
     def _ask(self, url: httpx.URL, turns: Pacer, readable_errors: frozenset[int]) -> Answer:
@@ -290,7 +290,7 @@ def is_trusted_redirect(asked: httpx.URL, target: httpx.URL) -> bool:
 def _unpacked(response: httpx.Response) -> Iterator[bytes]:
     """Yield the decompressed body in pieces of at most a megabyte.
 
-    Raises StopRun for an encoding that was not asked for, and EOFError or zlib.error for damaged data.
+    Raises StopRun for an encoding that was not requested, and EOFError or zlib.error for damaged data.
     """
     encoding = response.headers.get("Content-Encoding", "").strip().lower()
     if encoding in {"", "identity"}:
@@ -298,7 +298,7 @@ def _unpacked(response: httpx.Response) -> Iterator[bytes]:
         return
     if encoding not in {"gzip", "x-gzip"}:
         raise StopRun(
-            f"{response.url.host} compresses its answer in a way that was not asked for ({encoding[:60]}); "
+            f"{response.url.host} compresses its answer in a way that was not requested ({encoding[:60]}); "
             "check its address in the settings."
         )
     unpacker = zlib.decompressobj(_GZIP)

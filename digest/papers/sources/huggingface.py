@@ -63,7 +63,7 @@ def read_page(body: bytes, name: str, now: datetime, *, shown_on: date | None = 
     if text[:20].lower().startswith(_HTML_STARTS):
         raise TryLater(f"{name}: the answer is a web page (HTML) where JSON was expected.")
     if not text.startswith("["):
-        raise TryLater(f"{name}: the answer is no JSON list{_quoted_error(text)}.")
+        raise TryLater(f"{name}: the answer is not a JSON list{_quoted_error(text)}.")
     decoder = json.JSONDecoder()
     place, number = _skip(text, 1), 0
     while not text.startswith("]", place):
@@ -100,7 +100,7 @@ def _quoted_error(text: str) -> str:
 
 def _item(item: Any, now: datetime, shown_on: date | None) -> FeedItem:
     if not isinstance(item, dict):
-        raise BadInput("the item is no JSON object")
+        raise BadInput("the item is not a JSON object")
     inner = item.get("paper")
     if not isinstance(inner, dict):
         # A saved list may hold plain records, too.

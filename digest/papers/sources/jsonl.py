@@ -48,7 +48,7 @@ def _reason(error: Exception) -> str:
 def item_from(record: Any, now: datetime) -> FeedItem:
     """Build a feed item from one record. Raises BadInput naming the field that is wrong."""
     if not isinstance(record, dict):
-        raise BadInput("the line is no JSON object")
+        raise BadInput("the line is not a JSON object")
     paper = make_paper(
         paper_id=_text(record, "id", required=False),
         title=_text(record, "title"),

@@ -21,7 +21,7 @@ from digest.errors import TryLater
 MOST_HELD = 44 * 2**20
 """Bytes of memory that the elements of one document may take; arXiv's fullest feed takes a tenth of it."""
 LONGEST_TEXT = 2_000_000
-"""Characters of one element's text; the rest is dropped, and no field of a paper may be so long."""
+"""Characters of one element's text; the rest is dropped. The fields of a paper are shorter."""
 _DEEPEST = 100
 _PIECE = 2**20
 """Bytes or characters worked on at once: no single step holds up other threads for long."""
@@ -86,7 +86,7 @@ def decoded_pieces(body: bytes, declared: str = "") -> Iterator[str]:
 
 
 def _pieces(body: bytes, encoding: str, start: int = 0) -> Iterator[str]:
-    # A character cut in two at the end is left out, as nothing tells the decoder that this is the end.
+    # An incomplete character at the end is left out, because the decoder is not finalised.
     decoder = codecs.getincrementaldecoder(encoding)("replace")
     for place in range(start, len(body), _PIECE):
         yield decoder.decode(body[place : place + _PIECE])
