@@ -23,15 +23,15 @@ _RESTART_SEQUENCES = text(
 
 
 def missing(what: str) -> None:
-    """Skip the test on a laptop; fail it where everything is expected to be there."""
+    """Skip the test if something is missing; fail it if CI=true."""
     if os.environ.get("CI") == "true":
         pytest.fail(f"{what} is missing on this machine, and CI runs every test")
     pytest.skip(f"{what} is missing on this machine")
 
 
 @pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Run every test without the settings and files of the person who runs it."""
+def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Run every test without the environment variables and files of the developer."""
     for name in list(os.environ):
         if name.startswith("DIGEST_") and not name.startswith("DIGEST_TEST_"):
             monkeypatch.delenv(name)

@@ -1,4 +1,4 @@
-"""Papers, subscribers and delivery contexts for tests, with defaults for all that a test is not about."""
+"""Factories of papers, subscribers and delivery contexts, with defaults for what a test does not need."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -145,7 +145,7 @@ def add_subscriber(
     next_due_at: datetime | None = None,
     **fields: Any,
 ) -> Subscriber:
-    """Add a subscriber at 7 in UTC, without interests unless given, and never planned."""
+    """Add a subscriber (hour 7, UTC, without interests by default) who was never planned."""
     added = subscribe(
         database,
         builder or ProfileBuilder(),
@@ -175,13 +175,13 @@ def add_subscribers(database: Database, count: int, **fields: Any) -> list[Subsc
 
 
 def request_links(database: Database, secret: bytes, typed: str, now: datetime) -> Subscriber | None:
-    """Answer a request for links; see `digest.subscribers.consent.request_links`."""
+    """Process a request for links; see `digest.subscribers.consent.request_links`."""
     with database.begin() as connection:
         return consent.request_links(connection, secret, parse_address(typed), now)
 
 
 def set_address(database: Database, subscriber: Subscriber, address: str) -> None:
-    """Write an address into the table that sign-up would refuse."""
+    """Write an address into the table, also one that sign-up would refuse."""
     with database.begin() as connection:
         connection.execute(
             update(subscribers).where(subscribers.c.id == subscriber.id).values(address=address)
@@ -195,7 +195,7 @@ def set_status(database: Database, subscriber: Subscriber, status: Status) -> No
 
 @cache
 def renderer() -> Renderer:
-    """The real templates, compiled once a process."""
+    """Return the renderer of the real templates, compiled once per process."""
     return Renderer(TEMPLATES)
 
 
@@ -244,19 +244,19 @@ def record_fetch(
     source: str = "arxiv",
     newest_on: date | None = None,
 ) -> None:
-    """Record a reading of a feed."""
+    """Record a fetch of a feed."""
     with database.begin() as connection:
         number = fetch_store.begin_fetch(connection, source, now)
         fetch_store.end_fetch(connection, number, FetchOutcome(status, newest_on=newest_on), now)
 
 
 def sent_to(transport: MemoryTransport) -> list[str]:
-    """The recipients, in the order of sending."""
+    """Return the recipients, in the order of sending."""
     return [envelope.recipient for envelope in transport.envelopes]
 
 
 def deliveries_of(database: Database, subscriber: Subscriber) -> list[Any]:
-    """A subscriber's rows of the ledger, the oldest edition first."""
+    """Return a subscriber's deliveries, the oldest edition first."""
     with database.read() as connection:
         return delivery_reports.find(connection, subscriber_id=subscriber.id, limit=1000)[::-1]
 
@@ -268,13 +268,13 @@ def one_delivery(database: Database, subscriber: Subscriber) -> Any:
 
 
 def papers_of(database: Database, delivery_id: int) -> list[str]:
-    """The ids of the papers a delivery carries, in its order."""
+    """Return the ids of a delivery's papers, in its order."""
     with database.read() as connection:
         return [pick.card.paper_id for pick in recorded(connection, delivery_id)[1]]
 
 
 def received_by(database: Database, subscriber: Subscriber) -> dict[date, list[str]]:
-    """The papers in each mail that a subscriber got, by edition."""
+    """Return the papers of each mail to a subscriber, by edition."""
     return {
         row.edition_on: papers_of(database, row.id)
         for row in deliveries_of(database, subscriber)
@@ -297,7 +297,7 @@ def subscriber_now(database: Database, address: str) -> Subscriber:
 class Interposed:
     """A transport that calls a function for each mail; the function may raise or change the database.
 
-    It gets the envelope and the function that sends it to memory.
+    The function gets the envelope and a function that sends it to memory.
     """
 
     def __init__(self, interfere: Callable[[Envelope, Callable[[Envelope], str]], str]) -> None:
@@ -327,7 +327,7 @@ class _Opened(AbstractContextManager[Server]):
 
 
 def together(*tasks: Callable[[], Result]) -> list[Result]:
-    """Run tasks at the same moment, a thread each; return what they returned, or raise what one raised."""
+    """Run tasks concurrently, a thread each; return their results, or raise the first error."""
     start = Barrier(len(tasks))
 
     def begin(task: Callable[[], Result]) -> Result:

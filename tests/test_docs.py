@@ -1,4 +1,4 @@
-"""The documents: commands parse, links lead to files, versions agree."""
+"""The documentation: commands parse, links lead to files, versions agree."""
 
 import pkgutil
 import re
@@ -31,20 +31,20 @@ _BETWEEN = {"&&", "||", "|", ";", "&", ">", ">>", "<", "2>"}
 
 
 def code_lines(page: Path) -> Iterator[str]:
-    """Yield the lines of the page's code blocks; one that ends in a backslash goes on."""
+    """Yield the lines of the page's code blocks, continued lines joined."""
     for block in _BLOCK.findall(page.read_text(encoding="utf-8")):
         yield from block.replace("\\\n", " ").splitlines()
 
 
 def commands_in(line: str) -> Iterator[list[str]]:
-    """Yield the words after `digest` of each call of it in a line of shell."""
+    """Yield the arguments of each call of `digest` in a line of shell."""
     spaced = shlex.shlex(line.strip().removeprefix("$ "), posix=True, punctuation_chars="&|;<>")
     spaced.whitespace_split = True
     spaced.commenters = "#"
     try:
         words = list(spaced)
     except ValueError:
-        # A quote that stays open: this line is no shell.
+        # An open quote: this line is not shell code.
         return
     command: list[str] = []
     for word in [*words, ";"]:
@@ -57,7 +57,7 @@ def commands_in(line: str) -> Iterator[list[str]]:
             del command[0]
         if command and command[0].rpartition("/")[2] == "digest":
             yield command[1:]
-        # What follows < or > is a file.
+        # After < or > follows a file.
         command = ["a file"] if "<" in word or ">" in word else []
 
 
@@ -71,7 +71,7 @@ CALLS = [
 
 
 def parse(words: list[str]) -> None:
-    """Let the command line take the words apart, without doing what they say."""
+    """Parse the arguments with the command line, without running the command."""
     command = typer.main.get_command(application)
     context = None
     while isinstance(command, TyperGroup):
@@ -95,11 +95,11 @@ def parse(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("words", CALLS)
-def test_every_command_in_the_prose_parses(words: list[str]) -> None:
+def test_every_command_in_the_docs_parses(words: list[str]) -> None:
     parse(words)
 
 
-def test_the_parser_of_this_test_knows_good_from_bad() -> None:
+def test_the_parser_of_this_test_rejects_bad_commands() -> None:
     assert list(
         commands_in("$ DIGEST_X=1 digest init && digest papers fetch | head > digest.txt # digest no")
     ) == [
@@ -136,7 +136,7 @@ def test_every_relative_link_leads_to_a_file(page: Path, link: str) -> None:
 
 
 def anchors(text: str) -> set[str]:
-    """Return the anchors that a page's headings make."""
+    """Return the anchors of a page's headings."""
     headings = re.findall(r"^#{1,6}\s+(.+?)\s*$", re.sub(_BLOCK, "", text), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -149,7 +149,7 @@ NAMED_PATHS = [
 
 
 @pytest.mark.parametrize("path", NAMED_PATHS)
-def test_every_path_in_the_prose_exists(path: str) -> None:
+def test_every_path_in_the_docs_exists(path: str) -> None:
     assert (ROOT / path).exists()
 
 
@@ -161,7 +161,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_name_of_the_code_in_the_prose_exists(name: str) -> None:
+def test_every_code_name_in_the_docs_exists(name: str) -> None:
     pkgutil.resolve_name(name)
 
 

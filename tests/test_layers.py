@@ -1,4 +1,4 @@
-"""Imports point down the table of layers, and packages form no circle of imports."""
+"""Imports point down the table of layers, and there are no import cycles."""
 
 import ast
 from collections.abc import Iterator
@@ -118,7 +118,7 @@ def test_imports_point_down(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_outside_things_stay_where_they_belong(module: str) -> None:
+def test_libraries_are_used_only_where_allowed(module: str) -> None:
     for other in imports(MODULES[module]):
         homes = OUTSIDE.get(other.partition(".")[0])
         assert homes is None or any(is_within(module, home) for home in homes), f"{module} imports {other}"
@@ -142,7 +142,7 @@ def test_doors_do_not_import_each_other() -> None:
 
 
 def package(module: str) -> str:
-    """Return the package of a module; a module beside the packages is one of its own."""
+    """Return the package of a module; a top-level module counts as a package."""
     return ".".join(module.split(".")[: 1 if is_within(module, "workers") else 2])
 
 
@@ -155,18 +155,18 @@ def imports_between_packages() -> dict[str, set[str]]:
     return found
 
 
-def test_packages_form_no_circle_of_imports() -> None:
+def test_packages_have_no_import_cycle() -> None:
     TopologicalSorter(imports_between_packages()).prepare()
 
 
-def test_a_circle_of_imports_is_found() -> None:
+def test_an_import_cycle_is_found() -> None:
     found = imports_between_packages()
     found["digest.domain"].add("digest.store")
     with pytest.raises(CycleError):
         TopologicalSorter(found).prepare()
 
 
-def test_modules_form_no_circle_of_imports() -> None:
+def test_modules_have_no_import_cycle() -> None:
     graph = {
         module: {
             other for other in imports(path) if other in MODULES and MODULES[other].name != "__init__.py"

@@ -29,7 +29,7 @@ def project() -> dict[str, list[Requirement]]:
 
 
 def installed_versions(wanted: Iterable[Requirement]) -> dict[str, str]:
-    """Return name and version of each requirement here, and of what they require in their turn."""
+    """Return name and version of each requirement, and of their requirements."""
     found: dict[str, str] = {}
     waiting = [(requirement, extra) for requirement in wanted for extra in ("", *requirement.extras)]
     done: set[tuple[str, str]] = set()
@@ -111,7 +111,7 @@ def files_in(folder: str, pattern: str = "*") -> set[str]:
 
 @pytest.mark.services
 @pytest.mark.timeout(120)
-def test_the_wheel_holds_all_that_is_read_at_run_time(wheel: set[str]) -> None:
+def test_the_wheel_has_all_files_that_are_read_at_run_time(wheel: set[str]) -> None:
     assert {f"digest/{name}" for name in files_in("templates")} <= wheel
     assert files_in("digest/sample") <= wheel
     assert files_in("digest/store/migrations", "*.py") <= wheel
@@ -122,7 +122,7 @@ def test_the_wheel_holds_all_that_is_read_at_run_time(wheel: set[str]) -> None:
 
 @pytest.mark.services
 @pytest.mark.timeout(120)
-def test_the_wheel_holds_nothing_else(wheel: set[str]) -> None:
+def test_the_wheel_has_no_other_files(wheel: set[str]) -> None:
     strangers = {
         name for name in wheel if not name.startswith(("digest/", "workers/")) and ".dist-info/" not in name
     }

@@ -1,4 +1,4 @@
-"""Files with addresses or keys are created for their owner alone, whatever the umask."""
+"""Files with addresses or keys are created for their owner only, with any umask."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from tests.factories import TUESDAY, add_subscriber, at
 
 
 @pytest.fixture(autouse=True)
-def _careless() -> Iterator[None]:
+def _wide_umask() -> Iterator[None]:
     before = os.umask(0)
     yield
     os.umask(before)
@@ -35,7 +35,7 @@ def test_the_database_and_its_log_are_private(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["maildir", "file"])
-def test_a_mail_folder_is_private_with_all_that_is_in_it(tmp_path: Path, kind: str) -> None:
+def test_a_mail_folder_and_its_files_are_private(tmp_path: Path, kind: str) -> None:
     transport = transport_from(f"{kind}:{tmp_path}/deep/outbox")
     with transport.open() as server:
         server.send(Envelope("a@example.org", "b@example.org", b"Subject: x\r\n\r\nx\r\n", "name"))
@@ -51,7 +51,7 @@ def test_the_demo_writes_private_files(tmp_path: Path) -> None:
     assert not [path for path in made if is_open_to_others(path)]
 
 
-def test_a_file_that_was_there_is_narrowed_and_a_folder_is_left(tmp_path: Path) -> None:
+def test_the_rights_of_an_existing_file_are_reduced_but_not_of_a_folder(tmp_path: Path) -> None:
     old = tmp_path / "old.jsonl"
     old.write_text("long ago, and longer")
     with open_for_writing(old) as file:
@@ -64,7 +64,7 @@ def test_a_file_that_was_there_is_narrowed_and_a_folder_is_left(tmp_path: Path) 
         file.write("gone")
 
 
-def test_the_doctor_names_what_others_can_read_and_how_to_end_it(sqlite_url: str, tmp_path: Path) -> None:
+def test_the_doctor_names_files_that_others_can_read_and_the_command(sqlite_url: str, tmp_path: Path) -> None:
     database = Database(sqlite_url)
     transport = transport_from(f"maildir:{tmp_path / 'out box'}")
     with database.read():

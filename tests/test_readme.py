@@ -1,4 +1,4 @@
-"""The README's ten lines, run as they are typed: against a server that stands in for the feeds, and without network."""
+"""The ten commands of the README, run as typed: with a test server for the feeds, and without network."""
 
 import json
 import re
@@ -15,12 +15,12 @@ from tests.papers import samples
 from tests.papers.feed_server import FeedServer, Reply, Request, feed_server
 
 LIKED = "2508.13426"
-# No server listens there, so that a request fails at once.
+# No server listens there, so a request fails at once.
 NOWHERE = "http://127.0.0.1:9"
 
 
 def ten_lines() -> list[list[str]]:
-    """Return the words after `digest` of each of the ten lines."""
+    """Return the arguments of each of the ten `digest` commands."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     block = re.search(r"^## The day, in ten lines\n```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert block
@@ -80,7 +80,7 @@ def serve_today(feeds: FeedServer, now: datetime) -> None:
 
 
 def run_all(shell: Shell, lines: list[list[str]]) -> list[Answer]:
-    """Run the lines one after the other; each must end with 0, but for the doctor, which may warn of a setting."""
+    """Run the commands in order; each must exit with 0, except the doctor, which may have a warning."""
     answers = []
     for words in lines:
         answer = shell.tries(*words)
@@ -91,7 +91,7 @@ def run_all(shell: Shell, lines: list[list[str]]) -> list[Answer]:
 
 
 def check_the_day(shell: Shell, answers: list[Answer]) -> None:
-    """Check what the ten lines left behind: two subscribers, a digest for one, a confirmation for the other."""
+    """Check the result of the ten commands: two subscribers, a digest for one, a confirmation for the other."""
     init, fetched, found, ana, ben, preview, run, explained, deliveries, doctor = answers
     assert "digest.db" in init.out
     assert fetched.out
@@ -109,7 +109,7 @@ def check_the_day(shell: Shell, answers: list[Answer]) -> None:
     assert [one["likes"] for one in likes] == [[], [LIKED]]
 
 
-def test_the_ten_lines_work_as_typed(feeds: FeedServer, tmp_path: Path) -> None:
+def test_the_ten_commands_work_as_typed(feeds: FeedServer, tmp_path: Path) -> None:
     now = datetime.now(UTC)
     serve_today(feeds, now)
     shell = pointed_at(feeds.address, tmp_path)
@@ -120,7 +120,7 @@ def test_the_ten_lines_work_as_typed(feeds: FeedServer, tmp_path: Path) -> None:
     assert len(asked) == 1, "a paper that is stored is not fetched again"
 
 
-def test_the_ten_lines_work_without_network_on_the_sample(tmp_path: Path) -> None:
+def test_the_ten_commands_work_without_network_on_the_sample(tmp_path: Path) -> None:
     shell = pointed_at(NOWHERE, tmp_path)
     first, *others = ten_lines()
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -129,7 +129,7 @@ def test_the_ten_lines_work_without_network_on_the_sample(tmp_path: Path) -> Non
     check_the_day(shell, answers)
 
 
-def test_without_network_and_sample_the_subscriber_is_added_all_the_same_and_told_so(tmp_path: Path) -> None:
+def test_without_network_and_sample_the_subscriber_is_added_with_a_warning(tmp_path: Path) -> None:
     shell = pointed_at(NOWHERE, tmp_path)
     lines = ten_lines()
     shell(*lines[0])

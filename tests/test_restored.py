@@ -1,4 +1,4 @@
-"""The doctor notices a database that was rolled back, by the outbox and by Redis, and nothing else."""
+"""The doctor detects a database that was rolled back, by the outbox and by Redis, without false alarms."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -47,7 +47,7 @@ def send_two_days(database: Database, outbox: str) -> None:
 
 
 def roll_back(database: Database) -> None:
-    """As a backup of Tuesday evening would have it."""
+    """Restore the state of Tuesday evening."""
     with database.begin() as connection:
         wednesday = deliveries.c.edition_on == WEDNESDAY
         gone = [row.id for row in connection.execute(deliveries.select().where(wednesday))]
@@ -56,7 +56,7 @@ def roll_back(database: Database) -> None:
 
 
 @pytest.mark.parametrize("kind", ["maildir", "file"])
-def test_mails_in_the_outbox_that_the_database_does_not_know(
+def test_mails_in_the_outbox_that_are_not_in_the_database_are_found(
     database: Database, tmp_path: Path, kind: str
 ) -> None:
     outbox = f"{kind}:{tmp_path / 'outbox'}"
@@ -72,11 +72,11 @@ def test_mails_in_the_outbox_that_the_database_does_not_know(
     assert check.state == "bad"
     assert "2 mails" in check.finding
     assert "suppressions apply" in check.advice
-    # Old mails prove nothing: their rows may have been deleted for their age.
+    # Old mails are no evidence: their rows may have been deleted by retention.
     assert examine_restored(database, transport, None, NOON + 30 * DAY).state == "good"
 
 
-def test_a_subscriber_who_was_erased_is_no_sign_of_it(database: Database, tmp_path: Path) -> None:
+def test_an_erased_subscriber_is_no_evidence(database: Database, tmp_path: Path) -> None:
     outbox = f"maildir:{tmp_path / 'outbox'}"
     for name in ("ada", "bo"):
         add_subscriber(database, f"{name}@example.org")
@@ -87,7 +87,7 @@ def test_a_subscriber_who_was_erased_is_no_sign_of_it(database: Database, tmp_pa
         assert examine_restored(database, transport_from(outbox), mark, NOON).state == "good"
 
 
-def test_whoever_signed_up_after_the_backup_is_a_sign_of_it(database: Database, tmp_path: Path) -> None:
+def test_a_subscriber_added_after_the_backup_is_evidence(database: Database, tmp_path: Path) -> None:
     outbox = f"file:{tmp_path / 'outbox'}"
     for name in ("ada", "bo"):
         add_subscriber(database, f"{name}@example.org")
@@ -99,7 +99,7 @@ def test_whoever_signed_up_after_the_backup_is_a_sign_of_it(database: Database, 
     assert examine_restored(database, transport_from(outbox), None, NOON).state == "bad"
 
 
-def test_files_that_are_no_mails_of_ours_are_passed_over(database: Database, tmp_path: Path) -> None:
+def test_other_files_in_the_outbox_are_ignored(database: Database, tmp_path: Path) -> None:
     folder = tmp_path / "outbox"
     folder.mkdir()
     for number, content in enumerate(
@@ -118,7 +118,7 @@ def test_files_that_are_no_mails_of_ours_are_passed_over(database: Database, tmp
     assert examine_restored(database, transport_from(f"file:{folder}"), None, NOON).state == "good"
 
 
-def test_the_mark_in_redis_against_the_ledger() -> None:
+def test_the_mark_in_redis_is_compared_with_the_ledger() -> None:
     assert judge_restored([], None, None).state == "good"
     assert judge_restored([], at(TUESDAY), at(TUESDAY)).state == "good"
     assert judge_restored([], at(TUESDAY), at(TUESDAY) + timedelta(seconds=1)).state == "bad"
@@ -126,7 +126,7 @@ def test_the_mark_in_redis_against_the_ledger() -> None:
 
 
 @pytest.mark.services
-def test_workers_move_the_mark_and_a_rolled_back_database_is_behind_it(
+def test_workers_update_the_mark_and_a_rolled_back_database_is_older(
     database: Database, redis_url: str
 ) -> None:
     clock = Clock(at(TUESDAY))

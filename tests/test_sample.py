@@ -51,13 +51,13 @@ def test_there_are_48_papers_with_different_ids_titles_and_abstracts() -> None:
     assert len({paper.abstract for paper in papers}) == 48
 
 
-def test_all_sightings_of_a_paper_agree_on_it() -> None:
+def test_all_items_of_a_paper_are_equal() -> None:
     seen: dict[str, Paper] = {}
     for item in sample_items(NOW):
         assert seen.setdefault(item.paper.id, item.paper) == item.paper
 
 
-def test_ids_are_canonical_and_beyond_any_number_arxiv_gives() -> None:
+def test_ids_are_canonical_and_never_used_by_arxiv() -> None:
     for paper_id in sample_papers():
         assert canonical_id(paper_id) == paper_id
         assert re.fullmatch(r"2611\.9\d{4}", paper_id)
@@ -71,7 +71,7 @@ def test_links_lead_to_example_org_only() -> None:
         assert address.startswith("https://example.org/")
 
 
-def test_titles_and_authors_are_nobody_elses(shared: Path) -> None:
+def test_titles_and_authors_are_made_up(shared: Path) -> None:
     papers = sample_papers().values()
     titles = {paper.title.casefold() for paper in papers}
     authors = {author.casefold() for paper in papers for author in paper.authors}
@@ -88,7 +88,7 @@ def test_abstracts_have_the_length_of_real_ones() -> None:
         assert len(paper.raw_abstract) <= 1920, paper.id
 
 
-def test_texts_are_readable_and_the_tex_is_kept_beside_them() -> None:
+def test_texts_are_readable_and_the_raw_tex_is_stored() -> None:
     papers = sample_papers().values()
     assert sum("$" in paper.raw_abstract for paper in papers) >= 15
     assert any(r"\'e" in paper.raw_abstract for paper in papers)
@@ -98,7 +98,7 @@ def test_texts_are_readable_and_the_tex_is_kept_beside_them() -> None:
         assert not re.search(r"[$\\{}]", paper.title + paper.abstract), paper.id
 
 
-def test_the_feed_holds_what_a_mail_has_to_cope_with() -> None:
+def test_the_feed_has_difficult_cases_for_mails() -> None:
     papers = sample_papers().values()
     assert any("&" in paper.title for paper in papers)
     assert any('"' in paper.title for paper in papers)
@@ -124,14 +124,14 @@ def test_the_fields_of_science_are_mixed() -> None:
 
 
 @pytest.mark.parametrize("now", [NOW, JUST_AFTER_MIDNIGHT])
-def test_papers_come_on_each_of_the_last_seven_days_most_of_them_lately(now: datetime) -> None:
+def test_papers_are_announced_on_each_of_the_last_seven_days_most_of_them_late(now: datetime) -> None:
     ages = Counter((now.date() - announced(paper)).days for paper in sample_papers(now).values())
     assert set(ages) == set(range(7))
     assert ages[0] + ages[1] + ages[2] > 48 / 2
 
 
 @pytest.mark.parametrize("now", [NOW, JUST_AFTER_MIDNIGHT])
-def test_nothing_is_observed_in_the_future_or_before_its_announcement(now: datetime) -> None:
+def test_no_snapshot_is_in_the_future_or_before_the_announcement(now: datetime) -> None:
     papers = sample_papers(now)
     for paper_id, history in histories(now).items():
         for popularity in history:
@@ -141,7 +141,7 @@ def test_nothing_is_observed_in_the_future_or_before_its_announcement(now: datet
 
 
 @pytest.mark.parametrize("now", [NOW, JUST_AFTER_MIDNIGHT])
-def test_every_history_reaches_to_now_and_never_falls(now: datetime) -> None:
+def test_votes_never_decrease_and_are_observed_until_now(now: datetime) -> None:
     for history in histories(now).values():
         assert history[-1].observed_at == now
         for earlier, later in pairwise(history):
@@ -150,19 +150,19 @@ def test_every_history_reaches_to_now_and_never_falls(now: datetime) -> None:
             assert earlier.comments <= later.comments
 
 
-def test_a_few_papers_rise_clearly_and_many_are_on_no_page() -> None:
+def test_a_few_papers_rise_clearly_and_many_have_no_votes() -> None:
     last = {paper_id: history[-1].upvotes for paper_id, history in histories().items()}
     assert 4 <= sum(upvotes > 60 for upvotes in last.values()) <= 8
     assert sum(upvotes <= 12 for upvotes in last.values()) >= 12
     assert 48 - len(last) >= 10
 
 
-def test_equal_now_gives_an_equal_feed_in_every_zone() -> None:
+def test_equal_instants_give_equal_feeds_in_every_zone() -> None:
     elsewhere = NOW.astimezone(timezone(timedelta(hours=13)))
     assert sample_items(NOW) == sample_items(elsewhere)
 
 
-def test_a_caller_who_changes_a_paper_changes_no_other() -> None:
+def test_changing_a_returned_paper_changes_no_other() -> None:
     first = sample_items(NOW)
     for item in first:
         item.paper.links.clear()
@@ -226,7 +226,7 @@ class TestSubscriber:
         assert subscriber.about.endswith(".")
 
 
-def test_the_withdrawn_paper_would_trend_if_nobody_looked() -> None:
+def test_the_withdrawn_paper_would_trend_without_the_check() -> None:
     withdrawn = [item for item in sample_items(NOW) if item.paper.withdrawn]
     last = withdrawn[-1]
     assert isinstance(last, FeedItem)

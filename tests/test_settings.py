@@ -22,7 +22,7 @@ SECRETS = {
 
 
 def settings_table() -> str:
-    """Return the table of settings as it stands in the README: one row each, in the order of the class."""
+    """Return the README's table of settings: one row each, in the order of the class."""
     rows = ["| Setting | Default | Meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = _default(field.default)
@@ -36,7 +36,7 @@ def _default(value: Any) -> str:
     return f"`{shown}`" if shown else ""
 
 
-def test_the_readme_tells_every_setting_as_it_is() -> None:
+def test_the_readme_lists_every_setting() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     told = re.search(r"<!-- settings -->\n(.*?)<!-- /settings -->", readme, re.DOTALL)
     assert told is not None, "README.md has no table between <!-- settings --> and <!-- /settings -->"
@@ -96,7 +96,7 @@ def test_secrets_are_masked_wherever_they_are_shown(monkeypatch: pytest.MonkeyPa
         ("QUIET_DAY", "maybe", "'skip' or 'note'"),
     ],
 )
-def test_a_setting_that_cannot_be_used_is_one_line(
+def test_an_invalid_setting_gives_a_one_line_error(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, hint: str
 ) -> None:
     monkeypatch.setenv(f"DIGEST_{name}", value)
@@ -118,9 +118,7 @@ def test_a_setting_that_cannot_be_used_is_one_line(
         ("2d", timedelta(days=2)),
     ],
 )
-def test_a_time_is_written_as_people_write_it(
-    monkeypatch: pytest.MonkeyPatch, text: str, span: timedelta
-) -> None:
+def test_durations_have_units(monkeypatch: pytest.MonkeyPatch, text: str, span: timedelta) -> None:
     monkeypatch.setenv("DIGEST_STALE_AFTER", text)
     settings = read_settings()
     assert settings.stale_after == span
@@ -137,7 +135,7 @@ def test_every_default_can_be_written_as_it_is_shown(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("text", ["cs.CL,cs.CV", "cs.CL cs.CV", " cs.CL , cs.CV "])
-def test_a_list_is_parted_by_commas_or_spaces(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_a_list_is_separated_by_commas_or_spaces(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("DIGEST_ARXIV_CATEGORIES", text)
     assert read_settings().arxiv_categories == ("cs.CL", "cs.CV")
 
@@ -148,18 +146,18 @@ def test_a_setting_left_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) -> Non
     assert read_settings() == Settings()
 
 
-def test_an_address_ends_without_a_slash(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_final_slash_is_removed_from_a_url(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGEST_BASE_URL", "https://papers.example.org/")
     assert read_settings().base_url == "https://papers.example.org"
 
 
 @pytest.mark.parametrize("name", ["for_you", "mail_url"])
-def test_settings_stay_as_they_were_read(name: str) -> None:
+def test_settings_are_immutable(name: str) -> None:
     with pytest.raises(ValueError, match="frozen"):
         setattr(Settings(), name, 3)
 
 
-def test_a_feed_is_asked_as_often_as_the_settings_say() -> None:
+def test_a_feed_is_tried_as_often_as_configured() -> None:
     fetcher = fetcher_from(Settings(fetch_tries=2), "1", lambda: pytest.fail("no clock is needed"))
     assert fetcher._tries == 2
     fetcher.close()

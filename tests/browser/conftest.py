@@ -1,4 +1,4 @@
-"""A real browser, and a running installation for it to look at."""
+"""A real browser, and a running installation."""
 
 import email
 import os
@@ -39,7 +39,7 @@ CHROMIUM = Path(os.environ.get("DIGEST_TEST_CHROMIUM", "/usr/bin/chromium"))
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """Start the system's Chromium once; without it, skip loudly, or fail where CI=true."""
+    """Start the system's Chromium once; without it, skip the tests, or fail if CI=true."""
     if not CHROMIUM.exists():
         if os.environ.get("CI") == "true":
             pytest.fail(f"{CHROMIUM} is missing on this machine, and CI runs every test")
@@ -52,7 +52,7 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Clock:
-    """A clock that goes, and can be put forward."""
+    """A running clock that can be advanced."""
 
     ahead: timedelta = field(default_factory=timedelta)
 
@@ -70,21 +70,21 @@ class Installation:
     outbox: Path
 
     def pause(self) -> None:
-        """Let as much time go by as a person needs for a form."""
+        """Advance the clock by the time a person needs for a form."""
         self.clock.ahead += timedelta(seconds=3)
 
     def mails(self) -> list[email.message.EmailMessage]:
-        """The mails so far, the newest last."""
+        """Return the sent mails, the newest last."""
         files = sorted((self.outbox / "new").glob("*"), key=lambda one: one.stat().st_mtime_ns)
         return [email.message_from_bytes(one.read_bytes(), policy=policy.default) for one in files]
 
     def links(self, purpose: str, to: str) -> list[str]:
-        """The links of the newest mail to an address, as its text part has them."""
+        """Return the links of the newest mail to an address, from its text part."""
         for _ in range(100):
             sent = [one for one in self.mails() if one["To"] == to]
             if sent:
                 break
-            # The confirmation goes out behind the answer of the page.
+            # The confirmation is sent after the response of the page.
             time.sleep(0.1)
         mail = sent[-1]
         part = mail.get_body(("plain",))
@@ -130,7 +130,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 
 @pytest.fixture(scope="session")
 def subscriber(installation: Installation) -> Subscriber:
-    """Somebody who reads already, with a digest of today."""
+    """Return an active subscriber with a digest of today."""
     known = add_subscriber(
         installation.container.database,
         "ana@example.org",
@@ -148,7 +148,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
-    """A tab whose page must not complain about anything."""
+    """Return a tab whose pages must not report any error."""
     context = tab(chromium)
     opened = context.new_page()
     troubles = complaints(opened)

@@ -10,7 +10,7 @@ def tab(chromium: Browser, **options: object) -> BrowserContext:
 
 
 def complaints(page: Page) -> list[str]:
-    """Return a list that fills with what the browser has against a page."""
+    """Return a list to which the browser's errors about a page are added."""
     troubles: list[str] = []
     page.on("console", lambda message: troubles.append(message.text))
     page.on("pageerror", lambda error: troubles.append(str(error)))
@@ -18,7 +18,7 @@ def complaints(page: Page) -> list[str]:
 
 
 def faults(page: Page, *rules: str) -> list[tuple[str, list[str]]]:
-    """What axe-core finds wrong: by these rules, or by all of them."""
+    """Return what axe-core finds wrong, by the given rules or by all."""
     options: dict[str, object] = {"resultTypes": ["violations"]}
     if rules:
         options["runOnly"] = list(rules)
@@ -27,7 +27,7 @@ def faults(page: Page, *rules: str) -> list[tuple[str, list[str]]]:
 
 
 def watched(page: Page) -> list[Request]:
-    """Return a list that fills with what a page asks for."""
+    """Return a list to which the requests of a page are added."""
     asked: list[Request] = []
 
     def note(request: Request) -> None:

@@ -29,7 +29,7 @@ ABSTRACT = (
     "subscribers could tell apart in a blind test. Code and models are public."
 )
 
-# For each text on the page: its words, and the contrast of its colour to what it stands on (WCAG 2.2).
+# For each text on the page: its words, and the contrast of its colour with its background (WCAG 2.2).
 CONTRASTS = """() => {
   const channels = colour => colour.match(/[\\d.]+/g).map(Number);
   const light = ([r, g, b]) => [r, g, b].map(c => c / 255).map(
@@ -119,7 +119,7 @@ def mails() -> dict[str, str]:
 
 @pytest.fixture
 def show(chromium: Browser, mails: dict[str, str]) -> Iterator[Callable[[str, int, str], Page]]:
-    """Open a mail; a mail that asks the network for anything fails the test."""
+    """Open a mail; a request to the network fails the test."""
     pages: list[Page] = []
     asked: list[str] = []
 
@@ -146,7 +146,7 @@ each_mail = pytest.mark.parametrize("name", ["digest", "quiet", "confirm", "link
 
 @each_mail
 @each_way
-def test_nothing_sticks_out_to_the_side(
+def test_nothing_overflows_horizontally(
     show: Callable[[str, int, str], Page], name: str, width: int, scheme: str
 ) -> None:
     page = show(name, width, scheme)
@@ -159,7 +159,7 @@ def test_nothing_sticks_out_to_the_side(
 
 @each_mail
 @each_way
-def test_every_text_stands_out_from_its_ground(
+def test_every_text_has_enough_contrast(
     show: Callable[[str, int, str], Page], name: str, width: int, scheme: str
 ) -> None:
     contrasts = show(name, width, scheme).evaluate(CONTRASTS)
@@ -168,7 +168,7 @@ def test_every_text_stands_out_from_its_ground(
 
 
 @each_way
-def test_headings_and_links_are_there_to_see(
+def test_headings_and_links_are_visible(
     show: Callable[[str, int, str], Page], width: int, scheme: str
 ) -> None:
     page = show("digest", width, scheme)
@@ -184,9 +184,7 @@ def test_headings_and_links_are_there_to_see(
 
 
 @each_mail
-def test_links_on_a_phone_are_big_enough_for_a_thumb(
-    show: Callable[[str, int, str], Page], name: str
-) -> None:
+def test_links_on_a_phone_are_large_enough(show: Callable[[str, int, str], Page], name: str) -> None:
     page = show(name, 375, "light")
     taps = page.locator("a.tap, a.name, td[bgcolor] > a")
     assert taps.count() > 0
@@ -212,13 +210,13 @@ def test_links_on_a_phone_do_not_overlap(show: Callable[[str, int, str], Page], 
             assert without_shared_words
 
 
-def test_dark_is_dark_and_light_is_light(show: Callable[[str, int, str], Page]) -> None:
+def test_the_background_follows_the_colour_scheme(show: Callable[[str, int, str], Page]) -> None:
     ground = "getComputedStyle(document.querySelector('.sheet')).backgroundColor"
     assert show("digest", 375, "light").evaluate(ground) == "rgb(255, 255, 255)"
     assert show("digest", 375, "dark").evaluate(ground) == "rgb(27, 28, 32)"
 
 
-def test_outlook_in_the_dark_is_readable_too(show: Callable[[str, int, str], Page]) -> None:
+def test_outlook_in_dark_mode_is_readable(show: Callable[[str, int, str], Page]) -> None:
     page = show("digest", 800, "light")
     page.evaluate(
         "for (const name of ['data-ogsc', 'data-ogsb']) document.body.parentElement.setAttribute(name, '')"
@@ -226,12 +224,12 @@ def test_outlook_in_the_dark_is_readable_too(show: Callable[[str, int, str], Pag
     assert [(text, ratio) for text, ratio in page.evaluate(CONTRASTS) if ratio < 4.5] == []
 
 
-def test_a_title_written_from_right_to_left_runs_that_way(show: Callable[[str, int, str], Page]) -> None:
+def test_a_right_to_left_title_has_its_direction(show: Callable[[str, int, str], Page]) -> None:
     title = show("digest", 375, "light").locator("h3").nth(2)
     assert title.evaluate("one => getComputedStyle(one).direction") == "rtl"
 
 
-def test_without_any_style_the_mail_still_reads_in_order(
+def test_without_styles_the_mail_is_in_reading_order(
     show: Callable[[str, int, str], Page],
 ) -> None:
     page = show("digest", 375, "light")

@@ -32,12 +32,12 @@ PAGES: dict[str, Callable[[Installation, Subscriber], str]] = {
         f"{installation.link('feedback', subscriber)}?paper=2611.90371&verdict=more"
     ),
     "digest": lambda installation, subscriber: installation.link("digest", subscriber),
-    "confirm": lambda installation, _: installation.link("confirm", somebody_new(installation)),
+    "confirm": lambda installation, _: installation.link("confirm", new_subscriber(installation)),
     "confirmed": lambda installation, subscriber: installation.link("confirm", subscriber),
 }
 
 
-def somebody_new(installation: Installation) -> Subscriber:
+def new_subscriber(installation: Installation) -> Subscriber:
     with installation.container.database.read() as connection:
         known = subscriber_store.find_by_address_key(connection, "pending@example.org")
     return known or add_subscriber(
@@ -49,7 +49,7 @@ def somebody_new(installation: Installation) -> Subscriber:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_is_for_everyone_at_every_width_by_day_and_by_night(
+def test_every_page_is_accessible_at_every_width_in_light_and_dark(
     chromium: Browser, installation: Installation, subscriber: Subscriber, name: str
 ) -> None:
     context = tab(chromium)
@@ -59,13 +59,13 @@ def test_every_page_is_for_everyone_at_every_width_by_day_and_by_night(
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme="light")
         page.goto(PAGES[name](installation, subscriber))
-        # A few: the papers of a list are all alike.
+        # Only a few, because the papers of a list have the same markup.
         page.evaluate(
             "[...document.querySelectorAll('details')].slice(0, 6).forEach(one => { one.open = true })"
         )
         assert page.evaluate("document.documentElement.scrollWidth") == width
         assert faults(page) == []
-        # The colours are all that the night changes.
+        # Only the colours differ in dark mode.
         page.emulate_media(color_scheme="dark")
         assert faults(page, "color-contrast") == []
     assert all(one.url.startswith(installation.url) for one in asked)
@@ -73,7 +73,7 @@ def test_every_page_is_for_everyone_at_every_width_by_day_and_by_night(
 
 
 def reach(page: Page, wanted: Locator) -> None:
-    """Go to an element by the Tab key, as somebody without a mouse does."""
+    """Move the focus to an element with the Tab key."""
     for _ in range(200):
         page.keyboard.press("Tab")
         if wanted.evaluate("one => one === document.activeElement"):
@@ -82,12 +82,12 @@ def reach(page: Page, wanted: Locator) -> None:
 
 
 def press(page: Page, name: str) -> None:
-    """Go to a button and press it."""
+    """Move the focus to a button and press it."""
     reach(page, page.get_by_role("button", name=name))
     page.keyboard.press("Enter")
 
 
-def test_the_keyboard_is_enough(page: Page, installation: Installation) -> None:
+def test_every_action_works_by_keyboard(page: Page, installation: Installation) -> None:
     address = "keys@example.org"
     page.goto(installation.url)
     installation.pause()
@@ -128,7 +128,7 @@ def test_the_keyboard_is_enough(page: Page, installation: Installation) -> None:
     expect(page.get_by_role("status").first).to_contain_text("Welcome back")
 
     page.goto(f"{installation.link('feedback', stored)}?paper=2611.90371&verdict=less")
-    # The browser moves there a moment after the page is loaded.
+    # The browser moves the focus a moment after the page is loaded.
     expect(page.locator("button[autofocus]")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("Noted")
@@ -152,7 +152,7 @@ def test_the_keyboard_is_enough(page: Page, installation: Installation) -> None:
     expect(page.locator("details.abstract p").first).to_be_visible()
 
 
-def test_a_scanner_with_a_browser_and_a_mouse_gives_no_feedback(
+def test_a_mail_scanner_with_a_browser_gives_no_feedback(
     page: Page, installation: Installation, subscriber: Subscriber
 ) -> None:
     page.goto(f"{installation.link('feedback', subscriber)}?paper=2611.90371&verdict=less")
@@ -167,7 +167,7 @@ def test_a_scanner_with_a_browser_and_a_mouse_gives_no_feedback(
     assert dump(installation.container) == before
 
 
-def test_buttons_and_fields_are_large_enough_for_a_thumb(
+def test_buttons_and_fields_are_large_enough_for_touch(
     chromium: Browser, installation: Installation, subscriber: Subscriber
 ) -> None:
     context = tab(chromium, viewport={"width": 375, "height": 800}, has_touch=True)

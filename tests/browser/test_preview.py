@@ -19,7 +19,7 @@ TYPE_QUICKLY = """(field, words) => {
 }"""
 
 
-def test_the_preview_follows_what_is_typed_and_saves_nothing(page: Page, installation: Installation) -> None:
+def test_the_preview_shows_what_is_typed_and_saves_nothing(page: Page, installation: Installation) -> None:
     someone = add_subscriber(
         installation.container.database,
         "look@example.org",
@@ -52,7 +52,7 @@ def test_the_preview_follows_what_is_typed_and_saves_nothing(page: Page, install
     title = ticked.locator("xpath=..").inner_text().strip()
     ticked.check()
     expect(preview.get_by_role("status")).to_contain_text("papers out of")
-    # A paper somebody marks is known to them.
+    # A rated paper is never picked.
     expect(preview.get_by_role("link", name=title)).to_have_count(0)
     page.set_viewport_size({"width": 375, "height": 700})
     page.get_by_role("button", name="Show what I would get").click()
@@ -68,26 +68,26 @@ def test_the_preview_follows_what_is_typed_and_saves_nothing(page: Page, install
     )
 
 
-def test_a_preview_that_comes_late_is_not_shown(page: Page, installation: Installation) -> None:
+def test_an_outdated_preview_is_not_shown(page: Page, installation: Installation) -> None:
     someone = add_subscriber(installation.container.database, "late@example.org", now=installation.clock())
     preview, topics = page.locator("#preview"), page.get_by_label("Topics, in your own words")
     page.goto(installation.link("preferences", someone))
     expect(preview).to_have_attribute("aria-busy", "false")
     held: list[Route] = []
 
-    def hold_the_first(route: Route) -> None:
+    def hold_first_request(route: Route) -> None:
         if held:
             route.continue_()
         else:
             held.append(route)
 
-    page.route("**/preview", hold_the_first)
+    page.route("**/preview", hold_first_request)
     with page.expect_request("**/preview"):
         topics.fill("protein design")
     topics.fill("robot grasping")
     expect(preview.get_by_text("Because of: robot").first).to_be_visible()
     with suppress(Error):
-        # The page has given it up, so there may be nobody left to answer.
+        # The page has aborted the request, so it may be closed already.
         held[0].continue_()
     page.wait_for_timeout(500)
     assert preview.get_by_text("Because of: robot").count() > 0

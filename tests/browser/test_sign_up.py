@@ -1,4 +1,4 @@
-"""The web side in a real browser: the whole way of a subscriber, with and without script, by keyboard, for everyone."""
+"""The web pages in a real browser: from sign-up to erasure, with and without JavaScript."""
 
 import json
 from datetime import timedelta
@@ -16,7 +16,9 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
-def test_the_whole_way_of_a_subscriber(chromium: Browser, installation: Installation, script: bool) -> None:
+def test_a_subscriber_signs_up_sets_preferences_and_erases(
+    chromium: Browser, installation: Installation, script: bool
+) -> None:
     address = f"new-{'with' if script else 'without'}@example.org"
     context = tab(chromium, java_script_enabled=script, accept_downloads=True)
     page = context.new_page()
@@ -91,13 +93,13 @@ def test_the_whole_way_of_a_subscriber(chromium: Browser, installation: Installa
     page.get_by_role("button", name="Erase now").click()
     expect(page.get_by_role("heading", name="Everything is erased")).to_be_visible()
     page.goto(installation.links("preferences", address)[0])
-    expect(page.get_by_role("alert")).to_contain_text("Nothing is kept")
+    expect(page.get_by_role("alert")).to_contain_text("was erased")
     context.close()
     assert [one for one in troubles if "404" not in one] == []
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
-def test_who_is_too_quick_presses_once_more(
+def test_a_form_sent_too_soon_is_shown_again(
     chromium: Browser, installation: Installation, script: bool
 ) -> None:
     address = f"quick-{'with' if script else 'without'}@example.org"
@@ -107,7 +109,7 @@ def test_who_is_too_quick_presses_once_more(
     page.goto(f"{installation.url}/preferences/forged.20260101.link")
     page.get_by_role("main").get_by_role("link", name="Get your links by mail").click()
     page.get_by_label("Your email address").fill(address)
-    # However long this machine took for it.
+    # Independent of the speed of this machine.
     installation.clock.ahead -= timedelta(minutes=5)
     page.get_by_role("button", name="Send my links").click()
     expect(page.get_by_role("heading", name="Once more, please")).to_be_visible()

@@ -25,13 +25,13 @@ ON_TOPIC = {
     "speech@example.org": ("speech", "asr", "audio", "spoken"),
     "agents@example.org": ("agent", "security", "attack", "injection", "safety"),
 }
-"""What the title or abstract of a paper on topic holds, by simple words."""
+"""Words that the title or abstract of a paper on topic contains."""
 
 
 def papers_between(shared: Path, first_on: str, last_on: str) -> list[str]:
     """Return the real papers of some days, as lines of JSON."""
     with gzip.open(shared / "data" / "papers.jsonl.gz", "rt", encoding="utf-8") as lines:
-        # The date stands last on its line, so most lines need not be parsed.
+        # The date is the last field of a line, so most lines need not be parsed.
         near = (line for line in lines if first_on <= line.rstrip()[-12:-2] <= last_on)
         return [line for line in near if first_on <= json.loads(line)["date"] <= last_on]
 

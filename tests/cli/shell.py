@@ -1,4 +1,4 @@
-"""A shell of our own: runs the real command in this process, in a folder and environment of its own."""
+"""Runs the real command in this process, in its own folder and environment."""
 
 import io
 import json
@@ -18,7 +18,7 @@ from digest.cli import main
 class Answer:
     code: int
     raw: bytes
-    """What came on standard output."""
+    """The standard output."""
     err: str
 
     @property
@@ -39,7 +39,7 @@ class Answer:
 
     @property
     def error(self) -> str:
-        """The one line of an error, without the command's name."""
+        """The one line of the error message, without the command's name."""
         assert self.err.count("\n") == 1, self.err
         assert self.err.startswith("digest: "), self.err
         return self.err.removeprefix("digest: ").rstrip("\n")
@@ -47,13 +47,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Shell:
-    """Call it with the words after `digest`; anything but the exit code 0 is for `fails` or `tries`."""
+    """Call it with the arguments of `digest`; it asserts exit code 0. `fails` and `tries` allow others."""
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
 
     def tries(self, *words: str, **environment: str) -> Answer:
-        """Run the command, however it ends."""
+        """Run the command with any exit code."""
         out, err = _stream(), _stream()
         with _placed(self.folder, words, {**self.environment, **environment}):
             with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
@@ -70,7 +70,7 @@ class Shell:
         return answer
 
     def fails(self, *words: str, **environment: str) -> str:
-        """Run a command that can do nothing; return its one line."""
+        """Run a command that ends with exit code 2; return its one-line error."""
         answer = self.tries(*words, **environment)
         assert (answer.code, answer.raw) == (2, b""), answer
         return answer.error

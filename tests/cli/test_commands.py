@@ -1,4 +1,4 @@
-"""Each command over a small library: plain lines in a pipe, JSON of a stable shape, and what it promises."""
+"""Each command over a small library: plain lines in a pipe, a stable JSON format, and its effect."""
 
 import email
 import json
@@ -93,14 +93,14 @@ EMPTY = [("papers", "list"), ("papers", "search", "gulls"), ("subscribers", "lis
 
 
 @pytest.mark.parametrize("words", EMPTY, ids=" ".join)
-def test_nothing_found_is_an_empty_list_and_a_word_on_the_side(empty: Shell, words: tuple[str, ...]) -> None:
+def test_no_results_give_an_empty_list_and_a_message_on_stderr(empty: Shell, words: tuple[str, ...]) -> None:
     assert empty(*words, "--json").json == []
     plain = empty(*words)
     assert plain.raw == b""
     assert plain.err.count("\n") == 1
 
 
-def test_a_line_in_a_pipe_stays_one_line_whatever_a_title_holds(empty: Shell) -> None:
+def test_a_record_in_a_pipe_is_one_line_for_any_title(empty: Shell) -> None:
     record = {
         "title": "Tabs\tand\nlines \u2028 \x1b[31mred",
         "abstract": "Words enough.",
@@ -114,7 +114,7 @@ def test_a_line_in_a_pipe_stays_one_line_whatever_a_title_holds(empty: Shell) ->
     assert "\x1b" not in answer.out
 
 
-def test_papers_are_found_by_words_by_likeness_and_by_any_form_of_their_id(digest: Shell) -> None:
+def test_papers_are_found_by_words_by_similarity_and_by_any_form_of_id(digest: Shell) -> None:
     hits = digest("papers", "search", "noisy speech", "--json").json
     assert hits[0]["id"] == "2511.00003"
     alike = digest("papers", "similar", "arXiv:2511.00001v3", "--json").json
@@ -124,7 +124,7 @@ def test_papers_are_found_by_words_by_likeness_and_by_any_form_of_their_id(diges
     assert "Bo Li, Ada Fern" in digest("papers", "show", "2511.00002").out
 
 
-def test_lists_keep_to_a_day_a_category_and_a_number(digest: Shell) -> None:
+def test_lists_can_be_filtered_by_day_and_category_and_limited(digest: Shell) -> None:
     def found(*words: str) -> set[str]:
         return {row["id"] for row in digest("papers", *words, "--json").json}
 
@@ -137,7 +137,7 @@ def test_lists_keep_to_a_day_a_category_and_a_number(digest: Shell) -> None:
     assert len(found("search", "splats", "--top", "1")) == 1
 
 
-def test_a_subscriber_comes_changes_rests_and_goes(digest: Shell) -> None:
+def test_a_subscriber_can_be_added_changed_paused_and_removed(digest: Shell) -> None:
     name = "bo@example.org"
     digest("subscribers", "add", name, "--topics", "speech", "--topics", "trams", "--like", "2511.00003")
     assert "pending" in digest("subscribers", "list", "--status", "pending").out
@@ -160,7 +160,7 @@ def test_a_subscriber_comes_changes_rests_and_goes(digest: Shell) -> None:
     assert "digest subscribers list" in digest.fails("subscribers", "show", name)
 
 
-def test_subscribers_move_from_one_installation_to_another(digest: Shell, tmp_path: Path) -> None:
+def test_exported_subscribers_can_be_imported_elsewhere(digest: Shell, tmp_path: Path) -> None:
     digest("subscribers", "edit", ANA, "--like", "2511.00001", "--follow", "Ada Fern", "--hour", "5")
     digest("subscribers", "export", "readers.jsonl")
     assert digest("subscribers", "export").out == (tmp_path / "readers.jsonl").read_text()
@@ -170,7 +170,7 @@ def test_subscribers_move_from_one_installation_to_another(digest: Shell, tmp_pa
     assert back == (tmp_path / "readers.jsonl").read_text()
 
 
-def test_bad_lines_of_subscribers_cost_themselves_alone(digest: Shell, tmp_path: Path) -> None:
+def test_bad_lines_of_an_import_affect_only_themselves(digest: Shell, tmp_path: Path) -> None:
     (tmp_path / "readers.csv").write_text(
         "email,topics,timezone,hour\n"
         "bo@example.org,speech;trams,Europe/Paris,6\n"
@@ -188,7 +188,7 @@ def test_bad_lines_of_subscribers_cost_themselves_alone(digest: Shell, tmp_path:
     assert (again.code, again.lines) == (2, ["0 subscribers added, 5 left out."])
 
 
-def test_a_preview_comes_in_three_formats_and_changes_nothing(digest: Shell) -> None:
+def test_a_preview_has_three_formats_and_changes_nothing(digest: Shell) -> None:
     digest("init")
     before = (digest.folder / "digest.db").read_bytes()
     words = ("preview", ANA, "--date", "2025-11-20", "--format")
@@ -212,7 +212,7 @@ def test_an_explanation_names_terms_and_obstacles(digest: Shell) -> None:
     assert "is excluded" in digest("explain", ANA, "2511.00001").out
 
 
-def test_the_ledger_shows_a_mail_and_makes_it_again_byte_for_byte(digest: Shell) -> None:
+def test_deliveries_show_rebuilds_a_mail_byte_for_byte(digest: Shell) -> None:
     assert (
         digest("run", "--no-fetch", "--now", NOON, DIGEST_MAIL_URL="file:mails").lines[-1].endswith("1 sent.")
     )
@@ -228,7 +228,7 @@ def test_the_ledger_shows_a_mail_and_makes_it_again_byte_for_byte(digest: Shell)
     assert len(digest("subscribers", "show", ANA, "--json").json["received"]) == len(shown["papers"])
 
 
-def test_what_failed_for_good_can_be_opened_again(digest: Shell) -> None:
+def test_failed_deliveries_can_be_retried(digest: Shell) -> None:
     (digest.folder / "blocked").write_text("a file where a folder should be")
     stopped = digest.tries("run", "--no-fetch", "--now", NOON, DIGEST_MAIL_URL="file:blocked")
     assert stopped.code == 2
@@ -242,7 +242,7 @@ def test_what_failed_for_good_can_be_opened_again(digest: Shell) -> None:
     assert digest("deliveries", "retry", str(quiet["id"])).lines == ["1 of 1 planned again."]
 
 
-def test_a_pending_subscriber_is_asked_once_and_gets_no_digest(empty: Shell) -> None:
+def test_a_pending_subscriber_gets_one_confirmation_and_no_digest(empty: Shell) -> None:
     empty("subscribers", "add", "bo@example.org", "--topics", "gulls")
     report = empty("run", "--no-fetch", "--json", DIGEST_MAIL_URL="file:mails").json
     assert (report["planned"], report["sent"]) == (0, 1)
@@ -252,17 +252,17 @@ def test_a_pending_subscriber_is_asked_once_and_gets_no_digest(empty: Shell) -> 
     assert empty("run", "--no-fetch", "--json", DIGEST_MAIL_URL="file:mails").json["sent"] == 0
 
 
-def test_the_status_of_an_empty_installation_claims_nothing(empty: Shell) -> None:
+def test_the_status_of_an_empty_installation_shows_no_data(empty: Shell) -> None:
     assert [line for line in empty("status").lines if line] == ["papers   0", "subscribers  none"]
 
 
-def test_the_status_tells_how_things_stand(digest: Shell) -> None:
+def test_the_status_shows_papers_feeds_subscribers_and_mails(digest: Shell) -> None:
     told = digest("status").lines
     assert told[0] == "papers   3, the newest of 2025-11-20"
     assert told[1] == "subscribers  1 active; next digest due at the next run"
 
 
-def test_a_visit_to_the_doctor_is_a_list_of_findings(digest: Shell) -> None:
+def test_the_doctor_prints_a_list_of_findings(digest: Shell) -> None:
     answer = digest.tries("doctor", "--json")
     assert answer.code in {0, 1, 2}
     assert answer.err == ""
@@ -272,13 +272,13 @@ def test_a_visit_to_the_doctor_is_a_list_of_findings(digest: Shell) -> None:
     assert "\x1b" not in plain.out
 
 
-def test_init_creates_and_then_leaves_alone(tmp_path: Path) -> None:
+def test_init_creates_the_database_once(tmp_path: Path) -> None:
     shell = Shell(tmp_path)
     assert shell("init").lines == ["Created sqlite:///digest.db."]
     assert shell("init").lines == ["sqlite:///digest.db is up to date."]
 
 
-def test_the_installed_command_speaks_the_same(digest: Shell) -> None:
+def test_the_installed_command_works_like_the_module(digest: Shell) -> None:
     command = Path(sys.executable).with_name("digest")
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
@@ -293,7 +293,7 @@ def test_the_installed_command_speaks_the_same(digest: Shell) -> None:
     assert failed.stderr.count("\n") == 1
 
 
-def test_output_survives_a_terminal_that_knows_only_ascii(digest: Shell) -> None:
+def test_output_works_on_an_ascii_terminal(digest: Shell) -> None:
     (digest.folder / "odd.jsonl").write_text('{"title": "Möwen zählen 鷗", "abstract": "Gulls, gulls."}\n')
     digest("papers", "import", "odd.jsonl")
     answer = subprocess.run(

@@ -1,4 +1,4 @@
-"""`digest demo` in an empty folder, on a machine whose settings are set to trap it."""
+"""`digest demo` in an empty folder, with settings that would make it fail if it used them."""
 
 from email import message_from_bytes, policy
 from itertools import combinations
@@ -27,7 +27,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Answer]:
     return folder, answer
 
 
-def test_three_mails_and_three_pages_are_written_and_nothing_else(shown: tuple[Path, Answer]) -> None:
+def test_the_demo_writes_three_mails_and_three_pages_only(shown: tuple[Path, Answer]) -> None:
     folder, _ = shown
     assert sorted(path.name for path in folder.iterdir()) == [".env", "demo-outbox"]
     files = list((folder / "demo-outbox").iterdir())
@@ -52,7 +52,7 @@ def test_the_three_subscribers_get_visibly_different_papers(shown: tuple[Path, A
         assert len(one & other) <= 0.4 * len(one | other)
 
 
-def test_every_pick_says_why(shown: tuple[Path, Answer]) -> None:
+def test_every_pick_has_a_reason(shown: tuple[Path, Answer]) -> None:
     _, answer = shown
     lines = [line for line in answer.lines if line.strip()]
     titles = [place for place, line in enumerate(lines) if line.startswith("  - ")]
@@ -60,13 +60,13 @@ def test_every_pick_says_why(shown: tuple[Path, Answer]) -> None:
     assert all(lines[place + 1].startswith("      ") for place in titles)
 
 
-def test_the_mails_it_wrote_are_named_with_how_to_look_at_them(shown: tuple[Path, Answer]) -> None:
+def test_the_output_names_the_written_mails_and_how_to_open_them(shown: tuple[Path, Answer]) -> None:
     folder, answer = shown
     assert all(str(file.relative_to(folder)) in answer.out for file in folder.glob("demo-outbox/*.html"))
     assert ".eml files in a mail program" in answer.lines[-1]
 
 
-def test_it_can_be_shown_twice_and_elsewhere(tmp_path: Path) -> None:
+def test_the_demo_can_run_twice_and_with_another_outbox(tmp_path: Path) -> None:
     shell = Shell(tmp_path, TRAPS)
     shell("demo", "--outbox", "somewhere/else")
     first = sorted(path.name for path in (tmp_path / "somewhere" / "else").iterdir())

@@ -1,4 +1,4 @@
-"""What goes wrong on the command line: one line that says what to do, exit code 2, never a traceback."""
+"""Errors on the command line: one line with advice, exit code 2, no traceback."""
 
 import subprocess
 import sys
@@ -103,12 +103,12 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("words", READS, ids=" ".join)
-def test_a_database_that_was_never_initialised_is_named(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_an_uninitialised_database_is_reported(tmp_path: Path, words: tuple[str, ...]) -> None:
     assert "run: digest init" in Shell(tmp_path).fails(*words)
 
 
 @pytest.mark.parametrize(("words", "hint"), WRONG.values(), ids=WRONG.keys())
-def test_what_is_typed_wrong_gets_one_line(digest: Shell, words: tuple[str, ...], hint: str) -> None:
+def test_usage_errors_are_one_line(digest: Shell, words: tuple[str, ...], hint: str) -> None:
     assert hint in digest.fails(*words)
 
 
@@ -124,12 +124,12 @@ def test_a_bad_value_in_the_env_file_is_named(digest: Shell) -> None:
     assert "DIGEST_QUIET_DAY" in digest.fails("status")
 
 
-def test_an_env_file_that_is_no_text_is_named(digest: Shell) -> None:
+def test_an_env_file_that_is_not_text_is_named(digest: Shell) -> None:
     (digest.folder / ".env").write_bytes(b"DIGEST_CONTACT=\xff\xfe\n")
     assert ".env" in digest.fails("status")
 
 
-def test_the_environment_goes_before_the_env_file(digest: Shell) -> None:
+def test_the_environment_overrides_the_env_file(digest: Shell) -> None:
     (digest.folder / ".env").write_text("DIGEST_QUIET_DAY=sing\nDIGEST_FOR_YOU=4\n")
     shown = {
         row["setting"]: row["value"] for row in digest("settings", "--json", DIGEST_QUIET_DAY="note").json
@@ -138,11 +138,11 @@ def test_the_environment_goes_before_the_env_file(digest: Shell) -> None:
 
 
 @pytest.mark.parametrize("url", ["carrier pigeon", "pigeon:loft", "file:", "smtp://", "smtp://user@host"])
-def test_a_mail_address_that_is_none_stops_a_run_with_one_line(digest: Shell, url: str) -> None:
+def test_an_invalid_mail_url_stops_a_run_with_one_line(digest: Shell, url: str) -> None:
     digest.fails("run", "--no-fetch", DIGEST_MAIL_URL=url)
 
 
-def test_a_sender_that_is_none_stops_a_run_before_anything_is_planned(digest: Shell) -> None:
+def test_an_invalid_sender_stops_a_run_before_planning(digest: Shell) -> None:
     assert "address" in digest.fails("run", "--no-fetch", DIGEST_SENDER="nobody")
     assert digest("deliveries", "list", "--json").json == []
 
@@ -154,7 +154,7 @@ def test_an_error_never_repeats_a_password(digest: Shell, secret: str) -> None:
     assert secret not in digest.fails("run", "--no-fetch", DIGEST_MAIL_URL=f"smtp://u:{secret}@host:x")
 
 
-def test_nobody_is_erased_without_being_asked(digest: Shell) -> None:
+def test_removing_a_subscriber_asks_for_confirmation(digest: Shell) -> None:
     answer = subprocess.run(
         [Path(sys.executable).with_name("digest"), "subscribers", "remove", "ana@example.org"],
         cwd=digest.folder,
@@ -168,7 +168,7 @@ def test_nobody_is_erased_without_being_asked(digest: Shell) -> None:
     assert [row["address"] for row in digest("subscribers", "list", "--json").json] == ["ana@example.org"]
 
 
-def test_a_subscriber_of_our_output_who_leaves_early_sees_no_traceback(digest: Shell) -> None:
+def test_a_closed_pipe_causes_no_traceback(digest: Shell) -> None:
     command = Path(sys.executable).with_name("digest")
     answer = subprocess.run(
         f"'{command}' settings | head -n 1",

@@ -1,6 +1,6 @@
-"""`digest papers fetch` against a server that answers well, badly, and not at all.
+"""`digest papers fetch` with good, bad and missing answers of a server.
 
-What is good is kept, the rest is one clear line and a row that `digest status` shows; exit codes 0, 1, 2.
+Good papers are stored; an error is one line and a row that `digest status` shows; exit codes 0, 1, 2.
 """
 
 import re
@@ -33,7 +33,7 @@ EMPTY = {
     "arxiv-oai": samples.oai_error("noRecordsMatch", "nothing").encode(),
     "arxiv-api": samples.api_page().encode(),
 }
-# Days enough to have a weekday among them, whenever this runs: weekends have no daily papers.
+# Enough days to include a weekday: weekends have no daily papers.
 SINCE = ("--since", f"{datetime.now(UTC).date() - timedelta(days=3)}")
 
 every_source = pytest.mark.parametrize("name", PATHS)
@@ -41,7 +41,7 @@ every_source = pytest.mark.parametrize("name", PATHS)
 
 @pytest.fixture
 def digest(empty: Shell, feeds: FeedServer) -> Shell:
-    """Return a shell whose feeds are all on this machine; a feed is asked once only, and without a pause."""
+    """Return a shell whose feeds are on this machine; requests have no retries and no pauses."""
     return Shell(
         empty.folder,
         {
@@ -58,7 +58,7 @@ def digest(empty: Shell, feeds: FeedServer) -> Shell:
 
 
 def fetched(digest: Shell, name: str, **environment: str) -> tuple[int, dict[str, Any]]:
-    """Fetch one feed; return the exit code and its line, which must agree with the row that was kept."""
+    """Fetch one feed; return the exit code and the output, which must agree with the stored row."""
     answer = digest.tries("papers", "fetch", name, *SINCE, "--json", **environment)
     (line,) = answer.json
     assert "\n" not in (line["error"] or "")
@@ -74,7 +74,7 @@ def stored(digest: Shell) -> set[str]:
 
 
 @every_source
-def test_good_papers_are_stored_and_a_second_reading_changes_nothing(
+def test_good_papers_are_stored_and_a_second_fetch_changes_nothing(
     digest: Shell, feeds: FeedServer, name: str
 ) -> None:
     feeds.serve(PATHS[name], Reply(GOOD[name]))
@@ -86,14 +86,14 @@ def test_good_papers_are_stored_and_a_second_reading_changes_nothing(
 
 
 @every_source
-def test_an_empty_feed_is_no_fault(digest: Shell, feeds: FeedServer, name: str) -> None:
+def test_an_empty_feed_is_not_an_error(digest: Shell, feeds: FeedServer, name: str) -> None:
     feeds.serve(PATHS[name], Reply(EMPTY[name]))
     code, line = fetched(digest, name)
     assert (code, line["status"], line["seen"], line["error"]) == (0, "complete", 0, "")
 
 
 @every_source
-def test_a_busy_feed_is_asked_again_when_it_says(digest: Shell, feeds: FeedServer, name: str) -> None:
+def test_a_busy_feed_is_retried_after_its_retry_after(digest: Shell, feeds: FeedServer, name: str) -> None:
     busy = Reply(status=429, headers={"Retry-After": "0"})
     feeds.serve(PATHS[name], busy, Reply(GOOD[name]))
     code, line = fetched(digest, name, DIGEST_FETCH_TRIES="2")
@@ -116,7 +116,7 @@ FAULTS = {
 
 @every_source
 @pytest.mark.parametrize(("reply", "hint"), FAULTS.values(), ids=FAULTS.keys())
-def test_a_feed_that_fails_is_one_clear_line(
+def test_a_failing_feed_gives_a_one_line_error(
     digest: Shell, feeds: FeedServer, name: str, reply: Reply, hint: str
 ) -> None:
     feeds.serve(PATHS[name], reply)
@@ -128,7 +128,7 @@ def test_a_feed_that_fails_is_one_clear_line(
 
 
 @every_source
-def test_a_feed_that_nobody_serves_is_one_clear_line(digest: Shell, name: str) -> None:
+def test_an_unreachable_feed_gives_a_one_line_error(digest: Shell, name: str) -> None:
     nowhere = {
         "DIGEST_HUGGINGFACE_URL": "http://127.0.0.1:9",
         "DIGEST_ARXIV_RSS_URL": "http://127.0.0.1:9",
@@ -142,7 +142,7 @@ def test_a_feed_that_nobody_serves_is_one_clear_line(digest: Shell, name: str) -
 
 @every_source
 @pytest.mark.parametrize("is_cut", [True, False], ids=["connection breaks", "document ends early"])
-def test_half_a_body_keeps_its_whole_papers(
+def test_complete_papers_of_an_incomplete_body_are_stored(
     digest: Shell, feeds: FeedServer, name: str, *, is_cut: bool
 ) -> None:
     body = GOOD[name][: GOOD[name].rindex(b"2603.00002") + 4]
@@ -154,7 +154,7 @@ def test_half_a_body_keeps_its_whole_papers(
 
 
 @every_source
-def test_a_charset_that_lies_costs_no_paper(digest: Shell, feeds: FeedServer, name: str) -> None:
+def test_a_wrong_charset_rejects_no_paper(digest: Shell, feeds: FeedServer, name: str) -> None:
     body = GOOD[name].replace(b"Counting", "Zähling".encode("latin-1"))
     feeds.serve(PATHS[name], Reply(body, headers={"Content-Type": "text/xml; charset=klingon"}))
     code, line = fetched(digest, name)
@@ -163,7 +163,7 @@ def test_a_charset_that_lies_costs_no_paper(digest: Shell, feeds: FeedServer, na
 
 
 @every_source
-def test_50_megabytes_are_not_read(digest: Shell, feeds: FeedServer, name: str) -> None:
+def test_a_body_of_50_megabytes_is_not_read(digest: Shell, feeds: FeedServer, name: str) -> None:
     cut = GOOD[name].rindex(b"2603.00002")
     filling = b" " * 2**20
     feeds.serve(
@@ -179,7 +179,7 @@ def _is_first(request: Request) -> bool:
 
 
 @every_source
-def test_an_item_that_is_no_paper_costs_itself_alone(digest: Shell, feeds: FeedServer, name: str) -> None:
+def test_an_invalid_item_affects_only_itself(digest: Shell, feeds: FeedServer, name: str) -> None:
     feeds.serve(PATHS[name], Reply(GOOD[name].replace(b"2603.00002", b"no-id-at-all")))
     code, line = fetched(digest, name)
     assert (code, line["status"], line["added"]) == (1, "partial", 1)
@@ -196,7 +196,7 @@ def test_one_paper_is_fetched_by_its_id(digest: Shell, feeds: FeedServer) -> Non
     assert "not a paper id" in digest.fails("papers", "fetch", "--id", "gulls")
 
 
-def test_one_feed_down_does_not_stop_the_others(digest: Shell, feeds: FeedServer) -> None:
+def test_a_failing_feed_does_not_stop_the_others(digest: Shell, feeds: FeedServer) -> None:
     feeds.serve(PATHS["huggingface"], Reply(status=503))
     feeds.serve(PATHS["arxiv"], Reply(GOOD["arxiv"]))
     answer = digest.tries("papers", "fetch", *SINCE)
@@ -208,7 +208,7 @@ def test_one_feed_down_does_not_stop_the_others(digest: Shell, feeds: FeedServer
     assert stored(digest) == set(TWO)
 
 
-def test_a_run_goes_on_without_its_feeds_and_says_so(digest: Shell, feeds: FeedServer) -> None:
+def test_a_run_continues_and_reports_when_feeds_fail(digest: Shell, feeds: FeedServer) -> None:
     feeds.serve(PATHS["huggingface"], Reply(GOOD["huggingface"]))
     feeds.serve(PATHS["arxiv"], Reply(samples.WEB_PAGE.encode()))
     digest("subscribers", "add", "ana@example.org", "--topics", "gulls", "--confirmed")
@@ -224,9 +224,7 @@ def paged(pages: dict[str, bytes]) -> Answering:
     return lambda request: Reply(pages.get(request.query.get("start", "0"), EMPTY["arxiv-api"]))
 
 
-def test_the_real_answer_of_hugging_face_is_understood(
-    digest: Shell, feeds: FeedServer, shared: Path
-) -> None:
+def test_a_real_answer_of_hugging_face_is_parsed(digest: Shell, feeds: FeedServer, shared: Path) -> None:
     feeds.serve(
         PATHS["huggingface"], Reply((shared / "feeds" / "huggingface-daily_papers.json").read_bytes())
     )
@@ -238,7 +236,7 @@ def test_the_real_answer_of_hugging_face_is_understood(
     assert "upvotes" in found["popularity"]
 
 
-def test_the_real_feed_of_arxiv_is_understood(digest: Shell, feeds: FeedServer, shared: Path) -> None:
+def test_a_real_feed_of_arxiv_is_parsed(digest: Shell, feeds: FeedServer, shared: Path) -> None:
     body = (shared / "feeds" / "arxiv-atom-cs.AI-2025-08-20.xml").read_bytes()
     feeds.serve("/atom/cs.AI", Reply(body))
     code, line = fetched(digest, "arxiv", DIGEST_ARXIV_CATEGORIES="cs.AI")
@@ -247,7 +245,7 @@ def test_the_real_feed_of_arxiv_is_understood(digest: Shell, feeds: FeedServer, 
     assert line["newest_on"] == "2025-08-20"
 
 
-def test_real_pages_of_the_search_are_understood(digest: Shell, feeds: FeedServer, shared: Path) -> None:
+def test_real_pages_of_the_search_are_parsed(digest: Shell, feeds: FeedServer, shared: Path) -> None:
     folder = shared / "feeds" / "arxiv-api"
     page = re.sub(
         rb"(<opensearch:totalResults[^>]*>)\d+",
@@ -260,7 +258,7 @@ def test_real_pages_of_the_search_are_understood(digest: Shell, feeds: FeedServe
     assert line["added"] == 100
 
 
-def test_a_real_refusal_of_the_search_is_one_clear_line(
+def test_a_real_refusal_of_the_search_gives_a_one_line_error(
     digest: Shell, feeds: FeedServer, shared: Path
 ) -> None:
     body = (shared / "feeds" / "arxiv-api" / "error-400.xml").read_bytes()

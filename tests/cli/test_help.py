@@ -1,4 +1,4 @@
-"""Help on every command, and a start that stays light."""
+"""Help texts of all commands, and the modules that are imported at the start."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ HEAVY = {"numpy", "scipy", "sklearn", "sqlalchemy", "httpx", "celery", "fastapi"
 
 
 def commands(group: object = None, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield the words of every command and group, the whole first."""
+    """Yield the names of every command and group, beginning with `digest` itself."""
     yield path
     found = group or typer.main.get_command(application)
     if isinstance(found, TyperGroup):
@@ -26,7 +26,7 @@ def commands(group: object = None, path: tuple[str, ...] = ()) -> Iterator[tuple
 
 @pytest.mark.parametrize("words", list(commands()), ids=lambda words: " ".join(words) or "digest")
 @pytest.mark.parametrize("flag", ["--help", "-h"])
-def test_help_is_shown_with_an_example_of_that_command(
+def test_every_help_text_has_an_example_of_its_command(
     tmp_path_factory: pytest.TempPathFactory, words: tuple[str, ...], flag: str
 ) -> None:
     answer = Shell(tmp_path_factory.getbasetemp())(*words, flag)
@@ -36,13 +36,13 @@ def test_help_is_shown_with_an_example_of_that_command(
 
 
 @pytest.mark.parametrize("words", [(), ("papers",), ("subscribers",), ("deliveries",)], ids=str)
-def test_a_group_alone_shows_its_help_and_did_nothing(empty: Shell, words: tuple[str, ...]) -> None:
+def test_a_group_without_a_command_shows_its_help(empty: Shell, words: tuple[str, ...]) -> None:
     answer = empty.tries(*words)
     assert (answer.code, answer.err) == (2, "")
     assert "Example:" in answer.out
 
 
-def test_the_commands_of_the_surface_exist() -> None:
+def test_the_documented_commands_exist() -> None:
     found = set(commands())
     top = ["demo", "init", "run", "preview", "explain", "status", "doctor", "settings"]
     papers = ["fetch", "import", "list", "search", "similar", "show"]
@@ -56,7 +56,7 @@ def test_the_commands_of_the_surface_exist() -> None:
     assert {("suppressions", name) for name in suppressions} <= found
 
 
-def test_the_version_is_told(empty: Shell) -> None:
+def test_the_version_is_printed(empty: Shell) -> None:
     assert empty("--version").out.startswith("trending-papers-digest ")
 
 

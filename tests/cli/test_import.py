@@ -1,4 +1,4 @@
-"""`digest papers import`: every format, what is wrong in it, and real papers."""
+"""`digest papers import`: every format, errors in it, and real papers."""
 
 import gzip
 import json
@@ -34,7 +34,7 @@ def imported(digest: Shell, *files: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_saved_file_is_known_by_its_content(empty: Shell, name: str, *, packed: bool) -> None:
+def test_the_format_of_a_file_is_detected_from_its_content(empty: Shell, name: str, *, packed: bool) -> None:
     content = FORMATS[name].encode()
     (empty.folder / "saved").write_bytes(gzip.compress(content) if packed else content)
     assert empty("papers", "import", "saved").lines == ["saved: 2 papers: 2 new, 0 changed, 0 known."]
@@ -67,7 +67,7 @@ BAD_LINES = {
 }
 
 
-def test_bad_lines_are_told_by_number_and_the_rest_is_taken(empty: Shell) -> None:
+def test_bad_lines_are_reported_by_number_and_the_rest_is_imported(empty: Shell) -> None:
     good = FORMATS["papers.jsonl"].splitlines()
     (empty.folder / "mixed.jsonl").write_text("\n".join([good[0], *BAD_LINES, "", good[1]]) + "\n")
     answer = empty.tries("papers", "import", "mixed.jsonl")
@@ -83,7 +83,7 @@ def test_bad_lines_are_told_by_number_and_the_rest_is_taken(empty: Shell) -> Non
     ]
 
 
-def test_hundreds_of_bad_lines_do_not_flood_the_screen(empty: Shell) -> None:
+def test_the_report_of_many_bad_lines_is_limited(empty: Shell) -> None:
     (empty.folder / "bad.jsonl").write_text("{}\n" * 500)
     answer = empty.tries("papers", "import", "bad.jsonl")
     assert answer.code == 2
@@ -98,7 +98,7 @@ def test_a_bad_file_does_not_stop_the_next_one(empty: Shell) -> None:
     assert answer.lines == ["good.jsonl: 2 papers: 2 new, 0 changed, 0 known."]
 
 
-def test_an_archive_that_breaks_off_gives_what_it_holds(empty: Shell) -> None:
+def test_the_complete_items_of_a_truncated_archive_are_imported(empty: Shell) -> None:
     lines = "".join(
         json.dumps(
             {"id": f"2603.{number:05}", "title": f"Gulls {number}", "abstract": f"{number * 7919} gulls."}
@@ -114,7 +114,7 @@ def test_an_archive_that_breaks_off_gives_what_it_holds(empty: Shell) -> None:
     assert 0 < empty("status", "--json").json["papers"] < 3000
 
 
-def test_the_two_saved_listing_pages_give_their_papers(empty: Shell, shared: Path) -> None:
+def test_the_two_saved_listing_pages_are_imported(empty: Shell, shared: Path) -> None:
     pages = [str(page) for page in sorted((shared / "seeds").glob("*.txt"))]
     records = imported(empty, *pages)
     assert [(record["seen"], record["rejected"]) for record in records] == [(119, []), (249, [])]
@@ -125,7 +125,7 @@ def test_the_two_saved_listing_pages_give_their_papers(empty: Shell, shared: Pat
     assert [record["added"] + record["changed"] for record in imported(empty, *pages)] == [0, 0]
 
 
-def test_real_papers_are_taken_in_once_and_found_again(empty: Shell, shared: Path) -> None:
+def test_real_papers_are_imported_once_and_can_be_found(empty: Shell, shared: Path) -> None:
     lines = first_papers(shared, 2000)
     with gzip.open(empty.folder / "real.jsonl.gz", "wt") as file:
         file.writelines(lines)

@@ -43,7 +43,7 @@ class BuiltMail:
 
 @dataclass(frozen=True)
 class ThreeDays:
-    """What was there when all was over; tests that change anything work on a copy."""
+    """The state after three days; tests that change it work on a copy."""
 
     shell: Shell
     mails: list[BuiltMail]
@@ -56,7 +56,7 @@ def run_on(shell: Shell, day: date, *words: str, **environment: str) -> Answer:
 
 @pytest.fixture(scope="session")
 def before(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Shell:
-    """Return a shell over three weeks of real papers and six subscribers, none of whom got a digest yet."""
+    """Return a shell over three weeks of real papers and six subscribers without digests."""
     folder = tmp_path_factory.mktemp("real")
     (folder / "papers.jsonl").write_text("".join(papers_between(shared, FIRST_ON, LAST_ON)))
     environment = {"DIGEST_MAIL_URL": "file:mails", "DIGEST_BASE_URL": "https://papers.example.org"}
@@ -70,7 +70,7 @@ def before(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Shell:
 
 @pytest.fixture(scope="session")
 def three_days(before: Shell, tmp_path_factory: pytest.TempPathFactory) -> ThreeDays:
-    """Run three days, one after the other, each from the state the one before left."""
+    """Run three consecutive days."""
     shell = copied(before, tmp_path_factory.mktemp("three-days"))
     reports = [run_on(shell, day, "--json").json for day in EDITIONS]
     mails = [
@@ -92,7 +92,7 @@ def copied(shell: Shell, folder: Path) -> Shell:
 
 @pytest.fixture
 def after(three_days: ThreeDays, tmp_path: Path) -> Shell:
-    """Return a shell of this test's own, over the state after three days."""
+    """Return a shell for this test, over a copy of the state after three days."""
     return copied(three_days.shell, tmp_path)
 
 
@@ -106,7 +106,7 @@ def carried(days: ThreeDays, address: str) -> list[dict[str, Any]]:
     return received
 
 
-def test_each_day_brings_each_subscriber_one_mail_or_a_recorded_reason(three_days: ThreeDays) -> None:
+def test_each_subscriber_gets_one_mail_a_day_or_a_recorded_reason(three_days: ThreeDays) -> None:
     rows = three_days.shell("deliveries", "list", "--json").json
     assert sorted((row["edition_on"], row["address"]) for row in rows) == sorted(
         (f"{day}", address) for day in EDITIONS for address in TOPICS
@@ -117,18 +117,18 @@ def test_each_day_brings_each_subscriber_one_mail_or_a_recorded_reason(three_day
         sum(day == f"{edition}" for day, _ in sent) for edition in EDITIONS
     ]
     assert three_days.reports[0]["sent"] == len(TOPICS)
-    # On some days nobody writes about gaussian splats; then the subscriber is spared, and the ledger says why.
+    # On some days there is no paper about gaussian splats; then no digest is sent, and the ledger has the reason.
     assert len(sent) >= 12
     assert {(row["status"], row["reason"]) for row in rows} <= {("sent", ""), ("skipped", "nothing fits")}
 
 
-def test_no_paper_comes_to_a_subscriber_twice(three_days: ThreeDays) -> None:
+def test_no_paper_is_sent_to_a_subscriber_twice(three_days: ThreeDays) -> None:
     for address in TOPICS:
         ids = [paper["id"] for paper in carried(three_days, address)]
         assert len(ids) == len(set(ids)) >= 5
 
 
-def test_nothing_from_after_the_day_and_only_news_after_the_first_digest(three_days: ThreeDays) -> None:
+def test_digests_have_no_later_papers_and_after_the_first_only_new_ones(three_days: ThreeDays) -> None:
     announced = {
         row["id"]: date.fromisoformat(row["announced_on"])
         for row in three_days.shell("papers", "list", "--since", FIRST_ON, "--top", "1000", "--json").json
@@ -155,7 +155,9 @@ def holds_a_word(days: ThreeDays, address: str, paper_id: str) -> bool:
 
 
 @pytest.mark.parametrize("address", TOPICS)
-def test_the_best_three_of_each_day_are_on_topic_and_say_why(three_days: ThreeDays, address: str) -> None:
+def test_the_best_three_of_each_day_are_on_topic_and_have_reasons(
+    three_days: ThreeDays, address: str
+) -> None:
     papers = [one for one in carried(three_days, address) if one["section"] == "for_you"]
     assert all(one["because"] for one in papers)
     best: list[bool] = []
@@ -163,7 +165,7 @@ def test_the_best_three_of_each_day_are_on_topic_and_say_why(three_days: ThreeDa
         chosen = [one for one in papers if one["edition_on"] == f"{day}"]
         first = sorted(chosen, key=lambda one: -one["score"])[:3]
         best += [holds_a_word(three_days, address, one["id"]) for one in first]
-    # The first digest chooses among a week, the others among one day's papers.
+    # The first digest selects from a week of papers, the others from one day's.
     assert best[:3] == [True] * 3
     assert sum(best) >= 0.8 * len(best)
 
@@ -179,7 +181,7 @@ def test_subscribers_with_different_topics_get_different_papers(three_days: Thre
 
 
 def every(check: Callable[[BuiltMail], None]) -> Callable[[ThreeDays], None]:
-    """Make a test of a promise that holds for every single mail."""
+    """Return a test that checks every sent mail."""
 
     def test(three_days: ThreeDays) -> None:
         for mail in three_days.mails:
@@ -244,7 +246,7 @@ test_every_link_in_a_mail_is_absolute = every(_links_are_absolute)
 test_the_text_of_a_mail_is_a_digest_of_its_own = every(_text_is_a_digest_of_its_own)
 
 
-def test_every_message_id_is_unlike_all_others(three_days: ThreeDays) -> None:
+def test_message_ids_are_unique(three_days: ThreeDays) -> None:
     assert len({mail.message["Message-ID"] for mail in three_days.mails}) == len(three_days.mails)
 
 
@@ -256,7 +258,7 @@ def test_a_second_run_on_the_same_day_sends_nothing(after: Shell) -> None:
     assert not (after.folder / "mails").exists()
 
 
-def test_a_dry_run_says_what_a_run_does_and_changes_nothing(before: Shell, tmp_path: Path) -> None:
+def test_a_dry_run_lists_what_a_run_sends_and_changes_nothing(before: Shell, tmp_path: Path) -> None:
     shell = copied(before, tmp_path)
     day = EDITIONS[0]
     state = dump(shell)
@@ -270,7 +272,7 @@ def test_a_dry_run_says_what_a_run_does_and_changes_nothing(before: Shell, tmp_p
         assert (one["edition_on"], one["papers"], one["first"]) == (f"{day}", len(papers), papers[0]["title"])
 
 
-def test_looking_changes_nothing(after: Shell) -> None:
+def test_reading_commands_change_nothing(after: Shell) -> None:
     state = dump(after)
     for words in (
         ("preview", "speech@example.org", "--date", f"{EDITIONS[1]}"),
@@ -285,7 +287,7 @@ def test_looking_changes_nothing(after: Shell) -> None:
     assert dump(after) == state
 
 
-def test_on_a_saturday_nothing_is_sent_and_the_reason_is_kept(after: Shell) -> None:
+def test_on_a_saturday_nothing_is_sent_and_the_reason_is_recorded(after: Shell) -> None:
     report = run_on(after, QUIET, "--json").json
     assert (report["planned"], report["sent"]) == (len(TOPICS), 0)
     assert sum(report["skipped"].values()) == len(TOPICS)
@@ -294,7 +296,7 @@ def test_on_a_saturday_nothing_is_sent_and_the_reason_is_kept(after: Shell) -> N
     assert {row["reason"] for row in rows} == {"no announcement"}
 
 
-def test_on_a_saturday_a_note_is_sent_where_the_settings_say_so(after: Shell) -> None:
+def test_on_a_saturday_a_note_is_sent_if_configured(after: Shell) -> None:
     report = run_on(after, QUIET, "--json", DIGEST_QUIET_DAY="note").json
     assert report["sent"] == len(TOPICS)
     for file in (after.folder / "mails").glob("*.eml"):
@@ -304,7 +306,7 @@ def test_on_a_saturday_a_note_is_sent_where_the_settings_say_so(after: Shell) ->
         assert "arXiv announced nothing" in " ".join(body.get_content().split())
 
 
-def test_one_subscriber_can_be_served_alone(before: Shell, tmp_path: Path) -> None:
+def test_a_run_can_be_restricted_to_one_subscriber(before: Shell, tmp_path: Path) -> None:
     shell = copied(before, tmp_path)
     report = run_on(shell, EDITIONS[0], "--subscriber", "Speech@Example.org", "--json").json
     assert (report["planned"], report["sent"]) == (1, 1)
@@ -313,6 +315,6 @@ def test_one_subscriber_can_be_served_alone(before: Shell, tmp_path: Path) -> No
     ]
 
 
-def test_mails_go_to_a_maildir_unless_told_otherwise(before: Shell, tmp_path: Path) -> None:
+def test_mails_go_to_a_maildir_by_default(before: Shell, tmp_path: Path) -> None:
     run_on(Shell(copied(before, tmp_path).folder), EDITIONS[0])
     assert len(list((tmp_path / "outbox" / "new").iterdir())) == len(TOPICS)

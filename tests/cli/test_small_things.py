@@ -1,4 +1,4 @@
-"""What costs trust: a wrong category taken in silence, bad plurals, lists that do not say that they are cut."""
+"""Small matters: unknown categories are refused, plurals are right, truncated lists say so."""
 
 import json
 import re
@@ -35,18 +35,18 @@ def test_a_category_that_does_not_exist_is_refused_with_a_suggestion(digest: She
         (3, "category", "3 categories"),
     ],
 )
-def test_what_is_counted_is_named_in_its_number(number: int, thing: str, said: str) -> None:
+def test_counted_nouns_have_the_right_number(number: int, thing: str, said: str) -> None:
     assert counted(number, thing) == said
 
 
-def test_one_subscriber_added_is_one(digest: Shell) -> None:
+def test_one_added_subscriber_is_reported_in_the_singular(digest: Shell) -> None:
     (digest.folder / "one.jsonl").write_text('{"address": "bo@example.org"}\n')
     assert digest("subscribers", "import", "one.jsonl", "--confirmed").out == "1 subscriber added.\n"
     (digest.folder / "paper.jsonl").write_text('{"title": "A tram", "abstract": "It rings."}\n')
     assert digest("papers", "import", "paper.jsonl").out.startswith("paper.jsonl: 1 paper: 1 new")
 
 
-def test_an_import_shows_how_many_of_how_many(digest: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_import_shows_done_and_total(digest: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[int, int | None]] = []
     opened: list[int | None] = []
 
@@ -72,25 +72,25 @@ def test_an_import_shows_how_many_of_how_many(digest: Shell, monkeypatch: pytest
     assert seen[-1] == (7, 7)
 
 
-def test_a_preview_can_be_had_of_another_time(digest: Shell) -> None:
+def test_a_preview_can_show_another_time(digest: Shell) -> None:
     then = digest("preview", "ana@example.org", "--now", "2025-11-20T12:00")
     assert "Thursday, 20 November 2025" in then.out
     assert "Splats for rooms" in then.out
     assert "not a time" in digest.fails("preview", "ana@example.org", "--now", "yesterday")
 
 
-def test_trending_without_a_paper_is_the_list(digest: Shell) -> None:
+def test_trending_without_a_paper_lists_papers(digest: Shell) -> None:
     assert digest("papers", "trending").out == digest("papers", "list").out
     assert len(digest("papers", "trending", "--top", "1").lines) == 1
 
 
-def test_papers_that_nobody_voted_for_are_listed_last_as_new(digest: Shell) -> None:
+def test_papers_without_votes_are_listed_last_as_new(digest: Shell) -> None:
     listed = [(cells[2], cells[5]) for cells in digest("papers", "list").cells]
     assert [section for _, section in listed] == ["trending", "trending", "new"]
     assert listed[-1][0] == "2511.00002"
 
 
-def test_a_list_of_subscribers_that_is_cut_says_so(digest: Shell) -> None:
+def test_a_truncated_list_of_subscribers_says_so(digest: Shell) -> None:
     assert digest("subscribers", "list").err == ""
     digest("subscribers", "add", "bo@example.org")
     answer = digest("subscribers", "list", "--top", "1")
@@ -99,7 +99,7 @@ def test_a_list_of_subscribers_that_is_cut_says_so(digest: Shell) -> None:
     assert digest("subscribers", "list", "--top", "1", "--status", "pending").err == ""
 
 
-def test_a_mail_without_votes_calls_nothing_read_by_everyone(empty: Shell) -> None:
+def test_a_mail_without_votes_has_no_section_everyone(empty: Shell) -> None:
     today = datetime.now(UTC).date()
     lines = [
         json.dumps(

@@ -1,4 +1,4 @@
-"""`digest suppressions`, as an operator types it."""
+"""The commands of `digest suppressions`."""
 
 import shutil
 from pathlib import Path
@@ -37,16 +37,16 @@ def test_an_address_is_suppressed_explained_and_lifted(digest: Shell) -> None:
     assert digest("run", "--no-fetch", "--json").json["planned"] == 1
 
 
-def test_an_address_of_nobody_can_be_suppressed(digest: Shell) -> None:
+def test_an_address_without_a_subscriber_can_be_suppressed(digest: Shell) -> None:
     digest("suppressions", "add", "bo@example.org")
     assert "is suppressed" in digest.fails("subscribers", "add", "bo@example.org")
     line = digest("suppressions", "lift", "bo@example.org").lines[0]
     assert "no subscriber has this address" in line
     digest("subscribers", "add", "bo@example.org")
-    assert "no mail address" in digest.fails("suppressions", "add", "bo")
+    assert "not a mail address" in digest.fails("suppressions", "add", "bo")
 
 
-def test_the_list_says_that_there_is_more(digest: Shell) -> None:
+def test_a_truncated_list_says_so(digest: Shell) -> None:
     for name in ("a", "b", "c"):
         digest("suppressions", "add", f"{name}@example.org")
     answer = digest("suppressions", "list", "--top", "2")
@@ -54,7 +54,7 @@ def test_the_list_says_that_there_is_more(digest: Shell) -> None:
     assert "newest 2 of 3" in answer.err
 
 
-def test_the_ledger_says_who_is_suppressed_and_why(digest: Shell) -> None:
+def test_deliveries_list_shows_suppressed_addresses_and_reasons(digest: Shell) -> None:
     digest("run", "--no-fetch", "--now", "2025-11-20T12:00")
     digest("suppressions", "add", ANA, "--reason", "asked by phone")
     (row,) = digest("deliveries", "list", "--json").json
@@ -62,7 +62,7 @@ def test_the_ledger_says_who_is_suppressed_and_why(digest: Shell) -> None:
     assert digest("deliveries", "list").cells[0][-1] == "asked by phone"
 
 
-def test_a_restored_backup_is_told_who_left(digest: Shell, tmp_path: Path) -> None:
+def test_the_log_is_applied_to_a_restored_backup(digest: Shell, tmp_path: Path) -> None:
     digest("subscribers", "add", "bo@example.org", "--confirmed", **KEY)
     shutil.copy(tmp_path / "digest.db", tmp_path / "backup.db")
     digest("subscribers", "remove", ANA, "--yes", **KEY)
@@ -82,7 +82,7 @@ def test_a_restored_backup_is_told_who_left(digest: Shell, tmp_path: Path) -> No
     assert digest("suppressions", "apply", "log.jsonl", "--json", **KEY).json["added"] == 0
 
 
-def test_bad_lines_and_bad_files_are_told(digest: Shell, tmp_path: Path) -> None:
+def test_bad_lines_and_bad_files_are_reported(digest: Shell, tmp_path: Path) -> None:
     digest("suppressions", "add", ANA)
     digest("suppressions", "export", "log.jsonl")
     with (tmp_path / "log.jsonl").open("a") as file:
@@ -94,7 +94,7 @@ def test_bad_lines_and_bad_files_are_told(digest: Shell, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("words", [("subscribers", "export"), ("suppressions", "export")])
-def test_exports_to_the_screen_and_to_a_file_hold_the_same(
+def test_exports_to_stdout_and_to_a_file_are_equal(
     digest: Shell, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     digest("suppressions", "add", "bo@example.org")

@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime
 
 from digest.mail.smtp_session import Server, Tls
 
-# A Thursday, 08:00 in New York: the listing of the day is long out.
+# A Thursday, 08:00 in New York: the listing of the day was announced hours ago.
 NOW = datetime(2026, 3, 5, 13, 0, tzinfo=UTC)
 
 TODAY = NOW.date()

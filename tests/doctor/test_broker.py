@@ -11,7 +11,7 @@ from tests.doctor.helpers import closed_port
 
 
 @pytest.mark.services
-def test_a_redis_that_answers() -> None:
+def test_an_answering_redis_is_good() -> None:
     url = os.environ.get("DIGEST_TEST_REDIS_URL", "redis://127.0.0.1:6379/0")
     check = examine_broker(url)
     if "Start Redis" in check.advice:
@@ -20,7 +20,7 @@ def test_a_redis_that_answers() -> None:
 
 
 @pytest.mark.services
-def test_a_redis_that_wants_another_password() -> None:
+def test_a_wrong_redis_password_is_reported() -> None:
     check = examine_broker("redis://nobody:s3cret@127.0.0.1:6379/0")
     if "Start Redis" in check.advice:
         missing("Redis")
@@ -29,7 +29,7 @@ def test_a_redis_that_wants_another_password() -> None:
     assert "s3cret" not in repr(check)
 
 
-def test_a_redis_that_is_not_there() -> None:
+def test_an_unreachable_redis_is_reported() -> None:
     check = examine_broker(f"redis://:s3cret@127.0.0.1:{closed_port()}/0")
     assert check.state == "bad"
     assert "no connection to Redis" in check.finding
@@ -38,7 +38,7 @@ def test_a_redis_that_is_not_there() -> None:
 
 @pytest.fixture
 def almost_redis() -> Iterator[Callable[[bytes], int]]:
-    """Start servers that take commands as Redis does and answer each PING in their own way."""
+    """Start servers that accept commands like Redis and answer PING with a given text."""
     servers: list[socketserver.ThreadingTCPServer] = []
 
     def start(answer: bytes) -> int:
@@ -72,20 +72,22 @@ def almost_redis() -> Iterator[Callable[[bytes], int]]:
         (b"+PONG\r\n", "answers"),
     ],
 )
-def test_how_a_redis_can_answer(answer: bytes, words: str, almost_redis: Callable[[bytes], int]) -> None:
+def test_the_answers_of_redis_are_judged(
+    answer: bytes, words: str, almost_redis: Callable[[bytes], int]
+) -> None:
     check = examine_broker(f"redis://127.0.0.1:{almost_redis(answer)}/0", timeout_seconds=1)
     assert check.state == ("good" if b"PONG" in answer else "bad")
     assert words in check.finding
 
 
 @pytest.mark.parametrize("url", ["redis://me:s3/cret@host", "redis://[s3cret", "s3cret", "redis://"])
-def test_a_broker_address_that_is_none_is_not_repeated(url: str) -> None:
+def test_an_invalid_broker_url_is_not_quoted(url: str) -> None:
     check = examine_broker(url)
     assert check.state == "bad"
     assert "s3" not in repr(check)
 
 
-def test_a_broker_that_is_no_redis_is_not_asked() -> None:
+def test_a_broker_other_than_redis_is_not_checked() -> None:
     check = examine_broker("amqp://me:s3cret@host/vhost")
     assert check.state == "warning"
     assert "s3cret" not in repr(check)

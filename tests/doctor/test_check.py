@@ -1,11 +1,11 @@
-"""The doctor: each fault is found, named in plain words, and nothing is given away or left behind."""
+"""Checks of the doctor: findings and advice, without secrets and without side effects."""
 
 import pytest
 
 from digest.doctor.check import Check, attempt, bad, exit_code, good, lines, summary, warning
 from digest.errors import StopRun
 
-# What all checks amount to
+# Exit code and summary
 
 
 def test_the_worst_check_decides_the_exit_code() -> None:
@@ -16,18 +16,18 @@ def test_the_worst_check_decides_the_exit_code() -> None:
     assert summary([fine, doubtful, ill, fine]) == "2 good, 1 warning, 1 bad"
 
 
-def test_advice_stands_below_the_finding() -> None:
+def test_advice_is_below_the_finding() -> None:
     assert lines(good("a", "A.")) == ["✓ a: A."]
     assert lines(bad("c", "Ill.", "Do.")) == ["✗ c: Ill.", "    Do."]
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
-def test_a_terminal_without_the_signs_gets_others(encoding: str) -> None:
+def test_signs_are_replaced_on_an_ascii_terminal(encoding: str) -> None:
     shown = [lines(check, encoding)[0] for check in (good("a", "Ω."), bad("c", "Ω.", ""))]
     assert shown == ["+ a: ?.", "x c: ?."]
 
 
-def test_an_unforeseen_error_is_told_without_its_words() -> None:
+def test_an_unexpected_error_is_shown_without_its_message() -> None:
     def work() -> int:
         raise ValueError("password s3cret")
 
@@ -38,7 +38,7 @@ def test_an_unforeseen_error_is_told_without_its_words() -> None:
     assert "s3cret" not in repr(check)
 
 
-def test_a_foreseen_error_is_told_in_its_words() -> None:
+def test_an_expected_error_is_shown_with_its_message() -> None:
     def work() -> int:
         raise StopRun("The disk is full: make room.")
 

@@ -20,7 +20,7 @@ from tests.doctor.helpers import a_paper, a_subscriber
 from tests.mail.servers import Handler
 
 
-def test_a_new_installation_learns_what_to_do_first(run: Callable[..., Result]) -> None:
+def test_the_doctor_names_the_first_steps_of_a_new_installation(run: Callable[..., Result]) -> None:
     result = run()
     assert result.exit_code == 2
     assert (
@@ -54,7 +54,7 @@ def test_a_sound_installation_exits_with_0(run: Callable[..., Result], sqlite_ur
     assert {"name", "state", "finding", "advice"} == set(as_json[0])
 
 
-def test_settings_that_can_not_be_read_are_a_check_too(run: Callable[..., Result]) -> None:
+def test_unreadable_settings_are_a_check(run: Callable[..., Result]) -> None:
     result = run("--json", sources="nature")
     assert result.exit_code == 2
     (check,) = json.loads(result.stdout)
@@ -78,7 +78,7 @@ def test_settings_that_can_not_be_read_are_a_check_too(run: Callable[..., Result
         ("holidays", "s3cret"),
     ],
 )
-def test_no_setting_makes_a_traceback_or_shows_a_secret(
+def test_no_setting_causes_a_traceback_or_shows_a_secret(
     run: Callable[..., Result], sqlite_url: str, name: str, value: str
 ) -> None:
     result = run(**{"database_url": sqlite_url, name: value})
@@ -96,7 +96,7 @@ def test_an_unreadable_env_file_is_a_check(run: Callable[..., Result]) -> None:
 
 
 @pytest.mark.usefixtures("trusted")
-def test_the_mail_server_is_visited_on_request_only(
+def test_the_mail_server_is_probed_on_request_only(
     run: Callable[..., Result], serve: Callable[..., int], certificate: tuple[Path, Path], sqlite_url: str
 ) -> None:
     handler = Handler()
@@ -125,7 +125,7 @@ def test_the_mail_server_is_visited_on_request_only(
     assert handler.taken == []
 
 
-def test_a_pipe_of_another_alphabet_gets_plain_signs(tmp_path: Path) -> None:
+def test_a_pipe_with_another_encoding_gets_plain_signs(tmp_path: Path) -> None:
     program = "import typer; from digest.cli.doctor import doctor; typer.run(doctor)"
     found = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],

@@ -28,7 +28,7 @@ NEAR = Server("localhost", 25, Tls.NONE)
         ("0123456789abcdef" * 4, False, "good"),
     ],
 )
-def test_secret_key(key: str | None, has_one_file: bool, state: str) -> None:
+def test_the_secret_key_is_judged(key: str | None, has_one_file: bool, state: str) -> None:
     check = judge_secret_key(key, has_one_file=has_one_file)
     assert check.state == state
     assert key is None or key not in repr(check)
@@ -46,7 +46,7 @@ def test_secret_key(key: str | None, has_one_file: bool, state: str) -> None:
         ("http://papers.ac", None, "warning"),
     ],
 )
-def test_web_address(url: str, server: Server | None, state: str) -> None:
+def test_the_base_url_is_judged(url: str, server: Server | None, state: str) -> None:
     assert judge_base_url(url, server).state == state
 
 
@@ -62,17 +62,17 @@ def test_web_address(url: str, server: Server | None, state: str) -> None:
         ("no address", None, "bad"),
     ],
 )
-def test_sender(sender: str, server: Server | None, state: str) -> None:
+def test_the_sender_is_judged(sender: str, server: Server | None, state: str) -> None:
     assert judge_sender(sender, server).state == state
 
 
-def test_contact_is_asked_for_where_feeds_are_read() -> None:
+def test_a_contact_is_required_if_feeds_are_read() -> None:
     assert judge_contact("", ["arxiv"]).state == "warning"
     assert judge_contact("", []).state == "good"
     assert judge_contact("me@papers.ac", ["arxiv"]).state == "good"
 
 
-def test_a_slip_of_the_pen_in_a_setting_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_misspelled_setting_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGEST_MAIL_URI", "smtp://me:s3cret@host")
     Path(".env").write_text("# mine\nexport DIGEST_SENDR=x\nDIGEST_CONTACT = y\nOTHER=z\n", encoding="utf-8")
     names = names_given()

@@ -14,7 +14,7 @@ from digest.store.models import papers, subscribers
 from tests.doctor.helpers import NOW, TODAY, a_paper, a_subscriber
 
 
-def test_a_sound_database_says_what_it_holds(database: Database) -> None:
+def test_a_sound_database_reports_its_contents(database: Database) -> None:
     with database.begin() as connection:
         connection.execute(insert(papers), [a_paper(TODAY)])
         connection.execute(insert(subscribers), [a_subscriber(1), a_subscriber(2, status="pending")])
@@ -25,7 +25,7 @@ def test_a_sound_database_says_what_it_holds(database: Database) -> None:
 
 
 @pytest.mark.services
-def test_a_clock_that_differs_from_the_database_servers_is_found(postgresql_url: str) -> None:
+def test_a_clock_difference_to_the_database_server_is_reported(postgresql_url: str) -> None:
     database = Database(postgresql_url)
     checks = examine_database(database, lambda: datetime.now(UTC) - timedelta(minutes=5))
     database.close()
@@ -40,7 +40,7 @@ def test_clocks_agree_within_a_minute(seconds: int) -> None:
     assert check.state == ("good" if abs(seconds) <= 60 else "warning")
 
 
-def test_looking_at_a_database_that_is_not_there_does_not_make_one(tmp_path: Path) -> None:
+def test_checking_a_missing_database_does_not_create_it(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'none.db'}")
     (check,) = examine_database(database, lambda: NOW)
     database.close()
@@ -49,7 +49,7 @@ def test_looking_at_a_database_that_is_not_there_does_not_make_one(tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_database_without_tables_and_one_that_is_none(tmp_path: Path) -> None:
+def test_a_database_without_tables_and_an_invalid_file_are_reported(tmp_path: Path) -> None:
     sqlite3.connect(tmp_path / "empty.db").close()
     (tmp_path / "empty.db").touch()
     database = Database(f"sqlite:///{tmp_path / 'empty.db'}")
@@ -91,5 +91,5 @@ def test_an_old_database_asks_for_an_upgrade() -> None:
         (200_000, "2 days"),
     ],
 )
-def test_spans_are_told_as_people_tell_them(seconds: int, words: str) -> None:
+def test_durations_are_rounded_in_words(seconds: int, words: str) -> None:
     assert spoken(timedelta(seconds=seconds)) == words

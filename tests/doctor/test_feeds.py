@@ -30,7 +30,7 @@ def asking(feeds: FeedServer) -> Settings:
     )
 
 
-def test_each_feed_is_asked_once_and_says_what_came(feeds: FeedServer) -> None:
+def test_each_feed_is_requested_once_and_its_papers_are_reported(feeds: FeedServer) -> None:
     item = {"paper": {"id": "2603.01234", "title": "A title", "summary": "An abstract.", "upvotes": 3}}
     feeds.serve("/api/daily_papers", Reply(json.dumps([item, {"paper": {}}, *[item] * 20]).encode()))
     feeds.serve("/atom/cs.AI", Reply(status=503))
@@ -54,5 +54,5 @@ def test_each_feed_is_asked_once_and_says_what_came(feeds: FeedServer) -> None:
         (Sample("arxiv", TODAY), True, "good"),
     ],
 )
-def test_what_a_feed_showed(sample: Sample, is_quiet: bool, state: str) -> None:
+def test_samples_of_feeds_are_judged(sample: Sample, is_quiet: bool, state: str) -> None:
     assert judge_sample(sample, is_quiet=is_quiet).state == state

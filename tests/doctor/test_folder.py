@@ -9,7 +9,7 @@ from digest.mail.transports import transport_from
 
 
 @pytest.mark.parametrize("kind", ["maildir", "file"])
-def test_a_folder_that_takes_mail_is_left_as_it_was(kind: str, tmp_path: Path) -> None:
+def test_a_writable_folder_is_good_and_not_changed(kind: str, tmp_path: Path) -> None:
     missing_yet = tmp_path / "deep" / "outbox"
     check = examine_transport(transport_from(f"{kind}:{missing_yet}"))
     assert (check.state, "will be created" in check.finding) == ("good", True)
@@ -19,14 +19,14 @@ def test_a_folder_that_takes_mail_is_left_as_it_was(kind: str, tmp_path: Path) -
     assert list(missing_yet.iterdir()) == []
 
 
-def test_a_folder_that_takes_no_mail(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_bad(tmp_path: Path) -> None:
     (tmp_path / "outbox").touch()
     check = examine_transport(transport_from(f"file:{tmp_path / 'outbox' / 'deeper'}"))
     assert check.state == "bad"
     assert "DIGEST_MAIL_URL" in check.advice
 
 
-def test_a_full_disk_is_seen_before_the_last_mail() -> None:
+def test_a_nearly_full_disk_is_reported() -> None:
     assert (
         judge_folder(Folder(Path("outbox"), is_there=True, refusal="", free_bytes=5 * 2**20)).state
         == "warning"
@@ -34,5 +34,5 @@ def test_a_full_disk_is_seen_before_the_last_mail() -> None:
 
 
 @pytest.mark.parametrize("url", ["console:", "memory:"])
-def test_mail_that_reaches_nobody_is_said_to(url: str) -> None:
+def test_a_transport_without_delivery_is_a_warning(url: str) -> None:
     assert examine_transport(transport_from(url)).state == "warning"

@@ -31,7 +31,7 @@ def a_delivery(subscriber: int, status: str, **changes: object) -> dict[str, obj
 
 
 @pytest.mark.parametrize(("count", "hours", "state"), [(0, 0, "good"), (3, 4, "warning"), (3, 21, "bad")])
-def test_subscribers_nobody_planned_for(count: int, hours: int, state: str) -> None:
+def test_subscribers_without_planned_deliveries_are_reported(count: int, hours: int, state: str) -> None:
     since = NOW - timedelta(hours=hours) if count else None
     assert judge_planning(count, since, STALE, NOW).state == state
 
@@ -39,7 +39,7 @@ def test_subscribers_nobody_planned_for(count: int, hours: int, state: str) -> N
 @pytest.mark.parametrize(
     ("overdue", "hours", "state"), [(0, 0, "good"), (5, 1, "good"), (5, 3, "warning"), (5, 21, "bad")]
 )
-def test_deliveries_nobody_takes_up(overdue: int, hours: int, state: str) -> None:
+def test_overdue_deliveries_are_reported(overdue: int, hours: int, state: str) -> None:
     since = NOW - timedelta(hours=hours) if overdue else None
     check = judge_queue(Queue(7, overdue, since, 2, "The server asks to wait."), STALE, NOW)
     assert check.state == state
@@ -50,11 +50,11 @@ def test_deliveries_nobody_takes_up(overdue: int, hours: int, state: str) -> Non
     ("sent", "failed", "state"),
     [(0, 0, "good"), (10, 0, "good"), (999, 1, "good"), (90, 10, "warning"), (4, 1, "bad"), (0, 1, "bad")],
 )
-def test_the_share_of_mails_that_failed(sent: int, failed: int, state: str) -> None:
+def test_failed_mails_are_judged_by_their_share(sent: int, failed: int, state: str) -> None:
     assert judge_settled(Settled(sent, failed, "No such mailbox.")).state == state
 
 
-def test_the_ledger_as_the_database_knows_it(database: Database) -> None:
+def test_the_ledger_is_read_from_the_database(database: Database) -> None:
     old, lately = NOW - timedelta(days=2), NOW - timedelta(hours=2)
     with database.begin() as connection:
         connection.execute(

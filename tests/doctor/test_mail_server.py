@@ -47,7 +47,7 @@ def probed(
 
 
 def trouble(probed: tuple[Probe, list[Check]], kind: Trouble) -> Check:
-    """Return the check that tells of the trouble, which must be the only bad one and advise something."""
+    """Return the bad check, which must be the only one and have advice."""
     found, checks = probed
     assert found.trouble is kind, (found.trouble, found.words)
     # The test's certificate is valid for two days only, which is a warning.
@@ -58,17 +58,17 @@ def trouble(probed: tuple[Probe, list[Check]], kind: Trouble) -> Check:
     return told
 
 
-def test_every_trouble_has_words() -> None:
+def test_every_trouble_has_a_message() -> None:
     for kind in Trouble:
         found = Probe(FAR, trouble=kind, words="said so", is_open=True)
         assert judge_probe(found, NOW)[-1].advice
 
 
-# The test's server does not know that it stands behind TLS from the first byte.
+# The test's server does not know that its connection uses implicit TLS.
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize("implicit", [True, False])
-def test_a_server_that_takes_our_mail_is_good_all_through(
+def test_all_checks_of_a_working_server_are_good(
     implicit: bool, serve: Callable[..., int], certificate: tuple[Path, Path]
 ) -> None:
     handler = Handler()
@@ -93,7 +93,7 @@ def test_a_server_that_takes_our_mail_is_good_all_through(
         "mail sender",
         "mail abilities",
     ]
-    # The test's certificate is made for two days.
+    # The test's certificate is valid for two days.
     assert [check.name for check in checks if check.state != "good"] == ["mail certificate"]
     assert found.certificate_until is not None
     assert timedelta(days=1) < found.certificate_until - datetime.now(UTC) <= timedelta(days=2)
@@ -112,20 +112,20 @@ def test_a_server_elsewhere_without_tls_is_a_warning(serve: Callable[..., int]) 
     assert state_of(judge_probe(found, NOW), "mail TLS") == "warning"
 
 
-def test_a_name_nobody_has() -> None:
+def test_an_unknown_host_name_is_reported() -> None:
     check = trouble(probed(25, host="no such host.invalid"), Trouble.NAME_UNKNOWN)
     assert "percent-encoded" in check.advice
 
 
-def test_a_name_that_is_too_long_for_a_name() -> None:
+def test_a_host_name_that_is_too_long_is_reported() -> None:
     trouble(probed(25, host="a" * 64 + ".invalid"), Trouble.NAME_UNKNOWN)
 
 
-def test_a_closed_port() -> None:
+def test_a_closed_port_is_reported() -> None:
     assert "587" in trouble(probed(closed_port()), Trouble.REFUSED).advice
 
 
-def test_implicit_tls_to_a_port_that_begins_in_plain_text(
+def test_implicit_tls_to_a_plain_text_port_is_reported(
     serve: Callable[..., int], certificate: tuple[Path, Path]
 ) -> None:
     port = serve(Handler(), certificate)
@@ -135,7 +135,7 @@ def test_implicit_tls_to_a_port_that_begins_in_plain_text(
 
 
 @pytest.mark.parametrize("tls", [Tls.REQUIRED, Tls.OFFERED, Tls.NONE])
-def test_plain_text_to_a_port_that_begins_with_tls(
+def test_plain_text_to_an_implicit_tls_port_is_reported(
     tls: Tls, serve: Callable[..., int], certificate: tuple[Path, Path]
 ) -> None:
     port = serve(Handler(), certificate, implicit=True)
@@ -158,7 +158,7 @@ def test_a_server_that_offers_no_tls_gets_no_password(serve: Callable[..., int])
 
 
 @pytest.mark.parametrize("implicit", [True, False])
-def test_a_certificate_nobody_trusts(
+def test_an_untrusted_certificate_is_reported(
     implicit: bool, serve: Callable[..., int], certificate: tuple[Path, Path]
 ) -> None:
     port = serve(Handler(), certificate, implicit=implicit)
@@ -170,7 +170,7 @@ def test_a_certificate_nobody_trusts(
 
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize("implicit", [True, False])
-def test_a_certificate_of_another_name(
+def test_a_certificate_of_another_name_is_reported(
     implicit: bool, serve: Callable[..., int], certificate: tuple[Path, Path]
 ) -> None:
     port = serve(Handler(), certificate, implicit=implicit)
@@ -178,7 +178,7 @@ def test_a_certificate_of_another_name(
     trouble(probed(port, tls, host="127.0.0.1"), Trouble.CERTIFICATE_OF_ANOTHER)
 
 
-def test_a_certificate_that_has_run_out(
+def test_an_expired_certificate_is_reported(
     serve: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, key, request = (str(tmp_path / name) for name in ("old.pem", "key.pem", "request.pem"))
@@ -207,13 +207,13 @@ def test_a_certificate_that_has_run_out(
 
 
 @pytest.mark.parametrize(("days", "state"), [(90, "good"), (8, "good"), (6, "warning"), (0, "warning")])
-def test_a_certificate_that_nears_its_end(days: int, state: str) -> None:
+def test_a_certificate_that_expires_soon_is_a_warning(days: int, state: str) -> None:
     assert judge_certificate(NOW + timedelta(days=days, hours=1), NOW).state == state
 
 
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize(("user", "password"), [("me@example.org", "wrong"), ("you", "s3cret/+")])
-def test_a_wrong_password(
+def test_a_wrong_password_is_reported(
     user: str, password: str, serve: Callable[..., int], certificate: tuple[Path, Path]
 ) -> None:
     port = serve(Handler(), certificate, authenticator=check_password)
@@ -245,7 +245,9 @@ def test_a_server_that_repeats_the_password_is_not_quoted(
 
 
 @pytest.mark.usefixtures("trusted")
-def test_a_server_without_login(serve: Callable[..., int], certificate: tuple[Path, Path]) -> None:
+def test_a_server_without_login_is_reported(
+    serve: Callable[..., int], certificate: tuple[Path, Path]
+) -> None:
     port = serve(
         Handler(), certificate, auth_exclude_mechanism=["LOGIN", "PLAIN"], authenticator=check_password
     )
@@ -253,7 +255,9 @@ def test_a_server_without_login(serve: Callable[..., int], certificate: tuple[Pa
 
 
 @pytest.mark.usefixtures("trusted")
-def test_a_password_that_is_not_ascii(serve: Callable[..., int], certificate: tuple[Path, Path]) -> None:
+def test_a_password_that_is_not_ascii_is_reported(
+    serve: Callable[..., int], certificate: tuple[Path, Path]
+) -> None:
     port = serve(Handler(), certificate, authenticator=check_password)
     trouble(probed(port, Tls.REQUIRED, user="me", password="geheimnißvoll"), Trouble.LOGIN_NOT_ASCII)
 
@@ -267,7 +271,7 @@ def test_a_password_that_is_not_ascii(serve: Callable[..., int], certificate: tu
         ("250 2.1.0 fine", "good", ""),
     ],
 )
-def test_what_the_server_says_to_our_sender(
+def test_the_answer_to_mail_from_is_judged(
     answer: str, state: str, advice: str, serve: Callable[..., int]
 ) -> None:
     handler = Handler()
@@ -279,7 +283,7 @@ def test_what_the_server_says_to_our_sender(
     assert handler.taken == []
 
 
-def test_a_sender_that_is_none_is_not_offered(serve: Callable[..., int]) -> None:
+def test_an_invalid_sender_is_not_sent(serve: Callable[..., int]) -> None:
     found = probe(Server("127.0.0.1", serve(Handler()), Tls.NONE, timeout_seconds=5), "a@b>\r\nRCPT TO:<c@d")
     assert found.trouble is None
     assert found.sender_answer is None
@@ -301,7 +305,7 @@ def test_a_sender_that_is_none_is_not_offered(serve: Callable[..., int]) -> None
         ([b"", b"220 ready", b"250-me\r\n250 STARTTLS", b"220 go", b"no TLS"], Trouble.TLS_BROKEN),
     ],
 )
-def test_servers_of_bad_manners(
+def test_faulty_servers_are_reported(
     said: list[bytes], kind: Trouble, scripted: Callable[[list[bytes]], int]
 ) -> None:
     told = trouble(probed(scripted(said), Tls.OFFERED, seconds=1), kind)
@@ -309,7 +313,7 @@ def test_servers_of_bad_manners(
 
 
 @pytest.mark.parametrize("answers", [[b"220 ready"], [b"220 ready", b"250 ok"]], ids=["EHLO", "MAIL"])
-def test_an_answer_without_end_does_not_hold_up_the_doctor(
+def test_an_endless_answer_does_not_block_the_doctor(
     answers: list[bytes], dripping: Callable[[list[bytes]], int]
 ) -> None:
     began_at = time.monotonic()
@@ -320,7 +324,7 @@ def test_an_answer_without_end_does_not_hold_up_the_doctor(
 
 @settings(deadline=None, max_examples=30)
 @given(st.binary(max_size=300))
-def test_whatever_a_server_says_makes_a_check(said: bytes) -> None:
+def test_any_answer_gives_a_check(said: bytes) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
 
     def talk() -> None:
@@ -352,11 +356,11 @@ def test_whatever_a_server_says_makes_a_check(said: bytes) -> None:
         ({"size": "52428800"}, "good", "The server offers mails up to 50.0 MB."),
     ],
 )
-def test_what_a_server_can_do(features: dict[str, str], state: str, finding: str) -> None:
+def test_the_extensions_of_a_server_are_judged(features: dict[str, str], state: str, finding: str) -> None:
     check = judge_features(features)
     assert (check.state, check.finding) == (state, finding)
 
 
-def test_a_long_answer_is_cut() -> None:
+def test_a_long_answer_is_shortened() -> None:
     check = judge_sender_answer("a@b.example", Answer(550, "no " * 1000))
     assert len(check.finding) < 400

@@ -33,24 +33,24 @@ GRACE = timedelta(hours=6)
         # 21:00 on Thursday in New York: Friday's listing is an hour old.
         (TODAY, datetime(2026, 3, 6, 2, 0, tzinfo=UTC), "good"),
         (TODAY, datetime(2026, 3, 6, 8, 0, tzinfo=UTC), "warning"),
-        # On Sunday at noon nothing has come since Friday, and nothing should have.
+        # On Sunday at noon the newest announcement is Friday's.
         (date(2026, 3, 6), datetime(2026, 3, 8, 17, 0, tzinfo=UTC), "good"),
         (TODAY, datetime(2026, 3, 8, 17, 0, tzinfo=UTC), "warning"),
     ],
 )
-def test_papers_are_held_against_the_announcement_calendar(
+def test_papers_are_compared_with_the_announcement_calendar(
     newest_on: date | None, now: datetime, state: str
 ) -> None:
     assert judge_freshness(newest_on, (), GRACE, now, is_fed=True).state == state
 
 
-def test_papers_imported_by_hand_are_no_fault_of_a_feed() -> None:
+def test_imported_papers_without_feeds_are_not_a_fault() -> None:
     check = judge_freshness(date(2026, 2, 2), (), GRACE, NOW, is_fed=False)
     assert check.state == "warning"
     assert "No feed was ever read" in check.finding
 
 
-def test_holidays_are_no_missed_announcements() -> None:
+def test_holidays_are_not_missed_announcements() -> None:
     # The mailing of Friday 2026-07-03 is deferred: there is no listing on Monday the 6th.
     assert missed_announcements(date(2026, 7, 3), date(2026, 7, 7), ()) == 1
     assert missed_announcements(date(2026, 3, 3), TODAY, ()) == 2
@@ -70,7 +70,7 @@ def test_holidays_are_no_missed_announcements() -> None:
         ("complete", 60, 60, "warning"),
     ],
 )
-def test_the_newest_reading_of_a_feed(
+def test_the_newest_fetch_of_a_feed_is_judged(
     status: str, hours_ago: int, good_hours_ago: int | None, state: str
 ) -> None:
     last_good_at = None if good_hours_ago is None else NOW - timedelta(hours=good_hours_ago)
@@ -85,7 +85,7 @@ def fetched(database: Database, source: str, status: FetchStatus, hours_ago: flo
         fetch_store.end_fetch(connection, number, FetchOutcome(status, seen=812, error=error), at)
 
 
-def test_papers_and_feeds_as_the_database_knows_them(database: Database) -> None:
+def test_papers_and_fetches_are_read_from_the_database(database: Database) -> None:
     with database.begin() as connection:
         connection.execute(insert(papers), [a_paper(TODAY), a_paper(date(2026, 3, 30))])
         fetch_store.begin_fetch(connection, "arxiv-oai", NOW)

@@ -21,7 +21,7 @@ Zone = dict[str, list[str] | None]
 
 @pytest.fixture
 def resolve() -> Iterator[Callable[[Zone], dns.resolver.Resolver]]:
-    """Start name servers that know TXT records by name; None has no records, a name not listed does not exist."""
+    """Start name servers with TXT records by name; None: no records; a name that is not listed does not exist."""
     sockets: list[socket.socket] = []
     threads: list[threading.Thread] = []
 
@@ -63,7 +63,7 @@ def resolve() -> Iterator[Callable[[Zone], dns.resolver.Resolver]]:
         listener.close()
 
 
-def test_a_domain_that_vouches_for_its_mail(resolve: Callable[[Zone], dns.resolver.Resolver]) -> None:
+def test_a_domain_with_spf_and_dmarc_is_good(resolve: Callable[[Zone], dns.resolver.Resolver]) -> None:
     resolver = resolve(
         {
             "news.papers.ac": ["other=thing", "v=spf1 include:mail.example.|org -all"],
@@ -76,18 +76,20 @@ def test_a_domain_that_vouches_for_its_mail(resolve: Callable[[Zone], dns.resolv
     assert dmarc.finding == "_dmarc.papers.ac says v=DMARC1; p=quarantine"
 
 
-def test_a_domain_that_vouches_for_nothing(resolve: Callable[[Zone], dns.resolver.Resolver]) -> None:
+def test_a_domain_without_spf_and_dmarc_is_a_warning(
+    resolve: Callable[[Zone], dns.resolver.Resolver],
+) -> None:
     checks = examine_sender_domain("papers.ac", resolve({"papers.ac": None}))
     assert [(check.name, check.state) for check in checks] == [("SPF", "warning"), ("DMARC", "warning")]
 
 
-def test_a_domain_that_does_not_exist(resolve: Callable[[Zone], dns.resolver.Resolver]) -> None:
+def test_a_domain_that_does_not_exist_is_bad(resolve: Callable[[Zone], dns.resolver.Resolver]) -> None:
     (check,) = examine_sender_domain("papers.ac", resolve({}))
     assert check.state == "bad"
     assert "does not exist" in check.finding
 
 
-def test_without_a_network_the_dns_is_a_warning() -> None:
+def test_an_unreachable_dns_is_a_warning() -> None:
     resolver = dns.resolver.Resolver(configure=False)
     resolver.nameservers = ["127.0.0.1"]
     resolver.port = closed_port()
@@ -108,7 +110,7 @@ def test_without_a_network_the_dns_is_a_warning() -> None:
         ((), "warning"),
     ],
 )
-def test_spf(texts: tuple[str, ...], state: str) -> None:
+def test_spf_records_are_judged(texts: tuple[str, ...], state: str) -> None:
     assert judge_spf(Lookup("papers.ac", "answered", texts)).state == state
 
 
@@ -122,13 +124,13 @@ def test_spf(texts: tuple[str, ...], state: str) -> None:
         ((), "warning"),
     ],
 )
-def test_dmarc(texts: tuple[str, ...], state: str) -> None:
+def test_dmarc_records_are_judged(texts: tuple[str, ...], state: str) -> None:
     assert judge_dmarc("papers.ac", [Lookup("_dmarc.papers.ac", "answered", texts)]).state == state
 
 
 @settings(deadline=None)
 @given(st.lists(st.from_regex(r"[a-z]{1,5}", fullmatch=True), min_size=1, max_size=60))
-def test_dmarc_is_looked_for_upwards_eight_times_at_most(labels: list[str]) -> None:
+def test_dmarc_is_looked_up_in_at_most_eight_names(labels: list[str]) -> None:
     names = dmarc_names(".".join(labels))
     assert names[0] == f"_dmarc.{'.'.join(labels)}"
     assert len(names) <= 8

@@ -1,4 +1,4 @@
-"""arXiv's categories: all of them, and what a typed one means."""
+"""arXiv's categories: the table, and parsing of typed ones."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from digest.domain.categories import NAMES, known_category
 from digest.errors import BadInput
 
 
-def test_the_table_holds_every_category_of_the_taxonomy() -> None:
+def test_the_table_has_every_category_of_the_taxonomy() -> None:
     archives = {name for name in NAMES if "." not in name}
     with_categories = {name.partition(".")[0] for name in NAMES if "." in name}
     assert len(NAMES) - len(with_categories) == 155
@@ -19,7 +19,7 @@ def test_the_table_holds_every_category_of_the_taxonomy() -> None:
     ("typed", "meant"),
     [("cs.CL", "cs.CL"), ("CS.cl", "cs.CL"), (" astro-ph.ga ", "astro-ph.GA"), ("cs", "cs")],
 )
-def test_a_category_is_understood_in_any_case(typed: str, meant: str) -> None:
+def test_a_category_is_accepted_in_any_case(typed: str, meant: str) -> None:
     assert known_category(typed) == meant
 
 
@@ -34,7 +34,7 @@ def test_a_category_is_understood_in_any_case(typed: str, meant: str) -> None:
         ("", "digest papers categories"),
     ],
 )
-def test_another_is_refused_with_a_suggestion(typed: str, said: str) -> None:
+def test_an_unknown_category_is_refused_with_a_suggestion(typed: str, said: str) -> None:
     with pytest.raises(BadInput) as refused:
         known_category(typed)
     assert said in str(refused.value)

@@ -1,4 +1,4 @@
-"""When a subscriber is due: once for each day of the frequency, in any time zone."""
+"""Due times: one edition for each day of the frequency, in any time zone."""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import available_timezones
@@ -25,7 +25,7 @@ APIA = Schedule("Pacific/Apia", 7)
 
 
 def exists(day: date, schedule: Schedule) -> bool:
-    """Whether the zone has this date at all: moving over the date line takes one away."""
+    """Return whether the zone has this date: a zone that moves over the date line skips one."""
     noon = datetime(day.year, day.month, day.day, 12, tzinfo=schedule.zone)
     return noon.astimezone(UTC).astimezone(schedule.zone).date() == day
 
@@ -35,7 +35,7 @@ def exists(day: date, schedule: Schedule) -> bool:
 @example(Schedule("Pacific/Kwajalein", 12), datetime(1993, 8, 19, tzinfo=UTC))
 @example(Schedule("America/New_York", 2), datetime(2026, 3, 6, tzinfo=UTC))
 @example(Schedule("Australia/Lord_Howe", 2, Frequency.WEEKDAYS), datetime(2026, 4, 1, tzinfo=UTC))
-def test_walking_over_due_instants_meets_each_edition_once(schedule: Schedule, start: datetime) -> None:
+def test_iterating_due_instants_returns_each_edition_once(schedule: Schedule, start: datetime) -> None:
     met: list[date] = []
     now = start
     for _ in range(12):
@@ -49,7 +49,7 @@ def test_walking_over_due_instants_meets_each_edition_once(schedule: Schedule, s
         assert latest_edition(due - timedelta(seconds=1), schedule) != edition
         met.append(edition)
         now = due
-    # Between the first and the last, just the days of this frequency.
+    # Between the first and the last: the days of this frequency only.
     span = (met[0] + ahead * DAY for ahead in range((met[-1] - met[0]).days + 1))
     assert met == [day for day in span if sends_on(day, schedule.frequency) and exists(day, schedule)]
 
@@ -57,7 +57,7 @@ def test_walking_over_due_instants_meets_each_edition_once(schedule: Schedule, s
 @given(schedules, days)
 @example(Schedule("Europe/Berlin", 2), date(2026, 3, 29))
 @example(APIA, date(2011, 12, 30))
-def test_the_clock_shows_the_hour_or_the_first_moment_after_it(schedule: Schedule, day: date) -> None:
+def test_an_edition_is_due_at_its_hour_or_the_first_moment_after_a_gap(schedule: Schedule, day: date) -> None:
     due = due_at(day, schedule)
     if due is None:
         assert not sends_on(day, schedule.frequency) or not exists(day, schedule)
@@ -65,7 +65,7 @@ def test_the_clock_shows_the_hour_or_the_first_moment_after_it(schedule: Schedul
     local = due.astimezone(schedule.zone)
     assert local.date() == day
     if (local.hour, local.minute) != (schedule.hour, 0):
-        # Only where clocks were put forward over the hour: it was never shown that day.
+        # Only where clocks were put forward over the hour: it did not occur on that day.
         shown = {(due + timedelta(minutes=m)).astimezone(schedule.zone) for m in range(-24 * 60, 24 * 60, 15)}
         assert not [
             one for one in shown if one.date() == day and (one.hour, one.minute) == (schedule.hour, 0)
@@ -87,7 +87,7 @@ def test_the_latest_edition_is_due_and_no_newer_one_is(schedule: Schedule, now: 
 
 
 @given(schedules, instants)
-def test_leaving_out_editions_leaves_out_no_other(schedule: Schedule, now: datetime) -> None:
+def test_excluding_editions_excludes_no_other(schedule: Schedule, now: datetime) -> None:
     today = local_date(now, schedule)
     following = next_due_at(now, schedule, after=today)
     assert following is not None
@@ -106,7 +106,7 @@ def test_off_is_never_due(zone: str, hour: int, now: datetime) -> None:
 
 
 def test_a_gap_is_due_at_the_first_moment_after_it() -> None:
-    # 02:00 to 03:00 is not shown in Berlin on this day.
+    # 02:00 to 03:00 does not occur in Berlin on this day.
     assert due_at(date(2026, 3, 29), Schedule("Europe/Berlin", 2)) == at(date(2026, 3, 29), 1)
     assert due_at(date(2026, 3, 29), Schedule("Europe/Berlin", 3)) == at(date(2026, 3, 29), 1)
     assert due_at(date(2026, 3, 8), Schedule("America/New_York", 2)) == at(date(2026, 3, 8), 7)
@@ -115,14 +115,14 @@ def test_a_gap_is_due_at_the_first_moment_after_it() -> None:
     assert howe == at(date(2026, 10, 3), 15, 30)
 
 
-def test_an_hour_shown_twice_is_due_at_its_first_occurrence() -> None:
+def test_an_hour_that_occurs_twice_is_due_at_its_first_occurrence() -> None:
     assert due_at(date(2026, 10, 25), Schedule("Europe/Berlin", 2)) == at(date(2026, 10, 25), 0)
     assert due_at(date(2026, 11, 1), Schedule("America/New_York", 1)) == at(date(2026, 11, 1), 5)
-    # 01:30 to 02:00 comes twice on Lord Howe; 01:00 once.
+    # 01:30 to 02:00 occurs twice on Lord Howe; 01:00 once.
     assert due_at(date(2026, 4, 5), Schedule("Australia/Lord_Howe", 1)) == at(date(2026, 4, 4), 14)
 
 
-def test_an_hour_shown_twice_makes_one_edition() -> None:
+def test_an_hour_that_occurs_twice_gives_one_edition() -> None:
     schedule = Schedule("Europe/Berlin", 2)
     first = at(date(2026, 10, 25), 0)
     assert next_due_at(first, schedule) == at(date(2026, 10, 26), 1)
@@ -149,7 +149,7 @@ def test_each_frequency_has_its_days(frequency: Frequency, wanted: list[date]) -
     assert [d for d in (MONDAY, TUESDAY, FRIDAY, SATURDAY, SUNDAY) if sends_on(d, frequency)] == wanted
 
 
-def test_a_weekly_subscriber_waits_for_monday() -> None:
+def test_a_weekly_edition_is_on_monday() -> None:
     schedule = Schedule("UTC", 7, Frequency.WEEKLY)
     assert next_due_at(at(MONDAY, 6), schedule) == at(MONDAY, 7)
     assert next_due_at(at(MONDAY, 7), schedule) == at(MONDAY + 7 * DAY, 7)

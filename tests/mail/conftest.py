@@ -1,4 +1,4 @@
-"""Letters, servers and certificates for the tests of mail."""
+"""Contents of mails, mail servers and certificates for the tests of mail."""
 
 import asyncio
 import os
@@ -152,7 +152,7 @@ def make_message() -> Callable[..., Message]:
 
 
 def missing(what: str) -> None:
-    """Skip the test on a laptop; fail it where everything is expected to be there."""
+    """Skip the test if something is missing; fail it if CI=true."""
     if os.environ.get("CI") == "true":
         pytest.fail(f"{what} is missing on this machine, and CI runs every test")
     pytest.skip(f"{what} is missing on this machine")
@@ -160,7 +160,7 @@ def missing(what: str) -> None:
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Return the files of a certificate for `localhost`, signed by itself, and of its key."""
+    """Return the files of a self-signed certificate for `localhost` and of its key."""
     if shutil.which("openssl") is None:
         missing("openssl")
     folder = tmp_path_factory.mktemp("certificate")
@@ -192,13 +192,13 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture
 def trusted(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the test's certificate one that clients accept."""
+    """Make clients trust the test's certificate."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
 
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., int]]:
-    """Start mail servers on free ports of this machine; returns the port of each."""
+    """Start mail servers on free ports; a call returns the port."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -243,10 +243,10 @@ def serve() -> Iterator[Callable[..., int]]:
 
 @pytest.fixture
 def scripted() -> Iterator[Callable[[list[bytes]], int]]:
-    """Start a server that reads nothing into what it hears: it answers each line with the next of its lines.
+    """Start a server that answers each line it receives with the next one of its script.
 
-    While a mail is sent (after an answer 354) it waits for the dot. A line `b""` ends the connection, as
-    does the last line; at SILENCE it says no more.
+    After an answer 354 it reads the mail up to the final dot. A line `b""` and the end of the script end the
+    connection; after SILENCE it sends nothing more.
     """
     listeners: list[socket.socket] = []
 
@@ -274,7 +274,7 @@ def scripted() -> Iterator[Callable[[list[bytes]], int]]:
 
 @pytest.fixture
 def dripping() -> Iterator[Callable[..., int]]:
-    """Start a server that gives some answers, and then one that never ends, line by line."""
+    """Start a server that sends some answers, and then an endless one, line by line."""
     listeners: list[socket.socket] = []
 
     def serve_one(listener: socket.socket, answers: list[bytes], pause: float) -> None:

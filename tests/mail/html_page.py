@@ -19,7 +19,7 @@ HOSTILE = (
 
 
 class Page(HTMLParser):
-    """What a mail program makes of the HTML: its elements, links and readable text."""
+    """Parses HTML as a mail program does: elements, links and readable text."""
 
     VOID = frozenset({"meta", "br", "img", "hr", "link", "input"})
 

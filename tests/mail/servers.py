@@ -1,4 +1,4 @@
-"""Mail servers for the tests: a real one with a mind of its own, and one that reads from a script."""
+"""Mail servers for the tests: a real one with configurable answers, and one that plays a script."""
 
 import socket
 from typing import BinaryIO
@@ -9,7 +9,7 @@ SILENCE = b"..."
 
 
 class Handler:
-    """A mail server's mind: what it answers at each step, and what it took."""
+    """The answers of a mail server at each step, and the mails it accepted."""
 
     def __init__(self, *, pipelining: bool = False) -> None:
         self.pipelining = pipelining
@@ -17,7 +17,7 @@ class Handler:
         self.rcpt: dict[str, str] = {}
         """Answers by recipient; "drop" closes the connection."""
         self.data: list[str] = []
-        """Answers to coming mails, first one first; "drop" closes the connection; then 250."""
+        """Answers to the next mails, in order; "drop" closes the connection; after them, 250."""
         self.mail = ""
         """The answer to MAIL FROM, if not 250."""
         self.connections = 0
@@ -27,7 +27,7 @@ class Handler:
     ) -> list[str]:
         self.connections += 1
         session.host_name = hostname
-        # Behind the greeting: the first line names the server, and offers nothing.
+        # After the first line, which names the server and is no extension.
         return [responses[0], "250-PIPELINING", *responses[1:]] if self.pipelining else responses
 
     async def handle_MAIL(  # noqa: N802
@@ -58,7 +58,7 @@ class Handler:
 
 
 def hang_up(server: SMTP) -> None:
-    """Close the connection without a word."""
+    """Close the connection without an answer."""
     assert server.transport is not None
     server.transport.close()
 
@@ -71,7 +71,7 @@ def check_password(
 
 
 def play(connection: socket.socket, heard: BinaryIO, lines: list[bytes]) -> None:
-    """Answer what is heard with `lines`, using them up; see the fixture `scripted`."""
+    """Answer each received line with the next of `lines`; see the fixture `scripted`."""
     while lines:
         line = lines.pop(0)
         if line == SILENCE:

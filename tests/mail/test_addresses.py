@@ -1,4 +1,4 @@
-"""Addresses made fit for headers and envelopes."""
+"""Parsing addresses for headers and envelopes."""
 
 from email import message_from_string, policy
 from email.headerregistry import AddressHeader
@@ -32,7 +32,7 @@ def parsed(header: str) -> tuple[str, str]:
         ("leser@BÜCHER.example", "", "leser@xn--bcher-kva.example"),
     ],
 )
-def test_good_addresses_are_read(text: str, name: str, mailbox: str) -> None:
+def test_valid_addresses_are_parsed(text: str, name: str, mailbox: str) -> None:
     address = read_address(text)
     assert (address.name, address.mailbox) == (name, mailbox)
     assert address.domain == mailbox.partition("@")[2]
@@ -63,7 +63,7 @@ def test_good_addresses_are_read(text: str, name: str, mailbox: str) -> None:
         "reader@example.org>",
     ],
 )
-def test_what_is_no_address_is_refused_with_a_sentence(text: str) -> None:
+def test_an_invalid_address_is_refused_with_a_sentence(text: str) -> None:
     with pytest.raises(BadInput, match=r"\.$"):
         read_address(text)
 
@@ -76,7 +76,7 @@ def test_a_local_part_that_needs_smtputf8_is_refused_clearly() -> None:
 @given(st.text(st.characters(), max_size=120))
 @example('He said "no" \\ and left')
 @example("=?utf-8?q?forged?= <other@example.org>")
-def test_nothing_in_a_name_changes_where_the_mail_goes(name: str) -> None:
+def test_no_display_name_changes_the_mailbox(name: str) -> None:
     try:
         address = read_address(f"{name} <reader@example.org>")
     except BadInput:
@@ -86,6 +86,6 @@ def test_nothing_in_a_name_changes_where_the_mail_goes(name: str) -> None:
     assert "\n" not in address.header
 
 
-def test_mailto_escapes_what_a_uri_needs_escaped() -> None:
+def test_mailto_escapes_special_characters() -> None:
     assert mailto("digest@example.org") == "mailto:digest@example.org"
     assert mailto("a+b?c@example.org", "stop & go") == "mailto:a%2Bb%3Fc@example.org?subject=stop%20%26%20go"

@@ -1,4 +1,4 @@
-"""Header fields, read back by the standard library's parser."""
+"""Header fields, decoded by the standard library's parser."""
 
 from email import message_from_string, policy
 from email.message import EmailMessage
@@ -38,7 +38,7 @@ def clean(value: str) -> str:
 @example("x" * 2000)
 @example("Papers\r\nBcc: everyone@example.net\r\n\r\nbody")
 @example("\u00a0\u3000 spaces that are none")
-def test_a_subject_says_what_was_meant_and_starts_no_other_field(value: str) -> None:
+def test_an_encoded_subject_decodes_to_its_text_and_starts_no_other_field(value: str) -> None:
     field = unstructured("Subject", value)
     message = read(field)
     assert message.keys() == ["Subject"]
@@ -48,7 +48,7 @@ def test_a_subject_says_what_was_meant_and_starts_no_other_field(value: str) -> 
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300), st.integers(24, 75))
-def test_encoded_words_are_short_and_hold_whole_characters(text: str, first: int) -> None:
+def test_encoded_words_are_short_and_have_whole_characters(text: str, first: int) -> None:
     words = encoded_words(text, first)
     assert all(len(word) <= 75 for word in words)
     assert len(words[0]) <= max(first, 24) + 12
@@ -57,7 +57,7 @@ def test_encoded_words_are_short_and_hold_whole_characters(text: str, first: int
 
 
 @given(st.lists(WORDS.filter(bool), max_size=12).map(" ".join))
-def test_a_structured_value_comes_back_whole(value: str) -> None:
+def test_a_folded_structured_value_is_unchanged(value: str) -> None:
     field = structured("X-List", value)
     assert field.replace("\r\n", "") == f"X-List: {value}"
     assert read(field).keys() == ["X-List"]
@@ -77,6 +77,6 @@ def test_a_structured_value_comes_back_whole(value: str) -> None:
         ("X-A\r\nBcc", "b"),
     ],
 )
-def test_a_header_built_wrongly_is_refused(name: str, value: str) -> None:
+def test_an_invalid_header_is_refused(name: str, value: str) -> None:
     with pytest.raises(ValueError, match="header field"):
         structured(name, value)

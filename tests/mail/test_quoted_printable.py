@@ -1,4 +1,4 @@
-"""Quoted-printable, read back by the standard library."""
+"""Quoted-printable, decoded by the standard library."""
 
 import quopri
 
@@ -23,7 +23,7 @@ TEXTS = (
 @example("é" * 100)
 @example(".\n..\n")
 @example("\r\r\n\n")
-def test_text_comes_back_and_lines_are_short(text: str) -> None:
+def test_encoded_text_decodes_to_the_same_and_lines_are_short(text: str) -> None:
     encoded = quoted_printable(text)
     lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
     assert quopri.decodestring(encoded) == ("\r\n".join(lines) + "\r\n").encode()
@@ -36,12 +36,12 @@ def test_text_comes_back_and_lines_are_short(text: str) -> None:
         assert b"\r" not in line
 
 
-def test_half_a_character_becomes_a_question_mark() -> None:
+def test_a_lone_surrogate_becomes_a_question_mark() -> None:
     assert quoted_printable("a\ud800b") == b"a?b\r\n"
 
 
 @given(TEXTS, st.integers(0, 3000))
-def test_the_size_is_never_told_too_small(text: str, limit: int) -> None:
+def test_the_size_is_never_underestimated(text: str, limit: int) -> None:
     size = transferred_size(text, limit)
     exact = len(quoted_printable(text))
     assert size == exact or exact <= size < limit

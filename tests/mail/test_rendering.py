@@ -1,4 +1,4 @@
-"""Letters rendered: what a subscriber sees, and that no paper can spoil it."""
+"""Rendered mails: their contents, and hostile papers."""
 
 import re
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def digest(renderer: Renderer, make_content: Callable[..., DigestContent]) -> Re
     return renderer.digest(make_content())
 
 
-def test_html_says_all_that_the_letter_holds(
+def test_the_html_has_all_of_the_content(
     digest: RenderedMail, make_content: Callable[..., DigestContent]
 ) -> None:
     page = Page(digest.html)
@@ -55,7 +55,7 @@ def test_html_says_all_that_the_letter_holds(
     assert page.faults == []
 
 
-def test_text_is_a_digest_of_its_own(
+def test_the_text_part_is_a_complete_digest(
     digest: RenderedMail, make_content: Callable[..., DigestContent]
 ) -> None:
     text = digest.text
@@ -73,7 +73,7 @@ def test_text_is_a_digest_of_its_own(
     assert not re.search(r"[ \t]\n|<|&\w+;", text)
 
 
-def test_the_subject_carries_the_date_and_the_best_title(
+def test_the_subject_has_the_date_and_the_best_title(
     renderer: Renderer, make_content: Callable[..., DigestContent]
 ) -> None:
     assert renderer.digest(make_content()).subject == (
@@ -87,7 +87,7 @@ def test_the_subject_carries_the_date_and_the_best_title(
     )
 
 
-def test_the_layout_is_open_to_screen_subscribers(digest: RenderedMail) -> None:
+def test_the_layout_is_accessible_to_screen_readers(digest: RenderedMail) -> None:
     page = Page(digest.html)
     assert page.elements[0][0] == "html"
     assert page.all("html")[0]["lang"] == "en"
@@ -112,7 +112,7 @@ def test_nothing_is_loaded_and_nothing_tracks(digest: RenderedMail) -> None:
     }
 
 
-def test_no_template_is_left_over_and_what_outlook_reads_is_kept(digest: RenderedMail) -> None:
+def test_no_template_code_remains_and_outlook_comments_are_kept(digest: RenderedMail) -> None:
     assert not re.search(r"\{\{|\{%|\[\[|\[%", digest.html + digest.text + digest.subject)
     assert digest.html.count("<!--[if") == digest.html.count("<![endif]")
     assert "<!--[if mso | IE]>" in digest.html
@@ -124,7 +124,7 @@ def test_ten_papers_stay_small(digest: RenderedMail) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_hostile_paper_harms_nobody(
+def test_a_hostile_paper_is_escaped(
     renderer: Renderer, make_content: Callable[..., DigestContent], text: str
 ) -> None:
     card: dict[str, object] = {
@@ -165,7 +165,7 @@ def test_a_hostile_paper_harms_nobody(
         "https://a b",
     ],
 )
-def test_an_address_that_is_none_is_shown_as_no_link(
+def test_an_invalid_url_is_not_a_link(
     renderer: Renderer, make_content: Callable[..., DigestContent], url: str
 ) -> None:
     card: dict[str, object] = {"abstract_url": url, "pdf_url": url, "links": (("Code", url),)}
@@ -178,7 +178,7 @@ def test_an_address_that_is_none_is_shown_as_no_link(
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(title=st.text(max_size=400), abstract=st.text(max_size=900), reason=st.text(max_size=300))
-def test_any_text_makes_a_sound_mail(
+def test_any_text_gives_a_valid_mail(
     renderer: Renderer, make_content: Callable[..., DigestContent], title: str, abstract: str, reason: str
 ) -> None:
     content = make_content(1, 1, {"title": title, "abstract": abstract})
@@ -191,7 +191,9 @@ def test_any_text_makes_a_sound_mail(
     words.html.encode("ascii")
 
 
-def test_a_quiet_day_is_told(renderer: Renderer, make_content: Callable[..., DigestContent]) -> None:
+def test_the_note_of_a_quiet_day_is_shown(
+    renderer: Renderer, make_content: Callable[..., DigestContent]
+) -> None:
     note = "arXiv announced nothing today: it is a holiday there."
     words = renderer.digest(make_content(0, 0, note=note, considered=0))
     assert words.subject == "Papers for 22 Nov: a quiet day"
@@ -202,7 +204,7 @@ def test_a_quiet_day_is_told(renderer: Renderer, make_content: Callable[..., Dig
     assert Page(words.html).all("h2") == []
 
 
-def test_a_subscriber_without_feedback_links_or_reasons_gets_none(
+def test_missing_feedback_links_and_reasons_are_left_out(
     renderer: Renderer, make_content: Callable[..., DigestContent]
 ) -> None:
     content = make_content(2, 0, about="")
@@ -225,13 +227,13 @@ def test_a_subscriber_without_feedback_links_or_reasons_gets_none(
         ("every Monday", "every Monday"),
     ],
 )
-def test_the_foot_says_how_often(
+def test_the_footer_says_how_often(
     renderer: Renderer, make_content: Callable[..., DigestContent], frequency: str, shown: str
 ) -> None:
     assert f"You get this mail {shown} because" in renderer.digest(make_content(frequency=frequency)).text
 
 
-def test_the_same_letter_is_the_same_mail_from_any_renderer(
+def test_equal_content_gives_an_equal_mail_from_any_renderer(
     make_content: Callable[..., DigestContent], templates: Path
 ) -> None:
     first, second = Renderer(templates), Renderer(templates, cached_cards=1)
@@ -246,7 +248,7 @@ def test_a_card_is_rendered_once_for_all_subscribers(
     words = [renderer.digest(make_content(about=f"topic {number}")) for number in range(5)]
     assert len({one.html for one in words}) == 5
     assert renderer.cache_counts() == (10, 40)
-    # Equal cards are one card, wherever they came from; and no more are kept than was asked.
+    # Equal cards share one cache entry, and the cache is limited.
     again = Card.from_json(make_card(1).to_json())
     pick = PickContent(again, Section.FOR_YOU, "", "", "")
     renderer.digest(make_content(picks=(pick,)))

@@ -21,7 +21,7 @@ def test_thirty_papers_with_sixty_authors_fit(
     assert len(Page(words.html).all("h3")) == 30
 
 
-def test_a_mail_too_long_loses_its_lowest_papers_and_says_so(
+def test_a_mail_that_is_too_long_drops_its_lowest_papers_and_says_so(
     renderer: Renderer, make_content: Callable[..., DigestContent]
 ) -> None:
     card: dict[str, object] = {"title": "漢" * 300, "abstract": "é" * 900}
@@ -42,7 +42,7 @@ def test_a_mail_too_long_loses_its_lowest_papers_and_says_so(
     assert f"and {60 - len(words.dropped) - 1} more" in words.subject
 
 
-def test_a_paper_in_both_texts_is_the_same_paper(
+def test_text_and_html_have_the_same_number_of_papers(
     renderer: Renderer, make_content: Callable[..., DigestContent]
 ) -> None:
     card: dict[str, object] = {"title": "漢" * 300, "abstract": "é" * 900}

@@ -1,4 +1,4 @@
-"""SMTP against real servers on this machine: what is delivered, and how each refusal is sorted."""
+"""SMTP with real servers on this machine: delivery, and the error for each refusal."""
 
 import re
 import socket
@@ -33,7 +33,7 @@ def handler(request: pytest.FixtureRequest) -> Handler:
     return Handler(pipelining=request.param)
 
 
-def test_all_mails_of_a_batch_go_over_one_connection_unchanged(
+def test_all_mails_of_a_batch_are_sent_over_one_connection_unchanged(
     handler: Handler, serve: Callable[..., int]
 ) -> None:
     with at(serve(handler)).open() as connection:
@@ -47,7 +47,7 @@ def test_all_mails_of_a_batch_go_over_one_connection_unchanged(
     assert {mail.content for mail in handler.taken} == {CONTENT}
 
 
-def test_an_empty_batch_makes_no_connection(handler: Handler, serve: Callable[..., int]) -> None:
+def test_an_empty_batch_opens_no_connection(handler: Handler, serve: Callable[..., int]) -> None:
     with at(serve(handler)).open():
         pass
     assert handler.connections == 0
@@ -74,7 +74,7 @@ def test_an_empty_batch_makes_no_connection(handler: Handler, serve: Callable[..
         ("530 5.7.0 log in first", StopRun),
     ],
 )
-def test_a_refused_recipient_costs_that_mail_alone(
+def test_a_refused_recipient_affects_only_that_mail(
     handler: Handler, serve: Callable[..., int], answer: str, expected: type[DigestError]
 ) -> None:
     handler.rcpt["bad@example.net"] = answer
@@ -97,7 +97,7 @@ def test_a_refused_recipient_costs_that_mail_alone(
         ("550 5.7.1 not from you", StopRun),
     ],
 )
-def test_a_refused_mail_costs_that_mail_alone(
+def test_a_refused_mail_affects_only_itself(
     handler: Handler, serve: Callable[..., int], answer: str, expected: type[DigestError]
 ) -> None:
     handler.data = [answer]
@@ -109,7 +109,7 @@ def test_a_refused_mail_costs_that_mail_alone(
     assert len(handler.taken) == 1
 
 
-def test_a_policy_refusal_after_good_mails_is_about_that_mail(
+def test_a_policy_refusal_after_accepted_mails_concerns_that_mail(
     handler: Handler, serve: Callable[..., int]
 ) -> None:
     handler.rcpt["closed@example.net"] = "550 5.7.1 members only"
@@ -119,7 +119,7 @@ def test_a_policy_refusal_after_good_mails_is_about_that_mail(
             connection.send(envelope("closed@example.net"))
 
 
-def test_a_refused_sender_stops_the_run_and_says_what_to_look_at(
+def test_a_refused_sender_stops_the_run_and_names_the_setting(
     handler: Handler, serve: Callable[..., int]
 ) -> None:
     handler.mail = "553 5.1.8 no such sender domain"
@@ -127,7 +127,7 @@ def test_a_refused_sender_stops_the_run_and_says_what_to_look_at(
         connection.send(envelope())
 
 
-def test_a_server_that_takes_no_mail_now_stops_the_run(handler: Handler, serve: Callable[..., int]) -> None:
+def test_a_server_that_accepts_no_mail_stops_the_run(handler: Handler, serve: Callable[..., int]) -> None:
     handler.mail = "451 4.3.2 too busy"
     with at(serve(handler)).open() as connection:
         with pytest.raises(StopRun, match="too busy"):
@@ -139,7 +139,7 @@ def test_a_server_that_takes_no_mail_now_stops_the_run(handler: Handler, serve: 
 
 @pytest.mark.parametrize("ending", [b"421 4.7.0 enough for now", b""])
 @pytest.mark.parametrize("greeting", [GREETING, PIPELINING_GREETING], ids=["one-by-one", "pipelining"])
-def test_a_server_that_ends_the_connection_between_mails_is_called_again_unseen(
+def test_a_connection_ended_between_mails_is_reopened(
     scripted: Callable[[list[bytes]], int], greeting: list[bytes], ending: bytes
 ) -> None:
     mail = [b"250 ok", b"250 ok", b"354 go on", b"250 taken"]
@@ -150,7 +150,7 @@ def test_a_server_that_ends_the_connection_between_mails_is_called_again_unseen(
         assert connection.send(envelope()) == "250 taken"
 
 
-def test_a_server_that_ends_the_connection_twice_has_its_mail_later_and_the_next_one_tries_anew(
+def test_a_connection_ended_twice_delays_its_mail_and_the_next_mail_reconnects(
     scripted: Callable[[list[bytes]], int],
 ) -> None:
     mail = [b"250 ok", b"250 ok", b"354 go on", b"250 taken"]
@@ -162,7 +162,7 @@ def test_a_server_that_ends_the_connection_twice_has_its_mail_later_and_the_next
         assert connection.send(envelope()) == "250 taken"
 
 
-def test_a_lost_answer_is_never_a_second_mail_at_once(scripted: Callable[[list[bytes]], int]) -> None:
+def test_a_mail_with_a_lost_answer_is_not_sent_again_at_once(scripted: Callable[[list[bytes]], int]) -> None:
     mail = [b"250 ok", b"250 ok", b"354 go on"]
     port = scripted(
         [
@@ -196,7 +196,7 @@ def test_421_after_the_mail_is_try_later_and_the_next_mail_gets_a_new_connection
         assert connection.send(envelope()) == "250 taken"
 
 
-def test_a_silent_server_is_left_after_the_time_out(scripted: Callable[[list[bytes]], int]) -> None:
+def test_a_silent_server_causes_a_time_out(scripted: Callable[[list[bytes]], int]) -> None:
     port = scripted([*GREETING, SILENCE])
     with (
         at(port, timeout_seconds=0.3).open() as connection,
@@ -206,10 +206,10 @@ def test_a_silent_server_is_left_after_the_time_out(scripted: Callable[[list[byt
 
 
 @pytest.mark.parametrize("step", range(6), ids=["greeting", "EHLO", "MAIL", "RCPT", "DATA", "content"])
-def test_an_answer_that_never_ends_is_left_after_the_time_out(
+def test_an_answer_that_never_ends_causes_a_time_out(
     dripping: Callable[[list[bytes]], int], step: int
 ) -> None:
-    """Each drop comes in time; a time-out of each read would wait for ever."""
+    """Each piece arrives in time; a time-out per read would wait for ever."""
     answers = [b"220 ready", b"250 ready for mail", b"250 ok", b"250 ok", b"354 go on", b"250 taken"]
     began_at = time.monotonic()
     with at(dripping(answers[:step]), timeout_seconds=0.4).open() as connection, pytest.raises(DigestError):
@@ -217,7 +217,7 @@ def test_an_answer_that_never_ends_is_left_after_the_time_out(
     assert time.monotonic() - began_at < 3
 
 
-def test_a_flood_of_an_answer_is_cut_off(dripping: Callable[..., int]) -> None:
+def test_the_size_of_an_answer_is_limited(dripping: Callable[..., int]) -> None:
     with at(dripping([b"220 ready"], pause=0.0)).open() as connection, pytest.raises(DigestError):
         connection.send(envelope())
 
@@ -253,13 +253,13 @@ def test_a_pipelining_server_that_waits_for_a_mail_without_recipient_gets_none(
 
 
 @pytest.mark.parametrize("answer", [b"hello?", b"350 perhaps", b"", b"25 ok"])
-def test_only_a_clear_yes_counts_as_sent(scripted: Callable[[list[bytes]], int], answer: bytes) -> None:
+def test_only_a_2xx_answer_counts_as_sent(scripted: Callable[[list[bytes]], int], answer: bytes) -> None:
     port = scripted([*GREETING, b"250 ok", b"250 ok", b"354 go on", answer])
     with at(port).open() as connection, pytest.raises(TryLater):
         connection.send(envelope())
 
 
-def test_nobody_listening_stops_the_run() -> None:
+def test_a_refused_connection_stops_the_run() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with at(port).open() as connection, pytest.raises(StopRun, match="DIGEST_MAIL_URL"):
@@ -279,7 +279,7 @@ def test_a_busy_greeting_stops_the_run(scripted: Callable[[list[bytes]], int]) -
         connection.send(envelope())
 
 
-def test_a_closed_door_stops_the_run(scripted: Callable[[list[bytes]], int]) -> None:
+def test_a_554_greeting_stops_the_run(scripted: Callable[[list[bytes]], int]) -> None:
     with (
         at(scripted([b"554 no service for you"])).open() as connection,
         pytest.raises(StopRun, match="no service"),
@@ -320,7 +320,7 @@ def test_a_bad_password_stops_the_run_and_is_not_repeated(
 
 
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
-def test_a_certificate_nobody_vouches_for_stops_the_run(
+def test_an_untrusted_certificate_stops_the_run(
     handler: Handler, serve: Callable[..., int], certificate: tuple[Path, Path], scheme: str
 ) -> None:
     port = serve(handler, certificate, implicit=scheme == "smtps")
@@ -338,9 +338,7 @@ def test_a_certificate_for_another_name_stops_the_run(
         connection.send(envelope())
 
 
-def test_a_password_is_never_sent_where_the_server_offers_no_tls(
-    handler: Handler, serve: Callable[..., int]
-) -> None:
+def test_a_password_is_never_sent_without_tls(handler: Handler, serve: Callable[..., int]) -> None:
     port = serve(handler, authenticator=check_password, auth_require_tls=False)
     transport = transport_from(f"smtp://me:secret@localhost:{port}")
     with transport.open() as connection, pytest.raises(StopRun, match="no TLS"):
@@ -348,7 +346,7 @@ def test_a_password_is_never_sent_where_the_server_offers_no_tls(
 
 
 @pytest.mark.usefixtures("trusted")
-def test_tls_is_used_where_it_is_offered(
+def test_tls_is_used_if_offered(
     serve: Callable[..., int], certificate: tuple[Path, Path], handler: Handler
 ) -> None:
     port = serve(handler, certificate, require_starttls=True)
@@ -357,7 +355,7 @@ def test_tls_is_used_where_it_is_offered(
     assert len(handler.taken) == 1
 
 
-def test_tls_spoken_to_a_plain_port_stops_the_run(handler: Handler, serve: Callable[..., int]) -> None:
+def test_tls_on_a_plain_text_port_stops_the_run(handler: Handler, serve: Callable[..., int]) -> None:
     with at(serve(handler), Tls.IMPLICIT).open() as connection, pytest.raises(StopRun, match=r"No TLS with"):
         connection.send(envelope())
 
@@ -366,7 +364,7 @@ def test_tls_spoken_to_a_plain_port_stops_the_run(handler: Handler, serve: Calla
     "recipient",
     ["a@b.c>\r\nRCPT TO:<evil@example.net", "a b@example.net", "", "jörg@example.net", "no-at-sign"],
 )
-def test_an_address_that_could_break_out_of_the_command_is_never_sent(
+def test_an_address_that_could_inject_a_command_is_never_sent(
     handler: Handler, serve: Callable[..., int], recipient: str
 ) -> None:
     with at(serve(handler)).open() as connection:
@@ -376,7 +374,7 @@ def test_an_address_that_could_break_out_of_the_command_is_never_sent(
     assert [mail.rcpt_tos for mail in handler.taken] == [["reader@example.net"]]
 
 
-def test_every_refusal_is_sorted() -> None:
+def test_every_refusal_has_its_error() -> None:
     for step in ("MAIL", "RCPT", "DATA"):
         for code in (*range(400, 460), *range(500, 560)):
             for status in ("", "5.1.1", "5.2.2", "5.7.1", "4.2.0"):

@@ -1,4 +1,4 @@
-"""What a spam filter thinks of our mails."""
+"""The score of our mails in a spam filter."""
 
 import re
 import shutil
@@ -14,7 +14,7 @@ from tests.mail.conftest import missing
 
 
 def points(content: bytes) -> tuple[float, str]:
-    """Return what SpamAssassin adds for what it does not like (network tests off), and its report."""
+    """Return SpamAssassin's positive points (network tests off), and its report."""
     if shutil.which("spamassassin") is None:
         missing("spamassassin")
     run = subprocess.run(["spamassassin", "-L", "-t"], input=content, capture_output=True, check=False)
@@ -28,7 +28,7 @@ def points(content: bytes) -> tuple[float, str]:
 
 @pytest.mark.services
 @pytest.mark.parametrize("kind", ["digest", "long", "quiet", "confirm", "links"])
-def test_a_spam_filter_finds_nothing_wrong(
+def test_a_spam_filter_accepts_the_mails(
     renderer: Renderer,
     make_content: Callable[..., DigestContent],
     make_message: Callable[..., Message],

@@ -1,4 +1,4 @@
-"""The template files themselves: complete, strict, one line per subject."""
+"""The template files: complete, strict, with one-line subjects."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +23,7 @@ def test_every_mail_has_its_three_files(templates: Path) -> None:
         assert [name for name in TRIO if not (folder / name).is_file()] == [], folder.name
 
 
-def test_every_mail_stands_on_the_base(templates: Path) -> None:
+def test_every_mail_extends_the_base_templates(templates: Path) -> None:
     for folder in folders(templates):
         if folder.name == "_base":
             continue
@@ -48,7 +48,7 @@ def test_every_subject_is_one_line(
 
 @pytest.mark.parametrize("name", TRIO)
 @pytest.mark.parametrize("mail", ["confirm", "links"])
-def test_a_variable_nobody_set_is_an_error_in_each_file(
+def test_an_undefined_variable_is_an_error_in_each_file(
     templates: Path,
     tmp_path: Path,
     confirmation: ConfirmationContent,
@@ -72,7 +72,7 @@ def test_a_variable_nobody_set_is_an_error_in_each_file(
         _ = renderer.confirm(confirmation) if mail == "confirm" else renderer.links(make_own_links())
 
 
-def test_minifying_keeps_words_apart_and_what_outlook_reads() -> None:
+def test_minifying_keeps_spaces_between_words_and_outlook_comments() -> None:
     html = (
         "<!-- ours -->\n<style>\n  a > b { color : red; }\n  /* why */ c{d:e}\n</style>\n"
         '<!--[if mso]>\n  <table  role="presentation"\n border="0" ><![endif]-->\n'

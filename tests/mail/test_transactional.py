@@ -9,7 +9,9 @@ from digest.mail.rendering import Renderer
 from tests.mail.html_page import HOSTILE, Page
 
 
-def test_a_confirmation_asks_and_explains(renderer: Renderer, confirmation: ConfirmationContent) -> None:
+def test_a_confirmation_has_its_link_and_explanation(
+    renderer: Renderer, confirmation: ConfirmationContent
+) -> None:
     words = renderer.confirm(confirmation)
     page = Page(words.html)
     assert words.subject == "Please confirm: Trending papers in your inbox"
@@ -23,7 +25,7 @@ def test_a_confirmation_asks_and_explains(renderer: Renderer, confirmation: Conf
     assert len(words.html) < 15_000
 
 
-def test_a_subscribers_links_stand_in_both_parts(
+def test_a_subscribers_links_are_in_both_parts(
     renderer: Renderer, make_own_links: Callable[..., LinksContent]
 ) -> None:
     own = make_own_links()
@@ -56,13 +58,13 @@ def test_a_subscriber_without_digests_gets_the_other_links(
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_hostile_operator_harms_no_mail_that_was_asked_for(
+def test_a_hostile_operator_name_is_escaped_in_transactional_mails(
     renderer: Renderer,
     confirmation: ConfirmationContent,
     make_own_links: Callable[..., LinksContent],
     text: str,
 ) -> None:
-    """The one part of these mails that is not written here is what the settings say."""
+    """The operator's name from the settings is the only variable text of these mails."""
     for usual, words in (
         (
             renderer.confirm(confirmation),
@@ -82,7 +84,7 @@ def test_a_hostile_operator_harms_no_mail_that_was_asked_for(
         assert "\nBcc:" not in words.text
 
 
-def test_a_card_survives_json(make_card: Callable[..., Card]) -> None:
+def test_a_card_is_restored_from_json(make_card: Callable[..., Card]) -> None:
     import json
 
     card = make_card(title="Grüße \ud800", authors=("é",))

@@ -1,4 +1,4 @@
-"""Mail URLs, and the transports that write where a person can look."""
+"""Mail URLs, and the transports without a server."""
 
 import mailbox
 from collections.abc import Callable
@@ -54,7 +54,7 @@ def envelope(name: str = "reader7.2025-11-22", content: bytes = CONTENT) -> Enve
         ("smtp://me:pw@localhost", "localhost", 587, Tls.REQUIRED, "me", "pw"),
     ],
 )
-def test_a_mail_server_is_read_from_its_url(
+def test_a_mail_server_is_parsed_from_its_url(
     url: str, host: str, port: int, tls: Tls, user: str, password: str
 ) -> None:
     transport = transport_from(url)
@@ -97,13 +97,13 @@ def test_a_mail_server_is_read_from_its_url(
         "smtp://[::1",
     ],
 )
-def test_a_url_that_can_not_work_is_refused_with_a_sentence_and_without_the_password(url: str) -> None:
+def test_an_invalid_url_is_refused_with_a_sentence_without_the_password(url: str) -> None:
     with pytest.raises(BadInput, match=r"\.$") as caught:
         transport_from(url)
     assert "hunter2" not in str(caught.value)
 
 
-def test_maildir_is_one_that_other_programs_read(tmp_path: Path) -> None:
+def test_the_maildir_can_be_read_by_other_programs(tmp_path: Path) -> None:
     transport = transport_from(f"maildir:{tmp_path / 'out' / 'box'}")
     assert isinstance(transport, MaildirTransport)
     with transport.open() as connection:
@@ -150,7 +150,7 @@ def test_a_folder_may_be_relative_and_in_the_home_of_the_user(
     "name", ["", "..", "../up", "a/b", "a\\b", ".hidden", "a\nb", "a b", "é", "x" * 300, "C:a"]
 )
 @pytest.mark.parametrize("scheme", ["maildir", "file"])
-def test_a_name_never_leaves_the_folder(tmp_path: Path, scheme: str, name: str) -> None:
+def test_a_file_name_cannot_leave_the_folder(tmp_path: Path, scheme: str, name: str) -> None:
     with (
         transport_from(f"{scheme}:{tmp_path}").open() as connection,
         pytest.raises(ValueError, match="file name"),
@@ -160,7 +160,7 @@ def test_a_name_never_leaves_the_folder(tmp_path: Path, scheme: str, name: str) 
 
 
 @pytest.mark.parametrize("scheme", ["maildir", "file"])
-def test_a_folder_that_can_not_be_written_stops_the_run(tmp_path: Path, scheme: str) -> None:
+def test_an_unwritable_folder_stops_the_run(tmp_path: Path, scheme: str) -> None:
     (tmp_path / "file").touch()
     with (
         transport_from(f"{scheme}:{tmp_path / 'file'}").open() as connection,
@@ -169,7 +169,7 @@ def test_a_folder_that_can_not_be_written_stops_the_run(tmp_path: Path, scheme: 
         connection.send(envelope())
 
 
-def test_the_console_shows_headers_and_text(
+def test_the_console_prints_headers_and_text(
     capsys: pytest.CaptureFixture[str], make_message: Callable[..., Message]
 ) -> None:
     content = make_message(subject="Grüße: 10 papers", text="Ein Papier — größer.\n").to_bytes()
@@ -184,7 +184,7 @@ def test_the_console_shows_headers_and_text(
     assert "quoted-printable" not in shown
 
 
-def test_memory_keeps_what_it_was_given() -> None:
+def test_memory_stores_the_envelopes() -> None:
     transport = transport_from("memory:")
     assert isinstance(transport, MemoryTransport)
     with transport.open() as connection:
@@ -193,7 +193,7 @@ def test_memory_keeps_what_it_was_given() -> None:
     assert message_from_bytes(transport.envelopes[0].content)["From"] == "a@example.org"
 
 
-def test_written_mail_is_the_owners_to_read(tmp_path: Path) -> None:
+def test_written_mails_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     with transport_from(f"file:{tmp_path}").open() as connection:
         path = connection.send(envelope())
     assert Path(path).stat().st_mode & 0o077 == 0

@@ -25,7 +25,7 @@ Make = Callable[[str], Source]
 def gathered(
     source: Source, since: date = TODAY
 ) -> tuple[list[FeedItem], list[Rejected], DigestError | None]:
-    """Take all that a source gives, and the error that ended it."""
+    """Return all items of a source, its rejected items, and the error that ended it."""
     items: list[FeedItem] = []
     rejected: list[Rejected] = []
     try:

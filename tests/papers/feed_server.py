@@ -1,6 +1,6 @@
-"""A feed server of our own on this machine: it answers at the paths of the real services, as told.
+"""A feed server for the tests: it answers at the paths of the real services with given replies.
 
-Give a path its replies with `serve`; the last one repeats. Everything asked for is kept in `requests`.
+`serve` sets the replies of a path; the last one repeats. `requests` has all requests.
 """
 
 import threading
@@ -18,11 +18,11 @@ class Reply:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     declared_length: int | None = None
-    """More than is sent makes half a body."""
+    """The Content-Length; more than is sent makes an incomplete body."""
     silence: float = 0
     """Seconds before the first byte."""
     repeated: int = 1
-    """How often the body is sent; huge bodies need no memory here."""
+    """How often the body is repeated, so that huge bodies need no memory."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
             for _ in range(reply.repeated):
                 self.wfile.write(reply.body)
         except OSError:
-            # The other side had enough.
+            # The client closed the connection.
             self.close_connection = True
         if reply.declared_length:
             self.close_connection = True
@@ -105,7 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    # Answers that nobody waits for any more must not hold up the end of a test.
+    # Answers without a client must not delay the end of a test.
     block_on_close = False
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
 
 class Waits:
-    """Stands in for sleeping, and remembers how long."""
+    """Replaces sleeping and records the durations."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []

@@ -20,18 +20,18 @@ TITLE = make_paper(1).title
 
 
 def record(**changes: Any) -> Paper:
-    """The paper in arXiv's own words."""
+    """Return the paper as arXiv's own record."""
     return make_paper(1, **changes)
 
 
 def listed(**changes: Any) -> Paper:
-    """The paper as a listing page without ids shows it."""
+    """Return the paper as a listing page without ids shows it."""
     usual: dict[str, Any] = {"paper_id": "", "title": TITLE.upper(), "abstract": "From a listing."}
     return paper_from_feed(**{**usual, **changes})
 
 
 def only(database: Database) -> StoredPaper:
-    """The one paper there is."""
+    """Return the only stored paper."""
     with database.read() as connection:
         (number,) = connection.execute(select(papers.c.id)).scalars()
         return paper_store.find_by_row_ids(connection, [number])[number]

@@ -1,4 +1,4 @@
-"""Small invented answers in the shapes of the real feeds."""
+"""Small made-up answers in the formats of the real feeds."""
 
 import json
 from typing import Any

@@ -32,7 +32,7 @@ def test_announcements_are_dated_and_replacements_are_not(feeds: FeedServer, mak
     assert paper.authors == ("Ada Fern", "René Moss (Coast Lab, North)", "Li Reed")
 
 
-def test_rss_says_the_same_as_atom(feeds: FeedServer, make: Make) -> None:
+def test_rss_gives_the_same_papers_as_atom(feeds: FeedServer, make: Make) -> None:
     feeds.serve(
         "/atom/cs.AI+cs.CV",
         Reply(samples.rss_feed(("2603.00001", "new"), ("2603.00002", "replace")).encode()),
@@ -45,7 +45,7 @@ def test_rss_says_the_same_as_atom(feeds: FeedServer, make: Make) -> None:
     assert new.paper.categories == ("cs.CV",)
 
 
-def test_a_full_feed_is_asked_for_category_by_category(feeds: FeedServer) -> None:
+def test_a_full_feed_is_requested_category_by_category(feeds: FeedServer) -> None:
     many = samples.atom_feed(*(samples.atom_entry(f"2603.{n:05}") for n in range(1, 2001)))
     assert len(many) > 2**20
     fetcher = Fetcher(user_agent="test", now=lambda: NOW)
@@ -61,7 +61,7 @@ def test_a_full_feed_is_asked_for_category_by_category(feeds: FeedServer) -> Non
 # arXiv's OAI-PMH
 
 
-def test_lists_are_read_to_their_end_in_each_category(feeds: FeedServer, make: Make) -> None:
+def test_all_pages_of_each_category_are_read(feeds: FeedServer, make: Make) -> None:
     def answer(request: Request) -> Reply:
         if request.query.get("resumptionToken") == "more|cs.AI":
             return Reply(samples.oai_list(samples.oai_record("2603.00002")).encode())
@@ -91,10 +91,10 @@ def test_lists_are_read_to_their_end_in_each_category(feeds: FeedServer, make: M
 @pytest.mark.parametrize(
     ("record", "day"),
     [
-        # A first version is dated by its stamp, if that fits its submission.
+        # A first version is dated by its datestamp if that fits its submission.
         (samples.oai_record(), date(2026, 3, 3)),
         (samples.oai_record(datestamp="2026-03-05"), date(2026, 3, 5)),
-        # A stamp of a weekend, of long after, or of a later version dates nothing.
+        # A datestamp on a weekend, long after, or of a later version is not used.
         (samples.oai_record(datestamp="2026-03-07"), date(2026, 3, 3)),
         (samples.oai_record(datestamp="2026-09-01"), date(2026, 3, 3)),
         (samples.oai_record(datestamp="2026-03-05", updated="2026-03-04"), date(2026, 3, 3)),
@@ -106,7 +106,7 @@ def test_lists_are_read_to_their_end_in_each_category(feeds: FeedServer, make: M
         (samples.oai_record(created="gulls"), None),
     ],
 )
-def test_records_are_dated_by_stamp_or_submission(
+def test_records_are_dated_by_datestamp_or_submission(
     feeds: FeedServer, make: Make, record: str, day: date | None
 ) -> None:
     feeds.serve("/oai", Reply(samples.oai_list(record).encode()))
@@ -118,7 +118,7 @@ def test_records_are_dated_by_stamp_or_submission(
     ("code", "kind"),
     [("badResumptionToken", TryLater), ("badArgument", StopRun), ("cannotDisseminateFormat", StopRun)],
 )
-def test_the_protocols_errors_are_sorted(
+def test_errors_of_the_protocol_become_our_errors(
     feeds: FeedServer, make: Make, code: str, kind: type[DigestError]
 ) -> None:
     feeds.serve("/oai", Reply(samples.oai_error(code, "no such gull").encode()))
@@ -126,7 +126,7 @@ def test_the_protocols_errors_are_sorted(
         list(make("arxiv-oai").fetch(TODAY, NOW))
 
 
-def test_a_list_that_goes_round_ends(feeds: FeedServer, make: Make) -> None:
+def test_a_repeated_resumption_token_ends_the_list(feeds: FeedServer, make: Make) -> None:
     feeds.serve("/oai", Reply(samples.oai_list(samples.oai_record(), token="again").encode()))
     items, _, error = gathered(make("arxiv-oai"))
     assert items
@@ -147,7 +147,7 @@ def test_a_list_that_goes_round_ends(feeds: FeedServer, make: Make) -> None:
         ("q-bio.NC", "q-bio:q-bio:NC"),
     ],
 )
-def test_categories_have_their_sets(category: str, name: str) -> None:
+def test_categories_map_to_oai_sets(category: str, name: str) -> None:
     assert set_of(category) == name
 
 
@@ -176,7 +176,7 @@ def test_a_search_is_read_page_by_page(feeds: FeedServer, fetcher: Fetcher) -> N
     assert paper.authors == ("Ada Fern", "René Moss")
 
 
-def test_an_empty_page_is_asked_for_again(feeds: FeedServer, make: Make) -> None:
+def test_an_empty_page_is_requested_again(feeds: FeedServer, make: Make) -> None:
     empty = Reply(samples.api_page(total=2).encode())
     feeds.serve("/api/query", empty, empty, Reply(GOOD["arxiv-api"]))
     items, _, error = gathered(make("arxiv-api"))
@@ -189,7 +189,7 @@ def test_an_empty_page_is_asked_for_again(feeds: FeedServer, make: Make) -> None
 
 
 @pytest.mark.parametrize("status", [200, 400])
-def test_a_refused_search_says_why(feeds: FeedServer, make: Make, status: int) -> None:
+def test_a_refused_search_gives_the_reason(feeds: FeedServer, make: Make, status: int) -> None:
     feeds.serve("/api/query", Reply(samples.API_ERROR.encode(), status=status))
     with pytest.raises(StopRun, match="incorrect id format for gull"):
         list(make("arxiv-api").fetch(TODAY, NOW))

@@ -65,7 +65,7 @@ def test_a_deferred_mailing_joins_the_next(received: str, listed: str) -> None:
     assert announced_on(eastern(received)) == date.fromisoformat(listed)
 
 
-def test_a_deferral_takes_the_listing_of_the_weekday_after() -> None:
+def test_a_deferral_cancels_the_listing_of_the_next_weekday() -> None:
     gone = {day + (3 * DAY if day.weekday() == 4 else DAY) for day in DEFERRALS}
     assert not any(announces_on(day) for day in gone)
     weekdays = [date(2026, 1, 1) + n * DAY for n in range(365)]
@@ -89,7 +89,7 @@ def test_a_paper_is_listed_on_a_listing_day_after_it_was_received(
 
 
 @given(_instants)
-def test_without_holidays_nobody_waits_longer_than_over_a_weekend(received: datetime) -> None:
+def test_without_holidays_a_paper_waits_at_most_over_a_weekend(received: datetime) -> None:
     if received.year != 2026:
         assert out_at(announced_on(received)) - received <= timedelta(hours=79)
 
@@ -102,7 +102,9 @@ def test_later_papers_are_never_listed_earlier(
 
 
 @given(_instants, _holidays)
-def test_the_latest_listing_is_out_and_the_next_is_not(now: datetime, holidays: frozenset[date]) -> None:
+def test_the_latest_listing_is_announced_and_the_next_is_not(
+    now: datetime, holidays: frozenset[date]
+) -> None:
     latest = last_expected(now, holidays)
     assert announces_on(latest, holidays)
     assert out_at(latest) <= now
@@ -128,7 +130,7 @@ def test_weekends_have_no_listing(day: date) -> None:
         ("2026-01-20T12:00:00+00:00", "2026-01-19"),
     ],
 )
-def test_listings_are_out_at_eight_in_the_evening_in_new_york(now: str, latest: str) -> None:
+def test_listings_are_announced_at_20_00_in_new_york(now: str, latest: str) -> None:
     assert last_expected(datetime.fromisoformat(now)) == date.fromisoformat(latest)
 
 
@@ -144,19 +146,19 @@ def test_listings_are_out_at_eight_in_the_evening_in_new_york(now: str, latest: 
         ("title:0123456789abcdef", "2026-03-02T10:00", "2026-03-03"),
     ],
 )
-def test_an_id_says_that_a_paper_was_held_up(paper_id: str, submitted: str, listed: str) -> None:
+def test_the_month_of_an_id_delays_the_estimated_date(paper_id: str, submitted: str, listed: str) -> None:
     assert estimated_listing(paper_id, eastern(submitted)) == date.fromisoformat(listed)
 
 
-def test_the_real_stream_keeps_to_the_calendar(shared: Path) -> None:
-    """The dates on which real papers came, in the part of 2026 that the data covers."""
+def test_real_papers_match_the_calendar(shared: Path) -> None:
+    """The announcement dates of real papers, in the part of 2026 that the data covers."""
     with gzip.open(shared / "data" / "papers.jsonl.gz", "rt", encoding="utf-8") as lines:
         days = {date.fromisoformat(json.loads(line)["date"]) for line in lines}
     in_2026 = {day for day in days if day > date(2026, 1, 1)}
     assert len(in_2026) > 20
     assert all(announces_on(day) for day in in_2026)
-    # The deferrals of 2025 that the same data shows, read the same way: Labor Day, a Monday, and the
-    # Friday of July 4th took the listings of Tuesday and of Monday.
+    # The deferrals of 2025 in the same data: after Labor Day, a Monday, and after Friday, July 4th, there was no
+    # listing on Tuesday and on Monday.
     known = {date(2025, 9, 1), date(2025, 7, 4), date(2025, 6, 19)}
     assert {date(2025, 9, 1), date(2025, 7, 4), date(2025, 6, 19)} <= days
     assert not {date(2025, 9, 2), date(2025, 7, 7), date(2025, 6, 20)} & days
@@ -165,7 +167,7 @@ def test_the_real_stream_keeps_to_the_calendar(shared: Path) -> None:
     )
 
 
-def test_summer_time_does_not_move_the_freeze() -> None:
+def test_daylight_saving_time_does_not_move_the_local_freeze() -> None:
     for day in (date(2026, 3, 6), date(2026, 3, 9), date(2026, 10, 30), date(2026, 11, 2)):
         at_freeze = datetime.combine(day, time(14), EASTERN)
         assert announced_on(at_freeze.astimezone(UTC)) > announced_on(at_freeze - timedelta(seconds=1))

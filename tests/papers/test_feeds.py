@@ -1,6 +1,6 @@
-"""The feeds against a server that answers well, badly, and not at all.
+"""The feeds with good, bad and missing answers of a server.
 
-The promise is the same for all: what is good is kept, the rest is one clear error.
+All feeds yield the good items and then raise one clear error.
 """
 
 import time
@@ -37,7 +37,7 @@ every_source = pytest.mark.parametrize("name", PATHS)
 
 
 @every_source
-def test_a_good_answer_gives_its_papers(feeds: FeedServer, make: Make, name: str) -> None:
+def test_a_good_answer_yields_its_papers(feeds: FeedServer, make: Make, name: str) -> None:
     feeds.serve(PATHS[name], Reply(GOOD[name]))
     items, rejected, error = gathered(make(name))
     assert (ids(items), rejected, error) == ({"2603.00001", "2603.00002"}, [], None)
@@ -49,14 +49,14 @@ def test_a_good_answer_gives_its_papers(feeds: FeedServer, make: Make, name: str
 
 
 @every_source
-def test_an_empty_answer_is_no_error(feeds: FeedServer, make: Make, name: str) -> None:
+def test_an_empty_answer_is_not_an_error(feeds: FeedServer, make: Make, name: str) -> None:
     feeds.serve(PATHS[name], Reply(EMPTY[name]))
     assert gathered(make(name)) == ([], [], None)
 
 
 @every_source
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_busy_feed_is_asked_again(feeds: FeedServer, make: Make, name: str, status: int) -> None:
+def test_a_busy_feed_is_retried(feeds: FeedServer, make: Make, name: str, status: int) -> None:
     feeds.serve(PATHS[name], Reply(status=status, headers={"Retry-After": "1"}), Reply(GOOD[name]))
     items, _, error = gathered(make(name))
     assert (ids(items), error) == ({"2603.00001", "2603.00002"}, None)
@@ -76,7 +76,7 @@ def test_a_busy_feed_is_asked_again(feeds: FeedServer, make: Make, name: str, st
         ),
     ],
 )
-def test_a_bad_answer_is_one_clear_error(
+def test_a_bad_answer_gives_one_clear_error(
     feeds: FeedServer, make: Make, name: str, reply: Reply, kind: type[DigestError], words: str
 ) -> None:
     feeds.serve(PATHS[name], reply)
@@ -88,7 +88,7 @@ def test_a_bad_answer_is_one_clear_error(
 
 
 @every_source
-def test_a_silent_feed_is_one_clear_error(feeds: FeedServer, configured: Settings, name: str) -> None:
+def test_a_silent_feed_gives_one_clear_error(feeds: FeedServer, configured: Settings, name: str) -> None:
     feeds.serve(PATHS[name], Reply(GOOD[name], silence=20))
     impatient = Fetcher(user_agent="test", now=lambda: NOW, timeout=timedelta(seconds=0.1), tries=1)
     items, _, error = gathered(source_named(name, configured, impatient, FreePacer()))
@@ -99,7 +99,7 @@ def test_a_silent_feed_is_one_clear_error(feeds: FeedServer, configured: Setting
 
 
 @every_source
-def test_half_a_body_keeps_its_complete_entries(feeds: FeedServer, make: Make, name: str) -> None:
+def test_complete_entries_of_an_incomplete_body_are_yielded(feeds: FeedServer, make: Make, name: str) -> None:
     # Cut inside the second paper.
     half = GOOD[name][: GOOD[name].rindex(b"2603.00002") + 10]
     feeds.serve(PATHS[name], Reply(half, declared_length=len(GOOD[name])))
@@ -111,7 +111,7 @@ def test_half_a_body_keeps_its_complete_entries(feeds: FeedServer, make: Make, n
 
 
 @every_source
-def test_a_huge_body_keeps_what_fits(feeds: FeedServer, make: Make, name: str) -> None:
+def test_a_huge_body_is_read_up_to_the_limit(feeds: FeedServer, make: Make, name: str) -> None:
     start = GOOD[name][: GOOD[name].rindex(b"2603.00002") + 10]
     filler = b" gulls" * 100_000
     # 50 MB of one endless entry after a good one.
@@ -137,7 +137,7 @@ def test_entity_bombs_are_refused(feeds: FeedServer, make: Make, name: str, bomb
 @every_source
 @pytest.mark.parametrize("charset", ["utf-8", "iso-8859-1", "no-such-charset"])
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
-def test_a_wrong_charset_is_forgiven(
+def test_a_wrong_charset_is_corrected(
     feeds: FeedServer, make: Make, name: str, charset: str, encoding: str
 ) -> None:
     text = GOOD[name].decode().replace("Ada Fern", "Ada Möwe").replace("<keyname>Fern", "<keyname>Möwe")
@@ -149,7 +149,7 @@ def test_a_wrong_charset_is_forgiven(
 
 
 @every_source
-def test_a_bad_item_costs_itself_alone(feeds: FeedServer, make: Make, name: str) -> None:
+def test_a_bad_item_affects_only_itself(feeds: FeedServer, make: Make, name: str) -> None:
     feeds.serve(PATHS[name], Reply(GOOD[name].replace(b"2603.00001", b"2613.00001")))
     items, rejected, error = gathered(make(name))
     assert (ids(items), error) == ({"2603.00002"}, None)
@@ -175,7 +175,7 @@ def test_a_bad_item_costs_itself_alone(feeds: FeedServer, make: Make, name: str)
         ("9 pages", "We count gulls.", False),
     ],
 )
-def test_withdrawals_are_read_from_comments_and_abstracts(
+def test_withdrawals_are_detected_in_comments_and_abstracts(
     comment: str, abstract: str, withdrawn: bool
 ) -> None:
     assert says_withdrawn(comment, abstract) is withdrawn
@@ -193,7 +193,7 @@ def test_withdrawn_papers_are_marked(feeds: FeedServer, make: Make) -> None:
 # Choosing
 
 
-def test_feeds_are_made_from_the_settings(fetcher: Fetcher) -> None:
+def test_feeds_are_built_from_the_settings(fetcher: Fetcher) -> None:
     settings = Settings(holidays=("2026-03-05",))
     assert {source_named(name, settings, fetcher, FreePacer()).name for name in SOURCE_NAMES} == set(
         SOURCE_NAMES
@@ -211,7 +211,7 @@ def test_feeds_are_made_from_the_settings(fetcher: Fetcher) -> None:
 # Real answers, from beside the project
 
 
-def test_the_real_answers_at_the_real_paths(feeds: FeedServer, make: Make, shared: Path) -> None:
+def test_real_answers_are_parsed_at_the_real_paths(feeds: FeedServer, make: Make, shared: Path) -> None:
     samples_of = shared / "feeds"
     feeds.serve("/api/daily_papers", Reply((samples_of / "huggingface-daily_papers.json").read_bytes()))
     feeds.serve("/atom/cs.AI+cs.CV", Reply((samples_of / "arxiv-atom-cs.AI-2025-08-20.xml").read_bytes()))
@@ -236,7 +236,9 @@ ABSURD = (
 
 @pytest.mark.parametrize("absurd", ABSURD)
 @pytest.mark.parametrize("name", [name for name in SOURCE_NAMES if name != "sample"])
-def test_an_absurd_date_costs_its_item_alone(feeds: FeedServer, make: Make, name: str, absurd: str) -> None:
+def test_an_impossible_date_affects_only_its_item(
+    feeds: FeedServer, make: Make, name: str, absurd: str
+) -> None:
     bad = {
         "huggingface": lambda: samples.daily_page(
             samples.daily_item("2603.00001", submittedOnDailyAt=absurd), samples.daily_item("2603.00002")
@@ -250,19 +252,19 @@ def test_an_absurd_date_costs_its_item_alone(feeds: FeedServer, make: Make, name
     items, rejected, error = gathered(make(name))
     assert error is None
     assert "2603.00002" in ids(items)
-    # What is no date at all in the feed's form leaves the paper undated, which is no fault of the paper.
+    # A text that is not a date in the feed's format leaves the paper undated; the item is not rejected.
     if absurd[:4].isdigit():
         assert {one.reason for one in rejected} == {f"the date {absurd!r} is out of range"}
     assert all("out of range" in one.reason for one in rejected)
 
 
 def dated(body: bytes, element: str, text: str) -> bytes:
-    """Put another text into the first element of a name."""
+    """Replace the text of the first element with this name."""
     before, opening, rest = body.partition(f"<{element}>".encode())
     return before + opening + text.encode() + rest[rest.index(b"<") :]
 
 
-def test_papers_are_had_by_their_ids_in_one_request(
+def test_papers_are_fetched_by_id_in_one_request(
     configured: Settings, fetcher: Fetcher, feeds: FeedServer
 ) -> None:
     feeds.serve("/api/query", Reply(GOOD["arxiv-api"]))
@@ -272,7 +274,7 @@ def test_papers_are_had_by_their_ids_in_one_request(
     assert request.query == {"id_list": "2603.00001,2603.00002", "max_results": "2"}
 
 
-def test_an_id_that_arxiv_refuses_costs_itself_alone(
+def test_an_id_that_arxiv_refuses_affects_only_itself(
     configured: Settings, fetcher: Fetcher, feeds: FeedServer
 ) -> None:
     def answer(request: Request) -> Reply:

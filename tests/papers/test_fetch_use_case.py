@@ -1,4 +1,4 @@
-"""Reading a feed: what is good is kept, and one row says how it went."""
+"""Fetching a feed: good papers are stored, and one row has the result."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -20,7 +20,7 @@ from tests.factories import MONDAY, TUESDAY, Clock, at, make_papers
 
 @dataclass
 class Canned:
-    """A feed that gives what it was made with, then raises what it was made with."""
+    """A feed that yields given items, then raises a given error."""
 
     items: list[FeedItem | Rejected]
     error: Exception | None = None
@@ -44,7 +44,7 @@ def row(database: Database) -> Any:
     return found
 
 
-def test_a_good_reading_is_complete(database: Database) -> None:
+def test_a_good_fetch_is_complete(database: Database) -> None:
     clock, feed = Clock(at(TUESDAY)), Canned(good(5))
     fetched = fetch(database, feed, MONDAY, clock)
     assert (fetched.status, fetched.error, feed.asked) == ("complete", "", [(MONDAY, at(TUESDAY))])
@@ -56,7 +56,9 @@ def test_a_good_reading_is_complete(database: Database) -> None:
 
 @pytest.mark.parametrize("error", [TryLater("The feed is busy.", 60), StopRun("The feed refuses us.")])
 @pytest.mark.parametrize("came", [0, 3])
-def test_a_reading_that_breaks_off_keeps_what_came(database: Database, error: DigestError, came: int) -> None:
+def test_items_before_a_fetch_breaks_off_are_stored(
+    database: Database, error: DigestError, came: int
+) -> None:
     fetched = fetch(database, Canned(good(came), error), MONDAY, Clock(at(TUESDAY)))
     assert fetched.status == ("partial" if came else "failed")
     assert fetched.error == str(error)
@@ -68,7 +70,7 @@ def test_a_reading_that_breaks_off_keeps_what_came(database: Database, error: Di
     assert last.failed == (came == 0)
 
 
-def test_items_left_out_are_told(database: Database) -> None:
+def test_rejected_items_are_reported(database: Database) -> None:
     feed = Canned(
         [*good(2), Rejected("arxiv item 3", "the title is missing"), Rejected("arxiv item 4", "no id")]
     )
@@ -78,12 +80,12 @@ def test_items_left_out_are_told(database: Database) -> None:
     assert row(database).rejected == 2
 
 
-def test_an_endless_error_is_cut_in_the_ledger(database: Database) -> None:
+def test_a_long_error_is_shortened_in_the_table(database: Database) -> None:
     fetch(database, Canned([], TryLater("x" * 5000)), MONDAY, Clock(at(TUESDAY)))
     assert len(row(database).error) == 500
 
 
-def test_the_newest_reading_of_each_feed_counts(database: Database) -> None:
+def test_the_newest_fetch_of_each_feed_counts(database: Database) -> None:
     for hour, name, error in ((1, "arxiv", None), (2, "huggingface", None), (3, "arxiv", TryLater("busy"))):
         fetch(database, Canned([], error, name), MONDAY, Clock(at(TUESDAY, hour)))
     with database.read() as connection:
@@ -93,18 +95,18 @@ def test_the_newest_reading_of_each_feed_counts(database: Database) -> None:
     assert [(one.source, one.failed) for one in later] == [("arxiv", True), ("huggingface", False)]
 
 
-def test_a_reading_that_never_ended_does_not_count(database: Database) -> None:
+def test_an_unfinished_fetch_does_not_count(database: Database) -> None:
     with database.begin() as connection:
         fetch_store.begin_fetch(connection, "arxiv", at(TUESDAY))
     with database.read() as connection:
         assert fetch_store.last_fetches(connection, at(TUESDAY, 9)) == []
 
 
-def test_nothing_new_is_complete() -> None:
+def test_a_fetch_without_new_papers_is_complete() -> None:
     assert fetch_status(IngestResult()) == "complete"
 
 
-def test_a_fault_nobody_foresaw_is_one_line_and_a_row(
+def test_an_unexpected_error_is_one_line_and_a_row(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     fetched = fetch(
@@ -120,7 +122,7 @@ def test_a_fault_nobody_foresaw_is_one_line_and_a_row(
     assert record.exc_info is None
 
 
-def test_a_reading_ends_when_the_process_does(database: Database) -> None:
+def test_a_fetch_ends_when_the_process_stops(database: Database) -> None:
     answers = iter([False, False, True])
     fetched = fetch(database, Canned(good(5)), MONDAY, Clock(at(TUESDAY)), lambda: next(answers))
     assert (fetched.status, fetched.intake.added) == ("partial", 2)
@@ -128,7 +130,7 @@ def test_a_reading_ends_when_the_process_does(database: Database) -> None:
 
 
 @pytest.mark.parametrize("absurd", [date.min, date.max, date(1899, 12, 31), TUESDAY + timedelta(days=60)])
-def test_a_day_out_of_range_costs_its_paper_only(database: Database, absurd: date) -> None:
+def test_a_day_out_of_range_affects_only_its_paper(database: Database, absurd: date) -> None:
     first, second = make_papers(2)
     feed = Canned([FeedItem(replace(first, announced_on=absurd)), FeedItem(second)])
     fetched = fetch(database, feed, MONDAY, Clock(at(TUESDAY)))

@@ -79,13 +79,13 @@ def test_a_record_becomes_a_paper(tmp_path: Path) -> None:
     assert items[1].popularity is None
 
 
-def test_only_title_and_abstract_are_needed(tmp_path: Path) -> None:
+def test_only_title_and_abstract_are_required(tmp_path: Path) -> None:
     [paper] = papers(saved(tmp_path, lines_of({"title": "Counting Gulls", "abstract": "We count."})))
     assert paper.id == title_id("Counting Gulls")
     assert (paper.announced_on, paper.authors, paper.categories) == (None, (), ())
 
 
-def test_bad_lines_cost_themselves_alone_and_are_named(tmp_path: Path) -> None:
+def test_bad_lines_affect_only_themselves_and_are_reported(tmp_path: Path) -> None:
     bad = {
         "[1, 2]": "the line is not a JSON object",
         '"gulls"': "the line is not a JSON object",
@@ -123,7 +123,7 @@ def test_bad_lines_cost_themselves_alone_and_are_named(tmp_path: Path) -> None:
     ]
 
 
-def test_lines_that_are_no_text_or_endless_are_named(tmp_path: Path) -> None:
+def test_lines_that_are_not_text_or_too_long_are_reported(tmp_path: Path) -> None:
     good = lines_of(record()).encode()
     content = good + b'{"title": "\xff\xfe"}\n' + b'{"title": "' + b"g" * 3_000_000 + b'"}\n' + good
     items, rejected = found(saved(tmp_path, content))
@@ -139,7 +139,7 @@ def test_byte_order_marks_and_line_endings_do_not_matter(tmp_path: Path, ending:
     assert len(papers(saved(tmp_path, text))) == 2
 
 
-def test_hostile_texts_become_harmless(tmp_path: Path) -> None:
+def test_hostile_texts_are_cleaned(tmp_path: Path) -> None:
     title = "Evil\r\nBcc: gull@example.org \u202eslluG\u202c <script> \ud800 🐦"
     [paper] = papers(saved(tmp_path, lines_of(record(title=title, authors=["A\nB", "\u200b", ":"]))))
     assert paper.title == "Evil Bcc: gull@example.org slluG <script> 🐦"
@@ -167,15 +167,15 @@ def test_any_json_is_a_paper_or_is_rejected(tmp_path: Path, records: list[Any]) 
         repr(item).encode("utf-8", "strict")
 
 
-# Packed and damaged files
+# Compressed and damaged files
 
 
-def test_packed_files_are_unpacked_whatever_they_are_called(tmp_path: Path) -> None:
+def test_compressed_files_are_detected_by_content(tmp_path: Path) -> None:
     path = saved(tmp_path, gzip.compress(lines_of(record()).encode()), "papers.dat")
     assert len(papers(path)) == 1
 
 
-def test_a_packed_file_that_breaks_off_yields_what_came_before(tmp_path: Path) -> None:
+def test_a_truncated_compressed_file_yields_the_items_before(tmp_path: Path) -> None:
     many = lines_of(
         *(record(id=f"2603.{number:05}", title=f"{number * 7919 % 10007}") for number in range(1, 5_000))
     )
@@ -186,7 +186,7 @@ def test_a_packed_file_that_breaks_off_yields_what_came_before(tmp_path: Path) -
     assert rejected[-1].reason.startswith("the file breaks off or is damaged")
 
 
-def test_a_damaged_file_is_one_reason(tmp_path: Path) -> None:
+def test_a_damaged_file_gives_one_rejection(tmp_path: Path) -> None:
     items, rejected = found(saved(tmp_path, b"\x1f\x8b\x08\x00" + b"gulls" * 20))
     assert (items, len(rejected)) == ([], 1)
 
@@ -195,12 +195,12 @@ def test_a_damaged_file_is_one_reason(tmp_path: Path) -> None:
     ("content", "reason"),
     [(b"", "is empty"), (b" \n\n", "is empty"), (b"%PDF\x00\x01\x02", "is not text")],
 )
-def test_files_of_no_known_kind_are_refused(tmp_path: Path, content: bytes, reason: str) -> None:
+def test_files_of_unknown_format_are_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     with pytest.raises(BadInput, match=reason):
         list(read_file(saved(tmp_path, content), NOW))
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="cannot be read"):
         list(read_file(tmp_path / "gulls.jsonl", NOW))
     with pytest.raises(BadInput, match="cannot be read"):
@@ -225,7 +225,7 @@ def test_big_files_need_little_memory(tmp_path: Path) -> None:
 CALL = "Get trending papers in your email inbox once a day!\nGet trending papers in your email inbox!\n"
 
 
-def test_a_listing_page_gives_its_papers(tmp_path: Path) -> None:
+def test_a_listing_page_yields_its_papers(tmp_path: Path) -> None:
     page = f"{CALL}SubscribeCounting Gulls\n{LONG}\nEchoes^2: Fog\n{LONG}\n"
     first, second = papers(saved(tmp_path, page))
     assert (first.title, second.title) == ("Counting Gulls", "Echoes²: Fog")
@@ -248,7 +248,7 @@ def test_a_listing_page_gives_its_papers(tmp_path: Path) -> None:
         ("Subscribe to Gulls", "Subscribe to Gulls"),
     ],
 )
-def test_the_buttons_word_is_taken_off_the_first_title(tmp_path: Path, line: str, title: str) -> None:
+def test_the_buttons_label_is_removed_from_the_first_title(tmp_path: Path, line: str, title: str) -> None:
     assert [paper.title for paper in papers(saved(tmp_path, f"{CALL}{line}\n{LONG}\n"))] == [title]
 
 
@@ -260,7 +260,7 @@ def test_only_the_first_title_has_the_button(tmp_path: Path) -> None:
     ]
 
 
-def test_furniture_and_gaps_are_told_from_papers(tmp_path: Path) -> None:
+def test_page_text_and_gaps_are_distinguished_from_papers(tmp_path: Path) -> None:
     page = f"{CALL}\n\nPapers\n\nCounting Gulls\n\n{LONG}\n \n12\nEchoes\n{LONG}\n{LONG}\nNext page\n"
     items, rejected = found(saved(tmp_path, page))
     assert [item.paper.title for item in items] == ["Counting Gulls", "Echoes"]
@@ -269,7 +269,7 @@ def test_furniture_and_gaps_are_told_from_papers(tmp_path: Path) -> None:
     assert rejected[1].reason == "the abstract has no title above it"
 
 
-def test_a_short_abstract_is_told_by_its_sentences(tmp_path: Path) -> None:
+def test_a_short_abstract_is_recognised_by_its_sentences(tmp_path: Path) -> None:
     short = "We count gulls. There are many of them, and they are loud, and they do not stand still for long."
     page = f"SubscribeCounting Gulls\n{LONG}\nGulls in Brief\n{short}\n"
     assert [paper.abstract for paper in papers(saved(tmp_path, page))][1] == short
@@ -298,13 +298,13 @@ def test_every_title_of_a_page_is_found_again(
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(alphabet=st.characters(exclude_characters="\x00"), max_size=400), max_size=8))
-def test_any_text_is_a_page(tmp_path: Path, lines: list[str]) -> None:
+def test_any_text_can_be_read_as_a_page(tmp_path: Path, lines: list[str]) -> None:
     path = saved(tmp_path, ("a page\n" + "\n".join(lines)).encode("utf-8", "replace"))
     for item in read_file(path, NOW):
         assert isinstance(item, Rejected) or item.paper.title
 
 
-# Saved feeds: the kind is told by the content
+# Saved feeds: the format is detected from the content
 
 
 @pytest.mark.parametrize(
@@ -321,7 +321,7 @@ def test_any_text_is_a_page(tmp_path: Path, lines: list[str]) -> None:
         (samples.api_page().encode(), 0),
     ],
 )
-def test_saved_feeds_are_read_for_what_they_are(tmp_path: Path, content: bytes, papers_in_it: int) -> None:
+def test_the_format_of_saved_feeds_is_detected(tmp_path: Path, content: bytes, papers_in_it: int) -> None:
     assert len(papers(saved(tmp_path, content))) == papers_in_it
     assert len(papers(saved(tmp_path, gzip.compress(content)))) == papers_in_it
 
@@ -338,17 +338,17 @@ def test_saved_feeds_are_read_for_what_they_are(tmp_path: Path, content: bytes, 
         ('[{"paper": {"id": "2603.0', "breaks off in item 1"),
     ],
 )
-def test_broken_feeds_are_one_reason(tmp_path: Path, content: str, reason: str) -> None:
+def test_a_broken_feed_gives_one_rejection(tmp_path: Path, content: str, reason: str) -> None:
     _, rejected = found(saved(tmp_path, content))
     assert len(rejected) == 1
     assert rejected[0].where == "papers.txt"
     assert re.search(reason, rejected[0].reason)
 
 
-# Real ones, from beside the project
+# Real files
 
 
-def test_the_real_listing_pages(shared: Path) -> None:
+def test_real_listing_pages_are_parsed(shared: Path) -> None:
     pages = [papers(path) for path in sorted((shared / "seeds").glob("*.txt"))]
     assert [len(page) for page in pages] == [119, 249]
     everything = [paper for page in pages for paper in page]
@@ -358,13 +358,13 @@ def test_the_real_listing_pages(shared: Path) -> None:
     assert max(len(paper.title) for paper in everything) < 200
 
 
-def test_the_real_stream(shared: Path) -> None:
+def test_the_real_json_lines_are_parsed(shared: Path) -> None:
     items, rejected = found(shared / "data" / "papers.jsonl.gz")
     assert rejected == []
     assert len({item.paper.id for item in items}) == 47_919
 
 
-def test_the_real_feeds(shared: Path) -> None:
+def test_real_saved_feeds_are_parsed(shared: Path) -> None:
     [daily] = papers(shared / "feeds" / "huggingface-daily_papers.json")
     assert (daily.id, daily.announced_on) == ("2602.23229", date(2026, 3, 6))
     announced = papers(shared / "feeds" / "arxiv-atom-cs.AI-2025-08-20.xml")

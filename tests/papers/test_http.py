@@ -34,7 +34,7 @@ def fetcher(waits: Waits) -> Iterator[Fetcher]:
     made.close()
 
 
-def test_every_request_says_who_asks(feeds: FeedServer, fetcher: Fetcher) -> None:
+def test_every_request_has_the_user_agent(feeds: FeedServer, fetcher: Fetcher) -> None:
     feeds.serve("/x", Reply(b"gulls"))
     answer = fetcher.get(f"{feeds.address}/x", {"a": "1 & 2"})
     assert (answer.text, answer.cut, answer.status) == ("gulls", "", 200)
@@ -44,7 +44,7 @@ def test_every_request_says_who_asks(feeds: FeedServer, fetcher: Fetcher) -> Non
     assert feeds.requests[0].query == {"a": "1 & 2"}
 
 
-def test_a_contact_cannot_break_the_header() -> None:
+def test_a_contact_cannot_inject_a_header() -> None:
     assert (
         user_agent("1", "https://x.example", "ops\r\nEvil: 1 ü")
         == "trending-papers-digest/1 (+https://x.example; opsEvil: 1 )"
@@ -52,13 +52,13 @@ def test_a_contact_cannot_break_the_header() -> None:
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_busy_feed_is_asked_again(feeds: FeedServer, fetcher: Fetcher, waits: Waits, status: int) -> None:
+def test_a_busy_feed_is_retried(feeds: FeedServer, fetcher: Fetcher, waits: Waits, status: int) -> None:
     feeds.serve("/x", Reply(status=status), Reply(status=status), Reply(b"gulls"))
     assert fetcher.get(f"{feeds.address}/x").body == b"gulls"
     assert len(waits.seconds) == 2
 
 
-def test_waits_grow_and_vary(feeds: FeedServer, fetcher: Fetcher, waits: Waits) -> None:
+def test_waits_grow_and_have_jitter(feeds: FeedServer, fetcher: Fetcher, waits: Waits) -> None:
     feeds.serve("/x", Reply(status=503))
     with pytest.raises(
         TryLater, match=r"is busy or down \(it answered 503 Service Unavailable\); try again later\."
@@ -71,7 +71,7 @@ def test_waits_grow_and_vary(feeds: FeedServer, fetcher: Fetcher, waits: Waits) 
         assert longest / 2 <= wait <= longest
 
 
-def test_the_time_a_feed_asks_for_is_given(feeds: FeedServer, fetcher: Fetcher, waits: Waits) -> None:
+def test_a_retry_after_is_obeyed(feeds: FeedServer, fetcher: Fetcher, waits: Waits) -> None:
     date = format_datetime(NOW + timedelta(seconds=40), usegmt=True)
     feeds.serve(
         "/x",
@@ -97,7 +97,7 @@ def test_the_time_a_feed_asks_for_is_given(feeds: FeedServer, fetcher: Fetcher, 
         "9999-99-99",
     ],
 )
-def test_a_senseless_time_is_not_obeyed(
+def test_an_invalid_retry_after_is_ignored(
     feeds: FeedServer, fetcher: Fetcher, waits: Waits, nonsense: str
 ) -> None:
     headers = {"Retry-After": nonsense.encode().decode("latin-1")}
@@ -139,13 +139,13 @@ def test_a_refusal_stops_the_run_at_once(feeds: FeedServer, fetcher: Fetcher, st
     assert len(feeds.requests) == 1
 
 
-def test_some_errors_are_worth_reading(feeds: FeedServer, fetcher: Fetcher) -> None:
+def test_readable_errors_are_returned(feeds: FeedServer, fetcher: Fetcher) -> None:
     feeds.serve("/x", Reply(b"why", status=400))
     answer = fetcher.get(f"{feeds.address}/x", readable_errors=frozenset({400}))
     assert (answer.status, answer.body) == (400, b"why")
 
 
-def test_silence_ends_in_one_clear_error(feeds: FeedServer, waits: Waits) -> None:
+def test_a_silent_feed_gives_one_clear_error(feeds: FeedServer, waits: Waits) -> None:
     feeds.serve("/x", Reply(b"late", silence=30))
     fetcher = make_fetcher(waits, timeout=timedelta(seconds=0.1), tries=2)
     with pytest.raises(TryLater, match=r"127\.0\.0\.1 did not answer within 0\.1 seconds"):
@@ -154,7 +154,7 @@ def test_silence_ends_in_one_clear_error(feeds: FeedServer, waits: Waits) -> Non
     fetcher.close()
 
 
-def test_a_feed_that_is_not_there_cannot_be_reached(waits: Waits) -> None:
+def test_an_unreachable_feed_gives_an_error(waits: Waits) -> None:
     with feed_server() as gone:
         address = gone.address
     fetcher = make_fetcher(waits, tries=2)
@@ -163,7 +163,7 @@ def test_a_feed_that_is_not_there_cannot_be_reached(waits: Waits) -> None:
     fetcher.close()
 
 
-def test_an_address_of_no_web_is_an_error_of_the_settings(fetcher: Fetcher) -> None:
+def test_an_invalid_url_is_an_error_of_the_settings(fetcher: Fetcher) -> None:
     with pytest.raises(StopRun, match="check the address"):
         fetcher.get("ftp://127.0.0.1/x")
 
@@ -187,12 +187,12 @@ def test_an_error_shows_neither_user_nor_password_of_an_address(fetcher: Fetcher
     assert "127.0.0.1" in str(refused.value) or "::1" in str(refused.value)
 
 
-def test_half_a_body_is_asked_for_again(feeds: FeedServer, fetcher: Fetcher) -> None:
+def test_an_incomplete_body_is_requested_again(feeds: FeedServer, fetcher: Fetcher) -> None:
     feeds.serve("/x", Reply(b"gul", declared_length=500), Reply(b"gulls"))
     assert fetcher.get(f"{feeds.address}/x").body == b"gulls"
 
 
-def test_half_a_body_is_kept_when_no_try_brings_all(
+def test_an_incomplete_body_is_returned_after_the_last_try(
     feeds: FeedServer, fetcher: Fetcher, waits: Waits
 ) -> None:
     feeds.serve("/x", Reply(b"gul", declared_length=500))
@@ -223,7 +223,7 @@ def test_a_body_that_arrives_too_slowly_is_cut(feeds: FeedServer, waits: Waits) 
     fetcher.close()
 
 
-def test_redirections_are_followed_but_not_for_ever(feeds: FeedServer, fetcher: Fetcher) -> None:
+def test_redirections_are_followed_up_to_a_limit(feeds: FeedServer, fetcher: Fetcher) -> None:
     feeds.serve("/old", Reply(status=301, headers={"Location": "/new"}))
     feeds.serve("/new", Reply(b"gulls"))
     assert fetcher.get(f"{feeds.address}/old").body == b"gulls"
@@ -246,7 +246,7 @@ def test_five_redirections_are_followed(
             fetcher.get(f"{feeds.address}/0")
 
 
-def test_a_redirection_to_somebody_else_is_not_followed(feeds: FeedServer, fetcher: Fetcher) -> None:
+def test_a_redirection_to_another_host_is_not_followed(feeds: FeedServer, fetcher: Fetcher) -> None:
     with feed_server() as other:
         other.serve("/inner", Reply(b"secret"))
         for target in (f"{other.address}/inner", "http://169.254.169.254/", "file:///etc/passwd"):
@@ -280,7 +280,7 @@ def packed(content: bytes, members: int = 1) -> bytes:
     return gzip.compress(content) * members
 
 
-def test_packed_answers_are_unpacked(feeds: FeedServer, fetcher: Fetcher) -> None:
+def test_compressed_answers_are_decompressed(feeds: FeedServer, fetcher: Fetcher) -> None:
     for name in ("gzip", "x-gzip", "GZIP"):
         feeds.serve("/x", Reply(packed(b"gulls", 2), headers={"Content-Encoding": name}))
         answer = fetcher.get(f"{feeds.address}/x")
@@ -289,7 +289,9 @@ def test_packed_answers_are_unpacked(feeds: FeedServer, fetcher: Fetcher) -> Non
     assert fetcher.get(f"{feeds.address}/x").body == b"gulls"
 
 
-def test_a_damaged_packed_answer_comes_as_far_as_it_came(feeds: FeedServer, fetcher: Fetcher) -> None:
+def test_a_damaged_compressed_answer_is_returned_up_to_the_damage(
+    feeds: FeedServer, fetcher: Fetcher
+) -> None:
     content = Random(1).randbytes(200_000)
     feeds.serve("/x", Reply(packed(content)[:100_000], headers={"Content-Encoding": "gzip"}))
     answer = fetcher.get(f"{feeds.address}/x")
@@ -299,7 +301,7 @@ def test_a_damaged_packed_answer_comes_as_far_as_it_came(feeds: FeedServer, fetc
 
 
 @pytest.mark.parametrize("encoding", ["gzip, gzip", "gzip,gzip", "deflate", "br", "zstd, gzip", "gulls"])
-def test_answers_packed_otherwise_are_refused(feeds: FeedServer, fetcher: Fetcher, encoding: str) -> None:
+def test_other_encodings_are_refused(feeds: FeedServer, fetcher: Fetcher, encoding: str) -> None:
     feeds.serve("/x", Reply(packed(packed(b"g" * 100_000)), headers={"Content-Encoding": encoding}))
     with pytest.raises(StopRun, match="compresses its answer in a way that was not requested"):
         fetcher.get(f"{feeds.address}/x")

@@ -13,7 +13,7 @@ from tests.papers.feed_server import FeedServer, Reply, Request
 # Hugging Face
 
 
-def test_a_daily_paper_brings_its_popularity(feeds: FeedServer, make: Make) -> None:
+def test_a_daily_paper_has_its_popularity(feeds: FeedServer, make: Make) -> None:
     feeds.serve("/api/daily_papers", Reply(samples.daily_page(samples.daily_item())))
     [item], _, _ = gathered(make("huggingface"))
     assert item.popularity == Popularity(NOW, upvotes=12, comments=3, stars=7)
@@ -51,7 +51,7 @@ def test_daily_papers_may_lack_nearly_everything(feeds: FeedServer, make: Make) 
     assert second.popularity.stars is None
 
 
-def test_daily_papers_are_asked_for_by_weekday_and_page(feeds: FeedServer, make: Make) -> None:
+def test_daily_papers_are_requested_by_weekday_and_page(feeds: FeedServer, make: Make) -> None:
     def answer(request: Request) -> Reply:
         number = int(request.query["p"])
         day = request.query["date"].replace("-", "")[4:]
@@ -73,7 +73,7 @@ def test_daily_papers_are_asked_for_by_weekday_and_page(feeds: FeedServer, make:
     assert gathered(make("huggingface"), since=date(2026, 3, 5)) == ([], [], None)
 
 
-def test_what_the_api_says_is_passed_on(feeds: FeedServer, fetcher: Fetcher) -> None:
+def test_the_error_message_of_the_api_is_reported(feeds: FeedServer, fetcher: Fetcher) -> None:
     feeds.serve("/api/daily_papers", Reply(b'{"error": "Invalid date"}'))
     with pytest.raises(TryLater, match=r"not a JSON list \(it says: Invalid date\)"):
         list(HuggingFace(feeds.address, fetcher).fetch(TODAY, NOW))

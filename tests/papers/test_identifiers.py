@@ -67,7 +67,7 @@ def written_forms(paper_id: str) -> list[str]:
 
 
 @given(new_ids() | old_ids())
-def test_every_way_of_writing_an_id_means_the_same_paper(paper_id: str) -> None:
+def test_every_form_of_an_id_gives_the_same_canonical_id(paper_id: str) -> None:
     assert {canonical_id(form) for form in written_forms(paper_id)} == {paper_id}
 
 
@@ -93,8 +93,8 @@ def test_ids_are_canonical(text: str, paper_id: str) -> None:
         " ",
         "gulls",
         "2508",
-        "2508.1342",  # four digits ended with 2014
-        "1412.12345",  # five began with 2015
+        "2508.1342",  # four digits until 2014
+        "1412.12345",  # five digits since 2015
         "0703.1234",
         "2513.12345",
         "2500.12345",
@@ -102,14 +102,14 @@ def test_ids_are_canonical(text: str, paper_id: str) -> None:
         "2508.1342678",
         "gulls/0611800",
         "math/0713800",
-        "math/0704001",  # the new form had begun
+        "math/0704001",  # the new form was in use already
         "title:0123",
         "https://example.org/about",
         "２５０８.13426",  # noqa: RUF001 - digits of another script
         "2508.13426\n2508.13427",
     ],
 )
-def test_what_is_no_id_is_refused_with_an_example(text: str) -> None:
+def test_an_invalid_id_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(BadInput, match=r"give one like 2508\.13426"):
         canonical_id(text)
 
@@ -143,7 +143,7 @@ def test_a_refusal_of_a_long_text_stays_short() -> None:
         ("A Benchmark", r"\textsc{A} \textbf{Benchmark}"),
     ],
 )
-def test_a_title_has_one_id_however_it_is_rendered(listing: str, arxiv: str) -> None:
+def test_different_renderings_of_a_title_have_the_same_id(listing: str, arxiv: str) -> None:
     assert title_id(listing) == title_id(arxiv)
     assert is_title_id(title_id(listing))
 
@@ -169,12 +169,12 @@ def test_a_title_without_a_visible_character_has_no_id(title: str) -> None:
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8")))
-def test_a_normalised_title_stays_as_it_is(title: str) -> None:
+def test_normalising_a_title_is_idempotent(title: str) -> None:
     once = normalised_title(title)
     assert normalised_title(once) == once
 
 
-def test_papers_have_pages_and_titles_alone_have_none() -> None:
+def test_arxiv_ids_have_pages_and_title_ids_have_none() -> None:
     assert abstract_url("2508.13426") == "https://arxiv.org/abs/2508.13426"
     assert pdf_url("math/0611800") == "https://arxiv.org/pdf/math/0611800"
     assert abstract_url(title_id("Gulls")) == pdf_url(title_id("Gulls")) == ""
@@ -193,14 +193,14 @@ def test_old_and_new_ids_sort_by_their_month() -> None:
     assert sorted(set(ordered), key=sort_key) == ordered
 
 
-def test_an_id_tells_its_month() -> None:
+def test_an_id_contains_its_month() -> None:
     assert id_month("2508.13426") == (2025, 8)
     assert id_month("hep-th/9901001") == (1999, 1)
     assert id_month(title_id("Gulls")) is None
 
 
 @given(new_ids() | old_ids())
-def test_the_month_of_an_id_is_one_of_the_calendar(paper_id: str) -> None:
+def test_the_month_of_an_id_must_be_valid(paper_id: str) -> None:
     month = id_month(paper_id)
     assert month
     assert date(1991, 1, 1) <= date(*month, 1) < date(2091, 1, 1)

@@ -1,4 +1,4 @@
-"""Taking papers in: one row a paper however it was shown, nothing told twice, nothing half-written."""
+"""Storing papers: one row per paper from any mix of feeds, no repeated snapshots, nothing half-written."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -38,7 +38,7 @@ from tests.papers.ingest_helpers import TITLE, listed, only, record, take_one
 
 
 def shown(**changes: Any) -> Paper:
-    """The paper as Hugging Face shows it: no categories, other words, a day of its own."""
+    """Return the paper as Hugging Face shows it: without categories, with another text and date."""
     usual: dict[str, Any] = {
         "paper_id": "2603.00001",
         "title": f"{TITLE} 🤗",
@@ -51,7 +51,7 @@ def shown(**changes: Any) -> Paper:
 
 
 def contents(database: Database) -> list[list[object]]:
-    """All that is stored of papers, to be compared."""
+    """Return all stored data of papers, for comparison."""
     with database.read() as connection:
         return [
             list(connection.execute(select(table).order_by(*table.primary_key.columns)).all())
@@ -59,11 +59,11 @@ def contents(database: Database) -> list[list[object]]:
         ]
 
 
-# Who meets whom.
+# Matching items with stored papers.
 
 
 @pytest.mark.parametrize("order", [(record, shown), (shown, record)])
-def test_arxivs_record_and_a_page_make_one_paper_in_arxivs_words(
+def test_an_arxiv_record_and_a_page_give_one_paper_with_arxivs_text(
     database: Database, order: tuple[object, ...]
 ) -> None:
     for one in order:
@@ -79,7 +79,9 @@ def test_arxivs_record_and_a_page_make_one_paper_in_arxivs_words(
 
 @pytest.mark.parametrize("known", [record, shown])
 @pytest.mark.parametrize("title_first", [True, False])
-def test_a_title_alone_meets_its_paper(database: Database, known: object, *, title_first: bool) -> None:
+def test_a_paper_without_an_id_is_matched_by_title(
+    database: Database, known: object, *, title_first: bool
+) -> None:
     assert callable(known)
     other = known(title=TITLE)
     first, second = (listed(), other) if title_first else (other, listed())
@@ -93,19 +95,19 @@ def test_a_title_alone_meets_its_paper(database: Database, known: object, *, tit
         assert paper.abstract == other.abstract
 
 
-def test_all_three_in_one_reading_are_one(database: Database) -> None:
+def test_three_items_of_one_paper_in_one_feed_are_one_paper(database: Database) -> None:
     items = [FeedItem(listed()), FeedItem(shown(title=TITLE)), FeedItem(record()), FeedItem(listed())]
     result = ingest(database, items, at(TUESDAY))
     assert (result.seen, result.added, result.changed) == (1, 1, 0)
     assert only(database).paper.abstract == record().abstract
 
 
-def test_two_papers_of_one_title_with_their_own_ids_stay_two(database: Database) -> None:
+def test_papers_with_equal_titles_and_different_ids_stay_separate(database: Database) -> None:
     result = ingest(database, [FeedItem(record()), FeedItem(record(paper_id="2603.00002"))], at(TUESDAY))
     assert result.added == 2
 
 
-def test_a_title_alone_can_be_found_under_its_own_id(database: Database) -> None:
+def test_a_paper_without_an_arxiv_id_is_found_by_its_title_id(database: Database) -> None:
     take_one(database, listed())
     with database.read() as connection:
         assert find_paper(connection, title_id(TITLE)).paper == only(database).paper
@@ -119,21 +121,21 @@ def test_versions_are_one_paper(database: Database) -> None:
     assert (result.added, result.changed) == (0, 1)
     stored = only(database)
     assert (stored.paper.title, stored.paper.announced_on) == ("A better title", TUESDAY)
-    # Under its new title, too.
+    # It is found by its new title, too.
     assert take_one(database, listed(title="A BETTER TITLE")).added == 0
 
 
-# What stays and what gives way.
+# Merging items with stored papers.
 
 
-def test_a_date_once_told_stays(database: Database) -> None:
+def test_a_known_date_is_not_changed(database: Database) -> None:
     take_one(database, record())
     take_one(database, record(announced_on=WEDNESDAY), WEDNESDAY)
     take_one(database, record(announced_on=MONDAY), WEDNESDAY)
     assert only(database).announced_on == TUESDAY
 
 
-def test_a_guessed_date_gives_way_to_the_first_that_is_told(database: Database) -> None:
+def test_an_estimated_date_is_replaced_by_the_first_known_one(database: Database) -> None:
     take_one(database, record(announced_on=None), WEDNESDAY)
     assert (only(database).announced_on, only(database).announced_guessed) == (WEDNESDAY, True)
     take_one(database, record(announced_on=None), WEDNESDAY + DAY)
@@ -153,12 +155,12 @@ def test_a_guessed_date_gives_way_to_the_first_that_is_told(database: Database) 
         ("", TUESDAY),
     ],
 )
-def test_the_id_keeps_an_old_paper_from_passing_for_new(paper_id: str, guess: date) -> None:
+def test_the_id_prevents_an_old_paper_from_counting_as_new(paper_id: str, guess: date) -> None:
     stored = new_stored_paper(make_paper(1, paper_id=paper_id, announced_on=None), at(TUESDAY))
     assert (stored.announced_on, stored.announced_guessed) == (guess, True)
 
 
-def test_a_withdrawal_is_kept_until_arxiv_takes_it_back(database: Database) -> None:
+def test_a_withdrawal_stays_until_arxiv_reverses_it(database: Database) -> None:
     take_one(database, record())
     take_one(database, record(withdrawn=True))
     take_one(database, shown())
@@ -174,7 +176,7 @@ def test_links_of_all_feeds_are_kept(database: Database) -> None:
     assert set(only(database).paper.links) == {"doi", "code", "project"}
 
 
-def test_an_empty_abstract_or_author_list_takes_nothing_away(database: Database) -> None:
+def test_an_empty_abstract_or_author_list_replaces_nothing(database: Database) -> None:
     take_one(database, record())
     take_one(database, record(abstract="", authors=()))
     assert (only(database).paper.abstract, only(database).paper.authors) == (
@@ -183,20 +185,20 @@ def test_an_empty_abstract_or_author_list_takes_nothing_away(database: Database)
     )
 
 
-def test_other_line_breaks_are_no_change(database: Database) -> None:
+def test_different_line_breaks_are_not_a_change(database: Database) -> None:
     take_one(database, record())
     wrapped = record(title=TITLE.replace(" ", "\n  "), abstract=record().abstract.replace(" ", "\n"))
     assert take_one(database, wrapped).changed == 0
 
 
-def test_merging_again_changes_nothing_more() -> None:
+def test_merging_is_idempotent() -> None:
     stored = new_stored_paper(listed(), at(TUESDAY))
     for one in (record(), shown(), listed(), record(withdrawn=True)):
         stored = merge(stored, one)
         assert merge(stored, one) == stored
 
 
-def test_words_that_change_are_counted_anew(database: Database) -> None:
+def test_a_changed_text_is_counted_again(database: Database) -> None:
     take_one(database, record())
     with database.read() as connection:
         before = dict(paper_store.read_terms(connection))
@@ -207,7 +209,7 @@ def test_words_that_change_are_counted_anew(database: Database) -> None:
     assert before != after
 
 
-# Again and again.
+# Repeated and concurrent ingestion.
 
 
 def many() -> Iterator[FeedItem]:
@@ -219,7 +221,7 @@ def many() -> Iterator[FeedItem]:
             yield FeedItem(shown(paper_id=f"2603.{number:05}"), Popularity(at(TUESDAY, 9), number + 1))
 
 
-def test_taking_the_same_in_again_changes_nothing(database: Database) -> None:
+def test_ingesting_the_same_items_again_changes_nothing(database: Database) -> None:
     first = ingest(database, many(), at(TUESDAY))
     assert (first.seen, first.added) == (29, 29)
     before = contents(database)
@@ -228,7 +230,7 @@ def test_taking_the_same_in_again_changes_nothing(database: Database) -> None:
     assert contents(database) == before
 
 
-def test_several_who_take_the_same_in_at_once_make_each_paper_once(database: Database) -> None:
+def test_concurrent_ingestions_store_each_paper_once(database: Database) -> None:
     tallies = together(*[lambda: ingest(database, many(), at(TUESDAY))] * 3)
     assert sum(result.added for result in tallies) == 29
     with database.read() as connection:
@@ -236,18 +238,18 @@ def test_several_who_take_the_same_in_at_once_make_each_paper_once(database: Dat
         assert len(paper_store.read_terms(connection)) == 29
 
 
-def test_the_tally_grows_with_each_thousand(database: Database) -> None:
+def test_progress_is_reported_per_thousand_items(database: Database) -> None:
     told: list[tuple[int, int]] = []
     items = (FeedItem(make_paper(number)) for number in range(1, 2101))
     ingest(database, items, at(TUESDAY), lambda result: told.append((result.seen, result.added)))
     assert told == [(1000, 1000), (2000, 2000), (2100, 2100)]
 
 
-# Feeds that break off, items that are no good.
+# Feeds that break off, and invalid items.
 
 
 @pytest.mark.parametrize("error", [TryLater("503", 60), StopRun("403 go away")])
-def test_a_feed_that_breaks_off_keeps_what_came(database: Database, error: TryLater | StopRun) -> None:
+def test_items_before_a_feed_breaks_off_are_stored(database: Database, error: TryLater | StopRun) -> None:
     def feed() -> Iterator[FeedItem]:
         yield from (FeedItem(paper) for paper in make_papers(1500))
         raise error
@@ -259,7 +261,7 @@ def test_a_feed_that_breaks_off_keeps_what_came(database: Database, error: TryLa
         assert term_store.counted_papers(connection)[0] == 1500
 
 
-def test_a_rejected_item_costs_itself(database: Database) -> None:
+def test_a_rejected_item_affects_only_itself(database: Database) -> None:
     items: list[FeedItem | Rejected] = [
         FeedItem(make_paper(1)),
         Rejected("x:2", "no title"),
@@ -270,7 +272,7 @@ def test_a_rejected_item_costs_itself(database: Database) -> None:
     assert (result.seen, [one.where for one in result.rejected]) == (2, ["x:2", "x:4"])
 
 
-def test_an_error_nobody_thought_of_leaves_nothing_half_written(database: Database) -> None:
+def test_an_unexpected_error_leaves_nothing_half_written(database: Database) -> None:
     def feed() -> Iterator[FeedItem]:
         yield from (FeedItem(paper) for paper in make_papers(1200))
         raise ZeroDivisionError
@@ -281,7 +283,7 @@ def test_an_error_nobody_thought_of_leaves_nothing_half_written(database: Databa
         assert paper_store.count_papers(connection) == 1000 == len(paper_store.read_terms(connection))
 
 
-def test_an_empty_feed_is_no_trouble(database: Database) -> None:
+def test_an_empty_feed_is_not_an_error(database: Database) -> None:
     result = ingest(database, [], at(TUESDAY))
     assert result == IngestResult()
 
@@ -294,14 +296,14 @@ def versions(database: Database) -> tuple[int, int]:
         return term_store.newest_version(connection) or 0, term_store.counted_papers(connection)[0]
 
 
-def test_a_new_version_is_cut_when_a_tenth_is_new(database: Database) -> None:
+def test_a_new_version_is_stored_when_a_tenth_of_the_papers_is_new(database: Database) -> None:
     add_papers(database, *make_papers(100))
     assert versions(database) == (1, 100)
     add_papers(database, *make_papers(10, first=101))
     assert versions(database) == (1, 100), "a tenth is not more than a tenth"
     add_papers(database, *make_papers(1, first=111))
     assert versions(database) == (2, 111)
-    # Nothing new, no version; and adding bit by bit counts the same as all at once.
+    # Without new papers there is no new version; counting in parts gives the same result as counting all at once.
     add_papers(database, *make_papers(111))
     assert versions(database) == (2, 111)
     with database.read() as connection:

@@ -21,18 +21,18 @@ def upvotes(database: Database) -> list[tuple[int, int]]:
     return [(row.observed_at.day, row.upvotes) for row in rows]
 
 
-def test_a_level_is_not_repeated_within_a_day(database: Database) -> None:
+def test_unchanged_counts_are_not_stored_again_within_a_day(database: Database) -> None:
     for hour in (1, 5, 9):
         add_papers(database, record(), now=at(TUESDAY, hour), upvotes=7)
     add_papers(database, record(), now=at(TUESDAY, 12), upvotes=8)
     add_papers(database, record(), now=at(WEDNESDAY, 11), upvotes=8)
     assert upvotes(database) == [(3, 7), (3, 8)]
-    # A day later it says something again: that nothing has changed.
+    # A day later, unchanged counts are stored again.
     add_papers(database, record(), now=at(WEDNESDAY, 12), upvotes=8)
     assert upvotes(database) == [(3, 7), (3, 8), (4, 8)]
 
 
-def test_comments_and_stars_count_as_news(database: Database) -> None:
+def test_changed_comments_and_stars_are_stored(database: Database) -> None:
     for votes in (
         Popularity(at(TUESDAY, 1), 7),
         Popularity(at(TUESDAY, 2), 7, 1),
@@ -41,13 +41,13 @@ def test_comments_and_stars_count_as_news(database: Database) -> None:
         assert take_one(database, record(), votes=votes).snapshots == 1
 
 
-def test_a_snapshot_of_the_same_instant_is_kept_as_it_was(database: Database) -> None:
+def test_a_snapshot_of_the_same_instant_is_not_changed(database: Database) -> None:
     for count, new in ((7, 1), (9, 0)):
         assert take_one(database, record(), votes=Popularity(at(TUESDAY), count)).snapshots == new
     assert upvotes(database) == [(3, 7)]
 
 
-def test_snapshots_reach_the_paper_that_a_title_met(database: Database) -> None:
+def test_snapshots_belong_to_the_paper_matched_by_title(database: Database) -> None:
     take_one(database, record())
     take_one(database, listed(), votes=Popularity(at(TUESDAY), 12))
     with database.read() as connection:

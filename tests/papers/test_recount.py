@@ -1,4 +1,4 @@
-"""A newer term space: everything stored is counted anew, once, and subscribers keep their profiles."""
+"""A newer term space: all stored papers are recounted once, and profiles are rebuilt."""
 
 from datetime import UTC, datetime
 
@@ -15,7 +15,7 @@ from digest.subscribers.signup import subscribe
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-def test_an_older_space_is_counted_anew(database: Database) -> None:
+def test_terms_of_an_older_space_are_recounted(database: Database) -> None:
     ingest(database, sample_items(NOW), NOW)
     application = application_from(address="ana@example.org", topics=["gaussian splatting"])
     subscriber = subscribe(
@@ -24,7 +24,7 @@ def test_an_older_space_is_counted_anew(database: Database) -> None:
     with database.begin() as connection:
         expected = Library(connection).search("gaussian splatting", 5)
         blobs: dict[int, bytes] = dict(connection.execute(paper_terms.select()).all())
-        # As an older version would have left it: other buckets, another space.
+        # As an older version stored it: other buckets, another space.
         connection.execute(paper_terms.update().values(counts=bytes(32)))
         connection.execute(term_statistics.update().values(space=0))
     seen: list[int] = []
@@ -43,7 +43,7 @@ def test_an_older_space_is_counted_anew(database: Database) -> None:
         )
 
 
-def test_the_present_space_is_left_alone(database: Database) -> None:
+def test_terms_of_the_current_space_are_not_recounted(database: Database) -> None:
     ingest(database, sample_items(NOW), NOW)
 
     assert not recount(database, NOW, lambda _: None)

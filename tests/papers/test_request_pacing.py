@@ -1,4 +1,4 @@
-"""Requests to arXiv wait for their turn."""
+"""Pacing of requests to arXiv."""
 
 import threading
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def test_turns_are_a_pause_apart() -> None:
     assert waits.seconds == [1.5]
 
 
-def test_turns_are_given_back_after_an_error() -> None:
+def test_turns_are_released_after_an_error() -> None:
     pacer = IntervalPacer(timedelta(0))
     with pytest.raises(ValueError, match="gull"), pacer.turn():
         raise ValueError("gull")
@@ -51,7 +51,7 @@ def test_turns_are_given_back_after_an_error() -> None:
         pass
 
 
-def test_many_threads_ask_one_at_a_time_and_a_pause_apart(feeds: FeedServer) -> None:
+def test_threads_send_one_request_at_a_time_with_pauses(feeds: FeedServer) -> None:
     pause = 0.1
 
     def slow(_request: Request) -> Reply:

@@ -1,4 +1,4 @@
-"""The stored papers as a library: found by id, by words, by likeness and by what everyone reads."""
+"""Queries over the stored papers: by id, words, similarity and trending score."""
 
 from datetime import date
 
@@ -25,7 +25,7 @@ def test_a_paper_is_found_by_any_form_of_its_id(database: Database, form: str) -
         assert find_paper(connection, form).paper.id == "2603.00004"
 
 
-def test_a_paper_that_is_not_here_or_no_paper_says_so(database: Database) -> None:
+def test_an_unknown_paper_and_an_invalid_id_are_reported(database: Database) -> None:
     with database.read() as connection:
         with pytest.raises(NotFound, match=r"2603\.00004"):
             find_paper(connection, "2603.00004v1")
@@ -39,7 +39,7 @@ def search(
     return read_found(connection, Library(connection).search(query, top, since, category))
 
 
-def test_words_find_their_papers_best_first(database: Database) -> None:
+def test_search_returns_matching_papers_best_first(database: Database) -> None:
     with filled(database).read() as connection:
         found = search(connection, "tactile grasping robots", 12)
     assert len(found) == 12
@@ -49,7 +49,7 @@ def test_words_find_their_papers_best_first(database: Database) -> None:
     assert 0 < scores[-1] <= scores[0] <= 1.001
 
 
-def test_nothing_is_found_for_words_nobody_wrote(database: Database) -> None:
+def test_unknown_words_match_nothing(database: Database) -> None:
     with filled(database).read() as connection:
         library = Library(connection)
     assert library.search("quokka husbandry", 5) == []
@@ -57,7 +57,7 @@ def test_nothing_is_found_for_words_nobody_wrote(database: Database) -> None:
     assert library.search("the of and", 5) == []
 
 
-def test_a_search_can_keep_to_days_and_categories(database: Database) -> None:
+def test_a_search_can_be_filtered_by_day_and_category(database: Database) -> None:
     with filled(database).read() as connection:
         late = search(connection, "gaussian splatting", 50, since=TUESDAY)
         maths = search(connection, "gaussian splatting", 50, category="math")
@@ -71,7 +71,7 @@ def test_a_search_can_keep_to_days_and_categories(database: Database) -> None:
     assert part_of_a_name == []
 
 
-def test_a_rare_category_is_found_behind_many_better_papers(database: Database) -> None:
+def test_a_rare_category_is_found_below_many_better_matches(database: Database) -> None:
     add_papers(database, *(make_paper(number, "splats") for number in range(1, 60)))
     lonely = make_paper(
         99,
@@ -88,7 +88,7 @@ def test_a_rare_category_is_found_behind_many_better_papers(database: Database) 
     assert [one.row_id for one in alike] == [found[0][0].row_id]
 
 
-def test_look_alikes_leave_out_the_paper_itself_and_keep_to_days_and_categories(database: Database) -> None:
+def test_similar_papers_exclude_the_paper_itself_and_can_be_filtered(database: Database) -> None:
     with filled(database).read() as connection:
         number = find_paper(connection, "2603.00004").row_id
         library = Library(connection)
@@ -101,13 +101,13 @@ def test_look_alikes_leave_out_the_paper_itself_and_keep_to_days_and_categories(
     assert all(stored.announced_on == TUESDAY for stored, _ in late)
 
 
-def test_an_empty_library_finds_nothing(database: Database) -> None:
+def test_an_empty_index_returns_nothing(database: Database) -> None:
     with database.read() as connection:
         assert Library(connection).search("gaussian splatting", 5, TUESDAY, "cs") == []
         assert trending_papers(connection, at(TUESDAY), None, None, 5) == []
 
 
-def test_what_everyone_reads_comes_hottest_first(database: Database) -> None:
+def test_trending_papers_have_the_highest_score_first(database: Database) -> None:
     for number, votes in ((1, 5), (2, 50), (3, 15)):
         add_papers(database, make_paper(number), now=at(TUESDAY, 6), upvotes=votes)
     add_papers(database, make_paper(4, withdrawn=True), now=at(TUESDAY, 6), upvotes=900)

@@ -1,4 +1,4 @@
-"""A paper whose day nobody told: dated "unknown", never new, never trending, until a feed tells the day."""
+"""A paper without a date: shown as "unknown", never new and never trending, until a feed supplies the date."""
 
 from dataclasses import replace
 
@@ -41,21 +41,21 @@ def test_an_undated_import_is_neither_new_nor_trending(database: Database) -> No
             explain_trend(connection, at(TUESDAY, 12), "2603.00001")
 
 
-def test_dated_papers_trend_among_undated_ones(database: Database) -> None:
+def test_dated_papers_trend_beside_undated_ones(database: Database) -> None:
     add_papers(database, *undated(make_papers(20)), now=at(TUESDAY), upvotes=50)
     dated = make_papers(3, first=100)
     add_papers(database, *dated, now=at(TUESDAY))
     with database.read() as connection:
         found = trending_papers(connection, at(TUESDAY, 12), None, None, 10)
         assert {stored.paper.id for stored, _, _ in found} == {paper.id for paper in dated}
-        # They stand last where papers are listed by day, and in no span of days.
+        # They are last in lists by day, and in no range of days.
         listed = paper_store.newest_papers(connection, 30)
         assert [stored.told_on for stored in listed] == [TUESDAY] * 3 + [None] * 20
         assert len(paper_store.newest_papers(connection, 30, since=MONDAY)) == 3
         assert len(paper_store.newest_papers(connection, 5)) == 5
 
 
-def test_nobody_is_sent_an_undated_paper_as_new(database: Database) -> None:
+def test_an_undated_paper_is_not_sent_as_new(database: Database) -> None:
     subscriber = add_subscriber(database)
     old, new = undated(make_papers(10)), make_papers(10, first=100)
     add_papers(database, *old, *new, now=at(TUESDAY, 1))
@@ -66,7 +66,7 @@ def test_nobody_is_sent_an_undated_paper_as_new(database: Database) -> None:
     assert sent <= {paper.id for paper in new}
 
 
-def test_a_feed_that_tells_the_day_makes_the_paper_new(database: Database) -> None:
+def test_a_date_from_a_feed_makes_the_paper_new(database: Database) -> None:
     (paper,) = make_papers(1)
     add_papers(database, replace(paper, announced_on=None), now=at(MONDAY))
     add_papers(database, replace(paper, announced_on=TUESDAY), now=at(TUESDAY, 1))
@@ -75,7 +75,7 @@ def test_a_feed_that_tells_the_day_makes_the_paper_new(database: Database) -> No
     assert stored.told_on == TUESDAY
 
 
-def test_a_card_says_that_the_day_is_unknown_and_where_the_code_is(database: Database) -> None:
+def test_a_card_shows_an_unknown_date_and_the_code_link(database: Database) -> None:
     (paper,) = make_papers(1, abstract="We splat. Code: https://github.com/fern/splats.")
     add_papers(database, replace(paper, announced_on=None), now=at(MONDAY))
     with database.read() as connection:

@@ -1,4 +1,4 @@
-"""Fixtures for tests that need servers of their own."""
+"""Fixtures for tests with their own servers."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.services.installation import Installation
 
 @pytest.fixture
 def make_installation(tmp_path: Path, postgresql_url: str) -> Iterator[Callable[..., Installation]]:
-    """Build an installation on an empty PostgreSQL database; it is gone after the test."""
+    """Build an installation on an empty PostgreSQL database; it is removed after the test."""
     installations: list[Installation] = []
 
     def make(**wishes: Any) -> Installation:

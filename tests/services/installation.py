@@ -1,4 +1,4 @@
-"""An installation of its own for a test: Redis, a mail server and worker processes that can be killed."""
+"""An installation for one test: Redis, a mail server and worker processes that can be killed."""
 
 import os
 import shutil
@@ -49,13 +49,13 @@ def answers(port: int) -> bool:
 
 @dataclass
 class Installation:
-    """Everything a worker needs, nothing of it shared with another test."""
+    """All services that a worker needs, separate for each test."""
 
     folder: Path
     database_url: str
     lease_seconds: int = 3
     batch_size: int = 20
-    evil: float = 0.0
+    fault_rate: float = 0.0
     redis_port: int = field(default_factory=free_port)
     mail_port: int = field(default_factory=free_port)
     extra: dict[str, str] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class Installation:
             "tests.services.mail_server",
             str(self.mail_port),
             str(self.notes),
-            str(self.evil),
+            str(self.fault_rate),
             cwd=ROOT,
         )
         wait_for(lambda: answers(self.mail_port), 10, "the mail server's start")
@@ -130,7 +130,7 @@ class Installation:
         }
 
     def start(self, *command: str) -> subprocess.Popen[bytes]:
-        """Start a `digest` command in a folder of its own."""
+        """Start a `digest` command in its own folder."""
         folder = self.folder / f"machine{len(self.processes)}"
         folder.mkdir()
         return self._spawn("-c", "from digest.cli import main; main()", *command, cwd=folder)
@@ -154,14 +154,14 @@ class Installation:
         return worker
 
     def kill(self, worker: subprocess.Popen[bytes]) -> None:
-        """Take a worker and all its processes away at once."""
+        """Kill a worker and all its processes."""
         with suppress(ProcessLookupError):
             os.killpg(worker.pid, signal.SIGKILL)
         worker.wait(10)
         self.workers.remove(worker)
 
-    def ask(self, task: str) -> None:
-        """Do as the beat does; without Redis it cannot."""
+    def start_task(self, task: str) -> None:
+        """Start a task as the beat does; without Redis, do nothing."""
         with suppress(self.client.connection().transport.connection_errors, RedisError, OSError):
             self.client.send_task(task, retry=False)
 
@@ -181,14 +181,14 @@ class Installation:
     def sent(self) -> int:
         return self.statuses()["sent"]
 
-    def hurry(self) -> None:
-        """Let the time pass that refused mails wait for."""
+    def skip_waits(self) -> None:
+        """Make all mails due that wait for a retry."""
         waiting = (deliveries.c.status == "planned") & (deliveries.c.next_try_at > func.now())
         with self.database.begin() as connection:
             connection.execute(update(deliveries).where(waiting).values(next_try_at=func.now()))
 
     def received(self) -> list[tuple[str, str, str]]:
-        """(recipient, Message-ID, told or untold) of every mail the server took."""
+        """(recipient, Message-ID, answered or unanswered) of every accepted mail."""
         lines = self.notes.read_text().splitlines() if self.notes.exists() else []
         return [(line.split("\t")[0], line.split("\t")[1], line.split("\t")[2]) for line in lines]
 
@@ -206,7 +206,7 @@ class Installation:
 
 
 def copies(received: list[tuple[str, str, str]]) -> int:
-    """How many mails came again; each has the Message-ID that its subscriber's first one had."""
+    """Return the number of repeated mails; assert that each has the Message-ID of the first."""
     names: dict[str, set[str]] = {}
     for recipient, name, _ in received:
         names.setdefault(recipient, set()).add(name)

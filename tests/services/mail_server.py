@@ -1,9 +1,9 @@
-"""A mail server in a process of its own, as good or as evil as asked; it notes each mail it takes in a file.
+"""A mail server in its own process, with a given rate of faults; it records each accepted mail in a file.
 
-    python -m tests.services.mail_server PORT NOTES [EVIL]
+    python -m tests.services.mail_server PORT FILE [FAULT_RATE]
 
-EVIL is the share of mails that meet a trouble. A line of NOTES is `recipient<TAB>Message-ID<TAB>how`, written
-before the answer goes out; how is `told`, or `untold` when the answer is never given.
+FAULT_RATE is the share of mails with a fault. A line of FILE is `recipient<TAB>Message-ID<TAB>how`, written before the
+answer is sent; how is `answered`, or `unanswered` if no answer is sent.
 """
 
 import asyncio
@@ -14,15 +14,15 @@ from pathlib import Path
 from random import Random
 
 STALL_SECONDS = 60
-TROUBLES = ("421", "450", "451", "550", "552", "drop", "midway", "untold", "stall")
+FAULTS = ("421", "450", "451", "550", "552", "drop", "midway", "unanswered", "stall")
 WEIGHTS = (10, 20, 20, 5, 10, 10, 10, 5, 0.02)
 _MESSAGE_ID = re.compile(rb"^Message-ID:\s*(\S+)", re.MULTILINE | re.IGNORECASE)
 
 
 class Server:
-    def __init__(self, notes: Path, evil: float) -> None:
+    def __init__(self, notes: Path, fault_rate: float) -> None:
         self.notes = notes.open("ab", buffering=0)
-        self.evil = evil
+        self.fault_rate = fault_rate
         self.rng = Random(5)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -32,37 +32,37 @@ class Server:
         writer.close()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        recipient, trouble = "", ""
+        recipient, fault = "", ""
         while line := await reader.readline():
             word = line[:4].upper()
             if word == b"EHLO":
                 writer.write(b"250-test\r\n250 PIPELINING\r\n")
             elif word == b"RCPT":
                 recipient = line.decode().partition("<")[2].partition(">")[0]
-                trouble = self._trouble()
-                if trouble == "stall":
+                fault = self._choose_fault()
+                if fault == "stall":
                     await asyncio.sleep(STALL_SECONDS)
-                elif trouble == "drop":
+                elif fault == "drop":
                     return
-                elif trouble == "421":
+                elif fault == "421":
                     writer.write(b"421 4.3.2 closing\r\n")
                     return
                 answers = {"450": b"450 4.2.0 later\r\n", "550": b"550 5.1.1 nobody here\r\n"}
-                writer.write(answers.get(trouble, b"250 OK\r\n"))
-                recipient = "" if trouble in answers else recipient
+                writer.write(answers.get(fault, b"250 OK\r\n"))
+                recipient = "" if fault in answers else recipient
             elif word == b"DATA" and not recipient:
                 writer.write(b"554 5.5.1 no recipient\r\n")
             elif word == b"DATA":
                 writer.write(b"354 go on\r\n")
-                if trouble == "midway":
+                if fault == "midway":
                     await reader.readline()
                     return
                 content = await reader.readuntil(b"\r\n.\r\n")
-                if trouble in {"451", "552"}:
-                    writer.write(f"{trouble} {trouble[0]}.3.0 not now\r\n".encode())
+                if fault in {"451", "552"}:
+                    writer.write(f"{fault} {fault[0]}.3.0 not now\r\n".encode())
                 else:
-                    self._note(recipient, content, "untold" if trouble == "untold" else "told")
-                    if trouble == "untold":
+                    self._record(recipient, content, "unanswered" if fault == "unanswered" else "answered")
+                    if fault == "unanswered":
                         return
                     writer.write(b"250 2.0.0 taken\r\n")
                 recipient = ""
@@ -73,18 +73,18 @@ class Server:
                 writer.write(b"250 OK\r\n")
             await writer.drain()
 
-    def _trouble(self) -> str:
-        return self.rng.choices(TROUBLES, WEIGHTS)[0] if self.rng.random() < self.evil else ""
+    def _choose_fault(self) -> str:
+        return self.rng.choices(FAULTS, WEIGHTS)[0] if self.rng.random() < self.fault_rate else ""
 
-    def _note(self, recipient: str, content: bytes, how: str) -> None:
+    def _record(self, recipient: str, content: bytes, how: str) -> None:
         found = _MESSAGE_ID.search(content)
         name = found[1].decode() if found else ""
         self.notes.write(f"{recipient}\t{name}\t{how}\n".encode())
 
 
-async def main(port: int, notes: Path, evil: float) -> None:
-    mind = Server(notes, evil)
-    server = await asyncio.start_server(mind.serve, "127.0.0.1", port, limit=2**22)
+async def main(port: int, notes: Path, fault_rate: float) -> None:
+    handler = Server(notes, fault_rate)
+    server = await asyncio.start_server(handler.serve, "127.0.0.1", port, limit=2**22)
     async with server:
         await server.serve_forever()
 

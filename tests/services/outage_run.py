@@ -1,9 +1,9 @@
-"""The long outage run, by hand: `digest up` sends for minutes while its mail server goes down again and again.
+"""The long outage test, run by hand: `digest up` sends for minutes while its mail server stops repeatedly.
 
     python -m tests.services.outage_run [--minutes 12] [--subscribers 1000] [--outages 5]
 
-It starts `digest up` on SQLite and a mail server that is stopped and started at even intervals, and then counts.
-The exit code is 0 when every mail came, and none twice.
+It starts `digest up` on SQLite and a mail server that is stopped and started at even intervals, and counts
+the mails. The exit code is 0 if every mail was received exactly once.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def say(line: str) -> None:
 
 @dataclass
 class Outages:
-    """A `digest up` and a mail server that can be taken away."""
+    """A `digest up` and a mail server that can be stopped."""
 
     folder: Path
     subscribers: int
@@ -96,12 +96,12 @@ class Outages:
         self.server = None
 
     def sign_up(self, name: str) -> None:
-        """Have a confirmation wait, too."""
+        """Add a pending subscriber, whose confirmation waits."""
         add_subscriber(self.database, f"{name}@example.org", status=Status.PENDING, now=utc_now())
         self.planned += 1
 
-    def hurry(self) -> None:
-        """Let the time pass that the breaker and put-off mails wait for."""
+    def skip_waits(self) -> None:
+        """Make the circuit breaker's trial and all delayed mails due."""
         now = utc_now()
         with self.database.begin() as connection:
             connection.execute(update(circuits).values(try_again_at=now))
@@ -139,45 +139,45 @@ class Outages:
         self.database.close()
 
 
-def run(scene: Outages, minutes: float, outages: int) -> bool:
+def run(outage_setup: Outages, minutes: float, outages: int) -> bool:
     span = minutes * 60 / (2 * outages + 1)
     for number in range(outages):
-        scene.start_server()
-        say(f"up   {dict(scene.statuses())}")
+        outage_setup.start_server()
+        say(f"up   {dict(outage_setup.statuses())}")
         time.sleep(span)
-        scene.stop_server()
-        scene.sign_up(f"new{number}")
-        say(f"down {dict(scene.statuses())}")
+        outage_setup.stop_server()
+        outage_setup.sign_up(f"new{number}")
+        say(f"down {dict(outage_setup.statuses())}")
         time.sleep(span)
-    scene.start_server()
+    outage_setup.start_server()
     say("up for good")
     began_at = time.monotonic()
-    wait_for(lambda: scene.sent() == scene.planned, 3600, "the last mail")
+    wait_for(lambda: outage_setup.sent() == outage_setup.planned, 3600, "the last mail")
     say(f"the last mail went out {time.monotonic() - began_at:.0f} s after the last outage")
-    got = Counter(scene.recipients())
+    got = Counter(outage_setup.recipients())
     twice = sum(count - 1 for count in got.values())
     say(
-        f"{scene.planned} mails planned, {len(got)} came, {twice} of them twice; ledger {dict(scene.statuses())}"
+        f"{outage_setup.planned} mails planned, {len(got)} received, {twice} of them twice; ledger {dict(outage_setup.statuses())}"
     )
-    return len(got) == scene.planned and not twice and scene.stop() == 0
+    return len(got) == outage_setup.planned and not twice and outage_setup.stop() == 0
 
 
 def main() -> int:
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--minutes", type=float, default=12)
-    asked.add_argument("--subscribers", type=int, default=1000)
-    asked.add_argument("--outages", type=int, default=5)
-    wish = asked.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=12)
+    parser.add_argument("--subscribers", type=int, default=1000)
+    parser.add_argument("--outages", type=int, default=5)
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="digest-outage-") as name:
-        # As many a second as keep it busy while the server is up.
-        rate = max(1, round(2.5 * wish.subscribers / (wish.minutes * 60)))
-        scene = Outages(Path(name), wish.subscribers)
+        # A rate that keeps it busy while the server is up.
+        rate = max(1, round(2.5 * options.subscribers / (options.minutes * 60)))
+        outage_setup = Outages(Path(name), options.subscribers)
         try:
-            scene.start_up(rate)
-            return 0 if run(scene, wish.minutes, wish.outages) else 1
+            outage_setup.start_up(rate)
+            return 0 if run(outage_setup, options.minutes, options.outages) else 1
         finally:
-            sys.stdout.write((scene.folder / "up.log").read_text(errors="replace"))
-            scene.close()
+            sys.stdout.write((outage_setup.folder / "up.log").read_text(errors="replace"))
+            outage_setup.close()
 
 
 if __name__ == "__main__":

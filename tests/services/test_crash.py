@@ -1,4 +1,4 @@
-"""Nothing is lost and nothing doubled, whatever dies: real PostgreSQL, Redis, mail server and workers."""
+"""No mail is lost or sent twice after crashes: real PostgreSQL, Redis, mail server and workers."""
 
 import os
 import signal
@@ -56,12 +56,12 @@ def test_killing_workers_loses_no_mail(make_installation: Callable[..., Installa
 
 
 def _sweep(installation: Installation) -> bool:
-    installation.ask("sweep")
+    installation.start_task("sweep")
     time.sleep(0.3)
     return True
 
 
-def test_a_worker_that_is_asked_to_stop_gives_back_what_it_has_not_sent(
+def test_a_stopped_worker_releases_unsent_deliveries(
     make_installation: Callable[..., Installation],
 ) -> None:
     installation = make_installation(
@@ -70,7 +70,7 @@ def test_a_worker_that_is_asked_to_stop_gives_back_what_it_has_not_sent(
     populate(installation.database, 120)
     plan_due(installation.database, utc_now())
     worker = installation.start_worker()
-    installation.ask("sweep")
+    installation.start_task("sweep")
     wait_for(lambda: installation.sent() > 3, 40, "the first mails")
     os.kill(worker.pid, signal.SIGTERM)
     assert worker.wait(30) == 0
@@ -81,7 +81,7 @@ def test_a_worker_that_is_asked_to_stop_gives_back_what_it_has_not_sent(
     assert found["planned"]
 
 
-def test_two_beats_and_two_planners_make_one_mail_a_subscriber(
+def test_two_beats_and_two_planners_send_one_mail_per_subscriber(
     make_installation: Callable[..., Installation],
 ) -> None:
     installation = make_installation()
@@ -90,15 +90,15 @@ def test_two_beats_and_two_planners_make_one_mail_a_subscriber(
     installation.start("beat")
     installation.start("beat")
     assert sum(together(*[lambda: plan_due(installation.database, utc_now())] * 2)) <= 30
-    installation.ask("plan")
-    installation.ask("plan")
+    installation.start_task("plan")
+    installation.start_task("plan")
     wait_for(lambda: installation.sent() == 30, 60, "every mail")
     assert sorted(recipient for recipient, _, _ in installation.received()) == [
         f"r{n:03}@example.org" for n in range(30)
     ]
 
 
-def test_whoever_unsubscribes_after_planning_gets_nothing(
+def test_a_subscriber_who_unsubscribes_after_planning_gets_no_mail(
     make_installation: Callable[..., Installation],
 ) -> None:
     installation = make_installation()
@@ -108,24 +108,24 @@ def test_whoever_unsubscribes_after_planning_gets_nothing(
         for number in (1, 2, 3):
             subscriber_store.set_status(connection, number, Status.UNSUBSCRIBED)
     installation.start_worker()
-    installation.ask("sweep")
+    installation.start_task("sweep")
     wait_for(lambda: not installation.open(), 40, "the last mail")
     assert installation.statuses() == {"sent": 17, "skipped": 3}
     assert len(installation.received()) == 17
 
 
-def test_mails_go_out_again_after_the_broker_forgot_everything(
+def test_mails_are_sent_after_redis_was_emptied(
     make_installation: Callable[..., Installation],
 ) -> None:
     installation = make_installation()
     populate(installation.database, 40)
     plan_due(installation.database, utc_now())
-    installation.ask("sweep")
+    installation.start_task("sweep")
     installation.flush_redis()
     installation.start_worker()
     time.sleep(1)
     installation.flush_redis()
-    installation.ask("sweep")
+    installation.start_task("sweep")
     wait_for(lambda: not installation.open(), 40, "the last mail")
     assert installation.statuses() == {"sent": 40}
     assert copies(installation.received()) == 0
@@ -137,7 +137,7 @@ def test_the_mail_limit_holds_over_all_workers(make_installation: Callable[..., 
     plan_due(installation.database, utc_now())
     installation.start_worker()
     installation.start_worker()
-    wait_for(lambda: _sweep(installation) and installation.sent() >= 25, 40, "the mails that may go")
+    wait_for(lambda: _sweep(installation) and installation.sent() >= 25, 40, "the mails within the limit")
     for _ in range(5):
         _sweep(installation)
     found = installation.statuses()

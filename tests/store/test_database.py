@@ -35,7 +35,7 @@ def test_a_reading_transaction_sees_one_view_while_others_write(database: Databa
         assert connection.execute(count).scalar_one() == 8
 
 
-def test_a_secret_is_made_once(database: Database) -> None:
+def test_a_secret_is_generated_once(database: Database) -> None:
     def ask(fresh: str) -> str:
         with database.begin() as connection:
             return secret_store.secret(connection, "links", fresh)
@@ -43,7 +43,7 @@ def test_a_secret_is_made_once(database: Database) -> None:
     assert len(set(together(*[lambda fresh=fresh: ask(fresh) for fresh in "abcd"]))) == 1
 
 
-def test_instants_come_back_aware_in_utc(database: Database) -> None:
+def test_instants_are_read_as_aware_utc(database: Database) -> None:
     elsewhere = datetime(2026, 3, 3, 12, tzinfo=timezone(timedelta(hours=5, minutes=30)))
     values = {
         "source": "x",

@@ -49,7 +49,7 @@ def claim(database: Database, minute: int = 59, limit: int = 100) -> list[Delive
         return ledger.claim(connection, at(TUESDAY, 7, minute), LEASE, limit)
 
 
-def test_planning_tells_how_many_are_new(database: Database) -> None:
+def test_planning_returns_how_many_are_new(database: Database) -> None:
     subscribers = add_subscribers(database, 3)
     new = [NewDelivery(one.id, TUESDAY, at(TUESDAY)) for one in subscribers]
     with database.begin() as connection:
@@ -218,7 +218,7 @@ def test_a_delivery_is_found_with_its_subscriber(database: Database) -> None:
     assert [row.address for row in found] == ["r002@example.org"]
 
 
-def test_one_row_says_why_it_waits(database: Database) -> None:
+def test_a_row_has_the_reason_and_time_of_its_retry(database: Database) -> None:
     subscriber = add_subscriber(database)
     with database.begin() as connection:
         ledger.plan(connection, Kind.DIGEST, [NewDelivery(subscriber.id, TUESDAY, at(TUESDAY))])

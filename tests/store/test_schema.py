@@ -38,7 +38,7 @@ def test_upgrading_twice_changes_nothing(database: Database) -> None:
     assert present_revision(database) == newest_revision()
 
 
-def test_a_database_that_was_never_initialised_says_what_to_do(tmp_path: Path) -> None:
+def test_an_uninitialised_database_gives_an_error_with_advice(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'empty.db'}")
     assert present_revision(database) is None
     with pytest.raises(StopRun, match="digest init"), database.read() as connection:
@@ -46,7 +46,7 @@ def test_a_database_that_was_never_initialised_says_what_to_do(tmp_path: Path) -
     database.close()
 
 
-def test_an_unreachable_database_says_so_in_one_line() -> None:
+def test_an_unreachable_database_gives_a_one_line_error() -> None:
     database = Database("postgresql://127.0.0.1:1/nothing")
     with pytest.raises(StopRun, match="DIGEST_DATABASE_URL") as raised, database.begin():
         pass
@@ -54,7 +54,7 @@ def test_an_unreachable_database_says_so_in_one_line() -> None:
 
 
 @pytest.mark.parametrize("url", ["mysql://localhost/digest", "digest.db", ""])
-def test_an_address_of_another_kind_is_refused(url: str) -> None:
+def test_a_url_of_another_kind_is_refused(url: str) -> None:
     with pytest.raises(BadInput, match="DIGEST_DATABASE_URL"):
         Database(url)
 
@@ -73,7 +73,7 @@ def write_kind(database: Database, kind: str) -> None:
         connection.execute(insert(deliveries), row)
 
 
-def test_a_ledger_of_the_version_before_takes_the_new_kind_and_keeps_every_row(database: Database) -> None:
+def test_a_migrated_ledger_accepts_the_new_kind_and_keeps_every_row(database: Database) -> None:
     add_papers(database, *make_papers(5))
     add_subscriber(database)
     assert deliver_due(delivery_context(database), at(TUESDAY)).sent == 1
@@ -110,7 +110,7 @@ def test_an_upgrade_closes_breakers_of_accounts_under_their_old_names(database: 
 
 
 def dump(database: Database) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of the tables that the version at hand has and that hold any."""
+    """Return all rows of the tables of this version, without empty tables."""
     present = inspect(database.engine).get_table_names()
     with database.read() as connection:
         found = {

@@ -119,7 +119,9 @@ def _written(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, (dict, list)) else value
 
 
-def test_a_full_old_database_is_upgraded_and_sends_on(old_database: Database, tmp_path: Path) -> None:
+def test_a_full_old_database_is_upgraded_and_continues_to_send(
+    old_database: Database, tmp_path: Path
+) -> None:
     rows = sent_rows(tmp_path)
     fill(old_database, rows)
     upgrade(old_database)
@@ -138,7 +140,7 @@ def test_a_full_old_database_is_upgraded_and_sends_on(old_database: Database, tm
             assert rebuilt(old_database, delivery.id)
 
 
-def test_a_key_of_a_deleted_paper_is_not_given_again(old_database: Database, tmp_path: Path) -> None:
+def test_the_key_of_a_deleted_paper_is_not_reused(old_database: Database, tmp_path: Path) -> None:
     fill(old_database, sent_rows(tmp_path))
     with old_database.begin() as connection:
         last = connection.execute(text("SELECT max(id) FROM papers")).scalar_one()
@@ -167,7 +169,7 @@ def test_an_upgrade_that_fails_changes_nothing(sqlite_url: str) -> None:
 
 
 @pytest.mark.services
-def test_an_old_database_says_what_to_do(database: Database) -> None:
+def test_an_old_database_gives_an_error_with_advice(database: Database) -> None:
     command.downgrade(_config(database), "0008")
     try:
         with pytest.raises(StopRun, match="another version; run: digest init"), database.read() as connection:

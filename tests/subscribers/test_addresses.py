@@ -1,4 +1,4 @@
-"""Which addresses are taken, and when two are one mailbox."""
+"""Which addresses are accepted, and which share a mailbox."""
 
 import pytest
 from hypothesis import given
@@ -27,7 +27,7 @@ from tests.factories import SECRET
         ("ada@papers.test", "ada@papers.test"),
     ],
 )
-def test_good_addresses_come_out_as_mail_is_sent_to_them(typed: str, taken: str) -> None:
+def test_valid_addresses_are_normalised(typed: str, taken: str) -> None:
     address = parse_address(typed)
     assert (address.typed, address.mailbox) == (typed.strip(), taken)
     assert (address.key, address.domain) == (taken.casefold(), taken.rpartition("@")[2])
@@ -64,7 +64,7 @@ def test_good_addresses_come_out_as_mail_is_sent_to_them(typed: str, taken: str)
         "ada@example.org,bo@example.org",
     ],
 )
-def test_what_is_no_address_is_refused_in_one_sentence(typed: str) -> None:
+def test_an_invalid_address_is_refused_in_one_sentence(typed: str) -> None:
     with pytest.raises(BadInput) as refused:
         parse_address(typed)
     assert len(str(refused.value).splitlines()) == 1
@@ -72,7 +72,7 @@ def test_what_is_no_address_is_refused_in_one_sentence(typed: str) -> None:
 
 
 @given(st.text(max_size=60) | st.text('ab@.-+ü \r\n"<>', max_size=40))
-def test_whatever_is_typed_is_an_address_or_refused(typed: str) -> None:
+def test_any_text_is_an_address_or_is_refused(typed: str) -> None:
     try:
         address = parse_address(typed).mailbox
     except BadInput:
@@ -82,7 +82,7 @@ def test_whatever_is_typed_is_an_address_or_refused(typed: str) -> None:
     assert parse_address(address).mailbox == address
 
 
-def test_case_does_not_make_another_mailbox_but_a_plus_does() -> None:
+def test_the_address_key_ignores_case_but_not_a_sub_address() -> None:
     assert address_key("Ada@Example.org") == address_key("ada@example.org")
     assert address_key("ada+x@example.org") != address_key("ada@example.org")
 
@@ -100,7 +100,7 @@ def test_case_does_not_make_another_mailbox_but_a_plus_does() -> None:
         ("ada.fern@ya.ru", "ada-fern@yandex.com"),
     ],
 )
-def test_addresses_that_reach_one_mailbox_are_one_for_limits(address: str, same: str) -> None:
+def test_addresses_of_one_mailbox_have_one_mailbox_key(address: str, same: str) -> None:
     assert mailbox_key(address) == mailbox_key(same)
     assert mailbox_hash(address, SECRET) == mailbox_hash(same, SECRET)
     assert parse_address(address)
@@ -116,24 +116,24 @@ def test_addresses_that_reach_one_mailbox_are_one_for_limits(address: str, same:
         ("+a@example.org", "+b@example.org"),
     ],
 )
-def test_other_mailboxes_stay_apart(address: str, other: str) -> None:
+def test_different_mailboxes_have_different_keys(address: str, other: str) -> None:
     assert mailbox_key(address) != mailbox_key(other)
 
 
 @given(st.emails(), st.text("abc+.-", max_size=8))
-def test_no_sub_address_makes_another_mailbox(address: str, detail: str) -> None:
+def test_a_sub_address_does_not_change_the_mailbox_key(address: str, detail: str) -> None:
     local, _, domain = address.rpartition("@")
     if not local.startswith("+"):
         assert mailbox_key(f"{local}+{detail}@{domain}") == mailbox_key(address)
     assert mailbox_key(mailbox_key(address)) == mailbox_key(address)
 
 
-def test_a_fingerprint_of_a_mailbox_is_none_of_an_address() -> None:
+def test_the_hash_of_a_mailbox_differs_from_the_hash_of_an_address() -> None:
     assert mailbox_hash("ada@example.org", SECRET) != address_hash("ada@example.org", SECRET)
     assert mailbox_hash("ada@example.org", SECRET) != mailbox_hash("ada@example.org", b"another")
 
 
-def test_a_fingerprint_recognises_an_address_and_needs_the_secret() -> None:
+def test_the_hash_of_an_address_depends_on_the_secret() -> None:
     assert address_hash("Ada@example.org", SECRET) == address_hash("ada@example.org", SECRET)
     assert address_hash("ada@example.org", SECRET) != address_hash("ada@example.org", b"another")
     assert "ada" not in address_hash("ada@example.org", SECRET)

@@ -1,4 +1,4 @@
-"""Libraries as people paste them."""
+"""Pasted bibliographies."""
 
 import pytest
 from hypothesis import given
@@ -48,29 +48,29 @@ ER  -
         ("", ()),
     ],
 )
-def test_ids_are_found_wherever_they_stand(text: str, ids: tuple[str, ...]) -> None:
+def test_ids_are_found_anywhere_in_the_text(text: str, ids: tuple[str, ...]) -> None:
     assert read_pasted(text).ids == ids
 
 
-def test_bibtex_gives_ids_and_titles_of_papers_not_of_books() -> None:
+def test_bibtex_yields_ids_and_titles_but_no_book_titles() -> None:
     found = read_pasted(BIBTEX)
     assert found.ids == ("1706.03762", "1512.03385")
     assert found.title_ids == (title_id(TITLE), title_id("Deep Residual Learning"))
 
 
-def test_ris_gives_ids_and_titles() -> None:
+def test_ris_yields_ids_and_titles() -> None:
     found = read_pasted(RIS)
     assert found.ids == ("1706.03762", "math/0611800")
     assert found.title_ids == (title_id(TITLE), title_id("Old style"))
 
 
 @given(st.text() | st.text(alphabet='title={}" @\n0123456789./v', max_size=400))
-def test_no_text_breaks_it(text: str) -> None:
+def test_reading_never_raises(text: str) -> None:
     found = read_pasted(text)
     assert len(set(found.ids)) == len(found.ids)
 
 
-def test_a_huge_library_is_cut() -> None:
+def test_the_number_of_papers_is_limited() -> None:
     ids = "\n".join(f"2508.{number:05}" for number in range(5000))
     assert len(read_pasted(ids).ids) == MOST_PAPERS
     assert read_pasted("title = {" * 50_000).title_ids == ()

@@ -1,4 +1,4 @@
-"""Asking, leaving and coming back, on both databases."""
+"""Requests by address, unsubscribing and resubscribing, on both databases."""
 
 from datetime import timedelta
 
@@ -43,7 +43,7 @@ def request(database: Database, address: str = "ada@example.org") -> Subscriber 
         )
 
 
-def test_leaving_and_coming_back_are_recorded(database: Database) -> None:
+def test_unsubscribing_and_resubscribing_are_recorded(database: Database) -> None:
     subscriber = add_subscriber(database)
     for _ in range(2):
         unsubscribe(database, SECRET, subscriber.key, NOW, "test")
@@ -54,7 +54,7 @@ def test_leaving_and_coming_back_are_recorded(database: Database) -> None:
         assert len(consent_store.read_consents(connection, subscriber.id)) == 3
 
 
-def test_who_was_erased_can_leave_but_not_come_back(database: Database) -> None:
+def test_an_erased_subscriber_can_unsubscribe_but_not_resubscribe(database: Database) -> None:
     assert unsubscribe(database, SECRET, "nobody", NOW, "test") is None
     with pytest.raises(NotFound):
         resubscribe(database, SECRET, "nobody", NOW, "test")
@@ -62,14 +62,14 @@ def test_who_was_erased_can_leave_but_not_come_back(database: Database) -> None:
         request_confirmation_again(database, SECRET, "nobody", NOW)
 
 
-def test_coming_back_needs_a_confirmation_once_given(database: Database) -> None:
+def test_only_confirmed_subscribers_can_resubscribe(database: Database) -> None:
     pending = request(database)
     assert pending is not None
     unsubscribe(database, SECRET, pending.key, NOW, "test")
     assert resubscribe(database, SECRET, pending.key, NOW, "test").status == "unsubscribed"
 
 
-def test_the_unconfirmed_are_purged_after_their_last_link_and_nobody_else(database: Database) -> None:
+def test_only_unconfirmed_subscribers_are_purged_after_their_last_link(database: Database) -> None:
     subscriber = add_subscriber(database, "bo@example.org")
     once = add_subscriber(database, "cy@example.org")
     unsubscribe(database, SECRET, once.key, NOW, "test")
@@ -83,7 +83,7 @@ def test_the_unconfirmed_are_purged_after_their_last_link_and_nobody_else(databa
     assert subscriber_now(database, subscriber.address).status == "active"
 
 
-def test_asking_again_keeps_the_purge_away(database: Database) -> None:
+def test_a_new_request_delays_the_purge(database: Database) -> None:
     pending = request(database)
     assert pending is not None
     assert request_confirmation_again(database, SECRET, pending.key, LATER - timedelta(days=1)) is not None
@@ -95,7 +95,7 @@ def ask_links(database: Database, address: str = "ada@example.org", days: int = 
     return request_links(database, SECRET, address, NOW + timedelta(days=days))
 
 
-def test_many_requests_for_links_make_one_mail_a_day(database: Database) -> None:
+def test_many_requests_for_links_give_one_mail_a_day(database: Database) -> None:
     subscriber = add_subscriber(database)
     answers = together(*[lambda: ask_links(database, " ADA@example.org")] * 6)
     assert sum(one is not None for one in answers) == 1
@@ -103,7 +103,7 @@ def test_many_requests_for_links_make_one_mail_a_day(database: Database) -> None
     assert [row.kind for row in deliveries_of(database, subscriber)] == ["links", "links"]
 
 
-def test_asking_for_links_changes_no_subscriber(database: Database) -> None:
+def test_a_request_for_links_changes_no_subscriber(database: Database) -> None:
     subscriber = add_subscriber(database)
     for leave in (False, True):
         if leave:
@@ -113,7 +113,7 @@ def test_asking_for_links_changes_no_subscriber(database: Database) -> None:
         assert subscriber_now(database, subscriber.address) == before
 
 
-def test_links_go_to_nobody_who_never_confirmed_or_must_not_be_written_to(database: Database) -> None:
+def test_links_are_not_sent_to_unconfirmed_or_suppressed_subscribers(database: Database) -> None:
     assert request(database, "new@example.org") is not None
     moved = Application(parse_address("moved@example.org"), status=Status.UNSUBSCRIBED)
     subscribe(database, ProfileBuilder(), SECRET, moved, NOW, confirmed=True, how="test")
@@ -127,7 +127,7 @@ def test_links_go_to_nobody_who_never_confirmed_or_must_not_be_written_to(databa
         ask_links(database, "ada")
 
 
-def test_who_left_and_asked_for_mail_again_can_have_their_links_meanwhile(database: Database) -> None:
+def test_links_are_sent_to_a_pending_subscriber_who_had_confirmed(database: Database) -> None:
     subscriber = add_subscriber(database)
     unsubscribe(database, SECRET, subscriber.key, NOW, "test")
     assert request(database) is not None

@@ -1,4 +1,4 @@
-"""A word on a paper: learned from, said in terms, taken back without a trace."""
+"""Feedback on a paper: its effect on the profile, the shown terms, and undo."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def test_more_raises_the_terms_of_the_paper_and_less_lowers_them(database: Datab
         assert verdict_on(connection, subscriber, 4) == "less"
 
 
-def test_taking_it_back_leaves_the_profile_as_it_was(database: Database) -> None:
+def test_removing_feedback_restores_the_profile(database: Database) -> None:
     add_papers(database, *make_papers(12))
     subscriber = add_subscriber(database, topics=["robot grasping"])
     builder = ProfileBuilder()
@@ -48,7 +48,7 @@ def test_taking_it_back_leaves_the_profile_as_it_was(database: Database) -> None
         assert verdict_on(connection, subscriber, 4) is None
 
 
-def test_less_alone_is_remembered_though_it_changes_no_terms(database: Database) -> None:
+def test_less_without_other_interests_is_stored_and_changes_no_terms(database: Database) -> None:
     add_papers(database, *make_papers(12))
     subscriber = add_subscriber(database)
     effect = record_feedback(database, ProfileBuilder(), subscriber.key, ROBOTS, Verdict.LESS, NOW)
@@ -58,7 +58,7 @@ def test_less_alone_is_remembered_though_it_changes_no_terms(database: Database)
         assert describe_profile(connection, ProfileBuilder(), subscriber) == ()
 
 
-def test_a_word_on_nothing_or_of_nobody_is_refused(database: Database) -> None:
+def test_feedback_on_an_unknown_paper_or_by_an_unknown_subscriber_is_refused(database: Database) -> None:
     add_papers(database, *make_papers(2))
     subscriber = add_subscriber(database)
     for key, paper, error in (
@@ -70,7 +70,7 @@ def test_a_word_on_nothing_or_of_nobody_is_refused(database: Database) -> None:
             record_feedback(database, ProfileBuilder(), key, paper, Verdict.MORE, NOW)
 
 
-def test_terms_that_share_a_word_are_said_once() -> None:
+def test_of_terms_that_share_a_word_one_is_shown() -> None:
     assert without_shared_words(["gaussian splatting", "splatting", "rooms", "Rooms"], 5) == (
         "gaussian splatting",
         "rooms",

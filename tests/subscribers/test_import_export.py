@@ -1,4 +1,4 @@
-"""Subscribers in and out of files: what goes out comes in equal, and a bad line costs itself."""
+"""Import and export of subscribers: an export can be imported unchanged, and a bad line affects only itself."""
 
 import csv
 import json
@@ -36,7 +36,7 @@ from tests.factories import (
 
 
 def take(database: Database, file: Path, *, confirmed: bool = True) -> Imported:
-    """Import a file; return the final tally."""
+    """Import a file; return the final result."""
     tallies = import_subscribers(database, ProfileBuilder(), SECRET, file, at(TUESDAY), confirmed=confirmed)
     return list(tallies)[-1]
 
@@ -55,14 +55,14 @@ def elsewhere(folder: Path) -> Database:
 
 
 def portrayed(database: Database, address: str) -> dict[str, Any]:
-    """What is kept about a subscriber that should travel with them."""
+    """Return the stored data of a subscriber that an export must contain."""
     with database.read() as connection:
         shown = personal_data(connection, address)
     subscriber = {name: value for name, value in shown["reader"].items() if not name.endswith("_at")}
     return {**subscriber, "feedback": sorted((one["id"], one["verdict"]) for one in shown["feedback"])}
 
 
-def test_what_goes_out_comes_in_equal(database: Database, tmp_path: Path) -> None:
+def test_an_export_can_be_imported_unchanged(database: Database, tmp_path: Path) -> None:
     add_papers(database, *make_papers(6))
     add_subscriber(
         database,
@@ -94,7 +94,7 @@ def test_what_goes_out_comes_in_equal(database: Database, tmp_path: Path) -> Non
     for address in ("ada+papers@bücher.example", "plain@example.org"):
         assert portrayed(other, address) == portrayed(database, address)
     assert list(export_lines(other)) == list(export_lines(database))
-    # The words being the same, so is the profile.
+    # With equal topics, the profile is equal.
     profiles = []
     for one in (database, other):
         with one.read() as connection:
@@ -172,7 +172,7 @@ def test_a_pause_does_not_outlast_a_new_confirmation(database: Database, tmp_pat
         ({"address": None}, "address"),
     ],
 )
-def test_a_bad_line_is_one_line_that_names_the_field(
+def test_an_error_is_one_line_that_names_the_field(
     database: Database, tmp_path: Path, record: dict[str, Any], field: str
 ) -> None:
     (rejected,) = take(database, write(tmp_path, {"address": "ada@example.org"} | record)).rejected
@@ -225,7 +225,7 @@ BAD_LINES: list[Any] = [
 ]
 
 
-def test_bad_lines_cost_themselves(database: Database, tmp_path: Path) -> None:
+def test_bad_lines_affect_only_themselves(database: Database, tmp_path: Path) -> None:
     good = [{"address": f"r{number}@example.org"} for number in range(len(BAD_LINES) + 1)]
     mixed: list[Any] = [good[0]]
     for bad, fine in zip(BAD_LINES, good[1:], strict=True):
@@ -237,13 +237,13 @@ def test_bad_lines_cost_themselves(database: Database, tmp_path: Path) -> None:
     assert all(len(line.splitlines()) == 1 for line in done.rejected)
 
 
-def test_words_that_no_database_takes_are_cleaned(database: Database, tmp_path: Path) -> None:
+def test_texts_that_no_database_accepts_are_cleaned(database: Database, tmp_path: Path) -> None:
     record = {"address": "ada@example.org", "topics": ["a\x00b robots\r\nBcc: x", "\x00"], "mute": ["\u200b"]}
     assert take(database, write(tmp_path, record)).rejected == []
     assert subscriber_now(database, "ada@example.org").interests.topics == ("ab robots Bcc: x",)
 
 
-def test_a_table_with_a_header_comes_in(database: Database, tmp_path: Path) -> None:
+def test_a_csv_file_with_a_header_is_imported(database: Database, tmp_path: Path) -> None:
     add_papers(database, *make_papers(3))
     file = tmp_path / "readers.csv"
     with file.open("w", newline="", encoding="utf-8-sig") as lines:
@@ -273,7 +273,7 @@ def test_a_table_with_a_header_comes_in(database: Database, tmp_path: Path) -> N
     assert subscriber_now(database, "di@example.org").max_papers == 5
 
 
-def test_a_file_that_can_not_be_read_is_one_sentence(database: Database, tmp_path: Path) -> None:
+def test_an_unreadable_file_gives_one_sentence(database: Database, tmp_path: Path) -> None:
     binary = tmp_path / "binary.jsonl"
     binary.write_bytes(b'{"address": "\xff\xfe"}')
     for file in (tmp_path / "absent.jsonl", tmp_path, binary):
@@ -285,7 +285,7 @@ def test_an_empty_file_adds_nobody(database: Database, tmp_path: Path) -> None:
     assert take(database, write(tmp_path, "")).seen == 0
 
 
-def test_the_tally_comes_after_each_part(database: Database, tmp_path: Path) -> None:
+def test_progress_is_reported_after_each_transaction(database: Database, tmp_path: Path) -> None:
     file = write(tmp_path, *({"address": f"r{number}@example.org"} for number in range(1100)))
     seen = [
         done.seen

@@ -1,4 +1,4 @@
-"""Links are signed, good for one purpose and one subscriber, and the same whenever they are made."""
+"""Links are signed, valid for one purpose and one subscriber, and deterministic."""
 
 from datetime import date
 from hashlib import sha256
@@ -25,7 +25,7 @@ def token_of(link: str) -> str:
 
 
 @given(purposes, keys, days)
-def test_a_link_says_what_it_was_made_of(purpose: Purpose, subscriber: str, day: date) -> None:
+def test_a_link_contains_its_subscriber_and_date(purpose: Purpose, subscriber: str, day: date) -> None:
     link = links().link(purpose, subscriber, day)
     assert link.startswith(f"{BASE_URL}/{purpose}/")
     assert links().read(purpose, token_of(link)) == Claim(subscriber, day)
@@ -33,7 +33,7 @@ def test_a_link_says_what_it_was_made_of(purpose: Purpose, subscriber: str, day:
 
 
 @given(purposes, keys, days, st.integers(0, 200), characters)
-def test_one_character_changed_makes_it_bad(
+def test_a_changed_character_invalidates_a_link(
     purpose: Purpose, subscriber: str, day: date, place: int, character: str
 ) -> None:
     token = token_of(links().link(purpose, subscriber, day))
@@ -45,7 +45,7 @@ def test_one_character_changed_makes_it_bad(
 
 
 @given(purposes, keys, days, st.integers(0, 200), characters)
-def test_one_character_more_or_less_makes_it_bad(
+def test_an_added_or_missing_character_invalidates_a_link(
     purpose: Purpose, subscriber: str, day: date, place: int, character: str
 ) -> None:
     token = token_of(links().link(purpose, subscriber, day))
@@ -60,33 +60,33 @@ def test_one_character_more_or_less_makes_it_bad(
 
 
 @given(purposes, purposes, keys)
-def test_a_link_is_good_for_one_purpose(made: Purpose, used: Purpose, subscriber: str) -> None:
+def test_a_link_is_valid_for_one_purpose(made: Purpose, used: Purpose, subscriber: str) -> None:
     assume(made != used)
     with pytest.raises(BadLink):
         links().read(used, token_of(links().link(made, subscriber, TUESDAY)))
 
 
 @given(keys, keys)
-def test_a_signature_is_good_for_one_subscriber(one: str, other: str) -> None:
+def test_a_signature_is_valid_for_one_subscriber(one: str, other: str) -> None:
     assume(one != other)
     token = token_of(links().link("unsubscribe", one, TUESDAY))
     with pytest.raises(BadLink):
         links().read("unsubscribe", token.replace(one, other))
 
 
-def test_another_installation_makes_other_links() -> None:
+def test_links_differ_between_installations() -> None:
     token = token_of(Links(BASE_URL, b"another secret").link("confirm", "00ff00ff00ff00ff", TUESDAY))
     with pytest.raises(BadLink):
         links().read("confirm", token)
 
 
 @given(st.text())
-def test_anything_else_is_bad(token: str) -> None:
+def test_any_other_token_is_refused(token: str) -> None:
     with pytest.raises(BadLink):
         links().read("feedback", token)
 
 
-def test_a_token_signed_over_something_else_is_bad() -> None:
+def test_a_signed_token_with_other_contents_is_refused() -> None:
     signer = Signer(SECRET, salt="digest.confirm", digest_method=sha256)
     for value in ("reader", "reader.", "reader.2026", "reader.20261399", "reader.notaday0"):
         with pytest.raises(BadLink):
@@ -95,7 +95,7 @@ def test_a_token_signed_over_something_else_is_bad() -> None:
 
 @settings(suppress_health_check=[HealthCheck.filter_too_much])
 @given(st.text(min_size=1, max_size=40))
-def test_a_feedback_link_carries_paper_and_verdict(paper_id: str) -> None:
+def test_a_feedback_link_contains_paper_and_verdict(paper_id: str) -> None:
     assume(paper_id.isprintable() and not any("\ud800" <= c <= "\udfff" for c in paper_id))
     mail = links().link("feedback", "00ff00ff00ff00ff", TUESDAY)
     link = links().feedback(mail, paper_id, Verdict.LESS)

@@ -1,4 +1,4 @@
-"""Requests by address: kept with one statement, dealt with once, limited by mailbox; on both databases."""
+"""Requests by address: stored with one statement, processed once, limited per mailbox; on both databases."""
 
 from datetime import timedelta
 from threading import Barrier
@@ -54,7 +54,9 @@ def mails(database: Database) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("kind", ["confirm", "links"])
-def test_a_request_is_the_same_statements_whoever_is_asked_for(database: Database, kind: RequestKind) -> None:
+def test_a_request_executes_the_same_statements_for_any_address(
+    database: Database, kind: RequestKind
+) -> None:
     for status in Status:
         add_subscriber(database, f"{status}@example.org", status=status)
     with database.begin() as connection:
@@ -75,13 +77,13 @@ def test_a_request_is_the_same_statements_whoever_is_asked_for(database: Databas
     assert len([one for one in statements if not one.startswith("BEGIN")]) == 1
 
 
-def test_what_is_no_address_is_refused_and_not_kept(database: Database) -> None:
+def test_an_invalid_address_is_refused_and_not_stored(database: Database) -> None:
     with pytest.raises(BadInput):
         request(database, "ada")
     assert waiting(database) == []
 
 
-def test_every_request_is_dealt_with_once(database: Database) -> None:
+def test_every_request_is_processed_once(database: Database) -> None:
     add_subscriber(database, "ada@example.org")
     request(database, "new@example.org", "NEW@example.org", "ada@example.org")
     request(database, "ada@example.org", "ADA@example.org", "stranger@example.org", kind="links")
@@ -92,16 +94,16 @@ def test_every_request_is_dealt_with_once(database: Database) -> None:
     assert take(database) == 0
 
 
-def test_many_processes_at_once_plan_each_mail_once(database: Database) -> None:
+def test_concurrent_processes_plan_each_mail_once(database: Database) -> None:
     request(database, *(f"a{number % 12}@example.org" for number in range(36)))
     counts = together(*[lambda: take(database)] * 4)
-    # Two that met at one address left a request for the next turn.
+    # A conflict of two processes at one address leaves a request for the next run.
     assert sum(counts) + take(database) == 12
     assert waiting(database) == []
     assert len(mails(database)) == 12
 
 
-def test_a_crash_in_the_middle_loses_nothing_and_doubles_nothing(database: Database) -> None:
+def test_a_crash_loses_and_repeats_nothing(database: Database) -> None:
     request(database, "ada@example.org", "bo@example.org")
 
     def crash(*call: Any) -> None:
@@ -118,7 +120,7 @@ def test_a_crash_in_the_middle_loses_nothing_and_doubles_nothing(database: Datab
     assert waiting(database) == []
 
 
-def test_a_request_that_fails_costs_itself_alone(
+def test_a_request_that_fails_affects_only_itself(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     request(database, "ada@example.org", "bo@example.org", "cy@example.org")
@@ -130,25 +132,25 @@ def test_a_request_that_fails_costs_itself_alone(
     assert "a request for mail failed and is dropped" in caplog.text
 
 
-def test_a_database_that_is_away_leaves_everything_waiting(tmp_path: Any) -> None:
+def test_without_a_database_requests_stay_stored(tmp_path: Any) -> None:
     database = Database(f"sqlite:///{tmp_path / 'empty.db'}")
     with pytest.raises(StopRun):
         take(database)
     database.close()
 
 
-def test_a_run_by_cron_answers_requests_and_sends_their_mails(database: Database) -> None:
+def test_a_run_by_cron_processes_requests_and_sends_their_mails(database: Database) -> None:
     request(database, "new@example.org")
     assert whole_run(delivery_context(database), NOW).deliveries.sent == 1
     assert waiting(database) == []
 
 
-# So many confirmations a day for one mailbox.
+# The limit on confirmations per mailbox and day.
 
 GMAIL = ("vic.tim+{}@gmail.com", "v.i.c.t.i.m+{}@googlemail.com", "VICTIM+{}@gmail.com")
 
 
-def test_no_spelling_of_one_mailbox_brings_it_more_confirmations_than_a_day_may(database: Database) -> None:
+def test_all_spellings_of_a_mailbox_share_the_daily_limit(database: Database) -> None:
     request(database, *(GMAIL[number % 3].format(number) for number in range(30)))
     assert take(database) == CONFIRMATIONS_PER_MAILBOX
     with database.read() as connection:
@@ -161,7 +163,7 @@ def test_no_spelling_of_one_mailbox_brings_it_more_confirmations_than_a_day_may(
     assert take(database, days=1) == CONFIRMATIONS_PER_MAILBOX
 
 
-def test_who_left_or_let_it_lapse_counts_towards_the_same_limit(database: Database) -> None:
+def test_unsubscribed_and_unconfirmed_subscribers_count_towards_the_same_limit(database: Database) -> None:
     gone = add_subscriber(database, "ada+gone@example.org")
     unsubscribe(database, SECRET, gone.key, NOW, "test")
     pending = add_subscriber(
@@ -179,14 +181,14 @@ def test_who_left_or_let_it_lapse_counts_towards_the_same_limit(database: Databa
     assert subscriber_now(database, gone.address).status == "pending"
 
 
-def test_asking_twice_for_one_address_counts_once(database: Database) -> None:
+def test_two_requests_for_one_address_count_once(database: Database) -> None:
     request(database, *["ada@example.org"] * 9, "ada+b@example.org")
     assert take(database) == 2
     assert len(deliveries_of(database, subscriber_now(database, "ada@example.org"))) == 1
 
 
-def test_processes_that_meet_at_one_mailbox_keep_its_limit(database: Database) -> None:
-    """Each has counted before any has committed, were they not made to wait for each other."""
+def test_concurrent_processes_keep_the_limit_of_a_mailbox(database: Database) -> None:
+    """Without the lock, each process would count before another has committed."""
     both = Barrier(4)
     request(database, *(f"ada+{number}@example.org" for number in range(12)))
 
@@ -198,7 +200,7 @@ def test_processes_that_meet_at_one_mailbox_keep_its_limit(database: Database) -
     assert waiting(database) == []
 
 
-def test_counts_of_days_gone_are_forgotten_and_hold_no_address(database: Database) -> None:
+def test_counts_of_past_days_are_deleted_and_contain_no_address(database: Database) -> None:
     request(database, "victim@example.org")
     take(database)
     with database.read() as connection:

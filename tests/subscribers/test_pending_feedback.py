@@ -1,4 +1,4 @@
-"""A word on a paper that is not stored: kept, fetched by id, and learned from when the paper arrives."""
+"""Feedback on a paper that is not stored: pending, fetched by id, and applied when the paper arrives."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -23,12 +23,12 @@ LIKED = "2603.00042"
 
 @pytest.fixture
 def builder() -> ProfileBuilder:
-    """Return a builder of this test alone: it keeps the reference papers of the database it reads."""
+    """Return a builder for this test: it caches the reference corpus of its database."""
     return ProfileBuilder()
 
 
 class Arxiv:
-    """Answers for the papers it has, and keeps what it was asked for."""
+    """A source of given papers that records the requested ids."""
 
     def __init__(self, *numbers: int, error: DigestError | None = None) -> None:
         self.asked: list[tuple[str, ...]] = []
@@ -55,13 +55,13 @@ def verdicts_of(database: Database, subscriber: Subscriber) -> list[tuple[int, s
         return feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
 
 
-def test_a_liked_paper_that_is_not_stored_is_kept_with_the_subscriber(database: Database) -> None:
+def test_a_like_of_a_paper_that_is_not_stored_is_pending(database: Database) -> None:
     ada = add_subscriber(database, likes=("https://arxiv.org/abs/2603.00042v2",), dislikes=("2603.00043",))
     assert pending_of(database, ada) == [(LIKED, "more"), ("2603.00043", "less")]
     assert verdicts_of(database, ada) == []
 
 
-def test_it_is_learned_from_as_soon_as_it_arrives(database: Database, builder: ProfileBuilder) -> None:
+def test_pending_feedback_applies_when_the_paper_arrives(database: Database, builder: ProfileBuilder) -> None:
     add_papers(database, *make_papers(12))
     ada = add_subscriber(database, likes=(LIKED, "2603.00001"))
     assert learn_arrived(database, builder, at(TUESDAY)) == 0
@@ -75,21 +75,21 @@ def test_it_is_learned_from_as_soon_as_it_arrives(database: Database, builder: P
     assert learned[ada.id].interests[0].terms.tolist() == learned[bob.id].interests[0].terms.tolist()
 
 
-def test_it_is_fetched_by_its_id_once(database: Database, builder: ProfileBuilder) -> None:
+def test_a_pending_paper_is_fetched_by_id_once(database: Database, builder: ProfileBuilder) -> None:
     ada = add_subscriber(database, likes=(LIKED, "2603.00043"))
     arxiv = Arxiv(42)
     done = fetch_pending(database, arxiv, builder, at(TUESDAY))
     assert (done.asked, done.added, done.error) == (2, 1, "")
     assert arxiv.asked == [(LIKED, "2603.00043")]
     assert len(verdicts_of(database, ada)) == 1
-    # What arXiv did not have is asked for again a day later, for a week.
+    # A paper that arXiv does not have is requested again after a day, for a week.
     assert fetch_pending(database, arxiv, builder, at(TUESDAY, 9)).asked == 0
     assert fetch_pending(database, arxiv, builder, at(TUESDAY, 9) + timedelta(days=1)).asked == 1
     assert fetch_pending(database, arxiv, builder, at(MONDAY) + ASKED_FOR + timedelta(days=1)).asked == 0
     assert pending_of(database, ada) == [("2603.00043", "more")]
 
 
-def test_an_arxiv_that_does_not_answer_is_asked_again_and_nothing_is_lost(
+def test_a_failed_request_to_arxiv_is_repeated_and_nothing_is_lost(
     database: Database, builder: ProfileBuilder
 ) -> None:
     ada = add_subscriber(database, likes=(LIKED,))
@@ -101,7 +101,7 @@ def test_an_arxiv_that_does_not_answer_is_asked_again_and_nothing_is_lost(
     assert fetch_pending(database, Arxiv(42), builder, at(TUESDAY)).added == 1
 
 
-def test_many_ids_are_asked_for_in_batches_each_once(database: Database, builder: ProfileBuilder) -> None:
+def test_many_ids_are_requested_in_batches_each_once(database: Database, builder: ProfileBuilder) -> None:
     likes = tuple(f"2603.{number:05}" for number in range(1, 251))
     for name in ("ada", "bob"):
         add_subscriber(database, f"{name}@example.org", likes=likes)
@@ -112,7 +112,7 @@ def test_many_ids_are_asked_for_in_batches_each_once(database: Database, builder
     assert learn_arrived(database, builder, at(TUESDAY)) == 0
 
 
-def test_a_later_word_on_the_paper_holds(database: Database, builder: ProfileBuilder) -> None:
+def test_later_feedback_replaces_pending_feedback(database: Database, builder: ProfileBuilder) -> None:
     ada = add_subscriber(database, likes=(LIKED,))
     change(database, builder, ada.address, Change(), at(TUESDAY), dislikes=[LIKED])
     assert pending_of(database, ada) == [(LIKED, "less")]
@@ -122,7 +122,7 @@ def test_a_later_word_on_the_paper_holds(database: Database, builder: ProfileBui
     assert [verdict for _, verdict in verdicts_of(database, ada)] == ["more"]
 
 
-def test_pending_words_of_one_subscriber_are_bounded(
+def test_the_pending_feedback_of_a_subscriber_is_limited(
     database: Database, builder: ProfileBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "MOST_PENDING", 3)
@@ -130,11 +130,11 @@ def test_pending_words_of_one_subscriber_are_bounded(
     clock = Clock(at(TUESDAY))
     for number in range(1, 6):
         clock.advance(minutes=1)
-        _mark(database, builder, ada, number, clock())
+        _like(database, builder, ada, number, clock())
     assert [one for one, _ in pending_of(database, ada)] == ["2603.00003", "2603.00004", "2603.00005"]
 
 
-def _mark(
+def _like(
     database: Database, builder: ProfileBuilder, subscriber: Subscriber, number: int, now: datetime
 ) -> None:
     change(database, builder, subscriber.address, Change(), now, likes=[f"2603.{number:05}"])

@@ -1,4 +1,4 @@
-"""Changing one's mind: words, rhythm, pauses, and leaving."""
+"""Changing interests and schedule, pausing, resuming and removing."""
 
 import pytest
 from sqlalchemy import select
@@ -34,7 +34,7 @@ def profile(database: Database, number: int) -> bytes | None:
     return found.to_bytes() if found else None
 
 
-def test_what_is_not_named_stays(database: Database) -> None:
+def test_fields_that_are_not_given_stay(database: Database) -> None:
     before = add_subscriber(database, topics=["robots"], mute=["survey"], hour=5, max_papers=3)
     after = change(database, ProfileBuilder(), before.address, Change(hour=9), at(TUESDAY))
     assert (after.interests, after.max_papers) == (before.interests, 3)
@@ -42,7 +42,7 @@ def test_what_is_not_named_stays(database: Database) -> None:
     assert subscriber_now(database, before.address) == after
 
 
-def test_an_empty_list_clears(database: Database) -> None:
+def test_an_empty_list_clears_the_field(database: Database) -> None:
     subscriber = add_subscriber(database, topics=["robots"], mute=["survey"], follow=["Bo Li"])
     changed = change_from(clear=["topics", "follow"], must=["x", "x", " y  z "])
     after = change(database, ProfileBuilder(), subscriber.address, changed, at(TUESDAY))
@@ -51,7 +51,7 @@ def test_an_empty_list_clears(database: Database) -> None:
         change_from(clear=["hour"])
 
 
-def test_the_profile_follows_the_words(database: Database) -> None:
+def test_a_change_of_topics_rebuilds_the_profile(database: Database) -> None:
     add_papers(database, *make_papers(20))
     builder = ProfileBuilder()
     subscriber = add_subscriber(database, topics=["gaussian splatting"], builder=builder)
@@ -74,7 +74,7 @@ def test_the_profile_follows_the_words(database: Database) -> None:
     assert profile(database, subscriber.id) is None
 
 
-def test_new_words_count_from_the_next_digest_on(database: Database) -> None:
+def test_new_topics_count_from_the_next_digest_on(database: Database) -> None:
     add_papers(database, *make_papers(40), *make_papers(40, first=100, announced_on=WEDNESDAY))
     subscriber = add_subscriber(database, topics=["gaussian splatting"], max_papers=5)
     post = delivery_context(database)
@@ -112,7 +112,7 @@ def test_a_bad_change_changes_nothing(database: Database) -> None:
     assert subscriber_now(database, subscriber.address) == subscriber
 
 
-def test_the_last_word_on_a_paper_counts(database: Database) -> None:
+def test_the_last_verdict_on_a_paper_counts(database: Database) -> None:
     add_papers(database, *make_papers(4, subject="splats"))
     subscriber = add_subscriber(database, likes=["2603.00001"])
     builder = ProfileBuilder()
@@ -123,7 +123,7 @@ def test_the_last_word_on_a_paper_counts(database: Database) -> None:
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_only_those_who_get_mail_can_pause_and_only_those_who_confirmed_resume(
+def test_only_active_subscribers_can_pause_and_only_confirmed_ones_resume(
     database: Database, status: Status
 ) -> None:
     subscriber = add_subscriber(database, status=status)
@@ -139,14 +139,14 @@ def test_only_those_who_get_mail_can_pause_and_only_those_who_confirmed_resume(
         assert resume(database, SECRET, subscriber.address, at(WEDNESDAY)).status == "active"
 
 
-def test_a_pause_can_not_end_before_it_begins(database: Database) -> None:
+def test_a_pause_cannot_end_before_it_begins(database: Database) -> None:
     subscriber = add_subscriber(database)
     for day in (MONDAY, TUESDAY):
         with pytest.raises(BadInput, match="already over"):
             pause(database, subscriber.address, day, at(TUESDAY))
 
 
-def test_leaving_takes_everything_along(database: Database) -> None:
+def test_removing_a_subscriber_deletes_all_their_rows(database: Database) -> None:
     add_papers(database, *make_papers(8))
     subscriber = add_subscriber(database, topics=["gaussian splatting"], likes=["2603.00004"])
     stays = add_subscriber(database, "stays@example.org", likes=["2603.00003"])
@@ -162,7 +162,7 @@ def test_leaving_takes_everything_along(database: Database) -> None:
         find_subscriber(connection, subscriber.address)
     with pytest.raises(NotFound):
         remove(database, SECRET, subscriber.address, at(WEDNESDAY))
-    # And may come back as somebody new.
+    # The address can sign up again as a new subscriber.
     assert add_subscriber(database, subscriber.address).id != subscriber.id
 
 

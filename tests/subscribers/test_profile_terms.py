@@ -1,4 +1,4 @@
-"""What we know about a subscriber: the real profile, the strongest terms first, every one in words."""
+"""The described profile: its strongest terms first, spelled out."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def stored_profile(database: Database, number: int) -> Profile:
 
 
 def weight_of(interest: Interest, written: str) -> set[float]:
-    """The weights that the terms of a few words have; the term itself is one of them."""
+    """Return the profile's weights of all terms of a few words."""
     buckets = count_terms([("", written)]).indices
     return {
         float(weight)
@@ -44,9 +44,7 @@ def weight_of(interest: Interest, written: str) -> set[float]:
     ],
     ids=["words", "papers", "everything"],
 )
-def test_the_strongest_terms_are_shown_whatever_they_were_learned_from(
-    database: Database, told: dict[str, Any]
-) -> None:
+def test_the_strongest_terms_of_topics_and_papers_are_shown(database: Database, told: dict[str, Any]) -> None:
     add_papers(database, *make_papers(40))
     subscriber = add_subscriber(database, **told)
     profile = stored_profile(database, subscriber.id)
@@ -64,7 +62,7 @@ def test_the_strongest_terms_are_shown_whatever_they_were_learned_from(
             assert pytest.approx(share * strongest[0]) in list(weight_of(interest, term)), term
 
 
-def test_what_counts_against_a_paper_is_shown_too(database: Database) -> None:
+def test_negative_terms_are_shown(database: Database) -> None:
     add_papers(database, *make_papers(40))
     subscriber = add_subscriber(database, topics=["gaussian splatting"])
     builder = ProfileBuilder()
@@ -75,7 +73,7 @@ def test_what_counts_against_a_paper_is_shown_too(database: Database) -> None:
     assert {"robot", "grasping", "tactile"} & {word for term, _ in known.against for word in term.split()}
 
 
-def test_terms_are_written_as_the_subscriber_did(database: Database) -> None:
+def test_terms_are_spelled_as_the_subscriber_typed_them(database: Database) -> None:
     add_papers(database, *make_papers(12))
     subscriber = add_subscriber(database, topics=["Gaussian Splattings"])
     with database.read() as connection:
@@ -83,7 +81,7 @@ def test_terms_are_written_as_the_subscriber_did(database: Database) -> None:
     assert {"Gaussian Splattings", "Gaussian"} <= {term for term, _ in known.terms}
 
 
-def test_nothing_is_known_of_who_takes_everything_back(database: Database) -> None:
+def test_a_subscriber_who_removes_everything_has_no_terms(database: Database) -> None:
     add_papers(database, *make_papers(12))
     subscriber = add_subscriber(database, topics=["gaussian splatting"])
     builder = ProfileBuilder()

@@ -1,4 +1,4 @@
-"""Stored profiles: the same scores after a round trip, in any process, from the same words."""
+"""Stored profiles: equal scores after storing, in any process, for equal topics."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ from digest.subscribers.preferences import Change, change
 from digest.subscribers.profiles import ProfileBuilder, rebuild_outdated
 from tests.factories import TUESDAY, add_papers, add_subscriber, at, make_papers
 
-# What a worker elsewhere does with a stored profile: nothing of this process but the database.
+# Runs in another process, which shares only the database.
 WORKER = """
 import sys
 from digest.ranking.scoring import score
@@ -45,7 +45,7 @@ def add_three(database: Database, builder: ProfileBuilder | None = None) -> None
 
 
 def scores(database: Database) -> dict[int, tuple[bytes, bytes]]:
-    """Each subscriber's stored profile and what it gives for every paper."""
+    """Return each subscriber's stored profile and its scores of all papers."""
     with database.read() as connection:
         found = term_store.read_profiles(connection, [1, 2, 3])
         counts = unpack_counts(list(paper_store.read_terms(connection).values()))
@@ -61,7 +61,7 @@ def scores(database: Database) -> dict[int, tuple[bytes, bytes]]:
         }
 
 
-def test_another_process_gets_the_same_scores(database: Database, database_url: str) -> None:
+def test_another_process_computes_the_same_scores(database: Database, database_url: str) -> None:
     add_papers(database, *make_papers(60))
     add_three(database)
     expected = [
@@ -80,7 +80,7 @@ def test_another_process_gets_the_same_scores(database: Database, database_url: 
     assert worker.stdout.splitlines() == expected
 
 
-def test_a_round_trip_changes_no_number(database: Database) -> None:
+def test_storing_and_reading_a_profile_changes_no_number(database: Database) -> None:
     add_papers(database, *make_papers(60))
     add_three(database)
     with database.read() as connection:
@@ -100,7 +100,7 @@ def test_building_again_gives_the_same_profile(database: Database) -> None:
     assert scores(database) == before
 
 
-def test_scoring_together_or_alone_gives_the_same(database: Database) -> None:
+def test_scoring_in_batches_or_one_by_one_gives_the_same(database: Database) -> None:
     add_papers(database, *make_papers(60))
     add_three(database)
     with database.read() as connection:
@@ -110,7 +110,7 @@ def test_scoring_together_or_alone_gives_the_same(database: Database) -> None:
     whole = score(found * 30, rows).values
     for place, profile in enumerate(found):
         assert (whole[place] == score([profile], rows).values[0]).all()
-    # A paper's score does not depend on the papers beside it.
+    # A paper's score does not depend on the other papers of the batch.
     assert (score(found, rows[7:9]).values == whole[:3, 7:9]).all()
 
 
@@ -128,7 +128,7 @@ def test_versions_that_profiles_need_are_kept(database: Database) -> None:
         assert set(connection.execute(select(profiles.c.statistics_version)).scalars()) == {4}
 
 
-def test_a_subscriber_of_an_empty_library_gets_a_profile_of_their_words(database: Database) -> None:
+def test_without_papers_a_profile_is_built_from_topics(database: Database) -> None:
     subscriber = add_subscriber(database, topics=["gaussian splatting"])
     add_papers(database, *make_papers(20))
     assert rebuild_outdated(database, ProfileBuilder(), at(TUESDAY)) == 1
@@ -136,7 +136,7 @@ def test_a_subscriber_of_an_empty_library_gets_a_profile_of_their_words(database
         assert term_store.read_profiles(connection, [subscriber.id])[subscriber.id].statistics_version == 1
 
 
-def test_who_asks_for_nothing_any_more_has_no_profile(database: Database) -> None:
+def test_a_subscriber_without_interests_has_no_profile(database: Database) -> None:
     add_papers(database, *make_papers(20))
     subscriber = add_subscriber(database, topics=["gaussian splatting"])
     change(database, ProfileBuilder(), subscriber.address, Change(topics=()), at(TUESDAY))

@@ -1,4 +1,4 @@
-"""Signing up: who is taken on, who is refused, and what stays behind."""
+"""Signing up: accepted and refused applications, and stored data."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -54,7 +54,7 @@ def sign_up(database: Database, address: str, *likes: str, confirmed: bool = Fal
     )
 
 
-def test_somebody_new_is_pending_with_a_confirmation_planned(database: Database) -> None:
+def test_a_new_subscriber_is_pending_with_a_planned_confirmation(database: Database) -> None:
     subscriber = sign_up(database, "ada@example.org")
     assert (subscriber.status, subscriber.confirmed_at, subscriber.next_due_at) == ("pending", None, None)
     assert [(row.kind, row.status) for row in deliveries_of(database, subscriber)] == [("confirm", "planned")]
@@ -62,7 +62,7 @@ def test_somebody_new_is_pending_with_a_confirmation_planned(database: Database)
         assert consent_store.read_consents(connection, subscriber.id) == []
 
 
-def test_confirming_makes_active_and_notes_the_consent_once(database: Database) -> None:
+def test_confirming_activates_and_records_the_consent_once(database: Database) -> None:
     subscriber = sign_up(database, "ada@example.org")
     assert confirm(database, SECRET, "ADA@example.org", at(TUESDAY), "link").status == "active"
     confirm(database, SECRET, "ada@example.org", at(TUESDAY, 9), "link")
@@ -72,14 +72,14 @@ def test_confirming_makes_active_and_notes_the_consent_once(database: Database) 
     assert subscriber_now(database, "ada@example.org").confirmed_at == at(TUESDAY)
 
 
-def test_confirming_does_not_bring_back_who_left(database: Database) -> None:
+def test_confirming_does_not_reactivate_an_unsubscribed_subscriber(database: Database) -> None:
     gone: list[Status] = [Status.PAUSED, Status.UNSUBSCRIBED, Status.SUPPRESSED]
     for status in gone:
         subscriber = add_subscriber(database, f"{status}@example.org", status=status)
         assert confirm(database, SECRET, subscriber.address, at(TUESDAY), "link").status == status
 
 
-def test_a_stranger_can_not_confirm(database: Database) -> None:
+def test_an_unknown_address_cannot_be_confirmed(database: Database) -> None:
     with pytest.raises(NotFound):
         confirm(database, SECRET, "nobody@example.org", at(TUESDAY), "link")
 
@@ -94,13 +94,13 @@ def test_a_stranger_can_not_confirm(database: Database) -> None:
         ("ada@xn--bcher-kva.example", "Ada@BÜCHER.example"),
     ],
 )
-def test_nobody_is_taken_on_twice(database: Database, first: str, second: str) -> None:
+def test_an_address_cannot_sign_up_twice(database: Database, first: str, second: str) -> None:
     sign_up(database, first)
     with pytest.raises(BadInput, match="already a subscriber"):
         sign_up(database, second)
 
 
-def test_two_who_sign_up_with_one_address_at_once_are_one(database: Database) -> None:
+def test_concurrent_sign_ups_of_an_address_add_one_subscriber(database: Database) -> None:
     def attempt() -> str:
         try:
             return sign_up(database, "ada@example.org").address
@@ -113,7 +113,7 @@ def test_two_who_sign_up_with_one_address_at_once_are_one(database: Database) ->
 
 
 @pytest.mark.parametrize("address", ["ada@example.org", "ADA@example.org", "ada@bücher.example"])
-def test_an_address_that_refused_our_mail_is_not_taken_on_again(database: Database, address: str) -> None:
+def test_a_suppressed_address_cannot_sign_up(database: Database, address: str) -> None:
     def refuse(envelope: Envelope, send: Callable[[Envelope], str]) -> str:
         if not envelope.recipient.startswith("r0"):
             raise NeverSend("550 no such mailbox")
@@ -129,7 +129,7 @@ def test_an_address_that_refused_our_mail_is_not_taken_on_again(database: Databa
         sign_up(database, address)
 
 
-def test_a_suppressed_address_is_kept_as_a_fingerprint_alone(database: Database) -> None:
+def test_a_suppressed_address_is_stored_as_a_hash_only(database: Database) -> None:
     with database.begin() as connection:
         suppression_store.suppress(
             connection, address_hash("ada@example.org", SECRET), "asked for none", at(MONDAY)
@@ -139,7 +139,7 @@ def test_a_suppressed_address_is_kept_as_a_fingerprint_alone(database: Database)
         sign_up(database, "ada@example.org")
 
 
-def test_a_liked_paper_that_is_no_paper_refuses_the_whole(database: Database) -> None:
+def test_an_invalid_paper_id_refuses_the_application(database: Database) -> None:
     add_papers(database, *make_papers(2))
     with pytest.raises(BadInput):
         sign_up(database, "ada@example.org", "2603.00001", "no id")
@@ -159,7 +159,7 @@ def test_likes_in_any_form_count_once(database: Database) -> None:
         ]
 
 
-def test_liked_papers_never_come_as_picks(database: Database) -> None:
+def test_liked_papers_are_never_picked(database: Database) -> None:
     add_papers(database, *make_papers(8, subject="splats"), upvotes=9)
     subscriber = add_subscriber(database, likes=["2603.00001", "2603.00002"])
     deliver_due(delivery_context(database), at(TUESDAY))
@@ -168,7 +168,7 @@ def test_liked_papers_never_come_as_picks(database: Database) -> None:
     assert not {"2603.00001", "2603.00002"} & set(papers)
 
 
-def test_of_many_each_is_judged_alone(database: Database) -> None:
+def test_each_application_of_a_batch_is_checked_separately(database: Database) -> None:
     add_subscriber(database, "old@example.org")
     applications = [
         Application(parse_address("ada@example.org")),
@@ -193,11 +193,11 @@ def test_of_many_each_is_judged_alone(database: Database) -> None:
 
 
 def test_an_application_without_an_address_is_refused() -> None:
-    with pytest.raises(BadInput, match="no mail address"):
+    with pytest.raises(BadInput, match="not a mail address"):
         application_from(address="no address")
 
 
-def test_a_subscriber_with_words_has_a_profile_at_once(database: Database) -> None:
+def test_a_subscriber_with_topics_has_a_profile_at_once(database: Database) -> None:
     add_papers(database, *make_papers(8))
     told = add_subscriber(database, "told@example.org", topics=["gaussian splatting"])
     silent = add_subscriber(database, "silent@example.org", must=["robot"])
@@ -206,12 +206,12 @@ def test_a_subscriber_with_words_has_a_profile_at_once(database: Database) -> No
 
 
 @pytest.mark.parametrize("number", [0, 51, -1])
-def test_a_mail_can_not_hold_any_number_of_papers(number: int) -> None:
+def test_the_number_of_papers_per_mail_is_limited(number: int) -> None:
     with pytest.raises(BadInput, match="1 to 50"):
         Application(parse_address("ada@example.org"), max_papers=number)
 
 
-def test_all_that_is_kept_can_be_shown(database: Database) -> None:
+def test_all_stored_data_can_be_shown(database: Database) -> None:
     add_papers(database, *make_papers(8))
     subscriber = add_subscriber(database, topics=["gaussian splatting"], likes=["2603.00004"])
     plan_due(database, at(TUESDAY))

@@ -1,4 +1,4 @@
-"""Suppressions: added, explained, lifted; and the log that tells a restored backup who left."""
+"""Suppressions: adding, showing and lifting; and the log that is applied to a restored backup."""
 
 import json
 import shutil
@@ -70,7 +70,7 @@ def suppressed_hashes(database: Database) -> set[str]:
 # Adding and lifting
 
 
-def test_a_suppressed_address_gets_nothing_and_after_the_lift_the_next_digest(database: Database) -> None:
+def test_a_suppressed_address_gets_no_mail_until_the_suppression_is_lifted(database: Database) -> None:
     post = delivery_context(database)
     add_papers(database, *make_papers(30))
     add_subscriber(database)
@@ -86,7 +86,7 @@ def test_a_suppressed_address_gets_nothing_and_after_the_lift_the_next_digest(da
 
 
 @pytest.mark.parametrize("status", ["pending", "active", "paused", "unsubscribed"])
-def test_whoever_is_suppressed_becomes_again_what_they_were(database: Database, status: Status) -> None:
+def test_a_lift_restores_the_former_status(database: Database, status: Status) -> None:
     add_subscriber(database, status=status)
     suppress(database, SECRET, ADA, "no reason", at(TUESDAY))
     assert subscriber_now(database, ADA).status == "suppressed"
@@ -94,7 +94,7 @@ def test_whoever_is_suppressed_becomes_again_what_they_were(database: Database, 
     assert subscriber_now(database, ADA).status == status
 
 
-def test_a_refused_digest_can_be_lifted(database: Database) -> None:
+def test_a_suppression_after_a_refused_digest_can_be_lifted(database: Database) -> None:
     add_subscribers(database, 3)
     subscriber = add_subscriber(database)
     add_papers(database, *make_papers(30))
@@ -112,7 +112,7 @@ def test_a_refused_digest_can_be_lifted(database: Database) -> None:
 
 
 @pytest.mark.parametrize("days", [0, 3])
-def test_whoever_never_confirmed_is_asked_again(database: Database, days: int) -> None:
+def test_a_lift_asks_unconfirmed_subscribers_to_confirm(database: Database, days: int) -> None:
     add_subscriber(database, "ben@example.org", status=Status.PENDING, now=at(MONDAY))
     add_subscriber(database, status=Status.PENDING, now=at(MONDAY))
     deliver_due(delivery_context(database, Interposed(refuse_ada)), at(MONDAY))
@@ -125,7 +125,7 @@ def test_whoever_never_confirmed_is_asked_again(database: Database, days: int) -
     assert sent_to(post.transport) == [ADA]  # type: ignore[arg-type]
 
 
-def test_whoever_leaves_while_suppressed_stays_away_after_the_lift(database: Database) -> None:
+def test_a_subscriber_who_unsubscribes_while_suppressed_stays_unsubscribed(database: Database) -> None:
     subscriber = add_subscriber(database)
     suppress(database, SECRET, ADA, "no reason", at(TUESDAY))
     for _ in range(2):
@@ -153,7 +153,7 @@ def test_suppressions_of_earlier_versions_can_be_lifted(database: Database) -> N
         assert subscriber_now(database, f"{name}@example.org").status == status
 
 
-def test_an_address_that_nobody_has_can_be_suppressed_and_lifted(database: Database) -> None:
+def test_an_address_without_a_subscriber_can_be_suppressed_and_lifted(database: Database) -> None:
     assert suppress(database, SECRET, "never@example.org", "a trap", at(TUESDAY))[1] is None
     with database.read() as connection:
         (row,) = listed(connection, SECRET, 10)
@@ -202,7 +202,7 @@ entries = st.lists(
 
 
 @given(entries)
-def test_what_a_log_amounts_to(log: list[Entry]) -> None:
+def test_the_state_of_an_address_follows_from_its_log(log: list[Entry]) -> None:
     standing = standing_of(log)
     events = [one.event for one in log]
     assert (standing.erased_at is not None) == ("erased" in events)
@@ -219,14 +219,14 @@ def write(database: Database, file: Path, hour: int = 12) -> Path:
 
 
 def roll_back(database: Database) -> None:
-    """What a backup of Tuesday knows: everybody as they were, and no log."""
+    """Restore the state of Tuesday: the old subscribers, and no log."""
     with database.begin() as connection:
         connection.execute(delete(suppression_log))
         connection.execute(delete(suppressions))
         connection.execute(update(subscribers).values(status="active"))
 
 
-def test_a_restored_backup_learns_who_left_was_erased_and_was_suppressed(
+def test_the_log_repeats_unsubscriptions_erasures_and_suppressions(
     database: Database, tmp_path: Path
 ) -> None:
     names = ("left", "back", "erased", "refused", "stays", "lifted")
@@ -261,14 +261,14 @@ def test_a_restored_backup_learns_who_left_was_erased_and_was_suppressed(
     again = apply_file(database, SECRET, file, at(THURSDAY, 14))
     assert (again.entries, again.added) == (8, 0)
     assert (again.unsubscribed, again.erased, again.suppressed, again.lifted) == (0, 0, 0, 0)
-    # A mail planned before the backup goes to nobody who left after it.
+    # A mail planned before the backup is not sent to a subscriber who unsubscribed after it.
     add_papers(database, *make_papers(20, announced_on=WEDNESDAY))
     post = delivery_context(database)
     deliver_due(post, at(THURSDAY, 15))
     assert set(sent_to(post.transport)) == {f"{name}@example.org" for name in ("back", "stays", "lifted")}  # type: ignore[arg-type]
 
 
-def test_a_lift_that_the_backup_does_not_know_is_applied_too(database: Database, tmp_path: Path) -> None:
+def test_a_lift_after_the_backup_is_applied(database: Database, tmp_path: Path) -> None:
     add_subscriber(database)
     suppress(database, SECRET, ADA, "refused: 550", at(TUESDAY, 4))
     lift(database, SECRET, ADA, "no reason", at(WEDNESDAY, 5))
@@ -283,10 +283,8 @@ def test_a_lift_that_the_backup_does_not_know_is_applied_too(database: Database,
     assert (subscriber_now(database, ADA).status, suppressed_hashes(database)) == ("active", set())
 
 
-def test_applying_to_the_database_that_was_exported_changes_nobody(
-    database: Database, tmp_path: Path
-) -> None:
-    """Also whoever was erased and came back, as somebody new, stays."""
+def test_applying_a_log_to_its_own_database_changes_nothing(database: Database, tmp_path: Path) -> None:
+    """A subscriber who was erased and signed up again stays, too."""
     gone = add_subscriber(database, now=at(MONDAY))
     unsubscribe(database, SECRET, gone.key, at(MONDAY, 9), "web")
     remove(database, SECRET, ADA, at(TUESDAY))
@@ -296,7 +294,7 @@ def test_applying_to_the_database_that_was_exported_changes_nobody(
     assert subscriber_now(database, ADA).status == "active"
 
 
-def test_whoever_left_before_there_was_a_log_is_exported_too(database: Database, tmp_path: Path) -> None:
+def test_unsubscriptions_before_the_log_existed_are_exported(database: Database, tmp_path: Path) -> None:
     left = add_subscriber(database)
     unsubscribe(database, SECRET, left.key, at(TUESDAY), "web")
     suppress(database, SECRET, "never@example.org", "a trap", at(TUESDAY))
@@ -340,7 +338,7 @@ BAD_LINES = [
 ]
 
 
-def test_a_bad_line_costs_itself_alone(database: Database, tmp_path: Path) -> None:
+def test_a_bad_line_affects_only_itself(database: Database, tmp_path: Path) -> None:
     subscriber = add_subscriber(database)
     unsubscribe(database, SECRET, subscriber.key, at(WEDNESDAY), "web")
     file = write(database, tmp_path / "log.jsonl")
@@ -365,7 +363,7 @@ def test_a_file_of_another_key_or_of_another_kind_is_refused(database: Database,
         apply_file(database, SECRET, tmp_path / "none.jsonl", at(THURSDAY))
 
 
-def test_a_real_copy_of_the_file_of_a_database_is_brought_up_to_date(sqlite_url: str, tmp_path: Path) -> None:
+def test_the_log_is_applied_to_a_copy_of_a_database_file(sqlite_url: str, tmp_path: Path) -> None:
     database = Database(sqlite_url)
     subscriber = add_subscriber(database)
     database.close()

@@ -1,4 +1,4 @@
-"""Words made from whatever a feed wrote."""
+"""Formatting of texts from feeds."""
 
 import unicodedata
 from datetime import date
@@ -21,7 +21,7 @@ def test_one_line_is_one_clean_line(text: str) -> None:
     line.encode()
 
 
-def test_one_line_takes_out_what_hides_or_turns_text() -> None:
+def test_one_line_removes_invisible_and_direction_characters() -> None:
     assert formatting.one_line("safe\u202etxt.exe\u202c\ufeff\u200b \x00name") == "safetxt.exe name"
     assert formatting.one_line("torn\ufffd and\ufffc joined") == "torn and joined"
 
@@ -76,7 +76,7 @@ REFERENCE = "Rooms are hard to render. Many photographs are needed, and much mem
 DEED = "In this paper we propose sparse splats. They halve the memory."
 
 
-def test_an_excerpt_tells_what_was_done_rather_than_why() -> None:
+def test_an_excerpt_prefers_the_contribution_to_the_motivation() -> None:
     assert formatting.excerpt(REFERENCE + DEED, 80) == f"… {DEED}"
     assert formatting.excerpt(REFERENCE + DEED, 120) == f"{REFERENCE}{DEED.partition(' They')[0]}"
     assert formatting.excerpt(REFERENCE + DEED, 200) == REFERENCE + DEED
@@ -94,7 +94,7 @@ def test_an_excerpt_tells_what_was_done_rather_than_why() -> None:
         (tuple("ABCDEFGHIJKL"), "A, B, C and 9 more"),
     ],
 )
-def test_authors_are_named_up_to_a_point(authors: tuple[str, ...], expected: str) -> None:
+def test_a_limited_number_of_authors_is_named(authors: tuple[str, ...], expected: str) -> None:
     assert formatting.author_line(authors) == expected
 
 
@@ -107,7 +107,7 @@ def test_authors_are_named_up_to_a_point(authors: tuple[str, ...], expected: str
         (0, 0, 1, "1 new paper looked at"),
     ],
 )
-def test_the_header_counts_what_the_mail_holds(
+def test_the_header_counts_the_papers_of_the_mail(
     for_you: int, everyone: int, considered: int, expected: str
 ) -> None:
     assert formatting.holdings(for_you, everyone, considered) == expected

@@ -24,7 +24,7 @@ ACCENTS = [
     (r"Bj{\o}rn \o{}re, \AA ngstr\"om, \ss, \L{}\'od\'z", "Bjørn øre, Ångström, ß, Łódź"),
     (r"Nguy\~ên, Tolúl\d{o}pé", "Nguyễn, Tolúlọpé"),
     (r"Mus{é}e", "Musée"),
-    # What exporters make of Greek and of escaped quotes.
+    # Greek and escaped quotes as some exporters write them.
     (r"\k{appa} = 0.7, \r{ho}, \b{eta}-VAE", "κ = 0.7, ρ, β-VAE"),
     (r"the model\'s ability", "the model's ability"),
     (r"\~8B models", "~8B models"),
@@ -92,7 +92,7 @@ NOT_TEX = [
 
 
 @pytest.mark.parametrize(("tex", "text"), ACCENTS + STYLES + FORMULAS + NOT_TEX)
-def test_tex_becomes_readable(tex: str, text: str) -> None:
+def test_tex_is_converted_to_readable_text(tex: str, text: str) -> None:
     assert one_line(tex) == unicodedata.normalize("NFC", text)
 
 
@@ -119,7 +119,7 @@ def test_abstracts_are_unwrapped_and_keep_their_paragraphs() -> None:
         ("cafe\u0301", "café"),
     ],
 )
-def test_invisible_characters_go(hidden: str, plain: str) -> None:
+def test_invisible_characters_are_removed(hidden: str, plain: str) -> None:
     assert visible(hidden) == readable(hidden) == plain
 
 
@@ -151,7 +151,7 @@ _tex_like = st.lists(
 @given(st.text() | _tex_like)
 @example("{" * 200)
 @example("\\unicode{x110000}\\unicode{}\\unicode{xd800}")
-def test_nothing_raises_and_everything_can_be_mailed(text: str) -> None:
+def test_conversion_never_raises_and_results_can_be_encoded(text: str) -> None:
     shown = readable(text)
     shown.encode()
     assert not any(
@@ -162,7 +162,7 @@ def test_nothing_raises_and_everything_can_be_mailed(text: str) -> None:
 
 
 @given(st.text(alphabet=st.characters(categories=["Lu", "Ll", "Nd"], max_codepoint=0x24F)))
-def test_plain_words_stay_as_they_are(text: str) -> None:
+def test_plain_words_are_unchanged(text: str) -> None:
     assert readable(text) == unicodedata.normalize("NFC", text)
 
 
@@ -170,8 +170,8 @@ def test_plain_words_stay_as_they_are(text: str) -> None:
     "piece",
     ["{", "}", "$", "$x", "\\", "\\(", "\\textbf{", "^{", "``", "''", "~", "--", "{}", "\\'", "\\frac", "$1a", "\\cite", "`a", "{a, b", "^(a", "\u200d"],
 )  # fmt: skip
-def test_hostile_titles_take_time_in_proportion_to_their_length(piece: str) -> None:
-    # Of the processor: on a busy machine the clock says nothing. Squared, this would take minutes.
+def test_hostile_titles_take_linear_time(piece: str) -> None:
+    # CPU time, because elapsed time depends on other work. Quadratic time would be minutes.
     started = time.process_time()
     readable(piece * (40_000 // len(piece)))
     assert time.process_time() - started < 4
@@ -183,8 +183,8 @@ def _real_papers(shared: Path) -> Iterator[dict[str, str]]:
             yield json.loads(line)
 
 
-def test_real_titles_come_out_clean(shared: Path) -> None:
-    """Of all real titles, only sums of money keep a sign of TeX, and reading them twice changes nothing."""
+def test_real_titles_are_clean(shared: Path) -> None:
+    """Of all real titles, only amounts of money keep a TeX character; converting twice changes nothing."""
     left = []
     for paper in _real_papers(shared):
         title = one_line(paper["title"])

@@ -1,4 +1,4 @@
-"""A visitor without a browser: asks the real application, in this process, and remembers nothing."""
+"""A client of the real application in this process, without a browser."""
 
 import asyncio
 import re
@@ -15,35 +15,35 @@ _THREAD = ThreadPoolExecutor(1)
 
 
 class Client:
-    """Sends requests; each stands alone, as cookies would be news to this site."""
+    """Sends requests, each without cookies or other state."""
 
     def __init__(self, app: FastAPI, host: str = "192.0.2.1", *, works: bool = True) -> None:
-        """`works`: after each post, what is done in the background where the application is served is done here."""
+        """With `works`, each POST is followed by the work of the background thread."""
         self.app = app
         self._works = works
         self.host = host
 
-    def ask(self, method: str, path: str, **request: Any) -> httpx.Response:
-        # A thread of its own: the browser of other tests leaves a loop running in this one.
+    def request(self, method: str, path: str, **request: Any) -> httpx.Response:
+        # In another thread, because the browser of other tests leaves an event loop running in this one.
         answer = _THREAD.submit(asyncio.run, self._ask(method, path, request)).result()
         if method == "POST" and self._works:
             self.app.state.context.request_worker.work()
         return answer
 
     def get(self, path: str, **request: Any) -> httpx.Response:
-        return self.ask("GET", path, **request)
+        return self.request("GET", path, **request)
 
-    def ask_for_mail(self, address: str, path: str = "/subscribe", **fields: str) -> httpx.Response:
-        """Fill in a form as a person does, who takes a while; the clock of the tests moves on."""
+    def request_mail(self, address: str, path: str = "/subscribe", **fields: str) -> httpx.Response:
+        """Fill in a form as a person does: the clock advances before it is sent."""
         form_token = form_token_of(self.get(path).text)
         self.app.state.context.container.clock.advance(seconds=LEAST.total_seconds())
         return self.post(path, data={"email": address, "stamp": form_token, **fields})
 
     def head(self, path: str) -> httpx.Response:
-        return self.ask("HEAD", path)
+        return self.request("HEAD", path)
 
     def post(self, path: str, **request: Any) -> httpx.Response:
-        return self.ask("POST", path, **request)
+        return self.request("POST", path, **request)
 
     async def _ask(self, method: str, path: str, request: dict[str, Any]) -> httpx.Response:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=True, client=(self.host, 12345))
@@ -52,6 +52,6 @@ class Client:
 
 
 def form_token_of(page: str) -> str:
-    """The stamp of the form on a page."""
+    """Return the form token on a page."""
     (form_token,) = re.findall(r'<input type="hidden" name="stamp" value="([^"]*)">', page)
     return str(form_token)

@@ -1,4 +1,4 @@
-"""An installation with papers, a subscriber and the web side over it, the clock standing still."""
+"""An installation with its web application and a clock that stands still."""
 
 import shutil
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from digest.web.app import create_app
 from digest.wiring import Container
 from tests.factories import BASE_URL, SECRET, WEDNESDAY, Clock, at
 from tests.web.client import Client
-from tests.web.crawl import Walk
+from tests.web.crawl import Crawl
 from tests.workers.conftest import redis_url
 
 __all__ = ["redis_url"]
@@ -38,7 +38,7 @@ def make_container(
 
 
 def dump(container: Container) -> dict[str, list[tuple[object, ...]]]:
-    """Everything in the database, by table."""
+    """Return all rows of the database, by table."""
     with container.database.read() as connection:
         return {
             table.name: [tuple(row) for row in connection.execute(select(table))]
@@ -48,18 +48,18 @@ def dump(container: Container) -> dict[str, list[tuple[object, ...]]]:
 
 @pytest.fixture
 def clock() -> Clock:
-    """Noon of a Wednesday."""
+    """Return a clock at noon of a Wednesday."""
     return Clock(at(WEDNESDAY, 12))
 
 
 @pytest.fixture(scope="session")
-def walk(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
-    """A walk through every page; taken once, as looking at what came back changes nothing."""
-    folder = tmp_path_factory.mktemp("walk")
+def crawl(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crawl]:
+    """Crawl every page; once, because the tests only read the responses."""
+    folder = tmp_path_factory.mktemp("crawl")
     shutil.copyfile(_sqlite_template, folder / "digest.db")
     clock = Clock(at(WEDNESDAY, 12))
     made = make_container(f"sqlite:///{folder / 'digest.db'}", clock, folder / "outbox")
-    yield Walk(made, clock)
+    yield Crawl(made, clock)
     made.close()
 
 

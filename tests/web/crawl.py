@@ -1,4 +1,4 @@
-"""A walk through every page in every state, over hostile papers, by a subscriber who types hostile words."""
+"""Crawls every page in every state, with hostile papers and a subscriber who types hostile text."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -27,13 +27,13 @@ from tests.factories import (
 from tests.web.client import Client
 from tests.web.hostile import ATTACK, add_hostile_papers, add_hostile_subscriber, send_digests
 
-EVIL = "evil.example"
-EVIL_HEADERS = {
-    "Host": EVIL,
-    "X-Forwarded-Host": EVIL,
-    "Forwarded": f"host={EVIL}",
-    "Origin": f"https://{EVIL}",
-    "Referer": f"https://{EVIL}/",
+FOREIGN_HOST = "evil.example"
+FOREIGN_HEADERS = {
+    "Host": FOREIGN_HOST,
+    "X-Forwarded-Host": FOREIGN_HOST,
+    "Forwarded": f"host={FOREIGN_HOST}",
+    "Origin": f"https://{FOREIGN_HOST}",
+    "Referer": f"https://{FOREIGN_HOST}/",
 }
 
 
@@ -41,29 +41,29 @@ def path_of(purpose: Purpose, subscriber: Subscriber) -> str:
     return links().link(purpose, subscriber.key, WEDNESDAY).removeprefix(BASE_URL)
 
 
-class _Misled(Client):
-    """Names another host in every request, as proxies and attackers do."""
+class _ForeignHostClient(Client):
+    """Names another host in the headers of every request, as attackers do."""
 
-    def ask(self, method: str, path: str, **request: Any) -> httpx.Response:
-        return super().ask(
-            method, path, **{**request, "headers": {**EVIL_HEADERS, **request.get("headers", {})}}
+    def request(self, method: str, path: str, **request: Any) -> httpx.Response:
+        return super().request(
+            method, path, **{**request, "headers": {**FOREIGN_HEADERS, **request.get("headers", {})}}
         )
 
 
-class Walk:
-    """The pages of a site, one after the other; what came before changes what comes after."""
+class Crawl:
+    """The pages of an application, requested in order; earlier requests change later pages."""
 
     def __init__(self, container: Container, clock: Clock) -> None:
         self.container = container
         self.clock = clock
-        self.client = _Misled(create_app(container, timedelta(0)))
+        self.client = _ForeignHostClient(create_app(container, timedelta(0)))
 
     @cached_property
     def pages(self) -> dict[str, httpx.Response]:
-        """Every answer, by what it is called here."""
-        return dict(self._every_page())
+        """All responses, by name."""
+        return dict(self._all_pages())
 
-    def _every_page(self) -> Iterator[tuple[str, httpx.Response]]:
+    def _all_pages(self) -> Iterator[tuple[str, httpx.Response]]:
         yield "home, empty", self.client.get("/")
         yield "search, empty", self.client.get("/search?q=x")
         add_hostile_papers(self.container)
@@ -71,13 +71,13 @@ class Walk:
             add_hostile_subscriber(self.container, f"{name}@example.org") for name in ("ada", "bo")
         )
         send_digests(self.container)
-        yield from self._public()
-        yield from self._signing_up()
-        yield from self._as_subscriber(subscriber)
-        yield from self._leaving(subscriber, other)
-        yield from self._refused(other)
+        yield from self._public_pages()
+        yield from self._sign_up_pages()
+        yield from self._subscriber_pages(subscriber)
+        yield from self._unsubscribe_pages(subscriber, other)
+        yield from self._error_pages(other)
 
-    def _public(self) -> Iterator[tuple[str, httpx.Response]]:
+    def _public_pages(self) -> Iterator[tuple[str, httpx.Response]]:
         get = self.client.get
         hostile = quote(ATTACK)
         for path in (
@@ -94,40 +94,40 @@ class Walk:
         ):
             yield path, get(path)
 
-    def _signing_up(self) -> Iterator[tuple[str, httpx.Response]]:
+    def _sign_up_pages(self) -> Iterator[tuple[str, httpx.Response]]:
         client, clock = self.client, self.clock
         for path in ("/subscribe", "/links"):
             for address in (ATTACK, f'"{ATTACK}"@example.org', "new@example.org"):
-                yield f"{path}, too quick: {address}", client.post(path, data={"email": address})
-            yield f"{path}, no address", client.ask_for_mail(ATTACK, path)
-            yield f"{path}, done", client.ask_for_mail("new@example.org", path)
+                yield f"{path}, too soon: {address}", client.post(path, data={"email": address})
+            yield f"{path}, no address", client.request_mail(ATTACK, path)
+            yield f"{path}, done", client.request_mail("new@example.org", path)
         waiting = add_subscriber(
             self.container.database, "waiting@example.org", status=Status.PENDING, now=clock()
         )
         link = path_of("confirm", waiting)
         yield "confirm", client.get(link)
         clock.advance(days=CONFIRM_DAYS + 1)
-        yield "confirm, too late", client.get(link)
-        yield "confirm, asked again", client.post(f"{link}/again")
+        yield "confirm, expired", client.get(link)
+        yield "confirm, requested again", client.post(f"{link}/again")
         clock.advance(days=-CONFIRM_DAYS - 1)
         yield "confirm, done", client.post(link)
-        yield "confirm, in already", client.get(link)
+        yield "confirm, already active", client.get(link)
         client.post(path_of("unsubscribe", waiting))
-        yield "confirm, gone since", client.post(link)
+        yield "confirm, unsubscribed since", client.post(link)
 
-    def _as_subscriber(self, subscriber: Subscriber) -> Iterator[tuple[str, httpx.Response]]:
+    def _subscriber_pages(self, subscriber: Subscriber) -> Iterator[tuple[str, httpx.Response]]:
         client = self.client
-        mine, said = path_of("preferences", subscriber), path_of("feedback", subscriber)
+        preferences, feedback = path_of("preferences", subscriber), path_of("feedback", subscriber)
         for verdict in ("more", "less", "none"):
-            yield f"feedback, {verdict}", client.get(f"{said}?paper=2603.00001&verdict={verdict}")
+            yield f"feedback, {verdict}", client.get(f"{feedback}?paper=2603.00001&verdict={verdict}")
         for verdict in ("more", "more", "less", "none", "less"):
-            answer = client.post(said, data={"paper": "2603.00001", "verdict": verdict})
+            answer = client.post(feedback, data={"paper": "2603.00001", "verdict": verdict})
             yield f"feedback, {verdict}, done", answer
-        yield "feedback, said before", client.get(f"{said}?paper=2603.00001&verdict=more")
-        client.post(said, data={"paper": "2603.00004", "verdict": "more"})
-        yield "feedback, hostile", client.get(f"{said}?paper={quote(ATTACK)}&verdict={quote(ATTACK)}")
-        yield "preferences", client.get(mine)
-        yield "preferences, hostile word", client.get(f"{mine}?done={quote(ATTACK)}")
+        yield "feedback, given before", client.get(f"{feedback}?paper=2603.00001&verdict=more")
+        client.post(feedback, data={"paper": "2603.00004", "verdict": "more"})
+        yield "feedback, hostile", client.get(f"{feedback}?paper={quote(ATTACK)}&verdict={quote(ATTACK)}")
+        yield "preferences", client.get(preferences)
+        yield "preferences, hostile message", client.get(f"{preferences}?done={quote(ATTACK)}")
         typed = {
             "topics": f"gaussian splatting {ATTACK}\n{ATTACK}",
             "must": ATTACK,
@@ -135,10 +135,13 @@ class Walk:
             "follow": ATTACK,
             "categories": "cs.CV",
         }
-        yield "preferences, previewed", client.post(f"{mine}/preview", data=typed)
-        yield "preferences, preview of a mistake", client.post(f"{mine}/preview", data={"timezone": ATTACK})
-        yield "preferences, saved", client.post(mine, data=typed)
-        for mistake in (
+        yield "preferences, previewed", client.post(f"{preferences}/preview", data=typed)
+        yield (
+            "preferences, preview of an error",
+            client.post(f"{preferences}/preview", data={"timezone": ATTACK}),
+        )
+        yield "preferences, saved", client.post(preferences, data=typed)
+        for wrong in (
             {"timezone": ATTACK},
             {"categories": ATTACK, **typed},
             {"hour": ATTACK},
@@ -146,42 +149,44 @@ class Walk:
             {"do": "pause", "until": ATTACK},
             {"do": ATTACK},
         ):
-            yield f"preferences, mistake in {next(iter(mistake))}", client.post(mine, data=mistake)
-        yield "preferences, after saving", client.get(f"{mine}?done=saved")
-        client.post(mine, data={"do": "pause", "until": "2026-04-01"})
-        yield "preferences, paused", client.get(f"{mine}?done=paused")
-        client.post(mine, data={"do": "resume"})
+            yield f"preferences, error in {next(iter(wrong))}", client.post(preferences, data=wrong)
+        yield "preferences, after saving", client.get(f"{preferences}?done=saved")
+        client.post(preferences, data={"do": "pause", "until": "2026-04-01"})
+        yield "preferences, paused", client.get(f"{preferences}?done=paused")
+        client.post(preferences, data={"do": "resume"})
         yield "web view", client.get(path_of("digest", subscriber))
         yield (
-            "web view, of no day",
+            "web view, unknown day",
             client.get(
                 links().link("digest", subscriber.key, WEDNESDAY + timedelta(days=9)).removeprefix(BASE_URL)
             ),
         )
 
-    def _leaving(self, subscriber: Subscriber, other: Subscriber) -> Iterator[tuple[str, httpx.Response]]:
+    def _unsubscribe_pages(
+        self, subscriber: Subscriber, other: Subscriber
+    ) -> Iterator[tuple[str, httpx.Response]]:
         client, parts = self.client, self.container
-        mine, out = path_of("preferences", subscriber), path_of("unsubscribe", subscriber)
+        preferences, out = path_of("preferences", subscriber), path_of("unsubscribe", subscriber)
         yield "unsubscribe", client.get(out)
         yield "unsubscribe, done", client.post(out)
-        yield "unsubscribe, once more", client.get(out)
-        yield "preferences, unsubscribed", client.get(mine)
+        yield "unsubscribe, again", client.get(out)
+        yield "preferences, unsubscribed", client.get(preferences)
         yield "unsubscribe, undone", client.post(f"{out}/undo")
         for status in (Status.SUPPRESSED, Status.PENDING):
             set_status(parts.database, subscriber_now(parts.database, other.address), status)
             yield f"unsubscribe, {status}, undone", client.post(f"{path_of('unsubscribe', other)}/undo")
             yield f"preferences, {status}", client.get(path_of("preferences", other))
-        yield "erased", client.post(mine, data={"do": "erase"})
+        yield "erased", client.post(preferences, data={"do": "erase"})
         for purpose in ("preferences", "confirm", "digest", "unsubscribe", "feedback"):
             yield f"{purpose}, erased", client.get(path_of(purpose, subscriber))
 
-    def _refused(self, other: Subscriber) -> Iterator[tuple[str, httpx.Response]]:
+    def _error_pages(self, other: Subscriber) -> Iterator[tuple[str, httpx.Response]]:
         client = self.client
         yield "no such page", client.get(f"/nothing/{quote(ATTACK)}")
         yield "no such paper", client.get(f"/papers/{quote(ATTACK)}")
         yield "no such time", client.get(f"/?period={quote(ATTACK)}")
         yield "no such day", client.get(f"/search?q=x&since={quote(ATTACK)}")
-        yield "no such method", client.ask("DELETE", "/")
+        yield "no such method", client.request("DELETE", "/")
         yield "a query too long", client.get("/search", params={"q": "x" * 20_001})
         yield "a body too large", client.post("/subscribe", data={"email": "x" * LARGEST_BODY})
         for purpose in ("confirm", "preferences", "unsubscribe", "feedback", "digest"):
@@ -198,11 +203,11 @@ class Walk:
         def broken() -> None:
             raise RuntimeError(ATTACK)
 
-        yield "a fault of ours", client.get("/broken")
+        yield "an unexpected error", client.get("/broken")
 
 
 def other_documents(client: Client, subscriber: Subscriber) -> Iterator[tuple[str, httpx.Response]]:
-    """What is no page: feeds, and answers for programs."""
+    """Yield the responses that are not pages: feeds, files and the API."""
     own = path_of("feed", subscriber)
     for path in (
         *(
@@ -217,4 +222,4 @@ def other_documents(client: Client, subscriber: Subscriber) -> Iterator[tuple[st
         *(f"/api/papers/{quote(ATTACK)}", f"/api/trending?period={quote(ATTACK)}", "/api/openapi.json"),
         *(f"/api/search?q={quote(ATTACK)}&category={quote(ATTACK[:40])}", "/api/nothing", "/static/site.css"),
     ):
-        yield path, client.get(path, headers=EVIL_HEADERS)
+        yield path, client.get(path, headers=FOREIGN_HEADERS)

@@ -1,4 +1,4 @@
-"""Generated requests, the bad ones included, for the fuzz test of the pages."""
+"""Generated requests, valid and invalid, for the fuzz test of the pages."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -24,8 +24,8 @@ from tests.web.hostile import ATTACK, add_hostile_papers, add_hostile_subscriber
 
 SUBSCRIBERS = 5
 
-FORM_TOKEN = "the stamp of a form that was out long enough"
-"""Stands for a stamp until the request is sent."""
+FORM_TOKEN = "the token of a form that was open long enough"
+"""Replaced by a valid form token when the request is sent."""
 
 
 @asynccontextmanager
@@ -34,12 +34,12 @@ async def _unprepared(_app: Any) -> AsyncIterator[None]:
 
 
 class Target:
-    """A site with hostile papers and subscribers, some of whom may have gone."""
+    """An application with hostile papers and subscribers, some of whom may be erased or unsubscribed."""
 
     def __init__(self, container: Container, clock: Clock) -> None:
         self.container = container
         self.client = Client(create_app(container))
-        # What the application prepares when it starts would go on after the database is gone.
+        # The preparation at the start would still run when the database is removed.
         self.client.app.router.lifespan_context = _unprepared
         add_hostile_papers(container)
         self._subscribers = [
@@ -50,7 +50,7 @@ class Target:
         clock.advance(seconds=LEAST.total_seconds())
 
     def subscriber(self, place: int) -> Subscriber:
-        """One of the subscribers, who comes back if they had themselves erased."""
+        """Return one of the subscribers, added again if erased."""
         known = self._subscribers[place % SUBSCRIBERS]
         try:
             return subscriber_now(self.container.database, known.address)
@@ -68,7 +68,7 @@ HARMS: tuple[Harm, ...] = Harm.__args__  # type: ignore[attr-defined]
 
 @dataclass(frozen=True)
 class Link:
-    """A subscriber's link, perhaps made for something else, perhaps tampered with."""
+    """A subscriber's link, perhaps made for another purpose or tampered with."""
 
     subscriber: int
     leads_to: str
@@ -97,7 +97,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Question:
+class GeneratedRequest:
     """One request."""
 
     method: str
@@ -109,8 +109,8 @@ class Question:
     headers: dict[str, str] = field(default_factory=dict)
     host: int = 1
 
-    def ask(self, target: Target) -> httpx.Response:
-        """Send it."""
+    def send(self, target: Target) -> httpx.Response:
+        """Send the request."""
         path = self.path.path(target) if isinstance(self.path, Link) else self.path
         form = [(name, target.form_token if value == FORM_TOKEN else value) for name, value in self.form]
         request: dict[str, Any] = {"headers": self.headers}
@@ -125,11 +125,11 @@ class Question:
         if self.query:
             path = f"{path}?{_encoded(self.query)}"
         client = Client(target.client.app, f"192.0.2.{self.host}")
-        return client.ask(self.method, path, **request)
+        return client.request(self.method, path, **request)
 
 
 def _encoded(pairs: Sequence[tuple[str, str]]) -> str:
-    """Encode as browsers do, and half a character as none of them would."""
+    """Encode as browsers do; lone surrogates are encoded, too."""
     return urlencode(pairs, errors="surrogatepass")
 
 
@@ -274,7 +274,7 @@ _PATHS = _WHOLE_LINKS | _LINKS | st.sampled_from(_PUBLIC) | _MADE_UP
 _HOSTS = st.integers(1, 250)
 
 _LOOKS = st.builds(
-    Question,
+    GeneratedRequest,
     method=st.sampled_from(["GET", "GET", "HEAD"]),
     path=_PATHS,
     query=_PAIRS,
@@ -283,7 +283,7 @@ _LOOKS = st.builds(
 )
 
 _ACTS = st.builds(
-    Question,
+    GeneratedRequest,
     method=st.just("POST"),
     path=_BUTTONS | _BUTTONS | st.sampled_from(["/subscribe", "/links"]),
     query=st.just(()) | _PAIRS,
@@ -294,7 +294,7 @@ _ACTS = st.builds(
 )
 
 _ANYTHING = st.builds(
-    Question,
+    GeneratedRequest,
     method=st.sampled_from(["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "GET"]),
     path=_PATHS,
     query=_PAIRS,
@@ -304,11 +304,11 @@ _ANYTHING = st.builds(
     host=_HOSTS,
 )
 
-QUESTIONS = st.one_of(_LOOKS, _LOOKS, _ACTS, _ACTS, _ACTS, _ANYTHING)
+REQUESTS = st.one_of(_LOOKS, _LOOKS, _ACTS, _ACTS, _ACTS, _ANYTHING)
 
 
-def kinds_of_calls(target: Target) -> Iterator[tuple[str, st.SearchStrategy[Any]]]:
-    """What the interface offers by its own description: for each call, a name and its requests, good and bad."""
+def api_requests(target: Target) -> Iterator[tuple[str, st.SearchStrategy[Any]]]:
+    """Yield each operation of the API's description with its valid and invalid requests."""
     schema = schemathesis.openapi.from_asgi("/api/openapi.json", target.client.app)
     for found in schema.get_all_operations():
         assert isinstance(found, Ok)
@@ -321,7 +321,7 @@ def kinds_of_calls(target: Target) -> Iterator[tuple[str, st.SearchStrategy[Any]
 
 
 def _of_a_stored_paper(case: Any) -> st.SearchStrategy[Any]:
-    """Ask the same about a paper that there is."""
+    """Return the same request for stored papers."""
 
     def of(paper_id: str) -> Any:
         case.path_parameters = {"paper_id": paper_id}

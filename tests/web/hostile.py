@@ -1,4 +1,4 @@
-"""A library and a subscriber made of words that want to be more than words."""
+"""Papers and a subscriber with text that attacks HTML, templates and headers."""
 
 from digest.domain.paper import Paper
 from digest.domain.subscriber import Subscriber
@@ -16,7 +16,7 @@ from tests.factories import (
 )
 
 ATTACK = "</title></script><script>alert(1)</script><img src=x onerror=alert(2)>\"'{{7191*7}}\u202e"
-"""Tags, the ends of tags that text may stand in, quotes, a template's formula, and a turn of the writing."""
+"""Tags, closing tags, quotes, a template expression, and a direction override."""
 
 
 def hostile_paper() -> Paper:
@@ -36,7 +36,7 @@ def add_hostile_papers(container: Container) -> None:
 
 
 def add_hostile_subscriber(container: Container, address: str = "ada@example.org") -> Subscriber:
-    """A subscriber of hostile words."""
+    """Add a subscriber with hostile interests."""
     return add_subscriber(
         container.database,
         address,

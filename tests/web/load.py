@@ -1,11 +1,10 @@
-"""A flood of sign-ups and requests for links, by hand: does it stay within the limits, and the site awake?
+"""A load test of sign-ups and requests for links, run by hand: the limits must hold and pages be served.
 
     python -m tests.web.load [--posts 10000] [--processes 1] [--callers 32]
 
-It serves a site of its own with `digest web` in a folder that is gone afterwards (SQLite and a Maildir; with more
-than one process also a Redis), posts from many addresses of the network for many mail addresses with a stamp
-that is good, and asks for the first page all the while. The exit code is 0 when no limit was exceeded, no mail
-went out that was not let through, and the first page was there every time.
+It starts `digest web` in a temporary folder (SQLite and a Maildir; with more than one process also a Redis), sends
+forms with a valid token from many network addresses for many mail addresses, and requests the home page meanwhile. The
+exit code is 0 if no limit was exceeded, no mail was sent without an accepted form, and the home page was always served.
 """
 
 import argparse
@@ -37,13 +36,13 @@ from tests.factories import SECRET, add_subscribers
 from tests.services.installation import answers, free_port, wait_for
 from tests.web.client import form_token_of
 
-LET_THROUGH = "Check your inbox"
+ACCEPTED = "Check your inbox"
 SUBSCRIBERS = 20
 
 
 @dataclass(frozen=True)
 class Post:
-    """One form that somebody sends."""
+    """One form to be sent."""
 
     host: str
     path: str
@@ -55,9 +54,9 @@ class Post:
 
 
 def posts(count: int, networks: int, people: int, rng: Random) -> list[Post]:
-    """Posts of so many people from so many networks, some busier than others; most have the same mail provider.
+    """Return `count` forms of `people` addresses from `networks` networks, unevenly distributed.
 
-    One in five asks for links, half of those for a subscriber's.
+    Most addresses have the same mail provider. One form in five requests links, half of those for a subscriber.
     """
     made = []
     for _ in range(count):
@@ -73,7 +72,7 @@ def posts(count: int, networks: int, people: int, rng: Random) -> list[Post]:
 
 
 def allowed(asked: Sequence[Post]) -> list[Post]:
-    """Those that the limits let through, one after the other within an hour."""
+    """Return the forms that the limits accept, sent in order within an hour."""
     counts = Counter[str]()
     through = []
     for post in asked:
@@ -84,21 +83,21 @@ def allowed(asked: Sequence[Post]) -> list[Post]:
 
 
 def exceeded(through: Sequence[Post]) -> dict[str, int]:
-    """The keys that more was let through for than their limit."""
+    """Return the keys of exceeded limits, with their counts."""
     counts = Counter(key for post in through for key in post.limits)
     limits = {key: limit for post in through for key, limit in post.limits.items()}
     return {key: count for key, count in counts.items() if count > limits[key]}
 
 
 def mails_of(database: Database) -> list[tuple[str, str]]:
-    """(kind, address) of every mail in the ledger."""
+    """Return (kind, address) of every mail in the ledger."""
     with database.read() as connection:
         return [(row.kind, row.address) for row in delivery_reports.find(connection, limit=1_000_000)]
 
 
 @dataclass
 class Counts:
-    """What the callers saw."""
+    """The responses to the forms."""
 
     through: list[Post] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
@@ -106,7 +105,7 @@ class Counts:
 
 
 def load_test(url: str, asked: Sequence[Post], callers: int) -> Counts:
-    """Send every post, so many at a time."""
+    """Send all forms over `callers` connections."""
     return asyncio.run(_load_test(url, asked, callers))
 
 
@@ -130,18 +129,18 @@ async def _call(client: httpx.AsyncClient, queue: Iterator[Post], form_token: st
         )
         counts.seconds.append(time.perf_counter() - begun)
         counts.statuses[answer.status_code] += 1
-        if LET_THROUGH in answer.text:
+        if ACCEPTED in answer.text:
             counts.through.append(post)
 
 
 @dataclass
 class Requests:
-    """What somebody saw who looked at the first page meanwhile."""
+    """The responses of the home page meanwhile."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
 
-    def look(self, client: httpx.Client) -> None:
+    def request_home(self, client: httpx.Client) -> None:
         begun = time.perf_counter()
         self.statuses[client.get("/").status_code] += 1
         self.seconds.append(time.perf_counter() - begun)
@@ -159,22 +158,22 @@ def say(line: str) -> None:
 def judge(counts: Counts, requests: Requests, database: Database, outbox: Path) -> bool:
     planned = mails_of(database)
     sent = len(list((outbox / "new").glob("*"))) if outbox.exists() else 0
-    let_through = {
+    accepted = {
         ("confirm" if post.path == "/subscribe" else "links", post.address) for post in counts.through
     }
-    say(f"answers: {dict(counts.statuses)}; {len(counts.through)} let through")
-    say(f"mails: {len(planned)} planned, {sent} sent by the site itself")
+    say(f"answers: {dict(counts.statuses)}; {len(counts.through)} accepted")
+    say(f"mails: {len(planned)} planned, {sent} sent by `digest web`")
     say(f"a post took {at_share(counts.seconds, 0.5)}, at worst {at_share(counts.seconds, 1)}")
     say(
-        f"the first page, {len(requests.seconds)} times: median {at_share(requests.seconds, 0.5)}, "
+        f"the home page, {len(requests.seconds)} times: median {at_share(requests.seconds, 0.5)}, "
         f"p99 {at_share(requests.seconds, 0.99)}, at worst {at_share(requests.seconds, 1)}"
     )
     faults = {
         "a limit was exceeded": exceeded(counts.through),
-        "a mail went to whom nothing was let through for": set(planned) - let_through,
+        "a mail was sent without an accepted form": set(planned) - accepted,
         "a mail was planned twice": len(planned) - len(set(planned)),
         "a post was answered with an error": set(counts.statuses) - {200, 429},
-        "the first page was not there": set(requests.statuses) - {200},
+        "the home page was not served": set(requests.statuses) - {200},
     }
     for fault, found in faults.items():
         if found:
@@ -187,8 +186,8 @@ def main() -> int:
     parser.add_argument("--posts", type=int, default=10_000)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--callers", type=int, default=32)
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="digest-flood-") as name:
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="digest-load-") as name:
         folder = Path(name)
         database = Database(f"sqlite:///{folder}/digest.db")
         upgrade(database)
@@ -196,9 +195,9 @@ def main() -> int:
         add_subscribers(database, SUBSCRIBERS, now=utc_now())
         servers: list[subprocess.Popen[bytes]] = []
         try:
-            url = start(folder, asked.processes, servers)
-            made = posts(asked.posts, asked.posts // 10, asked.posts, Random(7))
-            counts, requests = watch(url, made, asked.callers)
+            url = start(folder, options.processes, servers)
+            made = posts(options.posts, options.posts // 10, options.posts, Random(7))
+            counts, requests = watch(url, made, options.callers)
             return 0 if judge(counts, requests, database, folder / "outbox") else 1
         finally:
             for server in servers:
@@ -208,20 +207,20 @@ def main() -> int:
 
 
 def watch(url: str, made: Sequence[Post], callers: int) -> tuple[Counts, Requests]:
-    """Let the flood come from a process of its own, and look at the first page as long as it lasts."""
+    """Send the forms from another process, and request the home page meanwhile."""
     requests = Requests()
     begun = time.perf_counter()
     with ProcessPoolExecutor(1, get_context("spawn")) as others, httpx.Client(base_url=url) as client:
-        flooding = others.submit(load_test, url, made, callers)
-        while not flooding.done():
-            requests.look(client)
+        sending = others.submit(load_test, url, made, callers)
+        while not sending.done():
+            requests.request_home(client)
             time.sleep(0.02)
         say(f"{len(made)} posts in {time.perf_counter() - begun:.1f} s")
-        return flooding.result(), requests
+        return sending.result(), requests
 
 
 def start(folder: Path, processes: int, servers: list[subprocess.Popen[bytes]]) -> str:
-    """Start the site, and a Redis for several processes; return the site's address."""
+    """Start `digest web`, with a Redis for several processes; return its URL."""
     port, redis_port = free_port(), free_port()
     settings = {
         "DIGEST_DATABASE_URL": f"sqlite:///{folder}/digest.db",
@@ -250,7 +249,7 @@ def start(folder: Path, processes: int, servers: list[subprocess.Popen[bytes]]) 
     command = [sys.executable, "-c", "from digest.cli import main; main()"]
     command += ["web", "--port", str(port), "--processes", str(processes)]
     servers.append(subprocess.Popen(command, cwd=folder, env=settings))
-    wait_for(lambda: answers(port), 60, "the start of the site")
+    wait_for(lambda: answers(port), 60, "the start of digest web")
     return settings["DIGEST_BASE_URL"]
 
 

@@ -46,7 +46,7 @@ def sign_up(port: int, address: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["web", "up"])
-def test_a_served_site_sends_within_seconds_and_first_what_a_crash_left(
+def test_a_running_server_sends_within_seconds_and_first_the_requests_left_by_a_crash(
     command: str, sqlite_url: str, tmp_path: Path
 ) -> None:
     database = Database(sqlite_url)
@@ -60,7 +60,7 @@ def test_a_served_site_sends_within_seconds_and_first_what_a_crash_left(
         cwd=tmp_path,
     )
     try:
-        wait_for(lambda: answers(port), 60, "the start of the site")
+        wait_for(lambda: answers(port), 60, "the start of the installation")
         sign_up(port, "new@example.org")
         wait_for(lambda: set(sent(database)) == {"left@example.org", "new@example.org"}, 15, "both mails")
         assert waiting(database) == 0
@@ -74,29 +74,29 @@ def test_a_served_site_sends_within_seconds_and_first_what_a_crash_left(
 
 
 @pytest.mark.services
-def test_with_workers_the_web_side_only_keeps_a_request_and_a_task_does_the_rest(
+def test_with_workers_a_request_is_only_stored_and_a_task_processes_it(
     postgresql_url: str, tmp_path: Path
 ) -> None:
-    site = Installation(tmp_path / "site", postgresql_url)
+    installation = Installation(tmp_path / "installation", postgresql_url)
     port = free_port()
     try:
-        site.start("web", "--port", str(port))
-        wait_for(lambda: answers(port), 60, "the start of the site")
+        installation.start("web", "--port", str(port))
+        wait_for(lambda: answers(port), 60, "the start of the installation")
         sign_up(port, "new@example.org")
         time.sleep(1.5)
-        assert waiting(site.database) == 1
-        site.start_worker()
-        site.ask("requests")
-        wait_for(lambda: sent(site.database) == ["new@example.org"], 60, "the mail")
-        assert waiting(site.database) == 0
+        assert waiting(installation.database) == 1
+        installation.start_worker()
+        installation.start_task("requests")
+        wait_for(lambda: sent(installation.database) == ["new@example.org"], 60, "the mail")
+        assert waiting(installation.database) == 0
     finally:
-        site.close()
+        installation.close()
 
 
-def test_an_answer_waits_for_no_mail(database_url: str, clock: Clock, tmp_path: Path) -> None:
+def test_the_response_does_not_wait_for_the_mail(database_url: str, clock: Clock, tmp_path: Path) -> None:
     container: Container = make_container(database_url, clock, tmp_path / "outbox")
     client = Client(create_app(container, timedelta(0)), works=False)
-    client.ask_for_mail("new@example.org")
+    client.request_mail("new@example.org")
     assert waiting(container.database) == 1
     assert sent(container.database) == []
     client.app.state.context.request_worker.work()

@@ -64,9 +64,7 @@ def answer_from(port: int, path: str) -> httpx.Response:
     pytest.fail("the server did not come up")
 
 
-def test_it_serves_says_where_and_keeps_links_out_of_its_log(
-    server: subprocess.Popen[str], port: int
-) -> None:
+def test_the_server_prints_its_url_and_logs_no_links(server: subprocess.Popen[str], port: int) -> None:
     assert answer_from(port, "/readyz").json() == {"ready": True}
     home = answer_from(port, "/")
     assert home.status_code == 200
@@ -78,7 +76,7 @@ def test_it_serves_says_where_and_keeps_links_out_of_its_log(
     assert "secret" not in told
 
 
-def test_without_a_database_it_says_what_to_do(tmp_path: Path, port: int) -> None:
+def test_without_a_database_the_error_has_advice(tmp_path: Path, port: int) -> None:
     done = subprocess.run(
         [*START, str(port)],
         env=environment(f"sqlite:///{tmp_path}/new.db"),
@@ -92,7 +90,7 @@ def test_without_a_database_it_says_what_to_do(tmp_path: Path, port: int) -> Non
     assert "digest init" in done.stderr
 
 
-def test_the_bench_serves_and_tells_how_fast(tmp_path: Path) -> None:
+def test_the_bench_serves_and_reports_rates(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from digest.cli import main; main()", "bench", "web", "--papers", "200"]
     done = subprocess.run(
         [*command, "--processes", "1", "--seconds", "0.5", "--json"],
@@ -115,7 +113,7 @@ def test_the_bench_serves_and_tells_how_fast(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_load_counts_what_fails(server: subprocess.Popen[str], port: int) -> None:
+def test_the_load_test_counts_failures(server: subprocess.Popen[str], port: int) -> None:
     assert answer_from(port, "/healthz").text == "ok\n"
     # On a thread of its own: this one may hold the loop of a browser that other tests use.
     with ThreadPoolExecutor(1) as elsewhere:
@@ -136,7 +134,7 @@ def request(port: int, path: str) -> tuple[int, str]:
     return response.status, body
 
 
-def test_every_process_returns_the_responses_of_all(sqlite_url: str, port: int, tmp_path: Path) -> None:
+def test_metrics_of_every_process_are_the_sum_of_all(sqlite_url: str, port: int, tmp_path: Path) -> None:
     process = subprocess.Popen(
         [*START, str(port), "--processes", "2"],
         env=environment(sqlite_url),

@@ -8,8 +8,8 @@ import pytest
 from digest.wiring import Container
 from tests.factories import Clock
 from tests.web.conftest import make_container
-from tests.web.fuzz import Counts, ask_anything, ask_by_the_book, send_requests
-from tests.web.fuzz_requests import QUESTIONS, Question, Target, kinds_of_calls
+from tests.web.fuzz import Counts, send_any, send_api_request, send_requests
+from tests.web.fuzz_requests import REQUESTS, GeneratedRequest, Target, api_requests
 
 
 @pytest.fixture
@@ -25,25 +25,25 @@ def target(container: Container, clock: Clock) -> Target:
     return Target(container, clock)
 
 
-def test_no_form_link_or_address_finds_a_fault_of_ours(target: Target) -> None:
-    found = send_requests(target, QUESTIONS, 120, 2, ask_anything)
+def test_no_form_link_or_url_causes_a_server_error(target: Target) -> None:
+    found = send_requests(target, REQUESTS, 120, 2, send_any)
     assert found.faults == []
     assert set(found.statuses) >= {200, 303, 403, 404, 405, 422}
 
 
-def test_the_interface_answers_as_it_says_whatever_it_is_asked(target: Target) -> None:
-    for name, cases in kinds_of_calls(target):
-        found = send_requests(target, cases, 10, 2, ask_by_the_book)
+def test_the_api_conforms_to_its_description(target: Target) -> None:
+    for name, cases in api_requests(target):
+        found = send_requests(target, cases, 10, 2, send_api_request)
         assert found.faults == [], name
         assert set(found.statuses) <= {200, 404, 422}, name
 
 
-def test_a_fault_would_be_noticed(target: Target) -> None:
+def test_a_server_error_is_counted(target: Target) -> None:
     @target.client.app.get("/broken")
     def broken() -> None:
         raise RuntimeError
 
     counts = Counts()
-    ask_anything(target, Question("GET", "/broken"), counts)
+    send_any(target, GeneratedRequest("GET", "/broken"), counts)
     assert counts.statuses == {500: 1}
     assert len(counts.faults) == 1

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from tests.conftest import missing
-from tests.web.crawl import Walk
+from tests.web.crawl import Crawl
 
 RULES = {
     "root": True,
@@ -24,13 +24,13 @@ RULES = {
 }
 
 
-def test_every_page_validates(walk: Walk, tmp_path: Path) -> None:
+def test_every_page_validates(crawl: Crawl, tmp_path: Path) -> None:
     program = shutil.which("html-validate")
     if program is None:
         missing("html-validate (npm install --global html-validate)")
     assert program is not None
     names = {}
-    for number, (name, answer) in enumerate(walk.pages.items()):
+    for number, (name, answer) in enumerate(crawl.pages.items()):
         if answer.text:
             file = tmp_path / f"{number:03}.html"
             file.write_text(answer.text, encoding="utf-8")

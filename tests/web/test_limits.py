@@ -33,7 +33,7 @@ from tests.web.conftest import make_container
         ("", [""]),
     ],
 )
-def test_a_network_is_one_caller(host: str, counted: list[str]) -> None:
+def test_a_network_counts_as_one_client(host: str, counted: list[str]) -> None:
     networks = [key.removeprefix("network ") for key in mail_limits(host, "example.org") if "network" in key]
     assert networks == counted
 
@@ -82,7 +82,7 @@ def test_keys_do_not_fill_the_memory() -> None:
 
 
 @pytest.mark.services
-def test_processes_with_one_redis_get_no_more_than_the_limit_together(redis_url: str) -> None:
+def test_processes_with_one_redis_share_the_limit(redis_url: str) -> None:
     shared = [HourlyLimits(SECRET, redis_url) for _ in range(4)]
 
     def ask(limits: HourlyLimits) -> int:
@@ -92,23 +92,23 @@ def test_processes_with_one_redis_get_no_more_than_the_limit_together(redis_url:
 
 
 @pytest.mark.services
-def test_two_sites_share_what_a_network_may_ask_for(
+def test_two_applications_share_the_limit_of_a_network(
     sqlite_url: str, redis_url: str, clock: Clock, tmp_path: Path
 ) -> None:
     both = [make_container(sqlite_url, clock, tmp_path, broker_url=redis_url) for _ in range(2)]
     first, second = (Client(create_app(container, timedelta(0))) for container in both)
     for number in range(MAILS_PER_NETWORK):
         client = (first, second)[number % 2]
-        assert client.ask_for_mail(f"r{number}@example.org").status_code == 200
-    assert first.ask_for_mail("late@example.org").status_code == 429
-    assert second.ask_for_mail("late@example.org").status_code == 429
-    assert Client(second.app, "192.0.2.2").ask_for_mail("late@example.org").status_code == 200
+        assert client.request_mail(f"r{number}@example.org").status_code == 200
+    assert first.request_mail("late@example.org").status_code == 429
+    assert second.request_mail("late@example.org").status_code == 429
+    assert Client(second.app, "192.0.2.2").request_mail("late@example.org").status_code == 200
     for container in both:
         container.close()
 
 
 @pytest.mark.services
-def test_nobody_reads_an_address_out_of_redis(redis_url: str) -> None:
+def test_redis_has_no_readable_address(redis_url: str) -> None:
     assert HourlyLimits(SECRET, redis_url).allow(mail_limits("192.0.2.7", "private.example.org"))
     with Redis.from_url(redis_url) as redis:
         names = redis.keys()
@@ -132,7 +132,7 @@ def test_a_redis_that_does_not_answer_holds_nobody_up_and_limits_hold_in_each_pr
 
 
 @pytest.mark.services
-def test_when_redis_goes_a_process_goes_on_from_what_it_allowed(redis_url: str) -> None:
+def test_without_redis_a_process_continues_with_its_own_count(redis_url: str) -> None:
     limits, other = (HourlyLimits(SECRET, redis_url) for _ in range(2))
     assert [limits.allow({"a": 20}) for _ in range(12)] == [True] * 12
     assert [other.allow({"a": 20}) for _ in range(8)] == [True] * 8
@@ -143,7 +143,7 @@ def test_when_redis_goes_a_process_goes_on_from_what_it_allowed(redis_url: str) 
 
 
 @pytest.mark.services
-def test_a_redis_that_comes_back_is_used_again(redis_url: str) -> None:
+def test_a_redis_that_answers_again_is_used(redis_url: str) -> None:
     limits = HourlyLimits(SECRET, redis_url, retry_seconds=0)
     with Redis.from_url(redis_url) as redis:
         redis.client_pause(1000)

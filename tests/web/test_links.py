@@ -62,8 +62,8 @@ def mails(
     container: Container, client: Client, subscriber: Subscriber, tmp_path: Path
 ) -> dict[Kind, EmailMessage]:
     """One mail of every kind: the digest, and what is sent from the pages."""
-    client.ask_for_mail("new@example.org")
-    client.ask_for_mail(subscriber.address, "/links")
+    client.request_mail("new@example.org")
+    client.request_mail(subscriber.address, "/links")
     outbox = [
         message_from_bytes(file.read_bytes(), policy=default) for file in tmp_path.rglob("outbox/new/*")
     ]
@@ -93,7 +93,7 @@ LEADS_TO: dict[Kind, set[str]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_looking_at_every_link_of_a_mail_changes_nothing(
+def test_get_of_every_link_of_a_mail_changes_nothing(
     container: Container, client: Client, mails: dict[Kind, EmailMessage], kind: Kind
 ) -> None:
     found = links_of(mails[kind])
@@ -103,7 +103,7 @@ def test_looking_at_every_link_of_a_mail_changes_nothing(
     before = dump(container)
     for link in found:
         for method in ("GET", "HEAD", "GET"):
-            answer = client.ask(method, link.removeprefix(BASE_URL))
+            answer = client.request(method, link.removeprefix(BASE_URL))
             assert answer.status_code == 200, link
             assert "set-cookie" not in answer.headers
             assert (answer.text == "") == (method == "HEAD")
@@ -152,7 +152,7 @@ RFC_8058 = {
 
 
 @pytest.mark.parametrize("example", RFC_8058)
-def test_one_click_unsubscribing_works_with_the_very_bytes_of_the_rfc(
+def test_one_click_unsubscribing_works_with_the_bytes_of_the_rfc(
     container: Container, mails: dict[Kind, EmailMessage], subscriber: Subscriber, port: int, example: str
 ) -> None:
     mail = mails[Kind.DIGEST]
@@ -184,7 +184,7 @@ def test_one_click_unsubscribing_works_with_the_very_bytes_of_the_rfc(
         ("\xff\x00" * 400, "application/octet-stream"),
     ],
 )
-def test_one_click_unsubscribing_works_whatever_is_sent_along(
+def test_one_click_unsubscribing_works_with_any_body(
     container: Container, client: Client, subscriber: Subscriber, content: str, kind: str
 ) -> None:
     answer = client.post(path("unsubscribe", subscriber), content=content, headers={"Content-Type": kind})
@@ -192,7 +192,7 @@ def test_one_click_unsubscribing_works_whatever_is_sent_along(
     assert subscriber_now(container.database, subscriber.address).status == "unsubscribed"
 
 
-def test_unsubscribing_twice_is_once_and_a_mail_already_planned_is_not_sent(
+def test_unsubscribing_is_idempotent_and_cancels_a_planned_mail(
     container: Container, client: Client, subscriber: Subscriber, clock: Clock
 ) -> None:
     add_papers(container.database, *make_papers(5, first=100, announced_on=WEDNESDAY))
@@ -208,7 +208,7 @@ def test_unsubscribing_twice_is_once_and_a_mail_already_planned_is_not_sent(
     assert len(transport.envelopes) == 1
 
 
-def test_an_old_unsubscribe_link_works_for_ever(
+def test_an_unsubscribe_link_never_expires(
     container: Container, client: Client, subscriber: Subscriber, clock: Clock
 ) -> None:
     clock.advance(days=3000)
@@ -221,7 +221,7 @@ def pending(container: Container) -> tuple[Subscriber, str]:
     return waiting, path("confirm", waiting)
 
 
-def test_confirming_takes_a_post_and_happens_once(container: Container, client: Client) -> None:
+def test_confirming_requires_a_post_and_is_recorded_once(container: Container, client: Client) -> None:
     waiting, link = pending(container)
     assert "Confirm subscription" in client.get(link).text
     assert subscriber_now(container.database, waiting.address).status == "pending"
@@ -235,7 +235,7 @@ def test_confirming_takes_a_post_and_happens_once(container: Container, client: 
         assert len(connection.exec_driver_sql("select * from consents").all()) == 1
 
 
-def test_a_confirmation_lapses_and_can_be_asked_for_again(
+def test_a_confirmation_expires_and_can_be_requested_again(
     container: Container, client: Client, clock: Clock
 ) -> None:
     waiting, link = pending(container)
@@ -254,7 +254,7 @@ def test_a_confirmation_lapses_and_can_be_asked_for_again(
     assert subscriber_now(container.database, waiting.address).status == "active"
 
 
-def test_an_old_confirmation_does_not_undo_a_goodbye(container: Container, client: Client) -> None:
+def test_an_old_confirmation_does_not_undo_an_unsubscription(container: Container, client: Client) -> None:
     waiting, link = pending(container)
     client.post(link)
     client.post(path("unsubscribe", waiting))
@@ -262,12 +262,12 @@ def test_an_old_confirmation_does_not_undo_a_goodbye(container: Container, clien
     assert subscriber_now(container.database, waiting.address).status == "unsubscribed"
 
 
-def test_who_never_confirms_is_forgotten_and_who_did_once_is_not(
+def test_unconfirmed_subscribers_are_deleted_unless_they_confirmed_before(
     container: Container, client: Client, subscriber: Subscriber, clock: Clock
 ) -> None:
     pending(container)
     client.post(path("unsubscribe", subscriber))
-    client.ask_for_mail(subscriber.address)
+    client.request_mail(subscriber.address)
     assert subscriber_now(container.database, subscriber.address).status == "pending"
     clock.advance(days=CONFIRM_DAYS)
     assert purge_unconfirmed(container.database, clock()) == 0
@@ -278,7 +278,7 @@ def test_who_never_confirms_is_forgotten_and_who_did_once_is_not(
 
 
 @pytest.mark.parametrize("made_for", PURPOSES)
-def test_a_link_is_good_for_one_purpose_only(
+def test_a_link_is_valid_for_one_purpose_only(
     client: Client, container: Container, subscriber: Subscriber, made_for: Purpose
 ) -> None:
     token = path(made_for, subscriber).rpartition("/")[2]
@@ -288,22 +288,22 @@ def test_a_link_is_good_for_one_purpose_only(
         for method in ("GET", "POST"):
             if purpose == made_for or (method == "POST" and purpose in {"digest", "feed"}):
                 continue
-            answer = client.ask(method, f"/{purpose}/{token}{ending}")
+            answer = client.request(method, f"/{purpose}/{token}{ending}")
             assert answer.status_code == 403, f"{method} {purpose}"
             assert "open it again from the mail" in answer.text
     assert dump(container) == before
 
 
-def test_links_of_an_erased_subscriber_say_so(client: Client, subscriber: Subscriber) -> None:
+def test_links_of_an_erased_subscriber_show_an_explanation(client: Client, subscriber: Subscriber) -> None:
     client.post(path("preferences", subscriber), data={"do": "erase"})
     for purpose in ("preferences", "confirm", "digest"):
         answer = client.get(path(purpose, subscriber))
         assert answer.status_code == 404
-        assert "Nothing is kept" in answer.text
+        assert "was erased" in answer.text
     assert client.post(path("unsubscribe", subscriber)).status_code == 200
 
 
-def test_less_like_this_is_kept_shown_and_undone(
+def test_less_like_this_is_stored_shown_and_undone(
     client: Client, container: Container, subscriber: Subscriber
 ) -> None:
     link = path("feedback", subscriber) + "?paper=2603.00004&verdict=less"
@@ -322,7 +322,7 @@ def test_less_like_this_is_kept_shown_and_undone(
     assert [row[1] for row in dump(container)["profiles"]] == [row[1] for row in before]
 
 
-def test_a_post_to_the_very_link_of_the_mail_works_too(
+def test_a_post_to_the_feedback_link_of_the_mail_works(
     client: Client, container: Container, subscriber: Subscriber
 ) -> None:
     assert client.post(path("feedback", subscriber) + "?paper=2603.00004&verdict=more").status_code == 200
@@ -338,13 +338,11 @@ def test_a_post_to_the_very_link_of_the_mail_works_too(
         ("?paper=2603.99999", 404),
     ],
 )
-def test_feedback_on_nothing_is_refused(
-    client: Client, subscriber: Subscriber, query: str, status: int
-) -> None:
+def test_invalid_feedback_is_refused(client: Client, subscriber: Subscriber, query: str, status: int) -> None:
     assert client.get(path("feedback", subscriber) + query).status_code == status
 
 
-def test_the_web_view_shows_what_the_mail_had(
+def test_the_web_view_shows_the_papers_of_the_mail(
     client: Client, container: Container, subscriber: Subscriber
 ) -> None:
     page = client.get(path("digest", subscriber)).text
@@ -360,7 +358,7 @@ def test_the_web_view_shows_what_the_mail_had(
     assert client.get(other_day.removeprefix(BASE_URL)).status_code == 404
 
 
-def test_private_pages_are_kept_by_nobody(client: Client, subscriber: Subscriber) -> None:
+def test_private_pages_are_not_cached(client: Client, subscriber: Subscriber) -> None:
     for purpose in ("preferences", "unsubscribe", "digest", "confirm"):
         answer = client.get(path(purpose, subscriber))
         assert answer.headers["cache-control"] == "no-store"
@@ -368,7 +366,9 @@ def test_private_pages_are_kept_by_nobody(client: Client, subscriber: Subscriber
         assert answer.headers["referrer-policy"] == "no-referrer"
 
 
-def test_the_secret_of_the_tests_is_the_one_of_the_site(container: Container, subscriber: Subscriber) -> None:
+def test_the_secret_of_the_tests_is_that_of_the_application(
+    container: Container, subscriber: Subscriber
+) -> None:
     assert container.secret == SECRET
     with container.database.read() as connection:
         assert find_subscriber(connection, subscriber.address).key == subscriber.key

@@ -25,18 +25,18 @@ def headings(page: str) -> list[str]:
     return [" ".join(one.split()) for one in re.findall(r"<h2[^>]*>(.*?)</h2>", page, re.DOTALL)]
 
 
-def test_without_votes_the_first_page_says_new(unvoted: Client) -> None:
+def test_without_votes_the_home_page_lists_papers_as_new(unvoted: Client) -> None:
     assert headings(unvoted.get("/").text) == ["New this week"]
 
 
-def test_with_votes_each_paper_stands_where_it_belongs(mixed: Client) -> None:
+def test_with_votes_each_paper_is_in_its_section(mixed: Client) -> None:
     page = mixed.get("/").text
     assert headings(page) == ["Trending this week", "New this week"]
     assert page.index("/papers/2603.00009") < page.index("New this week") < page.index("/papers/2603.00001")
 
 
 @pytest.mark.parametrize("form", ["/feed.xml", "/feed.json"])
-def test_feeds_say_new_where_nobody_voted(unvoted: Client, form: str) -> None:
+def test_feeds_without_votes_are_called_new(unvoted: Client, form: str) -> None:
     said = unvoted.get(form).text
     assert said.count("New this week") >= 3
     assert "Trending papers</title>" not in said
@@ -52,7 +52,7 @@ def test_feeds_are_called_trending_with_votes(mixed: Client) -> None:
     ]
 
 
-def test_programs_are_told_which_is_which(mixed: Client) -> None:
+def test_the_api_names_the_section_of_each_paper(mixed: Client) -> None:
     found = [(one["id"], one["section"]) for one in mixed.get("/api/trending").json()]
     assert found[0] == ("2603.00009", "trending")
     assert {section for _, section in found[1:]} == {"new"}

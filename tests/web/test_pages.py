@@ -45,7 +45,7 @@ def library(client: Client, with_papers: Container) -> Client:
     return client
 
 
-def test_an_empty_installation_has_every_page(client: Client) -> None:
+def test_every_page_works_in_an_empty_installation(client: Client) -> None:
     for path in ("/", "/?period=month", "/trending", "/search?q=robots", "/search", "/about", "/docs", "/subscribe",
                  "/feed.xml", "/feed.json", "/healthz", "/readyz", "/metrics", "/api/papers",
                  "/api/trending", "/api/search?q=x", "/api/openapi.json"):  # fmt: skip
@@ -53,7 +53,7 @@ def test_an_empty_installation_has_every_page(client: Client) -> None:
         assert client.head(path).status_code == 200, path
 
 
-def test_the_first_page_calls_and_lists_the_hottest_first(library: Client) -> None:
+def test_the_home_page_has_the_form_and_lists_the_highest_score_first(library: Client) -> None:
     page = library.get("/").text
     assert "Get trending papers in your email inbox once a day" in page
     assert 'name="email"' in page
@@ -64,7 +64,7 @@ def test_the_first_page_calls_and_lists_the_hottest_first(library: Client) -> No
     assert "Gaussian splatting" not in library.get("/?period=today").text
 
 
-def test_what_is_trending_has_a_page_of_its_own_that_stays_there(library: Client) -> None:
+def test_the_trending_page_lists_papers_and_links_to_itself(library: Client) -> None:
     page = library.get("/trending").text
     assert '<h1 id="trending">Trending this week</h1>' in page
     assert page.index("Streaming speech recognition for dialects: study") < page.index("Gaussian splatting")
@@ -78,7 +78,7 @@ def test_what_is_trending_has_a_page_of_its_own_that_stays_there(library: Client
 
 
 @pytest.mark.parametrize("path", ["/", "/trending"])
-def test_a_category_or_archive_narrows_the_list(library: Client, path: str) -> None:
+def test_a_category_or_archive_filters_the_list(library: Client, path: str) -> None:
     assert "Gaussian" not in library.get(f"{path}?category=eess.AS").text
     assert "Gaussian" in library.get(f"{path}?category=cs").text
     assert "There are no papers of this category" in library.get(f"{path}?category=no.SUCH").text
@@ -94,7 +94,7 @@ def test_new_papers_show_without_a_restart(client: Client, with_papers: Containe
     assert "fresh from the feed" in client.get("/search?q=fresh+protein+feed").text
 
 
-def test_search_finds_by_words_by_id_and_by_address(library: Client) -> None:
+def test_search_works_by_words_by_id_and_by_url(library: Client) -> None:
     found = library.get("/search?q=tactile+grasping+robots").text
     assert "Robot manipulation" in found
     assert "Streaming speech" not in found
@@ -103,7 +103,7 @@ def test_search_finds_by_words_by_id_and_by_address(library: Client) -> None:
         assert "Papers like “Streaming speech" in library.get("/search", params={"q": named}).text
 
 
-def test_a_paper_has_a_page_whatever_its_id(library: Client) -> None:
+def test_every_form_of_id_has_a_page(library: Client) -> None:
     page = library.get("/papers/math/0611800").text
     assert "Robot manipulation" in page
     assert page.count('<article class="card">') >= 3
@@ -114,7 +114,7 @@ def test_a_paper_has_a_page_whatever_its_id(library: Client) -> None:
     assert "We do not have this paper" in library.get("/papers/2603.09999").text
 
 
-def test_a_paper_can_be_taken_into_a_reference_manager(library: Client) -> None:
+def test_a_paper_can_be_exported_to_a_reference_manager(library: Client) -> None:
     entry = library.get("/papers/math/0611800.bib").text
     assert entry.startswith("@misc{")
     assert "eprint        = {math/0611800}" in entry
@@ -123,7 +123,7 @@ def test_a_paper_can_be_taken_into_a_reference_manager(library: Client) -> None:
     assert record.endswith("ER  - \r\n")
 
 
-def test_the_public_feeds_are_well_formed_and_absolute(library: Client) -> None:
+def test_the_public_feeds_are_well_formed_with_absolute_urls(library: Client) -> None:
     root = ET.fromstring(library.get("/feed.xml").content)
     entries = root.findall(f"{ATOM}entry")
     assert len(entries) == 11
@@ -135,7 +135,7 @@ def test_the_public_feeds_are_well_formed_and_absolute(library: Client) -> None:
     assert library.get("/feed.xml").headers["content-type"] == "application/atom+xml"
 
 
-def test_programs_get_papers_search_and_trending(library: Client) -> None:
+def test_the_api_returns_papers_search_and_trending(library: Client) -> None:
     one = library.get("/api/papers/math/0611800?similar=3").json()
     assert one["id"] == "math/0611800"
     assert len(one["similar"]) == 3
@@ -163,13 +163,13 @@ def test_programs_get_papers_search_and_trending(library: Client) -> None:
         ("/api/nothing", 404),
     ],
 )
-def test_programs_are_told_what_is_wrong_in_json(client: Client, path: str, status: int) -> None:
+def test_errors_of_the_api_are_json(client: Client, path: str, status: int) -> None:
     answer = client.get(path)
     assert answer.status_code == status
     assert isinstance(answer.json()["error"], str)
 
 
-def test_the_interface_is_described(client: Client) -> None:
+def test_the_api_has_an_openapi_description(client: Client) -> None:
     described = client.get("/api/openapi.json").json()
     assert set(described["paths"]) == {
         "/api/papers",
@@ -187,7 +187,7 @@ def test_the_explained_formula_is_the_one_in_use(client: Client) -> None:
     assert "(0.1 + 0.9 " in page
 
 
-def test_ready_means_the_database_is_in_the_present_shape(clock: Clock, tmp_path: Path) -> None:
+def test_ready_requires_a_database_of_the_present_version(clock: Clock, tmp_path: Path) -> None:
     container = make_container(f"sqlite:///{tmp_path}/new.db", clock, tmp_path)
     client = Client(create_app(container))
     assert client.get("/healthz").text == "ok\n"
@@ -199,7 +199,7 @@ def test_ready_means_the_database_is_in_the_present_shape(clock: Clock, tmp_path
     container.close()
 
 
-def test_metrics_say_nothing_about_subscribers(client: Client, with_papers: Container) -> None:
+def test_metrics_have_no_data_about_subscribers(client: Client, with_papers: Container) -> None:
     add_subscriber(with_papers.database)
     client.get("/nothing")
     lines = client.get("/metrics").text
@@ -210,7 +210,7 @@ def test_metrics_say_nothing_about_subscribers(client: Client, with_papers: Cont
     assert "subscriber" not in lines
 
 
-def test_below_a_path_every_address_starts_there(
+def test_with_a_base_path_every_url_starts_with_it(
     with_papers: Container, clock: Clock, tmp_path: Path
 ) -> None:
     url = with_papers.settings.database_url.get_secret_value()
@@ -222,7 +222,7 @@ def test_below_a_path_every_address_starts_there(
     below.close()
 
 
-def test_no_page_asks_the_network_for_anything_of_others(library: Client) -> None:
+def test_no_page_loads_anything_from_other_hosts(library: Client) -> None:
     for path in ("/", "/search?q=robots", "/papers/2603.00050", "/docs"):
         page = library.get(path).text
         assert 'src="http' not in page
@@ -231,6 +231,6 @@ def test_no_page_asks_the_network_for_anything_of_others(library: Client) -> Non
         assert "<script>" not in page
 
 
-def test_an_old_announcement_is_no_news(library: Client, clock: Clock) -> None:
+def test_an_old_announcement_is_not_trending(library: Client, clock: Clock) -> None:
     clock.now = at(FRIDAY)
     assert json.loads(library.get("/api/trending?period=today").text)[0]["id"] == "2603.00050"

@@ -93,7 +93,7 @@ def test_everything_can_be_set_at_once(client: Client, container: Container, sub
     assert '<option value="Europe/Berlin" selected>' in page
 
 
-def test_what_a_form_does_not_have_stays(
+def test_fields_missing_from_the_form_stay_unchanged(
     client: Client, container: Container, subscriber: Subscriber
 ) -> None:
     send(client, subscriber, mute="clinical")
@@ -102,12 +102,14 @@ def test_what_a_form_does_not_have_stays(
     assert now.schedule == subscriber.schedule
 
 
-def test_an_emptied_field_is_emptied(client: Client, container: Container, subscriber: Subscriber) -> None:
+def test_an_empty_field_clears_the_setting(
+    client: Client, container: Container, subscriber: Subscriber
+) -> None:
     send(client, subscriber, topics="")
     assert subscriber_now(container.database, subscriber.address).interests.topics == ()
 
 
-def test_saving_shows_what_one_would_get_and_sends_nothing(
+def test_saving_shows_the_preview_and_sends_nothing(
     client: Client, container: Container, subscriber: Subscriber
 ) -> None:
     page = send(client, subscriber, topics="speech recognition")
@@ -130,7 +132,7 @@ DRAFTS: list[dict[str, str | list[str]]] = [
 
 
 @pytest.mark.parametrize("fields", DRAFTS, ids="+".join)
-def test_a_preview_is_what_saving_would_bring_and_writes_nothing(
+def test_a_preview_equals_the_result_of_saving_and_writes_nothing(
     client: Client, container: Container, subscriber: Subscriber, fields: dict[str, str | list[str]]
 ) -> None:
     before = dump(container)
@@ -142,7 +144,7 @@ def test_a_preview_is_what_saving_would_bring_and_writes_nothing(
     assert dump(container) != before
 
 
-def test_without_script_a_button_shows_it_and_what_was_typed_stays(
+def test_without_script_a_button_shows_the_preview_and_typed_values_stay(
     client: Client, container: Container, subscriber: Subscriber
 ) -> None:
     before = dump(container)
@@ -178,7 +180,7 @@ def test_without_script_a_button_shows_it_and_what_was_typed_stays(
     assert page.count(" checked>") == 1
 
 
-def test_a_new_subscriber_who_looks_first_is_still_asked_what_they_work_on(
+def test_a_preview_does_not_hide_the_first_question_of_a_new_subscriber(
     client: Client, subscriber: Subscriber
 ) -> None:
     page = client.post(f"{page_of(subscriber)}/preview", data={"topics": "robots", "new": "yes"}).text
@@ -187,7 +189,7 @@ def test_a_new_subscriber_who_looks_first_is_still_asked_what_they_work_on(
     assert "What we know about you" not in page
 
 
-def test_half_typed_words_are_answered_in_words(
+def test_a_preview_of_invalid_input_shows_the_error(
     client: Client, container: Container, subscriber: Subscriber
 ) -> None:
     before = dump(container)
@@ -205,7 +207,7 @@ def test_half_typed_words_are_answered_in_words(
     assert dump(container) == before
 
 
-def test_what_was_typed_stays_when_it_can_not_be_saved(client: Client, subscriber: Subscriber) -> None:
+def test_typed_values_stay_when_saving_fails(client: Client, subscriber: Subscriber) -> None:
     page = client.post(
         page_of(subscriber), data={"topics": "ice cores", "max_papers": "0", "like": "2603.00002"}
     )
@@ -214,7 +216,7 @@ def test_what_was_typed_stays_when_it_can_not_be_saved(client: Client, subscribe
     assert 'value="2603.00002" checked>' in page.text
 
 
-def test_hostile_words_stay_words_when_they_are_shown_again(client: Client, subscriber: Subscriber) -> None:
+def test_hostile_text_is_escaped_when_it_is_shown_again(client: Client, subscriber: Subscriber) -> None:
     hostile = "</textarea><script>alert(1)</script>\"'{{7191*7}}\u202e"
     names = (
         "topics",
@@ -239,7 +241,7 @@ def test_hostile_words_stay_words_when_they_are_shown_again(client: Client, subs
             assert "50337" not in answer.text
 
 
-def test_a_preview_takes_the_subscribers_own_link(client: Client, subscriber: Subscriber) -> None:
+def test_a_preview_requires_the_subscribers_link(client: Client, subscriber: Subscriber) -> None:
     feedback = links().link("feedback", subscriber.key, WEDNESDAY).removeprefix(BASE_URL)
     stolen = feedback.replace("/feedback/", "/preferences/")
     for path, status in ((f"{stolen}/preview", 403), ("/preferences/forged/preview", 403)):
@@ -247,7 +249,7 @@ def test_a_preview_takes_the_subscribers_own_link(client: Client, subscriber: Su
     assert client.get(f"{page_of(subscriber)}/preview").status_code == 405
 
 
-def test_previews_of_one_subscriber_come_to_an_end(
+def test_previews_per_subscriber_are_limited(
     client: Client, container: Container, subscriber: Subscriber
 ) -> None:
     other = add_subscriber(container.database, "ben@example.org")
@@ -267,7 +269,7 @@ def test_previews_of_one_subscriber_come_to_an_end(
         (at(FRIDAY, 12), "On Tuesday you would have got"),
     ],
 )
-def test_a_day_without_papers_shows_the_last_that_had_some(
+def test_a_preview_on_a_day_without_papers_shows_the_last_day_with_some(
     client: Client, container: Container, subscriber: Subscriber, clock: Clock, now: datetime, said: str
 ) -> None:
     run(delivery_context(container.database), container.profiles, Job(), lambda: at(TUESDAY, 8))
@@ -299,7 +301,7 @@ def test_a_day_without_papers_shows_the_last_that_had_some(
         ({"do": "dance"}, "no such button"),
     ],
 )
-def test_what_can_not_be_is_refused_in_words_and_nothing_changes(
+def test_invalid_input_is_refused_with_a_message_and_changes_nothing(
     client: Client, container: Container, subscriber: Subscriber, fields: dict[str, str], said: str
 ) -> None:
     answer = client.post(page_of(subscriber), data={"mute": "clinical", **fields})
@@ -308,9 +310,7 @@ def test_what_can_not_be_is_refused_in_words_and_nothing_changes(
     assert subscriber_now(container.database, subscriber.address) == subscriber
 
 
-def test_a_pasted_library_is_learned_from(
-    client: Client, container: Container, subscriber: Subscriber
-) -> None:
+def test_pasted_papers_are_liked(client: Client, container: Container, subscriber: Subscriber) -> None:
     known = make_paper(3, "proteins")
     pasted = f"""@article{{x, title = {{{{{known.title}}}}}, year = 2026}}
         @misc{{y, eprint = {{2603.00001}}, booktitle = {{Gaussian}}}}
@@ -324,7 +324,7 @@ def test_a_pasted_library_is_learned_from(
         assert set(rated) >= {"2603.00001", "2603.00002"}
 
 
-def test_a_pasted_id_that_is_not_stored_is_kept_until_it_arrives(
+def test_a_pasted_id_that_is_not_stored_is_pending(
     client: Client, container: Container, subscriber: Subscriber
 ) -> None:
     send(client, subscriber, pasted="https://arxiv.org/abs/1706.03762v7 and 2603.00001")
@@ -333,7 +333,7 @@ def test_a_pasted_id_that_is_not_stored_is_kept_until_it_arrives(
         assert len(read_feedback(connection, [subscriber.id])[subscriber.id]) == 1
 
 
-def test_ticked_papers_are_liked_and_each_can_be_taken_back(
+def test_ticked_papers_are_liked_and_each_can_be_removed(
     client: Client, container: Container, subscriber: Subscriber
 ) -> None:
     offered = re.findall(r'name="like" value="([^"]+)"', client.get(page_of(subscriber)).text)
@@ -346,7 +346,9 @@ def test_ticked_papers_are_liked_and_each_can_be_taken_back(
         assert connection.exec_driver_sql("select count(*) from feedback").scalar() == 1
 
 
-def test_what_we_know_names_the_terms(client: Client, container: Container, subscriber: Subscriber) -> None:
+def test_the_page_shows_the_terms_of_the_profile(
+    client: Client, container: Container, subscriber: Subscriber
+) -> None:
     page = send(client, subscriber, topics="gaussian splatting")
     known = page.partition("What we know about you")[2]
     assert "splatting" in known
@@ -354,7 +356,7 @@ def test_what_we_know_names_the_terms(client: Client, container: Container, subs
     assert subscriber_now(container.database, subscriber.address).interests.topics == ("gaussian splatting",)
 
 
-def test_a_pause_holds_until_its_date_or_the_subscriber_ends_it(
+def test_a_pause_lasts_until_its_date_or_until_resumed(
     client: Client, container: Container, subscriber: Subscriber
 ) -> None:
     until = WEDNESDAY + timedelta(days=5)
@@ -365,7 +367,7 @@ def test_a_pause_holds_until_its_date_or_the_subscriber_ends_it(
     assert "until you resume" in send(client, subscriber, "pause", until="")
 
 
-def test_one_can_leave_and_come_back_here_too(
+def test_unsubscribing_and_resubscribing_work_on_the_page(
     client: Client, container: Container, subscriber: Subscriber
 ) -> None:
     assert "You are unsubscribed" in send(client, subscriber, "unsubscribe")
@@ -374,13 +376,13 @@ def test_one_can_leave_and_come_back_here_too(
     assert subscriber_now(container.database, subscriber.address).status == "active"
 
 
-def test_somebody_who_refused_our_mail_can_not_be_resumed(client: Client, container: Container) -> None:
+def test_a_suppressed_subscriber_cannot_resume(client: Client, container: Container) -> None:
     refused = add_subscriber(container.database, "full@example.org", status=Status.SUPPRESSED)
     assert client.post(page_of(refused), data={"do": "resume"}).status_code == 422
     assert subscriber_now(container.database, refused.address).status == "suppressed"
 
 
-def test_past_digests_and_own_feeds_are_listed_and_work(
+def test_past_digests_and_feeds_are_listed_and_work(
     client: Client, container: Container, subscriber: Subscriber, clock: Clock
 ) -> None:
     run(delivery_context(container.database), container.profiles, Job(), lambda: at(WEDNESDAY))
@@ -396,7 +398,7 @@ def test_past_digests_and_own_feeds_are_listed_and_work(
     assert client.get(atom).headers["cache-control"] == "no-store"
 
 
-def test_the_export_holds_everything_and_erasing_leaves_nothing(
+def test_the_export_has_all_data_and_erasing_deletes_it(
     client: Client, container: Container, subscriber: Subscriber
 ) -> None:
     run(delivery_context(container.database), container.profiles, Job(), lambda: at(WEDNESDAY))

@@ -17,7 +17,7 @@ from digest.wiring import Container
 from tests.factories import BASE_URL, WEDNESDAY, Clock, add_subscriber, links
 from tests.web.client import Client, form_token_of
 from tests.web.conftest import dump, make_container
-from tests.web.crawl import EVIL, EVIL_HEADERS, Walk, other_documents, path_of
+from tests.web.crawl import FOREIGN_HEADERS, FOREIGN_HOST, Crawl, other_documents, path_of
 from tests.web.hostile import ATTACK, add_hostile_papers, add_hostile_subscriber, send_digests
 
 
@@ -49,16 +49,16 @@ class Tags(HTMLParser):
         self.tags.append((tag, dict(attrs)))
 
 
-def test_the_walk_leads_to_every_page(walk: Walk) -> None:
-    statuses = {answer.status_code for answer in walk.pages.values()}
+def test_the_crawl_reaches_every_page(crawl: Crawl) -> None:
+    statuses = {answer.status_code for answer in crawl.pages.values()}
     assert statuses == {200, 303, 403, 404, 405, 413, 422, 429, 500}
-    environment = walk.client.app.state.context.pages._environment
+    environment = crawl.client.app.state.context.pages._environment
     assert {name for _, name in environment.cache} == set(environment.list_templates())
 
 
-def test_hostile_words_are_text_on_every_page(walk: Walk) -> None:
+def test_hostile_text_is_escaped_on_every_page(crawl: Crawl) -> None:
     shown = 0
-    for name, answer in walk.pages.items():
+    for name, answer in crawl.pages.items():
         page = answer.text
         shown += "alert(1)" in page
         assert "\u202e" not in page, name
@@ -72,8 +72,8 @@ def test_hostile_words_are_text_on_every_page(walk: Walk) -> None:
     assert shown > 35
 
 
-def test_every_page_is_strict_and_names_no_host_that_its_caller_made_up(walk: Walk) -> None:
-    for name, answer in walk.pages.items():
+def test_every_page_has_security_headers_and_ignores_the_requested_host(crawl: Crawl) -> None:
+    for name, answer in crawl.pages.items():
         headers = answer.headers
         assert "'unsafe" not in headers["content-security-policy"]
         assert headers["content-security-policy"].startswith("default-src 'none'")
@@ -81,22 +81,22 @@ def test_every_page_is_strict_and_names_no_host_that_its_caller_made_up(walk: Wa
         assert headers["x-content-type-options"] == "nosniff"
         assert "cache-control" in headers
         assert "set-cookie" not in headers
-        assert EVIL not in answer.text, name
-        assert EVIL not in str(headers.raw), name
+        assert FOREIGN_HOST not in answer.text, name
+        assert FOREIGN_HOST not in str(headers.raw), name
 
 
-def test_every_refusal_is_a_page_that_helps(walk: Walk) -> None:
-    refused = {name: answer for name, answer in walk.pages.items() if answer.status_code >= 400}
+def test_every_error_is_a_page_with_advice(crawl: Crawl) -> None:
+    refused = {name: answer for name, answer in crawl.pages.items() if answer.status_code >= 400}
     assert len(refused) > 20
     for name, answer in refused.items():
         page = answer.text
         assert answer.headers["content-type"] == "text/html; charset=utf-8", name
-        assert 'role="alert"' in page or "preview" in name or "too late" in name, name
+        assert 'role="alert"' in page or "preview" in name or name == "confirm, expired", name
         assert re.search(r'href="/"|<form ', page), name
         assert "Traceback" not in page
 
 
-def test_hostile_words_are_data_in_feeds_and_json(
+def test_hostile_text_is_escaped_in_feeds_and_json(
     container: Container, client: Client, subscriber: Subscriber
 ) -> None:
     kinds = set()
@@ -106,7 +106,7 @@ def test_hostile_words_are_data_in_feeds_and_json(
         assert not kind.startswith("text/html"), path
         assert answer.headers["x-content-type-options"] == "nosniff", path
         assert "set-cookie" not in answer.headers
-        assert EVIL not in answer.text + str(answer.headers.raw), path
+        assert FOREIGN_HOST not in answer.text + str(answer.headers.raw), path
         if kind.endswith("json"):
             assert answer.json() is not None, path
         if path.endswith(".xml"):
@@ -120,12 +120,12 @@ def test_hostile_words_are_data_in_feeds_and_json(
     assert container
 
 
-def test_no_other_site_can_do_anything_in_a_subscribers_name(
+def test_no_other_site_can_act_for_a_subscriber(
     container: Container, client: Client, subscriber: Subscriber
 ) -> None:
     """There is nothing that a browser would send by itself: no cookie, no password, only the link's own token."""
     headers = {
-        **EVIL_HEADERS,
+        **FOREIGN_HEADERS,
         "Cookie": f"subscriber={subscriber.key}; session={subscriber.key}",
         "Authorization": "Basic YTpi",
     }
@@ -155,21 +155,21 @@ def test_no_other_site_can_do_anything_in_a_subscribers_name(
     ):
         for method in ("POST", "GET", "PUT", "DELETE"):
             request = {"data": guess} if method == "POST" else {"params": guess}
-            answer = client.ask(method, path, headers=headers, **request)
+            answer = client.request(method, path, headers=headers, **request)
             assert "set-cookie" not in answer.headers
             assert not {name for name in answer.headers if name.startswith("access-control-")}
     assert dump(container) == before
 
 
-def test_a_mail_leads_to_the_settings_address_whatever_host_its_asker_named(
+def test_links_in_mails_use_the_configured_host_only(
     container: Container, client: Client, tmp_path: Path
 ) -> None:
     form_token = form_token_of(client.get("/subscribe").text)
     container.clock.advance(minutes=1)  # type: ignore[attr-defined]
     for address in ("new@example.org", "new@example.org\r\nBcc: all@example.org", "a@b.example\nX-Evil: 1"):
-        client.post("/subscribe", data={"email": address, "stamp": form_token}, headers=EVIL_HEADERS)
+        client.post("/subscribe", data={"email": address, "stamp": form_token}, headers=FOREIGN_HEADERS)
     (mail,) = [file.read_text() for file in tmp_path.rglob("outbox/new/*")]
-    assert EVIL not in mail
+    assert FOREIGN_HOST not in mail
     assert "Bcc" not in mail
     assert f"{BASE_URL}/confirm/" in mail.replace("=\n", "")
 
@@ -193,7 +193,7 @@ HARMS: dict[str, Callable[[str, Subscriber, Subscriber], str]] = {
 
 
 @pytest.mark.parametrize("harm", HARMS)
-def test_a_link_that_is_not_ours_is_refused_with_a_page_that_helps(
+def test_a_forged_link_is_refused_with_a_page_with_advice(
     container: Container, client: Client, subscriber: Subscriber, harm: str
 ) -> None:
     other = add_subscriber(container.database, "bo@example.org")
@@ -206,7 +206,7 @@ def test_a_link_that_is_not_ours_is_refused_with_a_page_that_helps(
         for method in ("GET", "HEAD", "POST"):
             if method == "POST" and purpose in {"digest", "feed"}:
                 continue
-            answer = client.ask(method, f"/{purpose}/{bad}{ending}")
+            answer = client.request(method, f"/{purpose}/{bad}{ending}")
             assert answer.status_code == 403, (method, purpose)
             if method != "HEAD":
                 assert "open it again from the mail" in answer.text
@@ -214,7 +214,7 @@ def test_a_link_that_is_not_ours_is_refused_with_a_page_that_helps(
     assert dump(container) == before
 
 
-def test_https_is_kept_where_it_is_used(
+def test_hsts_is_sent_over_https_only(
     client: Client, container: Container, clock: Clock, tmp_path: Path
 ) -> None:
     assert client.get("/").headers["strict-transport-security"]
@@ -224,20 +224,20 @@ def test_https_is_kept_where_it_is_used(
     plain.close()
 
 
-def test_nothing_leads_elsewhere(client: Client, subscriber: Subscriber) -> None:
+def test_redirects_stay_on_this_host(client: Client, subscriber: Subscriber) -> None:
     mine = links().link("preferences", subscriber.key, WEDNESDAY).removeprefix(BASE_URL)
     for path in ("//evil.example", "/\\evil.example", "//evil.example/..", "/papers//evil.example"):
         answer = client.get(path)
         assert answer.status_code >= 400 or "location" not in answer.headers
     for path in ("/papers/", "/search/", "/about/", f"{mine}/"):
-        answer = client.get(path, headers=EVIL_HEADERS)
+        answer = client.get(path, headers=FOREIGN_HEADERS)
         assert (answer.status_code, "location" in answer.headers) in {(404, False), (403, False)}, path
     for extra in ("?next=//evil.example", "?done=//evil.example", "?redirect=https://evil.example"):
         answer = client.post(mine + extra, data={"do": "save", "next": "//evil.example"})
         assert answer.headers["location"] == f"{mine}?done=saved"
 
 
-def test_a_line_break_gets_into_no_header(client: Client, subscriber: Subscriber) -> None:
+def test_no_line_break_is_written_into_a_header(client: Client, subscriber: Subscriber) -> None:
     mine = links().link("preferences", subscriber.key, WEDNESDAY).removeprefix(BASE_URL)
     for path in ("/search?q=a%0d%0aSet-Cookie:x=1", f"{mine}%0d%0aX-Evil:1", "/papers/%0d%0aX-Evil:1.bib"):
         headers = client.get(path).headers
@@ -257,7 +257,7 @@ def test_a_body_that_is_too_large_is_not_read(client: Client, streamed: bool) ->
     assert answer.status_code == 413
 
 
-def test_a_fault_of_ours_is_a_page_without_its_innards(container: Container, client: Client) -> None:
+def test_an_unexpected_error_is_a_page_without_details(container: Container, client: Client) -> None:
     @client.app.get("/broken")
     def broken() -> None:
         raise RuntimeError("the password is hunter2")
@@ -270,7 +270,7 @@ def test_a_fault_of_ours_is_a_page_without_its_innards(container: Container, cli
     assert container
 
 
-def test_a_database_that_is_gone_is_said_in_words(clock: Clock, tmp_path: Path) -> None:
+def test_an_unavailable_database_gives_a_message(clock: Clock, tmp_path: Path) -> None:
     container = make_container(f"sqlite:///{tmp_path}/not/there.db", clock, tmp_path)
     for path in ("/", "/readyz", "/api/papers"):
         answer = Client(create_app(container)).get(path)

@@ -53,7 +53,7 @@ def ids(page: str) -> set[str]:
         ("&category=m", 0),
     ],
 )
-def test_a_search_can_be_narrowed_on_the_page_and_for_programs(
+def test_a_search_can_be_filtered_on_the_page_and_in_the_api(
     client: Client, narrowed: str, expected: int
 ) -> None:
     page = client.get(f"/search?q=gaussian+splatting{narrowed}").text
@@ -63,14 +63,14 @@ def test_a_search_can_be_narrowed_on_the_page_and_for_programs(
     assert {one["paper"]["id"] for one in found} == ids(page)
 
 
-def test_the_form_shows_what_the_search_was_narrowed_to(client: Client) -> None:
+def test_the_form_shows_the_filters_of_the_search(client: Client) -> None:
     page = client.get("/search?q=gaussian&category=math.NA&since=2026-03-03").text
     assert "<option selected>math.NA</option>" in page
     assert 'value="2026-03-03"' in page
     assert "No paper matches with this filter" in client.get("/search?q=gaussian&since=2026-03-04").text
 
 
-def test_look_alikes_of_a_paper_can_be_narrowed_too(client: Client) -> None:
+def test_similar_papers_can_be_filtered(client: Client) -> None:
     assert len(ids(client.get("/search?q=2603.00001").text)) > 5
     assert ids(client.get("/search?q=2603.00001&category=math").text) == {"2603.00001", "2603.00020"}
     one = client.get("/api/papers/2603.00001?similar=5&category=math&since=2026-03-03").json()
@@ -78,21 +78,21 @@ def test_look_alikes_of_a_paper_can_be_narrowed_too(client: Client) -> None:
 
 
 @pytest.mark.parametrize("since", ["yesterday", "2026-02-30", "0", "2026-03-03T00:00", "٢٠٢٦-٠٣-٠٣"])
-def test_a_day_that_is_none_is_said_so(client: Client, since: str) -> None:
+def test_an_invalid_day_is_reported(client: Client, since: str) -> None:
     answer = client.get("/search", params={"q": "gaussian", "since": since})
     assert answer.status_code == 422
     assert "write it like 2026-11-22" in answer.text
     assert client.get("/api/search", params={"q": "gaussian", "since": since}).status_code == 422
 
 
-def test_a_search_asked_again_shows_papers_that_came_in_between(container: Container, client: Client) -> None:
+def test_a_repeated_search_shows_new_papers(container: Container, client: Client) -> None:
     before = client.get("/search?q=gaussian+splatting").text
     assert client.get("/search?q=gaussian+splatting").text == before
     add_papers(container.database, make_paper(30, "splats", announced_on=WEDNESDAY), now=at(WEDNESDAY, 11))
     assert ids(client.get("/search?q=gaussian+splatting").text) == {*ids(before), "2603.00030"}
 
 
-def test_a_question_asked_again_costs_the_database_nothing(container: Container) -> None:
+def test_a_repeated_search_reads_nothing_from_the_database(container: Container) -> None:
     client = Client(create_app(container, timedelta(hours=1)))
     statements: list[str] = []
     event.listen(container.database.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
@@ -106,7 +106,7 @@ def test_a_question_asked_again_costs_the_database_nothing(container: Container)
     assert pages[::2] == pages[1::2]
 
 
-def test_while_one_looks_for_changes_the_others_do_not_wait(container: Container) -> None:
+def test_other_threads_do_not_wait_while_one_rereads_the_papers(container: Container) -> None:
     looking, may_finish = Event(), Event()
     may_finish.set()
 

@@ -21,7 +21,7 @@ def test_the_package_takes_all_templates_along() -> None:
 @pytest.mark.parametrize(
     "name", ["web/home.html", "web/base.html", "static/site.css", "static/site.js", "email/digest/body.mjml"]
 )
-def test_each_is_where_the_product_looks(name: str) -> None:
+def test_templates_and_files_are_found(name: str) -> None:
     assert (templates_folder() / name).is_file()
 
 

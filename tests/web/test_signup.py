@@ -36,12 +36,12 @@ def mails(outbox: Path) -> list[email.message.EmailMessage]:
 
 
 def sign_up(client: Client, address: str, **fields: str) -> str:
-    answer = client.ask_for_mail(address, **fields)
+    answer = client.request_mail(address, **fields)
     assert answer.status_code == 200, answer.text
     return answer.text
 
 
-def test_an_address_gets_one_confirmation_a_day_without_a_word_of_the_visitor(
+def test_an_address_gets_one_confirmation_a_day_without_typed_text(
     client: Client, container: Container, tmp_path: Path, clock: Clock
 ) -> None:
     for _ in range(3):
@@ -63,7 +63,7 @@ def test_an_address_gets_one_confirmation_a_day_without_a_word_of_the_visitor(
     )
 
 
-def test_the_answer_tells_nobody_who_is_a_subscriber(
+def test_the_response_does_not_reveal_subscribers(
     client: Client, container: Container, tmp_path: Path
 ) -> None:
     for status in Status:
@@ -83,7 +83,7 @@ def test_the_answer_tells_nobody_who_is_a_subscriber(
         assert subscriber_now(container.database, f"{status}@example.org").status == status
 
 
-def test_a_program_that_fills_in_everything_is_told_the_same_and_gets_nothing(
+def test_a_program_that_fills_in_every_field_gets_the_same_response_and_no_mail(
     client: Client, tmp_path: Path
 ) -> None:
     told = sign_up(client, "bot@example.org", website="https://spam.example")
@@ -104,29 +104,29 @@ def test_a_program_that_fills_in_everything_is_told_the_same_and_gets_nothing(
         "x" * 300,
     ],
 )
-def test_what_is_no_address_is_refused_with_a_word_of_help(client: Client, typed: str) -> None:
+def test_an_invalid_address_is_refused_with_advice(client: Client, typed: str) -> None:
     answer = client.post("/subscribe", data={"email": typed})
     assert answer.status_code == 422
     assert "is not a mail address" in answer.text
 
 
-def test_an_international_domain_is_written_to_in_its_ascii_form(client: Client, tmp_path: Path) -> None:
+def test_mail_to_an_international_domain_uses_its_ascii_form(client: Client, tmp_path: Path) -> None:
     sign_up(client, "ada@bücher.example")
     assert [mail["To"] for mail in mails(tmp_path / "outbox")] == ["ada@xn--bcher-kva.example"]
 
 
-def test_one_network_can_ask_so_often_and_another_still_can(client: Client, tmp_path: Path) -> None:
+def test_the_limit_of_one_network_does_not_affect_another(client: Client, tmp_path: Path) -> None:
     for number in range(MAILS_PER_NETWORK):
         sign_up(client, f"r{number}@example.org")
     for path in ("/subscribe", "/links"):
-        refused = client.ask_for_mail("late@example.org", path)
+        refused = client.request_mail("late@example.org", path)
         assert refused.status_code == 429
         assert refused.headers["retry-after"] == "3600"
     sign_up(Client(client.app, "192.0.2.2"), "late@example.org")
     assert len(mails(tmp_path / "outbox")) == MAILS_PER_NETWORK + 1
 
 
-def test_a_mail_that_can_not_go_now_waits_in_the_ledger(
+def test_a_mail_that_cannot_be_sent_waits_in_the_ledger(
     container: Container, client: Client, tmp_path: Path
 ) -> None:
     (tmp_path / "outbox").write_text("in the way")
@@ -141,7 +141,7 @@ ASK_FORMS = ("/subscribe", "/links")
 
 
 @pytest.mark.parametrize("path", ASK_FORMS)
-def test_what_comes_at_once_gets_the_form_again_and_then_one_press_is_enough(
+def test_a_form_sent_too_soon_is_shown_again_and_then_accepted(
     client: Client, container: Container, tmp_path: Path, clock: Clock, path: str
 ) -> None:
     add_subscriber(container.database, "ada@example.org", status=Status.UNSUBSCRIBED)
@@ -164,7 +164,7 @@ def test_what_comes_at_once_gets_the_form_again_and_then_one_press_is_enough(
     "form_token",
     [None, "", "x", "0" * 55, TOKEN_PLACEHOLDER, "17726256000." + "A" * 43, "\udc80", "é" * 50, "1" * 500],
 )
-def test_a_form_without_a_stamp_of_ours_is_shown_again(
+def test_a_form_without_a_valid_token_is_shown_again(
     client: Client, tmp_path: Path, clock: Clock, form_token: str | None
 ) -> None:
     fields = {"email": "ada@example.org"}
@@ -179,7 +179,7 @@ def test_a_form_without_a_stamp_of_ours_is_shown_again(
     assert len(mails(tmp_path / "outbox")) == 1
 
 
-def test_a_page_left_open_for_days_still_works_and_for_weeks_takes_one_press_more(
+def test_a_form_open_for_days_is_accepted_and_for_weeks_is_shown_again(
     client: Client, tmp_path: Path, clock: Clock
 ) -> None:
     form_token = form_token_of(client.get("/").text)
@@ -197,9 +197,7 @@ def test_a_page_left_open_for_days_still_works_and_for_weeks_takes_one_press_mor
     assert len(mails(tmp_path / "outbox")) == 2
 
 
-def test_a_stamp_from_a_clock_that_runs_ahead_is_changed_for_one_of_ours(
-    client: Client, tmp_path: Path, clock: Clock
-) -> None:
+def test_a_token_from_the_future_is_replaced(client: Client, tmp_path: Path, clock: Clock) -> None:
     clock.advance(hours=2)
     form_token = form_token_of(client.get("/subscribe").text)
     clock.advance(hours=-2)
@@ -210,7 +208,7 @@ def test_a_stamp_from_a_clock_that_runs_ahead_is_changed_for_one_of_ours(
 
 
 @pytest.mark.parametrize("path", ["/", "/subscribe", "/links", "/papers/2603.00001"])
-def test_a_page_that_is_kept_is_stamped_as_it_goes_out(
+def test_a_cached_page_gets_a_token_when_it_is_sent(
     client: Client, container: Container, clock: Clock, path: str
 ) -> None:
     add_papers(container.database, *make_papers(3))
@@ -226,14 +224,14 @@ def test_a_page_that_is_kept_is_stamped_as_it_goes_out(
     assert client.app.state.context.form_tokens.is_ripe(form_tokens[0])
 
 
-def test_the_words_that_stand_for_a_stamp_are_no_stamp(client: Client, container: Container) -> None:
+def test_the_placeholder_is_not_a_valid_token(client: Client, container: Container) -> None:
     """A title may hold them, and then holds a stamp; the form has its own all the same."""
     add_papers(container.database, make_paper(1, title=f"On {TOKEN_PLACEHOLDER}"))
     assert len(form_token_of(client.get("/").text)) == len(TOKEN_PLACEHOLDER)
     assert not client.app.state.context.form_tokens.is_ripe(TOKEN_PLACEHOLDER)
 
 
-def test_what_was_typed_is_shown_again_as_text(client: Client) -> None:
+def test_typed_text_is_escaped_when_it_is_shown_again(client: Client) -> None:
     again = client.post("/subscribe", data={"email": "o'hara&sons+x@example.org"})
     assert 'value="o&#39;hara&amp;sons+x@example.org"' in again.text
 
@@ -242,12 +240,12 @@ def test_what_was_typed_is_shown_again_as_text(client: Client) -> None:
 
 
 def request_links(client: Client, address: str) -> str:
-    answer = client.ask_for_mail(address, "/links")
+    answer = client.request_mail(address, "/links")
     assert answer.status_code == 200, answer.text
     return answer.text
 
 
-def test_a_subscriber_gets_their_links_once_a_day(
+def test_a_subscriber_gets_their_links_at_most_once_a_day(
     client: Client, container: Container, tmp_path: Path, clock: Clock
 ) -> None:
     add_subscriber(container.database, "Ada@example.org")
@@ -268,7 +266,7 @@ def test_a_subscriber_gets_their_links_once_a_day(
     assert len(mails(tmp_path / "outbox")) == 2
 
 
-def test_links_go_to_whoever_confirmed_and_the_answer_tells_nobody_who_that_is(
+def test_links_are_sent_to_confirmed_subscribers_and_the_response_does_not_reveal_them(
     client: Client, container: Container, tmp_path: Path
 ) -> None:
     for status in STATUSES:
@@ -294,16 +292,16 @@ def test_links_go_to_whoever_confirmed_and_the_answer_tells_nobody_who_that_is(
         assert subscriber_store.count_by_status(connection) == before
 
 
-def test_a_program_that_fills_in_the_form_for_links_gets_none(
+def test_a_program_that_fills_in_the_links_form_gets_no_mail(
     client: Client, container: Container, tmp_path: Path
 ) -> None:
     add_subscriber(container.database)
-    told = client.ask_for_mail("ada@example.org", "/links", website="https://spam.example").text
+    told = client.request_mail("ada@example.org", "/links", website="https://spam.example").text
     assert mails(tmp_path / "outbox") == []
     assert told == request_links(client, "ada@example.org")
 
 
-def test_who_left_can_erase_themselves_by_the_link_they_asked_for(
+def test_an_unsubscribed_subscriber_can_request_links_and_erase_their_data(
     client: Client, container: Container, tmp_path: Path
 ) -> None:
     add_subscriber(container.database, status=Status.UNSUBSCRIBED)
@@ -317,7 +315,7 @@ def test_who_left_can_erase_themselves_by_the_link_they_asked_for(
         assert connection.exec_driver_sql("select count(*) from deliveries").scalar_one() == 0
 
 
-def test_the_way_to_ones_links_is_on_every_page_that_could_need_it(client: Client) -> None:
+def test_every_page_that_needs_it_links_to_the_links_form(client: Client) -> None:
     for path in ("/", "/subscribe", "/preferences/forged.20260101.link"):
         assert 'href="/links"' in client.get(path).text.partition("<main")[2]
     assert client.get("/preferences/forged.20260101.link").text.count('href="/links"') == 2

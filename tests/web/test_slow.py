@@ -120,7 +120,7 @@ def until_closed(caller: socket.socket, drip: bytes = b"") -> tuple[float, bytes
         (b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n", b"a", 2.9, 4, b"404"),
     ],
 )
-def test_who_does_not_get_on_is_let_go(
+def test_a_client_that_is_too_slow_is_disconnected(
     port: int, first: bytes, drip: bytes, least: float, most: float, status: bytes
 ) -> None:
     with call(port) as caller:
@@ -130,7 +130,7 @@ def test_who_does_not_get_on_is_let_go(
     assert least < seconds < most + 1.5
 
 
-def test_many_slow_callers_are_gone_and_others_are_answered_meanwhile(port: int) -> None:
+def test_many_slow_clients_are_disconnected_and_others_are_served(port: int) -> None:
     callers = [call(port) for _ in range(300)]
     for caller in callers:
         caller.sendall(GET)
@@ -151,7 +151,7 @@ def test_many_slow_callers_are_gone_and_others_are_answered_meanwhile(port: int)
 
 
 @pytest.mark.parametrize("application", [large, one_piece])
-def test_who_does_not_read_their_answer_is_let_go(application: Callable[..., Any]) -> None:
+def test_a_client_that_does_not_read_is_disconnected(application: Callable[..., Any]) -> None:
     with served(application) as (port, server), call(port) as caller:
         caller.sendall(GET + b"\r\n")
         wait_for(lambda: len(server.server_state.connections) == 1, 5, "the connection")
@@ -172,7 +172,7 @@ def test_who_reads_slowly_but_reads_gets_all_of_it() -> None:
     assert size > 20_000_000
 
 
-def test_a_steady_sender_is_waited_for_and_a_connection_is_used_again(port: int) -> None:
+def test_a_steady_client_is_served_and_a_connection_is_reused(port: int) -> None:
     body = b"email=ada%40example.org&website=x"
     with call(port) as caller:
         for _ in range(2):
@@ -184,14 +184,14 @@ def test_a_steady_sender_is_waited_for_and_a_connection_is_used_again(port: int)
             time.sleep(0.5)
 
 
-def test_a_head_without_end_is_refused_before_it_fills_the_memory(port: int) -> None:
+def test_an_endless_head_is_refused(port: int) -> None:
     with call(port) as caller:
         caller.sendall(GET + b"X-A: " + b"a" * LARGEST_HEAD)
         _, said = until_closed(caller)
     assert said.startswith(b"HTTP/1.1 431")
 
 
-def test_a_caller_who_hangs_up_in_the_middle_of_a_form_is_no_fault(
+def test_a_client_that_disconnects_during_a_form_is_not_logged_as_an_error(
     port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     with call(port) as caller:

@@ -7,7 +7,7 @@ from digest.store.database import Database
 from tests.web.timing import MOST, best_share, measure_all
 
 
-def test_the_time_of_an_answer_tells_known_from_unknown_no_better_than_a_guess(
+def test_response_times_do_not_distinguish_known_from_unknown_addresses(
     database: Database, database_url: str, tmp_path: Path
 ) -> None:
     found = measure_all(tmp_path, database, database_url, 200, first=80)

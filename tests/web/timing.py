@@ -1,12 +1,11 @@
-"""Can an answer's time tell whose address it was? A measurement by hand:
+"""Measures whether response times reveal known addresses; run by hand:
 
     python -m tests.web.timing [--requests 200] [--database postgresql://…]
 
-It serves a site of its own with `digest web` in a folder that is gone afterwards, and sends to /subscribe and to
-/links as many requests for known addresses as for unknown ones, in a random order. Then it looks for the limit
-in time that tells the two apart best, with the measurements in hand, which is more than an attacker has. A share
-of 0.5 is guessing; by luck alone, the best limit over two times 200 requests gets 0.6 or more once in 1,500 tries.
-The exit code is 0 when no share is above 0.6.
+It starts `digest web` in a temporary folder and sends to /subscribe and to /links as many requests for known as for
+unknown addresses, in random order. Then it finds the time limit that separates the two best, which needs the
+measurements, so an attacker cannot do better. A share of 0.5 is guessing; by chance, the best limit over two times 200
+requests gets 0.6 or more once in 1,500 runs. The exit code is 0 if no share is above 0.6.
 """
 
 import argparse
@@ -42,19 +41,19 @@ PATHS = ("/subscribe", "/links")
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds that answers took."""
+    """Response times in seconds."""
 
     known: Sequence[float]
     unknown: Sequence[float]
 
     @property
     def share(self) -> float:
-        """The share of requests that the best limit in time puts on the right side."""
+        """The share of requests that the best time limit classifies correctly."""
         return best_share(self.known, self.unknown)
 
 
 def best_share(some: Sequence[float], others: Sequence[float]) -> float:
-    """Return how many of equally many values of two kinds one limit can tell apart at best."""
+    """Return the largest share of values of two equally large groups that one limit classifies correctly."""
     rated = sorted([(value, 1) for value in some] + [(value, -1) for value in others])
     ahead, furthest = 0, 0
     for _, kind in rated:
@@ -64,14 +63,14 @@ def best_share(some: Sequence[float], others: Sequence[float]) -> float:
 
 
 def join(first: Times, second: Times) -> Times:
-    """Return the times of two measurements together."""
+    """Return the times of two measurements in one."""
     return Times([*first.known, *second.known], [*first.unknown, *second.unknown])
 
 
 def measure(
     port: int, path: str, form_token: str, known: Sequence[str], unknown: Sequence[str], rng: Random
 ) -> Times:
-    """Ask for mail for each address, each from a network of its own, in a random order."""
+    """Request mail for each address, each from another network, in random order."""
     asked = [(address, True) for address in known] + [(address, False) for address in unknown]
     rng.shuffle(asked)
     seconds: dict[bool, list[float]] = {True: [], False: []}
@@ -93,8 +92,8 @@ def measure(
     return Times(seconds[True], seconds[False])
 
 
-def ripe_stamp(port: int) -> str:
-    """Return a stamp that is old enough for both forms."""
+def ripe_token(port: int) -> str:
+    """Return a form token that is old enough for both forms."""
     with urlopen(f"http://127.0.0.1:{port}/links", timeout=30) as answer:
         form_token = form_token_of(answer.read().decode())
     time.sleep(LEAST.total_seconds())
@@ -103,7 +102,7 @@ def ripe_stamp(port: int) -> str:
 
 @contextmanager
 def context(folder: Path, database_url: str) -> Iterator[int]:
-    """Serve a site over an initialised database; yield its port."""
+    """Serve the pages over an initialised database; yield the port."""
     port = free_port()
     settings = {
         "DIGEST_DATABASE_URL": database_url,
@@ -115,7 +114,7 @@ def context(folder: Path, database_url: str) -> Iterator[int]:
     command = [sys.executable, "-c", "from digest.cli import main; main()", "web", "--port", str(port)]
     server = subprocess.Popen(command, cwd=folder, env=settings)
     try:
-        wait_for(lambda: answers(port), 60, "the start of the site")
+        wait_for(lambda: answers(port), 60, "the start of digest web")
         yield port
     finally:
         server.terminate()
@@ -123,7 +122,7 @@ def context(folder: Path, database_url: str) -> Iterator[int]:
 
 
 def people(database: Database, count: int) -> tuple[list[str], list[str]]:
-    """Make subscribers; return their addresses, and as many that are nobody's."""
+    """Add subscribers; return their addresses, and as many unknown ones."""
     known = [f"known{number}@d{number % DOMAINS}.example" for number in range(count)]
     applications = [Application(parse_address(address)) for address in known]
     with database.begin() as connection:
@@ -138,13 +137,13 @@ def measure_all(
 ) -> dict[str, Times]:
     """Measure each of the two forms with `count` requests of each kind.
 
-    With `first`, a form whose first so many requests tell nothing is not measured further: by chance alone,
-    80 of each kind exceed MOST once in twelve times, and a real difference exceeds it sooner than chance.
+    With `first`, the rest of a form's requests is sent only if the first ones exceed MOST: by chance, 80 of each kind
+    exceed it once in twelve runs, with a real difference nearly always.
     """
     known, unknown = people(database, count)
     rng = Random(7)
     with context(folder, database_url) as port:
-        form_token = ripe_stamp(port)
+        form_token = ripe_token(port)
         found = {}
         for path in PATHS:
             head, tail = slice(first), slice(first, None)
@@ -159,17 +158,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=200)
     parser.add_argument("--database", default="")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="digest-timing-") as name:
-        url = asked.database or f"sqlite:///{name}/digest.db"
+        url = options.database or f"sqlite:///{name}/digest.db"
         database = Database(url)
         upgrade(database)
-        found = measure_all(Path(name), database, url, asked.requests)
+        found = measure_all(Path(name), database, url, options.requests)
         database.close()
     for path, times in found.items():
         sys.stdout.write(
             f"{path}: known {median(times.known) * 1000:.1f} ms, unknown {median(times.unknown) * 1000:.1f} ms, "
-            f"{times.share:.0%} told apart\n"
+            f"{times.share:.0%} classified correctly\n"
         )
     return 0 if all(times.share <= MOST for times in found.values()) else 1
 

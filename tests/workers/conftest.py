@@ -1,4 +1,4 @@
-"""A Redis of a test's own."""
+"""A Redis for each test."""
 
 import shutil
 import subprocess

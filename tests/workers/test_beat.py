@@ -1,4 +1,4 @@
-"""`digest beat --check`: good while a beat runs, one line and exit code 2 when none does."""
+"""`digest beat --check`: exit code 0 while a beat runs, otherwise one line and exit code 2."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ def test_the_key_is_the_one_that_beat_uses() -> None:
 
 
 @pytest.mark.services
-def test_a_running_beat_is_told_from_none(redis_url: str, sqlite_url: str, tmp_path: Path) -> None:
+def test_a_running_beat_is_distinguished_from_none(redis_url: str, sqlite_url: str, tmp_path: Path) -> None:
     shell = Shell(tmp_path, {"DIGEST_BROKER_URL": redis_url, "DIGEST_DATABASE_URL": sqlite_url})
     assert "start one with: digest beat" in shell.fails("beat", "--check")
     process = subprocess.Popen(
@@ -41,6 +41,6 @@ def test_a_running_beat_is_told_from_none(redis_url: str, sqlite_url: str, tmp_p
         require_beat(redis_url, now + LATE + timedelta(hours=25))
 
 
-def test_a_redis_that_is_down_is_one_line(tmp_path: Path) -> None:
+def test_an_unreachable_redis_gives_a_one_line_error(tmp_path: Path) -> None:
     said = Shell(tmp_path, {"DIGEST_BROKER_URL": "redis://127.0.0.1:9/0"}).fails("beat", "--check")
     assert "DIGEST_BROKER_URL" in said

@@ -1,4 +1,4 @@
-"""The circuit: a server that will not have our mail is left alone, tried with a few, and used again."""
+"""The circuit breaker: it opens when a server refuses all mail, tries a few mails, and closes again."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -43,10 +43,10 @@ from tests.factories import (
 )
 
 
-class Wall:
-    """A mail server that can be shut."""
+class SwitchableServer:
+    """A mail server that can be made to refuse everything."""
 
-    is_open = True
+    is_down = True
 
     def __init__(self) -> None:
         self.transport = Interposed(self._answer)
@@ -54,105 +54,107 @@ class Wall:
 
     def _answer(self, envelope: Envelope, send: object) -> str:
         self.tries += 1
-        if self.is_open:
+        if self.is_down:
             raise StopRun("The mail server refuses the password; check DIGEST_MAIL_URL.")
         assert callable(send)
         return str(send(envelope))
 
 
-def context_with_faults(database: Database) -> tuple[Wall, DeliveryContext, Clock]:
+def context_with_faults(database: Database) -> tuple[SwitchableServer, DeliveryContext, Clock]:
     add_papers(database, *make_papers(12))
     add_subscribers(database, 12)
     plan_due(database, at(TUESDAY))
-    return scene_of(database)
+    return context_of(database)
 
 
-def scene_of(database: Database) -> tuple[Wall, DeliveryContext, Clock]:
-    wall = Wall()
-    post = replace(delivery_context(database), transport=wall.transport, account="memory:")
-    return wall, post, Clock(at(TUESDAY))
+def context_of(database: Database) -> tuple[SwitchableServer, DeliveryContext, Clock]:
+    server = SwitchableServer()
+    context = replace(delivery_context(database), transport=server.transport, account="memory:")
+    return server, context, Clock(at(TUESDAY))
 
 
-def once(post: DeliveryContext, clock: Clock) -> Summary:
+def once(context: DeliveryContext, clock: Clock) -> Summary:
     summary = Summary()
-    deliver_batch(post, clock, summary, respects_open_circuit=True)
+    deliver_batch(context, clock, summary, respects_open_circuit=True)
     return summary
 
 
-def test_pauses_grow_up_to_a_longest() -> None:
+def test_pauses_grow_up_to_a_limit() -> None:
     pauses = [pause_after(timedelta(minutes=minutes)) for minutes in range(0, 500, 20)]
     assert pauses == sorted(pauses)
     assert (pauses[0], pauses[-1]) == (SHORTEST, LONGEST)
 
 
-def test_a_server_that_refuses_us_is_left_alone_and_the_reason_is_kept(database: Database) -> None:
-    wall, post, clock = context_with_faults(database)
-    assert "password" in once(post, clock).stopped
-    assert "password" in once(post, clock).stopped
-    assert wall.tries == 1
+def test_an_open_circuit_sends_nothing_and_stores_the_reason(database: Database) -> None:
+    server, context, clock = context_with_faults(database)
+    assert "password" in once(context, clock).stopped
+    assert "password" in once(context, clock).stopped
+    assert server.tries == 1
     with database.read() as connection:
         (circuit,) = open_circuits(connection)
     assert (circuit.name, circuit.failures) == ("memory:", 1)
     assert "password" in circuit.reason
 
 
-def test_after_its_pause_a_few_mails_try_it_and_a_long_outage_lengthens_the_pause(database: Database) -> None:
-    wall, post, clock = context_with_faults(database)
-    once(post, clock)
+def test_a_half_open_circuit_tries_a_few_mails_and_a_long_outage_lengthens_the_pause(
+    database: Database,
+) -> None:
+    server, context, clock = context_with_faults(database)
+    once(context, clock)
     clock.advance(seconds=30)
-    once(post, clock)
-    assert wall.tries == 2
+    once(context, clock)
+    assert server.tries == 2
     clock.advance(seconds=29)
-    assert once(post, clock).stopped
-    assert wall.tries == 2
-    # Ten minutes later it is tried every two and a half.
+    assert once(context, clock).stopped
+    assert server.tries == 2
+    # Ten minutes later it is tried every two and a half minutes.
     clock.advance(minutes=9, seconds=1)
-    once(post, clock)
-    assert wall.tries == 3
+    once(context, clock)
+    assert server.tries == 3
     clock.advance(seconds=149)
-    assert once(post, clock).stopped
-    assert wall.tries == 3
+    assert once(context, clock).stopped
+    assert server.tries == 3
     clock.advance(seconds=1)
-    wall.is_open = False
-    assert once(post, clock).sent == HALF_OPEN_MAILS
+    server.is_down = False
+    assert once(context, clock).sent == HALF_OPEN_MAILS
     with database.read() as connection:
         assert not open_circuits(connection)
     clock.advance(hours=2)
-    assert once(post, clock).sent == 12 - HALF_OPEN_MAILS
+    assert once(context, clock).sent == 12 - HALF_OPEN_MAILS
 
 
-def test_of_many_workers_one_tries(database: Database) -> None:
-    _, post, clock = context_with_faults(database)
-    once(post, clock)
+def test_one_worker_of_many_tries_a_half_open_circuit(database: Database) -> None:
+    _, context, clock = context_with_faults(database)
+    once(context, clock)
     clock.advance(minutes=2)
-    admission = admit(database, post.account, Stream.DIGEST, clock())
+    admission = admit(database, context.account, Stream.DIGEST, clock())
     assert not admission.is_open
     assert sum(together(*[lambda: take_half_open_turn(database, admission)] * 4)) == 1
 
 
-def test_an_operator_who_runs_by_hand_does_not_wait(database: Database) -> None:
-    wall, post, clock = context_with_faults(database)
-    once(post, clock)
-    wall.is_open = False
+def test_a_manual_run_does_not_wait_for_the_circuit(database: Database) -> None:
+    server, context, clock = context_with_faults(database)
+    once(context, clock)
+    server.is_down = False
     summary = Summary()
-    deliver_batch(post, clock, summary)
+    deliver_batch(context, clock, summary)
     assert summary.sent == HALF_OPEN_MAILS
     with database.read() as connection:
         assert not open_circuits(connection)
 
 
-def test_one_servers_trouble_is_not_anothers(database: Database) -> None:
-    _, post, clock = context_with_faults(database)
-    once(post, clock)
+def test_circuits_of_different_servers_are_independent(database: Database) -> None:
+    _, context, clock = context_with_faults(database)
+    once(context, clock)
     assert not admit(database, "smtp://other", Stream.DIGEST, clock()).is_open
 
 
-# An outage, as each way of running meets it: with mails of one stream, of the other, of both.
+# An outage, for each way of running, with mails of one stream, the other, or both.
 
 
 @pytest.fixture(params=["digest", "transactional", "both", "quiet"])
 def waiting(request: pytest.FixtureRequest, database: Database) -> str:
-    """Mails that wait when the server is down; `quiet` are digests of which the first turn out empty."""
+    """Deliveries that wait while the server is down; `quiet`: digests of which the first are skipped as empty."""
     streams: str = request.param
     if streams != "quiet":
         add_papers(database, *make_papers(12))
@@ -175,17 +177,17 @@ def expected(streams: str) -> int:
 
 
 def as_up(container: Container) -> None:
-    """What `digest up` does every twenty seconds."""
+    """Do what `digest up` does every twenty seconds."""
     Runner(container, Event()).deliver_all()
 
 
 def as_run(container: Container) -> None:
-    """What `digest run` does."""
+    """Do what `digest run` does."""
     deliver_ready(container.delivery_context, container.clock)
 
 
 def as_workers(container: Container) -> None:
-    """What a sweep and the tasks that it asks for do."""
+    """Do what a sweep and the tasks it starts do."""
     ready = recurring.backlog(container)
     asked: list[Stream] = []
     asked += [Stream.TRANSACTIONAL] * ready.transactional
@@ -197,23 +199,23 @@ def as_workers(container: Container) -> None:
 
 
 @pytest.mark.parametrize("way", [as_up, as_run, as_workers])
-def test_after_an_outage_the_first_look_sends_all(
+def test_after_an_outage_the_first_turn_sends_all(
     database: Database, waiting: str, way: Callable[[Container], None]
 ) -> None:
-    wall, post, clock = scene_of(database)
+    server, context, clock = context_of(database)
     settings = Settings.model_construct(mail_url=SecretStr("memory:"), batch_size=500)
     container = Container(settings, clock)
-    container.__dict__.update(database=database, delivery_context=post)
-    assert container.account == post.account
+    container.__dict__.update(database=database, delivery_context=context)
+    assert container.account == context.account
     for _ in range(3):
         way(container)
         clock.advance(seconds=20)
-    assert not wall.transport.envelopes
-    wall.is_open = False
-    # The pause that the breaker grew to, and every mail that met the outage had its own.
+    assert not server.transport.envelopes
+    server.is_down = False
+    # The pause of the breaker, and the retry times of the mails that failed during the outage.
     clock.advance(minutes=6)
     way(container)
     way(container)
-    assert len(wall.transport.envelopes) == expected(waiting)
+    assert len(server.transport.envelopes) == expected(waiting)
     with database.read() as connection:
         assert not open_circuits(connection)

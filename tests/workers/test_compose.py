@@ -30,7 +30,7 @@ def services() -> dict[str, Any]:
     return found
 
 
-def test_the_compose_file_follows_its_schema() -> None:
+def test_the_compose_file_is_valid() -> None:
     command = [
         sys.executable,
         "-m",
@@ -43,40 +43,40 @@ def test_the_compose_file_follows_its_schema() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_all_parts_are_there() -> None:
+def test_all_services_are_defined() -> None:
     assert set(services()) == {"postgres", "redis", "mailpit", "proxy", *OURS}
 
 
-def test_every_command_is_one_of_ours() -> None:
+def test_every_command_exists() -> None:
     known = {one.name or one.callback.__name__ for one in application.registered_commands if one.callback}
     assert {services()[name]["command"][0] for name in OURS} <= known
 
 
-def test_every_setting_is_one_of_ours() -> None:
+def test_every_setting_exists() -> None:
     known = {f"DIGEST_{name.upper()}" for name in Settings.model_fields}
     assert {one for one in services()["worker"]["environment"] if one.startswith("DIGEST_")} <= known
 
 
-def test_secrets_come_from_outside() -> None:
+def test_secrets_are_not_in_the_file() -> None:
     secret = re.compile(r"(?im)^\s*\w*(password|secret_key)\w*:\s*(?!\$\{)\S")
     assert not secret.search(COMPOSE.read_text())
 
 
-def test_whatever_runs_for_long_is_watched() -> None:
+def test_every_long_running_service_has_a_health_check() -> None:
     found = services()
     assert all("healthcheck" in found[name] for name in found if name != "init")
     assert all(found[name]["restart"] == "unless-stopped" for name in found if name != "init")
 
 
 @pytest.mark.parametrize("name", ["web", "worker", "beat"])
-def test_our_parts_wait_for_what_they_need_and_may_do_little(name: str) -> None:
+def test_our_services_wait_for_dependencies_and_have_few_rights(name: str) -> None:
     part = services()[name]
     assert set(part["depends_on"]) == {"init", "postgres", "redis"}
     assert part["read_only"]
     assert part["cap_drop"] == ["ALL"]
 
 
-def test_the_image_runs_as_nobody_in_particular() -> None:
+def test_the_image_runs_as_an_unprivileged_user() -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     user = next(place for place, line in enumerate(lines) if line.startswith("USER "))
     assert lines[user] != "USER root"
@@ -87,7 +87,7 @@ IN_COMPOSE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<default>[^}]*))
 
 
 def environment_of(service: dict[str, Any], dotenv: dict[str, str]) -> dict[str, str]:
-    """Return what a container sees: the lines of .env, then `environment` with its variables from .env."""
+    """Return the environment of a container: the lines of .env, then `environment` with variables from .env."""
 
     def value(match: re.Match[str]) -> str:
         return dotenv.get(match["name"], "") or (match["default"] if match["kind"] == "-" else "")
@@ -98,15 +98,15 @@ def environment_of(service: dict[str, Any], dotenv: dict[str, str]) -> dict[str,
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_every_line_of_the_settings_file_reaches_our_parts(name: str) -> None:
+def test_every_line_of_the_env_file_reaches_our_services(name: str) -> None:
     settings = [f"DIGEST_{one.upper()}" for one in Settings.model_fields]
     dotenv = {one: f"told-{number}" for number, one in enumerate([*settings, "FORWARDED_ALLOW_IPS"])}
     seen = environment_of(services()[name], dotenv)
     assert {one: seen.get(one) for one in dotenv} == dotenv
 
 
-def test_settings_that_nobody_wrote_have_the_defaults_of_the_product() -> None:
-    """A variable set to nothing counts as not set, and only the services' addresses differ."""
+def test_unset_settings_have_the_defaults_of_the_product() -> None:
+    """An empty variable counts as not set; only the services' addresses differ from the defaults."""
     seen = environment_of(services()["worker"], {"POSTGRES_PASSWORD": "x", "DIGEST_SECRET_KEY": "y"})
     assert {one for one in seen if one.startswith("DIGEST_")} == {
         "DIGEST_DATABASE_URL",
@@ -117,7 +117,7 @@ def test_settings_that_nobody_wrote_have_the_defaults_of_the_product() -> None:
 
 
 @pytest.mark.parametrize("password", ["secret", "p@ss/w:rd?#%41 ü"])
-def test_any_password_of_the_database_reaches_it(password: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_database_password_works(password: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = environment_of(services()["worker"], {"POSTGRES_PASSWORD": password, "DIGEST_SECRET_KEY": "y"})
     with password_server() as (port, said):
         url = seen["DIGEST_DATABASE_URL"].replace("@postgres/", f"@127.0.0.1:{port}/")
@@ -131,7 +131,7 @@ def test_any_password_of_the_database_reaches_it(password: str, monkeypatch: pyt
 
 @contextmanager
 def password_server() -> Iterator[tuple[int, list[str]]]:
-    """Speak PostgreSQL up to the password, which is kept, and refuse it."""
+    """Start a server that speaks PostgreSQL's protocol up to the password, records it and refuses the login."""
     said: list[str] = []
 
     class Handler(socketserver.StreamRequestHandler):
@@ -153,7 +153,7 @@ def password_server() -> Iterator[tuple[int, list[str]]]:
         thread.join()
 
 
-def test_the_pages_are_published_to_this_machine_alone_unless_told_otherwise() -> None:
+def test_the_pages_are_published_on_this_machine_only_by_default() -> None:
     (port,) = services()["web"]["ports"]
     assert port.startswith("${WEB_ADDRESS:-127.0.0.1}:")
 
@@ -163,20 +163,20 @@ def test_the_image_serves_all_interfaces_by_default() -> None:
     assert json.loads(line.removeprefix("CMD ")) == ["up", "--host", "0.0.0.0"]
 
 
-def test_tls_is_a_profile_whose_addresses_are_believed() -> None:
+def test_the_tls_profile_is_trusted_as_a_proxy() -> None:
     proxy = services()["proxy"]
     assert proxy["profiles"] == ["tls"]
     assert proxy["command"][-2:] == ["--to", "web:8000"]
     whole = YAML(typ="safe").load(COMPOSE)
     (network,) = whole["networks"]["default"]["ipam"]["config"]
     assert services()["web"]["environment"]["FORWARDED_ALLOW_IPS"].endswith(f":-{network['subnet']}}}")
-    # uvicorn is the one who believes: a visitor's address is what the proxy says, and nobody else.
+    # uvicorn trusts X-Forwarded-For from the proxy only.
     trusted = _TrustedHosts(network["subnet"])
     assert "172.31.254.7" in trusted
     assert "203.0.113.7" not in trusted
 
 
-def test_nothing_eats_the_machine() -> None:
+def test_every_service_has_limits() -> None:
     for name, service in services().items():
         assert "mem_limit" in service, name
         assert service["logging"]["options"] == {"max-size": "10m", "max-file": "5"}, name

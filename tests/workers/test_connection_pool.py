@@ -1,4 +1,4 @@
-"""Connections kept between batches, and turns at arXiv shared by all processes."""
+"""Pooled connections, and turns of requests to arXiv shared by all processes."""
 
 import time
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def test_batches_share_a_connection() -> None:
     assert counting.closed == 1
 
 
-def test_two_batches_at_once_have_a_connection_each() -> None:
+def test_concurrent_batches_have_separate_connections() -> None:
     counting = Counting()
     kept = PooledTransport(counting)
     with kept.open() as one, kept.open() as other:
@@ -57,7 +57,7 @@ def test_two_batches_at_once_have_a_connection_each() -> None:
     assert counting.closed == 2
 
 
-def test_a_connection_that_was_silent_for_long_is_closed_first() -> None:
+def test_an_idle_connection_is_closed() -> None:
     now = [0.0]
     counting = Counting()
     kept = PooledTransport(counting, timedelta(seconds=60), lambda: now[0])
@@ -69,7 +69,7 @@ def test_a_connection_that_was_silent_for_long_is_closed_first() -> None:
     assert (counting.opened, counting.closed) == (2, 1)
 
 
-def test_a_connection_whose_batch_broke_is_not_used_again() -> None:
+def test_a_connection_is_not_reused_after_an_error() -> None:
     counting = Counting()
     kept = PooledTransport(counting)
     with pytest.raises(RuntimeError, match="broke"), kept.open():
@@ -79,7 +79,7 @@ def test_a_connection_whose_batch_broke_is_not_used_again() -> None:
     assert counting.opened == 2
 
 
-def test_without_redis_arxiv_is_not_asked() -> None:
+def test_without_redis_no_request_is_made_to_arxiv() -> None:
     pacer = SharedPacer(f"redis://127.0.0.1:{free_port()}/0", timedelta(seconds=3))
     with pytest.raises(TryLater, match="Redis"), pacer.turn():
         pass
@@ -87,7 +87,7 @@ def test_without_redis_arxiv_is_not_asked() -> None:
 
 
 @pytest.mark.services
-def test_turns_of_several_processes_do_not_meet_and_keep_their_distance(redis_url: str) -> None:
+def test_turns_of_several_processes_do_not_overlap_and_keep_the_pause(redis_url: str) -> None:
     pause = 0.3
     turns: list[tuple[float, float]] = []
 
@@ -107,7 +107,7 @@ def test_turns_of_several_processes_do_not_meet_and_keep_their_distance(redis_ur
 
 
 @pytest.mark.services
-def test_the_turn_of_a_process_that_vanished_comes_back(redis_url: str) -> None:
+def test_the_turn_of_a_crashed_process_expires(redis_url: str) -> None:
     gone = SharedPacer(redis_url, timedelta(seconds=3), hold=timedelta(seconds=0.5)).turn()
     gone.__enter__()
     begun = time.monotonic()

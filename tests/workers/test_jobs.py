@@ -1,4 +1,4 @@
-"""The jobs: what is asked for, and what housekeeping forgets."""
+"""The recurring jobs: backlog, deliveries, fetching and housekeeping."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -50,7 +50,7 @@ def container(sqlite_url: str) -> Iterator[Container]:
     made.close()
 
 
-def test_as_many_batches_are_asked_for_as_are_ready(container: Container) -> None:
+def test_one_task_is_started_for_each_ready_batch(container: Container) -> None:
     assert recurring.backlog(container) == recurring.Backlog(0, 0)
     add_subscribers(container.database, 21)
     add_subscriber(container.database, "new@example.org", status=Status.PENDING)
@@ -58,7 +58,7 @@ def test_as_many_batches_are_asked_for_as_are_ready(container: Container) -> Non
     assert recurring.backlog(container) == recurring.Backlog(1, 3)
 
 
-def test_a_server_that_is_left_alone_is_asked_nothing_and_then_tried_once(container: Container) -> None:
+def test_an_open_circuit_has_no_backlog_and_a_half_open_one_batch(container: Container) -> None:
     add_subscribers(container.database, 21)
     recurring.plan(container)
     open_circuit(container.database, container.account, Trouble("no"), container.clock())
@@ -67,7 +67,7 @@ def test_a_server_that_is_left_alone_is_asked_nothing_and_then_tried_once(contai
     assert recurring.backlog(container) == recurring.Backlog(0, 1)
 
 
-def test_each_stream_of_mail_is_delivered_by_itself(container: Container) -> None:
+def test_each_stream_is_delivered_separately(container: Container) -> None:
     add_papers(container.database, *make_papers(12))
     add_subscribers(container.database, 3)
     add_subscriber(container.database, "new@example.org", status=Status.PENDING, now=at(TUESDAY, 7))
@@ -85,7 +85,7 @@ def test_each_stream_of_mail_is_delivered_by_itself(container: Container) -> Non
     assert not recurring.deliver(container, Stream.DIGEST)
 
 
-def test_marked_papers_are_fetched_by_id_and_learned_from(sqlite_url: str) -> None:
+def test_rated_papers_are_fetched_by_id_and_their_feedback_applies(sqlite_url: str) -> None:
     with feed_server() as feeds:
         feeds.serve("/api/query", Reply(samples.api_page(samples.api_entry("2602.00042")).encode()))
         settings = Settings.model_construct(
@@ -103,7 +103,7 @@ def test_marked_papers_are_fetched_by_id_and_learned_from(sqlite_url: str) -> No
         assert len(feeds.requests) == 1
 
 
-def test_the_sample_asks_nobody_for_marked_papers(sqlite_url: str) -> None:
+def test_with_the_sample_feed_no_rated_papers_are_fetched(sqlite_url: str) -> None:
     settings = Settings.model_construct(
         database_url=SecretStr(sqlite_url), sources=("sample",), arxiv_api_url="http://127.0.0.1:9/api/query"
     )
@@ -115,7 +115,7 @@ def test_the_sample_asks_nobody_for_marked_papers(sqlite_url: str) -> None:
     container.close()
 
 
-def test_housekeeping_forgets_old_readings_and_whoever_never_confirmed(container: Container) -> None:
+def test_housekeeping_deletes_old_fetches_and_unconfirmed_subscribers(container: Container) -> None:
     record_fetch(container.database, at(TUESDAY) - timedelta(days=91))
     record_fetch(container.database, at(TUESDAY) - timedelta(days=1))
     add_subscriber(
@@ -149,6 +149,6 @@ def count_subscribers(database: Database) -> int:
         ("maildir:outbox", "maildir:outbox"),
     ],
 )
-def test_the_account_names_server_and_user_and_never_the_password(url: str, account: str) -> None:
+def test_the_account_has_server_and_user_but_no_password(url: str, account: str) -> None:
     settings = Settings.model_construct(mail_url=SecretStr(url))
     assert Container(settings, CLOCK).account == account

@@ -1,4 +1,4 @@
-"""Provider limits: N and never N + 1 in any span, over threads and processes; what exceeds waits."""
+"""Provider limits: at most N mails in any window, over threads and processes; the others wait."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -25,12 +25,12 @@ def limits(*texts: str, **more: object) -> ProviderLimits:
 @pytest.mark.parametrize(
     "text", ["", "14", "14/week", "0/second", "-1/day", "a/second", "14 / second", "1e3/hour"]
 )
-def test_what_is_no_limit_is_refused(text: str) -> None:
+def test_an_invalid_limit_is_refused(text: str) -> None:
     with pytest.raises(BadInput):
         Limit.parse(text)
 
 
-def test_no_more_than_the_limit_set_out_in_any_second() -> None:
+def test_no_second_has_more_mails_than_the_limit() -> None:
     shared = limits("20/second")
     taken: list[float] = []
 
@@ -44,11 +44,11 @@ def test_no_more_than_the_limit_set_out_in_any_second() -> None:
             done.result()
     taken.sort()
     assert len(taken) == 50
-    # Counted at the turn, seen a moment later: a hundredth of a second is for that.
+    # Mails are counted before they are observed; a hundredth of a second allows for that.
     assert all(later - sooner > 0.99 for sooner, later in zip(taken, taken[20:], strict=False))
 
 
-def test_a_longer_wait_is_told_and_not_waited_for() -> None:
+def test_a_long_wait_is_returned_instead_of_waited_for() -> None:
     few = limits("2/hour", "100/second")
     assert [few.wait(1), few.wait(1)] == [0, 0]
     wait = few.wait(1)
@@ -56,18 +56,18 @@ def test_a_longer_wait_is_told_and_not_waited_for() -> None:
     assert few.room(at(TUESDAY)) == 0
 
 
-def test_the_room_is_that_of_the_fullest_window() -> None:
+def test_the_room_is_that_of_the_most_restrictive_window() -> None:
     several = limits("5/day", "3/hour", "1/second")
     assert several.room(at(TUESDAY)) == 3
     assert NoLimits().room(at(TUESDAY)) == BOUNDLESS
 
 
-def test_mails_that_the_ledger_knows_count_too() -> None:
+def test_mails_in_the_ledger_count() -> None:
     assert limits("5/day", sent_since=lambda _: 4).room(at(TUESDAY)) == 1
     assert limits("5/day", sent_since=lambda _: 9).room(at(TUESDAY)) == 0
 
 
-def test_without_redis_no_mail_goes_that_could_be_one_too_many() -> None:
+def test_without_redis_no_mail_is_sent_that_could_exceed_the_limit() -> None:
     lost = limits("5/day", storage_url=f"redis://127.0.0.1:{free_port()}/0")
     with pytest.raises(TryLater, match="Redis"):
         lost.room(at(TUESDAY))
@@ -83,7 +83,7 @@ def waiting(database: Database) -> Database:
     return database
 
 
-def test_what_exceeds_the_limit_waits_and_goes_later(waiting: Database) -> None:
+def test_mails_above_the_limit_wait_and_are_sent_later(waiting: Database) -> None:
     transport = MemoryTransport()
     post = replace(delivery_context(waiting, transport), limits=limits("5/hour"))
     summary = deliver_ready(post, lambda: at(TUESDAY))
@@ -97,7 +97,7 @@ def test_what_exceeds_the_limit_waits_and_goes_later(waiting: Database) -> None:
     assert len({envelope.recipient for envelope in transport.envelopes}) == 8
 
 
-def test_whoever_leaves_while_their_mail_waits_for_its_turn_gets_none(waiting: Database) -> None:
+def test_a_subscriber_who_unsubscribes_while_a_mail_waits_gets_none(waiting: Database) -> None:
     class Leaving(NoLimits):
         never_waits = False
 
@@ -113,7 +113,7 @@ def test_whoever_leaves_while_their_mail_waits_for_its_turn_gets_none(waiting: D
     assert (summary.sent, summary.skipped) == (4, {"withdrawn": 4})
 
 
-def test_a_process_that_is_to_stop_gives_the_rest_back(waiting: Database) -> None:
+def test_a_stopping_process_releases_the_rest(waiting: Database) -> None:
     transport = MemoryTransport()
     post = replace(delivery_context(waiting, transport), is_stopping=lambda: len(transport.envelopes) >= 3)
     post_batch = replace(post, batch_size=100)

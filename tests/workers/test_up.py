@@ -1,4 +1,4 @@
-"""`digest up`: everything in one process, without any server, stopped cleanly."""
+"""`digest up`: everything in one process, without a server, with a clean stop."""
 
 import os
 import signal
@@ -46,16 +46,14 @@ def wait_until_sent(database: Database, count: int) -> None:
         time.sleep(0.05)
 
 
-def test_everything_runs_in_one_process_and_stops_in_the_middle_of_a_batch(
-    sqlite_url: str, tmp_path: Path
-) -> None:
+def test_up_runs_everything_and_stops_in_the_middle_of_a_batch(sqlite_url: str, tmp_path: Path) -> None:
     database = Database(sqlite_url)
     now = utc_now()
     add_papers(database, *make_papers(20, announced_on=now.date() - timedelta(days=1)), now=now)
     add_subscribers(database, 40, now=now)
     add_subscriber(database, "new@example.org", status=Status.PENDING, now=now)
     plan_due(database, now)
-    # Two mails a second, so that the batch is surely at work when the signal comes.
+    # Two mails per second, so that the batch is being sent when the signal arrives.
     port = free_port()
     process = start(
         tmp_path, "--port", str(port), DIGEST_DATABASE_URL=sqlite_url, DIGEST_MAIL_LIMITS="2/second"
@@ -79,7 +77,7 @@ def test_everything_runs_in_one_process_and_stops_in_the_middle_of_a_batch(
     database.close()
 
 
-def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_port_in_use_gives_a_one_line_error(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -18,13 +18,13 @@ COMMENTS = b"<!---->" * 60 + b"<gulls/>"
 
 
 def full_of_tex() -> bytes:
-    """20 MB of entries whose titles and abstracts are the slowest to read that are still read."""
+    """Return 20 MB of entries with the slowest titles and abstracts that are converted."""
     entry = samples.atom_entry("2603.00001").replace(samples.ABSTRACT, "x\\frac \\hat $a$ " * 1_000)
     return samples.atom_feed(*[entry] * (20 * 2**20 // len(entry))).encode()
 
 
 @pytest.mark.parametrize("body", [lambda: COMMENTS, full_of_tex], ids=["comments", "TeX"])
-def test_pages_are_served_and_the_signal_is_heard(tmp_path: Path, body: Callable[[], bytes]) -> None:
+def test_pages_are_served_and_sigterm_stops_the_process(tmp_path: Path, body: Callable[[], bytes]) -> None:
     packed = gzip.compress(body(), 1)
     asked: list[float] = []
 

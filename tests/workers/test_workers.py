@@ -1,4 +1,4 @@
-"""What workers promise about their tasks: routed, safe to lose, safe to repeat, JSON only."""
+"""Properties of the tasks: routed, safe to lose, safe to repeat, JSON only."""
 
 import json
 import os
@@ -32,38 +32,38 @@ def test_every_entry_of_the_timetable_is_a_task_and_a_job() -> None:
     assert set(conf()["beat_schedule"]) == {entry.job for entry in TIMETABLE}
 
 
-def test_every_task_has_a_queue_that_workers_serve() -> None:
+def test_every_task_has_a_queue_that_workers_consume() -> None:
     assert set(ROUTES) == OURS
     assert set(ROUTES.values()) == set(QUEUES)
     assert QUEUES[0] == "transactional"
 
 
 @pytest.mark.parametrize("lease", [timedelta(seconds=20), timedelta(minutes=15), timedelta(hours=1)])
-def test_no_task_is_handed_out_again_while_it_can_still_be_at_work(lease: timedelta) -> None:
+def test_no_task_is_redelivered_while_it_can_still_run(lease: timedelta) -> None:
     found = conf(lease=lease)
     options = found["broker_transport_options"]
     assert found["task_soft_time_limit"] < found["task_time_limit"] < options["visibility_timeout"]
     assert lease.total_seconds() <= found["task_soft_time_limit"]
 
 
-def test_a_task_is_acknowledged_after_it_is_done_and_given_back_when_its_worker_dies() -> None:
+def test_a_task_is_acknowledged_when_done_and_redelivered_when_its_worker_crashes() -> None:
     found = conf()
     assert found["task_acks_late"]
     assert found["task_reject_on_worker_lost"]
     assert found["worker_prefetch_multiplier"] == 1
 
 
-def test_only_json_travels() -> None:
+def test_only_json_is_accepted() -> None:
     assert conf()["accept_content"] == ["json"]
     assert conf()["task_serializer"] == "json"
 
 
-def test_a_second_beat_waits_longer_than_the_first_may_be_silent() -> None:
+def test_a_standby_beat_waits_longer_than_the_interval_of_the_first() -> None:
     found = conf()
     assert found["redbeat_lock_timeout"] > 2 * found["beat_max_loop_interval"]
 
 
-def test_tasks_carry_ids_or_nothing() -> None:
+def test_tasks_have_ids_as_arguments_or_none() -> None:
     arguments = {name: app.tasks[name].run.__annotations__ for name in OURS}
     assert arguments.pop("rebuild_profile") == {"subscriber_id": int, "return": None}
     assert all(known == {"return": None} for known in arguments.values())
@@ -84,14 +84,14 @@ def run_digest(*command: str, folder: Path, **environment: str) -> subprocess.Co
 
 
 @pytest.mark.parametrize("command", ["worker", "beat"])
-def test_without_a_broker_a_worker_says_what_to_do(command: str, tmp_path: Path) -> None:
+def test_without_a_broker_a_worker_gives_advice(command: str, tmp_path: Path) -> None:
     done = run_digest(command, folder=tmp_path)
     assert done.returncode == 2
     assert "DIGEST_BROKER_URL" in done.stderr
     assert "digest up" in done.stderr
 
 
-def test_the_bench_delivers_and_tells_what_was_asked_for(tmp_path: Path) -> None:
+def test_the_bench_delivers_and_reports_its_measurements(tmp_path: Path) -> None:
     done = run_digest("bench", "deliver", "--subscribers", "60", "--papers", "40", "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
