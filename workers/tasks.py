@@ -1,4 +1,4 @@
-"""The tasks: each calls one job, with ids as arguments or none. Every task may run twice or be interrupted."""
+"""The tasks: each calls one job, without arguments. Every task may run twice or be interrupted."""
 
 from celery import Task
 
@@ -63,12 +63,6 @@ def popularity() -> None:
 def rebuild() -> None:
     """Rebuild profiles with the newest term weights."""
     recurring.rebuild(container())
-
-
-@app.task(name="rebuild_profile")
-def rebuild_profile(subscriber_id: int) -> None:
-    """Rebuild one subscriber's profile."""
-    recurring.rebuild_one(container(), subscriber_id)
 
 
 @app.task(name="housekeeping")

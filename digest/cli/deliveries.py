@@ -1,6 +1,6 @@
 """`digest deliveries`: the ledger of all mails."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -8,6 +8,9 @@ from digest.cli import output
 from digest.cli.container import opened
 from digest.cli.output import JsonOutput
 from digest.cli.times import parse_date
+
+if TYPE_CHECKING:
+    from digest.store.delivery_reports import DeliveryReport
 
 application = typer.Typer(
     help="List mails with their status, and retry failed ones.",
@@ -60,7 +63,7 @@ def list_(
     )
 
 
-def _record(row: Any) -> dict[str, Any]:
+def _record(row: "DeliveryReport") -> dict[str, Any]:
     names = (
         "id",
         "edition_on",
@@ -93,7 +96,7 @@ def show(
     Example: digest deliveries show 42 --format text
     """
     from digest.delivery.build_mail import build_mail
-    from digest.delivery.preview import recorded
+    from digest.delivery.preview import read_mail
     from digest.errors import BadInput, NotFound
     from digest.store import delivery_reports
     from digest.store import picks as pick_store
@@ -106,23 +109,23 @@ def show(
             raise NotFound(f"There is no delivery {delivery}; see: digest deliveries list")
         picks = pick_store.read_picks(connection, [(row.id, row.subscriber_id)]).get(row.id, [])
         mail = (
-            build_mail(*recorded(connection, delivery), container.links, container.renderer)
+            build_mail(read_mail(connection, delivery), container.links, container.renderer)
             if format_
             else None
         )
     if mail is not None:
         if format_ == "eml":
-            typer.echo(mail.message.to_bytes(), nl=False)
+            typer.echo(mail.to_bytes(), nl=False)
         else:
-            output.say(mail.rendered.html if format_ == "html" else mail.rendered.text)
+            output.say(mail.html if format_ == "html" else mail.text)
         return
     carried = [
         {
             "section": pick.section,
             "score": pick.score,
-            "id": pick.card["paper_id"],
-            "title": pick.card["title"],
-            "because": [term for term, _ in pick.reasons["terms"]] or pick.reasons["author"],
+            "id": pick.card.paper_id,
+            "title": pick.card.title,
+            "because": [term for term, _ in pick.terms] or pick.author,
         }
         for pick in picks
     ]

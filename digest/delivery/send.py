@@ -234,14 +234,12 @@ class Sender:
         return time.monotonic() - began_at
 
     def _envelope(self, one: ReadyDelivery) -> Envelope:
-        delivery_context = self._office
+        mail = one.mail
         return Envelope(
-            sender=read_address(one.contents.imprint.sender).mailbox,
-            recipient=read_address(one.contents.recipient).mailbox,
-            content=build_mail(
-                one.contents, one.picks, delivery_context.links, delivery_context.renderer
-            ).message.to_bytes(),
-            name=one.contents.file_name,
+            sender=read_address(mail.imprint.sender).mailbox,
+            recipient=read_address(mail.recipient).mailbox,
+            content=build_mail(mail, self._office.links, self._office.renderer).to_bytes(),
+            name=mail.file_name,
         )
 
     # What comes of it.

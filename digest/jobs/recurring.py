@@ -173,12 +173,6 @@ def rebuild(container: Container) -> None:
         _log.info("%s profiles rebuilt", done)
 
 
-def rebuild_one(container: Container, subscriber_id: int) -> None:
-    """Rebuild one subscriber's profile."""
-    with container.database.begin() as connection:
-        container.profiles.rebuild(connection, [subscriber_id], container.clock())
-
-
 JOBS: Mapping[JobName, Callable[[Container], object]] = {
     "plan": plan,
     "requests": answer_requests,

@@ -207,8 +207,10 @@ def _insert(connection: Connection, due: CTE) -> Executable:
         "next_try_at",
         "attempts",
     )
-    # SQLite parses ON after a SELECT without WHERE as a join condition.
-    statement = upsert(connection)(deliveries).from_select(list(columns), selected.where(literal(True)))
+    # SQLite parses ON after a SELECT without WHERE as a join condition. The order makes the ids of deliveries
+    # independent of where the rows of subscribers are on the disk.
+    ordered = selected.where(literal(True)).order_by(subscriber_id)
+    statement = upsert(connection)(deliveries).from_select(list(columns), ordered)
     once: Executable = statement.on_conflict_do_nothing(
         index_elements=["subscriber_id", "kind", "edition_on"]
     )

@@ -1,4 +1,4 @@
-"""A hostile paper, subscriber or row costs itself; everybody else gets their mail."""
+"""A hostile paper, subscriber or row affects only itself; all others get their mail."""
 
 import re
 from email import message_from_bytes, policy
@@ -64,7 +64,7 @@ def parsed(content: bytes) -> EmailMessage:
 
 
 def check_sound(content: bytes) -> None:
-    """A mail that no text of a paper could break out of."""
+    """Assert that no text of a paper breaks the structure of the mail."""
     assert all(len(line) <= 998 for line in content.split(b"\r\n"))
     assert b"\n" not in content.replace(b"\r\n", b"")
     message = parsed(content)
@@ -82,7 +82,7 @@ def check_sound(content: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_paper_harms_no_mail(database: Database, kind: str) -> None:
+def test_a_hostile_paper_breaks_no_mail(database: Database, kind: str) -> None:
     add_papers(database, hostile_paper(HOSTILE[kind]), *make_papers(5, first=20, subject="splats"), upvotes=3)
     taste = add_subscriber(database, "taste@example.org", topics=["gaussian splatting"], follow=["Ada Fern"])
     plain = add_subscriber(database, "plain@example.org")
@@ -98,7 +98,7 @@ def test_a_hostile_paper_harms_no_mail(database: Database, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_wish_harms_no_mail(database: Database, kind: str) -> None:
+def test_hostile_interests_break_no_mail(database: Database, kind: str) -> None:
     add_papers(database, *make_papers(8, subject="splats"))
     text = HOSTILE[kind][:450]
     add_subscriber(database, "hostile@example.org", topics=[text], follow=[text], mute=[f"{text} nowhere"])
@@ -111,7 +111,7 @@ def test_a_hostile_wish_harms_no_mail(database: Database, kind: str) -> None:
         check_sound(envelope.content)
 
 
-def test_a_title_without_end_is_refused_where_it_comes_in() -> None:
+def test_an_endless_title_is_refused_on_ingestion() -> None:
     with pytest.raises(BadInput, match="10,000 characters"):
         make_paper(title="x" * 10_000)
 
@@ -120,7 +120,7 @@ def test_a_title_without_end_is_refused_where_it_comes_in() -> None:
     "address",
     ["", "nobody", "a@b@c", "x\r\nBcc: victim@example.org", "ünï@example.org", "a" * 400 + "@x.org"],
 )
-def test_an_impossible_address_in_the_table_costs_nobody_else(database: Database, address: str) -> None:
+def test_an_invalid_address_in_the_table_affects_no_one_else(database: Database, address: str) -> None:
     add_papers(database, *make_papers(5))
     added = add_subscribers(database, 3)
     set_address(database, added[1], address)
@@ -133,7 +133,7 @@ def test_an_impossible_address_in_the_table_costs_nobody_else(database: Database
     assert row.smtp_answer
 
 
-def test_a_time_zone_this_machine_does_not_know_costs_nobody_else(database: Database) -> None:
+def test_an_unknown_time_zone_affects_no_one_else(database: Database) -> None:
     """Zones are added every few years; a machine with older zone data meets subscribers in new ones."""
     add_papers(database, *make_papers(5))
     added = add_subscribers(database, 3)

@@ -1,4 +1,4 @@
-"""A clock that was ahead for a while: nobody is left waiting for the day it showed."""
+"""A clock that was ahead: later editions are planned in time."""
 
 from datetime import datetime
 
@@ -39,7 +39,7 @@ YEAR = 365 * DAY
 
 
 @given(schedules, instants)
-def test_no_schedule_asks_for_a_longer_wait_than_is_allowed(schedule: Schedule, now: datetime) -> None:
+def test_no_schedule_waits_longer_than_allowed(schedule: Schedule, now: datetime) -> None:
     for is_first in (False, True):
         due_edition = due_edition_at(now, schedule, is_first=is_first)
         assert due_edition is not None
@@ -53,7 +53,7 @@ def test_no_schedule_asks_for_a_longer_wait_than_is_allowed(schedule: Schedule, 
 
 @pytest.mark.parametrize(("frequency", "days"), [("daily", 4), ("weekdays", 4), ("weekly", 1)])
 @pytest.mark.parametrize("ahead", [10 * DAY, YEAR])
-def test_after_a_run_with_the_clock_ahead_the_next_editions_come_all_the_same(
+def test_after_a_run_with_the_clock_ahead_the_next_editions_are_planned(
     database: Database, frequency: Frequency, days: int, ahead: object
 ) -> None:
     post = delivery_context(database)
@@ -72,7 +72,7 @@ def test_after_a_run_with_the_clock_ahead_the_next_editions_come_all_the_same(
     assert due == next_due_at(at(FRIDAY), subscriber.schedule)
 
 
-def test_a_jump_gives_nobody_the_same_edition_twice(database: Database) -> None:
+def test_after_a_clock_jump_no_edition_is_sent_twice(database: Database) -> None:
     subscribers_there = add_subscribers(database, 3, next_due_at=at(TUESDAY, 7))
     assert plan_due(database, at(TUESDAY)) == 3
     assert plan_due(database, at(TUESDAY) + YEAR) == 3
@@ -82,7 +82,7 @@ def test_a_jump_gives_nobody_the_same_edition_twice(database: Database) -> None:
     assert plan_due(database, at(WEDNESDAY)) == 3
 
 
-def test_only_subscribers_who_get_mail_are_repaired(database: Database) -> None:
+def test_only_subscribers_who_get_mail_are_corrected(database: Database) -> None:
     far = at(TUESDAY) + YEAR
     paused = add_subscriber(database, "p@example.org", status=Status.PAUSED, next_due_at=far)
     other = add_subscriber(database, "o@example.org", next_due_at=far)
@@ -95,7 +95,7 @@ def test_only_subscribers_who_get_mail_are_repaired(database: Database) -> None:
     assert subscriber_now(database, paused.address).next_due_at == far
 
 
-def test_an_edition_planned_by_hand_for_a_later_day_strands_nobody(database: Database) -> None:
+def test_a_later_edition_planned_manually_does_not_delay_others(database: Database) -> None:
     subscriber = add_subscriber(database, next_due_at=at(TUESDAY, 7))
     plan_edition(database, TUESDAY + 30 * DAY, at(TUESDAY))
     post = delivery_context(database)
@@ -105,14 +105,14 @@ def test_an_edition_planned_by_hand_for_a_later_day_strands_nobody(database: Dat
     assert WEDNESDAY in days
 
 
-def test_a_rehearsal_shows_who_would_be_repaired(database: Database) -> None:
+def test_a_dry_run_shows_which_schedules_would_be_corrected(database: Database) -> None:
     post = delivery_context(database)
     subscriber = add_subscriber(database, next_due_at=at(TUESDAY) + YEAR)
     found = dry_run(database, post.composer, Job(), at(TUESDAY))
     assert [one.subscriber.id for one in found] == [subscriber.id]
 
 
-def test_the_doctor_can_count_them(database: Database) -> None:
+def test_the_doctor_counts_strayed_schedules(database: Database) -> None:
     add_subscriber(database, "a@example.org", next_due_at=at(TUESDAY) + YEAR)
     add_subscriber(database, "b@example.org", frequency="weekly", next_due_at=at(MONDAY + 7 * DAY, 7))
     add_subscriber(database, "c@example.org", status=Status.PAUSED, next_due_at=at(TUESDAY) + YEAR)
@@ -121,7 +121,7 @@ def test_the_doctor_can_count_them(database: Database) -> None:
 
 
 def plan_of(connection: Connection, due_by: datetime) -> str:
-    """How the database would look for who is due."""
+    """Return the database's query plan for subscribers who are due."""
     asked: list[tuple[str, object]] = []
 
     def note(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
@@ -136,7 +136,7 @@ def plan_of(connection: Connection, due_by: datetime) -> str:
     return "\n".join(str(row[-1]) for row in rows)
 
 
-def test_looking_for_strayed_schedules_reads_an_index_and_not_the_list(database: Database) -> None:
+def test_the_query_for_strayed_schedules_uses_an_index(database: Database) -> None:
     add_subscribers(database, 3, next_due_at=at(MONDAY + 7 * DAY, 7))
     with database.begin() as connection:
         multiply_subscribers(connection, 3, 20_000)
@@ -154,7 +154,7 @@ def test_looking_for_strayed_schedules_reads_an_index_and_not_the_list(database:
         assert find_due_subscribers(connection, at(TUESDAY)) is None
 
 
-def test_a_whole_list_is_repaired_span_by_span(database: Database) -> None:
+def test_a_whole_list_is_corrected_span_by_span(database: Database) -> None:
     add_subscribers(database, 2, next_due_at=at(SATURDAY) + YEAR)
     with database.begin() as connection:
         multiply_subscribers(connection, 2, 30_000)

@@ -1,4 +1,4 @@
-"""Choosing for a batch: a fixed number of questions to the database, and the same choice for each subscriber alone."""
+"""Selection for a batch: a fixed number of queries, and the same picks as for each subscriber separately."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,7 +39,7 @@ TOPICS = ("gaussian splatting", "robot grasping", "speech recognition", "protein
 
 @contextmanager
 def statements(database: Database) -> Iterator[list[str]]:
-    """Collect what is asked of the database."""
+    """Collect the statements that the database executes."""
     asked: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
@@ -76,14 +76,14 @@ def statements_for(database: Database, subscribers: list[Subscriber]) -> int:
     return len(asked)
 
 
-def test_many_subscribers_cost_as_many_questions_as_few(database: Database) -> None:
+def test_the_number_of_queries_does_not_depend_on_the_number_of_subscribers(database: Database) -> None:
     add_papers(database, *make_papers(60), upvotes=4)
     few = statements_for(database, varied(database, 20))
     many = statements_for(database, varied(database, 200, "many"))
     assert many <= few <= 30
 
 
-def test_a_subscriber_gets_the_same_alone_and_among_others(database: Database) -> None:
+def test_a_subscriber_gets_the_same_picks_alone_and_in_a_batch(database: Database) -> None:
     add_papers(database, *make_papers(60), upvotes=4)
     subscribers = varied(database, 30)
     requests = [Request(subscriber, TUESDAY) for subscriber in subscribers]
@@ -96,7 +96,7 @@ def test_a_subscriber_gets_the_same_alone_and_among_others(database: Database) -
     assert Composer(SelectionSettings()).select(connection, [], at(TUESDAY)) == []
 
 
-def test_rules_are_kept(database: Database) -> None:
+def test_rules_are_obeyed(database: Database) -> None:
     add_papers(
         database,
         *make_papers(24),
@@ -127,7 +127,7 @@ def test_rules_are_kept(database: Database) -> None:
     assert all("2603.00091" not in papers for papers in got.values())
 
 
-def test_the_card_says_how_popular_a_paper_was_by_then(database: Database) -> None:
+def test_the_card_shows_the_votes_at_that_time(database: Database) -> None:
     add_papers(database, make_paper(1), now=at(TUESDAY, 6), upvotes=5)
     subscriber = add_subscriber(database)
     add_papers(database, make_paper(1), now=at(TUESDAY, 12), upvotes=50)
@@ -138,7 +138,7 @@ def test_the_card_says_how_popular_a_paper_was_by_then(database: Database) -> No
     assert b"50 upvotes" not in rebuilt(database, row.id)
 
 
-def test_a_long_lived_composer_sees_what_comes_in(database: Database) -> None:
+def test_a_composer_uses_papers_that_arrive_later(database: Database) -> None:
     add_papers(database, *make_papers(3))
     post = delivery_context(database)
     early = add_subscriber(database, "early@example.org")
@@ -150,7 +150,7 @@ def test_a_long_lived_composer_sees_what_comes_in(database: Database) -> None:
     assert len(received_by(database, late)[TUESDAY]) == 6
 
 
-def test_a_preview_looks_at_a_day_as_it_was(database: Database) -> None:
+def test_a_preview_of_a_past_day_uses_the_data_of_that_day(database: Database) -> None:
     add_papers(
         database, *make_papers(6), *make_papers(6, first=20, announced_on=WEDNESDAY), now=at(TUESDAY, 1)
     )
@@ -165,7 +165,7 @@ def test_a_preview_looks_at_a_day_as_it_was(database: Database) -> None:
         assert [pick.card.paper_id for pick in seen.picks] == received[day]
 
 
-def test_who_told_nothing_gets_no_near_duplicates_either(database: Database) -> None:
+def test_a_subscriber_without_profile_gets_no_near_duplicates(database: Database) -> None:
     abstract = " ".join(f"{one}{other}zim" for one in "bdfgk" for other in ("alo", "emi", "ura", "ipo"))
     twins = [
         make_paper(number, title=title, abstract=abstract)
@@ -181,7 +181,7 @@ def test_who_told_nothing_gets_no_near_duplicates_either(database: Database) -> 
     assert len(chosen & {twin.id for twin in twins}) == 1
 
 
-def test_several_threads_choose_from_one_composer(database: Database) -> None:
+def test_threads_share_one_composer(database: Database) -> None:
     add_papers(database, *make_papers(40), upvotes=4)
     subscribers = varied(database, 12)
     composer = Composer(SelectionSettings())

@@ -1,4 +1,4 @@
-"""Nobody unconfirmed, unsubscribed, paused or suppressed gets a digest, whenever that came about."""
+"""No unconfirmed, unsubscribed, paused or suppressed subscriber gets a digest, whenever the status changed."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -50,7 +50,7 @@ Send = Callable[[Envelope], str]
 
 
 @pytest.mark.parametrize("status", SILENT)
-def test_who_is_not_active_is_not_planned(database: Database, status: Status) -> None:
+def test_only_active_subscribers_are_planned(database: Database, status: Status) -> None:
     add_papers(database, *make_papers(5))
     subscriber = add_subscriber(database, status=status)
     assert plan_due(database, at(TUESDAY)) == 0
@@ -59,7 +59,7 @@ def test_who_is_not_active_is_not_planned(database: Database, status: Status) ->
 
 
 @pytest.mark.parametrize("status", SILENT)
-def test_who_changed_since_planning_gets_nothing(database: Database, status: Status) -> None:
+def test_a_status_change_after_planning_cancels_the_digest(database: Database, status: Status) -> None:
     add_papers(database, *make_papers(5))
     changed, other = add_subscribers(database, 2)
     plan_due(database, at(TUESDAY))
@@ -72,7 +72,7 @@ def test_who_changed_since_planning_gets_nothing(database: Database, status: Sta
 
 
 @pytest.mark.parametrize("status", SILENT)
-def test_who_changed_since_claiming_gets_nothing(database: Database, status: Status) -> None:
+def test_a_status_change_after_claiming_cancels_the_digest(database: Database, status: Status) -> None:
     add_papers(database, *make_papers(5))
     changed, other = add_subscribers(database, 2)
     plan_due(database, at(TUESDAY))
@@ -80,11 +80,11 @@ def test_who_changed_since_claiming_gets_nothing(database: Database, status: Sta
         work = ledger.claim(connection, at(TUESDAY), LEASE, 10)
     set_status(database, changed, status)
     ready = compose_batch(delivery_context(database), work, at(TUESDAY), Summary())
-    assert [one.contents.recipient for one in ready] == [other.address]
+    assert [one.mail.recipient for one in ready] == [other.address]
 
 
 @pytest.mark.parametrize("status", SILENT)
-def test_who_changes_while_the_batch_is_sent_gets_nothing(database: Database, status: Status) -> None:
+def test_a_status_change_during_sending_cancels_the_digest(database: Database, status: Status) -> None:
     add_papers(database, *make_papers(5))
     subscribers = add_subscribers(database, 3)
 
@@ -103,7 +103,7 @@ def test_who_changes_while_the_batch_is_sent_gets_nothing(database: Database, st
         assert not pick_store.received(connection, [subscribers[1].id], 0)
 
 
-def test_who_unsubscribes_after_a_crash_is_not_written_to_again(database: Database) -> None:
+def test_an_unsubscription_after_a_crash_cancels_the_digest(database: Database) -> None:
     def crash(*_: object) -> str:
         raise ConnectionAbortedError
 
@@ -117,7 +117,7 @@ def test_who_unsubscribes_after_a_crash_is_not_written_to_again(database: Databa
     assert one_delivery(database, subscriber).status == "skipped"
 
 
-def test_opening_a_delivery_again_does_not_reach_who_left(database: Database) -> None:
+def test_retrying_a_delivery_does_not_mail_an_unsubscribed_subscriber(database: Database) -> None:
     add_papers(database, *make_papers(5))
     subscriber = add_subscriber(database)
     plan_due(database, at(TUESDAY))
@@ -128,7 +128,7 @@ def test_opening_a_delivery_again_does_not_reach_who_left(database: Database) ->
     assert deliver_ready(delivery_context(database), lambda: at(TUESDAY, 9)).sent == 0
 
 
-def test_a_pause_that_is_over_ends_by_itself(database: Database) -> None:
+def test_a_pause_ends_at_its_date(database: Database) -> None:
     add_papers(database, *make_papers(5, announced_on=WEDNESDAY))
     subscriber = add_subscriber(database)
     pause(database, subscriber.address, THURSDAY, at(MONDAY))
@@ -138,7 +138,7 @@ def test_a_pause_that_is_over_ends_by_itself(database: Database) -> None:
     assert subscriber_now(database, subscriber.address).paused_until is None
 
 
-def test_a_pause_without_an_end_lasts(database: Database) -> None:
+def test_a_pause_without_a_date_does_not_end(database: Database) -> None:
     add_papers(database, *make_papers(5))
     subscriber = add_subscriber(database)
     pause(database, subscriber.address, None, at(MONDAY))
@@ -150,7 +150,7 @@ def test_a_pause_without_an_end_lasts(database: Database) -> None:
 # Confirmations.
 
 
-def test_somebody_new_gets_one_confirmation_and_no_digest(database: Database) -> None:
+def test_a_new_subscriber_gets_one_confirmation_and_no_digest(database: Database) -> None:
     add_papers(database, *make_papers(5))
     subscriber = add_subscriber(database, status=Status.PENDING)
     transport = Interposed(lambda envelope, send: send(envelope))
@@ -165,14 +165,14 @@ def test_somebody_new_gets_one_confirmation_and_no_digest(database: Database) ->
     assert len(received_by(database, subscriber)[TUESDAY]) == 5
 
 
-def test_who_confirmed_meanwhile_is_not_asked_again(database: Database) -> None:
+def test_a_confirmed_subscriber_gets_no_further_confirmation(database: Database) -> None:
     subscriber = add_subscriber(database, status=Status.PENDING)
     confirm(database, SECRET, subscriber.address, at(MONDAY, 1), "test")
     summary = deliver_ready(delivery_context(database), lambda: at(MONDAY, 2))
     assert dict(summary.skipped) == {"already active": 1}
 
 
-def test_confirmations_go_before_digests(database: Database) -> None:
+def test_confirmations_are_sent_before_digests(database: Database) -> None:
     add_papers(database, *make_papers(5))
     digest = add_subscriber(database, "early@example.org")
     plan_due(database, at(MONDAY))
@@ -188,7 +188,7 @@ def claimed(kind: Kind = Kind.DIGEST, *, contents: bool = False, in_flight: bool
 
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("contents", [False, True])
-def test_each_kind_of_mail_is_for_its_recipients(status: Status, *, contents: bool) -> None:
+def test_each_kind_of_mail_is_sent_to_its_recipients_only(status: Status, *, contents: bool) -> None:
     now = at(TUESDAY, 9)
     outcomes = {
         kind: reason_to_cancel(claimed(kind, contents=contents), status, TUESDAY, now, WaitPolicy())
@@ -199,7 +199,7 @@ def test_each_kind_of_mail_is_for_its_recipients(status: Status, *, contents: bo
     assert (outcomes[Kind.LINKS] is None) == (status != "suppressed")
 
 
-def test_the_last_question_before_sending_knows_the_same_recipients(database: Database) -> None:
+def test_the_last_check_before_sending_uses_the_same_recipients(database: Database) -> None:
     subscribers = [add_subscriber(database, f"{status}@example.org", status=status) for status in STATUSES]
     with database.begin() as connection:
         for kind in KINDS:
@@ -226,7 +226,7 @@ def test_a_digest_is_superseded_until_it_is_composed() -> None:
     assert reason_to_cancel(claimed(contents=True), Status.ACTIVE, WEDNESDAY, now, WaitPolicy()) is None
 
 
-def test_a_stale_mail_that_may_have_gone_out_keeps_its_papers() -> None:
+def test_a_stale_mail_that_may_have_been_sent_keeps_its_papers() -> None:
     late = at(TUESDAY) + WaitPolicy().stale_after + timedelta(seconds=1)
     assert reason_to_cancel(claimed(), Status.ACTIVE, TUESDAY, late, WaitPolicy()) == Cancel("stale")
     kept = reason_to_cancel(
@@ -239,9 +239,7 @@ def test_a_stale_mail_that_may_have_gone_out_keeps_its_papers() -> None:
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_links_go_out_unless_the_subscriber_was_suppressed_meanwhile(
-    database: Database, status: Status
-) -> None:
+def test_links_are_sent_unless_the_subscriber_was_suppressed(database: Database, status: Status) -> None:
     subscriber = add_subscriber(database)
     assert request_links(database, SECRET, subscriber.address, at(MONDAY, 9)) is not None
     set_status(database, subscriber, status)
@@ -274,8 +272,8 @@ def test_the_links_of_the_last_digests_are_in_the_mail(database: Database) -> No
     assert b"List-Unsubscribe" not in content
 
 
-def test_links_go_out_though_the_next_edition_is_planned(database: Database) -> None:
-    """Where it is tomorrow already, tomorrow's digest is in the ledger before today's links."""
+def test_links_are_sent_although_the_next_edition_is_planned(database: Database) -> None:
+    """In zones where tomorrow has begun, tomorrow's digest is in the ledger before today's links."""
     add_papers(database, *make_papers(5))
     subscriber = add_subscriber(database, timezone="Pacific/Kiritimati", hour=7)
     assert plan_due(database, at(TUESDAY, 18)) == 1
@@ -285,7 +283,7 @@ def test_links_go_out_though_the_next_edition_is_planned(database: Database) -> 
     assert deliver_ready(delivery_context(database, transport), lambda: at(TUESDAY, 18)).sent == 2
 
 
-def test_links_go_before_digests(database: Database) -> None:
+def test_links_are_sent_before_digests(database: Database) -> None:
     add_papers(database, *make_papers(5))
     add_subscriber(database, "early@example.org")
     waiting = add_subscriber(database, "late@example.org", frequency="off")

@@ -1,4 +1,4 @@
-"""What a crash, a refusal and a busy server mean: nothing is lost, nobody else is touched."""
+"""Crashes, refusals and busy servers: no mail is lost, and other mails are not affected."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -41,11 +41,11 @@ Send = Callable[[Envelope], str]
 
 
 class Crash(Exception):
-    """Something nobody thought of."""
+    """An unexpected error."""
 
 
 def nth(number: int, act: Callable[[Envelope, Send], str]) -> Callable[[Envelope, Send], str]:
-    """Interfere with one mail of all, counted from 1; let the others pass."""
+    """Interfere with the mail of this number, counted from 1; send the others."""
     count = 0
 
     def interfere(envelope: Envelope, send: Send) -> str:
@@ -70,7 +70,7 @@ def message_id(envelope: Envelope) -> bytes:
     return line
 
 
-def test_a_mail_the_server_took_is_recorded_before_the_next_one(database: Database) -> None:
+def test_an_accepted_mail_is_recorded_before_the_next_one(database: Database) -> None:
     add_papers(database, *make_papers(5))
     subscribers = add_subscribers(database, 3)
     recorded: list[list[str]] = []
@@ -87,7 +87,7 @@ def test_a_mail_the_server_took_is_recorded_before_the_next_one(database: Databa
     ]
 
 
-def test_a_crash_after_the_server_took_a_mail_repeats_that_mail_alone(database: Database) -> None:
+def test_a_crash_after_a_mail_was_accepted_repeats_only_that_mail(database: Database) -> None:
     add_papers(database, *make_papers(12))
     subscribers = add_subscribers(database, 4)
     transport = Interposed(nth(2, crash_after))
@@ -102,7 +102,7 @@ def test_a_crash_after_the_server_took_a_mail_repeats_that_mail_alone(database: 
 
     clock.advance(minutes=14)
     assert deliver_ready(delivery_context(database), clock).sent == 0, "the lease is not over"
-    # More papers and other wishes change nothing about what was composed.
+    # New papers and changed interests do not change a composed mail.
     add_papers(database, *make_papers(3, first=90), now=clock())
     clock.advance(minutes=2)
     again = MemoryTransport()
@@ -138,7 +138,7 @@ def test_a_crash_between_claiming_and_composing_loses_nothing(database: Database
     assert one_delivery(database, subscriber).attempts == 2
 
 
-def test_a_stop_gives_back_the_rest_uncounted_and_lets_the_mail_that_met_it_wait(database: Database) -> None:
+def test_a_server_failure_releases_the_rest_uncounted_and_delays_the_failed_mail(database: Database) -> None:
     def stop(_: Envelope, __: Send) -> str:
         raise StopRun("535 the password is wrong")
 
@@ -155,7 +155,7 @@ def test_a_stop_gives_back_the_rest_uncounted_and_lets_the_mail_that_met_it_wait
         ("planned", 0),
         ("planned", 0),
     ]
-    # The next run goes on at once, with the mails as they were composed.
+    # The next run continues at once with the composed mails.
     composed = [papers_of(database, row.id) for row in rows]
     assert deliver_ready(delivery_context(database), clock).sent == 2
     clock.advance(minutes=5)
@@ -163,7 +163,7 @@ def test_a_stop_gives_back_the_rest_uncounted_and_lets_the_mail_that_met_it_wait
     assert [papers_of(database, row.id) for row in rows] == composed
 
 
-def test_a_slow_server_does_not_hold_mails_past_their_lease(database: Database) -> None:
+def test_no_mail_is_sent_after_its_lease(database: Database) -> None:
     clock = Clock(at(TUESDAY))
 
     def slowly(envelope: Envelope, send: Send) -> str:
@@ -184,10 +184,10 @@ def test_a_slow_server_does_not_hold_mails_past_their_lease(database: Database) 
 
 
 @pytest.mark.parametrize("held_up", [1, 2])
-def test_a_worker_that_slept_through_its_lease_takes_nothing_from_the_next(
+def test_a_worker_whose_lease_ended_changes_nothing_of_the_next_worker(
     database: Database, held_up: int
 ) -> None:
-    """The machine sleeps while one mail is sent; another takes over; then the first wakes up."""
+    """A worker is suspended while it sends a mail; another takes over; then the first continues."""
     add_papers(database, *make_papers(12))
     subscribers = add_subscribers(database, 3)
     clock = Clock(at(TUESDAY))
@@ -203,14 +203,14 @@ def test_a_worker_that_slept_through_its_lease_takes_nothing_from_the_next(
     deliver_ready(delivery_context(database, transport), clock)
     assert [one_delivery(database, subscriber).status for subscriber in subscribers] == ["sent"] * 3
     assert all(papers_of(database, one_delivery(database, subscriber).id) for subscriber in subscribers)
-    # The one in flight came twice, under one Message-ID.
+    # The mail in flight was sent twice, under one Message-ID.
     both = [*transport.envelopes, *other.envelopes]
     assert sorted(envelope.recipient for envelope in both).count(f"r00{held_up}@example.org") == 2
     assert len({message_id(envelope) for envelope in both}) == 3
     assert len(both) == 4
 
 
-def test_a_worker_that_wakes_up_leaves_alone_what_another_is_about_to_send(database: Database) -> None:
+def test_a_resumed_worker_does_not_send_deliveries_of_another(database: Database) -> None:
     add_papers(database, *make_papers(12))
     subscribers = add_subscribers(database, 3)
     clock = Clock(at(TUESDAY))
@@ -233,7 +233,7 @@ def test_a_worker_that_wakes_up_leaves_alone_what_another_is_about_to_send(datab
 
 
 @pytest.mark.parametrize("answer", [TryLater("421 timed out"), NeverSend("550 no such mailbox")])
-def test_a_late_refusal_does_not_undo_what_another_worker_sent(
+def test_a_late_refusal_does_not_change_a_delivery_sent_by_another_worker(
     database: Database, answer: TryLater | NeverSend
 ) -> None:
     add_papers(database, *make_papers(12))
@@ -252,7 +252,7 @@ def test_a_late_refusal_does_not_undo_what_another_worker_sent(
     assert len(papers_of(database, row.id)) == 10
 
 
-def test_a_subscriber_removed_between_claim_and_composition_costs_nobody_else(database: Database) -> None:
+def test_a_subscriber_removed_before_composition_affects_no_one_else(database: Database) -> None:
     add_papers(database, *make_papers(5))
     gone, stays = add_subscribers(database, 2)
     plan_due(database, at(TUESDAY))
@@ -260,10 +260,10 @@ def test_a_subscriber_removed_between_claim_and_composition_costs_nobody_else(da
         work = ledger.claim(connection, at(TUESDAY), LEASE, 10)
     remove(database, SECRET, gone.address, at(WEDNESDAY))
     ready = compose_batch(delivery_context(database), work, at(TUESDAY), Summary())
-    assert [one.contents.recipient for one in ready] == [stays.address]
+    assert [one.mail.recipient for one in ready] == [stays.address]
 
 
-def test_a_subscriber_removed_while_the_batch_is_sent_costs_nobody_else(database: Database) -> None:
+def test_a_subscriber_removed_during_sending_affects_no_one_else(database: Database) -> None:
     add_papers(database, *make_papers(5))
     subscribers = add_subscribers(database, 3)
 
@@ -277,10 +277,10 @@ def test_a_subscriber_removed_while_the_batch_is_sent_costs_nobody_else(database
     assert summary.sent == 2
 
 
-# A server that asks to try later.
+# Temporary refusals.
 
 
-def test_a_busy_server_is_tried_again_later_and_longer_each_time(database: Database) -> None:
+def test_retries_at_a_busy_server_have_growing_pauses(database: Database) -> None:
     def busy(_: Envelope, __: Send) -> str:
         raise TryLater("452 too many")
 
@@ -302,7 +302,7 @@ def test_a_busy_server_is_tried_again_later_and_longer_each_time(database: Datab
     assert one_delivery(database, subscriber).attempts == 5
 
 
-def test_the_time_a_server_asks_for_is_honoured(database: Database) -> None:
+def test_the_wait_that_a_server_requests_is_obeyed(database: Database) -> None:
     def busy(_: Envelope, __: Send) -> str:
         raise TryLater("421 greylisted", 3600)
 
@@ -317,7 +317,7 @@ def test_the_time_a_server_asks_for_is_honoured(database: Database) -> None:
     asked=st.none() | st.floats(0, 100_000),
     rng=st.floats(0, 1, exclude_max=True),
 )
-def test_a_pause_is_never_shorter_than_asked_nor_without_bounds(
+def test_a_pause_is_at_least_the_requested_time_and_bounded(
     attempts: int, asked: float | None, rng: float
 ) -> None:
     wait = pause(attempts, asked, rng)
@@ -327,7 +327,7 @@ def test_a_pause_is_never_shorter_than_asked_nor_without_bounds(
     assert pause(attempts + 1, asked, rng) >= wait
 
 
-def test_many_pauses_are_spread(database: Database) -> None:
+def test_pauses_have_jitter(database: Database) -> None:
     def busy(_: Envelope, __: Send) -> str:
         raise TryLater("452 too many")
 
@@ -350,7 +350,7 @@ def test_a_server_that_refuses_everyone_stops_the_run(database: Database) -> Non
     assert [(row.status, row.attempts) for row in rest] == [("planned", 0)] * 5
 
 
-def test_connections_that_break_one_after_the_other_open_the_circuit(database: Database) -> None:
+def test_consecutive_broken_connections_open_the_circuit(database: Database) -> None:
     def drop(_: Envelope, __: Send) -> str:
         raise ConnectionLost("The mail server ended the connection.")
 
@@ -363,7 +363,7 @@ def test_connections_that_break_one_after_the_other_open_the_circuit(database: D
         assert [circuit.name for circuit in open_circuits(connection)] == ["mail"]
 
 
-def test_refusals_among_good_mails_do_not_stop_the_run(database: Database) -> None:
+def test_refusals_among_accepted_mails_do_not_stop_the_run(database: Database) -> None:
     def busy_for_some(envelope: Envelope, send: Send) -> str:
         if envelope.recipient.endswith(("5@example.org", "0@example.org")):
             return send(envelope)
@@ -375,7 +375,7 @@ def test_refusals_among_good_mails_do_not_stop_the_run(database: Database) -> No
     assert (summary.sent, summary.stopped) == (10, "")
 
 
-def test_what_is_not_out_in_time_is_dropped(database: Database) -> None:
+def test_stale_digests_are_cancelled(database: Database) -> None:
     add_papers(database, *make_papers(5))
     subscriber = add_subscriber(database)
     plan_due(database, at(TUESDAY))
@@ -389,7 +389,7 @@ def test_what_is_not_out_in_time_is_dropped(database: Database) -> None:
     assert one_delivery(database, subscriber).reason == "stale"
 
 
-def test_the_same_delivery_again_replaces_its_file(database: Database, tmp_path: Path) -> None:
+def test_a_repeated_delivery_replaces_its_file(database: Database, tmp_path: Path) -> None:
     outbox = FileTransport(tmp_path / "outbox")
     add_papers(database, *make_papers(5))
     add_subscribers(database, 2)

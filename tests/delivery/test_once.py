@@ -52,7 +52,7 @@ def rows(database: Database) -> int:
 # One delivery per subscriber and edition.
 
 
-def test_two_planners_at_once_make_one_delivery_each(database: Database) -> None:
+def test_concurrent_planners_write_one_delivery_each(database: Database) -> None:
     add_subscribers(database, 40)
     planned = together(*[lambda: plan_due(database, at(TUESDAY))] * 3)
     assert sum(planned) == 40
@@ -66,7 +66,7 @@ def test_planning_again_plans_nothing(database: Database) -> None:
     assert one_delivery(database, subscriber).edition_on == TUESDAY
 
 
-def test_the_due_and_a_named_edition_of_one_day_are_one(database: Database) -> None:
+def test_the_due_and_the_given_edition_of_a_day_are_one(database: Database) -> None:
     add_subscribers(database, 20)
     now = at(TUESDAY)
     planned = together(lambda: plan_due(database, now), lambda: plan_edition(database, TUESDAY, now))
@@ -74,14 +74,14 @@ def test_the_due_and_a_named_edition_of_one_day_are_one(database: Database) -> N
     assert rows(database) == 20
 
 
-def test_planning_a_named_edition_again_plans_nothing(database: Database) -> None:
+def test_planning_a_given_edition_again_plans_nothing(database: Database) -> None:
     add_subscriber(database)
     assert plan_edition(database, TUESDAY, at(TUESDAY)) == 1
     assert plan_edition(database, TUESDAY, at(TUESDAY, 20)) == 0
     assert plan_due(database, at(TUESDAY, 21)) == 0
 
 
-def test_a_named_edition_of_the_past_does_not_bring_back_what_is_planned(database: Database) -> None:
+def test_a_given_past_edition_does_not_replace_planned_ones(database: Database) -> None:
     subscriber = add_subscriber(database)
     plan_due(database, at(THURSDAY))
     plan_edition(database, TUESDAY, at(THURSDAY, 9))
@@ -89,7 +89,7 @@ def test_a_named_edition_of_the_past_does_not_bring_back_what_is_planned(databas
     assert [row.edition_on for row in deliveries_of(database, subscriber)] == [TUESDAY, THURSDAY]
 
 
-def test_the_table_itself_refuses_a_second_delivery(database: Database) -> None:
+def test_a_constraint_refuses_a_second_delivery(database: Database) -> None:
     subscriber = add_subscriber(database)
     plan_due(database, at(TUESDAY))
     row = {
@@ -103,7 +103,7 @@ def test_the_table_itself_refuses_a_second_delivery(database: Database) -> None:
         connection.execute(deliveries.insert().values(**row))
 
 
-def test_a_whole_run_again_sends_nothing(database: Database) -> None:
+def test_a_second_run_sends_nothing(database: Database) -> None:
     add_papers(database, *make_papers(12))
     add_subscribers(database, 3)
     transport = MemoryTransport()
@@ -114,7 +114,7 @@ def test_a_whole_run_again_sends_nothing(database: Database) -> None:
     assert len(transport.envelopes) == 3
 
 
-def test_many_workers_at_once_send_each_mail_once(database: Database) -> None:
+def test_concurrent_workers_send_each_mail_once(database: Database) -> None:
     add_papers(database, *make_papers(40))
     subscribers = add_subscribers(database, 12, max_papers=5)
     plan_due(database, at(TUESDAY))
@@ -150,7 +150,7 @@ def test_a_second_version_is_the_same_paper(database: Database) -> None:
     assert received_by(database, subscriber) == {TUESDAY: ["2603.00001"], WEDNESDAY: ["2603.00002"]}
 
 
-def test_a_paper_imported_again_does_not_come_again(database: Database) -> None:
+def test_a_paper_imported_again_is_not_sent_again(database: Database) -> None:
     papers = make_papers(5)
     add_papers(database, *papers)
     subscriber = add_subscriber(database)
@@ -161,7 +161,7 @@ def test_a_paper_imported_again_does_not_come_again(database: Database) -> None:
     assert list(received_by(database, subscriber)) == [TUESDAY]
 
 
-def test_a_paper_that_came_by_title_alone_does_not_come_again_with_its_id(database: Database) -> None:
+def test_a_paper_sent_without_an_id_is_not_sent_again_with_its_id(database: Database) -> None:
     known = make_paper(1)
     listed = paper_from_feed(paper_id="", title=known.title, abstract=known.abstract, announced_on=TUESDAY)
     add_papers(database, listed)
@@ -174,7 +174,7 @@ def test_a_paper_that_came_by_title_alone_does_not_come_again_with_its_id(databa
     assert received_by(database, subscriber) == {TUESDAY: [listed.id]}
 
 
-def test_near_identical_papers_of_one_edition_are_one(database: Database) -> None:
+def test_near_duplicates_of_an_edition_are_one(database: Database) -> None:
     add_papers(database, make_paper(1), make_paper(1, paper_id="2603.00099", title=make_paper(1).title + "."))
     subscriber = add_subscriber(database, topics=["gaussian splatting"])
     deliver_due(delivery_context(database), at(TUESDAY))
@@ -182,7 +182,7 @@ def test_near_identical_papers_of_one_edition_are_one(database: Database) -> Non
     assert len(papers) == 1
 
 
-def test_a_paper_put_up_again_under_another_id_does_not_come_again(database: Database) -> None:
+def test_a_paper_with_a_new_id_is_not_sent_again(database: Database) -> None:
     add_papers(database, make_paper(1))
     subscriber = add_subscriber(database)
     post = delivery_context(database)
@@ -193,7 +193,7 @@ def test_a_paper_put_up_again_under_another_id_does_not_come_again(database: Dat
     assert received_by(database, subscriber) == {TUESDAY: ["2603.00001"], WEDNESDAY: ["2603.00002"]}
 
 
-def test_a_mail_put_off_by_the_server_keeps_its_papers_and_comes_once(database: Database) -> None:
+def test_a_retried_mail_keeps_its_papers_and_is_sent_once(database: Database) -> None:
     refusing = True
 
     def interfere(envelope: Envelope, send: object) -> str:
@@ -208,7 +208,7 @@ def test_a_mail_put_off_by_the_server_keeps_its_papers_and_comes_once(database: 
     post, clock = delivery_context(database, transport), Clock(at(TUESDAY))
     plan_due(database, clock())
     assert deliver_ready(post, clock).refusals == 1
-    # More papers come in meanwhile: they are for the next edition, as this mail is composed.
+    # Papers that arrive now are for the next edition, because this mail is composed already.
     add_papers(database, make_paper(50, announced_on=WEDNESDAY), now=at(WEDNESDAY, 1))
     refusing = False
     clock.advance(hours=19)
@@ -220,7 +220,7 @@ def test_a_mail_put_off_by_the_server_keeps_its_papers_and_comes_once(database: 
     assert len(transport.envelopes) == 2
 
 
-def test_two_editions_composed_at_once_share_no_paper(database: Database) -> None:
+def test_editions_composed_concurrently_share_no_paper(database: Database) -> None:
     add_papers(database, *make_papers(30))
     subscribers = add_subscribers(database, 8, topics=["gaussian splatting", "robot manipulation"])
     with database.begin() as connection:
@@ -230,7 +230,7 @@ def test_two_editions_composed_at_once_share_no_paper(database: Database) -> Non
             )
     with database.begin() as connection:
         work = ledger.claim(connection, at(WEDNESDAY), LEASE, 100)
-    # Each thread composes one edition of each subscriber, now the newer, now the older.
+    # Each thread composes one edition of each subscriber, alternately the newer and the older.
     halves = [
         [one for one in work if (one.subscriber_id + one.edition_on.day) % 2 == half] for half in (0, 1)
     ]
@@ -242,14 +242,14 @@ def test_two_editions_composed_at_once_share_no_paper(database: Database) -> Non
     )
     seen: set[tuple[str, str]] = set()
     for ready in (one for part in composed for one in part):
-        for pick in ready.picks:
-            pair = (ready.contents.subscriber_key, pick.card.paper_id)
+        for pick in ready.mail.picks:
+            pair = (ready.mail.subscriber_key, pick.card.paper_id)
             assert pair not in seen
             seen.add(pair)
     assert seen
 
 
-def test_the_table_itself_refuses_a_paper_twice(database: Database) -> None:
+def test_a_constraint_refuses_a_second_pick_of_a_paper(database: Database) -> None:
     add_papers(database, *make_papers(3))
     add_subscriber(database)
     deliver_due(delivery_context(database), at(TUESDAY))
@@ -259,7 +259,7 @@ def test_the_table_itself_refuses_a_paper_twice(database: Database) -> None:
         connection.execute(picks.insert().values(row))
 
 
-def test_papers_of_a_mail_that_grew_stale_come_with_the_next(database: Database) -> None:
+def test_papers_of_a_stale_mail_are_in_the_next(database: Database) -> None:
     def interfere(*_: object) -> str:
         raise TryLater("421 closed for today")
 
@@ -275,7 +275,7 @@ def test_papers_of_a_mail_that_grew_stale_come_with_the_next(database: Database)
     assert (stale.status, stale.reason) == ("skipped", "stale")
 
 
-def test_papers_of_a_mail_with_an_unknown_outcome_do_not_come_again(database: Database) -> None:
+def test_papers_of_a_mail_with_an_unknown_outcome_are_not_sent_again(database: Database) -> None:
     def interfere(envelope: Envelope, send: object) -> str:
         assert callable(send)
         send(envelope)
@@ -292,7 +292,7 @@ def test_papers_of_a_mail_with_an_unknown_outcome_do_not_come_again(database: Da
     assert received_by(database, subscriber) == {WEDNESDAY: ["2603.00050", "2603.00051"]}
 
 
-def test_papers_of_a_failed_mail_come_again_when_an_operator_opens_it(database: Database) -> None:
+def test_papers_of_a_failed_mail_are_sent_when_it_is_retried(database: Database) -> None:
     def crash(*_: object) -> str:
         raise ConnectionAbortedError
 
@@ -310,7 +310,7 @@ def test_papers_of_a_failed_mail_come_again_when_an_operator_opens_it(database: 
     assert len(received_by(database, subscriber)[TUESDAY]) == 5
 
 
-def test_papers_a_subscriber_marked_are_never_picked(database: Database) -> None:
+def test_rated_papers_are_never_picked(database: Database) -> None:
     add_papers(database, *make_papers(10, subject="splats"), *make_papers(60, first=100, subject="speech"))
     subscriber = add_subscriber(database, topics=["gaussian splatting"], likes=["2603.00003"])
     with database.begin() as connection:
@@ -327,7 +327,7 @@ def test_a_year_of_editions_repeats_nothing(database: Database) -> None:
     got: list[str] = []
     for ahead in range(15):
         day = TUESDAY + ahead * DAY
-        # Half the papers of each day were seen before, or come late.
+        # Half the papers of each day were sent before, or arrive late.
         fresh = make_papers(4, first=1 + ahead * 4, announced_on=day)
         late = make_papers(2, first=500 + ahead * 2, announced_on=day - 2 * DAY)
         add_papers(database, *fresh, *late, now=at(day, 1), upvotes=ahead + 1)

@@ -1,4 +1,4 @@
-"""Who is planned, for which edition, and when next."""
+"""Which subscribers are planned, for which edition, and the next due time."""
 
 from datetime import date, datetime
 
@@ -44,7 +44,7 @@ def test_a_first_digest_is_due_at_once_and_the_next_on_another_day(schedule: Sch
 
 
 @given(schedules, instants)
-def test_a_slot_never_lies_in_the_future(schedule: Schedule, now: datetime) -> None:
+def test_a_due_edition_is_never_in_the_future(schedule: Schedule, now: datetime) -> None:
     due_edition = due_edition_at(now, schedule, is_first=False)
     assert due_edition is not None
     assert due_edition.edition_on <= local_date(now, schedule)
@@ -52,7 +52,7 @@ def test_a_slot_never_lies_in_the_future(schedule: Schedule, now: datetime) -> N
     assert due_edition.next_due_at == next_due_at(now, schedule)
 
 
-def test_a_named_edition_is_for_those_who_get_one_that_day() -> None:
+def test_a_given_edition_is_planned_for_those_who_have_one_that_day() -> None:
     assert due_edition_on(SATURDAY, at(SATURDAY), Schedule(frequency=Frequency.WEEKDAYS)) is None
     assert due_edition_on(TUESDAY, at(TUESDAY), Schedule(frequency=Frequency.WEEKLY)) is None
     due_edition = due_edition_on(MONDAY, at(MONDAY, 3), Schedule(hour=7, frequency=Frequency.WEEKLY))
@@ -67,7 +67,7 @@ def test_only_one_subscriber_can_be_planned(database: Database) -> None:
     assert deliveries_of(database, other) == []
 
 
-def test_each_subscriber_is_due_on_their_own_clock(database: Database) -> None:
+def test_each_subscriber_is_due_in_their_own_time_zone(database: Database) -> None:
     zones = {"Pacific/Auckland": 18, "Asia/Kolkata": 1, "Europe/Berlin": 6, "America/New_York": 12}
     subscribers = {
         zone: add_subscriber(
@@ -89,7 +89,7 @@ def test_each_subscriber_is_due_on_their_own_clock(database: Database) -> None:
     assert order == list(zones)
 
 
-def test_walking_the_hours_of_a_month_gives_each_subscriber_each_day_once(database: Database) -> None:
+def test_planning_every_hour_of_a_month_plans_each_day_once(database: Database) -> None:
     subscribers = [
         add_subscriber(database, f"r{place}@example.org", timezone=zone, hour=hour, frequency=frequency)
         for place, (zone, hour, frequency) in enumerate(
@@ -114,16 +114,16 @@ def test_walking_the_hours_of_a_month_gives_each_subscriber_each_day_once(databa
             assert [day + DAY for day in got[:-1]] == got[1:]
 
 
-# Changes of rhythm.
+# Changes of the schedule.
 
 
 END = at(MONDAY + 14 * DAY, 0)
 
 
-def walk(url: str, subscriber: Change, changes: dict[datetime, Change]) -> list[date]:
-    """Walk two weeks from one due instant to the next, changing the subscriber on the way; return their editions.
+def plan_two_weeks(url: str, subscriber: Change, changes: dict[datetime, Change]) -> list[date]:
+    """Plan every due time of two weeks, changing the subscriber meanwhile; return the editions.
 
-    There are no papers, so that an edition that came to its turn is one that was skipped as quiet.
+    There are no papers, so every planned edition is recorded as skipped.
     """
     database = Database(url)
     post, builder = delivery_context(database), ProfileBuilder()
@@ -146,15 +146,19 @@ def walk(url: str, subscriber: Change, changes: dict[datetime, Change]) -> list[
 
 @pytest.mark.parametrize("changed", [at(WEDNESDAY, 3), at(WEDNESDAY, 10), at(WEDNESDAY, 20)])
 @pytest.mark.parametrize("hour", [0, 7, 18, 23])
-def test_another_hour_neither_skips_nor_doubles_a_day(sqlite_url: str, changed: datetime, hour: int) -> None:
-    assert walk(sqlite_url, Change(), {changed: Change(hour=hour)}) == [MONDAY + n * DAY for n in range(14)]
+def test_changing_the_hour_neither_skips_nor_repeats_a_day(
+    sqlite_url: str, changed: datetime, hour: int
+) -> None:
+    assert plan_two_weeks(sqlite_url, Change(), {changed: Change(hour=hour)}) == [
+        MONDAY + n * DAY for n in range(14)
+    ]
 
 
 @pytest.mark.parametrize(
     "zone", ["Pacific/Kiritimati", "Asia/Tokyo", "America/Los_Angeles", "Pacific/Pago_Pago"]
 )
-def test_moving_to_another_zone_neither_skips_nor_doubles_a_day(sqlite_url: str, zone: str) -> None:
-    got = walk(sqlite_url, Change(), {at(WEDNESDAY, 10): Change(timezone=zone)})
+def test_changing_the_time_zone_neither_skips_nor_repeats_a_day(sqlite_url: str, zone: str) -> None:
+    got = plan_two_weeks(sqlite_url, Change(), {at(WEDNESDAY, 10): Change(timezone=zone)})
     assert got == [MONDAY + n * DAY for n in range(len(got))]
     assert len(got) >= 13
 
@@ -170,23 +174,23 @@ def test_moving_to_another_zone_neither_skips_nor_doubles_a_day(sqlite_url: str,
         ("weekly", "weekdays", [0, 3, 4, 7, 8, 9, 10, 11]),
     ],
 )
-def test_another_frequency_begins_with_its_next_day(
+def test_a_changed_frequency_begins_with_its_next_day(
     sqlite_url: str, before: Frequency, after: Frequency, days: list[int]
 ) -> None:
-    got = walk(sqlite_url, Change(frequency=before), {at(WEDNESDAY, 10): Change(frequency=after)})
+    got = plan_two_weeks(sqlite_url, Change(frequency=before), {at(WEDNESDAY, 10): Change(frequency=after)})
     assert got == [MONDAY + n * DAY for n in days]
 
 
-def test_changing_there_and_back_changes_nothing(sqlite_url: str) -> None:
+def test_reverting_a_change_changes_nothing(sqlite_url: str) -> None:
     changes = {
         at(WEDNESDAY, 10): Change(frequency=Frequency.WEEKLY, hour=3),
         at(WEDNESDAY, 11): Change(frequency=Frequency.DAILY, hour=7),
     }
-    assert walk(sqlite_url, Change(), changes) == [MONDAY + n * DAY for n in range(14)]
+    assert plan_two_weeks(sqlite_url, Change(), changes) == [MONDAY + n * DAY for n in range(14)]
 
 
 @given(st.lists(st.tuples(st.integers(0, 100), st.sampled_from(["hour", "timezone"])), max_size=4))
-def test_no_change_of_clock_makes_a_subscriber_wait_longer_than_before(
+def test_no_change_of_schedule_delays_the_next_digest(
     changes: list[tuple[int, str]],
 ) -> None:
     subscriber = Subscriber(
@@ -203,7 +207,7 @@ def test_no_change_of_clock_makes_a_subscriber_wait_longer_than_before(
         assert at(WEDNESDAY, 10) < subscriber.next_due_at <= before
 
 
-def test_planning_moves_the_next_due_instant(database: Database) -> None:
+def test_planning_updates_the_next_due_time(database: Database) -> None:
     subscriber = add_subscriber(database, timezone="Asia/Tokyo", hour=9)
     plan_due(database, at(TUESDAY, 8))
     assert one_delivery(database, subscriber).edition_on == TUESDAY

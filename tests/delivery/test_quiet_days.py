@@ -1,4 +1,4 @@
-"""A quiet day, a holiday, a late feed and a broken one are four things, to the subscriber and in the ledger."""
+"""A quiet day, a holiday, a late feed and a faulty one are four states, for the subscriber and in the ledger."""
 
 from datetime import date, datetime, timedelta
 from email import message_from_bytes, policy
@@ -37,11 +37,11 @@ from tests.factories import (
 )
 
 GOOD_FRIDAY = date(2026, 4, 3)
-"""No holiday of arXiv's that we know of; a setting can name it."""
+"""A day that is not a known holiday of arXiv; a setting can add it."""
 
 
 def with_first_digest(database: Database, day: date = TUESDAY) -> Subscriber:
-    """A subscriber who got all there was up to a day."""
+    """Add a subscriber whose first digest covered all papers up to a day."""
     add_papers(database, *make_papers(3, announced_on=day))
     subscriber = add_subscriber(database)
     assert deliver_due(delivery_context(database), at(day)).sent == 1
@@ -60,8 +60,8 @@ def test_a_day_without_an_announcement_is_quiet(database: Database) -> None:
     assert last_of(database, subscriber) == ("skipped", "no announcement")
 
 
-def test_a_holiday_named_in_the_settings_is_quiet(database: Database) -> None:
-    # A deferral on Good Friday takes away the listing of the Monday after.
+def test_a_holiday_of_the_settings_is_quiet(database: Database) -> None:
+    # After a deferral on Good Friday there is no listing on Monday.
     monday = GOOD_FRIDAY + 3 * DAY
     subscriber = with_first_digest(database, GOOD_FRIDAY)
     record_fetch(database, at(monday, 6))
@@ -78,7 +78,7 @@ def test_the_same_monday_without_the_holiday_is_late(database: Database) -> None
     assert last_of(database, subscriber) == ("planned", "late feed")
 
 
-def test_papers_that_do_not_fit_are_another_reason(database: Database) -> None:
+def test_papers_that_do_not_fit_have_their_own_reason(database: Database) -> None:
     subscriber = with_first_digest(database)
     other = add_subscriber(database, "must@example.org", must=["no such word"])
     add_papers(database, *make_papers(3, first=20, announced_on=WEDNESDAY))
@@ -88,7 +88,7 @@ def test_papers_that_do_not_fit_are_another_reason(database: Database) -> None:
     assert last_of(database, subscriber)[0] == "sent"
 
 
-def test_a_late_feed_waits_and_goes_out_when_papers_come(database: Database) -> None:
+def test_a_digest_waits_for_a_late_feed_until_papers_arrive(database: Database) -> None:
     subscriber = with_first_digest(database)
     record_fetch(database, at(WEDNESDAY, 6))
     post, clock = delivery_context(database), Clock(at(WEDNESDAY, 7))
@@ -104,7 +104,7 @@ def test_a_late_feed_waits_and_goes_out_when_papers_come(database: Database) -> 
     assert received_by(database, subscriber)[WEDNESDAY] == ["2603.00050"]
 
 
-def test_a_late_feed_is_not_waited_for_without_end(database: Database) -> None:
+def test_the_wait_for_a_late_feed_is_limited(database: Database) -> None:
     subscriber = with_first_digest(database)
     record_fetch(database, at(WEDNESDAY, 6))
     post, clock = delivery_context(database), Clock(at(WEDNESDAY, 7))
@@ -114,14 +114,14 @@ def test_a_late_feed_is_not_waited_for_without_end(database: Database) -> None:
         clock.advance(minutes=30)
     assert clock() == at(WEDNESDAY, 13)
     assert dict(deliver_ready(post, clock).skipped) == {"late feed": 1}
-    # What came too late is in the next one.
+    # Papers that arrived too late are in the next digest.
     add_papers(database, make_paper(50, announced_on=WEDNESDAY), now=at(WEDNESDAY, 20))
     add_papers(database, make_paper(51, announced_on=THURSDAY), now=at(THURSDAY, 1))
     deliver_due(post, at(THURSDAY, 7))
     assert sorted(received_by(database, subscriber)[THURSDAY]) == ["2603.00050", "2603.00051"]
 
 
-def test_a_feed_that_fails_is_a_fault(database: Database) -> None:
+def test_a_failing_feed_is_a_fault(database: Database) -> None:
     subscriber = with_first_digest(database)
     record_fetch(database, at(WEDNESDAY, 5))
     record_fetch(database, at(WEDNESDAY, 6), FetchStatus.FAILED)
@@ -130,13 +130,13 @@ def test_a_feed_that_fails_is_a_fault(database: Database) -> None:
     assert last_of(database, subscriber) == ("skipped", "feed fault")
 
 
-def test_papers_imported_by_hand_are_never_late(database: Database) -> None:
+def test_imported_papers_are_never_late(database: Database) -> None:
     subscriber = with_first_digest(database)
     deliver_due(delivery_context(database), at(WEDNESDAY, 7))
     assert last_of(database, subscriber) == ("skipped", "nothing new")
 
 
-def test_a_feed_that_works_again_is_no_fault(database: Database) -> None:
+def test_a_feed_that_works_again_is_not_a_fault(database: Database) -> None:
     subscriber = with_first_digest(database)
     record_fetch(database, at(WEDNESDAY, 5), FetchStatus.FAILED)
     record_fetch(database, at(WEDNESDAY, 6))
@@ -147,7 +147,7 @@ def test_a_feed_that_works_again_is_no_fault(database: Database) -> None:
 @pytest.mark.parametrize(
     ("status", "reason"), [("complete", "late feed"), ("failed", "feed fault"), (None, "nothing new")]
 )
-def test_a_note_says_why_there_is_nothing(
+def test_a_note_gives_the_reason_for_an_empty_digest(
     database: Database, status: FetchStatus | None, reason: str
 ) -> None:
     subscriber = with_first_digest(database)
@@ -164,7 +164,7 @@ def test_a_note_says_why_there_is_nothing(
     assert " ".join(NOTES[reason].split()) in " ".join(body.get_content().split())
 
 
-def test_a_note_takes_nothing_from_the_next_digest(database: Database) -> None:
+def test_a_note_removes_no_papers_from_the_next_digest(database: Database) -> None:
     subscriber = with_first_digest(database)
     record_fetch(database, at(WEDNESDAY, 6))
     post = delivery_context(database, wait_policy=WaitPolicy(quiet_day="note", late_feed_wait=timedelta(0)))
@@ -180,7 +180,7 @@ def test_an_empty_library_is_recorded_too(database: Database) -> None:
     assert last_of(database, subscriber) == ("skipped", "nothing new")
 
 
-# The pure decisions.
+# Pure decisions.
 
 
 def fetched(*, failed: bool = False) -> LastFetch:
@@ -213,12 +213,12 @@ def outcome(picks: int, state: FeedState, now: datetime, wait_policy: WaitPolicy
     return decide(picks, considered, state, at(WEDNESDAY, 7), now, wait_policy or WaitPolicy())
 
 
-def test_papers_go_out_whatever_the_feeds_do() -> None:
+def test_papers_are_sent_in_any_state_of_the_feeds() -> None:
     for state in ("out", "holiday", "late", "fault", "unfed"):
         assert outcome(1, state, at(WEDNESDAY, 8)) == Send()
 
 
-def test_the_last_look_is_at_the_end_of_the_wait() -> None:
+def test_the_last_retry_is_at_the_end_of_the_wait() -> None:
     assert outcome(0, "late", at(WEDNESDAY, 7)) == Retry(at(WEDNESDAY, 7, 30), "late feed")
     assert outcome(0, "fault", at(WEDNESDAY, 12, 45)) == Retry(at(WEDNESDAY, 13), "feed fault")
     assert outcome(0, "late", at(WEDNESDAY, 13)) == Skip("late feed")

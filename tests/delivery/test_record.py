@@ -1,4 +1,4 @@
-"""What was sent can be made again byte for byte from what its delivery recorded, whatever happened since."""
+"""A sent mail can be rebuilt byte for byte from its delivery, whatever changed since."""
 
 from dataclasses import replace
 from hashlib import sha256
@@ -9,7 +9,7 @@ import pytest
 from digest.delivery.composed_mail import ComposedMail, SenderIdentity
 from digest.delivery.decisions import WaitPolicy
 from digest.delivery.deliver import deliver_ready
-from digest.delivery.preview import recorded
+from digest.delivery.preview import read_mail
 from digest.domain.delivery import KINDS
 from digest.domain.paper import FeedItem, Popularity
 from digest.domain.subscriber import Frequency, Status
@@ -60,13 +60,13 @@ def send_one(database: Database, **fields: Any) -> tuple[bytes, Any]:
     return envelope.content, one_delivery(database, subscriber)
 
 
-def test_the_record_gives_the_same_bytes(database: Database) -> None:
+def test_a_stored_mail_is_rebuilt_with_the_same_bytes(database: Database) -> None:
     content, row = send_one(database)
     assert rebuilt(database, row.id) == content
     assert row.content_sha256 == sha256(content).hexdigest()
 
 
-def test_later_versions_votes_and_settings_change_nothing(database: Database) -> None:
+def test_later_versions_votes_and_settings_do_not_change_a_stored_mail(database: Database) -> None:
     content, row = send_one(database)
     revised = [
         make_paper(
@@ -87,7 +87,7 @@ def test_later_versions_votes_and_settings_change_nothing(database: Database) ->
     )
 
 
-def test_a_note_can_be_made_again_too(database: Database) -> None:
+def test_a_note_can_be_rebuilt(database: Database) -> None:
     add_papers(database, *make_papers(3))
     subscriber = add_subscriber(database)
     transport = MemoryTransport()
@@ -99,7 +99,7 @@ def test_a_note_can_be_made_again_too(database: Database) -> None:
     assert rebuilt(database, row.id) == transport.envelopes[-1].content
 
 
-def test_a_confirmation_can_be_made_again_too(database: Database) -> None:
+def test_a_confirmation_can_be_rebuilt(database: Database) -> None:
     subscriber = add_subscriber(database, status=Status.PENDING)
     transport = MemoryTransport()
     deliver_due(delivery_context(database, transport), at(TUESDAY, 1) - DAY)
@@ -108,7 +108,7 @@ def test_a_confirmation_can_be_made_again_too(database: Database) -> None:
     assert row.content_sha256 == sha256(transport.envelopes[0].content).hexdigest()
 
 
-def test_the_mail_with_links_can_be_made_again_though_more_digests_came(database: Database) -> None:
+def test_the_mail_with_links_can_be_rebuilt_after_further_digests(database: Database) -> None:
     _, first = send_one(database)
     transport = MemoryTransport()
     post = delivery_context(database, transport)
@@ -123,31 +123,33 @@ def test_the_mail_with_links_can_be_made_again_though_more_digests_came(database
     assert row.content_sha256 == sha256(transport.envelopes[0].content).hexdigest()
 
 
-def test_the_record_keeps_what_the_mail_was_about(database: Database) -> None:
+def test_the_record_has_the_topics_of_the_mail(database: Database) -> None:
     _, row = send_one(database)
     with database.read() as connection:
-        contents, picks = recorded(connection, row.id)
-    assert contents.recipient == "grace+papers@xn--bcher-kva.example"
-    assert contents.message_id == row.message_id
-    assert contents.considered == 12
-    assert {pick.section for pick in picks} == {"for_you", "everyone"}
-    assert any(pick.terms for pick in picks)
-    assert any(pick.author == "Bo Li" for pick in picks)
-    assert [pick.row_id for pick in picks] == list(dict.fromkeys(pick.row_id for pick in picks))
+        mail = read_mail(connection, row.id)
+    assert mail.recipient == "grace+papers@xn--bcher-kva.example"
+    assert mail.message_id == row.message_id
+    assert mail.considered == 12
+    assert {pick.section for pick in mail.picks} == {"for_you", "everyone"}
+    assert any(pick.terms for pick in mail.picks)
+    assert any(pick.author == "Bo Li" for pick in mail.picks)
+    assert [pick.paper_row_id for pick in mail.picks] == list(
+        dict.fromkeys(pick.paper_row_id for pick in mail.picks)
+    )
 
 
-def test_a_mail_that_was_never_composed_can_not_be_shown(database: Database) -> None:
+def test_a_mail_that_was_never_composed_cannot_be_shown(database: Database) -> None:
     subscriber = add_subscriber(database)
     deliver_due(delivery_context(database), at(TUESDAY))
     row = one_delivery(database, subscriber)
     assert row.status == "skipped"
     with pytest.raises(NotFound), database.read() as connection:
-        recorded(connection, row.id)
+        read_mail(connection, row.id)
     with pytest.raises(NotFound), database.read() as connection:
-        recorded(connection, 999_999)
+        read_mail(connection, 999_999)
 
 
-def test_contents_survive_their_trip_through_json() -> None:
+def test_contents_are_restored_from_json() -> None:
     contents = ComposedMail(
         kind="digest",
         subscriber_key="0123456789abcdef",

@@ -1,4 +1,4 @@
-"""A refused address is suppressed when the refusal says something about the address, and not about the server."""
+"""A refused address is suppressed if the address, not the server, is likely to be the cause."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -54,7 +54,7 @@ ANSWER = "The address takes no mail: 550 5.1.1 no such user."
 
 
 class Server:
-    """A mail server that refuses whatever address it is told to."""
+    """A mail server that refuses given addresses."""
 
     def __init__(self, refuses: Callable[[str], bool] = lambda _: False) -> None:
         self.refuses = refuses
@@ -101,7 +101,7 @@ def test_the_window_holds_the_last_answers() -> None:
         (0, "-", 0, False, False),
     ],
 )
-def test_what_confirms_a_refusal(
+def test_the_rules_confirm_a_refusal(
     taken: int, recent: str, suppressed: int, refused_before: bool, expected: bool
 ) -> None:
     evidence = Evidence(Answers(taken, recent.count("-"), recent), 100, suppressed, refused_before)
@@ -118,7 +118,7 @@ def test_a_list_too_short_for_one_percent_waits_until_half_got_their_mail() -> N
 def test_a_server_that_refuses_most_suppresses_at_most_one_percent_a_day(
     data: st.DataObject, size: int, days: int
 ) -> None:
-    """Whatever it answers in whatever order, again and again, and whatever happened on the days before."""
+    """With any answers in any order, repeatedly, and after any history."""
     active = set(range(size))
     refused_at: dict[int, list[datetime]] = {}
     suppressed_at: list[datetime] = []
@@ -154,7 +154,7 @@ def test_a_server_that_refuses_most_suppresses_at_most_one_percent_a_day(
 # In the ledger.
 
 
-def test_a_server_that_refuses_everyone_suppresses_nobody_and_all_get_their_mail_when_it_is_well(
+def test_a_server_that_refuses_everyone_suppresses_no_one_and_all_mails_are_sent_after_recovery(
     database: Database,
 ) -> None:
     add_papers(database, *make_papers(12))
@@ -170,7 +170,7 @@ def test_a_server_that_refuses_everyone_suppresses_nobody_and_all_get_their_mail
         clock.advance(hours=1)
     assert by_status(database) == {"active": 60}
     assert count_suppressions(database) == 0
-    # It was asked about few: ten until it was in doubt, then a few each time.
+    # Few mails were tried: ten until the server was doubtful, then a few each time.
     assert 10 < len(server.refused) < 60
     with database.read() as connection:
         (circuit,) = open_circuits(connection)
@@ -187,13 +187,13 @@ def test_a_server_that_refuses_everyone_suppresses_nobody_and_all_get_their_mail
     assert by_status(database) == {"active": 60}
 
 
-def test_evidence_holds_over_batches_processes_and_runs(database: Database) -> None:
+def test_evidence_is_kept_over_batches_processes_and_runs(database: Database) -> None:
     add_papers(database, *make_papers(12))
     add_subscribers(database, 24)
     server = Server(lambda _: True)
     clock = Clock(at(TUESDAY))
     plan_due(database, clock())
-    # Each batch as a process of its own would have it.
+    # Each batch as in a separate process.
     for _ in range(3):
         deliver_batch(
             delivery_context(database, server.transport, batch_size=4),
@@ -210,7 +210,7 @@ def test_evidence_holds_over_batches_processes_and_runs(database: Database) -> N
     )
 
 
-def test_an_address_among_good_ones_is_suppressed_at_once(database: Database) -> None:
+def test_one_refused_address_among_accepted_ones_is_suppressed_at_once(database: Database) -> None:
     add_papers(database, *make_papers(5))
     subscribers = add_subscribers(database, 4)
     server = Server(lambda address: address == subscribers[3].address)
@@ -238,8 +238,8 @@ def test_the_first_mail_of_a_list_is_suspected_and_confirmed_within_the_day(data
     assert subscriber_now(database, subscribers[0].address).status == "suppressed"
 
 
-def test_one_subscriber_alone_is_never_suppressed(database: Database) -> None:
-    """Nothing tells whether the address or the server is at fault, so the operator has to look."""
+def test_a_single_subscriber_is_never_suppressed(database: Database) -> None:
+    """There is no evidence whether the address or the server is the cause, so the operator has to look."""
     add_papers(database, *make_papers(30))
     subscriber = add_subscriber(database)
     server = Server(lambda _: True)
@@ -252,7 +252,7 @@ def test_one_subscriber_alone_is_never_suppressed(database: Database) -> None:
 
 
 def test_two_editions_confirm_a_refusal(database: Database) -> None:
-    """The server refuses most, so its window is not sane; but this one was refused a day before as well."""
+    """The server refuses most addresses, but this address was also refused a day before."""
     add_papers(database, *make_papers(30))
     subscribers = add_subscribers(database, 6)
     lost = subscribers[0]
@@ -271,7 +271,7 @@ def test_two_editions_confirm_a_refusal(database: Database) -> None:
     assert is_confirmed(evidence)
 
 
-def test_a_mail_that_was_taken_wipes_out_the_refusal_before_it(database: Database) -> None:
+def test_an_accepted_mail_cancels_an_earlier_refusal(database: Database) -> None:
     add_papers(database, *make_papers(30))
     subscriber = add_subscriber(database)
     server = Server(lambda _: True)
@@ -285,8 +285,8 @@ def test_a_mail_that_was_taken_wipes_out_the_refusal_before_it(database: Databas
         assert not store.gather_evidence(connection, claimed, Answers(), at(WEDNESDAY)).refused_before
 
 
-def test_strangers_addresses_do_not_stop_the_digests(database: Database) -> None:
-    """Forty sign-ups with addresses that do not exist, at a server that checks RCPT."""
+def test_refused_confirmations_do_not_stop_the_digests(database: Database) -> None:
+    """Forty sign-ups with addresses that do not exist, and a server that checks RCPT."""
     add_papers(database, *make_papers(5))
     subscribers = add_subscribers(database, 5)
     for number in range(40):
@@ -302,14 +302,14 @@ def test_strangers_addresses_do_not_stop_the_digests(database: Database) -> None
     assert deliver_batch(post, clock, Summary(), respects_open_circuit=True)
     assert sent_to(server.transport.memory) == [subscriber.address for subscriber in subscribers]
     assert by_status(database) == {"active": 5, "pending": 40}
-    # They are not asked again and again, but may sign up another time.
+    # They are not retried, but can sign up again.
     clock.advance(hours=2)
     assert not deliver_batch(post, clock, Summary(), Stream.TRANSACTIONAL, respects_open_circuit=True)
     assert count_suppressions(database) == 0
 
 
-def test_a_trial_that_strangers_spoil_closes_the_breaker_all_the_same(database: Database) -> None:
-    """That the server says anything to a recipient shows that it works."""
+def test_refused_confirmations_in_a_trial_close_the_breaker(database: Database) -> None:
+    """Any answer to a recipient shows that the server works."""
     from digest.delivery.circuit_breaker import Trouble, open_circuit
 
     add_papers(database, *make_papers(5))
@@ -326,10 +326,10 @@ def test_a_trial_that_strangers_spoil_closes_the_breaker_all_the_same(database: 
     assert len(sent_to(server.transport.memory)) == 5
 
 
-def test_a_refused_address_is_settled_and_suppressed_together_or_not_at_all(
+def test_a_refused_delivery_is_settled_and_its_address_suppressed_atomically(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A crash between the two would leave a failed mail whose address is written to again."""
+    """Otherwise a crash between the two would leave a failed mail and an address that is not suppressed."""
     add_papers(database, *make_papers(5))
     subscribers = add_subscribers(database, 4)
     server = Server(lambda address: address == subscribers[3].address)
@@ -348,7 +348,7 @@ def test_a_refused_address_is_settled_and_suppressed_together_or_not_at_all(
         assert connection.execute(refusals.select()).first() is None
 
 
-def test_a_refusal_after_the_claim_was_lost_suppresses_nobody(database: Database) -> None:
+def test_a_refusal_after_the_claim_was_lost_suppresses_no_one(database: Database) -> None:
     add_papers(database, *make_papers(12))
     subscribers = add_subscribers(database, 3)
     clock = Clock(at(TUESDAY))
@@ -368,8 +368,8 @@ def test_a_refusal_after_the_claim_was_lost_suppresses_nobody(database: Database
     assert count_suppressions(database) == 0
 
 
-def test_whom_two_workers_see_refused_at_once_costs_one_suppression(database: Database) -> None:
-    """The evidence is locked while it is judged, so that two judges do not spend one allowance twice."""
+def test_concurrent_refusals_of_an_address_give_one_suppression(database: Database) -> None:
+    """The evidence is locked while it is judged, so that two workers do not use one allowance twice."""
     add_subscribers(database, 150, frequency="weekly")
     with database.begin() as connection:
         store.add_answers(connection, "mail", Stream.DIGEST, TUESDAY, TAKEN * 10, at(TUESDAY))
@@ -391,7 +391,7 @@ def test_whom_two_workers_see_refused_at_once_costs_one_suppression(database: Da
     assert sum(together(*[lambda place=place: judge(place) for place in range(3)])) == 1
 
 
-def test_erasing_a_subscriber_erases_the_evidence_against_them(database: Database) -> None:
+def test_erasing_a_subscriber_deletes_their_evidence(database: Database) -> None:
     add_papers(database, *make_papers(5))
     subscriber = add_subscriber(database)
     server = Server(lambda _: True)

@@ -1,4 +1,4 @@
-"""Many connections at once: each mail once, recorded in groups, at the pace and number that the server takes."""
+"""Many connections: each mail is sent once, recorded in groups, within the limits of the server."""
 
 import asyncio
 import socket
@@ -46,7 +46,7 @@ from tests.factories import (
 
 @contextmanager
 def slow_server(**options: object) -> Iterator[tuple[SlowServer, int]]:
-    """Run the bench's mail server in a thread; give it and its port."""
+    """Run the benchmark's mail server in a thread; yield it and its port."""
     server = SlowServer(keeps=True, **{"latency": 0.0, **options})  # type: ignore[arg-type]
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
@@ -89,7 +89,7 @@ def in_flight_now(database: Database) -> list[object]:
         return list(connection.execute(select(in_flight)))
 
 
-def test_mails_go_over_many_connections_each_once(database: Database) -> None:
+def test_mails_are_sent_once_over_many_connections(database: Database) -> None:
     addresses = scene(database, 120)
     with slow_server(latency=0.01) as (server, port):
         context = context_over(database, port, 10)
@@ -100,7 +100,7 @@ def test_mails_go_over_many_connections_each_once(database: Database) -> None:
 
 
 def test_answers_are_recorded_in_groups(database: Database) -> None:
-    """While one commit is on its way, the others gather for the next."""
+    """During a commit, other records gather for the next one."""
     written: list[int] = []
 
     class Slow(StepWriter):
@@ -121,7 +121,7 @@ def test_answers_are_recorded_in_groups(database: Database) -> None:
     assert written == [1, 9]
 
 
-def test_what_cannot_be_recorded_is_raised_for_each_connection(database: Database) -> None:
+def test_a_failed_record_is_raised_for_each_connection(database: Database) -> None:
     class Broken(StepWriter):
         def write(self, *_: object) -> set[int]:
             raise StopRun("no database")
@@ -135,7 +135,7 @@ def test_what_cannot_be_recorded_is_raised_for_each_connection(database: Databas
     group.close()
 
 
-def test_nothing_is_lost_or_recorded_twice_in_one_commit(database: Database) -> None:
+def test_each_answer_of_a_commit_is_recorded_once(database: Database) -> None:
     addresses = scene(database, 60)
     with slow_server() as (server, port):
         assert deliver_ready(context_over(database, port, 20), lambda: at(TUESDAY)).sent == 60
@@ -146,10 +146,10 @@ def test_nothing_is_lost_or_recorded_twice_in_one_commit(database: Database) -> 
     assert {row.smtp_answer for row in rows} == {"250 2.0.0 taken"}
 
 
-# A server that lets few connections in.
+# A server that accepts few connections.
 
 
-def test_a_server_that_lets_one_connection_in_gets_every_mail_over_it(database: Database) -> None:
+def test_all_mails_are_sent_over_the_only_accepted_connection(database: Database) -> None:
     addresses = scene(database, 40)
     with slow_server(latency=0.002, connections=1) as (server, port):
         context = context_over(database, port, 10)
@@ -163,13 +163,13 @@ def test_a_server_that_lets_one_connection_in_gets_every_mail_over_it(database: 
     assert context.connections.allowed(at(TUESDAY) + timedelta(hours=1)) == 10
 
 
-def test_a_process_that_is_not_let_in_leaves_the_mails_to_the_one_that_is(database: Database) -> None:
+def test_a_process_without_a_connection_leaves_the_mails_to_another(database: Database) -> None:
     addresses = scene(database, 60)
     now = [at(TUESDAY)]
     with slow_server(latency=0.005, connections=1) as (server, port):
         pool = PooledTransport(transport_from(f"smtp://127.0.0.1:{port}"))
         holder = replace(context_over(database, port, 1), transport=pool)
-        # It keeps its connection, as processes do between batches.
+        # It keeps its connection in the pool, as processes do between batches.
         first = replace(holder, batch_size=10)
         from digest.delivery.deliver import deliver_batch
 
@@ -184,8 +184,8 @@ def test_a_process_that_is_not_let_in_leaves_the_mails_to_the_one_that_is(databa
         assert sorted(server.recipients) == addresses
 
 
-class Moody:
-    """A transport whose every mail is answered by a function."""
+class FunctionTransport:
+    """A transport that calls a function for the answer to each mail."""
 
     def __init__(self, answer: Callable[[Envelope], str]) -> None:
         self._answer = answer
@@ -198,7 +198,7 @@ class Moody:
         return self._answer(envelope)
 
 
-def test_a_connection_that_is_turned_away_gives_its_mail_to_another(database: Database) -> None:
+def test_a_rejected_connection_passes_its_mail_to_another(database: Database) -> None:
     addresses = scene(database, 30)
     taken: list[str] = []
     lock = threading.Lock()
@@ -215,7 +215,9 @@ def test_a_connection_that_is_turned_away_gives_its_mail_to_another(database: Da
         taken.append(envelope.recipient)
         return "250 ok"
 
-    context = replace(delivery_context(database, Moody(answer)), connections=ConnectionAllowance(8))
+    context = replace(
+        delivery_context(database, FunctionTransport(answer)), connections=ConnectionAllowance(8)
+    )
     assert deliver_ready(context, lambda: at(TUESDAY)).sent == 30
     assert sorted(taken) == addresses
     assert context.connections.allowed(at(TUESDAY)) == 3
@@ -224,7 +226,7 @@ def test_a_connection_that_is_turned_away_gives_its_mail_to_another(database: Da
 # A provider that asks to slow down.
 
 
-def test_a_provider_that_asks_to_slow_down_is_obeyed_by_the_account(database: Database) -> None:
+def test_a_request_to_slow_down_applies_to_the_account(database: Database) -> None:
     addresses = scene(database, 12)
     stored: list[Pace] = []
     times: list[float] = []
@@ -245,20 +247,22 @@ def test_a_provider_that_asks_to_slow_down_is_obeyed_by_the_account(database: Da
         NoLimits(), "test", lambda: stored[-1] if stored else None, change, lambda: at(TUESDAY)
     )
     context = replace(
-        delivery_context(database, Moody(answer)), connections=ConnectionAllowance(4), limits=limits
+        delivery_context(database, FunctionTransport(answer)),
+        connections=ConnectionAllowance(4),
+        limits=limits,
     )
     summary = deliver_ready(context, lambda: at(TUESDAY))
-    # The mail that met it is no retry: it goes out with the others, slower.
+    # The refused mail is not recorded as a retry: it is sent with the others, slower.
     assert (summary.sent, summary.refusals, summary.stopped) == (len(addresses), 0, "")
     assert len(stored) == 1
     assert times[-1] - times[4] >= 0.8 * (len(addresses) - 5 - 2) / max(1, stored[0].ceiling)
 
 
-# Whoever leaves.
+# Unsubscribing while mails are sent.
 
 
-def test_whoever_unsubscribes_gets_nothing_after_the_answer(database: Database) -> None:
-    """Mails are on their way over twenty connections while one after the other unsubscribes."""
+def test_no_mail_is_sent_after_an_unsubscription_is_answered(database: Database) -> None:
+    """Subscribers unsubscribe while mails are sent over twenty connections."""
     add_papers(database, *make_papers(5))
     added = add_subscribers(database, 150)
     plan_due(database, at(TUESDAY))
@@ -270,10 +274,12 @@ def test_whoever_unsubscribes_gets_nothing_after_the_answer(database: Database) 
         came[envelope.recipient] = time.monotonic()
         return "250 ok"
 
-    context = replace(delivery_context(database, Moody(answer)), connections=ConnectionAllowance(20))
+    context = replace(
+        delivery_context(database, FunctionTransport(answer)), connections=ConnectionAllowance(20)
+    )
     sending = threading.Thread(target=lambda: deliver_ready(context, lambda: at(TUESDAY)))
     sending.start()
-    # From the end and from the middle, so that some are far from being sent and some are being sent.
+    # From the end and from the middle, so that some mails are still queued and some are in flight.
     for subscriber in added[40:][::-1]:
         unsubscribe(database, SECRET, subscriber.key, at(TUESDAY), "test")
         left[subscriber.address] = time.monotonic()
@@ -284,8 +290,8 @@ def test_whoever_unsubscribes_gets_nothing_after_the_answer(database: Database) 
     assert len(came) < 150
 
 
-def test_a_question_and_an_unsubscription_at_once_agree(database: Database) -> None:
-    """The one who asks just before the commit writes that the mail is in flight before the other looks."""
+def test_a_concurrent_check_and_unsubscription_agree(database: Database) -> None:
+    """A check just before the commit records the mail as in flight before the other transaction reads."""
     from digest.delivery.deliver import LEASE
     from digest.store import deliveries as delivery_store
 
@@ -314,7 +320,7 @@ def test_a_question_and_an_unsubscription_at_once_agree(database: Database) -> N
         leaving.start()
         asking.join(10)
         if may_go == [True]:
-            # It is in flight: the unsubscription waits for the record.
+            # The mail is in flight: the unsubscription waits for its record.
             leaving.join(0.05)
             assert leaving.is_alive()
             writer.write([Step(0, None, None)], at(TUESDAY))
@@ -322,11 +328,11 @@ def test_a_question_and_an_unsubscription_at_once_agree(database: Database) -> N
         assert not leaving.is_alive()
 
 
-# Limits, over all connections.
+# Limits of all connections together.
 
 
 class Counted(ProviderLimits):
-    """Limits that note when each turn was given."""
+    """Limits that record the time of each turn."""
 
     def __init__(self, text: str) -> None:
         super().__init__([Limit.parse(text)], "test")
@@ -336,7 +342,7 @@ class Counted(ProviderLimits):
         asked_at = time.time()
         seconds = super().wait(longest)
         if not seconds:
-            # Between the asking and now; the earlier instant crowds the window no more than the true one.
+            # The turn was granted between the request and now; the earlier time is the stricter one.
             self.turns.append(max(asked_at, time.time() - 0.001))
         return seconds
 
@@ -349,11 +355,11 @@ def test_limits_hold_over_all_connections(database: Database) -> None:
         assert deliver_ready(context, lambda: at(TUESDAY)).sent == 45
     assert len(server.recipients) == 45
     turns = sorted(limits.turns)
-    # The fifteenth sets out a second after the first, whatever connection it goes over.
+    # The fifteenth mail is sent a second after the first, on any connection.
     assert all(later - earlier > 0.9 for earlier, later in zip(turns, turns[14:], strict=False))
 
 
-def test_a_server_that_is_away_is_asked_once(database: Database) -> None:
+def test_an_unreachable_server_is_tried_once(database: Database) -> None:
     scene(database, 30)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -365,7 +371,7 @@ def test_a_server_that_is_away_is_asked_once(database: Database) -> None:
     assert attempts == {0: 29, 1: 1}
 
 
-def test_a_stop_gives_back_what_is_not_sent_and_loses_nothing(database: Database) -> None:
+def test_a_stop_releases_unsent_mails_and_loses_none(database: Database) -> None:
     scene(database, 80)
     taken: list[str] = []
 
@@ -375,7 +381,7 @@ def test_a_stop_gives_back_what_is_not_sent_and_loses_nothing(database: Database
         return "250 ok"
 
     context = replace(
-        delivery_context(database, Moody(answer)),
+        delivery_context(database, FunctionTransport(answer)),
         connections=ConnectionAllowance(10),
         is_stopping=lambda: len(taken) >= 20,
     )

@@ -1,4 +1,4 @@
-"""A paper is new on the day it was announced: each edition looks at what came out since the last one."""
+"""A paper is new on the day it was announced: each edition covers the papers announced since the last one."""
 
 from datetime import date, timedelta
 
@@ -40,7 +40,7 @@ DAYS_STORED = 250
 
 @pytest.fixture
 def year(database: Database) -> Database:
-    """A database with papers of most of a year around THURSDAY, imported at once long after."""
+    """Return a database with papers of most of a year around THURSDAY, imported together later."""
     papers: list[Paper] = []
     for back in range(-30, DAYS_STORED):
         day = THURSDAY - back * DAY
@@ -50,7 +50,7 @@ def year(database: Database) -> Database:
                 list(SUBJECTS)[back % 4],
                 paper_id=f"2501.{10_000 + back * 2 + turn:05}",
                 announced_on=day,
-                # Of its own, or a digest of many days would fold papers this much alike.
+                # Different texts; otherwise a digest of many days would fold near-duplicates.
                 abstract=" ".join(f"word{back + 30}part{turn}turn{place}" for place in range(40)),
             )
             for turn in range(2)
@@ -60,17 +60,17 @@ def year(database: Database) -> Database:
 
 
 def announced(paper_ids: list[str]) -> set[date]:
-    """The days on which papers of the year came out."""
+    """Return the days on which papers of the year were announced."""
     return {THURSDAY - ((int(one[5:]) - 10_000) // 2) * DAY for one in paper_ids}
 
 
-def test_a_first_digest_holds_the_last_seven_days(year: Database) -> None:
+def test_a_first_digest_covers_the_last_seven_days(year: Database) -> None:
     subscriber = add_subscriber(year, max_papers=50)
     deliver_due(delivery_context(year), at(THURSDAY))
     assert announced(received_by(year, subscriber)[THURSDAY]) == {THURSDAY - back * DAY for back in range(7)}
 
 
-def test_three_days_bring_three_days(year: Database) -> None:
+def test_a_digest_after_three_days_covers_three_days(year: Database) -> None:
     subscriber = add_subscriber(year, max_papers=50)
     post = delivery_context(year)
     for day in (TUESDAY, WEDNESDAY, THURSDAY, FRIDAY):
@@ -82,7 +82,7 @@ def test_three_days_bring_three_days(year: Database) -> None:
     assert len(everything) == len(set(everything))
 
 
-def test_a_weekly_subscriber_gets_the_week(year: Database) -> None:
+def test_a_weekly_digest_covers_the_week(year: Database) -> None:
     subscriber = add_subscriber(year, frequency="weekly", max_papers=50)
     post = delivery_context(year)
     for ahead in range(15):
@@ -92,7 +92,7 @@ def test_a_weekly_subscriber_gets_the_week(year: Database) -> None:
     assert announced(received[MONDAY + 7 * DAY]) == {MONDAY + ahead * DAY for ahead in range(1, 8)}
 
 
-def test_weekdays_carry_the_weekend_over(year: Database) -> None:
+def test_a_weekday_digest_on_monday_covers_the_weekend(year: Database) -> None:
     subscriber = add_subscriber(year, frequency="weekdays", max_papers=50)
     post = delivery_context(year)
     for ahead in range(4, 8):
@@ -103,7 +103,7 @@ def test_weekdays_carry_the_weekend_over(year: Database) -> None:
 
 
 @pytest.mark.parametrize("days", [5, 40])
-def test_catching_up_after_a_pause_has_a_limit(year: Database, days: int) -> None:
+def test_the_window_after_a_pause_is_limited(year: Database, days: int) -> None:
     subscriber = add_subscriber(year, max_papers=50)
     start = THURSDAY - 40 * DAY
     post = delivery_context(year, selection_settings=SelectionSettings(catch_up_days=14))
@@ -125,12 +125,12 @@ def test_an_earlier_now_sends_nothing_new(year: Database) -> None:
         assert whole_run(post, at(day)).deliveries.sent == 0
         assert whole_run(post, at(THURSDAY, 9), edition_on=day).deliveries.sent == 0
     assert list(received_by(year, subscriber)) == [THURSDAY]
-    # And the subscriber's days go on as if nothing had been tried.
+    # The subscriber's later editions are not affected.
     assert deliver_due(post, at(FRIDAY)).sent == 1
     assert announced(received_by(year, subscriber)[FRIDAY]) == {FRIDAY}
 
 
-def test_the_hours_do_not_matter_the_announcement_does(year: Database) -> None:
+def test_the_announcement_counts_not_the_hours(year: Database) -> None:
     subscriber = add_subscriber(year, max_papers=50, timezone="Pacific/Auckland", hour=7)
     post = delivery_context(year)
     # 18:00 UTC on the day before is seven in the morning in Auckland.
@@ -141,14 +141,14 @@ def test_the_hours_do_not_matter_the_announcement_does(year: Database) -> None:
     assert announced(received[THURSDAY]) == {WEDNESDAY}
 
 
-def test_what_everyone_reads_may_be_a_week_old_but_no_older(database: Database) -> None:
+def test_trending_papers_are_at_most_a_week_old(database: Database) -> None:
     add_papers(database, make_paper(1, announced_on=FRIDAY), now=at(FRIDAY, 1), upvotes=90)
     subscriber = add_subscriber(database, now=at(FRIDAY, 0))
     post = delivery_context(database)
     deliver_due(post, at(FRIDAY))
     last_monday = MONDAY - 7 * DAY
     for number, day in ((2, MONDAY), (3, last_monday)):
-        # Old papers that are suddenly read by everyone.
+        # Old papers with many new votes.
         add_papers(database, make_paper(number, announced_on=day), now=at(FRIDAY, 9), upvotes=80)
     next_monday = MONDAY + 7 * DAY
     add_papers(database, make_paper(4, announced_on=next_monday), now=at(next_monday, 1))
@@ -158,12 +158,12 @@ def test_what_everyone_reads_may_be_a_week_old_but_no_older(database: Database) 
     assert "2603.00003" not in got
 
 
-def test_papers_that_came_in_late_join_the_next_edition(database: Database) -> None:
+def test_papers_fetched_late_are_in_the_next_edition(database: Database) -> None:
     add_papers(database, *make_papers(3))
     subscriber = add_subscriber(database)
     post = delivery_context(database)
     deliver_due(post, at(TUESDAY))
-    # Announced on Monday and Tuesday, seen on Tuesday evening: nobody has had a chance to get them.
+    # Announced on Monday and Tuesday, but fetched on Tuesday evening: no earlier digest could have them.
     late = [make_paper(40, announced_on=TUESDAY), make_paper(41, announced_on=MONDAY)]
     add_papers(database, *late, now=at(TUESDAY, 20))
     add_papers(database, make_paper(50, announced_on=WEDNESDAY), now=at(WEDNESDAY, 1))
@@ -171,7 +171,7 @@ def test_papers_that_came_in_late_join_the_next_edition(database: Database) -> N
     assert sorted(received_by(database, subscriber)[WEDNESDAY]) == ["2603.00040", "2603.00041", "2603.00050"]
 
 
-def test_papers_that_came_in_weeks_late_are_old(database: Database) -> None:
+def test_papers_fetched_weeks_late_are_not_new(database: Database) -> None:
     add_papers(database, *make_papers(3))
     subscriber = add_subscriber(database)
     post = delivery_context(database)
@@ -182,19 +182,19 @@ def test_papers_that_came_in_weeks_late_are_old(database: Database) -> None:
     assert received_by(database, subscriber)[WEDNESDAY] == ["2603.00050"]
 
 
-def test_a_dropped_edition_leaves_its_papers_to_the_next(database: Database) -> None:
+def test_the_papers_of_a_cancelled_edition_are_in_the_next(database: Database) -> None:
     add_papers(database, *make_papers(3))
     subscriber = add_subscriber(database)
     plan_edition(database, TUESDAY, at(TUESDAY))
     add_papers(database, *make_papers(2, first=20, announced_on=WEDNESDAY), now=at(WEDNESDAY, 1))
     post = delivery_context(database)
-    # Nobody worked on Tuesday: Wednesday's digest holds both days.
+    # There was no run on Tuesday: Wednesday's digest has both days.
     summary = deliver_due(post, at(WEDNESDAY, 7))
     assert dict(summary.skipped) == {"superseded": 1}
     assert len(received_by(database, subscriber)[WEDNESDAY]) == 5
 
 
-def test_a_rehearsal_chooses_what_the_run_sends_and_writes_nothing(year: Database) -> None:
+def test_a_dry_run_selects_what_the_run_sends_and_writes_nothing(year: Database) -> None:
     post = delivery_context(year)
     subscriber = add_subscriber(year, max_papers=4)
     for day in (MONDAY, TUESDAY, WEDNESDAY):
@@ -205,12 +205,12 @@ def test_a_rehearsal_chooses_what_the_run_sends_and_writes_nothing(year: Databas
         assert dry_run(year, post.composer, Job(), at(day)) == []
 
 
-# Runs that come late.
+# Late runs.
 
 
 @pytest.mark.parametrize("late", [timedelta(hours=2), timedelta(hours=23), timedelta(days=3)])
 @pytest.mark.parametrize("frequency", ["daily", "weekly"])
-def test_a_machine_that_was_off_sends_the_newest_edition_when_it_is_back(
+def test_after_an_outage_the_newest_edition_is_sent(
     database: Database, late: timedelta, frequency: str
 ) -> None:
     add_papers(database, *make_papers(3, announced_on=MONDAY))
@@ -223,7 +223,7 @@ def test_a_machine_that_was_off_sends_the_newest_edition_when_it_is_back(
 
 
 def test_a_daily_job_at_any_hour_serves_subscribers_of_every_hour(database: Database) -> None:
-    """Cron runs once a day; whatever the hour, everyone who wants a daily mail gets one from each run."""
+    """With cron once a day at any hour, every daily subscriber gets a mail from each run."""
     subscribers = [
         add_subscriber(database, f"r{hour}@example.org", hour=hour) for hour in (0, 5, 6, 7, 8, 23)
     ]
@@ -239,7 +239,7 @@ def test_a_daily_job_at_any_hour_serves_subscribers_of_every_hour(database: Data
         assert len({paper for papers in sent.values() for paper in papers}) == 6
 
 
-def test_waiting_deliveries_go_out_with_the_next_run(database: Database) -> None:
+def test_waiting_deliveries_are_sent_by_the_next_run(database: Database) -> None:
     add_papers(database, *make_papers(3))
     add_subscriber(database)
     assert plan_edition(database, TUESDAY, at(TUESDAY)) == 1
@@ -247,7 +247,7 @@ def test_waiting_deliveries_go_out_with_the_next_run(database: Database) -> None
     assert deliver_ready(delivery_context(database), lambda: at(TUESDAY, 9)).sent == 1
 
 
-def test_a_run_forgets_who_never_confirmed(database: Database) -> None:
+def test_a_run_deletes_unconfirmed_subscribers(database: Database) -> None:
     add_subscriber(
         database, "early@example.org", status=Status.PENDING, now=at(MONDAY - timedelta(days=14), 9)
     )

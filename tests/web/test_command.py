@@ -1,4 +1,4 @@
-"""`digest web` as people start it."""
+"""`digest web` as a process."""
 
 import json
 import os
@@ -55,7 +55,7 @@ def server(sqlite_url: str, port: int, tmp_path: Path) -> Iterator[subprocess.Po
 
 
 def answer_from(port: int, path: str) -> httpx.Response:
-    """Ask until the server is up."""
+    """Request a path until the server answers."""
     for _ in range(300):
         try:
             return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=10)
@@ -115,7 +115,7 @@ def test_the_bench_serves_and_reports_rates(tmp_path: Path) -> None:
 
 def test_the_load_test_counts_failures(server: subprocess.Popen[str], port: int) -> None:
     assert answer_from(port, "/healthz").text == "ok\n"
-    # On a thread of its own: this one may hold the loop of a browser that other tests use.
+    # In another thread, because this one may have the event loop of other tests' browser.
     with ThreadPoolExecutor(1) as elsewhere:
         fine = elsewhere.submit(load, port, repeat("/healthz"), 2, 0.2).result()
         missing = elsewhere.submit(load, port, repeat("/nothing"), 2, 0.2).result()
@@ -125,7 +125,7 @@ def test_the_load_test_counts_failures(server: subprocess.Popen[str], port: int)
 
 
 def request(port: int, path: str) -> tuple[int, str]:
-    """Return the status and the body; without the TLS context that httpx makes for each call."""
+    """Return the status and the body. httpx would create a TLS context for each call."""
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("GET", path)
     response = connection.getresponse()
@@ -144,7 +144,7 @@ def test_metrics_of_every_process_are_the_sum_of_all(sqlite_url: str, port: int,
     )
     try:
         assert answer_from(port, "/healthz").status_code == 200
-        # Each request opens a connection of its own, which either process may accept.
+        # Each request opens a new connection, which either process may accept.
         assert [request(port, "/nothing")[0] for _ in range(20)] == [404] * 20
         found = [request(port, "/metrics")[1] for _ in range(8)]
         assert all('digest_web_answers_total{status="404"} 20.0\n' in text for text in found)
@@ -159,7 +159,7 @@ def test_the_pages_of_up_use_the_container_of_the_jobs(sqlite_url: str, port: in
     stopping = Event()
     with _pages("127.0.0.1", port, container, stopping):
         assert answer_from(port, "/readyz").status_code == 200
-        # What the pages prepare at their start is there for the jobs, and not read again.
+        # The jobs use the caches that the pages fill at the start.
         wait_for(lambda: container.profiles._stored_reference is not None, 60, "the reference corpus")
     assert stopping.is_set()
     container.close()

@@ -1,4 +1,4 @@
-"""A small storm of requests, the same every time; the one of twenty thousand is `python -m tests.web.fuzz`."""
+"""A small fuzz test, always with the same requests; the one with 20,000 is `python -m tests.web.fuzz`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.web.fuzz_requests import REQUESTS, GeneratedRequest, Target, api_requ
 
 @pytest.fixture
 def container(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Container]:
-    """An installation on each database: they differ in what they refuse."""
+    """An installation on each database, because they refuse different values."""
     made = make_container(database_url, clock, tmp_path / "outbox")
     yield made
     made.close()

@@ -1,4 +1,4 @@
-"""The markup of every page is what the standard asks for, by html-validate's judgement."""
+"""The HTML of every page is valid according to html-validate."""
 
 import json
 import shutil
@@ -12,13 +12,13 @@ RULES = {
     "root": True,
     "extends": ["html-validate:recommended", "html-validate:document"],
     "rules": {
-        # A button's type is submit where none is told, and ours all submit.
+        # The default type of a button is submit, and all our buttons submit.
         "no-implicit-button-type": "off",
-        # Our own files come from where the page does; whoever changes those can change the page.
+        # Our files come from the same host as the page, so integrity hashes add no protection.
         "require-sri": ["error", {"target": "crossorigin"}],
-        # Papers to tick share a name, as a form's list does.
+        # Checkboxes of papers share a name.
         "form-dup-name": ["error", {"shared": ["checkbox", "radio", "submit"]}],
-        # A paper's page is called like the paper.
+        # The title of a paper's page is the paper's title.
         "long-title": "off",
     },
 }

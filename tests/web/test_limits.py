@@ -1,4 +1,4 @@
-"""Hourly limits: the same for every process that shares a Redis, and never in the way when it is gone."""
+"""Hourly limits: shared by all processes with one Redis, and counted per process without it."""
 
 import socket
 import time
@@ -118,7 +118,7 @@ def test_redis_has_no_readable_address(redis_url: str) -> None:
 
 
 def silent_server() -> socket.socket:
-    """Takes connections and never says a word."""
+    """Start a server that accepts connections and never answers."""
     return socket.create_server(("127.0.0.1", 0))
 
 

@@ -1,4 +1,4 @@
-"""The links of the mails: GET looks, POST acts, and no link does what it was not made for."""
+"""The links of the mails: only POST changes anything, and each link is valid for one purpose."""
 
 import re
 import socket
@@ -61,7 +61,7 @@ def path(purpose: Purpose, subscriber: Subscriber, link_maker: Links | None = No
 def mails(
     container: Container, client: Client, subscriber: Subscriber, tmp_path: Path
 ) -> dict[Kind, EmailMessage]:
-    """One mail of every kind: the digest, and what is sent from the pages."""
+    """Return one mail of every kind: the digest, and the mails requested on the pages."""
     client.request_mail("new@example.org")
     client.request_mail(subscriber.address, "/links")
     outbox = [
@@ -79,7 +79,7 @@ def mails(
 
 
 def links_of(mail: EmailMessage) -> set[str]:
-    """Every link of a mail that leads to us, its headers included."""
+    """Return every link of a mail to our pages, including its headers."""
     texts = [str(value) for value in mail.values()]
     texts += [part.get_content() for part in mail.walk() if part.get_content_maintype() == "text"]
     return {unescape(one) for text in texts for one in re.findall(rf"{re.escape(BASE_URL)}[^\s\"<>)]*", text)}
@@ -112,7 +112,7 @@ def test_get_of_every_link_of_a_mail_changes_nothing(
 
 @pytest.fixture
 def port(container: Container) -> Iterator[int]:
-    """The pages behind a real server, as mail programs reach them."""
+    """Serve the pages with a real server; yield its port."""
     server = uvicorn.Server(
         uvicorn.Config(create_app(container), port=0, log_level="warning", lifespan="off")
     )

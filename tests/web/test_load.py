@@ -1,4 +1,4 @@
-"""A small flood; the one of ten thousand is `python -m tests.web.load`."""
+"""A small load test; the one with ten thousand forms is `python -m tests.web.load`."""
 
 from collections import Counter
 from random import Random
@@ -19,7 +19,7 @@ def test_under_load_the_limits_hold_and_pages_are_served(
     clock.advance(minutes=1)
     through = []
     for number, post in enumerate(asked):
-        # The mails are planned and sent at the end, all at once: after every post, that is most of the work.
+        # The mails are planned and sent together at the end, because doing it after every form takes most of the time.
         caller = Client(client.app, post.host, works=False)
         answer = caller.post(post.path, data={"email": post.address, "stamp": form_token})
         assert answer.status_code in {200, 429}

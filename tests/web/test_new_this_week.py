@@ -1,4 +1,4 @@
-"""A paper that nobody voted for is not called trending: not on the first page, in feeds, nor by the interface."""
+"""A paper without votes is not called trending: not on the home page, in feeds or in the API."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What everybody can see: trending, search, papers, feeds, the interface for programs."""
+"""The public pages: trending, search, papers, feeds and the API."""
 
 import json
 from datetime import timedelta
@@ -40,7 +40,7 @@ def with_papers(container: Container) -> Container:
 
 @pytest.fixture
 def library(client: Client, with_papers: Container) -> Client:
-    """A visitor of a site that has papers."""
+    """A client of an application with papers."""
     assert with_papers
     return client
 

@@ -1,4 +1,4 @@
-"""What a subscriber can set, see, download and erase from their own page."""
+"""The preferences page: setting, showing, downloading and erasing a subscriber's data."""
 
 import re
 from datetime import datetime, timedelta
@@ -51,12 +51,12 @@ def send(client: Client, subscriber: Subscriber, action: str = "save", **fields:
 
 
 def previewed(page: str) -> str:
-    """What a page says one would get."""
+    """Return the preview on a page."""
     return page.partition('id="preview"')[2].partition("</section>")[0]
 
 
 def look(client: Client, subscriber: Subscriber, **fields: str | list[str]) -> str:
-    """What the page's script is told while somebody types this."""
+    """Return the preview that the page's script gets for these fields."""
     answer = client.post(f"{page_of(subscriber)}/preview", data={"part": "preview", **fields})
     assert answer.status_code == 200, answer.text
     return answer.text

@@ -1,4 +1,4 @@
-"""Against whoever means harm: hostile words, hosts, sizes, and every kind of nonsense."""
+"""Security: hostile text, hosts, sizes and invalid requests."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ from tests.web.hostile import ATTACK, add_hostile_papers, add_hostile_subscriber
 
 @pytest.fixture
 def container(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Container]:
-    """An installation on each database: they differ in what they refuse."""
+    """An installation on each database, because they refuse different values."""
     made = make_container(database_url, clock, tmp_path / "outbox")
     yield made
     made.close()
@@ -38,7 +38,7 @@ def subscriber(container: Container) -> Subscriber:
 
 
 class Tags(HTMLParser):
-    """What a browser would see of a page: its tags with their attributes."""
+    """The tags of a page with their attributes, as a browser parses them."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ def test_hostile_text_is_escaped_in_feeds_and_json(
 def test_no_other_site_can_act_for_a_subscriber(
     container: Container, client: Client, subscriber: Subscriber
 ) -> None:
-    """There is nothing that a browser would send by itself: no cookie, no password, only the link's own token."""
+    """A browser sends no credentials by itself: there are no cookies and passwords, only the token in the link."""
     headers = {
         **FOREIGN_HEADERS,
         "Cookie": f"subscriber={subscriber.key}; session={subscriber.key}",

@@ -1,4 +1,4 @@
-"""Search and look-alikes on the web side: narrowed by day and category, and kept only as long as they are true."""
+"""Search and similar papers on the web: filters by day and category, and caching."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta

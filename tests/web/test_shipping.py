@@ -1,4 +1,4 @@
-"""The templates and files of the pages travel inside the package."""
+"""The templates and files of the pages are in the package."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ def test_templates_and_files_are_found(name: str) -> None:
 
 
 def test_an_unpacked_package_serves_its_pages(tmp_path: Path) -> None:
-    """As in a wheel: the templates inside the package, no checkout around it."""
+    """As in a wheel: the templates are inside the package, without a checkout."""
     context = tmp_path / "site"
     context.mkdir()
     for source in (ROOT / "digest").rglob("*"):

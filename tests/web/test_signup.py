@@ -1,4 +1,4 @@
-"""Signing up: one mail at most, the same answer for everybody, and no way to bomb a mailbox."""
+"""Signing up: at most one mail, the same response for every address, limits per mailbox."""
 
 import email
 import re
@@ -135,7 +135,7 @@ def test_a_mail_that_cannot_be_sent_waits_in_the_ledger(
     assert row.status in {"planned", "claimed"}
 
 
-# The time a person takes.
+# Forms sent too soon.
 
 ASK_FORMS = ("/subscribe", "/links")
 
@@ -225,7 +225,7 @@ def test_a_cached_page_gets_a_token_when_it_is_sent(
 
 
 def test_the_placeholder_is_not_a_valid_token(client: Client, container: Container) -> None:
-    """A title may hold them, and then holds a stamp; the form has its own all the same."""
+    """A title with the placeholder gets a token, too; the form still has its own."""
     add_papers(container.database, make_paper(1, title=f"On {TOKEN_PLACEHOLDER}"))
     assert len(form_token_of(client.get("/").text)) == len(TOKEN_PLACEHOLDER)
     assert not client.app.state.context.form_tokens.is_ripe(TOKEN_PLACEHOLDER)

@@ -1,4 +1,4 @@
-"""Slow callers are let go, and nobody else notices."""
+"""Slow clients are disconnected without an effect on others."""
 
 import socket
 import subprocess
@@ -26,7 +26,7 @@ GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
 
 
 class Hasty(TimedProtocol):
-    """The same in a tenth of the time."""
+    """The protocol with a tenth of the time-outs."""
 
     head_seconds = 1.0
     body_idle_seconds = 1.0
@@ -36,7 +36,7 @@ class Hasty(TimedProtocol):
 
 
 async def large(scope: Any, _receive: Any, send: Any) -> None:
-    """An application whose every answer is larger than all buffers on the way."""
+    """An application whose responses are larger than all buffers."""
     if scope["type"] != "http":
         return
     await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -46,7 +46,7 @@ async def large(scope: Any, _receive: Any, send: Any) -> None:
 
 
 async def one_piece(scope: Any, _receive: Any, send: Any) -> None:
-    """An application that hands over a large answer at once."""
+    """An application that sends a large response in one piece."""
     if scope["type"] != "http":
         return
     await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -55,7 +55,7 @@ async def one_piece(scope: Any, _receive: Any, send: Any) -> None:
 
 @contextmanager
 def served(application: Any) -> Iterator[tuple[int, uvicorn.Server]]:
-    """Serve an application as the commands do, in a hurry."""
+    """Serve an application as the commands do, with short time-outs."""
     port = free_port()
     options = {**OPTIONS, "factory": False, "http": Hasty, "timeout_keep_alive": 1}
     server = uvicorn.Server(uvicorn.Config(application, port=port, **options))
@@ -85,7 +85,7 @@ def call(port: int) -> socket.socket:
 
 
 def until_closed(caller: socket.socket, drip: bytes = b"") -> tuple[float, bytes]:
-    """Seconds until the server hung up, meanwhile sending a piece now and then; and what it said."""
+    """Return the seconds until the server closed the connection, sending `drip` meanwhile, and its answer."""
     begun, said = time.monotonic(), b""
     caller.settimeout(0.2)
     while time.monotonic() - begun < 10:

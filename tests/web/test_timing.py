@@ -1,4 +1,4 @@
-"""Nobody learns from an answer's time whose address it was; by hand it is `python -m tests.web.timing`."""
+"""Response times do not reveal known addresses; the longer measurement is `python -m tests.web.timing`."""
 
 from pathlib import Path
 from random import Random
