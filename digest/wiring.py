@@ -1,4 +1,4 @@
-"""Builds the parts of the product from the settings. Each part is built at its first use."""
+"""Builds the components of the product from the settings. Each is built at its first use."""
 
 import secrets
 import time
@@ -54,7 +54,7 @@ def templates_folder() -> Path:
 
 
 class Container:
-    """The parts of one installation in one process."""
+    """The components of one installation in one process."""
 
     def __init__(
         self,
@@ -155,7 +155,7 @@ class Container:
 
     @cached_property
     def sent_mark(self) -> SentMark:
-        """The time of the last sent mail, kept outside of the database."""
+        """The time of the last sent mail, stored outside of the database."""
         return SentMark(self.redis_url, key_fingerprint(self.secret))
 
     @cached_property

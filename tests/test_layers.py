@@ -178,9 +178,9 @@ def test_modules_have_no_import_cycle() -> None:
 
 
 def test_only_doors_read_the_clock() -> None:
-    readers = [
+    clock_modules = [
         module
         for module, path in MODULES.items()
         if "digest.clock" in set(imports(path)) and ORDER[layer(module)] != "door"
     ]
-    assert not readers
+    assert not clock_modules

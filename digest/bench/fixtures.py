@@ -44,14 +44,14 @@ def fill(container: Container, scale: Scale, now: datetime) -> None:
     edition, older = papers[: scale.papers], papers[scale.papers :]
     day = timedelta(days=1)
     items = [
-        FeedItem(replace(paper, announced_on=now.date() - (40 + place % 60) * day))
-        for place, paper in enumerate(older)
+        FeedItem(replace(paper, announced_on=now.date() - (40 + index % 60) * day))
+        for index, paper in enumerate(older)
     ] + [
         FeedItem(
-            replace(paper, announced_on=now.date() - place % EDITION_DAYS * day),
-            Popularity(now - timedelta(hours=2), 5 + 97 * place % 211) if place % 3 == 0 else None,
+            replace(paper, announced_on=now.date() - index % EDITION_DAYS * day),
+            Popularity(now - timedelta(hours=2), 5 + 97 * index % 211) if index % 3 == 0 else None,
         )
-        for place, paper in enumerate(edition)
+        for index, paper in enumerate(edition)
     ]
     ingest(container.database, items, now)
     patterns = min(PATTERNS, scale.subscribers)

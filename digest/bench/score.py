@@ -49,8 +49,8 @@ def bench(profiles: int, papers: int, workers: int, library: Path | None, now: d
         # Forked processes share the candidates without a copy. Each scores a part of the batches.
         context = multiprocessing.get_context("fork")
         processes = [
-            context.Process(target=_score, args=(candidates, batches[place::workers]))
-            for place in range(workers)
+            context.Process(target=_score, args=(candidates, batches[index::workers]))
+            for index in range(workers)
         ]
         for process in processes:
             process.start()
@@ -65,7 +65,7 @@ def _score(candidates: Candidates, batches: Sequence[Sequence[Profile]]) -> None
 
 
 def _batch(stored: Sequence[Profile], start: int, size: int) -> list[Profile]:
-    return [stored[place % len(stored)] for place in range(start, start + size)]
+    return [stored[index % len(stored)] for index in range(start, start + size)]
 
 
 def _make_fixtures(papers: int, library: Path | None, now: datetime) -> tuple[Candidates, list[Profile]]:
@@ -83,7 +83,7 @@ def _make_fixtures(papers: int, library: Path | None, now: datetime) -> tuple[Ca
                 stored = list(term_store.read_profiles(connection, range(1, PATTERNS + 1)).values())
                 window = Window(now.date() - timedelta(days=7), now.date())
                 versions = {profile.statistics_version for profile in stored}
-                edition = CandidateCache().edition(connection, window, versions, now)
+                found = CandidateCache().candidates(connection, window, versions, now)
         finally:
             container.close()
-    return edition.candidates, stored
+    return found.candidates, stored

@@ -101,12 +101,12 @@ def _store(database_url: str, papers: Sequence[Paper], clock: Callable[[], datet
             container.database,
             (
                 FeedItem(
-                    replace(paper, announced_on=now.date() - timedelta(days=place % DAYS)),
-                    Popularity(now - timedelta(hours=2), 97 * place % 211)
-                    if place % DAYS < VOTED_DAYS and place % 3 == 0
+                    replace(paper, announced_on=now.date() - timedelta(days=index % DAYS)),
+                    Popularity(now - timedelta(hours=2), 97 * index % 211)
+                    if index % DAYS < VOTED_DAYS and index % 3 == 0
                     else None,
                 )
-                for place, paper in enumerate(papers)
+                for index, paper in enumerate(papers)
             ),
             now,
         )

@@ -37,18 +37,18 @@ def init(
     with opened() as container:
         before = present_revision(container.database)
         upgrade(container.database)
-        place = container.database.shown_url
+        location = container.database.shown_url
         with output.progress("recounting terms") as show:
             recounted = recount(container.database, container.clock(), show)
         if recounted:
             rebuilt = rebuild_outdated(container.database, container.profiles, container.clock())
             output.say(f"Recounted all terms and rebuilt {counted(rebuilt, 'profile')}.")
     if before is None:
-        output.say(f"Created {place}.")
+        output.say(f"Created {location}.")
     elif before != newest_revision():
-        output.say(f"Upgraded {place} from {before} to {newest_revision()}.")
+        output.say(f"Upgraded {location} from {before} to {newest_revision()}.")
     else:
-        output.say(f"{place} is up to date.")
+        output.say(f"{location} is up to date.")
     if sample:
         _load_sample()
 

@@ -63,7 +63,7 @@ def up(
 
 
 def _prepare(container: "Container") -> None:
-    """Create the parts that several threads share, so that no two create one at once. Raises BadInput."""
+    """Create the components that several threads share, so that no two create one at once. Raises BadInput."""
     _ = container.delivery_context, container.profiles, container.fetcher
     _ = container.arxiv_pacer, container.sent_mark
 

@@ -28,7 +28,7 @@ Trouble = Literal["", "address", "login", "connection", "silence", "refusal", "s
 class Ping:
     """The result of a PING."""
 
-    place: str
+    location: str
     trouble: Trouble = ""
     words: str = ""
     """The error message of Redis or of the operating system."""
@@ -36,16 +36,16 @@ class Ping:
 
 def examine_broker(url: str, timeout_seconds: float = 5.0) -> Check:
     """Ping the broker."""
-    place = place_of(url)
-    if place is None:
+    location = place_of(url)
+    if location is None:
         return judge_ping(Ping("", "address"))
     if urlsplit(url).scheme not in _SCHEMES:
         return warning(
             "broker",
-            f"{place} is not a Redis URL and was not checked.",
+            f"{location} is not a Redis URL and was not checked.",
             "Use redis://host:6379/0 if workers do not start.",
         )
-    return judge_ping(_ping(url, place, timeout_seconds))
+    return judge_ping(_ping(url, location, timeout_seconds))
 
 
 def place_of(url: str) -> str | None:
@@ -60,7 +60,7 @@ def place_of(url: str) -> str | None:
     return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
 
 
-def _ping(url: str, place: str, timeout_seconds: float) -> Ping:
+def _ping(url: str, location: str, timeout_seconds: float) -> Ping:
     try:
         client = Redis.from_url(
             url,
@@ -72,26 +72,26 @@ def _ping(url: str, place: str, timeout_seconds: float) -> Ping:
         )
     except (ValueError, TypeError):
         # The error message can contain a part of the password.
-        return Ping(place, "address")
+        return Ping(location, "address")
     try:
         is_redis = client.ping()
     except AuthenticationError as error:
-        return Ping(place, "login", quoted(error))
+        return Ping(location, "login", quoted(error))
     except TooSlow as error:
-        return Ping(place, "silence", quoted(error))
+        return Ping(location, "silence", quoted(error))
     except InvalidResponse as error:
-        return Ping(place, "stranger", quoted(error))
+        return Ping(location, "stranger", quoted(error))
     except BusyLoadingError as error:
-        return Ping(place, "refusal", quoted(error))
+        return Ping(location, "refusal", quoted(error))
     except NoConnection as error:
-        return Ping(place, "connection", quoted(error))
+        return Ping(location, "connection", quoted(error))
     except ResponseError as error:
-        return Ping(place, "login" if "NOAUTH" in str(error) else "refusal", quoted(error))
+        return Ping(location, "login" if "NOAUTH" in str(error) else "refusal", quoted(error))
     except RedisError as error:
-        return Ping(place, "refusal", quoted(error))
+        return Ping(location, "refusal", quoted(error))
     finally:
         client.close()
-    return Ping(place) if is_redis else Ping(place, "stranger", "it does not answer PING with PONG")
+    return Ping(location) if is_redis else Ping(location, "stranger", "it does not answer PING with PONG")
 
 
 def judge_ping(ping: Ping) -> Check:
@@ -99,7 +99,7 @@ def judge_ping(ping: Ping) -> Check:
     name = "broker"
     match ping.trouble:
         case "":
-            return good(name, f"Redis at {ping.place} answers.")
+            return good(name, f"Redis at {ping.location} answers.")
         case "address":
             return bad(
                 name,
@@ -109,30 +109,30 @@ def judge_ping(ping: Ping) -> Check:
         case "login":
             return bad(
                 name,
-                f"Redis at {ping.place} refuses user or password ({ping.words}).",
+                f"Redis at {ping.location} refuses user or password ({ping.words}).",
                 "Write them in DIGEST_BROKER_URL, as redis://user:password@host:6379/0, percent-encoded.",
             )
         case "silence":
             return bad(
                 name,
-                f"Redis at {ping.place} does not answer ({ping.words}).",
+                f"Redis at {ping.location} does not answer ({ping.words}).",
                 "Check host and port in DIGEST_BROKER_URL, and whether a firewall blocks the connection.",
             )
         case "connection":
             return bad(
                 name,
-                f"There is no connection to Redis at {ping.place} ({ping.words}).",
+                f"There is no connection to Redis at {ping.location} ({ping.words}).",
                 "Start Redis, or check host and port in DIGEST_BROKER_URL.",
             )
         case "refusal":
             return bad(
                 name,
-                f"Redis at {ping.place} refuses commands ({ping.words}).",
+                f"Redis at {ping.location} refuses commands ({ping.words}).",
                 "See its log. A server that is loading its data, or a read-only replica, cannot be the broker.",
             )
         case "stranger":
             return bad(
                 name,
-                f"The server at {ping.place} is not Redis ({ping.words}).",
+                f"The server at {ping.location} is not Redis ({ping.words}).",
                 "Check host and port in DIGEST_BROKER_URL.",
             )

@@ -27,7 +27,7 @@ class Schema:
 
 def examine_database(database: Database, clock: Callable[[], datetime]) -> list[Check]:
     """Check the database without creating or changing it. Raises StopRun if it cannot be read."""
-    place = database.shown_url
+    location = database.shown_url
     file = health.file_of(database)
     if file is not None and (trouble := judge_file(file)):
         return [trouble]
@@ -35,14 +35,14 @@ def examine_database(database: Database, clock: Callable[[], datetime]) -> list[
         present = present_revision(database)
     newest = newest_revision()
     schema = Schema(present, newest, is_known=present is None or health.knows_revision(present))
-    if trouble := judge_schema(place, schema):
+    if trouble := judge_schema(location, schema):
         return [trouble]
     with health.reading(database) as connection:
         before = clock()
         theirs = health.clock_of(connection)
         after = clock()
         checks = [
-            judge_holdings(place, papers.count_papers(connection), subscribers.count_by_status(connection))
+            judge_holdings(location, papers.count_papers(connection), subscribers.count_by_status(connection))
         ]
         if theirs is not None:
             checks.append(judge_clock(theirs - (before + (after - before) / 2)))
@@ -66,30 +66,32 @@ def judge_file(file: Path) -> Check | None:
     return None
 
 
-def judge_schema(place: str, schema: Schema) -> Check | None:
+def judge_schema(location: str, schema: Schema) -> Check | None:
     """Return what is wrong with the schema revision, or None."""
     name = "database"
     if schema.present == schema.newest:
         return None
     if schema.present is None:
-        return bad(name, f"{place} is empty.", "Create its tables with: digest init")
+        return bad(name, f"{location} is empty.", "Create its tables with: digest init")
     if not schema.is_known:
         return bad(
             name,
-            f"{place} was upgraded by a later version of this program (to {schema.present}).",
+            f"{location} was upgraded by a later version of this program (to {schema.present}).",
             "Install that version on this machine too.",
         )
     return bad(
-        name, f"{place} is at {schema.present}, not yet at {schema.newest}.", "Upgrade it with: digest init"
+        name,
+        f"{location} is at {schema.present}, not yet at {schema.newest}.",
+        "Upgrade it with: digest init",
     )
 
 
-def judge_holdings(place: str, paper_count: int, subscriber_counts: Mapping[str, int]) -> Check:
+def judge_holdings(location: str, paper_count: int, subscriber_counts: Mapping[str, int]) -> Check:
     """Return how many papers and subscribers a sound database has."""
     name = "database"
     active = subscriber_counts.get("active", 0)
     finding = (
-        f"{place} is up to date; it holds {counted(paper_count, 'paper')} and "
+        f"{location} is up to date; it holds {counted(paper_count, 'paper')} and "
         f"{counted(sum(subscriber_counts.values()), 'subscriber')}, "
         f"{active:,} of them active."
     )

@@ -97,8 +97,8 @@ class Schedule:
 
 
 def _near(name: str) -> str:
-    place = name.rsplit("/", 1)[-1].casefold().replace(" ", "_")
-    same = sorted(zone for zone in available_timezones() if zone.rsplit("/", 1)[-1].casefold() == place)
+    city = name.rsplit("/", 1)[-1].casefold().replace(" ", "_")
+    same = sorted(zone for zone in available_timezones() if zone.rsplit("/", 1)[-1].casefold() == city)
     return f" (did you mean {same[0]}?)" if same else ""
 
 

@@ -97,8 +97,8 @@ def _place_of(fault: Exception) -> str:
     frames = traceback.extract_tb(fault.__traceback__)
     if not frames:
         return type(fault).__name__
-    place = "/".join(frames[-1].filename.replace("\\", "/").split("/")[-2:])
-    return f"{type(fault).__name__} at {place}:{frames[-1].lineno} in {frames[-1].name}"
+    file = "/".join(frames[-1].filename.replace("\\", "/").split("/")[-2:])
+    return f"{type(fault).__name__} at {file}:{frames[-1].lineno} in {frames[-1].name}"
 
 
 def fetch_status(intake: IngestResult) -> FetchStatus:

@@ -1,4 +1,4 @@
-"""The time of the last sent mail, kept in Redis: it shows that a database was restored from an older backup."""
+"""The time of the last sent mail, stored in Redis: it shows that a database was restored from an older backup."""
 
 from contextlib import suppress
 from datetime import UTC, datetime

@@ -79,10 +79,10 @@ def _value(text: str) -> str:
         return ""
     depth = 0
     for sign in _BRACE_OR_QUOTE.finditer(text):
-        place = sign.start()
-        if opening == '"' and sign[0] == '"' and place and not depth:
-            return text[1:place]
+        position = sign.start()
+        if opening == '"' and sign[0] == '"' and position and not depth:
+            return text[1:position]
         depth += (sign[0] == "{") - (sign[0] == "}")
         if opening == "{" and not depth:
-            return text[1:place]
+            return text[1:position]
     return ""

@@ -81,13 +81,13 @@ def visible(text: str) -> str:
 
 def _limit_marks(match: re.Match[str]) -> str:
     """Keep at most _MOST_MARKS combining marks in a row."""
-    kept: list[str] = []
+    characters: list[str] = []
     marks = 0
     for character in match[0]:
         marks = marks + 1 if unicodedata.combining(character) else 0
         if marks <= _MOST_MARKS:
-            kept.append(character)
-    return "".join(kept)
+            characters.append(character)
+    return "".join(characters)
 
 
 def _typeset(text: str) -> str:
@@ -103,16 +103,16 @@ def _typeset(text: str) -> str:
 def _double_quoted(text: str) -> str:
     opening, closing = DOUBLE_QUOTES
     pieces: list[str] = []
-    place, straight = 0, 0
+    position, straight = 0, 0
     for match in _DOUBLE_QUOTE.finditer(text):
         start = match.start()
-        straight += text.count('"', place, start)
+        straight += text.count('"', position, start)
         before = text[start - 1 : start]
         if match[0] == "``" or before in {"", " ", "\n", "(", "["}:
             quote = opening
         else:
             # Many open with a straight quote and close with two single ones.
             quote = '"' if straight % 2 else closing
-        pieces += (text[place:start], quote)
-        place = match.end()
-    return "".join((*pieces, text[place:]))
+        pieces += (text[position:start], quote)
+        position = match.end()
+    return "".join((*pieces, text[position:]))

@@ -150,7 +150,7 @@ class _Printing:
     def print_formula(self, opening: str) -> str:
         if self.math:
             return ""
-        start = self.cursor.place
+        start = self.cursor.position
         found = self.cursor.take_formula({"\\(": "\\)", "\\[": "\\]"}.get(opening, opening))
         if found is None:
             # A single dollar sign is money, or a mistake that is kept.

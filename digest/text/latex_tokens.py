@@ -19,26 +19,26 @@ class Cursor:
 
     def __init__(self, tokens: list[str]) -> None:
         self._tokens = tokens.copy()
-        self._place = 0
+        self._position = 0
         self._known_open: dict[str, tuple[int, bool]] = {}
 
     @property
-    def place(self) -> int:
+    def position(self) -> int:
         """The current position."""
-        return self._place
+        return self._position
 
-    def go_back(self, place: int) -> None:
+    def go_back(self, position: int) -> None:
         """Return to an earlier position; valid if only whole tokens were taken since."""
-        self._place = place
+        self._position = position
 
     def peek(self) -> str:
         """Return the next token without taking it."""
-        return self._tokens[self._place] if self._place < len(self._tokens) else ""
+        return self._tokens[self._position] if self._position < len(self._tokens) else ""
 
     def take(self) -> str:
         """Take the next token."""
         piece = self.peek()
-        self._place += 1
+        self._position += 1
         return piece
 
     def take_match(self, pattern: re.Pattern[str]) -> str:
@@ -50,11 +50,11 @@ class Cursor:
         return match[0]
 
     def _cut(self, length: int) -> None:
-        rest = self._tokens[self._place][length:]
+        rest = self._tokens[self._position][length:]
         if rest:
-            self._tokens[self._place] = rest
+            self._tokens[self._position] = rest
         else:
-            self._place += 1
+            self._position += 1
 
     def skip_spaces(self) -> None:
         """Skip white space."""
@@ -66,29 +66,29 @@ class Cursor:
 
     def take_group(self) -> list[str]:
         """Take a group whose opening brace was just taken, up to its closing brace or the end."""
-        start, depth = self._place, 1
-        while self._place < len(self._tokens):
+        start, depth = self._position, 1
+        while self._position < len(self._tokens):
             piece = self.take()
             depth += (piece == "{") - (piece == "}")
             if not depth:
-                return self._tokens[start : self._place - 1]
+                return self._tokens[start : self._position - 1]
         return self._tokens[start:]
 
     def take_formula(self, closing: str) -> list[str] | None:
         """Take the tokens up to and including the next `closing`, which is not returned; None if this paragraph has none."""
         # An earlier search found no end in these tokens: only the tokens after them are searched.
-        start, is_over = self._known_open.get(closing, (self._place, False))
-        if start > self._place and is_over:
+        start, is_over = self._known_open.get(closing, (self._position, False))
+        if start > self._position and is_over:
             return None
-        end = min(self._place + _LONGEST_FORMULA, len(self._tokens))
-        for place in range(max(start, self._place), end):
-            piece = self._tokens[place]
+        end = min(self._position + _LONGEST_FORMULA, len(self._tokens))
+        for position in range(max(start, self._position), end):
+            piece = self._tokens[position]
             if piece == closing:
-                found = self._tokens[self._place : place]
-                self._place = place + 1
+                found = self._tokens[self._position : position]
+                self._position = position + 1
                 return found
             if "\n\n" in piece:
-                self._known_open[closing] = (place + 1, True)
+                self._known_open[closing] = (position + 1, True)
                 return None
         self._known_open[closing] = (max(start, end), False)
         return None
@@ -98,14 +98,14 @@ class Cursor:
         self.skip_spaces()
         piece = self.peek()
         if piece == "{":
-            self._place += 1
+            self._position += 1
             return self.take_group()
         if not piece or piece == "}":
             return []
         if piece[0] == "\\":
-            self._place += 1
+            self._position += 1
             if piece[1:2].isalpha() and self.peek() == "{":
-                self._place += 1
+                self._position += 1
                 return [piece, "{", *self.take_group(), "}"]
             return [piece]
         self._cut(1)

@@ -162,16 +162,16 @@ def test_a_subscriber_can_be_added_changed_paused_and_removed(digest: Shell) -> 
 
 def test_exported_subscribers_can_be_imported_elsewhere(digest: Shell, tmp_path: Path) -> None:
     digest("subscribers", "edit", ANA, "--like", "2511.00001", "--follow", "Ada Fern", "--hour", "5")
-    digest("subscribers", "export", "readers.jsonl")
-    assert digest("subscribers", "export").out == (tmp_path / "readers.jsonl").read_text()
+    digest("subscribers", "export", "subscribers.jsonl")
+    assert digest("subscribers", "export").out == (tmp_path / "subscribers.jsonl").read_text()
     digest("subscribers", "remove", ANA, "--yes")
-    digest("subscribers", "import", "readers.jsonl", "--confirmed")
+    digest("subscribers", "import", "subscribers.jsonl", "--confirmed")
     back = digest("subscribers", "export").out
-    assert back == (tmp_path / "readers.jsonl").read_text()
+    assert back == (tmp_path / "subscribers.jsonl").read_text()
 
 
 def test_bad_lines_of_an_import_affect_only_themselves(digest: Shell, tmp_path: Path) -> None:
-    (tmp_path / "readers.csv").write_text(
+    (tmp_path / "subscribers.csv").write_text(
         "email,topics,timezone,hour\n"
         "bo@example.org,speech;trams,Europe/Paris,6\n"
         "nobody,speech,,\n"
@@ -179,12 +179,12 @@ def test_bad_lines_of_an_import_affect_only_themselves(digest: Shell, tmp_path: 
         "dee@example.org,speech,,seven\n"
         "eve@example.org,gulls,,\n"
     )
-    answer = digest.tries("subscribers", "import", "readers.csv", "--json")
+    answer = digest.tries("subscribers", "import", "subscribers.csv", "--json")
     assert answer.code == 1
     assert answer.json["added"] == 2
     assert {line.split(":")[1] for line in answer.json["rejected"]} == {"3", "4", "5"}
     assert len(answer.err.splitlines()) == 3
-    again = digest.tries("subscribers", "import", "readers.csv")
+    again = digest.tries("subscribers", "import", "subscribers.csv")
     assert (again.code, again.lines) == (2, ["0 subscribers added, 5 left out."])
 
 

@@ -84,7 +84,7 @@ WRONG = {
     "a file that is not there": (("papers", "import", "gone.jsonl"), "gone.jsonl cannot be read"),
     "a folder for a file": (("papers", "import", "."), "cannot be read"),
     "subscribers that are not there": (("subscribers", "import", "gone.csv"), "gone.csv"),
-    "a place that is not there": (("subscribers", "export", "gone/readers.jsonl"), "gone"),
+    "a place that is not there": (("subscribers", "export", "gone/subscribers.jsonl"), "gone"),
     "a place for the demo in a file": (("demo", "--outbox", "digest.db/x"), "digest.db"),
 }
 

@@ -229,10 +229,10 @@ def test_a_digest_is_superseded_until_it_is_composed() -> None:
 def test_a_stale_mail_that_may_have_been_sent_keeps_its_papers() -> None:
     late = at(TUESDAY) + WaitPolicy().stale_after + timedelta(seconds=1)
     assert reason_to_cancel(claimed(), Status.ACTIVE, TUESDAY, late, WaitPolicy()) == Cancel("stale")
-    kept = reason_to_cancel(
+    outcome = reason_to_cancel(
         claimed(contents=True, in_flight=True), Status.ACTIVE, TUESDAY, late, WaitPolicy()
     )
-    assert kept == Cancel("stale", keeps_papers=True)
+    assert outcome == Cancel("stale", keeps_papers=True)
 
 
 # A subscriber's links.

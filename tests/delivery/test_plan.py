@@ -91,8 +91,8 @@ def test_each_subscriber_is_due_in_their_own_time_zone(database: Database) -> No
 
 def test_planning_every_hour_of_a_month_plans_each_day_once(database: Database) -> None:
     subscribers = [
-        add_subscriber(database, f"r{place}@example.org", timezone=zone, hour=hour, frequency=frequency)
-        for place, (zone, hour, frequency) in enumerate(
+        add_subscriber(database, f"r{index}@example.org", timezone=zone, hour=hour, frequency=frequency)
+        for index, (zone, hour, frequency) in enumerate(
             [
                 ("UTC", 0, "daily"),
                 ("Europe/Berlin", 2, "daily"),

@@ -95,7 +95,7 @@ def test_a_digest_waits_for_a_late_feed_until_papers_arrive(database: Database) 
     plan_due(database, clock())
     assert dict(deliver_ready(post, clock).to_retry) == {"late feed": 1}
     assert last_of(database, subscriber) == ("planned", "late feed")
-    assert deliver_ready(post, clock).to_retry.total() == 0, "it rests for a while"
+    assert deliver_ready(post, clock).to_retry.total() == 0, "it waits for a while"
     clock.advance(hours=2)
     assert deliver_ready(post, clock).to_retry.total() == 1
     add_papers(database, make_paper(50, announced_on=WEDNESDAY), now=clock())

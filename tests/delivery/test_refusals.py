@@ -130,8 +130,8 @@ def test_a_server_that_refuses_most_suppresses_at_most_one_percent_a_day(
         takes = set(data.draw(st.permutations(on_list), "who")[:taken])
         got: set[int] = set()
         refused_today: set[int] = set()
-        for place, one in enumerate([*order, *again]):
-            now = at(MONDAY) + day * DAY + timedelta(seconds=place * 100)
+        for index, one in enumerate([*order, *again]):
+            now = at(MONDAY) + day * DAY + timedelta(seconds=index * 100)
             if one in got or one not in active:
                 continue
             if one in takes:
@@ -377,18 +377,18 @@ def test_concurrent_refusals_of_an_address_give_one_suppression(database: Databa
         ledger.plan(connection, Kind.DIGEST, new)
         work = ledger.claim(connection, at(TUESDAY), timedelta(minutes=15), 10)
 
-    def judge(place: int) -> bool:
+    def judge(index: int) -> bool:
         with database.begin() as connection:
-            store.note_refusal(connection, work[place], at(TUESDAY))
+            store.note_refusal(connection, work[index], at(TUESDAY))
             answers = store.add_answers(connection, "mail", Stream.DIGEST, TUESDAY, REFUSED, at(TUESDAY))
-            is_proven = is_confirmed(store.gather_evidence(connection, work[place], answers, at(TUESDAY)))
+            is_proven = is_confirmed(store.gather_evidence(connection, work[index], answers, at(TUESDAY)))
             if is_proven:
                 store.suppress_refused(
-                    connection, work[place].subscriber_id, f"hash{place}", "550", at(TUESDAY)
+                    connection, work[index].subscriber_id, f"hash{index}", "550", at(TUESDAY)
                 )
             return is_proven
 
-    assert sum(together(*[lambda place=place: judge(place) for place in range(3)])) == 1
+    assert sum(together(*[lambda index=index: judge(index) for index in range(3)])) == 1
 
 
 def test_erasing_a_subscriber_deletes_their_evidence(database: Database) -> None:

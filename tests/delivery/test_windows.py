@@ -51,7 +51,7 @@ def year(database: Database) -> Database:
                 paper_id=f"2501.{10_000 + back * 2 + turn:05}",
                 announced_on=day,
                 # Different texts; otherwise a digest of many days would fold near-duplicates.
-                abstract=" ".join(f"word{back + 30}part{turn}turn{place}" for place in range(40)),
+                abstract=" ".join(f"word{back + 30}part{turn}turn{index}" for index in range(40)),
             )
             for turn in range(2)
         ]

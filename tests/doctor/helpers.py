@@ -41,8 +41,8 @@ def a_subscriber(
     return {
         "id": number,
         "key": f"key{number}",
-        "address": f"reader{number}@example.net",
-        "address_key": f"reader{number}@example.net",
+        "address": f"subscriber{number}@example.net",
+        "address_key": f"subscriber{number}@example.net",
         "status": status,
         "timezone": "UTC",
         "hour": 7,

@@ -132,7 +132,7 @@ def make_message() -> Callable[..., Message]:
     def make(**changes: object) -> Message:
         usual: dict[str, object] = {
             "sender": "Trending papers <digest@example.org>",
-            "recipient": "reader@example.net",
+            "recipient": "subscriber@example.net",
             "subject": "Papers for 22 Nov: Sparse splats and 9 more",
             "text": "A paper.\n",
             "html": "<p>A paper.</p>\n",

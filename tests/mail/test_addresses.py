@@ -22,7 +22,7 @@ def parsed(header: str) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("text", "name", "mailbox"),
     [
-        ("reader@example.org", "", "reader@example.org"),
+        ("subscriber@example.org", "", "subscriber@example.org"),
         ("o'brien+papers@sub.example.org", "", "o'brien+papers@sub.example.org"),
         ("digest@localhost", "", "digest@localhost"),
         ("Trending papers <digest@example.org>", "Trending papers", "digest@example.org"),
@@ -46,21 +46,21 @@ def test_valid_addresses_are_parsed(text: str, name: str, mailbox: str) -> None:
         "",
         "reader",
         "@example.org",
-        "reader@",
+        "subscriber@",
         "a b@example.org",
-        "reader@exa mple.org",
-        "reader@example..org",
-        ".reader@example.org",
-        "reader@-example.org",
+        "subscriber@exa mple.org",
+        "subscriber@example..org",
+        ".subscriber@example.org",
+        "subscriber@-example.org",
         "a@b@example.org",
-        "reader@example.org\r\nBcc: all@example.org",
-        "Name\n <reader@example.org>",
+        "subscriber@example.org\r\nBcc: all@example.org",
+        "Name\n <subscriber@example.org>",
         "one@example.org, two@example.org",
         "x" * 65 + "@example.org",
-        "reader@" + "x" * 64 + ".org",
-        "reader@" + "x." * 130 + "org",
-        "<reader@example.org",
-        "reader@example.org>",
+        "subscriber@" + "x" * 64 + ".org",
+        "subscriber@" + "x." * 130 + "org",
+        "<subscriber@example.org",
+        "subscriber@example.org>",
     ],
 )
 def test_an_invalid_address_is_refused_with_a_sentence(text: str) -> None:
@@ -78,11 +78,11 @@ def test_a_local_part_that_needs_smtputf8_is_refused_clearly() -> None:
 @example("=?utf-8?q?forged?= <other@example.org>")
 def test_no_display_name_changes_the_mailbox(name: str) -> None:
     try:
-        address = read_address(f"{name} <reader@example.org>")
+        address = read_address(f"{name} <subscriber@example.org>")
     except BadInput:
         return
-    assert address.mailbox == "reader@example.org"
-    assert parsed(address.header)[1] == "reader@example.org"
+    assert address.mailbox == "subscriber@example.org"
+    assert parsed(address.header)[1] == "subscriber@example.org"
     assert "\n" not in address.header
 
 

@@ -20,7 +20,7 @@ def read(field: str) -> EmailMessage:
 
 
 def clean(value: str) -> str:
-    kept = "".join(
+    printable = "".join(
         " "
         if ord(content) < 32
         or 127 <= ord(content) < 160
@@ -29,7 +29,7 @@ def clean(value: str) -> str:
         else content
         for content in value
     )
-    return " ".join(kept.split())
+    return " ".join(printable.split())
 
 
 @given(WILD)

@@ -49,7 +49,7 @@ def test_a_digest_has_each_field_once(make_message: Callable[..., Message]) -> N
     for name in (*SINGLE, *LIST):
         assert len(message.get_all(name, [])) == 1, name
     assert message["From"] == "Trending papers <digest@example.org>"
-    assert message["To"] == "reader@example.net"
+    assert message["To"] == "subscriber@example.net"
     assert message["Message-ID"] == "<digest.reader7.2025-11-22@example.org>"
     assert message["List-Id"] == "Trending papers <papers.example.org>"
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"

@@ -20,7 +20,7 @@ GREETING = [b"220 ready", b"250 ready for mail"]
 PIPELINING_GREETING = [b"220 ready", b"250-ready for mail\r\n250 PIPELINING"]
 
 
-def envelope(recipient: str = "reader@example.net", content: bytes = CONTENT) -> Envelope:
+def envelope(recipient: str = "subscriber@example.net", content: bytes = CONTENT) -> Envelope:
     return Envelope("digest@example.org", recipient, content, "delivery-1")
 
 
@@ -37,11 +37,11 @@ def test_all_mails_of_a_batch_are_sent_over_one_connection_unchanged(
     handler: Handler, serve: Callable[..., int]
 ) -> None:
     with at(serve(handler)).open() as connection:
-        answers = [connection.send(envelope(f"reader{number}@example.net")) for number in range(20)]
+        answers = [connection.send(envelope(f"subscriber{number}@example.net")) for number in range(20)]
     assert handler.connections == 1
     assert answers == ["250 OK queued as 7"] * 20
     assert [mail.rcpt_tos for mail in handler.taken] == [
-        [f"reader{number}@example.net"] for number in range(20)
+        [f"subscriber{number}@example.net"] for number in range(20)
     ]
     assert {mail.mail_from for mail in handler.taken} == {"digest@example.org"}
     assert {mail.content for mail in handler.taken} == {CONTENT}
@@ -83,7 +83,7 @@ def test_a_refused_recipient_affects_only_that_mail(
             connection.send(envelope("bad@example.net"))
         connection.send(envelope())
     assert handler.connections == 1
-    assert [mail.rcpt_tos for mail in handler.taken] == [["reader@example.net"]]
+    assert [mail.rcpt_tos for mail in handler.taken] == [["subscriber@example.net"]]
 
 
 @pytest.mark.parametrize(
@@ -371,7 +371,7 @@ def test_an_address_that_could_inject_a_command_is_never_sent(
         with pytest.raises(NeverSend):
             connection.send(envelope(recipient))
         connection.send(envelope())
-    assert [mail.rcpt_tos for mail in handler.taken] == [["reader@example.net"]]
+    assert [mail.rcpt_tos for mail in handler.taken] == [["subscriber@example.net"]]
 
 
 def test_every_refusal_has_its_error() -> None:

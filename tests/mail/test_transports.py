@@ -24,7 +24,7 @@ CONTENT = b"From: a@example.org\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nA
 
 
 def envelope(name: str = "reader7.2025-11-22", content: bytes = CONTENT) -> Envelope:
-    return Envelope("digest@example.org", "reader@example.net", content, name)
+    return Envelope("digest@example.org", "subscriber@example.net", content, name)
 
 
 @pytest.mark.parametrize(

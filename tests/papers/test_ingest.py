@@ -145,7 +145,7 @@ def test_an_estimated_date_is_replaced_by_the_first_known_one(database: Database
 
 
 @pytest.mark.parametrize(
-    ("paper_id", "guess"),
+    ("paper_id", "estimate"),
     [
         ("2603.00001", TUESDAY),
         ("2602.00001", date(2026, 2, 28)),
@@ -155,9 +155,9 @@ def test_an_estimated_date_is_replaced_by_the_first_known_one(database: Database
         ("", TUESDAY),
     ],
 )
-def test_the_id_prevents_an_old_paper_from_counting_as_new(paper_id: str, guess: date) -> None:
+def test_the_id_prevents_an_old_paper_from_counting_as_new(paper_id: str, estimate: date) -> None:
     stored = new_stored_paper(make_paper(1, paper_id=paper_id, announced_on=None), at(TUESDAY))
-    assert (stored.announced_on, stored.announced_guessed) == (guess, True)
+    assert (stored.announced_on, stored.announced_guessed) == (estimate, True)
 
 
 def test_a_withdrawal_stays_until_arxiv_reverses_it(database: Database) -> None:

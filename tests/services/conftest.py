@@ -15,7 +15,7 @@ def make_installation(tmp_path: Path, postgresql_url: str) -> Iterator[Callable[
     installations: list[Installation] = []
 
     def make(**wishes: Any) -> Installation:
-        installation = Installation(tmp_path / f"site{len(installations)}", postgresql_url, **wishes)
+        installation = Installation(tmp_path / f"installation{len(installations)}", postgresql_url, **wishes)
         installations.append(installation)
         return installation
 

@@ -1,17 +1,19 @@
 """The long crash test, run by hand: processes are killed at random while thousands of digests are sent.
 
     python -m tests.services.crash_run [--subscribers 20000] [--kills 30] [--fault-rate 0.06] [--workers 3]
+        [--backend-kills 1]
 
-It starts PostgreSQL, Redis, a faulty mail server and workers in a temporary folder, kills workers with SIGKILL,
-restarts PostgreSQL twice and Redis once, flushes Redis, and counts the mails. The exit code is 0 if every subscriber
-has exactly one mail or a recorded permanent failure, and the number of repeated mails is at most that of mails in
-flight at a kill or without an answer.
+It starts PostgreSQL, Redis, a faulty mail server and workers in a temporary folder, kills workers and a backend of
+PostgreSQL with SIGKILL, restarts PostgreSQL twice and Redis once, flushes Redis, and counts the mails. The exit code
+is 0 if every subscriber has exactly one mail or a recorded permanent failure, and the number of repeated mails is at
+most that of mails in flight at a kill or without an answer.
 """
 
 import argparse
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,6 +25,7 @@ from pathlib import Path
 from random import Random
 
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from digest.bench.fixtures import Scale, fill
 from digest.clock import utc_now
@@ -63,6 +66,20 @@ class Cluster:
     def stop(self, how: str) -> None:
         self._do("pg_ctl", "-D", str(self.data), "-w", "-m", how, "stop")
 
+    def kill_backend(self, rng: Random) -> None:
+        """Kill one server process of a client with SIGKILL; PostgreSQL then ends all sessions and recovers."""
+        database = Database(self.url)
+        with database.read() as connection:
+            pids = connection.execute(
+                text(
+                    "SELECT pid FROM pg_stat_activity"
+                    " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY pid"
+                )
+            ).scalars()
+            victim = rng.choice(list(pids))
+        os.kill(victim, signal.SIGKILL)
+        database.close()
+
     def _do(self, program: str, *arguments: str) -> None:
         path = shutil.which(program) or next(
             (str(one) for one in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))), ""
@@ -92,7 +109,7 @@ class Fault:
     what: str
 
 
-def faults(kills: int, rng: Random) -> Sequence[Fault]:
+def faults(kills: int, backend_kills: int, rng: Random) -> Sequence[Fault]:
     fixed = [
         Fault(0.25, "restart postgresql"),
         Fault(0.65, "restart postgresql"),
@@ -100,6 +117,7 @@ def faults(kills: int, rng: Random) -> Sequence[Fault]:
         Fault(0.5, "flush redis"),
     ]
     killing = [Fault(rng.uniform(0.02, 0.95), "kill") for _ in range(kills)]
+    killing += [Fault(rng.uniform(0.1, 0.9), "kill backend") for _ in range(backend_kills)]
     return sorted([*fixed, *killing], key=lambda one: one.at)
 
 
@@ -108,6 +126,8 @@ def cause(installation: Installation, cluster: Cluster, one: Fault, rng: Random)
     if one.what == "kill":
         installation.kill(rng.choice(installation.workers))
         installation.start_worker()
+    elif one.what == "kill backend":
+        cluster.kill_backend(rng)
     elif one.what == "restart postgresql":
         installation.database.close()
         cluster.stop("fast")
@@ -118,17 +138,17 @@ def cause(installation: Installation, cluster: Cluster, one: Fault, rng: Random)
         installation.flush_redis()
 
 
-def run(
-    installation: Installation, cluster: Cluster, subscribers: int, kills: int, workers: int, seconds: float
-) -> None:
+def run(installation: Installation, cluster: Cluster, options: argparse.Namespace) -> None:
     rng = Random(11)
-    pending = list(faults(kills, rng))
+    pending = list(faults(options.kills, options.backend_kills, rng))
     beats = [installation.start("beat"), installation.start("beat")]
-    for _ in range(workers):
+    for _ in range(options.workers):
         installation.start_worker()
-    give_up_at, last_report = time.monotonic() + seconds, 0.0
+    give_up_at, last_report = time.monotonic() + options.seconds, 0.0
     while True:
-        assert time.monotonic() < give_up_at, f"not done in {seconds:.0f} s: {installation.statuses()}"
+        assert time.monotonic() < give_up_at, (
+            f"not done in {options.seconds:.0f} s: {installation.statuses()}"
+        )
         try:
             found = installation.statuses()
         except StopRun:
@@ -136,7 +156,7 @@ def run(
             continue
         if not found["planned"] + found["claimed"]:
             return
-        out = (found["sent"] + found["failed"]) / subscribers
+        out = (found["sent"] + found["failed"]) / options.subscribers
         while pending and pending[0].at <= out:
             cause(installation, cluster, pending.pop(0), rng)
         # A beat that lost its lock in the flush ends; it is restarted as a service manager would.
@@ -152,16 +172,18 @@ def run(
         time.sleep(0.5)
 
 
-def judge(installation: Installation, subscribers: int, kills: int) -> bool:
+def judge(installation: Installation, options: argparse.Namespace) -> bool:
     found, received = installation.statuses(), installation.received()
     unanswered = sum(how == "unanswered" for _, _, how in received)
     twice = copies(received)
     reached = Counter(recipient for recipient, _, _ in received)
     say(f"ledger: {dict(found)}")
     say(f"received {len(received)} mails by {len(reached)} subscribers, {twice} of them copies;")
-    say(f"{kills} kills, {unanswered} mails without an answer")
-    good = sum(found.values()) == subscribers
-    good &= found["sent"] + found["failed"] == subscribers
+    # A killed backend ends the sessions of all workers.
+    kills = options.kills + options.backend_kills * options.workers
+    say(f"{options.kills} kills, {options.backend_kills} of backends, {unanswered} mails without an answer")
+    good: bool = sum(found.values()) == options.subscribers
+    good &= found["sent"] + found["failed"] == options.subscribers
     good &= found["sent"] <= len(reached) <= found["sent"] + found["failed"]
     good &= twice <= kills * CONNECTIONS + unanswered
     say("success" if good else "MAILS WERE LOST OR REPEATED")
@@ -172,6 +194,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--subscribers", type=int, default=20_000)
     parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--backend-kills", type=int, default=1)
     parser.add_argument("--fault-rate", type=float, default=0.06)
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1800)
@@ -185,19 +208,16 @@ def main() -> int:
         try:
             populate(cluster.url, options.subscribers)
             installation = Installation(
-                folder / "site", cluster.url, lease_seconds=20, batch_size=100, fault_rate=options.fault_rate
+                folder / "installation",
+                cluster.url,
+                lease_seconds=20,
+                batch_size=100,
+                fault_rate=options.fault_rate,
             )
             try:
-                run(
-                    installation,
-                    cluster,
-                    options.subscribers,
-                    options.kills,
-                    options.workers,
-                    options.seconds,
-                )
+                run(installation, cluster, options)
                 wait_for(lambda: not installation.open(), 60, "the end")
-                return 0 if judge(installation, options.subscribers, options.kills) else 1
+                return 0 if judge(installation, options) else 1
             finally:
                 if options.log:
                     options.log.write_text(installation.log())

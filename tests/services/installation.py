@@ -113,8 +113,8 @@ class Installation:
         self.redis = self.start_redis()
 
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("DIGEST_")}
-        return kept | {
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("DIGEST_")}
+        return inherited | {
             "DIGEST_DATABASE_URL": self.database_url,
             "DIGEST_BROKER_URL": self.redis_url,
             "DIGEST_MAIL_URL": f"smtp://127.0.0.1:{self.mail_port}",

@@ -56,9 +56,9 @@ def test_instants_are_read_as_aware_utc(database: Database) -> None:
     }
     with database.begin() as connection:
         connection.execute(fetches.insert().values(started_at=elsewhere, **values))
-        kept = connection.execute(select(fetches.c.started_at)).scalar_one()
-    assert kept == at(TUESDAY, 6, 30)
-    assert kept.utcoffset() == timedelta(0)
+        started_at = connection.execute(select(fetches.c.started_at)).scalar_one()
+    assert started_at == at(TUESDAY, 6, 30)
+    assert started_at.utcoffset() == timedelta(0)
 
 
 def test_an_instant_without_a_zone_is_refused(database: Database) -> None:

@@ -47,8 +47,8 @@ def plan(database: Database, count: int, day: int = 0) -> None:
             connection,
             Kind.DIGEST,
             [
-                NewDelivery(one.id, TUESDAY + day * DAY, at(TUESDAY, 7) + timedelta(minutes=place))
-                for place, one in enumerate(subscribers)
+                NewDelivery(one.id, TUESDAY + day * DAY, at(TUESDAY, 7) + timedelta(minutes=index))
+                for index, one in enumerate(subscribers)
             ],
         )
 
@@ -147,8 +147,8 @@ def test_a_card_is_stored_once(database: Database) -> None:
     assert first["b"] == second["b"]
     assert len({*first.values(), *second.values()}) == 3
     with database.read() as connection:
-        kept = {row.content_sha256: row.contents for row in connection.execute(cards.select())}
-    assert kept == {"a": make_card(1).to_json(), "b": make_card(2).to_json(), "c": make_card(3).to_json()}
+        stored = {row.content_sha256: row.contents for row in connection.execute(cards.select())}
+    assert stored == {"a": make_card(1).to_json(), "b": make_card(2).to_json(), "c": make_card(3).to_json()}
 
 
 def test_workers_that_store_the_same_cards_in_any_order_do_not_deadlock(database: Database) -> None:
@@ -159,8 +159,8 @@ def test_workers_that_store_the_same_cards_in_any_order_do_not_deadlock(database
         with database.begin() as connection:
             return pick_store.save_cards(connection, some)
 
-    for kept in together(lambda: keep(shown), lambda: keep(backwards), lambda: keep(shown)):
-        assert len(kept) == 600
+    for stored in together(lambda: keep(shown), lambda: keep(backwards), lambda: keep(shown)):
+        assert len(stored) == 600
     with database.read() as connection:
         assert len(connection.execute(cards.select()).all()) == 600
 

@@ -41,7 +41,7 @@ def take(database: Database, file: Path, *, confirmed: bool = True) -> Imported:
     return list(tallies)[-1]
 
 
-def write(folder: Path, *records: Any, name: str = "readers.jsonl") -> Path:
+def write(folder: Path, *records: Any, name: str = "subscribers.jsonl") -> Path:
     file = folder / name
     lines = (one if isinstance(one, str) else json.dumps(one) for one in records)
     file.write_text("\n".join(lines), encoding="utf-8")
@@ -176,7 +176,7 @@ def test_an_error_is_one_line_that_names_the_field(
     database: Database, tmp_path: Path, record: dict[str, Any], field: str
 ) -> None:
     (rejected,) = take(database, write(tmp_path, {"address": "ada@example.org"} | record)).rejected
-    assert rejected.startswith("readers.jsonl:1: ")
+    assert rejected.startswith("subscribers.jsonl:1: ")
     assert field in rejected
     assert len(rejected.splitlines()) == 1
     assert len(rejected) < 300
@@ -187,7 +187,7 @@ def test_importing_twice_adds_nobody(database: Database, tmp_path: Path) -> None
     assert take(database, file).added == 2
     again = take(database, file)
     assert (again.added, len(again.rejected)) == (0, 2)
-    assert "readers.jsonl:1" in again.rejected[0]
+    assert "subscribers.jsonl:1" in again.rejected[0]
 
 
 BAD_LINES: list[Any] = [
@@ -233,7 +233,9 @@ def test_bad_lines_affect_only_themselves(database: Database, tmp_path: Path) ->
     done = take(database, write(tmp_path, *mixed))
     assert done.added == len(good)
     where = [line.partition(": ")[0] for line in done.rejected]
-    assert sorted(where) == sorted(f"readers.jsonl:{2 * number}" for number in range(1, len(BAD_LINES) + 1))
+    assert sorted(where) == sorted(
+        f"subscribers.jsonl:{2 * number}" for number in range(1, len(BAD_LINES) + 1)
+    )
     assert all(len(line.splitlines()) == 1 for line in done.rejected)
 
 
@@ -245,7 +247,7 @@ def test_texts_that_no_database_accepts_are_cleaned(database: Database, tmp_path
 
 def test_a_csv_file_with_a_header_is_imported(database: Database, tmp_path: Path) -> None:
     add_papers(database, *make_papers(3))
-    file = tmp_path / "readers.csv"
+    file = tmp_path / "subscribers.csv"
     with file.open("w", newline="", encoding="utf-8-sig") as lines:
         table = csv.writer(lines)
         table.writerow(["Email", "Topics", "likes", "hour", "timezone", "max_papers", "unknown"])

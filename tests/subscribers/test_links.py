@@ -34,11 +34,11 @@ def test_a_link_contains_its_subscriber_and_date(purpose: Purpose, subscriber: s
 
 @given(purposes, keys, days, st.integers(0, 200), characters)
 def test_a_changed_character_invalidates_a_link(
-    purpose: Purpose, subscriber: str, day: date, place: int, character: str
+    purpose: Purpose, subscriber: str, day: date, position: int, character: str
 ) -> None:
     token = token_of(links().link(purpose, subscriber, day))
-    place %= len(token)
-    forged = token[:place] + character + token[place + 1 :]
+    position %= len(token)
+    forged = token[:position] + character + token[position + 1 :]
     assume(forged != token)
     with pytest.raises(BadLink):
         links().read(purpose, forged)
@@ -46,14 +46,14 @@ def test_a_changed_character_invalidates_a_link(
 
 @given(purposes, keys, days, st.integers(0, 200), characters)
 def test_an_added_or_missing_character_invalidates_a_link(
-    purpose: Purpose, subscriber: str, day: date, place: int, character: str
+    purpose: Purpose, subscriber: str, day: date, position: int, character: str
 ) -> None:
     token = token_of(links().link(purpose, subscriber, day))
-    place %= len(token)
+    position %= len(token)
     for forged in (
-        token[:place] + character + token[place:],
-        token[:place] + token[place + 1 :],
-        token[:place],
+        token[:position] + character + token[position:],
+        token[:position] + token[position + 1 :],
+        token[:position],
     ):
         with pytest.raises(BadLink):
             links().read(purpose, forged)
@@ -88,7 +88,13 @@ def test_any_other_token_is_refused(token: str) -> None:
 
 def test_a_signed_token_with_other_contents_is_refused() -> None:
     signer = Signer(SECRET, salt="digest.confirm", digest_method=sha256)
-    for value in ("reader", "reader.", "reader.2026", "reader.20261399", "reader.notaday0"):
+    for value in (
+        "subscriber",
+        "subscriber.",
+        "subscriber.2026",
+        "subscriber.20261399",
+        "subscriber.notaday0",
+    ):
         with pytest.raises(BadLink):
             links().read("confirm", signer.sign(value).decode())
 

@@ -108,8 +108,8 @@ def test_scoring_in_batches_or_one_by_one_gives_the_same(database: Database) -> 
         statistics = term_store.read_statistics(connection, found[0].statistics_version)
         rows = statistics.weigh(unpack_counts(list(paper_store.read_terms(connection).values())))
     whole = score(found * 30, rows).values
-    for place, profile in enumerate(found):
-        assert (whole[place] == score([profile], rows).values[0]).all()
+    for index, profile in enumerate(found):
+        assert (whole[index] == score([profile], rows).values[0]).all()
     # A paper's score does not depend on the other papers of the batch.
     assert (score(found, rows[7:9]).values == whole[:3, 7:9]).all()
 

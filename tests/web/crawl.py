@@ -165,7 +165,7 @@ class Crawl:
     def _unsubscribe_pages(
         self, subscriber: Subscriber, other: Subscriber
     ) -> Iterator[tuple[str, httpx.Response]]:
-        client, parts = self.client, self.container
+        client, container = self.client, self.container
         preferences, out = path_of("preferences", subscriber), path_of("unsubscribe", subscriber)
         yield "unsubscribe", client.get(out)
         yield "unsubscribe, done", client.post(out)
@@ -173,7 +173,7 @@ class Crawl:
         yield "preferences, unsubscribed", client.get(preferences)
         yield "unsubscribe, undone", client.post(f"{out}/undo")
         for status in (Status.SUPPRESSED, Status.PENDING):
-            set_status(parts.database, subscriber_now(parts.database, other.address), status)
+            set_status(container.database, subscriber_now(container.database, other.address), status)
             yield f"unsubscribe, {status}, undone", client.post(f"{path_of('unsubscribe', other)}/undo")
             yield f"preferences, {status}", client.get(path_of("preferences", other))
         yield "erased", client.post(preferences, data={"do": "erase"})

@@ -49,14 +49,14 @@ class Target:
         self.form_token = form_token_of(self.client.get("/").text)
         clock.advance(seconds=LEAST.total_seconds())
 
-    def subscriber(self, place: int) -> Subscriber:
+    def subscriber(self, position: int) -> Subscriber:
         """Return one of the subscribers, added again if erased."""
-        known = self._subscribers[place % SUBSCRIBERS]
+        known = self._subscribers[position % SUBSCRIBERS]
         try:
             return subscriber_now(self.container.database, known.address)
         except NotFound:
-            self._subscribers[place % SUBSCRIBERS] = add_hostile_subscriber(self.container, known.address)
-            return self._subscribers[place % SUBSCRIBERS]
+            self._subscribers[position % SUBSCRIBERS] = add_hostile_subscriber(self.container, known.address)
+            return self._subscribers[position % SUBSCRIBERS]
 
 
 Harm = Literal[
@@ -74,7 +74,7 @@ class Link:
     leads_to: str
     made_for: Purpose
     harm: Harm = "none"
-    place: int = 0
+    position: int = 0
     ending: str = ""
 
     def path(self, target: Target) -> str:
@@ -82,12 +82,12 @@ class Link:
         subscriber = target.subscriber(self.subscriber)
         day = MONDAY if self.harm == "of another day" else WEDNESDAY
         token = links().link(self.made_for, subscriber.key, day).rpartition("/")[2]
-        place = self.place % len(token)
+        position = self.position % len(token)
         harmed = {
-            "cut": token[:place],
-            "behead": token[place:],
-            "lengthen": token + token[place:],
-            "change": f"{token[:place]}~{token[place + 1 :]}",
+            "cut": token[:position],
+            "behead": token[position:],
+            "lengthen": token + token[position:],
+            "change": f"{token[:position]}~{token[position + 1 :]}",
             "of another subscriber": token.replace(
                 subscriber.key, target.subscriber(self.subscriber + 1).key
             ),
@@ -226,7 +226,7 @@ _LINKS = st.builds(
     leads_to=st.sampled_from(PURPOSES),
     made_for=st.sampled_from(PURPOSES),
     harm=st.sampled_from(HARMS),
-    place=st.integers(0, 100),
+    position=st.integers(0, 100),
     ending=st.sampled_from(_ENDINGS),
 )
 

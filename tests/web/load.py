@@ -60,8 +60,8 @@ def posts(count: int, networks: int, people: int, rng: Random) -> list[Post]:
     """
     made = []
     for _ in range(count):
-        place = int(networks * rng.random() ** 2)
-        host = f"198.18.{place // 250}.{place % 250 + 1}"
+        network = int(networks * rng.random() ** 2)
+        host = f"198.18.{network // 250}.{network % 250 + 1}"
         person = rng.randrange(people)
         if rng.random() < 0.8:
             domain = "mail.example" if person % 5 else f"d{person}.example"

@@ -53,11 +53,11 @@ def test_a_running_server_sends_within_seconds_and_first_the_requests_left_by_a_
     database = Database(sqlite_url)
     request_mail(database, "confirm", parse_address("left@example.org"), utc_now())
     port = free_port()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("DIGEST_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("DIGEST_")}
     nowhere = {"DIGEST_HUGGINGFACE_URL": "http://127.0.0.1:1", "DIGEST_ARXIV_RSS_URL": "http://127.0.0.1:1"}
     server = subprocess.Popen(
         [sys.executable, "-c", "from digest.cli import main; main()", command, "--port", str(port)],
-        env=kept | nowhere | {"DIGEST_DATABASE_URL": sqlite_url},
+        env=inherited | nowhere | {"DIGEST_DATABASE_URL": sqlite_url},
         cwd=tmp_path,
     )
     try:

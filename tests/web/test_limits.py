@@ -112,9 +112,9 @@ def test_redis_has_no_readable_address(redis_url: str) -> None:
     assert HourlyLimits(SECRET, redis_url).allow(mail_limits("192.0.2.7", "private.example.org"))
     with Redis.from_url(redis_url) as redis:
         names = redis.keys()
-        kept = [*names, *(part for name in names for part in redis.lrange(name, 0, -1))]
-    assert len(kept) == 6
-    assert not [one for one in kept if b"192.0.2" in one or b"private" in one]
+        values = [*names, *(part for name in names for part in redis.lrange(name, 0, -1))]
+    assert len(values) == 6
+    assert not [one for one in values if b"192.0.2" in one or b"private" in one]
 
 
 def silent_server() -> socket.socket:

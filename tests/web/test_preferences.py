@@ -165,7 +165,7 @@ def test_without_script_a_button_shows_the_preview_and_typed_values_stay(
     page = answer.text
     assert dump(container) == before
     assert previewed(page) == previewed(look(client, subscriber, **typed))
-    for kept in (
+    for expected in (
         ">\nspeech recognition\nprotein folding</textarea>",
         ">\narXiv:2603.00007</textarea>",
         'value="2603.00002" checked>',
@@ -176,7 +176,7 @@ def test_without_script_a_button_shows_the_preview_and_typed_values_stay(
         '<option value="Asia/Tokyo" selected>',
         'max="50" value="3"',
     ):
-        assert kept in page, kept
+        assert expected in page, expected
     assert page.count(" checked>") == 1
 
 

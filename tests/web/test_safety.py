@@ -129,7 +129,7 @@ def test_no_other_site_can_act_for_a_subscriber(
         "Cookie": f"subscriber={subscriber.key}; session={subscriber.key}",
         "Authorization": "Basic YTpi",
     }
-    guess = {
+    attempt = {
         "token": subscriber.key,
         "reader": subscriber.key,
         "email": subscriber.address,
@@ -154,7 +154,7 @@ def test_no_other_site_can_act_for_a_subscriber(
         *("/", "/search", "/links", "/subscribe", "/api/papers", "/papers/2603.00001"),
     ):
         for method in ("POST", "GET", "PUT", "DELETE"):
-            request = {"data": guess} if method == "POST" else {"params": guess}
+            request = {"data": attempt} if method == "POST" else {"params": attempt}
             answer = client.request(method, path, headers=headers, **request)
             assert "set-cookie" not in answer.headers
             assert not {name for name in answer.headers if name.startswith("access-control-")}
@@ -183,9 +183,9 @@ HARMS: dict[str, Callable[[str, Subscriber, Subscriber], str]] = {
     "with more behind it": lambda token, _, __: token + "A",
     "of another day": lambda token, _, __: token.replace("20260304", "20260305"),
     "of another subscriber": lambda token, mine, other: token.replace(mine.key, other.key),
-    "of another site": lambda _, mine, __: Links(BASE_URL, b"another").link("digest", mine.key, WEDNESDAY)[
-        -60:
-    ],
+    "of another installation": lambda _, mine, __: Links(BASE_URL, b"another").link(
+        "digest", mine.key, WEDNESDAY
+    )[-60:],
     "made up": lambda _, __, ___: "x",
     "hostile": lambda _, __, ___: quote(ATTACK.replace("/", "")),
     "of no characters": lambda _, __, ___: "%00%ff",

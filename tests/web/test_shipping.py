@@ -27,7 +27,7 @@ def test_templates_and_files_are_found(name: str) -> None:
 
 def test_an_unpacked_package_serves_its_pages(tmp_path: Path) -> None:
     """As in a wheel: the templates are inside the package, without a checkout."""
-    context = tmp_path / "site"
+    context = tmp_path / "package"
     context.mkdir()
     for source in (ROOT / "digest").rglob("*"):
         if source.is_file() and "__pycache__" not in source.parts:

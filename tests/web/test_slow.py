@@ -177,9 +177,9 @@ def test_a_steady_client_is_served_and_a_connection_is_reused(port: int) -> None
     with call(port) as caller:
         for _ in range(2):
             caller.sendall(FORM + b"Content-Length: %d\r\n\r\n" % len(body))
-            for place in range(0, len(body), 5):
+            for index in range(0, len(body), 5):
                 time.sleep(0.25)
-                caller.sendall(body[place : place + 5])
+                caller.sendall(body[index : index + 5])
             assert caller.recv(65536).startswith(b"HTTP/1.1 200")
             time.sleep(0.5)
 
@@ -206,7 +206,7 @@ def test_the_commands_serve_with_these_time_outs(command: str, sqlite_url: str, 
     start = [sys.executable, "-c", "from digest.cli import main; main()", command, "--port", str(port)]
     server = subprocess.Popen(start, cwd=tmp_path, env={"DIGEST_DATABASE_URL": sqlite_url, **NOWHERE})
     try:
-        wait_for(lambda: is_served(port), 60, "the start of the site")
+        wait_for(lambda: is_served(port), 60, "the start of the server")
         with call(port) as caller:
             caller.sendall(GET + b"X-A: " + b"a" * LARGEST_HEAD)
             assert until_closed(caller)[1].startswith(b"HTTP/1.1 431")

@@ -78,9 +78,9 @@ def test_our_services_wait_for_dependencies_and_have_few_rights(name: str) -> No
 
 def test_the_image_runs_as_an_unprivileged_user() -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
-    user = next(place for place, line in enumerate(lines) if line.startswith("USER "))
+    user = next(index for index, line in enumerate(lines) if line.startswith("USER "))
     assert lines[user] != "USER root"
-    assert user < next(place for place, line in enumerate(lines) if line.startswith("ENTRYPOINT"))
+    assert user < next(index for index, line in enumerate(lines) if line.startswith("ENTRYPOINT"))
 
 
 IN_COMPOSE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<default>[^}]*))?\}")

@@ -37,44 +37,44 @@ class Counting:
 
 def test_batches_share_a_connection() -> None:
     counting = Counting()
-    kept = PooledTransport(counting)
+    pool = PooledTransport(counting)
     for _ in range(5):
-        with kept.open() as connection:
+        with pool.open() as connection:
             connection.send(MAIL)
     assert (counting.opened, counting.closed, len(counting.memory.envelopes)) == (1, 0, 5)
-    kept.close()
+    pool.close()
     assert counting.closed == 1
 
 
 def test_concurrent_batches_have_separate_connections() -> None:
     counting = Counting()
-    kept = PooledTransport(counting)
-    with kept.open() as one, kept.open() as other:
+    pool = PooledTransport(counting)
+    with pool.open() as one, pool.open() as other:
         assert one is not None
         assert other is not None
     assert counting.opened == 2
-    kept.close()
+    pool.close()
     assert counting.closed == 2
 
 
 def test_an_idle_connection_is_closed() -> None:
     now = [0.0]
     counting = Counting()
-    kept = PooledTransport(counting, timedelta(seconds=60), lambda: now[0])
-    with kept.open():
+    pool = PooledTransport(counting, timedelta(seconds=60), lambda: now[0])
+    with pool.open():
         pass
     now[0] = 61
-    with kept.open():
+    with pool.open():
         pass
     assert (counting.opened, counting.closed) == (2, 1)
 
 
 def test_a_connection_is_not_reused_after_an_error() -> None:
     counting = Counting()
-    kept = PooledTransport(counting)
-    with pytest.raises(RuntimeError, match="broke"), kept.open():
+    pool = PooledTransport(counting)
+    with pytest.raises(RuntimeError, match="broke"), pool.open():
         raise RuntimeError("broke")
-    with kept.open():
+    with pool.open():
         pass
     assert counting.opened == 2
 

@@ -22,11 +22,11 @@ from tests.services.installation import free_port
 
 
 def start(folder: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("DIGEST_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("DIGEST_")}
     nowhere = {"DIGEST_HUGGINGFACE_URL": "http://127.0.0.1:1", "DIGEST_ARXIV_RSS_URL": "http://127.0.0.1:1"}
     return subprocess.Popen(
         [sys.executable, "-c", "from digest.cli import main; main()", "up", *options],
-        env=kept | {"PYTHONPATH": str(ROOT)} | nowhere | environment,
+        env=inherited | {"PYTHONPATH": str(ROOT)} | nowhere | environment,
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -70,10 +70,10 @@ def test_tasks_take_no_arguments() -> None:
 
 
 def run_digest(*command: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("DIGEST_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("DIGEST_")}
     return subprocess.run(
         [sys.executable, "-c", "from digest.cli import main; main()", *command],
-        env=kept | {"PYTHONPATH": str(ROOT)} | environment,
+        env=inherited | {"PYTHONPATH": str(ROOT)} | environment,
         cwd=folder,
         capture_output=True,
         text=True,

@@ -65,11 +65,11 @@ def read_page(body: bytes, name: str, now: datetime, *, shown_on: date | None = 
     if not text.startswith("["):
         raise TryLater(f"{name}: the answer is not a JSON list{_quoted_error(text)}.")
     decoder = json.JSONDecoder()
-    place, number = _skip(text, 1), 0
-    while not text.startswith("]", place):
+    position, number = _skip(text, 1), 0
+    while not text.startswith("]", position):
         number += 1
         try:
-            item, place = decoder.raw_decode(text, place)
+            item, position = decoder.raw_decode(text, position)
         except (ValueError, RecursionError):
             what_is_stored = f"; {number - 1} complete items before it were kept" if number > 1 else ""
             raise TryLater(
@@ -79,14 +79,14 @@ def read_page(body: bytes, name: str, now: datetime, *, shown_on: date | None = 
             yield _item(item, now, shown_on)
         except BadInput as error:
             yield Rejected(f"{name} item {number}", str(error))
-        place = _skip(text, place)
+        position = _skip(text, position)
 
 
-def _skip(text: str, place: int) -> int:
-    """Return the place after white space and commas."""
-    while text[place : place + 1] in {" ", "\n", "\r", "\t", ","}:
-        place += 1
-    return place
+def _skip(text: str, position: int) -> int:
+    """Return the position after white space and commas."""
+    while text[position : position + 1] in {" ", "\n", "\r", "\t", ","}:
+        position += 1
+    return position
 
 
 def _quoted_error(text: str) -> str:

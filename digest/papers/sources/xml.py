@@ -88,8 +88,8 @@ def decoded_pieces(body: bytes, declared: str = "") -> Iterator[str]:
 def _pieces(body: bytes, encoding: str, start: int = 0) -> Iterator[str]:
     # An incomplete character at the end is left out, because the decoder is not finalised.
     decoder = codecs.getincrementaldecoder(encoding)("replace")
-    for place in range(start, len(body), _PIECE):
-        yield decoder.decode(body[place : place + _PIECE])
+    for begin in range(start, len(body), _PIECE):
+        yield decoder.decode(body[begin : begin + _PIECE])
 
 
 def _charset(body: bytes, declared: str) -> str:
@@ -154,7 +154,7 @@ def _clean_pieces(document: str | bytes, charset: str) -> Iterator[str]:
     if isinstance(document, bytes):
         texts = decoded_pieces(document, charset)
     else:
-        texts = (document[place : place + _PIECE] for place in range(0, len(document), _PIECE))
+        texts = (document[begin : begin + _PIECE] for begin in range(0, len(document), _PIECE))
     rest = ""
     for text in texts:
         legal = rest + _ILLEGAL.sub("", text)
