@@ -71,4 +71,7 @@ class ServerFull(NoConnection):
 
 
 class PolicyRefused(StopRun):
-    """The server refuses a mail by its policy before it has accepted any on this connection."""
+    """The server refuses a mail by its policy before it has accepted any on this connection.
+
+    About that mail at first; the run stops when recipients of several domains are refused like that.
+    """

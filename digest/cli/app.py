@@ -8,6 +8,7 @@ from digest.cli import (
     bench,
     deliveries,
     demo,
+    dkim,
     doctor,
     evaluate,
     operate,
@@ -59,6 +60,7 @@ application.command()(preview.preview)
 application.command()(preview.explain)
 application.add_typer(deliveries.application, name="deliveries")
 application.add_typer(suppressions.application, name="suppressions")
+application.add_typer(dkim.application, name="dkim")
 application.command()(operate.status)
 application.command()(doctor.doctor)
 application.command()(web.web)

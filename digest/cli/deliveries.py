@@ -53,7 +53,18 @@ def list_(
             )
             reasons = reasons_by_address(connection, secret, {row.address for row in found})
     output.rows(
-        ("id", "edition_on", "kind", "address", "status", "reason", "attempts", "settled_at", "suppressed"),
+        (
+            "id",
+            "edition_on",
+            "kind",
+            "address",
+            "status",
+            "reason",
+            "attempts",
+            "settled_at",
+            "smtp_answer",
+            "suppressed",
+        ),
         [{**_record(row), "suppressed": reasons.get(row.address)} for row in found],
         json_output=json_output,
         empty="There are no such deliveries.",
@@ -105,14 +116,14 @@ def show(
         if row is None:
             raise NotFound(f"There is no delivery {delivery}; see: digest deliveries list")
         picks = pick_store.read_picks(connection, [(row.id, row.subscriber_id)]).get(row.id, [])
-        mail = (
-            build_mail(*recorded(connection, delivery), container.links, container.renderer)
-            if format_
-            else None
-        )
-    if mail is not None:
+        contents, selected = recorded(connection, delivery) if format_ else (None, [])
+        mail = build_mail(contents, selected, container.links, container.renderer) if contents else None
+        signer = container.signer
+    if contents is not None and mail is not None:
         if format_ == "eml":
-            typer.echo(mail.message.to_bytes(), nl=False)
+            content = mail.message.to_bytes()
+            signed = signer.sign(content, contents.imprint.dkim_selectors, contents.composed_at)
+            typer.echo(signed, nl=False)
         else:
             output.say(mail.rendered.html if format_ == "html" else mail.rendered.text)
         return

@@ -8,7 +8,7 @@ from digest.domain.delivery import CONFIRM_DAYS
 from digest.domain.subscriber import Verdict
 from digest.mail.addresses import mailto, read_address
 from digest.mail.content import ConfirmationContent, DigestContent, LinksContent, PickContent
-from digest.mail.message import Message, digest_headers, transactional_headers
+from digest.mail.message import Message, digest_headers, entity_reference, feedback_id, transactional_headers
 from digest.mail.rendering import RenderedMail, Renderer
 from digest.subscribers.links import Links
 
@@ -64,6 +64,7 @@ def build_mail(contents: ComposedMail, picks: Sequence[Pick], links: Links, rend
         help_url=preferences,
         owner=sender,
         archive_url=links.home,
+        feedback_id=feedback_id(f"{day:%Y%m%d}", contents.kind, imprint.domain),
     )
     return BuiltMail(_message(contents, rendered, headers), rendered)
 
@@ -106,5 +107,5 @@ def _message(contents: ComposedMail, rendered: RenderedMail, headers: tuple[tupl
         html=rendered.html,
         message_id=contents.message_id,
         date=contents.composed_at,
-        headers=headers,
+        headers=(*headers, entity_reference(contents.message_id)),
     )

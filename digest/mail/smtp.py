@@ -9,7 +9,7 @@
 | 421 or 4.7.x that speaks of a rate or of too many, but at the greeting | SlowDown | mail comes too fast |
 | any other 4xx at MAIL | StopRun | the server takes no mail now |
 | MAIL FROM refused for good (5xx) | StopRun | the sender address |
-| 5.7.x, or "relay" in a refusal, before this connection has taken any mail | PolicyRefused | the server does not want our mail |
+| 5.7.x, or "relay" in a refusal of a recipient or mail, before this connection has taken any mail | PolicyRefused | one mail against a policy, or the server does not want our mail |
 | the same after it has taken some | TryLater | this one mail against a policy |
 | RCPT 5.1.x, 5.2.1; 550, 551, 553 without such a code | NeverSend | no such mailbox |
 | DATA 5.1.x, 5.2.1 | NeverSend | the same, found out late |

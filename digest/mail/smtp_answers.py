@@ -11,6 +11,23 @@ _NOT_OURS = re.compile(
     r"relay(ing)? (access )?(is )?(denied|not permitted|not allowed|prohibited)|unable to relay|authenticat",
     re.IGNORECASE,
 )
+# What a refusal by policy is about (RFC 7372, RFC 8463 and the codes of the large providers), and what to do.
+_POLICY_ADVICE = (
+    (
+        re.compile(r"^5\.7\.25\b|\bptr\b|reverse dns|\brdns\b", re.IGNORECASE),
+        "give the sending host a name in the reverse DNS",
+    ),
+    (
+        re.compile(r"^5\.7\.(2[0-4]|26|27|30|32|515)\b|\bspf\b|\bdkim\b|\bdmarc\b", re.IGNORECASE),
+        "check SPF, DKIM and DMARC of the sender's domain with digest doctor",
+    ),
+    (re.compile(r"^5\.7\.(10|29)\b|\btls\b", re.IGNORECASE), "let the server send with TLS"),
+    (
+        re.compile(r"relay", re.IGNORECASE),
+        "it does not relay for this host: check user and password in DIGEST_MAIL_URL",
+    ),
+    (re.compile(r"authenticat", re.IGNORECASE), "check user and password in DIGEST_MAIL_URL"),
+)
 _TOO_FAST = re.compile(r"\brate\b|rate.?limit|too (many|fast|much)|throttl|slow down|unusual", re.IGNORECASE)
 _LOGIN_REFUSED = frozenset({530, 534, 535, 538})
 _NO_SUCH_MAILBOX = frozenset({550, 551, 553})
@@ -51,6 +68,14 @@ def is_too_fast(answer: Answer) -> bool:
     return is_about_us and _TOO_FAST.search(answer.text) is not None
 
 
+def policy_advice(text: str) -> str:
+    """Return what to do about a refusal by policy, from its enhanced status code and words."""
+    for pattern, advice in _POLICY_ADVICE:
+        if pattern.search(text):
+            return advice
+    return "ask who runs it"
+
+
 def sort_refusal(step: str, answer: Answer, *, has_taken_mail: bool) -> DigestError:
     """Return the error that the server's `answer` at MAIL, RCPT or DATA amounts to; see the table above."""
     status = answer.status
@@ -67,8 +92,10 @@ def sort_refusal(step: str, answer: Answer, *, has_taken_mail: bool) -> DigestEr
     if status.startswith("5.7.") or (status in {"", "5.0.0"} and _NOT_OURS.search(answer.text)):
         if has_taken_mail:
             return TryLater(f"The mail server refuses this mail by its policy: {answer}.")
+        if step == "MAIL":
+            return StopRun(f"The mail server refuses the sender ({answer}): check DIGEST_SENDER.")
         return PolicyRefused(
-            f"The mail server does not want our mail ({answer}): check its rules and DIGEST_SENDER."
+            f"The mail server refuses mail by its policy ({answer}): {policy_advice(answer.text)}."
         )
     if step == "MAIL":
         return StopRun(f"The mail server refuses the sender ({answer}): check DIGEST_SENDER.")
