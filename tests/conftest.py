@@ -16,6 +16,11 @@ from digest.store.schema import newest_revision, upgrade
 ROOT = Path(__file__).parent.parent
 POSTGRESQL = os.environ.get("DIGEST_TEST_POSTGRESQL_URL", "postgresql+psycopg://127.0.0.1:5432/postgres")
 
+_RESTART_SEQUENCES = text(
+    "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false)"
+    " FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL"
+)
+
 
 def missing(what: str) -> None:
     """Skip the test on a laptop; fail it where everything is expected to be there."""
@@ -83,8 +88,10 @@ def postgresql_url(_postgresql: str) -> str:
     """Return the address of an empty, initialised PostgreSQL database that no other test uses at the same time."""
     database = Database(_postgresql)
     with database.begin() as connection:
-        tables = ", ".join(table.name for table in metadata.sorted_tables)
-        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+        # TRUNCATE makes new files for every table and index and takes ten times as long.
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(table.delete())
+        connection.execute(_RESTART_SEQUENCES)
         # A test may have changed the revision.
         connection.execute(
             text("UPDATE alembic_version SET version_num = :newest"), {"newest": newest_revision()}

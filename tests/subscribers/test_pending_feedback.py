@@ -123,14 +123,14 @@ def test_a_later_word_on_the_paper_holds(database: Database, builder: ProfileBui
 
 
 def test_pending_words_of_one_subscriber_are_bounded(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, builder: ProfileBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "MOST_PENDING", 3)
     ada = add_subscriber(database)
     clock = Clock(at(TUESDAY))
     for number in range(1, 6):
         clock.advance(minutes=1)
-        _mark(database, ada, number, clock())
+        _mark(database, builder, ada, number, clock())
     assert [one for one, _ in pending_of(database, ada)] == ["2603.00003", "2603.00004", "2603.00005"]
 
 
