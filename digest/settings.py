@@ -103,9 +103,15 @@ class Settings(BaseSettings):
         (),
         description="Keys that sign mails (DKIM), each as domain:selector:file; `digest dkim keygen` makes one.",
     )
+    inbound_url: SecretStr | None = Field(
+        None,
+        description="Where mail that comes in is read, each minute: maildir:DIR, mbox:FILE, "
+        "imaps://user:password@host/INBOX. Empty: nowhere.",
+    )
     operator: str = Field(
         "",
-        description="Who is responsible for the list (List-Owner, and in the footer of each mail); empty: the sender.",
+        description="Who is responsible for the list (in the footer of each mail), as Name <address> to get the replies "
+        "of subscribers; empty: the sender.",
     )
     postal_address: str = Field(
         "", description="Printed in the footer of each mail, where the law requires one."

@@ -15,6 +15,7 @@ from digest.delivery.composed_mail import SenderIdentity
 from digest.delivery.context import ConnectionAllowance
 from digest.delivery.decisions import WaitPolicy
 from digest.delivery.deliver import DeliveryContext
+from digest.delivery.inbound import InboundContext, operator_mailbox
 from digest.delivery.limits import Limit, Limits, NoLimits, PacedLimits, ProviderLimits
 from digest.delivery.select_papers import Composer, SelectionSettings
 from digest.domain.pace import Pace
@@ -217,6 +218,19 @@ class Container:
             connections=ConnectionAllowance(connections_of(settings.mail_url.get_secret_value())),
             account=self.account,
             is_stopping=self.is_stopping,
+        )
+
+    @cached_property
+    def inbound_context(self) -> InboundContext:
+        """The dependencies of processing inbound mail. Raises BadInput without an operator's address."""
+        return InboundContext(
+            database=self.database,
+            links=self.links,
+            secret=self.secret,
+            account=self.account,
+            imprint=self.imprint,
+            transport=self.transport,
+            operator=operator_mailbox(self.settings.operator, self.imprint),
         )
 
     def sampling(self, size: int) -> DeliveryContext:

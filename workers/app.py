@@ -30,6 +30,7 @@ ROUTES = {
     "rebuild_profile": "papers",
     "plan": "upkeep",
     "sweep": "upkeep",
+    "inbound": "upkeep",
     "housekeeping": "upkeep",
 }
 

@@ -4,6 +4,7 @@ from celery import Task
 
 from digest.domain.delivery import Stream
 from digest.jobs import cleanup, recurring
+from digest.jobs import inbound as inbound_mail
 from workers.app import app, container, is_stopping
 
 
@@ -69,6 +70,12 @@ def rebuild() -> None:
 def rebuild_profile(subscriber_id: int) -> None:
     """Build one subscriber's profile anew."""
     recurring.rebuild_one(container(), subscriber_id)
+
+
+@app.task(name="inbound")
+def inbound() -> None:
+    """Process mail that came in."""
+    inbound_mail.poll(container())
 
 
 @app.task(name="housekeeping")

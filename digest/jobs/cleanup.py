@@ -4,6 +4,7 @@ import logging
 from datetime import timedelta
 
 from digest.store import fetches as fetch_store
+from digest.store import inbound as inbound_store
 from digest.store import refusals as refusal_store
 from digest.store.in_flight import delete_stale
 from digest.subscribers.consent import purge_unconfirmed
@@ -17,6 +18,9 @@ FETCH_RETENTION = timedelta(days=90)
 EVIDENCE_KEPT = timedelta(days=30)
 """So long it is kept what a mail server answered."""
 
+REPORTS_KEPT = timedelta(days=90)
+"""So long it is kept what came back, without its text."""
+
 _log = logging.getLogger("digest.jobs")
 
 
@@ -29,4 +33,5 @@ def clean_up(container: Container) -> None:
         dropped = fetch_store.delete_fetches(connection, now - FETCH_RETENTION)
         delete_stale(connection, now)
         refusal_store.delete_evidence(connection, (now - EVIDENCE_KEPT).date())
+        inbound_store.delete_reports(connection, now - REPORTS_KEPT)
     _log.info("%s unconfirmed subscribers forgotten, %s old readings of feeds dropped", forgotten, dropped)

@@ -13,7 +13,8 @@
 | the same after it has taken some | TryLater | this one mail against a policy |
 | RCPT 5.1.x, 5.2.1; 550, 551, 553 without such a code | NeverSend | no such mailbox |
 | DATA 5.1.x, 5.2.1 | NeverSend | the same, found out late |
-| 552, 5.2.2 and all other 5xx | TryLater | a full mailbox, one mail's trouble |
+| 5.2.2, 4.2.2, and 552 without a code | MailboxFull | a full mailbox |
+| all other 5xx | TryLater | one mail's trouble |
 | 4xx at RCPT or DATA | TryLater | grey-listing, a busy server |
 | connection lost, or no whole answer within 60 s | ConnectionLost | the next mail gets a new connection |
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from digest.errors import DigestError, NeverSend, PolicyRefused, SlowDown, StopRun, TryLater
+from digest.errors import DigestError, MailboxFull, NeverSend, PolicyRefused, SlowDown, StopRun, TryLater
 from digest.text.formatting import one_line
 
 _ENHANCED = re.compile(r"^\s*([245]\.\d{1,3}\.\d{1,3})\b")
@@ -68,6 +68,10 @@ def is_too_fast(answer: Answer) -> bool:
     return is_about_us and _TOO_FAST.search(answer.text) is not None
 
 
+def _is_full(answer: Answer) -> bool:
+    return answer.status in {"4.2.2", "5.2.2"} or (answer.code == 552 and not answer.status)
+
+
 def policy_advice(text: str) -> str:
     """Return what to do about a refusal by policy, from its enhanced status code and words."""
     for pattern, advice in _POLICY_ADVICE:
@@ -83,6 +87,8 @@ def sort_refusal(step: str, answer: Answer, *, has_taken_mail: bool) -> DigestEr
         return SlowDown(f"The mail server asks to slow down: {answer}.")
     if answer.code < 500 and step == "MAIL":
         return StopRun(f"The mail server takes no mail now: {answer}.")
+    if step != "MAIL" and _is_full(answer):
+        return MailboxFull(f"The mailbox is full: {answer}.")
     if answer.code < 500:
         return TryLater(f"The mail server asks to wait: {answer}.")
     if answer.code in _LOGIN_REFUSED:
