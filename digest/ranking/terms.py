@@ -324,13 +324,14 @@ class Statistics:
     @cached_property
     def _rarity(self) -> NDArray[np.float32]:
         """Inverse document frequency of each bucket, a whole multiple of 1/256; 0 for noise."""
-        levels, index = np.unique(self.frequencies, return_inverse=True)
         least = 2 if self.papers >= _ENOUGH else 0
-        table = [
-            round(256 * (1 + math.log((1 + self.papers) / (1 + level)))) / 256 if level >= least else 0.0
-            for level in levels.tolist()
-        ]
-        return np.array(table, np.float32)[index]
+        # By counting, not by sorting: a million buckets hold a few thousand different frequencies.
+        levels = np.bincount(self.frequencies)
+        table = np.zeros(len(levels), np.float32)
+        for level in np.flatnonzero(levels).tolist():
+            if level >= least:
+                table[level] = round(256 * (1 + math.log((1 + self.papers) / (1 + level)))) / 256
+        return table[self.frequencies]
 
     def weigh(self, counts: csr_matrix) -> csr_matrix:
         """Weigh raw counts: (1 + ln count) x rarity, rows of unit length, float32 multiples of `STEP`.

@@ -208,8 +208,10 @@ def _insert(connection: Connection, due: CTE) -> Executable:
         "next_try_at",
         "attempts",
     )
-    # SQLite reads ON after a bare SELECT as a join; a WHERE stands between.
-    statement = upsert(connection)(deliveries).from_select(list(columns), selected.where(literal(True)))
+    # SQLite reads ON after a bare SELECT as a join; a WHERE stands between. Ordered, so that equal databases
+    # give equal numbers, wherever the rows of subscribers lie on the disk.
+    ordered = selected.where(literal(True)).order_by(subscriber_id)
+    statement = upsert(connection)(deliveries).from_select(list(columns), ordered)
     once: Executable = statement.on_conflict_do_nothing(
         index_elements=["subscriber_id", "kind", "edition_on"]
     )
