@@ -37,7 +37,8 @@ class _Handler:
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         recipient = envelope.rcpt_tos[0]
         # What a final delivery adds (RFC 5321, section 4.4): an empty return path marks a report.
-        head = f"Return-Path: <{envelope.mail_from or ''}>\r\nDelivered-To: {recipient}\r\n"
+        sender = (envelope.mail_from or "").strip("<>")
+        head = f"Return-Path: <{sender}>\r\nDelivered-To: {recipient}\r\n"
         mail = head.encode("utf-8", "replace") + content
         try:
             await asyncio.get_running_loop().run_in_executor(None, self._deliver, mail, recipient)
@@ -68,4 +69,4 @@ class Listener(Controller):
     def factory(self) -> SMTP:
         """Return the protocol of one connection."""
         kind = LMTP if self._is_lmtp else SMTP
-        return kind(self.handler, data_size_limit=LARGEST_MAIL, enable_SMTPUTF8=True, **self.SMTP_kwargs)
+        return kind(self.handler, data_size_limit=LARGEST_MAIL, **self.SMTP_kwargs)
