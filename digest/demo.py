@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from digest.delivery.build_mail import build_mail
-from digest.delivery.preview import recorded
+from digest.delivery.preview import read_mail
 from digest.errors import StopRun
 from digest.jobs.daily import Job, run
 from digest.papers.ingest import ingest
@@ -95,15 +95,15 @@ def _write(container: Container, outbox: Path, now: datetime) -> list[DemoMail]:
 def _written(container: Container, outbox: Path, address: str, about: str) -> DemoMail:
     with container.database.read() as connection:
         delivery = delivery_reports.find(connection, subscriber_id=find_subscriber(connection, address).id)[0]
-        contents, picks = recorded(connection, delivery.id)
-    mail = build_mail(contents, picks, container.links, container.renderer)
-    html = outbox / f"{contents.file_name}.html"
+        mail = read_mail(connection, delivery.id)
+    message = build_mail(mail, container.links, container.renderer)
+    html = outbox / f"{mail.file_name}.html"
     with open_for_writing(html) as file:
-        file.write(mail.rendered.html)
+        file.write(message.html)
     return DemoMail(
         address=address,
         about=about,
-        picks=[(pick.card.title, pick.reason or pick.card.popularity) for pick in picks],
-        eml=outbox / f"{contents.file_name}.eml",
+        picks=[(pick.card.title, pick.reason or pick.card.popularity) for pick in mail.picks],
+        eml=outbox / f"{mail.file_name}.eml",
         html=html,
     )

@@ -18,7 +18,7 @@ from digest.delivery.composed_mail import SenderIdentity
 from digest.delivery.decisions import WaitPolicy
 from digest.delivery.deliver import DeliveryContext, Summary, deliver_ready
 from digest.delivery.plan import plan_due
-from digest.delivery.preview import recorded
+from digest.delivery.preview import read_mail
 from digest.delivery.select_papers import Composer, SelectionSettings
 from digest.domain.paper import FeedItem, FetchStatus, Paper, Popularity
 from digest.domain.subscriber import Status, Subscriber
@@ -270,7 +270,7 @@ def one_delivery(database: Database, subscriber: Subscriber) -> Any:
 def papers_of(database: Database, delivery_id: int) -> list[str]:
     """The ids of the papers a delivery carries, in its order."""
     with database.read() as connection:
-        return [pick.card.paper_id for pick in recorded(connection, delivery_id)[1]]
+        return [pick.card.paper_id for pick in read_mail(connection, delivery_id).picks]
 
 
 def received_by(database: Database, subscriber: Subscriber) -> dict[date, list[str]]:
@@ -285,8 +285,8 @@ def received_by(database: Database, subscriber: Subscriber) -> dict[date, list[s
 def rebuilt(database: Database, delivery_id: int) -> bytes:
     """Rebuild a mail from its recorded delivery."""
     with database.read() as connection:
-        contents, picks = recorded(connection, delivery_id)
-    return build_mail(contents, picks, links(), renderer()).message.to_bytes()
+        mail = read_mail(connection, delivery_id)
+    return build_mail(mail, links(), renderer()).to_bytes()
 
 
 def subscriber_now(database: Database, address: str) -> Subscriber:

@@ -27,7 +27,6 @@ ROUTES = {
     "marked": "papers",
     "popularity": "papers",
     "rebuild": "papers",
-    "rebuild_profile": "papers",
     "plan": "upkeep",
     "sweep": "upkeep",
     "inbound": "upkeep",

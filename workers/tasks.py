@@ -66,12 +66,6 @@ def rebuild() -> None:
     recurring.rebuild(container())
 
 
-@app.task(name="rebuild_profile")
-def rebuild_profile(subscriber_id: int) -> None:
-    """Build one subscriber's profile anew."""
-    recurring.rebuild_one(container(), subscriber_id)
-
-
 @app.task(name="inbound")
 def inbound() -> None:
     """Process mail that came in."""

@@ -11,8 +11,9 @@ from typing import Any, TypeVar, cast
 
 from digest.delivery.build_mail import build_mail
 from digest.delivery.deliver import DeliveryContext, Summary, deliver_batch
-from digest.delivery.preview import recorded
+from digest.delivery.preview import read_mail
 from digest.delivery.select_papers import Composer
+from digest.domain.delivery import DeliveryStatus
 from digest.errors import StopRun
 from digest.mail.envelope import Connection, Envelope, Transport
 from digest.mail.rendering import Renderer
@@ -108,11 +109,9 @@ def measure(delivery_context: DeliveryContext, clock: Callable[[], datetime]) ->
 def _mime_seconds(delivery_context: DeliveryContext, mails: int) -> float:
     """Write some of the sent mails again and return the CPU time, extrapolated to all."""
     with delivery_context.database.read() as connection:
-        rows = delivery_reports.find(connection, status="sent", limit=50)
+        rows = delivery_reports.find(connection, status=DeliveryStatus.SENT, limit=50)
         messages = [
-            build_mail(
-                *recorded(connection, row.id), delivery_context.links, delivery_context.renderer
-            ).message
+            build_mail(read_mail(connection, row.id), delivery_context.links, delivery_context.renderer)
             for row in rows
         ]
     begun = time.thread_time()

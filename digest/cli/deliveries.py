@@ -1,6 +1,6 @@
 """`digest deliveries`: the ledger of all mails."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -8,6 +8,9 @@ from digest.cli import output
 from digest.cli.container import opened
 from digest.cli.output import JsonOutput
 from digest.cli.times import parse_date
+
+if TYPE_CHECKING:
+    from digest.store.delivery_reports import DeliveryReport
 
 application = typer.Typer(
     help="List mails with their status, and retry failed ones.",
@@ -71,7 +74,7 @@ def list_(
     )
 
 
-def _record(row: Any) -> dict[str, Any]:
+def _record(row: "DeliveryReport") -> dict[str, Any]:
     names = (
         "id",
         "edition_on",
@@ -104,7 +107,7 @@ def show(
     Example: digest deliveries show 42 --format text
     """
     from digest.delivery.build_mail import build_mail
-    from digest.delivery.preview import recorded
+    from digest.delivery.preview import read_mail
     from digest.errors import BadInput, NotFound
     from digest.store import delivery_reports
     from digest.store import picks as pick_store
@@ -116,24 +119,23 @@ def show(
         if row is None:
             raise NotFound(f"There is no delivery {delivery}; see: digest deliveries list")
         picks = pick_store.read_picks(connection, [(row.id, row.subscriber_id)]).get(row.id, [])
-        contents, selected = recorded(connection, delivery) if format_ else (None, [])
-        mail = build_mail(contents, selected, container.links, container.renderer) if contents else None
+        mail = read_mail(connection, delivery) if format_ else None
+        message = build_mail(mail, container.links, container.renderer) if mail else None
         signer = container.signer
-    if contents is not None and mail is not None:
+    if mail is not None and message is not None:
         if format_ == "eml":
-            content = mail.message.to_bytes()
-            signed = signer.sign(content, contents.imprint.dkim_selectors, contents.composed_at)
+            signed = signer.sign(message.to_bytes(), mail.imprint.dkim_selectors, mail.composed_at)
             typer.echo(signed, nl=False)
         else:
-            output.say(mail.rendered.html if format_ == "html" else mail.rendered.text)
+            output.say(message.html if format_ == "html" else message.text)
         return
     carried = [
         {
             "section": pick.section,
             "score": pick.score,
-            "id": pick.card["paper_id"],
-            "title": pick.card["title"],
-            "because": [term for term, _ in pick.reasons["terms"]] or pick.reasons["author"],
+            "id": pick.card.paper_id,
+            "title": pick.card.title,
+            "because": [term for term, _ in pick.terms] or pick.author,
         }
         for pick in picks
     ]

@@ -44,15 +44,11 @@ def preview(
             selection = choose_papers(connection, container.composer, subscriber, day or at.date(), at)
         mail = preview_mail(selection, container.imprint, container.links, container.renderer, at)
     if open_:
-        _open_in_browser(mail.rendered.html)
+        _open_in_browser(mail.html)
     elif format_ == "eml":
-        typer.echo(mail.message.to_bytes(), nl=False)
+        typer.echo(mail.to_bytes(), nl=False)
     else:
-        output.say(
-            mail.rendered.html
-            if format_ == "html"
-            else f"Subject: {mail.rendered.subject}\n\n{mail.rendered.text}"
-        )
+        output.say(mail.html if format_ == "html" else f"Subject: {mail.subject}\n\n{mail.text}")
 
 
 def _open_in_browser(html: str) -> None:

@@ -9,20 +9,18 @@ from digest.mail.return_path import return_path
 
 def build_envelope(delivery_context: DeliveryContext, ready: ReadyDelivery) -> Envelope:
     """Return the mail as it is sent. A mail that is sent again has the same bytes and addresses. Raises BadInput."""
-    contents = ready.contents
-    message = build_mail(contents, ready.picks, delivery_context.links, delivery_context.renderer).message
-    imprint = contents.imprint
+    mail = ready.mail
+    imprint = mail.imprint
     sender = read_address(imprint.sender).mailbox
     if imprint.return_path:
         sender = return_path(
-            imprint.return_path, ready.delivery.id, contents.subscriber_key, delivery_context.secret
+            imprint.return_path, ready.delivery.id, mail.subscriber_key, delivery_context.secret
         )
+    content = build_mail(mail, delivery_context.links, delivery_context.renderer).to_bytes()
     return Envelope(
         sender=sender,
-        recipient=read_address(contents.recipient).mailbox,
+        recipient=read_address(mail.recipient).mailbox,
         # The time of composing, so that the signature does not change either.
-        content=delivery_context.signer.sign(
-            message.to_bytes(), imprint.dkim_selectors, contents.composed_at
-        ),
-        name=contents.file_name,
+        content=delivery_context.signer.sign(content, imprint.dkim_selectors, mail.composed_at),
+        name=mail.file_name,
     )

@@ -1,10 +1,7 @@
-"""From what a delivery recorded to the mail itself: the same record gives the same bytes, always."""
+"""Builds the message of a composed mail. Equal mails give equal bytes, so a stored one can be sent again."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-from digest.delivery.composed_mail import ComposedMail, Pick
-from digest.domain.delivery import CONFIRM_DAYS
+from digest.delivery.composed_mail import ComposedMail
+from digest.domain.delivery import CONFIRM_DAYS, Kind
 from digest.domain.subscriber import Verdict
 from digest.mail.addresses import mailto, read_address
 from digest.mail.content import ConfirmationContent, DigestContent, LinksContent, PickContent
@@ -13,21 +10,17 @@ from digest.mail.rendering import RenderedMail, Renderer
 from digest.subscribers.links import Links
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltMail:
-    """A mail ready to go."""
+def build_mail(mail: ComposedMail, links: Links, renderer: Renderer) -> Message:
+    """Render a composed mail and add the header fields of its kind."""
+    if mail.kind == Kind.CONFIRM:
+        return _confirmation(mail, links, renderer)
+    if mail.kind == Kind.LINKS:
+        return _own_links(mail, links, renderer)
+    return _digest(mail, links, renderer)
 
-    message: Message
-    rendered: RenderedMail
 
-
-def build_mail(contents: ComposedMail, picks: Sequence[Pick], links: Links, renderer: Renderer) -> BuiltMail:
-    """Render the words and write the message of a recorded delivery."""
-    if contents.kind == "confirm":
-        return _confirmation(contents, links, renderer)
-    if contents.kind == "links":
-        return _own_links(contents, links, renderer)
-    subscriber_key, day, imprint = contents.subscriber_key, contents.edition_on, contents.imprint
+def _digest(mail: ComposedMail, links: Links, renderer: Renderer) -> Message:
+    subscriber_key, day, imprint = mail.subscriber_key, mail.edition_on, mail.imprint
     feedback = links.link("feedback", subscriber_key, day)
     unsubscribe = links.link("unsubscribe", subscriber_key, day)
     preferences = links.link("preferences", subscriber_key, day)
@@ -42,12 +35,12 @@ def build_mail(contents: ComposedMail, picks: Sequence[Pick], links: Links, rend
                     more_url=links.feedback(feedback, pick.card.paper_id, Verdict.MORE),
                     less_url=links.feedback(feedback, pick.card.paper_id, Verdict.LESS),
                 )
-                for pick in picks
+                for pick in mail.picks
             ),
-            considered=contents.considered,
-            about=contents.about,
-            note=contents.note,
-            frequency=contents.frequency,
+            considered=mail.considered,
+            about=mail.about,
+            note=mail.note,
+            frequency=mail.frequency,
             preferences_url=preferences,
             unsubscribe_url=unsubscribe,
             web_url=links.link("digest", subscriber_key, day),
@@ -64,48 +57,48 @@ def build_mail(contents: ComposedMail, picks: Sequence[Pick], links: Links, rend
         help_url=preferences,
         owner=sender,
         archive_url=links.home,
-        feedback_id=feedback_id(f"{day:%Y%m%d}", contents.kind, imprint.domain),
+        feedback_id=feedback_id(f"{day:%Y%m%d}", mail.kind, imprint.domain),
     )
-    return BuiltMail(_message(contents, rendered, headers), rendered)
+    return _message(mail, rendered, headers)
 
 
-def _confirmation(contents: ComposedMail, links: Links, renderer: Renderer) -> BuiltMail:
+def _confirmation(mail: ComposedMail, links: Links, renderer: Renderer) -> Message:
     rendered = renderer.confirm(
         ConfirmationContent(
-            confirm_url=links.link("confirm", contents.subscriber_key, contents.edition_on),
+            confirm_url=links.link("confirm", mail.subscriber_key, mail.edition_on),
             expires_in_days=CONFIRM_DAYS,
             web_url=links.home,
-            operator=contents.imprint.operator,
-            postal_address=contents.imprint.postal_address,
+            operator=mail.imprint.operator,
+            postal_address=mail.imprint.postal_address,
         )
     )
-    return BuiltMail(_message(contents, rendered, transactional_headers()), rendered)
+    return _message(mail, rendered, transactional_headers())
 
 
-def _own_links(contents: ComposedMail, links: Links, renderer: Renderer) -> BuiltMail:
-    subscriber_key, day = contents.subscriber_key, contents.edition_on
+def _own_links(mail: ComposedMail, links: Links, renderer: Renderer) -> Message:
+    subscriber_key, day = mail.subscriber_key, mail.edition_on
     rendered = renderer.links(
         LinksContent(
             preferences_url=links.link("preferences", subscriber_key, day),
             feed_url=links.feed(subscriber_key, day),
             unsubscribe_url=links.link("unsubscribe", subscriber_key, day),
-            past=tuple((edition, links.link("digest", subscriber_key, edition)) for edition in contents.past),
+            past=tuple((edition, links.link("digest", subscriber_key, edition)) for edition in mail.past),
             web_url=links.home,
-            operator=contents.imprint.operator,
-            postal_address=contents.imprint.postal_address,
+            operator=mail.imprint.operator,
+            postal_address=mail.imprint.postal_address,
         )
     )
-    return BuiltMail(_message(contents, rendered, transactional_headers()), rendered)
+    return _message(mail, rendered, transactional_headers())
 
 
-def _message(contents: ComposedMail, rendered: RenderedMail, headers: tuple[tuple[str, str], ...]) -> Message:
+def _message(mail: ComposedMail, rendered: RenderedMail, headers: tuple[tuple[str, str], ...]) -> Message:
     return Message(
-        sender=contents.imprint.sender,
-        recipient=contents.recipient,
+        sender=mail.imprint.sender,
+        recipient=mail.recipient,
         subject=rendered.subject,
         text=rendered.text,
         html=rendered.html,
-        message_id=contents.message_id,
-        date=contents.composed_at,
-        headers=(*headers, entity_reference(contents.message_id)),
+        message_id=mail.message_id,
+        date=mail.composed_at,
+        headers=(*headers, entity_reference(mail.message_id)),
     )

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from digest.domain.paper import Popularity
-from digest.mail.content import Card
+from digest.domain.pick import Card
 from digest.papers.identifiers import abstract_url, pdf_url
 from digest.papers.named_addresses import named_addresses
 from digest.papers.search import watched

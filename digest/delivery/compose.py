@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from digest.delivery.composed_mail import ComposedMail, Pick
+from digest.delivery.composed_mail import ComposedMail
 from digest.delivery.context import DeliveryContext, ReadyDelivery, Summary
 from digest.delivery.decisions import Cancel, Retry, Send, Skip, decide, reason_to_cancel
 from digest.delivery.select_papers import Request, Selection
@@ -16,7 +16,7 @@ from digest.store import editions as edition_store
 from digest.store import picks as pick_store
 from digest.store import subscribers as subscriber_store
 from digest.store.database import Conflict, Connection
-from digest.store.picks import ComposedRow, PickRow
+from digest.store.picks import Composition
 
 _COMPOSING_TRIES = 3
 
@@ -27,8 +27,8 @@ class _Composing:
 
     subscribers: dict[int, Subscriber]
     past: dict[int, list[date]]
-    composed: dict[int, list[Pick]]
-    """The papers of mails that were composed before, by delivery."""
+    composed: dict[int, ComposedMail]
+    """The mails that an earlier attempt composed, by delivery."""
     selections: dict[int, Selection]
     """By subscriber."""
 
@@ -118,11 +118,11 @@ def _compose(
         subscriber = composing.subscribers.get(one.subscriber_id)
         if one.id not in held or subscriber is None:
             continue
-        if one.contents is not None:
-            ready.append(ReadyDelivery(one, ComposedMail.from_json(one.contents), composing.composed[one.id]))
+        if one.id in composing.composed:
+            ready.append(ReadyDelivery(one, composing.composed[one.id]))
         elif one.kind != "digest":
             past = tuple(composing.past.get(one.subscriber_id, ()))
-            contents = ComposedMail(
+            mail = ComposedMail(
                 one.kind,
                 subscriber.key,
                 subscriber.address,
@@ -131,22 +131,20 @@ def _compose(
                 delivery_context.imprint,
                 past=past,
             )
-            pick_store.save_compositions(connection, [_composition(one, contents, None)], [])
-            ready.append(ReadyDelivery(one, contents, ()))
+            pick_store.save_compositions(connection, [_composition(one, mail)])
+            ready.append(ReadyDelivery(one, mail))
         else:
             fresh.append(one)
     return ready + _settle_selections(delivery_context, connection, fresh, composing.selections, now, summary)
 
 
-def _load_composed(connection: Connection, composed: Sequence[Delivery]) -> dict[int, list[Pick]]:
-    """Bring back the papers of mails that were composed before, by delivery."""
-    recorded = pick_store.read_picks(connection, [(one.id, one.subscriber_id) for one in composed])
+def _load_composed(connection: Connection, composed: Sequence[Delivery]) -> dict[int, ComposedMail]:
+    """Return the mails that an earlier attempt composed, by delivery."""
+    picks_of = pick_store.read_picks(connection, [(one.id, one.subscriber_id) for one in composed])
     return {
-        one.id: [
-            Pick.recorded(row.paper_row_id, row.card, row.section, row.score, row.reasons)
-            for row in recorded.get(one.id, [])
-        ]
+        one.id: ComposedMail.from_json(one.contents, picks_of.get(one.id, ()))
         for one in composed
+        if one.contents is not None
     }
 
 
@@ -158,9 +156,9 @@ def _settle_selections(
     now: datetime,
     summary: Summary,
 ) -> list[ReadyDelivery]:
+    """Store the digests to be sent and the fate of the others; return those to be sent."""
     ready: list[ReadyDelivery] = []
-    compositions: list[ComposedRow] = []
-    sending: list[tuple[Delivery, Selection]] = []
+    compositions: list[Composition] = []
     for one in fresh:
         selection = selections[one.subscriber_id]
         outcome = decide(
@@ -173,10 +171,9 @@ def _settle_selections(
         )
         match outcome:
             case Send(note, _):
-                contents = selection.contents(delivery_context.imprint, now, note)
-                compositions.append(_composition(one, contents, selection))
-                sending.append((one, selection))
-                ready.append(ReadyDelivery(one, contents, selection.picks))
+                mail = selection.compose(delivery_context.imprint, now, note)
+                compositions.append(_composition(one, mail, selection))
+                ready.append(ReadyDelivery(one, mail))
             case Skip(reason):
                 ledger.record_skipped(
                     connection, one.id, reason, selection.papers_after, selection.papers_through, now
@@ -185,41 +182,19 @@ def _settle_selections(
             case Retry(until, reason):
                 ledger.retry_later(connection, one.id, until, reason)
                 summary.to_retry[reason] += 1
-    # Subscribers share cards: a few hundred of them for thousands of picks.
-    shown = {
-        key: pick.card
-        for _, selection in sending
-        for key, pick in zip(selection.card_keys, selection.picks, strict=True)
-    }
-    card_ids = pick_store.save_cards(connection, {key: card.to_json() for key, card in shown.items()})
-    pick_store.save_compositions(
-        connection,
-        compositions,
-        [
-            PickRow(
-                delivery_id=one.id,
-                subscriber_id=one.subscriber_id,
-                paper_row_id=pick.row_id,
-                card_id=card_ids[key],
-                position=position,
-                section=pick.section,
-                score=pick.score,
-                reasons=pick.reasons_json(),
-            )
-            for one, selection in sending
-            for position, (key, pick) in enumerate(zip(selection.card_keys, selection.picks, strict=True))
-        ],
-    )
+    pick_store.save_compositions(connection, compositions)
     return ready
 
 
-def _composition(one: Delivery, contents: ComposedMail, selection: Selection | None) -> ComposedRow:
-    return ComposedRow(
+def _composition(one: Delivery, mail: ComposedMail, selection: Selection | None = None) -> Composition:
+    return Composition(
         delivery_id=one.id,
+        subscriber_id=one.subscriber_id,
+        contents=mail.to_json(),
+        message_id=mail.message_id,
         papers_after=selection.papers_after if selection else None,
         papers_through=selection.papers_through if selection else None,
-        contents=contents.to_json(),
-        message_id=contents.message_id,
+        picks=mail.picks,
     )
 
 

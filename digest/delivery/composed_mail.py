@@ -1,4 +1,4 @@
-"""What one mail says, as it is stored with its delivery."""
+"""A composed mail: its content as it is stored with its delivery, enough to build it again byte for byte."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,10 +6,9 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, Self
 
-from digest.domain.delivery import Section
+from digest.domain.pick import Pick
 from digest.domain.subscriber import Schedule
 from digest.mail.addresses import read_address
-from digest.mail.content import Card
 from digest.mail.message import message_id
 
 _LONGEST_ABOUT = 200
@@ -43,7 +42,7 @@ class SenderIdentity:
 
 @dataclass(frozen=True, slots=True)
 class ComposedMail:
-    """All that one mail says beside its cards and reasons, as kept with its delivery."""
+    """The content of one mail, as stored with its delivery."""
 
     kind: str
     subscriber_key: str
@@ -58,9 +57,11 @@ class ComposedMail:
     frequency: str = ""
     past: tuple[date, ...] = ()
     """The editions of earlier digests that it links to, the newest first."""
+    picks: tuple[Pick, ...] = ()
+    """The papers of a digest, in the order of the mail."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the database keeps; `from_json` gives the same contents back."""
+        """Return all but the picks, which have a table of their own. `from_json` is the inverse."""
         return {
             "kind": self.kind,
             "reader": self.subscriber_key,
@@ -76,8 +77,8 @@ class ComposedMail:
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Return the contents that `to_json` wrote."""
+    def from_json(cls, value: Mapping[str, Any], picks: Sequence[Pick] = ()) -> Self:
+        """Return the mail that `to_json` wrote, with its picks."""
         fields = dict(value)
         return cls(
             subscriber_key=fields.pop("reader"),
@@ -88,6 +89,7 @@ class ComposedMail:
                 "imprint": SenderIdentity.from_json(value["imprint"]),
                 # Mails of earlier versions have none.
                 "past": tuple(date.fromisoformat(edition_on) for edition_on in value.get("past", ())),
+                "picks": tuple(picks),
             },
         )
 
@@ -102,42 +104,6 @@ class ComposedMail:
         safe = _UNSAFE.sub("_", self.recipient)
         owner = safe if safe == self.recipient else f"{safe}.{self.subscriber_key}"
         return f"{self.edition_on}.{owner}.{self.kind}"
-
-
-@dataclass(frozen=True, slots=True)
-class Pick:
-    """One paper of one mail, with the reason it was picked for."""
-
-    row_id: int
-    """The paper's row number."""
-    card: Card
-    section: Section
-    score: float
-    terms: tuple[tuple[str, float], ...] = ()
-    """The terms that carried the score, with their shares of it."""
-    author: str = ""
-    """The followed author who brought it."""
-
-    @property
-    def reason(self) -> str:
-        """The line the subscriber sees; empty when popularity alone speaks for the paper."""
-        if self.author:
-            return f"By {self.author}, whom you follow"
-        if self.terms:
-            return f"Because of: {', '.join(term for term, _ in self.terms)}"
-        return ""
-
-    def reasons_json(self) -> dict[str, Any]:
-        """Return what the database keeps of the reason."""
-        return {"terms": [[term, round(share, 4)] for term, share in self.terms], "author": self.author}
-
-    @classmethod
-    def recorded(
-        cls, row_id: int, card: Mapping[str, Any], section: str, score: float, reasons: Mapping[str, Any]
-    ) -> Self:
-        """Return the pick that a delivery recorded."""
-        terms = tuple((term, share) for term, share in reasons["terms"])
-        return cls(row_id, Card.from_json(card), Section(section), score, terms, reasons["author"])
 
 
 def about(topics: Sequence[str]) -> str:

@@ -1,12 +1,12 @@
 """What delivering takes, and what came of it."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 
-from digest.delivery.composed_mail import ComposedMail, Pick, SenderIdentity
+from digest.delivery.composed_mail import ComposedMail, SenderIdentity
 from digest.delivery.decisions import WaitPolicy
 from digest.delivery.limits import Limits, NoLimits
 from digest.delivery.select_papers import Composer
@@ -96,8 +96,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class ReadyDelivery:
-    """A composed mail that waits for its turn on the connection."""
+    """A claimed delivery and its composed mail, to be sent."""
 
     delivery: Delivery
-    contents: ComposedMail
-    picks: Sequence[Pick]
+    mail: ComposedMail

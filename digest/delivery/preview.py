@@ -5,13 +5,14 @@ from datetime import date, datetime
 
 import numpy as np
 
-from digest.delivery.build_mail import BuiltMail, build_mail
-from digest.delivery.composed_mail import ComposedMail, Pick, SenderIdentity
+from digest.delivery.build_mail import build_mail
+from digest.delivery.composed_mail import ComposedMail, SenderIdentity
 from digest.delivery.decisions import NOTES, quiet_reason
 from digest.delivery.select_papers import Composer, Request, Selection, SelectionSettings
 from digest.domain.paper import Paper
 from digest.domain.subscriber import Subscriber
 from digest.errors import NotFound
+from digest.mail.message import Message
 from digest.mail.rendering import Renderer
 from digest.papers.identifiers import canonical_id
 from digest.ranking.candidates import Candidates
@@ -50,14 +51,14 @@ def preview(
 
 def preview_mail(
     selection: Selection, imprint: SenderIdentity, links: Links, renderer: Renderer, now: datetime
-) -> BuiltMail:
+) -> Message:
     """Return the mail of a previewed selection; on a quiet day the note that says why."""
     note = "" if selection.picks else NOTES[quiet_reason(selection.considered, selection.state)]
-    return build_mail(selection.contents(imprint, now, note), selection.picks, links, renderer)
+    return build_mail(selection.compose(imprint, now, note), links, renderer)
 
 
-def recorded(connection: Connection, delivery_id: int) -> tuple[ComposedMail, list[Pick]]:
-    """Return what a delivery recorded: with `build_mail`, the mail again, byte for byte.
+def read_mail(connection: Connection, delivery_id: int) -> ComposedMail:
+    """Return the stored mail of a delivery; `build_mail` makes the same bytes of it again.
 
     Raises NotFound when none was composed.
     """
@@ -65,9 +66,7 @@ def recorded(connection: Connection, delivery_id: int) -> tuple[ComposedMail, li
     if row is None or row.contents is None:
         raise NotFound(f"Delivery {delivery_id} has no mail to show; see: digest deliveries list")
     picks = pick_store.read_picks(connection, [(row.id, row.subscriber_id)]).get(row.id, [])
-    return ComposedMail.from_json(row.contents), [
-        Pick.recorded(one.paper_row_id, one.card, one.section, one.score, one.reasons) for one in picks
-    ]
+    return ComposedMail.from_json(row.contents, picks)
 
 
 @dataclass(frozen=True, slots=True)

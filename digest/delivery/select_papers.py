@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from digest.delivery.candidates import CandidateCache, StoredCandidates, Window, interest_key
-from digest.delivery.composed_mail import ComposedMail, Pick, SenderIdentity, about, schedule_in_words
+from digest.delivery.composed_mail import ComposedMail, SenderIdentity, about, schedule_in_words
 from digest.delivery.feed_state import FeedState, feed_state
+from digest.domain.pick import Pick
 from digest.domain.subscriber import Subscriber
 from digest.ranking.profile import NO_PROFILE, Profile
 from digest.ranking.select import FLOOR, RankedPick, Rules, select
@@ -69,11 +70,9 @@ class Selection:
     state: FeedState
     considered: int
     picks: tuple[Pick, ...] = ()
-    card_keys: tuple[str, ...] = ()
-    """The fingerprint of each pick's card."""
 
-    def contents(self, imprint: SenderIdentity, now: datetime, note: str = "") -> ComposedMail:
-        """Return what the mail says beside its papers."""
+    def compose(self, imprint: SenderIdentity, now: datetime, note: str = "") -> ComposedMail:
+        """Return the mail. `note` says why a digest has no papers."""
         return ComposedMail(
             kind="digest",
             subscriber_key=self.subscriber.key,
@@ -85,6 +84,7 @@ class Selection:
             about=about(self.subscriber.interests.topics),
             note=note,
             frequency=schedule_in_words(self.subscriber.schedule),
+            picks=self.picks,
         )
 
 
@@ -134,20 +134,18 @@ class Composer:
                 for one in subscribers
             }
             picks_of = self._select(edition, subscribers, profiles, seen) if edition.considered else {}
-            for one in subscribers:
-                picks = picks_of.get(one.subscriber.id, [])
-                selections.append(
-                    Selection(
-                        subscriber=one.subscriber,
-                        edition_on=one.edition_on,
-                        papers_after=window.after,
-                        papers_through=window.through,
-                        state=state,
-                        considered=edition.considered,
-                        picks=tuple(pick for _, pick in picks),
-                        card_keys=tuple(key for key, _ in picks),
-                    )
+            selections.extend(
+                Selection(
+                    subscriber=one.subscriber,
+                    edition_on=one.edition_on,
+                    papers_after=window.after,
+                    papers_through=window.through,
+                    state=state,
+                    considered=edition.considered,
+                    picks=picks_of.get(one.subscriber.id, ()),
                 )
+                for one in subscribers
+            )
         return selections
 
     def _windows(
@@ -179,12 +177,12 @@ class Composer:
         subscribers: Sequence[Request],
         profiles: Mapping[int, Profile],
         seen: Mapping[int, AbstractSet[int]],
-    ) -> dict[int, list[tuple[str, Pick]]]:
+    ) -> dict[int, tuple[Pick, ...]]:
         candidates = edition.candidates
         known = [profiles.get(one.subscriber.id, NO_PROFILE) for one in subscribers]
         scores = candidates.score(known)
         ids = edition.ids
-        picks_of: dict[int, list[tuple[str, Pick]]] = {}
+        picks_of: dict[int, tuple[Pick, ...]] = {}
         for row, (one, profile) in enumerate(zip(subscribers, known, strict=True)):
             subscriber = one.subscriber
             ranked_picks = select(
@@ -195,14 +193,12 @@ class Composer:
                 {ids[row_id] for row_id in seen[subscriber.id] if row_id in ids},
             )
             keys = [interest_key(interest) for interest in profile.interests]
-            picks_of[subscriber.id] = [_pick(edition, profile, keys, ranked) for ranked in ranked_picks]
+            picks_of[subscriber.id] = tuple(_pick(edition, profile, keys, ranked) for ranked in ranked_picks)
         return picks_of
 
 
-def _pick(
-    edition: StoredCandidates, profile: Profile, keys: Sequence[bytes], ranked: RankedPick
-) -> tuple[str, Pick]:
-    key, card = edition.card(ranked.index)
+def _pick(edition: StoredCandidates, profile: Profile, keys: Sequence[bytes], ranked: RankedPick) -> Pick:
+    card_sha256, card = edition.card(ranked.index)
     terms: tuple[tuple[str, float], ...] = ()
     if ranked.interest >= 0:
         terms = edition.reasons(
@@ -211,5 +207,12 @@ def _pick(
             keys[ranked.interest],
             ranked.index,
         )
-    row_id = edition.row_ids[ranked.index]
-    return key, Pick(row_id, card, ranked.section, ranked.score, terms, ranked.author)
+    return Pick(
+        paper_row_id=edition.row_ids[ranked.index],
+        card=card,
+        card_sha256=card_sha256,
+        section=ranked.section,
+        score=ranked.score,
+        terms=terms,
+        author=ranked.author,
+    )

@@ -279,7 +279,7 @@ class Sender:
     def _refused_by_policy(self, one: ReadyDelivery, error: PolicyRefused) -> None:
         """Take one refusal as evidence about that mail, and those of several domains as evidence about us."""
         with self._counting:
-            self._policy_domains.add(read_address(one.contents.recipient).domain.lower())
+            self._policy_domains.add(read_address(one.mail.recipient).domain.lower())
             is_about_us = len(self._policy_domains) >= POLICY_DOMAINS and not self.outcome.taken
         if is_about_us:
             self._trouble(one, Trouble(str(error), self._stream))

@@ -93,7 +93,7 @@ class Settlement:
         answers = refusal_store.add_answers(connection, account, self.stream, claimed.edition_on, news, now)
         is_proven = is_confirmed(refusal_store.gather_evidence(connection, claimed, answers, now))
         if is_proven:
-            address = address_hash(one.contents.recipient, self.delivery_context.secret)
+            address = address_hash(one.mail.recipient, self.delivery_context.secret)
             refusal_store.suppress_refused(connection, claimed.subscriber_id, address, str(never), now)
         if is_proven or self.stream == "transactional":
             reason = "refused" if is_proven else SUSPECTED

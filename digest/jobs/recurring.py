@@ -174,12 +174,6 @@ def rebuild(container: Container) -> None:
         _log.info("%s profiles brought up to date", done)
 
 
-def rebuild_one(container: Container, subscriber_id: int) -> None:
-    """Build one subscriber's profile anew."""
-    with container.database.begin() as connection:
-        container.profiles.rebuild(connection, [subscriber_id], container.clock())
-
-
 JOBS: Mapping[JobName, Callable[[Container], object]] = {
     "plan": plan,
     "requests": answer_requests,

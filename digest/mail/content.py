@@ -1,11 +1,11 @@
 """What a mail says, before it is rendered: one content type for each kind of mail."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal, Self
+from typing import Literal
 
 from digest.domain.delivery import Section
+from digest.domain.pick import Card
 
 Heading = Literal["for_you", "everyone", "new"]
 HEADINGS: dict[Heading, str] = {
@@ -14,60 +14,6 @@ HEADINGS: dict[Heading, str] = {
     "new": "New this week",
 }
 """In the order in which a mail shows them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """What a mail shows of a paper. It is the same for all subscribers, so it is rendered once.
-
-    Texts are untrusted: they come from feeds. A URL that is not http or https is not shown as a link.
-    """
-
-    paper_id: str
-    title: str
-    authors: tuple[str, ...]
-    abstract: str
-    categories: tuple[str, ...]
-    """The primary category comes first."""
-    announced_on: date | None
-    """None if no feed gave a date."""
-    abstract_url: str
-    pdf_url: str = ""
-    links: tuple[tuple[str, str], ...] = ()
-    """Further (label, URL) pairs: code, project page."""
-    popularity: str = ""
-    """A line such as "38 upvotes, +21 today". Empty for a paper without votes."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the card as a JSON object. `from_json` is the inverse."""
-        return {
-            "paper_id": self.paper_id,
-            "title": self.title,
-            "authors": list(self.authors),
-            "abstract": self.abstract,
-            "categories": list(self.categories),
-            "announced_on": self.announced_on and self.announced_on.isoformat(),
-            "abstract_url": self.abstract_url,
-            "pdf_url": self.pdf_url,
-            "links": [list(link) for link in self.links],
-            "popularity": self.popularity,
-        }
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Return the card of a JSON object that `to_json` made."""
-        return cls(
-            paper_id=value["paper_id"],
-            title=value["title"],
-            authors=tuple(value["authors"]),
-            abstract=value["abstract"],
-            categories=tuple(value["categories"]),
-            announced_on=date.fromisoformat(value["announced_on"]) if value["announced_on"] else None,
-            abstract_url=value["abstract_url"],
-            pdf_url=value["pdf_url"],
-            links=tuple((label, url) for label, url in value["links"]),
-            popularity=value["popularity"],
-        )
 
 
 def heading_of(section: Section, card: Card) -> Heading:

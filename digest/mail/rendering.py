@@ -14,9 +14,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from digest.domain.pick import Card
 from digest.mail.content import (
     HEADINGS,
-    Card,
     ConfirmationContent,
     DigestContent,
     LinksContent,

@@ -1,17 +1,56 @@
 """Queries about deliveries for people who look into the ledger."""
 
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Row,
-    func,
-    select,
-)
+from sqlalchemy import Connection, Select, func, select
 
-from digest.domain.delivery import Kind
+from digest.domain.delivery import DeliveryStatus, Kind
 from digest.store.models import deliveries, subscribers
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReport:
+    """A row of the ledger, with its subscriber's address."""
+
+    id: int
+    subscriber_id: int
+    address: str
+    kind: Kind
+    edition_on: date
+    status: DeliveryStatus
+    reason: str
+    """Why it was skipped, failed or postponed; may be empty."""
+    attempts: int
+    due_at: datetime
+    next_try_at: datetime | None
+    """None once the delivery is settled."""
+    settled_at: datetime | None
+    papers_after: date | None
+    papers_through: date | None
+    contents: dict[str, Any] | None
+    """The composed mail; None before composing."""
+    message_id: str | None
+    content_sha256: str | None
+    smtp_answer: str | None
+
+
+def _reports() -> Select[*tuple[Any, ...]]:
+    names = [name for name in DeliveryReport.__slots__ if name not in {"address", "status", "kind"}]
+    return select(
+        *(deliveries.c[name] for name in names),
+        subscribers.c.address,
+        deliveries.c.status,
+        deliveries.c.kind,
+    ).join(subscribers, deliveries.c.subscriber_id == subscribers.c.id)
+
+
+def _read(connection: Connection, query: Select[*tuple[Any, ...]]) -> list[DeliveryReport]:
+    return [
+        DeliveryReport(**{**row, "kind": Kind(row["kind"]), "status": DeliveryStatus(row["status"])})
+        for row in connection.execute(query).mappings()
+    ]
 
 
 def find(
@@ -19,32 +58,23 @@ def find(
     *,
     subscriber_id: int | None = None,
     kind: Kind | None = None,
-    status: str | None = None,
+    status: DeliveryStatus | None = None,
     edition_on: date | None = None,
     limit: int = 50,
-) -> list[Row[*tuple[Any, ...]]]:
-    """Return deliveries with their subscriber's address, the newest edition first."""
-    query = (
-        select(deliveries, subscribers.c.address, subscribers.c.key)
-        .join(subscribers, deliveries.c.subscriber_id == subscribers.c.id)
-        .order_by(deliveries.c.edition_on.desc(), deliveries.c.id.desc())
-        .limit(limit)
-    )
+) -> list[DeliveryReport]:
+    """Return deliveries, the newest edition first."""
+    query = _reports().order_by(deliveries.c.edition_on.desc(), deliveries.c.id.desc()).limit(limit)
     filters = {"subscriber_id": subscriber_id, "kind": kind, "status": status, "edition_on": edition_on}
     for column, value in filters.items():
         if value is not None:
             query = query.where(deliveries.c[column] == value)
-    return list(connection.execute(query))
+    return _read(connection, query)
 
 
-def find_one(connection: Connection, delivery_id: int) -> Row[*tuple[Any, ...]] | None:
-    """Return one delivery with its subscriber's address and key."""
-    query = (
-        select(deliveries, subscribers.c.address, subscribers.c.key)
-        .join(subscribers, deliveries.c.subscriber_id == subscribers.c.id)
-        .where(deliveries.c.id == delivery_id)
-    )
-    return connection.execute(query).one_or_none()
+def find_one(connection: Connection, delivery_id: int) -> DeliveryReport | None:
+    """Return one delivery."""
+    found = _read(connection, _reports().where(deliveries.c.id == delivery_id))
+    return found[0] if found else None
 
 
 def count_deliveries(connection: Connection, since: date) -> list[tuple[date, str, str, str, int]]:

@@ -1,36 +1,18 @@
 """Queries about the papers that mails carry."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Row,
-    bindparam,
-    select,
-    update,
-)
+from sqlalchemy import Connection, bindparam, select, update
 
+from digest.domain.delivery import Section
+from digest.domain.pick import Card, Pick
 from digest.store.bulk import insert_rows, update_rows
 from digest.store.models import cards, deliveries, papers, picks
 from digest.store.papers import upsert
-
-
-@dataclass(frozen=True, slots=True)
-class PickRow:
-    """One paper of one mail, as recorded."""
-
-    delivery_id: int
-    subscriber_id: int
-    paper_row_id: int
-    card_id: int
-    position: int
-    section: str
-    score: float
-    reasons: dict[str, Any]
 
 
 def received(
@@ -52,37 +34,43 @@ def received(
     return found
 
 
-def save_cards(connection: Connection, shown: dict[str, dict[str, Any]]) -> dict[str, int]:
-    """Keep cards by the SHA-256 of their content, each once; return their ids by it."""
+def save_cards(connection: Connection, shown: Mapping[str, Card]) -> dict[str, int]:
+    """Store each card once, by the SHA-256 of its content; return their ids by it.
+
+    Subscribers share cards: a few hundred of them for thousands of picks.
+    """
     if not shown:
         return {}
     statement = upsert(connection)(cards).on_conflict_do_nothing(index_elements=["content_sha256"])
-    # In one order for all: two workers that keep the same cards the other way round would wait for each other.
-    rows = [{"content_sha256": key, "contents": shown[key]} for key in sorted(shown)]
+    # In one order for all: two workers that store the same cards in opposite orders would deadlock.
+    rows = [{"content_sha256": key, "contents": shown[key].to_json()} for key in sorted(shown)]
     connection.execute(statement, rows)
     query = select(cards.c.content_sha256, cards.c.id).where(cards.c.content_sha256.in_(shown))
     return dict(connection.execute(query).all())
 
 
 @dataclass(frozen=True, slots=True)
-class ComposedRow:
-    """What a mail says, to be kept before it is sent."""
+class Composition:
+    """The content of a mail and its picks, to be stored before the mail is sent."""
 
     delivery_id: int
-    papers_after: date | None
-    papers_through: date | None
+    subscriber_id: int
     contents: dict[str, Any]
     message_id: str
+    papers_after: date | None = None
+    papers_through: date | None = None
+    picks: Sequence[Pick] = ()
 
 
-def save_compositions(
-    connection: Connection, composed: Sequence[ComposedRow], new_picks: Sequence[PickRow]
-) -> None:
-    """Keep what the mails of a batch say and the papers they carry.
+def save_compositions(connection: Connection, composed: Sequence[Composition]) -> None:
+    """Store the mails of a batch with the papers they carry.
 
     Raises the database's IntegrityError when a paper is in another mail of the same subscriber already.
     """
-    said = [
+    if not composed:
+        return
+    is_bulk = connection.dialect.name == "postgresql"
+    rows = [
         {
             "id": one.delivery_id,
             "papers_after": one.papers_after,
@@ -92,39 +80,38 @@ def save_compositions(
         }
         for one in composed
     ]
+    if is_bulk:
+        update_rows(connection, deliveries, rows)
+    else:
+        statement = update(deliveries).where(deliveries.c.id == bindparam("delivery_id"))
+        names: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "id"}
+        connection.execute(statement.values(names), [{"delivery_id": row.pop("id"), **row} for row in rows])
+    card_ids = save_cards(connection, {pick.card_sha256: pick.card for one in composed for pick in one.picks})
     carried = [
         {
-            "subscriber_id": pick.subscriber_id,
+            "subscriber_id": one.subscriber_id,
             "paper_row_id": pick.paper_row_id,
-            "delivery_id": pick.delivery_id,
-            "card_id": pick.card_id,
-            "position": pick.position,
+            "delivery_id": one.delivery_id,
+            "card_id": card_ids[pick.card_sha256],
+            "position": position,
             "section": pick.section,
             "score": pick.score,
-            "reasons": pick.reasons,
+            "reasons": {
+                "terms": [[term, round(share, 4)] for term, share in pick.terms],
+                "author": pick.author,
+            },
         }
-        for pick in new_picks
+        for one in composed
+        for position, pick in enumerate(one.picks)
     ]
-    is_bulk = connection.dialect.name == "postgresql"
-    if said and is_bulk:
-        update_rows(connection, deliveries, said)
-    elif said:
-        statement = update(deliveries).where(deliveries.c.id == bindparam("row_number"))
-        names: dict[str, Any] = {name: bindparam(name) for name in said[0] if name != "id"}
-        connection.execute(statement.values(names), [{"row_number": row.pop("id"), **row} for row in said])
     if carried and is_bulk:
         insert_rows(connection, picks, carried)
     elif carried:
         connection.execute(picks.insert(), carried)
 
 
-def read_picks(
-    connection: Connection, owners: Collection[tuple[int, int]]
-) -> dict[int, list[Row[*tuple[Any, ...]]]]:
-    """Return recorded picks by delivery, in the order of the mail; owners are (delivery, subscriber) pairs.
-
-    A row has (delivery_id, paper_row_id, section, score, reasons, card).
-    """
+def read_picks(connection: Connection, owners: Collection[tuple[int, int]]) -> dict[int, list[Pick]]:
+    """Return stored picks by delivery, in the order of the mail; owners are (delivery, subscriber) pairs."""
     query = (
         select(
             picks.c.delivery_id,
@@ -132,21 +119,47 @@ def read_picks(
             picks.c.section,
             picks.c.score,
             picks.c.reasons,
-            cards.c.contents.label("card"),
+            cards.c.contents,
+            cards.c.content_sha256,
         )
         .join(cards, picks.c.card_id == cards.c.id)
         .where(picks.c.subscriber_id.in_({subscriber for _, subscriber in owners}))
         .where(picks.c.delivery_id.in_({delivery for delivery, _ in owners}))
         .order_by(picks.c.delivery_id, picks.c.position)
     )
-    found: dict[int, list[Row[*tuple[Any, ...]]]] = defaultdict(list)
+    found: dict[int, list[Pick]] = defaultdict(list)
     for row in connection.execute(query):
-        found[row.delivery_id].append(row)
+        found[row.delivery_id].append(
+            Pick(
+                paper_row_id=row.paper_row_id,
+                card=Card.from_json(row.contents),
+                card_sha256=row.content_sha256,
+                section=Section(row.section),
+                score=row.score,
+                terms=tuple((term, share) for term, share in row.reasons["terms"]),
+                author=row.reasons["author"],
+            )
+        )
     return found
 
 
-def paper_titles(connection: Connection, subscriber_id: int, limit: int) -> list[Row[*tuple[Any, ...]]]:
-    """Return what a subscriber got lately: (edition_on, paper_id, title, section, score, reasons)."""
+@dataclass(frozen=True, slots=True)
+class ReceivedPaper:
+    """A paper that a subscriber was sent."""
+
+    edition_on: date
+    paper_id: str
+    title: str
+    section: Section
+    score: float
+    terms: tuple[str, ...]
+    """The terms that carried the score."""
+    author: str
+    """The followed author who brought it; may be empty."""
+
+
+def received_papers(connection: Connection, subscriber_id: int, limit: int) -> list[ReceivedPaper]:
+    """Return the papers that a subscriber was sent, the newest edition first."""
     query = (
         select(
             deliveries.c.edition_on,
@@ -162,7 +175,18 @@ def paper_titles(connection: Connection, subscriber_id: int, limit: int) -> list
         .order_by(deliveries.c.edition_on.desc(), picks.c.position)
         .limit(limit)
     )
-    return list(connection.execute(query))
+    return [
+        ReceivedPaper(
+            edition_on=row.edition_on,
+            paper_id=row.paper_id,
+            title=row.title,
+            section=Section(row.section),
+            score=row.score,
+            terms=tuple(term for term, _ in row.reasons["terms"]),
+            author=row.reasons["author"],
+        )
+        for row in connection.execute(query)
+    ]
 
 
 def received_on(connection: Connection, subscriber_id: int, paper_row_id: int) -> date | None:

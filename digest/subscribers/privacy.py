@@ -52,9 +52,9 @@ def personal_data(connection: Connection, address: str) -> dict[str, Any]:
                 "score": row.score,
                 "id": row.paper_id,
                 "title": row.title,
-                "because": [term for term, _ in row.reasons["terms"]] or row.reasons["author"],
+                "because": list(row.terms) or row.author,
             }
-            for row in pick_store.paper_titles(connection, subscriber.id, _MOST_PAPERS)
+            for row in pick_store.received_papers(connection, subscriber.id, _MOST_PAPERS)
         ],
         "consents": [
             {"given_at": row.given_at, "what": row.what, "how": row.how}

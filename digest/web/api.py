@@ -7,8 +7,8 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, BeforeValidator, Field
 
+from digest.domain.pick import Card
 from digest.errors import BadInput, NotFound
-from digest.mail.content import Card
 from digest.store import papers as paper_store
 from digest.text.formatting import one_line
 from digest.web.catalogue import PER_CATEGORY, Period, trending_and_new

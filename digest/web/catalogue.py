@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Literal, get_args
 
 from digest.delivery.candidates import card_of
-from digest.mail.content import Card
+from digest.domain.pick import Card
 from digest.papers.search import Found, Library, find_paper, listed_under, trending_papers
 from digest.store import papers as paper_store
 from digest.store import terms as term_store

@@ -2,7 +2,7 @@
 
 import re
 
-from digest.mail.content import Card
+from digest.domain.pick import Card
 from digest.papers.identifiers import is_title_id
 from digest.text.formatting import one_line
 

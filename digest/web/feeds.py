@@ -9,10 +9,10 @@ from xml.etree import ElementTree as ET
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
-from digest.delivery.composed_mail import Pick
-from digest.delivery.preview import recorded
-from digest.domain.delivery import Kind
-from digest.mail.content import HEADINGS, Card, heading_of
+from digest.delivery.preview import read_mail
+from digest.domain.delivery import DeliveryStatus, Kind
+from digest.domain.pick import Card, Pick
+from digest.mail.content import HEADINGS, heading_of
 from digest.store import delivery_reports
 from digest.text.formatting import one_line
 from digest.web.context import Context, WebContext
@@ -93,12 +93,14 @@ def _own(context: WebContext, token: str, ending: str) -> Feed:
     with context.container.database.read() as connection:
         subscriber = context.subscriber(connection, "feed", token)
         rows = delivery_reports.find(
-            connection, subscriber_id=subscriber.id, kind=Kind.DIGEST, status="sent", limit=DIGESTS_SHOWN
+            connection,
+            subscriber_id=subscriber.id,
+            kind=Kind.DIGEST,
+            status=DeliveryStatus.SENT,
+            limit=DIGESTS_SHOWN,
         )
-        mails = [recorded(connection, row.id) for row in rows]
-    items = tuple(
-        Item(pick.card, contents.composed_at, _why(pick)) for contents, picks in mails for pick in picks
-    )
+        mails = [read_mail(connection, row.id) for row in rows]
+    items = tuple(Item(pick.card, mail.composed_at, _why(pick)) for mail in mails for pick in mail.picks)
     return _feed(context, "Your trending papers", f"/feed/{token}.{ending}", items)
 
 

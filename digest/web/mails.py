@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from digest.delivery.preview import recorded
+from digest.delivery.preview import read_mail
 from digest.domain.delivery import Kind
 from digest.errors import NotFound
 from digest.mail.content import HEADINGS, heading_of
@@ -26,15 +26,15 @@ def web_view(context: Context, token: str) -> Response:
         composed = [row.id for row in rows if row.contents is not None]
         if not composed:
             raise NotFound("The digest of that day is no longer stored; look at what is trending now.")
-        contents, picks = recorded(connection, composed[0])
-    shown = {key: [pick for pick in picks if heading_of(pick.section, pick.card) == key] for key in HEADINGS}
+        mail = read_mail(connection, composed[0])
+    shown = {
+        key: [pick for pick in mail.picks if heading_of(pick.section, pick.card) == key] for key in HEADINGS
+    }
     return context.private_page(
         "digest.html",
-        contents=contents,
+        contents=mail,
         sections=[(HEADINGS[key], picks) for key, picks in shown.items()],
-        holdings=holdings(
-            len(shown["for_you"]), len(shown["everyone"]), contents.considered, len(shown["new"])
-        ),
+        holdings=holdings(len(shown["for_you"]), len(shown["everyone"]), mail.considered, len(shown["new"])),
         tokens={
             purpose: context.token(purpose, subscriber, claim.issued_on)
             for purpose in ("feedback", "preferences", "unsubscribe")

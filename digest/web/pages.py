@@ -11,7 +11,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from digest.mail.content import Card
+from digest.domain.pick import Card
 from digest.text import formatting
 
 EXCERPT = 280

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
+from digest.domain.pick import Card
 from digest.errors import BadInput, NotFound
-from digest.mail.content import Card
 from digest.papers.identifiers import canonical_id
 from digest.text.formatting import one_line
 from digest.web.citations import bibtex, ris

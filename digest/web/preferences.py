@@ -12,9 +12,9 @@ from fastapi.responses import RedirectResponse, Response
 from limits import RateLimitItemPerHour
 
 from digest.delivery.decisions import NOTES, quiet_reason
+from digest.domain.pick import Card
 from digest.domain.subscriber import FREQUENCIES, Subscriber
 from digest.errors import BadInput, NotFound, TryLater
-from digest.mail.content import Card
 from digest.papers.identifiers import canonical_id
 from digest.store import editions as edition_store
 from digest.store import feedback as feedback_store

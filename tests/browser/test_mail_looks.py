@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from digest.domain.delivery import Section
-from digest.mail.content import Card, ConfirmationContent, DigestContent, LinksContent, PickContent
+from digest.domain.pick import Card
+from digest.mail.content import ConfirmationContent, DigestContent, LinksContent, PickContent
 from digest.mail.rendering import Renderer
 
 pytestmark = pytest.mark.browser

@@ -80,7 +80,7 @@ def test_who_changed_since_claiming_gets_nothing(database: Database, status: Sta
         work = ledger.claim(connection, at(TUESDAY), LEASE, 10)
     set_status(database, changed, status)
     ready = compose_batch(delivery_context(database), work, at(TUESDAY), Summary())
-    assert [one.contents.recipient for one in ready] == [other.address]
+    assert [one.mail.recipient for one in ready] == [other.address]
 
 
 @pytest.mark.parametrize("status", SILENT)

@@ -260,7 +260,7 @@ def test_a_subscriber_removed_between_claim_and_composition_costs_nobody_else(da
         work = ledger.claim(connection, at(TUESDAY), LEASE, 10)
     remove(database, SECRET, gone.address, at(WEDNESDAY))
     ready = compose_batch(delivery_context(database), work, at(TUESDAY), Summary())
-    assert [one.contents.recipient for one in ready] == [stays.address]
+    assert [one.mail.recipient for one in ready] == [stays.address]
 
 
 def test_a_subscriber_removed_while_the_batch_is_sent_costs_nobody_else(database: Database) -> None:

@@ -242,8 +242,8 @@ def test_two_editions_composed_at_once_share_no_paper(database: Database) -> Non
     )
     seen: set[tuple[str, str]] = set()
     for ready in (one for part in composed for one in part):
-        for pick in ready.picks:
-            pair = (ready.contents.subscriber_key, pick.card.paper_id)
+        for pick in ready.mail.picks:
+            pair = (ready.mail.subscriber_key, pick.card.paper_id)
             assert pair not in seen
             seen.add(pair)
     assert seen

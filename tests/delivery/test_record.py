@@ -9,7 +9,7 @@ import pytest
 from digest.delivery.composed_mail import ComposedMail, SenderIdentity
 from digest.delivery.decisions import WaitPolicy
 from digest.delivery.deliver import deliver_ready
-from digest.delivery.preview import recorded
+from digest.delivery.preview import read_mail
 from digest.domain.delivery import KINDS
 from digest.domain.paper import FeedItem, Popularity
 from digest.domain.subscriber import Frequency, Status
@@ -126,14 +126,16 @@ def test_the_mail_with_links_can_be_made_again_though_more_digests_came(database
 def test_the_record_keeps_what_the_mail_was_about(database: Database) -> None:
     _, row = send_one(database)
     with database.read() as connection:
-        contents, picks = recorded(connection, row.id)
-    assert contents.recipient == "grace+papers@xn--bcher-kva.example"
-    assert contents.message_id == row.message_id
-    assert contents.considered == 12
-    assert {pick.section for pick in picks} == {"for_you", "everyone"}
-    assert any(pick.terms for pick in picks)
-    assert any(pick.author == "Bo Li" for pick in picks)
-    assert [pick.row_id for pick in picks] == list(dict.fromkeys(pick.row_id for pick in picks))
+        mail = read_mail(connection, row.id)
+    assert mail.recipient == "grace+papers@xn--bcher-kva.example"
+    assert mail.message_id == row.message_id
+    assert mail.considered == 12
+    assert {pick.section for pick in mail.picks} == {"for_you", "everyone"}
+    assert any(pick.terms for pick in mail.picks)
+    assert any(pick.author == "Bo Li" for pick in mail.picks)
+    assert [pick.paper_row_id for pick in mail.picks] == list(
+        dict.fromkeys(pick.paper_row_id for pick in mail.picks)
+    )
 
 
 def test_a_mail_that_was_never_composed_can_not_be_shown(database: Database) -> None:
@@ -142,9 +144,9 @@ def test_a_mail_that_was_never_composed_can_not_be_shown(database: Database) -> 
     row = one_delivery(database, subscriber)
     assert row.status == "skipped"
     with pytest.raises(NotFound), database.read() as connection:
-        recorded(connection, row.id)
+        read_mail(connection, row.id)
     with pytest.raises(NotFound), database.read() as connection:
-        recorded(connection, 999_999)
+        read_mail(connection, 999_999)
 
 
 def test_contents_survive_their_trip_through_json() -> None:

@@ -18,7 +18,8 @@ import pytest
 from aiosmtpd.smtp import SMTP
 
 from digest.domain.delivery import Section
-from digest.mail.content import Card, ConfirmationContent, DigestContent, LinksContent, PickContent
+from digest.domain.pick import Card
+from digest.mail.content import ConfirmationContent, DigestContent, LinksContent, PickContent
 from digest.mail.message import Message, digest_headers, message_id
 from digest.mail.rendering import Renderer
 from tests.mail.servers import Handler, play

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from digest.domain.delivery import Section
-from digest.mail.content import Card, DigestContent, PickContent
+from digest.domain.pick import Card
+from digest.mail.content import DigestContent, PickContent
 from digest.mail.quoted_printable import quoted_printable
 from digest.mail.rendering import HTML_LIMIT, RenderedMail, Renderer
 from tests.mail.html_page import HOSTILE, Page

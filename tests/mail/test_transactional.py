@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from digest.mail.content import Card, ConfirmationContent, LinksContent
+from digest.domain.pick import Card
+from digest.mail.content import ConfirmationContent, LinksContent
 from digest.mail.rendering import Renderer
 from tests.mail.html_page import HOSTILE, Page
 

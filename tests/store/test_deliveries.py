@@ -5,7 +5,16 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from digest.domain.delivery import KINDS, Delivery, Kind, Stream, parse_delivery_status, parse_kind
+from digest.domain.delivery import (
+    KINDS,
+    Delivery,
+    DeliveryStatus,
+    Kind,
+    Stream,
+    parse_delivery_status,
+    parse_kind,
+)
+from digest.domain.pick import Card
 from digest.errors import BadInput
 from digest.store import deliveries as ledger
 from digest.store import delivery_reports
@@ -126,23 +135,27 @@ def test_the_next_edition_does_not_start_after_a_cancelled_one(database: Databas
         }
 
 
+def make_card(number: int) -> Card:
+    return Card(f"2603.{number:05}", f"Title {number}", (), "", (), TUESDAY, "https://arxiv.org/abs/1")
+
+
 def test_a_card_is_stored_once(database: Database) -> None:
     with database.begin() as connection:
-        first = pick_store.save_cards(connection, {"a": {"x": 1}, "b": {"x": 2}})
-        second = pick_store.save_cards(connection, {"b": {"x": 9}, "c": {"x": 3}})
+        first = pick_store.save_cards(connection, {"a": make_card(1), "b": make_card(2)})
+        second = pick_store.save_cards(connection, {"b": make_card(9), "c": make_card(3)})
         assert pick_store.save_cards(connection, {}) == {}
     assert first["b"] == second["b"]
     assert len({*first.values(), *second.values()}) == 3
     with database.read() as connection:
         kept = {row.content_sha256: row.contents for row in connection.execute(cards.select())}
-    assert kept == {"a": {"x": 1}, "b": {"x": 2}, "c": {"x": 3}}
+    assert kept == {"a": make_card(1).to_json(), "b": make_card(2).to_json(), "c": make_card(3).to_json()}
 
 
 def test_workers_that_store_the_same_cards_in_any_order_do_not_deadlock(database: Database) -> None:
-    shown = {f"{number:04}": {"x": number} for number in range(600)}
+    shown = {f"{number:04}": make_card(number) for number in range(600)}
     backwards = dict(reversed(shown.items()))
 
-    def keep(some: dict[str, dict[str, int]]) -> dict[str, int]:
+    def keep(some: dict[str, Card]) -> dict[str, int]:
         with database.begin() as connection:
             return pick_store.save_cards(connection, some)
 
@@ -214,7 +227,7 @@ def test_a_delivery_is_found_with_its_subscriber(database: Database) -> None:
     plan(database, 2)
     with database.read() as connection:
         assert delivery_reports.find_one(connection, 999) is None
-        found = delivery_reports.find(connection, status="planned", edition_on=TUESDAY, limit=1)
+        found = delivery_reports.find(connection, status=DeliveryStatus.PLANNED, edition_on=TUESDAY, limit=1)
     assert [row.address for row in found] == ["r002@example.org"]
 
 

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from digest.clock import utc_now
+from digest.domain.delivery import DeliveryStatus
 from digest.store import delivery_reports
 from digest.store.database import Database
 from digest.store.models import mail_requests
@@ -34,7 +35,7 @@ def waiting(database: Database) -> int:
 
 def sent(database: Database) -> list[str]:
     with database.read() as connection:
-        return [row.address for row in delivery_reports.find(connection, status="sent")]
+        return [row.address for row in delivery_reports.find(connection, status=DeliveryStatus.SENT)]
 
 
 def sign_up(port: int, address: str) -> None:

@@ -3,7 +3,7 @@
 from itertools import count
 from threading import Event, Thread
 
-from digest.mail.content import Card
+from digest.domain.pick import Card
 from digest.web.cache import CachedValue, CacheEntry, RevisionCache
 from digest.web.catalogue import varied
 from tests.factories import TUESDAY
