@@ -83,7 +83,7 @@ def _make_fixtures(papers: int, library: Path | None, now: datetime) -> tuple[Ca
                 stored = list(term_store.read_profiles(connection, range(1, PATTERNS + 1)).values())
                 window = Window(now.date() - timedelta(days=7), now.date())
                 versions = {profile.statistics_version for profile in stored}
-                edition = CandidateCache().edition(connection, window, versions, now)
+                found = CandidateCache().candidates(connection, window, versions, now)
         finally:
             container.close()
-    return edition.candidates, stored
+    return found.candidates, stored

@@ -1,7 +1,6 @@
-"""The papers of an edition, prepared once a process and shared by all its subscribers."""
+"""The candidates of a window of days, read once per process and shared by all subscribers with that window."""
 
 import json
-from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -11,6 +10,7 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache
 
 from digest.domain.paper import Popularity
 from digest.domain.pick import Card
@@ -27,10 +27,10 @@ from digest.store import terms as term_store
 from digest.store.database import Connection
 from digest.store.papers import StoredPaper
 
-# What everyone reads may be a week old: votes come in for days after a paper is out.
+# Votes come in for days after a paper is out, so a trending paper may be a week old.
 TRENDING_DAYS = 7
 TRENDING_PAPERS = 200
-# A paper can reach us some days after it was announced; it then joins the next edition.
+# A paper that is stored some days after it was announced joins the next edition.
 LATE_DAYS = 7
 _CACHE_SIZE = 8
 _KEPT_REASONS = 50_000
@@ -38,9 +38,9 @@ _KEPT_REASONS = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which papers are new to a subscriber: those announced in (after, through], and the late ones.
+    """Which papers are new to a subscriber: those announced in (after, through], and late ones.
 
-    Late are papers of the week before that which reached us after an instant.
+    A late paper was announced in the week before `after` and stored later than `seen_after`.
     """
 
     after: date
@@ -50,15 +50,15 @@ class Window:
 
 @dataclass(frozen=True)
 class StoredCandidates:
-    """A shelf with what the database and the mail know of its papers; lists run along `candidates.papers`."""
+    """Candidates, with what the database and the mail need of them. Lists are aligned with `candidates.papers`."""
 
     window: Window
     candidates: Candidates
     row_ids: list[int]
-    namesakes: Mapping[int, str]
-    """Papers of the weeks before that came back under another id: row number to the id on the shelf."""
+    earlier_copies: Mapping[int, str]
+    """Papers of earlier weeks that a candidate repeats under another id: their row to the candidate's id."""
     considered: int
-    """How many of the papers are new in this window; the others are here because everyone reads them."""
+    """How many of the papers are new in this window; the others are trending."""
     _stored: list[StoredPaper]
     _popularity: Mapping[int, list[Popularity]]
     _now: datetime
@@ -68,7 +68,7 @@ class StoredCandidates:
     def reasons(
         self, version: int, interest: Interest, key: bytes, index: int
     ) -> tuple[tuple[str, float], ...]:
-        """Return the terms that carry a paper's score for an interest, with their shares; worded once for all.
+        """Return the terms that carried a paper's score for an interest, with their shares; computed once for each pair.
 
         `key` is the interest's `interest_key`.
         """
@@ -92,18 +92,18 @@ class StoredCandidates:
 
     @cached_property
     def ids(self) -> dict[int, str]:
-        """The id on the shelf by row number: of its own papers, and of those put up again."""
+        """The candidate's id by row in the database: of the candidates, and of the earlier copies of one."""
         shown = {row_id: paper.id for row_id, paper in zip(self.row_ids, self.candidates.papers, strict=True)}
-        return {**self.namesakes, **shown}
+        return {**self.earlier_copies, **shown}
 
     @cached_property
     def first_row_id(self) -> int:
-        """The lowest row number that stands for a paper on the shelf."""
+        """The lowest row in `ids`; 0 without candidates."""
         return min(self.ids, default=0)
 
 
 def interest_key(interest: Interest) -> bytes:
-    """Return what tells an interest from any other, of whomever it is."""
+    """Return a key that is equal for equal interests, whichever subscriber they belong to."""
     return blake2b(interest.terms.tobytes() + interest.weights.tobytes(), digest_size=16).digest()
 
 
@@ -135,14 +135,14 @@ def card_of(stored: StoredPaper, snapshots: list[Popularity], now: datetime) -> 
 
 
 class CandidateCache:
-    """Keeps the last few editions and the document frequencies they were weighed with.
+    """Caches the candidates of the last few windows, and the document frequencies that weigh them.
 
-    May be used by several threads: what one of them prepares, the others wait for.
+    Thread-safe: while one thread reads the candidates of a window, the others wait for them.
     """
 
     def __init__(self) -> None:
         self._preparing = Lock()
-        self._editions: OrderedDict[tuple[Any, ...], StoredCandidates] = OrderedDict()
+        self._candidates: LRUCache[tuple[Any, ...], StoredCandidates] = LRUCache(_CACHE_SIZE)
         self._statistics: dict[int, Statistics] = {}
 
     def statistics(self, connection: Connection, version: int) -> Statistics:
@@ -152,21 +152,18 @@ class CandidateCache:
             known = self._statistics[version] = term_store.read_statistics(connection, version)
         return known
 
-    def edition(
+    def candidates(
         self, connection: Connection, window: Window, versions: Collection[int], now: datetime
     ) -> StoredCandidates:
-        """Return the edition of a window for profiles of these versions; made anew when papers or votes came in."""
+        """Return the candidates of a window, weighed for profiles of these versions; read again after new papers or votes."""
         newest = (paper_store.newest_row_id(connection), paper_store.newest_snapshot(connection))
         hour = window.seen_after and window.seen_after.replace(minute=0, second=0, microsecond=0)
         window = Window(window.after, window.through, hour)
         key = (window, frozenset(versions), newest, now.date())
         with self._preparing:
-            known = self._editions.get(key)
+            known = self._candidates.get(key)
             if known is None:
-                known = self._editions[key] = self._build(connection, window, versions, now)
-                while len(self._editions) > _CACHE_SIZE:
-                    self._editions.popitem(last=False)
-            self._editions.move_to_end(key)
+                known = self._candidates[key] = self._build(connection, window, versions, now)
             return known
 
     def _build(
@@ -177,12 +174,18 @@ class CandidateCache:
             connection, min(popular_after, window.after - timedelta(days=LATE_DAYS)), window.through
         )
         snapshots = paper_store.popularity_of(connection, [one.row_id for one in around], now)
-        heat = trending([watched(one, snapshots.get(one.row_id, [])) for one in around], now)
+        trend_scores = trending([watched(one, snapshots.get(one.row_id, [])) for one in around], now)
         new = np.array([_is_new(one, window, now) for one in around], bool)
-        hot = np.array([one.announced_on > popular_after for one in around], bool) & (heat > NEWNESS)
-        hottest = np.zeros(len(around), bool)
-        hottest[[index for index in np.argsort(-heat, kind="stable") if hot[index]][:TRENDING_PAPERS]] = True
-        indexes = np.flatnonzero(new | hottest).tolist()
+        is_trending = np.array([one.announced_on > popular_after for one in around], bool) & (
+            trend_scores > NEWNESS
+        )
+        most_trending = np.zeros(len(around), bool)
+        most_trending[
+            [index for index in np.argsort(-trend_scores, kind="stable") if is_trending[index]][
+                :TRENDING_PAPERS
+            ]
+        ] = True
+        indexes = np.flatnonzero(new | most_trending).tolist()
         stored = [around[index] for index in indexes]
         blobs = paper_store.read_terms(connection, [one.row_id for one in stored])
         return StoredCandidates(
@@ -191,10 +194,10 @@ class CandidateCache:
                 [one.paper for one in stored],
                 unpack_counts([blobs[one.row_id] for one in stored]),
                 [self.statistics(connection, version) for version in sorted(versions)],
-                heat[indexes],
+                trend_scores[indexes],
             ),
             row_ids=[one.row_id for one in stored],
-            namesakes=_namesakes(stored, around),
+            earlier_copies=_earlier_copies(stored, around),
             considered=int(new.sum()),
             _stored=stored,
             _popularity=snapshots,
@@ -202,7 +205,7 @@ class CandidateCache:
         )
 
 
-def _namesakes(shown: list[StoredPaper], around: list[StoredPaper]) -> dict[int, str]:
+def _earlier_copies(shown: list[StoredPaper], around: list[StoredPaper]) -> dict[int, str]:
     by_title = {one.title_id: one.paper.id for one in shown}
     candidate_ids = {one.row_id for one in shown}
     return {

@@ -1,9 +1,9 @@
-"""The circuit breakers of a mail account: after a failure that every mail would meet, it is left alone for a while.
+"""The circuit breakers of a mail account: after a failure that every mail would meet, nothing is sent for a while.
 
 There is one for the whole account (no connection, a wrong password, a server that closes) and one for each
-stream of mails (a server that refuses most digests says nothing about confirmations, and the other way round).
-While one is open, mails stay planned. When its time is over it is half-open: one worker sends a few mails, and
-what the server answers closes it, or opens it again for a quarter of the time it has been failing.
+stream of mails (refused digests are no evidence about confirmations, and the other way round). While a breaker
+is open, mails stay planned. After its pause it is half-open: one worker sends a few mails. The server's answers
+close it, or open it again for a quarter of the time since the outage began.
 """
 
 from collections.abc import Sequence
@@ -18,33 +18,34 @@ from digest.store.database import Connection, Database
 SHORTEST = timedelta(seconds=30)
 LONGEST = timedelta(minutes=30)
 HALF_OPEN_MAILS = 5
-"""So many mails try whether a server takes mail again."""
+"""Number of mails that test whether a server accepts mail again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What opens a circuit breaker: one of the account, or of a stream of its mails."""
+    """A reason to open the circuit breaker of the account, or of one stream."""
 
     reason: str
     stream: Stream | None = None
 
 
 def pause_after(outage: timedelta) -> timedelta:
-    """Return how long to leave a server alone that has been failing for so long.
+    """Return how long to wait before the next trial of a server that has been failing for `outage`.
 
-    A quarter of the outage: so a short one is noticed to be over soon, and a long one costs few tries.
+    A quarter of the outage, within SHORTEST and LONGEST: the end of a short outage is noticed soon, and a long
+    outage costs few trials.
     """
     return min(max(SHORTEST, outage / 4), LONGEST)
 
 
 def circuit_name(account: str, stream: Stream | None) -> str:
-    """Return the name under which the breaker of an account, or of one stream of it, is kept."""
+    """Return the name under which the breaker of an account, or of one stream of it, is stored."""
     return f"{account} {stream}" if stream else account
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Whether mails of one stream may go to a server now."""
+    """Whether mails of one stream may be sent now."""
 
     circuits: Sequence[Circuit]
     """Those that are open or half-open."""
@@ -52,17 +53,17 @@ class Admission:
 
     @property
     def is_half_open(self) -> bool:
-        """Whether only a few mails may go, to try the server."""
+        """Whether only a few mails may be sent, to test the server."""
         return bool(self.circuits)
 
     @property
     def is_open(self) -> bool:
-        """Whether the server is to be left alone."""
+        """Whether nothing may be sent now."""
         return any(circuit.try_again_at > self.now for circuit in self.circuits)
 
     @property
     def reason(self) -> str:
-        """Why the server is left alone and until when, in one sentence."""
+        """Why nothing is sent and until when, in one sentence; empty if all breakers are closed."""
         if not self.circuits:
             return ""
         longest = max(self.circuits, key=lambda circuit: circuit.try_again_at)
@@ -70,19 +71,19 @@ class Admission:
 
 
 def admit(database: Database, account: str, stream: Stream, now: datetime) -> Admission:
-    """Say whether mails of a stream may go to a server. Changes nothing: see `take_half_open_turn`."""
+    """Return whether mails of a stream may be sent. Changes nothing; see `take_half_open_turn`."""
     with database.read() as connection:
         return admission_of(connection, account, stream, now)
 
 
 def admission_of(connection: Connection, account: str, stream: Stream, now: datetime) -> Admission:
-    """Say the same in a transaction that is open already."""
+    """Return the same as `admit`, in an open transaction."""
     names = [circuit_name(account, None), circuit_name(account, stream)]
     return Admission(circuit_store.find_circuits(connection, names), now)
 
 
 def take_half_open_turn(database: Database, admission: Admission) -> bool:
-    """Take the trial of half-open breakers, right before mails go out; of all workers that ask, one gets it."""
+    """Take the trial of half-open breakers, right before mails are sent; return True for one worker only."""
     due = [circuit for circuit in admission.circuits if circuit.try_again_at <= admission.now]
     if not due:
         return not admission.circuits
@@ -105,7 +106,7 @@ def open_circuit(database: Database, account: str, trouble: Trouble, now: dateti
     with database.begin() as connection:
         known = circuit_store.find_circuit(connection, name)
         if known is not None and now < known.opened_at + SHORTEST:
-            # Workers that failed side by side are one failure.
+            # Failures of several workers at the same time count once.
             return
         outage = now - known.opened_at if known else timedelta()
         failures = known.failures + 1 if known else 1
@@ -115,6 +116,6 @@ def open_circuit(database: Database, account: str, trouble: Trouble, now: dateti
 
 
 def close_circuit_breaker(database: Database, account: str, stream: Stream | None = None) -> None:
-    """Close a breaker: the server takes mail again."""
+    """Close a breaker, as the server accepts mail again."""
     with database.begin() as connection:
         circuit_store.close_circuit(connection, circuit_name(account, stream))

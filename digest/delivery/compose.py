@@ -1,4 +1,4 @@
-"""Composing a batch: decide each delivery's fate and store what its mail says, in one transaction."""
+"""Composes a batch: decides about each delivery and stores its mail, in one transaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _COMPOSING_TRIES = 3
 
 @dataclass(slots=True)
 class _Composing:
-    """What a batch is composed from, as read in one view of the database."""
+    """What a batch is composed from, read in one snapshot of the database."""
 
     subscribers: dict[int, Subscriber]
     past: dict[int, list[date]]
@@ -36,10 +36,10 @@ class _Composing:
 def compose_batch(
     delivery_context: DeliveryContext, work: Sequence[Delivery], now: datetime, summary: Summary
 ) -> list[ReadyDelivery]:
-    """Decide each delivery's fate; return those to be sent, stored as they will be sent.
+    """Decide about each delivery; return those to be sent, with the mails as stored.
 
-    Choosing only reads, so that a database which takes one writer at a time is free for the records of mails
-    that are being sent meanwhile. What was decided is written in one transaction.
+    Selecting only reads, so that on SQLite, which allows one writer, mails can be recorded meanwhile. All
+    decisions are written in one transaction.
     """
     work = _cancel_lost(delivery_context, work, now, summary)
     for attempt in range(_COMPOSING_TRIES):
@@ -50,7 +50,7 @@ def compose_batch(
                 outcome = Summary()
                 ready = _compose(delivery_context, connection, work, composing, now, outcome)
         except Conflict:
-            # Another worker gave one of these subscribers one of these papers meanwhile: look again.
+            # Another worker composed a mail with one of these papers for one of these subscribers: select again.
             if attempt == _COMPOSING_TRIES - 1:
                 raise
         else:
@@ -62,7 +62,7 @@ def compose_batch(
 def _cancel_lost(
     delivery_context: DeliveryContext, work: Sequence[Delivery], now: datetime, summary: Summary
 ) -> list[Delivery]:
-    """Cancel deliveries that have lost their point, before any choosing, as their papers are free then; return the rest."""
+    """Cancel deliveries that must not be sent; return the others. Before selecting, as this frees their papers."""
     with delivery_context.database.read() as connection:
         subscribers = subscriber_store.find_by_ids(connection, {one.subscriber_id for one in work})
         newest_on = edition_store.newer_editions(connection, list(subscribers), now.date())
@@ -156,7 +156,7 @@ def _settle_selections(
     now: datetime,
     summary: Summary,
 ) -> list[ReadyDelivery]:
-    """Store the digests to be sent and the fate of the others; return those to be sent."""
+    """Record the decision about each digest; return those to be sent, which are stored."""
     ready: list[ReadyDelivery] = []
     compositions: list[Composition] = []
     for one in fresh:
@@ -199,4 +199,4 @@ def _composition(one: Delivery, mail: ComposedMail, selection: Selection | None 
 
 
 PAST_DIGESTS = 10
-"""So many of a subscriber's last digests stand in the mail with their links."""
+"""Number of past digests that the mail with a subscriber's links lists."""

@@ -18,7 +18,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._@+-]")
 
 @dataclass(frozen=True, slots=True)
 class SenderIdentity:
-    """Who sends: the same in every mail of an installation."""
+    """The sender, the same in every mail of an installation."""
 
     sender: str
     operator: str
@@ -36,7 +36,7 @@ class SenderIdentity:
 
     @property
     def domain(self) -> str:
-        """The domain that mails come from and Message-IDs end in."""
+        """The domain of the sender and of Message-IDs."""
         return read_address(self.sender).domain
 
 
@@ -46,7 +46,7 @@ class ComposedMail:
 
     kind: str
     subscriber_key: str
-    """The subscriber's key, which the links name."""
+    """The subscriber's key, which the links contain."""
     recipient: str
     edition_on: date
     composed_at: datetime
@@ -56,7 +56,7 @@ class ComposedMail:
     note: str = ""
     frequency: str = ""
     past: tuple[date, ...] = ()
-    """The editions of earlier digests that it links to, the newest first."""
+    """Editions of earlier digests that the mail links to, newest first."""
     picks: tuple[Pick, ...] = ()
     """The papers of a digest, in the order of the mail."""
 
@@ -100,19 +100,19 @@ class ComposedMail:
 
     @property
     def file_name(self) -> str:
-        """A name for the mail's file: safe, and telling for a person who looks into the folder."""
+        """A safe name for the mail's file: edition, recipient and kind."""
         safe = _UNSAFE.sub("_", self.recipient)
         owner = safe if safe == self.recipient else f"{safe}.{self.subscriber_key}"
         return f"{self.edition_on}.{owner}.{self.kind}"
 
 
 def about(topics: Sequence[str]) -> str:
-    """Say in one line what a subscriber asked for."""
+    """Return the topics on one line, shortened."""
     line = " · ".join(topics)
     return line if len(line) <= _LONGEST_ABOUT else line[: _LONGEST_ABOUT - 1].rstrip() + "…"
 
 
 def schedule_in_words(schedule: Schedule) -> str:
-    """Say when a subscriber gets mail, as it goes after "You get this mail"."""
+    """Return when a subscriber gets mail, as a phrase that completes "You get this mail"."""
     days = {"daily": "every day", "weekdays": "on weekdays", "weekly": "every Monday", "off": "never"}
     return f"{days[schedule.frequency]} at {schedule.hour}:00 ({schedule.timezone.replace('_', ' ')})"

@@ -1,4 +1,4 @@
-"""What delivering takes, and what came of it."""
+"""Dependencies and result types of delivery."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -18,17 +18,17 @@ from digest.store.database import Database
 from digest.subscribers.links import Links
 
 LEASE = timedelta(minutes=15)
-"""How long a batch may take. Half of it is for sending; then the rest is given back, not risked."""
+"""How long a claim lasts. Mails not sent after half of it are released."""
 LOWERED_FOR = timedelta(minutes=10)
-"""How long a process does with fewer connections after the server refused one."""
+"""How long a process uses fewer connections after the server refused one."""
 SERVER_BUSY = "the server asked to try later"
 SUSPECTED = "refused, not confirmed"
-"""The reason of a mail whose address the server refuses while the server itself may be at fault."""
+"""The reason of a mail whose refusal is not confirmed, as the server itself may be at fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryContext:
-    """The parts that delivering takes; one a process."""
+    """The dependencies of delivery; one per process."""
 
     database: Database
     composer: Composer
@@ -44,15 +44,15 @@ class DeliveryContext:
     signer: Signer = field(default_factory=Signer)
     limits: Limits = field(default_factory=NoLimits)
     connections: "ConnectionAllowance" = field(default_factory=lambda: ConnectionAllowance(1))
-    """How many connections to the mail server there may be at once."""
+    """How many connections to the mail server may be open at once."""
     account: str = "mail"
-    """Names the mail server and the user there: what limits and the circuit belong to."""
+    """Mail server and user, to which limits and circuit breakers apply."""
     is_stopping: Callable[[], bool] = lambda: False
-    """Asked before each mail; once true, the mails that are left are given back."""
+    """Called before each mail; once true, the remaining mails are released."""
 
 
 class ConnectionAllowance:
-    """How many connections a process may have; fewer for a while after the server refused one."""
+    """How many connections a process may open; fewer for a while after the server refused one."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -60,18 +60,18 @@ class ConnectionAllowance:
         self._until: datetime | None = None
 
     def allowed(self, now: datetime) -> int:
-        """Return how many there may be."""
+        """Return how many may be open at `now`."""
         return self._lowered_to if self._until is not None and now < self._until else self.most
 
     def lower(self, count: int, now: datetime) -> None:
-        """Be content with fewer."""
+        """Allow only `count` connections, at least one, for LOWERED_FOR."""
         self._lowered_to = max(1, count)
         self._until = now + LOWERED_FOR
 
 
 @dataclass(slots=True)
 class Summary:
-    """What became of the deliveries of a run."""
+    """Counts of the outcomes of a run."""
 
     sent: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
@@ -79,7 +79,7 @@ class Summary:
     to_retry: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     stopped: str = ""
-    """Why the run ended before all was done."""
+    """Why the run ended early; empty if it did not."""
 
     def add(self, other: "Summary") -> None:
         """Add the counts of another part of the run."""
@@ -90,7 +90,7 @@ class Summary:
 
     @property
     def refusals(self) -> int:
-        """Mails that the server did not take for now."""
+        """Mails that the server refused for now."""
         return self.to_retry[SERVER_BUSY] + self.to_retry[SUSPECTED]
 
 

@@ -1,4 +1,4 @@
-"""What becomes of one subscriber's digest: pure decisions over what was gathered."""
+"""Decides what happens to a delivery: send, skip, cancel or retry. Pure functions."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -8,7 +8,7 @@ from digest.delivery.feed_state import FeedState
 from digest.domain.delivery import RECIPIENTS, Delivery
 from digest.domain.subscriber import Status
 
-# What each state of the feeds means for a subscriber whose digest stays empty. Recorded as the reason.
+# Why a digest is empty, or is not sent. Recorded with the delivery.
 NO_ANNOUNCEMENT = "no announcement"
 NOTHING_NEW = "nothing new"
 NOTHING_FITS = "nothing fits"
@@ -40,12 +40,12 @@ LONGEST_PAUSE = timedelta(hours=2)
 FIRST_SUSPECTED_PAUSE = timedelta(hours=1)
 """After an address was refused and the refusal is not confirmed: doubled each time."""
 LOOK_AGAIN = timedelta(minutes=30)
-"""How long a digest rests that waits for a late feed."""
+"""How long a digest waits before it looks again for the papers of a late feed."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaitPolicy:
-    """How long a digest may wait, and what a subscriber gets on a day without papers for them."""
+    """How long a digest may wait, and whether a subscriber gets a note on a day without papers."""
 
     stale_after: timedelta = timedelta(hours=20)
     late_feed_wait: timedelta = timedelta(hours=6)
@@ -54,7 +54,7 @@ class WaitPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send it; `note` is the sentence that stands in for papers, if there are none."""
+    """Send the digest. `note` says why there are no papers, if there are none."""
 
     note: str = ""
     reason: str = ""
@@ -62,23 +62,23 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """There is nothing to send, and that is all right."""
+    """Send nothing in this edition; not a failure."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """It must not or need not be sent."""
+    """Send nothing: the mail is no longer allowed or no longer useful."""
 
     reason: str
     keeps_papers: bool = False
-    """It may have been sent before a crash, so its papers are not free for the next one."""
+    """The mail may have been sent before a crash, so its papers are not candidates for the next digest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Come back then."""
+    """Decide again at `until`."""
 
     until: datetime
     reason: str
@@ -90,10 +90,10 @@ Outcome = Send | Skip | Cancel | Retry
 def reason_to_cancel(
     delivery: Delivery, status: Status, newest_edition_on: date, now: datetime, wait_policy: WaitPolicy
 ) -> Cancel | None:
-    """Say whether a claimed delivery has lost its point, before anything is composed.
+    """Return why a claimed delivery is cancelled before it is composed; None if it goes on.
 
-    Each kind goes to its RECIPIENTS only, and while it is fresh. A digest that was composed goes out even
-    when the next one is planned: the two share no paper.
+    Each kind is sent to its RECIPIENTS only, and not after WaitPolicy.stale_after. A composed digest is sent even
+    if the next edition is planned: the two share no paper.
     """
     if status not in RECIPIENTS[delivery.kind]:
         if delivery.kind == "confirm":
@@ -107,14 +107,14 @@ def reason_to_cancel(
 
 
 def quiet_reason(considered: int, state: FeedState) -> str:
-    """Return why a digest has no papers, in the words that are recorded and that NOTES explains."""
+    """Return why a digest has no papers: a key of NOTES, as recorded with the delivery."""
     return NOTHING_FITS if considered else _STATE_REASON[state]
 
 
 def decide(
     picks: int, considered: int, state: FeedState, due_at: datetime, now: datetime, wait_policy: WaitPolicy
 ) -> Outcome:
-    """Say what becomes of a digest with so many picks out of so many new papers."""
+    """Decide about a digest with `picks` papers selected from `considered` new ones."""
     if picks:
         return Send()
     reason = quiet_reason(considered, state)
@@ -124,9 +124,9 @@ def decide(
 
 
 def pause(attempts: int, asked: float | None, jitter: float) -> timedelta:
-    """Return how long to wait after a temporary refusal: growing, never shorter than the server asked.
+    """Return how long to wait after a temporary refusal: doubled with each attempt, at least `asked` seconds.
 
-    `rng` in [0, 1) spreads the pauses of many mails over the second half of the span.
+    `jitter` in [0, 1) spreads the pauses of many mails over the second half of the span.
     """
     span = min(FIRST_PAUSE * 2 ** min(max(0, attempts - 1), 10), LONGEST_PAUSE)
     spread: timedelta = span * (0.5 + jitter / 2)
@@ -134,6 +134,6 @@ def pause(attempts: int, asked: float | None, jitter: float) -> timedelta:
 
 
 def pause_suspected(attempts: int) -> timedelta:
-    """Return how long to wait before an address is tried again whose refusal is not confirmed."""
+    """Return how long to wait before the next attempt at an address whose refusal is not confirmed."""
     doubled: timedelta = FIRST_SUSPECTED_PAUSE * 2 ** min(max(0, attempts - 1), 4)
     return doubled

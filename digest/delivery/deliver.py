@@ -1,8 +1,8 @@
-"""Delivering: claim and compose batch after batch, while the batches before are being sent.
+"""Delivers: claims and composes batch after batch, while earlier batches are being sent.
 
-What a crash means: claimed but not composed, the lease runs out and it is composed again; composed but
-not sent, it is sent as composed; sent but not recorded, the one mail in flight on each connection is sent
-a second time, under the same Message-ID and with the same words.
+After a crash, a delivery that was claimed but not composed is composed again when its lease ends; one that was
+composed but not sent is sent as composed. A mail that was accepted but not recorded is sent a second time, with
+the same Message-ID and the same bytes: at most one for each connection.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,9 +42,9 @@ __all__ = [
 def deliver_ready(
     delivery_context: DeliveryContext, clock: Callable[[], datetime], only: int | None = None
 ) -> Summary:
-    """Deliver everything whose time has come, until nothing is ready or the run must stop.
+    """Deliver everything that is due, until nothing is left or the run must stop.
 
-    The mails that somebody waits for go first. What stops one stream does not stop the other.
+    Transactional mails come first. What stops one stream does not stop the other.
     """
     summary = Summary()
     stopped: list[str] = []
@@ -65,7 +65,7 @@ def deliver_batch(
     *,
     respects_open_circuit: bool = False,
 ) -> bool:
-    """Deliver one batch of a stream; tell whether there was anything to do."""
+    """Deliver one batch of a stream; return whether there was one."""
     return deliver(
         delivery_context,
         clock,
@@ -86,11 +86,11 @@ def deliver(
     respects_open_circuit: bool = False,
     goes_on: Callable[[], bool] = lambda: True,
 ) -> bool:
-    """Deliver batches of a stream, adding to `summary`; tell whether there was anything to do.
+    """Deliver batches of a stream, adding to `summary`; return whether there was anything to deliver.
 
-    It ends when nothing is ready, when something stops it, and when `goes_on`, asked after each batch, says so.
-    `only` keeps to one subscriber. A server that would take no mail is tried again with a few; a `respects_open_circuit` caller
-    leaves it alone until its circuit breaker says so.
+    Ends when nothing is due, when something stops it, or when `goes_on()`, called after each batch, is false.
+    `only` delivers to one subscriber. With an open circuit breaker a few mails test the server at once, or, with
+    `respects_open_circuit`, nothing is sent before the breaker's pause is over.
     """
     had_work = False
     sender: Sender | None = None
@@ -102,7 +102,7 @@ def deliver(
                 summary.stopped = admission.reason
                 break
             if admission.is_half_open and sender:
-                # Another process met trouble; what is queued here is dealt with first.
+                # Another process opened the breaker; finish what is queued here first.
                 break
             work = _claim(delivery_context, admission, stream, only, now, summary)
             if not work:
@@ -140,7 +140,7 @@ def _claim(
     now: datetime,
     summary: Summary,
 ) -> list[Delivery]:
-    """Claim a batch, as large as the limits and the server allow."""
+    """Claim a batch, as large as the limits and the circuit breaker allow."""
     try:
         room = delivery_context.limits.room(now)
     except TryLater as later:
@@ -165,10 +165,9 @@ def _try_server(
     *,
     respects_open_circuit: bool,
 ) -> bool:
-    """Send a few mails to a server whose breaker is half-open, and close or open it; tell whether it is well.
+    """Send a few mails to a server whose breaker is half-open, then close or open it; return whether to go on.
 
-    The trial is taken only now, as one without a mail to send would be wasted, and the server left alone for
-    longer.
+    The trial is taken only now: a trial without a mail to send tells nothing, and postpones the next one.
     """
     now = clock()
     if not take_half_open_turn(delivery_context.database, admission) and respects_open_circuit:
@@ -188,7 +187,7 @@ def _try_server(
 
 
 def _switch(delivery_context: DeliveryContext, stream: Stream, outcome: Outcome, now: datetime) -> None:
-    """Open the circuit breaker that a trial speaks for, and close those that it speaks against."""
+    """Open or close the circuit breakers after a trial."""
     trouble = outcome.trouble
     if trouble:
         open_circuit(delivery_context.database, delivery_context.account, trouble, now)

@@ -1,4 +1,4 @@
-"""Why there are no new papers: a quiet calendar, a late feed and a broken one are different things."""
+"""The state of the feeds: papers are out, none were announced, they are late, or a feed fails."""
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
@@ -8,9 +8,9 @@ from digest.domain.paper import LastFetch
 from digest.papers.calendar import last_expected
 
 FeedState = Literal["out", "holiday", "late", "fault", "unfed"]
-"""`out`: what was expected is here. `holiday`: nothing was expected. `late`: it should be here, and the
-feeds answer. `fault`: it should be here, and a feed does not answer. `unfed`: no feed is ever read, papers
-are imported by hand."""
+"""`out`: the expected papers are stored. `holiday`: none were expected. `late`: expected papers are missing, and
+all feeds answer. `fault`: expected papers are missing, and a feed fails. `unfed`: no feed is read; papers are
+imported by hand."""
 
 
 def feed_state(
@@ -20,7 +20,7 @@ def feed_state(
     fetches: Sequence[LastFetch],
     holidays: Collection[date],
 ) -> FeedState:
-    """Say how it stands with the papers announced after a date, given the newest one stored."""
+    """Return the state of the feeds for papers announced after a date, given the newest stored announcement."""
     expected = last_expected(now, holidays)
     if newest_on is not None and newest_on >= expected and newest_on > papers_after:
         return "out"

@@ -1,7 +1,7 @@
-"""Group commit: the answers of all connections of a process are recorded together, by a thread of their own.
+"""Group commit: one thread records the answers of all connections of a process.
 
-Each connection hands over its step and waits until it is committed. What arrives while one commit is on its way
-goes into the next, so there are as many mails in a commit as there are connections that wait.
+Each connection submits its step and waits until it is committed. Steps that arrive during a commit go into the
+next one, so a commit holds the steps of all connections that wait.
 """
 
 import threading
@@ -14,12 +14,12 @@ from digest.errors import StopRun
 from digest.store.recording import AcceptedMail, Step, StepWriter
 
 LONGEST_RESTART = timedelta(minutes=2)
-"""How long a record waits for a database that restarts; giving up would send those mails twice."""
+"""How long a record waits for a database that restarts. After that the mails in flight are sent a second time."""
 _PAUSE_SECONDS = 0.5
 
 
 class Ticket:
-    """What a connection gets for its step: the answer, once it is committed."""
+    """The pending result of a step."""
 
     __slots__ = ("_done", "_error", "_is_wanted", "step")
 
@@ -31,12 +31,12 @@ class Ticket:
         self._error: BaseException | None = None
 
     def settle(self, *, is_wanted: bool, error: BaseException | None = None) -> None:
-        """Let the connection go on."""
+        """Set the result and wake the connection."""
         self._is_wanted, self._error = is_wanted, error
         self._done.release()
 
     def wait(self) -> bool:
-        """Wait for the commit; tell whether the next mail may be sent. Raises what kept it from being written."""
+        """Wait for the commit; return whether the next mail may be sent. Raises the error of the commit."""
         self._done.acquire()
         if self._error is not None:
             raise self._error
@@ -44,7 +44,7 @@ class Ticket:
 
 
 class GroupCommit:
-    """Writes steps in groups. Raises nothing itself: each ticket does."""
+    """Writes steps in groups. Errors are raised by `Ticket.wait`, not here."""
 
     def __init__(
         self, writer: StepWriter, clock: Callable[[], datetime], longest_restart: timedelta = LONGEST_RESTART
@@ -58,11 +58,11 @@ class GroupCommit:
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def submit(self, slot: int, taken: AcceptedMail | None, then: Delivery | None) -> Ticket:
-        """Hand over what a connection has to record and to ask."""
+        """Submit the step of a connection: a mail to record, and the next one to ask about."""
         ticket = Ticket(Step(slot, taken, then))
         with self._changed:
             self._waiting.append(ticket)
@@ -70,7 +70,7 @@ class GroupCommit:
         return ticket
 
     def close(self) -> None:
-        """Write what waits, and end."""
+        """Write the steps that wait, and end the thread."""
         with self._changed:
             self._is_closed = True
             self._changed.notify()

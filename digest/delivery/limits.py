@@ -1,8 +1,7 @@
-"""What a mail provider takes per second, minute, hour and day, counted over all workers.
+"""The provider's limits on mails per second, minute, hour and day, counted over all processes of an account.
 
-Windows slide: in no span of that length do more mails set out, wherever it begins. Counts are kept in
-Redis where there is a broker, else in this process; what was sent before it started is read from the
-ledger.
+Windows slide: no span of that length, wherever it begins, has more mails. Counts are in Redis where there is a
+broker, else in this process; mails sent before the counts began are counted from the ledger.
 """
 
 import re
@@ -21,9 +20,9 @@ from digest.domain.pace import SLOWEST, Pace, slow_down
 from digest.errors import BadInput, TryLater
 
 BOUNDLESS = 1_000_000
-"""More than any batch."""
+"""No limit: more than any batch."""
 _FORM = re.compile(r"([1-9][0-9]{0,8})/(second|minute|hour|day)")
-# Room in a window this short comes back within a batch, so it says nothing about how many to claim.
+# A window this short is free again within a batch, so its room does not limit how many to claim.
 _SHORT = timedelta(minutes=1)
 _LEAST_WAIT = 0.002
 
@@ -46,7 +45,7 @@ class Limit:
 
 
 class Limits(Protocol):
-    """How fast mail may go."""
+    """How many mails may be sent, and when."""
 
     @property
     def never_waits(self) -> bool:
@@ -56,17 +55,17 @@ class Limits(Protocol):
         """Return how many mails may go before a longer wait; at most BOUNDLESS. Raises TryLater."""
 
     def wait(self, longest: float) -> float:
-        """Take a turn, waiting for it at most so many seconds; 0 when it is ours, else the seconds until one.
+        """Take a turn, waiting at most `longest` seconds; return 0 if it was taken, else the seconds until there is one.
 
         Raises TryLater when the turns cannot be counted now.
         """
 
     def slow_down(self, measured: float, now: datetime) -> bool:
-        """Go slower than `measured` mails a second, as the provider asks for; False if that is slowest already."""
+        """Lower the pace below `measured` mails a second, as the provider asks; return False at the slowest pace."""
 
 
 class NoLimits:
-    """Mail goes as fast as it can."""
+    """No limits."""
 
     never_waits = True
 
@@ -79,7 +78,7 @@ class NoLimits:
         return 0.0
 
     def slow_down(self, measured: float, now: datetime) -> bool:  # noqa: ARG002
-        """Return False: there is no pace here."""
+        """Return False: there is no pace to lower."""
         return False
 
 
@@ -97,11 +96,11 @@ class ProviderLimits:
         *,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        """`account` names what is limited; `sent_since` counts mails by the ledger, for counts that were lost.
+        """`account` is what the limits apply to; `sent_since` counts sent mails in the ledger, as counts may be lost.
 
-        Raises BadInput when the storage's address is none.
+        Raises BadInput for an invalid storage URL.
         """
-        # The shortest first: when a longer window is full, a turn of the shorter one is all that is wasted.
+        # The shortest first: when a longer window is full, only a turn of the shorter one is lost.
         self._limits = sorted(limits, key=lambda limit: limit.window)
         self._items: list[RateLimitItem] = [parse(limit.text) for limit in self._limits]
         self._account = account
@@ -110,7 +109,7 @@ class ProviderLimits:
         self._limiter = sliding_windows(storage_url)
 
     def room(self, now: datetime) -> int:
-        """Return what the fullest of the longer windows still holds."""
+        """Return the room of the fullest window, short ones left out."""
         rooms = [BOUNDLESS]
         for limit, item in zip(self._limits, self._items, strict=True):
             if limit.window <= _SHORT:
@@ -148,17 +147,17 @@ class PacedLimits:
         self,
         limits: Limits,
         account: str,
-        find_subscriber: Callable[[], Pace | None],
+        find_pace: Callable[[], Pace | None],
         change: Callable[[Callable[[Pace | None], Pace]], Pace],
         clock: Callable[[], datetime],
         storage_url: str = "memory://",
         *,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        """`find_subscriber` reads the pace that is stored; `change` stores what a function makes of it."""
+        """`find_pace` reads the pace that is stored; `change` stores what a function makes of it."""
         self._limits = limits
         self._account = account
-        self._find = find_subscriber
+        self._find = find_pace
         self._change = change
         self._clock = clock
         self._sleep = sleep
@@ -174,7 +173,7 @@ class PacedLimits:
         return self._pace.at(self._clock()) if self._pace else None
 
     def room(self, now: datetime) -> int:
-        """Return the room of the fixed limits; and look what pace other processes were asked for."""
+        """Return the room of the fixed limits. Reads the pace, which other processes may have changed."""
         self._pace = self._find()
         return self._limits.room(now)
 
@@ -206,14 +205,14 @@ class _PaceItem(RateLimitItemPerSecond):
 
 
 def _item(mails_per_second: float) -> RateLimitItem:
-    # A second's worth at once, not more: the bursts of a longer window are what providers dislike.
+    # At most one second of mails at once: providers object to bursts.
     if mails_per_second >= 1:
         return _PaceItem(int(mails_per_second), 1)
     return _PaceItem(1, round(1 / mails_per_second))
 
 
 def _take(limiter: MovingWindowRateLimiter, item: RateLimitItem, account: str) -> float:
-    """Take a turn; return 0 when it is ours, else the seconds until there may be one. Raises TryLater."""
+    """Take a turn; return 0 if it was taken, else the seconds until there may be one. Raises TryLater."""
     try:
         if limiter.hit(item, account):
             return 0.0

@@ -1,4 +1,4 @@
-"""Planning: one delivery row for each subscriber who is due, written before anything is sent."""
+"""Planning: writes one delivery row for each subscriber who is due, before anything is sent."""
 
 from collections.abc import Callable
 from datetime import date, datetime
@@ -18,16 +18,16 @@ from digest.store.planning import (
 )
 
 SPAN = 20_000
-"""Subscribers planned in one transaction: enough that its cost vanishes, so few that others need not wait."""
+"""Subscribers planned in one transaction: the cost of a transaction is negligible, and its locks are short."""
 _MANY = 1000
 
 
 def due_edition_at(now: datetime, schedule: Schedule, *, is_first: bool) -> DueEdition | None:
     """Return the edition that is due at `now`; None when there is none.
 
-    A subscriber who was never planned gets their first digest at once, dated on their own calendar, and the
-    next on another day. Whoever missed editions gets the newest only, however late: it looks back over the
-    others. A daily job that always runs an hour too early would else never send anything.
+    A subscriber who was never planned gets the first digest at once, dated in their time zone, and the next one
+    on another day. After missed editions only the newest is due, however late; its window covers the others.
+    Otherwise a daily job that always runs an hour too early would never send anything.
     """
     if is_first:
         today = local_date(now, schedule)
@@ -40,7 +40,7 @@ def due_edition_on(edition_on: date, now: datetime, schedule: Schedule) -> DueEd
     """Return that day's edition as due now, whatever the hour; None when the subscriber gets none that day."""
     if not sends_on(edition_on, schedule.frequency):
         return None
-    # An edition of a later day must not keep back those of the days before it.
+    # Planning an edition of a later day must not skip the editions before it.
     after = min(edition_on, local_date(now, schedule))
     return DueEdition(edition_on, now, next_due_at(now, schedule, after=after))
 
@@ -48,8 +48,8 @@ def due_edition_on(edition_on: date, now: datetime, schedule: Schedule) -> DueEd
 def plan_due(database: Database, now: datetime, only: int | None = None) -> int:
     """Write a planned delivery for every active subscriber who is due at `now`; return how many are new.
 
-    Two planners at once, or one that is run again, write no second row: subscriber, kind and edition are
-    unique. `only` keeps to one subscriber.
+    Concurrent or repeated planning writes no second row: subscriber, kind and edition are unique. `only` plans
+    for one subscriber.
     """
     return _plan(
         database, now, now, only, lambda schedule, is_first: due_edition_at(now, schedule, is_first=is_first)
@@ -68,7 +68,7 @@ def _plan(
     only: int | None,
     due_edition_of: Callable[[Schedule, bool], DueEdition | None],
 ) -> int:
-    """Find the clocks of those who are due, do the arithmetic once for each, and plan span by span."""
+    """Compute the due edition once for each distinct schedule, then plan span by span."""
     with database.begin() as connection:
         subscriber_store.resume_paused(connection, now.date())
     with database.read() as connection:
@@ -96,5 +96,5 @@ def _due_edition(
     try:
         return due_edition_of(Schedule(clock.timezone, clock.hour, clock.frequency), clock.is_first)
     except BadInput:
-        # A zone that this machine's data does not know yet: these subscribers wait, all others do not.
+        # A time zone that this machine's data lacks: only its subscribers wait.
         return None

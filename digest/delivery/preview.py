@@ -1,4 +1,4 @@
-"""Looking without touching: what a subscriber would get, why a paper would or would not come, what was sent."""
+"""Read-only views: what a subscriber would get, how a paper fits, what was sent."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -39,9 +39,9 @@ def preview(
     now: datetime,
     draft: Draft | None = None,
 ) -> Selection:
-    """Return what a subscriber would get in an edition, whatever their status and hour; nothing is written.
+    """Return what a subscriber would get in an edition, regardless of status and hour. Writes nothing.
 
-    With a draft: what they would get, had they saved it.
+    With a draft: what they would get with these unsaved preferences.
     """
     request = Request(subscriber, edition_on)
     if draft is not None:
@@ -52,7 +52,7 @@ def preview(
 def preview_mail(
     selection: Selection, imprint: SenderIdentity, links: Links, renderer: Renderer, now: datetime
 ) -> Message:
-    """Return the mail of a previewed selection; on a quiet day the note that says why."""
+    """Return the mail of a previewed selection; without papers, the note that says why."""
     note = "" if selection.picks else NOTES[quiet_reason(selection.considered, selection.state)]
     return build_mail(selection.compose(imprint, now, note), links, renderer)
 
@@ -80,17 +80,17 @@ class Explanation:
     """The name of the interest that fits best; empty when the subscriber has none."""
     reasons: tuple[Reason, ...]
     closest: tuple[str, float] | None
-    """The one liked paper it is close to, by title, and how close (cosine); None when no single one stands out."""
+    """The one liked paper it is close to: title and cosine similarity. None if no single one stands out."""
     obstacles: tuple[str, ...]
-    """The subscriber's own rules that keep it out, in words."""
+    """The subscriber's own rules that exclude it, in words."""
     received_on: date | None
-    """The edition it came in, if it did."""
+    """The edition that contained it; None if none did."""
 
 
 def explain(
     connection: Connection, selection_settings: SelectionSettings, subscriber: Subscriber, paper_id: str
 ) -> Explanation:
-    """Say how a stored paper fits a subscriber. Raises BadInput or NotFound for the paper."""
+    """Return how a stored paper fits a subscriber. Raises BadInput or NotFound for the paper."""
     canonical = canonical_id(paper_id)
     stored = paper_store.find_by_paper_ids(connection, [canonical]).get(canonical)
     if stored is None:

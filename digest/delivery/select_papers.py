@@ -1,4 +1,4 @@
-"""What each subscriber of a batch gets: gather with a few queries, then decide for each by itself."""
+"""Selects the papers of each subscriber of a batch: a few queries for all, then a decision for each."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ from digest.store.database import Connection
 
 @dataclass(frozen=True, slots=True)
 class SelectionSettings:
-    """How papers are chosen, the same for all subscribers of an installation."""
+    """How papers are selected, the same for all subscribers of an installation."""
 
     for_you: int = 7
     trending: int = 3
@@ -34,7 +34,7 @@ class SelectionSettings:
     holidays: frozenset[date] = frozenset()
 
     def rules(self, subscriber: Subscriber) -> Rules:
-        """Return what holds for one subscriber."""
+        """Return the rules of one subscriber."""
         asked = subscriber.interests
         return Rules(
             must=asked.must,
@@ -49,19 +49,19 @@ class SelectionSettings:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One subscriber's digest of one edition, to be chosen."""
+    """A digest to be selected: a subscriber and an edition."""
 
     subscriber: Subscriber
     edition_on: date
     profile: Profile | None = None
-    """What to choose by; None for the profile that is stored."""
+    """The profile to score with; None for the stored one."""
     rated: AbstractSet[int] = frozenset()
-    """Papers, by row number, that they gave a verdict on beside those that are stored."""
+    """Rows of papers that the subscriber rated, besides the stored ratings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What was chosen for one subscriber, or why nothing was."""
+    """The papers selected for one subscriber, or why there are none."""
 
     subscriber: Subscriber
     edition_on: date
@@ -89,11 +89,11 @@ class Selection:
 
 
 class Composer:
-    """Chooses papers for subscribers. Keeps editions between batches; one a process, for all its threads."""
+    """Selects papers for subscribers. Caches candidates between batches. One for all threads of a process."""
 
     def __init__(self, selection_settings: SelectionSettings) -> None:
         self._selection_settings = selection_settings
-        self._editions = CandidateCache()
+        self._cache = CandidateCache()
 
     def select(
         self,
@@ -102,11 +102,11 @@ class Composer:
         now: datetime,
         received_before: date | None = None,
     ) -> list[Selection]:
-        """Choose for each subscriber; a fixed number of queries, however many subscribers. In no particular order.
+        """Select for each subscriber, with a number of queries that does not depend on how many there are.
 
-        Looks at papers announced up to `now` only, and never chooses one that is in another mail of the
-        subscriber or that they gave a verdict on. `received_before` disregards mails of that edition and later
-        ones, to look back at a day as it was.
+        Only papers announced up to `now` are candidates, without those that are in another mail of the
+        subscriber and those that the subscriber rated. `received_before` ignores mails of that edition and later
+        ones, to show a past day as it was. The order of the result is undefined.
         """
         if not requests:
             return []
@@ -121,11 +121,14 @@ class Composer:
             state = feed_state(now, window.after, newest_on, fetches, self._selection_settings.holidays)
             known = (profiles.get(one.subscriber.id, NO_PROFILE) for one in subscribers)
             versions = {profile.statistics_version for profile in known if profile.interests}
-            # Who told us nothing shares the papers, as they are now weighed, of those who did.
+            # Subscribers without a profile share the candidates of those who have one.
             versions = versions or {term_store.newest_version(connection) or 0}
-            edition = self._editions.edition(connection, window, versions, now)
+            candidates = self._cache.candidates(connection, window, versions, now)
             received = pick_store.received(
-                connection, [one.subscriber.id for one in subscribers], edition.first_row_id, received_before
+                connection,
+                [one.subscriber.id for one in subscribers],
+                candidates.first_row_id,
+                received_before,
             )
             seen = {
                 one.subscriber.id: received.get(one.subscriber.id, set())
@@ -133,7 +136,7 @@ class Composer:
                 | one.rated
                 for one in subscribers
             }
-            picks_of = self._select(edition, subscribers, profiles, seen) if edition.considered else {}
+            picks_of = self._select(candidates, subscribers, profiles, seen) if candidates.considered else {}
             selections.extend(
                 Selection(
                     subscriber=one.subscriber,
@@ -141,7 +144,7 @@ class Composer:
                     papers_after=window.after,
                     papers_through=window.through,
                     state=state,
-                    considered=edition.considered,
+                    considered=candidates.considered,
                     picks=picks_of.get(one.subscriber.id, ()),
                 )
                 for one in subscribers
@@ -173,15 +176,15 @@ class Composer:
 
     def _select(
         self,
-        edition: StoredCandidates,
+        stored: StoredCandidates,
         subscribers: Sequence[Request],
         profiles: Mapping[int, Profile],
         seen: Mapping[int, AbstractSet[int]],
     ) -> dict[int, tuple[Pick, ...]]:
-        candidates = edition.candidates
+        candidates = stored.candidates
         known = [profiles.get(one.subscriber.id, NO_PROFILE) for one in subscribers]
         scores = candidates.score(known)
-        ids = edition.ids
+        ids = stored.ids
         picks_of: dict[int, tuple[Pick, ...]] = {}
         for row, (one, profile) in enumerate(zip(subscribers, known, strict=True)):
             subscriber = one.subscriber
@@ -193,22 +196,22 @@ class Composer:
                 {ids[row_id] for row_id in seen[subscriber.id] if row_id in ids},
             )
             keys = [interest_key(interest) for interest in profile.interests]
-            picks_of[subscriber.id] = tuple(_pick(edition, profile, keys, ranked) for ranked in ranked_picks)
+            picks_of[subscriber.id] = tuple(_pick(stored, profile, keys, ranked) for ranked in ranked_picks)
         return picks_of
 
 
-def _pick(edition: StoredCandidates, profile: Profile, keys: Sequence[bytes], ranked: RankedPick) -> Pick:
-    card_sha256, card = edition.card(ranked.index)
+def _pick(stored: StoredCandidates, profile: Profile, keys: Sequence[bytes], ranked: RankedPick) -> Pick:
+    card_sha256, card = stored.card(ranked.index)
     terms: tuple[tuple[str, float], ...] = ()
     if ranked.interest >= 0:
-        terms = edition.reasons(
+        terms = stored.reasons(
             profile.statistics_version,
             profile.interests[ranked.interest],
             keys[ranked.interest],
             ranked.index,
         )
     return Pick(
-        paper_row_id=edition.row_ids[ranked.index],
+        paper_row_id=stored.row_ids[ranked.index],
         card=card,
         card_sha256=card_sha256,
         section=ranked.section,

@@ -1,7 +1,7 @@
-"""Sending composed mails over several connections at once: ask, send, record, each mail by itself.
+"""Sends composed mails over several connections: for each mail check, send, record.
 
-A connection goes on to its next mail when the answer to the one before is committed; so after a crash at most one
-mail per connection comes twice, under the same Message-ID. Connections are threads: the SMTP dialogue stays plain,
+A connection sends its next mail only after the answer to the last one is committed. So after a crash at most one
+mail per connection is sent twice, with the same Message-ID. Connections are threads: the SMTP dialogue stays plain,
 and it was measured against one thread that polls all sockets (1.24 against 1.18 ms of CPU a mail, 1 ms of it composing).
 """
 
@@ -43,35 +43,35 @@ from digest.store import refusals as refusal_store
 from digest.store.recording import AcceptedMail, StepWriter
 
 MOST_DELAYS = 25
-"""So many mails in a row that the server wants later mean that it wants none now."""
+"""Number of temporary refusals in a row after which sending stops."""
 
 POLICY_DOMAINS = 3
-"""Refusals by policy to recipients of so many domains, and no mail taken, mean that the server refuses us."""
+"""Number of recipients' domains refused by policy, with no mail accepted, after which sending stops."""
 
 MOST_LOST_CONNECTIONS = 3
-"""So many connections that broke in a row mean the same."""
+"""Number of lost connections in a row after which sending stops."""
 
-LIMIT_REACHED = "The mail limit is used up for now; the rest waits until there is room (DIGEST_MAIL_LIMITS)."
+LIMIT_REACHED = "The mail limit is reached; the other mails wait until there is room (DIGEST_MAIL_LIMITS)."
 
-NO_ROOM = "The mail server takes no further connection, while another process sends; mails wait for that one."
+NO_ROOM = "The mail server accepts no further connection while another process sends; mails wait for it."
 
 _LONGEST_TURN = 10.0
-"""So many seconds a mail waits for its turn; a longer wait is for the queue."""
+"""Seconds that a mail waits for its turn. If it would take longer, sending stops and the mails are released."""
 
 _STALE_QUESTION = 0.1
-"""After waiting so many seconds for a turn, it is asked anew whether the mail may be sent."""
+"""Seconds of waiting for a turn after which the check whether the mail may be sent is repeated."""
 
 _OTHERS_SEND = timedelta(seconds=60)
 
 _SAVE_EVERY_SECONDS = 2.0
 
 _STOP_SECONDS = 8.0
-"""So long a process that is asked to stop waits for the mails in flight."""
+"""Seconds that a stopping process waits for the mails in flight."""
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What the server did with the mails of one sender."""
+    """The server's answers to the mails of one sender."""
 
     taken: int = 0
     refused: int = 0
@@ -81,15 +81,15 @@ class Outcome:
 
     @property
     def was_answered(self) -> bool:
-        """Whether the server works: it has said yes or no to a recipient."""
+        """Whether the server accepted or refused a recipient, so it works."""
         return bool(self.taken or self.refused)
 
 
 class Sender:
-    """Sends mails of one stream over up to so many connections. Use it as a context; then read `outcome`.
+    """Sends mails of one stream over several connections. A context manager; read `outcome` after it.
 
-    It stops early when a limit is reached, when the process is to stop, and when something is wrong with the
-    server; what could not be tried is given back.
+    It stops early when a limit is reached, when the process is to stop, and when the server fails. Mails that
+    were not attempted are released.
     """
 
     def __init__(
@@ -101,8 +101,8 @@ class Sender:
         *,
         is_half_open: bool = False,
     ) -> None:
-        """`is_half_open`: one connection, and refusals do not stop it, as they are what it is to find out."""
-        self._office = delivery_context
+        """`is_half_open`: a trial, over one connection, which refusals do not stop."""
+        self._context = delivery_context
         self._clock = clock
         self._summary = summary
         self._stream = stream
@@ -119,12 +119,12 @@ class Sender:
         self._threads: list[threading.Thread] = []
         self._counting = threading.Lock()
         self._delays = 0
-        """Mails in a row that the server wants later."""
+        """Temporary refusals in a row."""
         self._lost_connections = 0
         self._policy_domains: set[str] = set()
         """The recipients' domains of mails refused by policy."""
         self._unsaved: dict[date, str] = defaultdict(str)
-        """The answers to recipients, by edition, that the database does not have yet."""
+        """Answers to recipients, by edition, that are not stored yet."""
         self._saved_at = self._began_at = time.monotonic()
         self.outcome = Outcome()
 
@@ -142,14 +142,14 @@ class Sender:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether it takes no more mails."""
+        """Whether no more mails are sent."""
         return self._queue.is_stopped
 
     def put(self, batch: Sequence[ReadyDelivery], until: datetime) -> None:
-        """Have a batch sent; return as soon as most of it is, so that the next one is composed meanwhile."""
+        """Queue a batch; return when most of it is taken, so that the next one is composed meanwhile."""
         self._queue.put(batch, until)
 
-    # What a connection does.
+    # The thread of a connection.
 
     def _start(self, slot: int) -> None:
         thread = threading.Thread(target=self._connect, args=(slot,), name=f"mail-{slot}", daemon=True)
@@ -159,7 +159,7 @@ class Sender:
     def _connect(self, slot: int) -> None:
         failure: BaseException | None = None
         try:
-            with self._office.transport.open() as server:
+            with self._context.transport.open() as server:
                 self._serve(slot, server)
         except BaseException as error:  # noqa: BLE001 - raised again where the sender is used
             failure = error
@@ -167,7 +167,7 @@ class Sender:
             self._queue.ended(slot, failure)
 
     def _serve(self, slot: int, server: Server) -> None:
-        """Send mail after mail, until there are none or this connection has to end."""
+        """Send mails until there are none or this connection is to end."""
         job, ticket = self._queue.take(), None
         while job is not None:
             job, ticket = self._handle(slot, server, job, ticket)
@@ -177,7 +177,7 @@ class Sender:
     def _handle(
         self, slot: int, server: Server, job: Job, ticket: Ticket | None
     ) -> tuple[Job | None, Ticket | None]:
-        """Send one mail; return the next, if it was asked about along with the record of this one."""
+        """Send one mail; return the next one, if it was checked in the same step that recorded this one."""
         one = job.ready
         waited = self._wait_for_turn(job)
         if waited is None:
@@ -190,8 +190,8 @@ class Sender:
             ticket = None
         ticket = ticket or self._commit.submit(slot, None, one.delivery)
         try:
-            # While the commit is on its way.
-            envelope = build_envelope(self._office, one)
+            # During the commit.
+            envelope = build_envelope(self._context, one)
         except BadInput as unfit:
             ticket.wait()
             with self._settling:
@@ -205,12 +205,12 @@ class Sender:
             answer = server.send(envelope)
         except (TryLater, NeverSend, StopRun) as error:
             self._not_taken(slot, job, error)
-            # Nothing is in flight on this connection any more.
+            # Record that nothing is in flight on this connection.
             self._commit.submit(slot, None, None).wait()
             return None, None
         taken = AcceptedMail(one.delivery.id, sha256(envelope.content).hexdigest(), answer, self._clock())
-        # Where a turn has to be waited for, what is asked now would be old by then.
-        following = self._queue.take(waits=False) if self._office.limits.never_waits else None
+        # With limits, the check would be outdated after the wait for a turn.
+        following = self._queue.take(waits=False) if self._context.limits.never_waits else None
         ticket = self._commit.submit(slot, taken, following.ready.delivery if following else None)
         self._note_taken(one)
         if following is None:
@@ -219,16 +219,16 @@ class Sender:
         return following, ticket
 
     def _wait_for_turn(self, job: Job) -> float | None:
-        """Take a turn of the provider's limits; return the seconds it took, None if there is none to be had."""
-        if self._office.is_stopping():
+        """Take a turn of the provider's limits; return the seconds waited, None if the mail cannot be sent now."""
+        if self._context.is_stopping():
             self._queue.stop(Stop(""))
         if self._clock() > job.until or self.is_stopped:
             return None
-        if self._office.limits.never_waits:
+        if self._context.limits.never_waits:
             return 0.0
         began_at = time.monotonic()
         try:
-            wait = self._office.limits.wait(_LONGEST_TURN)
+            wait = self._context.limits.wait(_LONGEST_TURN)
         except TryLater as later:
             self._queue.stop(Stop(str(later)))
             return None
@@ -237,7 +237,7 @@ class Sender:
             return None
         return time.monotonic() - began_at
 
-    # What comes of it.
+    # Outcomes.
 
     def _note_taken(self, one: ReadyDelivery) -> None:
         unsaved: dict[date, str] = {}
@@ -255,10 +255,10 @@ class Sender:
     def _save_answers(self, unsaved: dict[date, str]) -> None:
         if not unsaved:
             return
-        with self._office.database.begin() as connection:
+        with self._context.database.begin() as connection:
             for edition_on, answers in sorted(unsaved.items()):
                 refusal_store.add_answers(
-                    connection, self._office.account, self._stream, edition_on, answers, self._clock()
+                    connection, self._context.account, self._stream, edition_on, answers, self._clock()
                 )
 
     def _not_taken(self, slot: int, job: Job, error: TryLater | NeverSend | StopRun) -> None:
@@ -296,7 +296,7 @@ class Sender:
             if self._lost_connections == MOST_LOST_CONNECTIONS:
                 reason = f"The connection to the mail server broke {MOST_LOST_CONNECTIONS} times in a row"
                 trouble = Trouble(f"{reason}; see: digest doctor")
-            # Whom strangers signed up says nothing about the server.
+            # Addresses that strangers typed are no evidence about the server.
             elif self._delays == MOST_DELAYS and self._stream == "digest":
                 reason = f"The mail server asked {MOST_DELAYS} times in a row to try later"
                 trouble = Trouble(f"{reason}; see: digest deliveries list", self._stream)
@@ -318,21 +318,21 @@ class Sender:
             self._queue.stop(Stop(reason, Trouble(reason, self._stream)))
 
     def _slow_down(self, job: Job, error: SlowDown) -> None:
-        """Slow down all processes of the account, and try this mail again at that pace."""
+        """Slow down all processes of the account, and send this mail again at that pace."""
         elapsed = max(1.0, time.monotonic() - self._began_at)
-        if self._office.limits.slow_down(self.outcome.taken / elapsed, self._clock()):
+        if self._context.limits.slow_down(self.outcome.taken / elapsed, self._clock()):
             self._queue.put_back(job)
         else:
             self._trouble(job.ready, Trouble(str(error)))
 
     def _without_connection(self, slot: int, job: Job, error: NoConnection) -> None:
-        """Be content with the connections that there are, as the server lets no further one in."""
+        """Go on with fewer connections, as the server refused one."""
         is_full = isinstance(error, ServerFull)
         others = self._queue.leave(slot)
         if others:
             self._queue.put_back(job, first=True)
             if is_full:
-                self._office.connections.lower(others, self._clock())
+                self._context.connections.lower(others, self._clock())
         elif is_full and self._is_used_by_others():
             self._release([job])
             self._queue.stop(Stop(NO_ROOM))
@@ -342,26 +342,26 @@ class Sender:
     def _is_used_by_others(self) -> bool:
         if self._is_trial:
             return False
-        with self._office.database.read() as connection:
-            at = refusal_store.last_taken_at(connection, self._office.account)
+        with self._context.database.read() as connection:
+            at = refusal_store.last_taken_at(connection, self._context.account)
         return at is not None and at > self._clock() - _OTHERS_SEND
 
     def _trouble(self, one: ReadyDelivery, trouble: Trouble) -> None:
-        """Stop all connections. The mail that met the trouble goes to the end of the queue, should it be its own."""
+        """Stop all connections. This mail is retried last, in case it is the cause."""
         with self._settling:
             self._settlement.retry_later(one.delivery, TryLater(trouble.reason), is_counted=False)
         self._queue.stop(Stop(trouble.reason, trouble))
 
-    # The end.
+    # Closing.
 
     def _release(self, jobs: Sequence[Job]) -> None:
         stop = self._queue.stop_reason
         if jobs:
             ready_at = self._clock() + (stop.release_after if stop else timedelta())
-            release(self._office, [job.ready.delivery for job in jobs], ready_at)
+            release(self._context, [job.ready.delivery for job in jobs], ready_at)
 
     def _close(self) -> None:
-        """Let what is queued be sent, and give back what is not."""
+        """Wait until the queue is sent, and release what is left."""
         self._queue.close()
         self._join()
         if self._queue.failure is None:
@@ -375,10 +375,10 @@ class Sender:
             self._summary.stopped = stop.reason
 
     def _join(self) -> None:
-        """Wait for the connections; when the process is to stop, no longer than is good for it."""
+        """Wait for the connections; at most _STOP_SECONDS once the process is to stop."""
         give_up_at = None
         for thread in self._threads:
             while thread.is_alive() and (give_up_at is None or time.monotonic() < give_up_at):
                 thread.join(0.5)
-                if give_up_at is None and self._office.is_stopping():
+                if give_up_at is None and self._context.is_stopping():
                     give_up_at = time.monotonic() + _STOP_SECONDS

@@ -1,4 +1,4 @@
-"""The composed mails that wait to be sent, and the connections that take them: how threads of one sender meet."""
+"""The queue between the composer and the connections of one sender, each of which runs in a thread."""
 
 import threading
 from collections import deque
@@ -12,29 +12,29 @@ from digest.delivery.context import ReadyDelivery
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A composed mail that is to be sent."""
+    """A composed mail to be sent."""
 
     ready: ReadyDelivery
     until: datetime
-    """When this worker's claim is not safe any more."""
+    """When this worker's claim may end; the mail must not be sent later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Why no more mails are sent."""
+    """Why sending stops."""
 
     reason: str
     trouble: Trouble | None = None
-    """What is wrong with the server, if that is why."""
+    """What is wrong with the server, if that is the reason."""
     release_after: timedelta = timedelta()
-    """How long what was not sent has to wait."""
+    """How long unsent mails wait before they are due again."""
 
 
 class SendQueue:
-    """Hands mails to connections, each of which runs in a thread and is known by its slot.
+    """Distributes mails to connections, which are numbered by slot.
 
-    It begins with one connection and adds one for each mail that is taken while others wait, so that a server
-    which is away is asked once.
+    Starts with one connection and adds one for each mail that is accepted while others wait, so that a server
+    which does not answer is asked once.
     """
 
     def __init__(self, most: int, start: Callable[[int], None]) -> None:
@@ -66,7 +66,7 @@ class SendQueue:
                 self._changed.wait()
 
     def take(self, *, waits: bool = True) -> Job | None:
-        """Return the next mail; None when there is none and, if this `waits`, there comes none any more."""
+        """Return the next mail; None if there is none. With `waits`, None only when no more will come."""
         with self._changed:
             while not self._jobs and waits and not self._is_closed and not self.is_stopped:
                 self._changed.wait()
@@ -77,7 +77,7 @@ class SendQueue:
             return job
 
     def take_late(self, now: datetime) -> list[Job]:
-        """Return the mails whose claim is not safe any more."""
+        """Remove and return the mails whose claim may have ended."""
         with self._changed:
             late = [job for job in self._jobs if now > job.until]
             self._jobs = deque(job for job in self._jobs if now <= job.until)
@@ -85,7 +85,7 @@ class SendQueue:
         return late
 
     def put_back(self, job: Job, *, first: bool = False) -> None:
-        """Have another connection send a mail, or the same one later."""
+        """Return a mail to the queue."""
         with self._changed:
             if first:
                 self._jobs.appendleft(job)
@@ -94,13 +94,13 @@ class SendQueue:
             self._changed.notify_all()
 
     def note_progress(self) -> None:
-        """Add a connection if mails wait, as the server has just taken one."""
+        """Add a connection if mails wait. Called after the server accepted a mail."""
         with self._changed:
             if self._jobs:
                 self._spawn()
 
     def leave(self, slot: int) -> int:
-        """Let a connection end that the server did not let in, if there are others; return how many."""
+        """End a connection that the server refused, if there are others; return how many there are."""
         with self._changed:
             others = len(self._active - self._leaving) - 1
             if others:
@@ -109,11 +109,11 @@ class SendQueue:
             return others
 
     def is_leaving(self, slot: int) -> bool:
-        """Tell whether a connection is to end."""
+        """Return whether a connection is to end."""
         return slot in self._leaving
 
     def ended(self, slot: int, failure: BaseException | None) -> None:
-        """Note that a connection has ended, and what ended it."""
+        """Note that a connection has ended, and the error that ended it."""
         with self._changed:
             self._active.discard(slot)
             self._leaving.discard(slot)
@@ -121,19 +121,19 @@ class SendQueue:
             self._changed.notify_all()
 
     def stop(self, stop: Stop) -> None:
-        """Send no more mails. The first reason counts."""
+        """Stop sending. The first reason is reported."""
         with self._changed:
             self.stop_reason = self.stop_reason or stop
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Let connections end once all mails are taken."""
+        """End the connections when the queue is empty."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
 
     def unsent(self) -> list[Job]:
-        """Return what was not taken."""
+        """Return the mails that are left."""
         with self._changed:
             return list(self._jobs)
 

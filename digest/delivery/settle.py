@@ -1,4 +1,4 @@
-"""What becomes of a mail that the server did not take: each by itself, in one transaction, while the claim is held."""
+"""Records the outcome of mails that were not accepted: one transaction each, only while the claim is held."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from digest.subscribers.addresses import address_hash
 
 
 def cancel(connection: Connection, one: Delivery, lost: Cancel, now: datetime, summary: Summary) -> None:
-    """Record that a delivery has lost its point."""
+    """Record that a delivery was cancelled."""
     if lost.keeps_papers:
         ledger.record_unknown(connection, one.id, f"{lost.reason}, may have been sent", now)
         summary.failed[f"{lost.reason}, may have been sent"] += 1
@@ -29,7 +29,7 @@ def cancel(connection: Connection, one: Delivery, lost: Cancel, now: datetime, s
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """Records outcomes of the mails of one stream, and counts them. Not for two threads at once."""
+    """Records and counts the outcomes of one stream. Not thread-safe."""
 
     delivery_context: DeliveryContext
     clock: Callable[[], datetime]
@@ -37,7 +37,7 @@ class Settlement:
     stream: Stream
 
     def withdrawn(self, claimed: Delivery) -> None:
-        """Record that the subscriber left since the mail was composed."""
+        """Record that the subscriber no longer wants the mail."""
         with self._settling(claimed) as connection:
             if connection:
                 cancel(connection, claimed, Cancel("withdrawn"), self.clock(), self.summary)
@@ -53,7 +53,7 @@ class Settlement:
         self.summary.failed[reason] += 1
 
     def retry_later(self, claimed: Delivery, later: TryLater, *, is_counted: bool = True) -> None:
-        """Have a mail tried again after a pause; `is_counted`: the server asked for it."""
+        """Retry a mail after a pause. `is_counted`: count it as a temporary refusal by the server."""
         wait = pause(claimed.attempts, later.seconds, self.delivery_context.rng.random())
         with self._settling(claimed) as connection:
             if connection and isinstance(later, MailboxFull) and self._is_full_too_often(connection, claimed):
@@ -76,7 +76,7 @@ class Settlement:
     def refused(self, one: ReadyDelivery, never: NeverSend, answers_before: str) -> Answers:
         """Suppress the refused address, or hold the refusal as suspected; return the answers to its edition.
 
-        `answers_before` are those that the database does not have yet.
+        `answers_before` are earlier answers that are not stored yet.
         """
         claimed, now = one.delivery, self.clock()
         with self._settling(claimed) as connection:
@@ -107,12 +107,12 @@ class Settlement:
 
     @contextmanager
     def _settling(self, claimed: Delivery) -> Iterator[Connection | None]:
-        """Open a transaction to settle a delivery; it gives None when another worker has taken it over."""
+        """Open a transaction to settle a delivery; yield None if another worker has claimed it."""
         with self.delivery_context.database.begin() as connection:
             yield connection if ledger.held(connection, [claimed]) else None
 
 
 def release(delivery_context: DeliveryContext, work: Sequence[Delivery], ready_at: datetime) -> None:
-    """Give back claimed deliveries that were not tried, to be taken up again at an instant."""
+    """Release claimed deliveries that were not attempted; they are due again at `ready_at`."""
     with delivery_context.database.begin() as connection:
         ledger.release(connection, ledger.held(connection, work), ready_at)

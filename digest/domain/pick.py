@@ -10,7 +10,7 @@ from digest.domain.delivery import Section
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a mail shows of a paper. It is the same for all subscribers, so it is rendered once.
+    """What a mail shows of a paper. Equal for all subscribers, so it is rendered and stored once.
 
     Texts are untrusted: they come from feeds. A URL that is not http or https is not shown as a link.
     """
@@ -74,9 +74,9 @@ class Pick:
     section: Section
     score: float
     terms: tuple[tuple[str, float], ...] = ()
-    """The terms that carried the score, with their shares of it."""
+    """The terms that carried the score, with their shares of it (0 to 1)."""
     author: str = ""
-    """The followed author who brought it."""
+    """The followed author who brought it; may be empty."""
 
     @property
     def reason(self) -> str:

@@ -1,17 +1,19 @@
 """The long crash run, by hand: everything dies at random while thousands of digests go out.
 
     python -m tests.services.crash_run [--subscribers 20000] [--kills 30] [--evil 0.06] [--workers 3]
+        [--backend-kills 1]
 
 It starts a PostgreSQL, a Redis, an evil mail server and workers of its own in a folder that is gone afterwards,
-kills workers with SIGKILL, restarts PostgreSQL twice and Redis once, flushes Redis, and then counts. The exit
-code is 0 when every subscriber has exactly one mail or a recorded permanent failure, and no more mails came twice
-than were killed on their way or whose answer was never given.
+kills workers and a backend of PostgreSQL with SIGKILL, restarts PostgreSQL twice and Redis once, flushes Redis,
+and then counts. The exit code is 0 when every subscriber has exactly one mail or a recorded permanent failure, and
+no more mails came twice than were on their way at a kill or whose answer was never given.
 """
 
 import argparse
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,6 +25,7 @@ from pathlib import Path
 from random import Random
 
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from digest.bench.fixtures import Scale, fill
 from digest.clock import utc_now
@@ -63,6 +66,20 @@ class Cluster:
     def stop(self, how: str) -> None:
         self._do("pg_ctl", "-D", str(self.data), "-w", "-m", how, "stop")
 
+    def kill_backend(self, rng: Random) -> None:
+        """Kill one server process of a client with SIGKILL; PostgreSQL then ends all sessions and recovers."""
+        database = Database(self.url)
+        with database.read() as connection:
+            pids = connection.execute(
+                text(
+                    "SELECT pid FROM pg_stat_activity"
+                    " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY pid"
+                )
+            ).scalars()
+            victim = rng.choice(list(pids))
+        os.kill(victim, signal.SIGKILL)
+        database.close()
+
     def _do(self, program: str, *arguments: str) -> None:
         path = shutil.which(program) or next(
             (str(one) for one in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))), ""
@@ -92,7 +109,7 @@ class Disaster:
     what: str
 
 
-def disasters(kills: int, rng: Random) -> Sequence[Disaster]:
+def disasters(kills: int, backend_kills: int, rng: Random) -> Sequence[Disaster]:
     fixed = [
         Disaster(0.25, "restart postgresql"),
         Disaster(0.65, "restart postgresql"),
@@ -100,6 +117,7 @@ def disasters(kills: int, rng: Random) -> Sequence[Disaster]:
         Disaster(0.5, "flush redis"),
     ]
     killing = [Disaster(rng.uniform(0.02, 0.95), "kill") for _ in range(kills)]
+    killing += [Disaster(rng.uniform(0.1, 0.9), "kill backend") for _ in range(backend_kills)]
     return sorted([*fixed, *killing], key=lambda one: one.at)
 
 
@@ -108,6 +126,8 @@ def befall(installation: Installation, cluster: Cluster, one: Disaster, rng: Ran
     if one.what == "kill":
         installation.kill(rng.choice(installation.workers))
         installation.start_worker()
+    elif one.what == "kill backend":
+        cluster.kill_backend(rng)
     elif one.what == "restart postgresql":
         installation.database.close()
         cluster.stop("fast")
@@ -118,17 +138,15 @@ def befall(installation: Installation, cluster: Cluster, one: Disaster, rng: Ran
         installation.flush_redis()
 
 
-def run(
-    installation: Installation, cluster: Cluster, subscribers: int, kills: int, workers: int, seconds: float
-) -> None:
+def run(installation: Installation, cluster: Cluster, wish: argparse.Namespace) -> None:
     rng = Random(11)
-    coming = list(disasters(kills, rng))
+    coming = list(disasters(wish.kills, wish.backend_kills, rng))
     beats = [installation.start("beat"), installation.start("beat")]
-    for _ in range(workers):
+    for _ in range(wish.workers):
         installation.start_worker()
-    give_up_at, last_told = time.monotonic() + seconds, 0.0
+    give_up_at, last_told = time.monotonic() + wish.seconds, 0.0
     while True:
-        assert time.monotonic() < give_up_at, f"not done in {seconds:.0f} s: {installation.statuses()}"
+        assert time.monotonic() < give_up_at, f"not done in {wish.seconds:.0f} s: {installation.statuses()}"
         try:
             found = installation.statuses()
         except StopRun:
@@ -136,7 +154,7 @@ def run(
             continue
         if not found["planned"] + found["claimed"]:
             return
-        out = (found["sent"] + found["failed"]) / subscribers
+        out = (found["sent"] + found["failed"]) / wish.subscribers
         while coming and coming[0].at <= out:
             befall(installation, cluster, coming.pop(0), rng)
         # A beat that lost its lock to a flush ends, and is started again as a service would be.
@@ -152,16 +170,18 @@ def run(
         time.sleep(0.5)
 
 
-def judge(installation: Installation, subscribers: int, kills: int) -> bool:
+def judge(installation: Installation, wish: argparse.Namespace) -> bool:
     found, received = installation.statuses(), installation.received()
     untold = sum(how == "untold" for _, _, how in received)
     twice = copies(received)
     reached = Counter(recipient for recipient, _, _ in received)
     say(f"ledger: {dict(found)}")
     say(f"received {len(received)} mails by {len(reached)} subscribers, {twice} of them copies;")
-    say(f"{kills} kills, {untold} mails whose answer was never given")
-    good = sum(found.values()) == subscribers
-    good &= found["sent"] + found["failed"] == subscribers
+    # The end of a backend ends the sessions of all workers.
+    kills = wish.kills + wish.backend_kills * wish.workers
+    say(f"{wish.kills} kills, {wish.backend_kills} of backends, {untold} mails whose answer was never given")
+    good: bool = sum(found.values()) == wish.subscribers
+    good &= found["sent"] + found["failed"] == wish.subscribers
     good &= found["sent"] <= len(reached) <= found["sent"] + found["failed"]
     good &= twice <= kills * CONNECTIONS + untold
     say("all is well" if good else "SOMETHING WAS LOST OR DOUBLED")
@@ -172,6 +192,7 @@ def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--subscribers", type=int, default=20_000)
     asked.add_argument("--kills", type=int, default=30)
+    asked.add_argument("--backend-kills", type=int, default=1)
     asked.add_argument("--evil", type=float, default=0.06)
     asked.add_argument("--workers", type=int, default=3)
     asked.add_argument("--seconds", type=float, default=1800)
@@ -188,9 +209,9 @@ def main() -> int:
                 folder / "site", cluster.url, lease_seconds=20, batch_size=100, evil=wish.evil
             )
             try:
-                run(installation, cluster, wish.subscribers, wish.kills, wish.workers, wish.seconds)
+                run(installation, cluster, wish)
                 wait_for(lambda: not installation.open(), 60, "the end")
-                return 0 if judge(installation, wish.subscribers, wish.kills) else 1
+                return 0 if judge(installation, wish) else 1
             finally:
                 if wish.log:
                     wish.log.write_text(installation.log())
