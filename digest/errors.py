@@ -6,6 +6,7 @@ DigestError
 ├── BadLink       show a page with help: the link is forged, expired or for another purpose
 ├── TryLater      a temporary failure: keep the work and retry
 │   ├── ConnectionLost   the connection broke; several in a row mean that the server is faulty
+│   ├── MailboxFull      this recipient's mailbox is full
 │   └── SlowDown         the provider asks for a slower pace
 ├── NeverSend     the server refuses this address permanently: do not retry
 └── StopRun       everything else would fail, too: stop and inform the operator
@@ -50,6 +51,10 @@ class ConnectionLost(TryLater):
     """The connection broke or timed out before the server answered."""
 
 
+class MailboxFull(TryLater):
+    """The mailbox of this recipient takes no mail for now: it is full."""
+
+
 class SlowDown(TryLater):
     """The provider asks for a slower pace."""
 
@@ -71,4 +76,7 @@ class ServerFull(NoConnection):
 
 
 class PolicyRefused(StopRun):
-    """The server refuses a mail by its policy before it has accepted any on this connection."""
+    """The server refuses a mail by its policy before it has accepted any on this connection.
+
+    About that mail at first; the run stops when recipients of several domains are refused like that.
+    """

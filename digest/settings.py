@@ -18,6 +18,9 @@ from digest.errors import BadInput
 _LIMIT = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
 # Greedy: a password may contain an @.
 _USER_INFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@")
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+# The key that is added after a + needs 27 of the 64 characters before the @.
+_MAILBOX = re.compile(r"[A-Za-z0-9._-]{1,37}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,200}[A-Za-z0-9])?")
 SOURCE_NAMES = ("huggingface", "arxiv", "arxiv-oai", "arxiv-api", "sample")
 
 
@@ -88,9 +91,27 @@ class Settings(BaseSettings):
     sender: str = Field(
         "Trending papers <digest@localhost>", description="The From of every mail, as Name <address>."
     )
+    return_path: str = Field(
+        "",
+        description="The address that bounces go to, as local@domain; each mail gets one of its own, local+KEY@domain. "
+        "Empty: the sender's.",
+    )
+    ehlo_name: str = Field(
+        "", description="The host name for EHLO to the mail server. Empty: the host of DIGEST_BASE_URL."
+    )
+    dkim_keys: WordList = Field(
+        (),
+        description="Keys that sign mails (DKIM), each as domain:selector:file; `digest dkim keygen` makes one.",
+    )
+    inbound_url: SecretStr | None = Field(
+        None,
+        description="Where mail that comes in is read, each minute: maildir:DIR, mbox:FILE, "
+        "imaps://user:password@host/INBOX. Empty: nowhere.",
+    )
     operator: str = Field(
         "",
-        description="Who is responsible for the list (List-Owner, and in the footer of each mail); empty: the sender.",
+        description="Who is responsible for the list (in the footer of each mail), as Name <address> to get the replies "
+        "of subscribers; empty: the sender.",
     )
     postal_address: str = Field(
         "", description="Printed in the footer of each mail, where the law requires one."
@@ -169,6 +190,20 @@ class Settings(BaseSettings):
         (),
         description="Limits of the mail provider, such as 14/second,50000/day, for all workers together.",
     )
+
+    @field_validator("return_path")
+    @classmethod
+    def _plain_mailbox(cls, value: str) -> str:
+        if value and not _MAILBOX.fullmatch(value):
+            raise ValueError("write an address without a name and without +, like bounces@papers.example.org")
+        return value
+
+    @field_validator("ehlo_name")
+    @classmethod
+    def _host_name(cls, value: str) -> str:
+        if value and not _HOST.fullmatch(value):
+            raise ValueError("write a host name, like mail.example.org")
+        return value
 
     @field_validator("sources")
     @classmethod

@@ -9,16 +9,20 @@ from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from random import SystemRandom
+from urllib.parse import urlsplit
 
 from digest.delivery.composed_mail import SenderIdentity
 from digest.delivery.context import ConnectionAllowance
 from digest.delivery.decisions import WaitPolicy
 from digest.delivery.deliver import DeliveryContext
+from digest.delivery.inbound import InboundContext, operator_mailbox
 from digest.delivery.limits import Limit, Limits, NoLimits, PacedLimits, ProviderLimits
 from digest.delivery.select_papers import Composer, SelectionSettings
 from digest.domain.pace import Pace
 from digest.mail.addresses import read_address
 from digest.mail.connection_pool import PooledTransport
+from digest.mail.dkim import Signer
+from digest.mail.dkim_keys import read_keys
 from digest.mail.rendering import Renderer
 from digest.mail.transports import account_of, connections_of, transport_from
 from digest.papers.sources.choose import (
@@ -100,12 +104,23 @@ class Container:
             operator=settings.operator or sender.name or sender.mailbox,
             postal_address=settings.postal_address,
             list_id=settings.list_id or f"papers.{sender.domain}",
+            return_path=settings.return_path,
         )
 
     @cached_property
     def transport(self) -> PooledTransport:
         """The transport of mails, which keeps connections open between batches. Raises BadInput for a bad mail URL."""
-        return PooledTransport(transport_from(self.settings.mail_url.get_secret_value()))
+        return PooledTransport(transport_from(self.settings.mail_url.get_secret_value(), self.ehlo_name))
+
+    @property
+    def ehlo_name(self) -> str:
+        """The host name that mail servers are told."""
+        return self.settings.ehlo_name or urlsplit(self.settings.base_url).hostname or ""
+
+    @cached_property
+    def signer(self) -> Signer:
+        """The signer of mails, with the DKIM keys of the settings. Raises BadInput for a key that cannot be used."""
+        return Signer(read_keys(self.settings.dkim_keys))
 
     @cached_property
     def limits(self) -> Limits:
@@ -191,16 +206,31 @@ class Container:
             links=self.links,
             renderer=self.renderer,
             transport=self.transport,
-            imprint=self.imprint,
+            # Here only, so that a process which sends nothing needs no key.
+            imprint=replace(self.imprint, dkim_selectors=self.signer.selectors),
             secret=self.secret,
             wait_policy=WaitPolicy(settings.stale_after, settings.late_feed_wait, settings.quiet_day),
             batch_size=settings.batch_size,
             rng=SystemRandom(),
             lease=settings.lease,
+            signer=self.signer,
             limits=self.limits,
             connections=ConnectionAllowance(connections_of(settings.mail_url.get_secret_value())),
             account=self.account,
             is_stopping=self.is_stopping,
+        )
+
+    @cached_property
+    def inbound_context(self) -> InboundContext:
+        """The dependencies of processing inbound mail. Raises BadInput without an operator's address."""
+        return InboundContext(
+            database=self.database,
+            links=self.links,
+            secret=self.secret,
+            account=self.account,
+            imprint=self.imprint,
+            transport=self.transport,
+            operator=operator_mailbox(self.settings.operator, self.imprint),
         )
 
     def sampling(self, size: int) -> DeliveryContext:

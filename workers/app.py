@@ -29,6 +29,7 @@ ROUTES = {
     "rebuild": "papers",
     "plan": "upkeep",
     "sweep": "upkeep",
+    "inbound": "upkeep",
     "housekeeping": "upkeep",
 }
 

@@ -4,6 +4,7 @@ from celery import Task
 
 from digest.domain.delivery import Stream
 from digest.jobs import cleanup, recurring
+from digest.jobs import inbound as inbound_mail
 from workers.app import app, container, is_stopping
 
 
@@ -63,6 +64,12 @@ def popularity() -> None:
 def rebuild() -> None:
     """Rebuild profiles with the newest term weights."""
     recurring.rebuild(container())
+
+
+@app.task(name="inbound")
+def inbound() -> None:
+    """Process mail that came in."""
+    inbound_mail.poll(container())
 
 
 @app.task(name="housekeeping")

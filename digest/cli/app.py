@@ -8,8 +8,10 @@ from digest.cli import (
     bench,
     deliveries,
     demo,
+    dkim,
     doctor,
     evaluate,
+    inbound,
     operate,
     papers,
     preview,
@@ -59,6 +61,9 @@ application.command()(preview.preview)
 application.command()(preview.explain)
 application.add_typer(deliveries.application, name="deliveries")
 application.add_typer(suppressions.application, name="suppressions")
+application.add_typer(inbound.application, name="inbound")
+application.add_typer(inbound.bounces, name="bounces")
+application.add_typer(dkim.application, name="dkim")
 application.command()(operate.status)
 application.command()(doctor.doctor)
 application.command()(web.web)

@@ -56,7 +56,18 @@ def list_(
             )
             reasons = reasons_by_address(connection, secret, {row.address for row in found})
     output.rows(
-        ("id", "edition_on", "kind", "address", "status", "reason", "attempts", "settled_at", "suppressed"),
+        (
+            "id",
+            "edition_on",
+            "kind",
+            "address",
+            "status",
+            "reason",
+            "attempts",
+            "settled_at",
+            "smtp_answer",
+            "suppressed",
+        ),
         [{**_record(row), "suppressed": reasons.get(row.address)} for row in found],
         json_output=json_output,
         empty="There are no such deliveries.",
@@ -108,16 +119,15 @@ def show(
         if row is None:
             raise NotFound(f"There is no delivery {delivery}; see: digest deliveries list")
         picks = pick_store.read_picks(connection, [(row.id, row.subscriber_id)]).get(row.id, [])
-        mail = (
-            build_mail(read_mail(connection, delivery), container.links, container.renderer)
-            if format_
-            else None
-        )
-    if mail is not None:
+        mail = read_mail(connection, delivery) if format_ else None
+        message = build_mail(mail, container.links, container.renderer) if mail else None
+        signer = container.signer
+    if mail is not None and message is not None:
         if format_ == "eml":
-            typer.echo(mail.to_bytes(), nl=False)
+            signed = signer.sign(message.to_bytes(), mail.imprint.dkim_selectors, mail.composed_at)
+            typer.echo(signed, nl=False)
         else:
-            output.say(mail.html if format_ == "html" else mail.text)
+            output.say(message.html if format_ == "html" else message.text)
         return
     carried = [
         {

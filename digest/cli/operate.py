@@ -92,8 +92,23 @@ def status(json_output: JsonOutput = False) -> None:
         _show_status(found)
 
 
+_INBOUND_HINTS = {
+    "alarmed": ": receiving servers refuse our mail by their policy; see: digest bounces list",
+    "paused": ": mailboxes that stay full; see: digest bounces list",
+}
+"""What the operator has to do about mail that came back."""
+
+
 def _status_record(container: "Container") -> dict[str, Any]:
-    from digest.store import circuit_breakers, delivery_reports, fetches, papers, refusals, subscribers
+    from digest.store import (
+        circuit_breakers,
+        delivery_reports,
+        fetches,
+        inbound,
+        papers,
+        refusals,
+        subscribers,
+    )
 
     now = container.clock()
     with container.database.read() as connection:
@@ -119,6 +134,12 @@ def _status_record(container: "Container") -> dict[str, Any]:
             "doubtful_editions": [
                 asdict(one) for one in refusals.doubtful_editions(connection, now.date() - timedelta(days=2))
             ],
+            "inbound": [
+                {"kind": kind, "outcome": outcome, "count": count}
+                for (kind, outcome), count in sorted(
+                    inbound.count_reports(connection, now - timedelta(days=1)).items()
+                )
+            ],
             "deliveries": [
                 {"edition_on": day, "kind": kind, "status": state, "reason": reason, "count": count}
                 for day, kind, state, reason, count in delivery_reports.count_deliveries(
@@ -143,6 +164,10 @@ def _show_status(found: dict[str, Any]) -> None:
             f"mail     {one['account']} refused {one['refused']:,} addresses and accepted {one['taken']:,} mails "
             f"({one['stream']}, {one['edition_on']}): refusals are not trusted; ask the server's operator"
         )
+    for one in found["inbound"]:
+        hint = _INBOUND_HINTS.get(one["outcome"], "")
+        kind = one["kind"].replace("_", " ")
+        output.say(f"inbound  {one['count']:,} of kind {kind}, {one['outcome']}, in 24 hours{hint}")
     output.say()
     output.rows(
         ("source", "status", "finished_at", "seen", "added", "newest_on", "error"),

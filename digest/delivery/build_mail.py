@@ -5,7 +5,7 @@ from digest.domain.delivery import CONFIRM_DAYS, Kind
 from digest.domain.subscriber import Verdict
 from digest.mail.addresses import mailto, read_address
 from digest.mail.content import ConfirmationContent, DigestContent, LinksContent, PickContent
-from digest.mail.message import Message, digest_headers, transactional_headers
+from digest.mail.message import Message, digest_headers, entity_reference, feedback_id, transactional_headers
 from digest.mail.rendering import RenderedMail, Renderer
 from digest.subscribers.links import Links
 
@@ -57,6 +57,7 @@ def _digest(mail: ComposedMail, links: Links, renderer: Renderer) -> Message:
         help_url=preferences,
         owner=sender,
         archive_url=links.home,
+        feedback_id=feedback_id(f"{day:%Y%m%d}", mail.kind, imprint.domain),
     )
     return _message(mail, rendered, headers)
 
@@ -99,5 +100,5 @@ def _message(mail: ComposedMail, rendered: RenderedMail, headers: tuple[tuple[st
         html=rendered.html,
         message_id=mail.message_id,
         date=mail.composed_at,
-        headers=headers,
+        headers=(*headers, entity_reference(mail.message_id)),
     )

@@ -24,6 +24,15 @@ class SenderIdentity:
     operator: str
     postal_address: str
     list_id: str
+    return_path: str = ""
+    """The address that bounces go to, before the key of a delivery is added to it; empty: the sender's."""
+    dkim_selectors: tuple[str, ...] = ()
+    """The DKIM keys that sign the mail."""
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Return the sender of a stored mail. Mails of earlier versions have neither return path nor selectors."""
+        return cls(**{**value, "dkim_selectors": tuple(value.get("dkim_selectors", ()))})
 
     @property
     def domain(self) -> str:
@@ -77,7 +86,7 @@ class ComposedMail:
                 **fields,
                 "edition_on": date.fromisoformat(value["edition_on"]),
                 "composed_at": datetime.fromisoformat(value["composed_at"]),
-                "imprint": SenderIdentity(**value["imprint"]),
+                "imprint": SenderIdentity.from_json(value["imprint"]),
                 # Mails of earlier versions have none.
                 "past": tuple(date.fromisoformat(edition_on) for edition_on in value.get("past", ())),
                 "picks": tuple(picks),

@@ -11,6 +11,7 @@ from digest.delivery.decisions import WaitPolicy
 from digest.delivery.limits import Limits, NoLimits
 from digest.delivery.select_papers import Composer
 from digest.domain.delivery import Delivery
+from digest.mail.dkim import Signer
 from digest.mail.envelope import Transport
 from digest.mail.rendering import Renderer
 from digest.store.database import Database
@@ -40,6 +41,7 @@ class DeliveryContext:
     batch_size: int = 500
     rng: Random = field(default_factory=Random)
     lease: timedelta = LEASE
+    signer: Signer = field(default_factory=Signer)
     limits: Limits = field(default_factory=NoLimits)
     connections: "ConnectionAllowance" = field(default_factory=lambda: ConnectionAllowance(1))
     """How many connections to the mail server may be open at once."""

@@ -18,7 +18,7 @@ from secrets import token_hex
 from types import TracebackType
 from typing import Self
 
-from digest.delivery.build_mail import build_mail
+from digest.delivery.build_envelope import build_envelope
 from digest.delivery.circuit_breaker import Trouble
 from digest.delivery.context import DeliveryContext, ReadyDelivery, Summary
 from digest.delivery.group_commit import GroupCommit, Ticket
@@ -39,12 +39,14 @@ from digest.errors import (
 )
 from digest.mail.addresses import read_address
 from digest.mail.envelope import Connection as Server
-from digest.mail.envelope import Envelope
 from digest.store import refusals as refusal_store
 from digest.store.recording import AcceptedMail, StepWriter
 
 MOST_DELAYS = 25
 """Number of temporary refusals in a row after which sending stops."""
+
+POLICY_DOMAINS = 3
+"""Number of recipients' domains refused by policy, with no mail accepted, after which sending stops."""
 
 MOST_LOST_CONNECTIONS = 3
 """Number of lost connections in a row after which sending stops."""
@@ -119,6 +121,8 @@ class Sender:
         self._delays = 0
         """Temporary refusals in a row."""
         self._lost_connections = 0
+        self._policy_domains: set[str] = set()
+        """The recipients' domains of mails refused by policy."""
         self._unsaved: dict[date, str] = defaultdict(str)
         """Answers to recipients, by edition, that are not stored yet."""
         self._saved_at = self._began_at = time.monotonic()
@@ -187,7 +191,7 @@ class Sender:
         ticket = ticket or self._commit.submit(slot, None, one.delivery)
         try:
             # During the commit.
-            envelope = self._envelope(one)
+            envelope = build_envelope(self._context, one)
         except BadInput as unfit:
             ticket.wait()
             with self._settling:
@@ -233,15 +237,6 @@ class Sender:
             return None
         return time.monotonic() - began_at
 
-    def _envelope(self, one: ReadyDelivery) -> Envelope:
-        mail = one.mail
-        return Envelope(
-            sender=read_address(mail.imprint.sender).mailbox,
-            recipient=read_address(mail.recipient).mailbox,
-            content=build_mail(mail, self._context.links, self._context.renderer).to_bytes(),
-            name=mail.file_name,
-        )
-
     # Outcomes.
 
     def _note_taken(self, one: ReadyDelivery) -> None:
@@ -276,13 +271,20 @@ class Sender:
                 self._delayed(job.ready, error)
             case NoConnection():
                 self._without_connection(slot, job, error)
-            case PolicyRefused() if self.outcome.taken:
-                # The server accepts other mails from this sender.
-                self._delayed(job.ready, TryLater(str(error)))
             case PolicyRefused():
-                self._trouble(job.ready, Trouble(str(error), self._stream))
+                self._refused_by_policy(job.ready, error)
             case _:
                 self._trouble(job.ready, Trouble(str(error)))
+
+    def _refused_by_policy(self, one: ReadyDelivery, error: PolicyRefused) -> None:
+        """Take one refusal as evidence about that mail, and those of several domains as evidence about us."""
+        with self._counting:
+            self._policy_domains.add(read_address(one.mail.recipient).domain.lower())
+            is_about_us = len(self._policy_domains) >= POLICY_DOMAINS and not self.outcome.taken
+        if is_about_us:
+            self._trouble(one, Trouble(str(error), self._stream))
+        else:
+            self._delayed(one, TryLater(str(error)))
 
     def _delayed(self, one: ReadyDelivery, later: TryLater) -> None:
         with self._settling:

@@ -7,9 +7,10 @@ from datetime import datetime
 
 from digest.delivery.context import SERVER_BUSY, SUSPECTED, DeliveryContext, ReadyDelivery, Summary
 from digest.delivery.decisions import Cancel, pause, pause_suspected
+from digest.delivery.soft_bounces import MAILBOX_FULL, note_soft_bounce
 from digest.domain.delivery import Delivery, Stream
 from digest.domain.refusals import REFUSED, Answers, is_confirmed
-from digest.errors import BadInput, NeverSend, TryLater
+from digest.errors import BadInput, MailboxFull, NeverSend, TryLater
 from digest.store import deliveries as ledger
 from digest.store import refusals as refusal_store
 from digest.store.database import Connection
@@ -55,10 +56,22 @@ class Settlement:
         """Retry a mail after a pause. `is_counted`: count it as a temporary refusal by the server."""
         wait = pause(claimed.attempts, later.seconds, self.delivery_context.rng.random())
         with self._settling(claimed) as connection:
+            if connection and isinstance(later, MailboxFull) and self._is_full_too_often(connection, claimed):
+                ledger.record_cancelled(
+                    connection, claimed.id, MAILBOX_FULL, self.clock(), failed=True, answer=str(later)
+                )
+                self.summary.failed[MAILBOX_FULL] += 1
+                return
             if connection:
                 ledger.retry_later(connection, claimed.id, self.clock() + wait, SERVER_BUSY, str(later))
         if is_counted:
             self.summary.to_retry[SERVER_BUSY] += 1
+
+    def _is_full_too_often(self, connection: Connection, claimed: Delivery) -> bool:
+        """Count a full mailbox once for an edition; tell whether the subscriber is paused for it."""
+        if claimed.kind != "digest":
+            return False
+        return note_soft_bounce(connection, claimed.subscriber_id, claimed.edition_on, self.clock())
 
     def refused(self, one: ReadyDelivery, never: NeverSend, answers_before: str) -> Answers:
         """Suppress the refused address, or hold the refusal as suspected; return the answers to its edition.

@@ -66,7 +66,7 @@ def _settings(container: Container) -> list[Check]:
 
 def _transport(container: Container) -> Transport:
     """Return the mail transport, without a connection pool. Raises BadInput."""
-    return transport_from(container.settings.mail_url.get_secret_value())
+    return transport_from(container.settings.mail_url.get_secret_value(), container.ehlo_name)
 
 
 def _known_transport(container: Container) -> Transport | None:

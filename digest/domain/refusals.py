@@ -71,7 +71,20 @@ class Evidence:
 
 def is_confirmed(evidence: Evidence) -> bool:
     """Return whether a refusal is confirmed, so that the address is suppressed."""
-    if not evidence.answers.is_sane and not evidence.refused_before:
+    return _is_confirmed(evidence, is_sane=evidence.answers.is_sane)
+
+
+def is_bounce_confirmed(evidence: Evidence) -> bool:
+    """Return whether a hard bounce is confirmed: by the same rule, but without the window of the last answers.
+
+    Bounces come in clusters, hours after their mails, so all answers to the edition count: at least as many mails
+    must have been accepted and not bounced as were refused or bounced.
+    """
+    return _is_confirmed(evidence, is_sane=evidence.answers.taken >= evidence.answers.refused)
+
+
+def _is_confirmed(evidence: Evidence, *, is_sane: bool) -> bool:
+    if not is_sane and not evidence.refused_before:
         return False
     most_accepted = 2 * evidence.answers.taken >= evidence.subscribers
     return most_accepted or _SHARE * (evidence.suppressed + 1) <= evidence.subscribers

@@ -4,6 +4,7 @@ import logging
 from datetime import timedelta
 
 from digest.store import fetches as fetch_store
+from digest.store import inbound as inbound_store
 from digest.store import refusals as refusal_store
 from digest.store.in_flight import delete_stale
 from digest.subscribers.consent import purge_unconfirmed
@@ -14,6 +15,9 @@ FETCH_RETENTION = timedelta(days=90)
 
 EVIDENCE_KEPT = timedelta(days=30)
 """How long the answers of mail servers are stored."""
+
+REPORTS_KEPT = timedelta(days=90)
+"""How long reports of inbound mail are stored, without the text of the mail."""
 
 _log = logging.getLogger("digest.jobs")
 
@@ -27,4 +31,5 @@ def clean_up(container: Container) -> None:
         fetches = fetch_store.delete_fetches(connection, now - FETCH_RETENTION)
         delete_stale(connection, now)
         refusal_store.delete_evidence(connection, (now - EVIDENCE_KEPT).date())
+        inbound_store.delete_reports(connection, now - REPORTS_KEPT)
     _log.info("%s unconfirmed subscribers and %s old fetches deleted", unconfirmed, fetches)

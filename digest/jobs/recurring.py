@@ -15,6 +15,7 @@ from digest.delivery.deliver import Summary
 from digest.delivery.deliver import deliver as deliver_stream
 from digest.delivery.plan import plan_due
 from digest.domain.delivery import Stream
+from digest.jobs import inbound
 from digest.jobs.cleanup import clean_up
 from digest.jobs.timetable import JobName
 from digest.papers.fetch import DAYS_BACK, fetch
@@ -180,6 +181,7 @@ JOBS: Mapping[JobName, Callable[[Container], object]] = {
     "marked": fetch_marked,
     "popularity": refresh_popularity,
     "rebuild": rebuild,
+    "inbound": inbound.poll,
     "housekeeping": clean_up,
 }
 """The jobs of the timetable by name, without `sweep`: `digest up` and the workers start deliveries differently."""

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-JobName = Literal["plan", "requests", "sweep", "fetch", "marked", "popularity", "rebuild", "housekeeping"]
+JobName = Literal[
+    "plan", "requests", "sweep", "fetch", "marked", "popularity", "rebuild", "inbound", "housekeeping"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,5 +30,7 @@ TIMETABLE: tuple[Entry, ...] = (
     # Votes rise all day, and trending depends on their rate.
     Entry("popularity", timedelta(minutes=30)),
     Entry("rebuild", timedelta(minutes=10)),
+    # Nothing is read where DIGEST_INBOUND_URL is empty.
+    Entry("inbound", timedelta(minutes=1)),
     Entry("housekeeping", timedelta(hours=24)),
 )

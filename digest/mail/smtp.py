@@ -9,11 +9,12 @@
 | 421 or 4.7.x that mentions a rate or too many mails, after the greeting | SlowDown | mail is sent too fast |
 | any other 4xx to MAIL | StopRun | the server accepts no mail for now |
 | 5xx to MAIL | StopRun | the sender address is refused |
-| 5.7.x, or "relay" in a refusal, before this connection accepted a mail | PolicyRefused | the server refuses all our mail |
+| 5.7.x, or "relay" in a refusal of a recipient or mail, before this connection accepted a mail | PolicyRefused | a policy refuses this mail, or all mail of this sender |
 | the same, after this connection accepted a mail | TryLater | the server refuses this mail by a policy |
 | RCPT 5.1.x, 5.2.1; 550, 551, 553 without such a code | NeverSend | the mailbox does not exist |
 | DATA 5.1.x, 5.2.1 | NeverSend | the same, reported later |
-| 552, 5.2.2 and all other 5xx | TryLater | the mailbox is full, or this mail is refused |
+| 5.2.2, 4.2.2, and 552 without such a code | MailboxFull | the mailbox is full |
+| all other 5xx | TryLater | this mail is refused |
 | 4xx to RCPT or DATA | TryLater | greylisting, or a busy server |
 | connection lost, or no complete answer within 60 s | ConnectionLost | the next mail uses a new connection |
 

@@ -3,13 +3,30 @@
 import re
 from dataclasses import dataclass
 
-from digest.errors import DigestError, NeverSend, PolicyRefused, SlowDown, StopRun, TryLater
+from digest.errors import DigestError, MailboxFull, NeverSend, PolicyRefused, SlowDown, StopRun, TryLater
 from digest.text.formatting import one_line
 
 _ENHANCED = re.compile(r"^\s*([245]\.\d{1,3}\.\d{1,3})\b")
 _REFUSES_RELAY = re.compile(
     r"relay(ing)? (access )?(is )?(denied|not permitted|not allowed|prohibited)|unable to relay|authenticat",
     re.IGNORECASE,
+)
+# What a refusal by policy is about (RFC 7372, RFC 8463 and the codes of the large providers), and what to do.
+_POLICY_ADVICE = (
+    (
+        re.compile(r"^5\.7\.25\b|\bptr\b|reverse dns|\brdns\b", re.IGNORECASE),
+        "give the sending host a name in the reverse DNS",
+    ),
+    (
+        re.compile(r"^5\.7\.(2[0-4]|26|27|30|32|515)\b|\bspf\b|\bdkim\b|\bdmarc\b", re.IGNORECASE),
+        "check SPF, DKIM and DMARC of the sender's domain with digest doctor",
+    ),
+    (re.compile(r"^5\.7\.(10|29)\b|\btls\b", re.IGNORECASE), "let the server send with TLS"),
+    (
+        re.compile(r"relay", re.IGNORECASE),
+        "it does not relay for this host: check user and password in DIGEST_MAIL_URL",
+    ),
+    (re.compile(r"authenticat", re.IGNORECASE), "check user and password in DIGEST_MAIL_URL"),
 )
 _TOO_FAST = re.compile(r"\brate\b|rate.?limit|too (many|fast|much)|throttl|slow down|unusual", re.IGNORECASE)
 _LOGIN_REFUSED = frozenset({530, 534, 535, 538})
@@ -51,6 +68,18 @@ def is_too_fast(answer: Answer) -> bool:
     return is_temporary and _TOO_FAST.search(answer.text) is not None
 
 
+def _is_full(answer: Answer) -> bool:
+    return answer.status in {"4.2.2", "5.2.2"} or (answer.code == 552 and not answer.status)
+
+
+def policy_advice(text: str) -> str:
+    """Return what to do about a refusal by policy, from its enhanced status code and words."""
+    for pattern, advice in _POLICY_ADVICE:
+        if pattern.search(text):
+            return advice
+    return "ask who runs it"
+
+
 def sort_refusal(step: str, answer: Answer, *, has_taken_mail: bool) -> DigestError:
     """Return the error for an answer to MAIL, RCPT or DATA; see the table in `digest.mail.smtp`."""
     status = answer.status
@@ -58,6 +87,8 @@ def sort_refusal(step: str, answer: Answer, *, has_taken_mail: bool) -> DigestEr
         return SlowDown(f"The mail server asks to slow down: {answer}.")
     if answer.code < 500 and step == "MAIL":
         return StopRun(f"The mail server accepts no mail now: {answer}.")
+    if step != "MAIL" and _is_full(answer):
+        return MailboxFull(f"The mailbox is full: {answer}.")
     if answer.code < 500:
         return TryLater(f"The mail server asks to wait: {answer}.")
     if answer.code in _LOGIN_REFUSED:
@@ -67,8 +98,10 @@ def sort_refusal(step: str, answer: Answer, *, has_taken_mail: bool) -> DigestEr
     if status.startswith("5.7.") or (status in {"", "5.0.0"} and _REFUSES_RELAY.search(answer.text)):
         if has_taken_mail:
             return TryLater(f"The mail server refuses this mail by its policy: {answer}.")
+        if step == "MAIL":
+            return StopRun(f"The mail server refuses the sender ({answer}): check DIGEST_SENDER.")
         return PolicyRefused(
-            f"The mail server refuses our mail by its policy ({answer}): check its rules and DIGEST_SENDER."
+            f"The mail server refuses mail by its policy ({answer}): {policy_advice(answer.text)}."
         )
     if step == "MAIL":
         return StopRun(f"The mail server refuses the sender ({answer}): check DIGEST_SENDER.")

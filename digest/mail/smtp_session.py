@@ -39,6 +39,8 @@ class Server:
     timeout_seconds: float = TIMEOUT_SECONDS
     connections: int = 1
     """Maximum number of connections per process."""
+    ehlo_name: str = ""
+    """The name in EHLO; empty for the name of this machine, which is often not a public one."""
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -170,8 +172,14 @@ def connect(server: Server) -> smtplib.SMTP:
     """Connect, with TLS for smtps://, and read the greeting. Raises OSError and SMTPException."""
     if server.tls is Tls.IMPLICIT:
         context = ssl.create_default_context()
-        return _TlsSession(server.host, server.port, timeout=server.timeout_seconds, context=context)
-    return _PlainSession(server.host, server.port, timeout=server.timeout_seconds)
+        return _TlsSession(
+            server.host,
+            server.port,
+            server.ehlo_name or None,
+            timeout=server.timeout_seconds,
+            context=context,
+        )
+    return _PlainSession(server.host, server.port, server.ehlo_name or None, timeout=server.timeout_seconds)
 
 
 def encrypt(session: smtplib.SMTP, server: Server) -> None:

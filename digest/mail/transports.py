@@ -43,14 +43,17 @@ _COUNT = re.compile("[1-9][0-9]?|1[0-9][0-9]|200")
 FORMS = "maildir:DIR, file:DIR, console:, memory:, smtp://host:port or smtps://host:port"
 
 
-def transport_from(url: str) -> Transport:
-    """Return the transport that `url` names. Raises BadInput, whose message never contains the password."""
+def transport_from(url: str, ehlo_name: str = "") -> Transport:
+    """Return the transport that `url` names. Raises BadInput, whose message never contains the password.
+
+    `ehlo_name` is the host name that a mail server is told.
+    """
     scheme, colon, rest = url.strip().partition(":")
     scheme = scheme.lower()
     if not colon:
         raise BadInput(f"The mail URL needs a scheme before a colon; write {FORMS}.")
     if scheme in {"smtp", "smtps"}:
-        return _smtp_from(url.strip(), scheme)
+        return _smtp_from(url.strip(), scheme, ehlo_name)
     if scheme == "console":
         return ConsoleTransport()
     if scheme == "memory":
@@ -75,7 +78,7 @@ def connections_of(url: str) -> int:
     return transport.server.connections if isinstance(transport, SmtpTransport) else 1
 
 
-def _smtp_from(url: str, scheme: str) -> SmtpTransport:
+def _smtp_from(url: str, scheme: str, ehlo_name: str) -> SmtpTransport:
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -111,6 +114,7 @@ def _smtp_from(url: str, scheme: str) -> SmtpTransport:
             user=user,
             password=password,
             connections=int(connections),
+            ehlo_name=ehlo_name,
         )
     )
 

@@ -1,11 +1,21 @@
-"""The tables about mail servers: circuit breakers, answers, refusals, mails in flight and sending rates."""
+"""The tables about mail servers: circuit breakers, answers, refusals, bounces, mails in flight and sending rates."""
 
 from sqlalchemy import Column, Date, Float, ForeignKey, Integer, SmallInteger, Table, Text
 
-from digest.domain.delivery import Stream
+from digest.domain.delivery import Kind, Stream
+from digest.domain.inbound import InboundKind, InboundOutcome, MatchedBy, Severity
 from digest.store.models import BigId, Instant, metadata, one_of
 
-__all__ = ["account_paces", "circuits", "in_flight", "metadata", "refusals", "server_answers"]
+__all__ = [
+    "account_paces",
+    "circuits",
+    "in_flight",
+    "inbound_reports",
+    "metadata",
+    "refusals",
+    "server_answers",
+    "soft_bounces",
+]
 """Import `metadata` from here: it then contains these tables too."""
 
 # Open circuit breakers. A closed one has no row.
@@ -31,6 +41,8 @@ server_answers = Table(
     # The last answers, the newest last: + accepted, - refused.
     Column("recent", Text, nullable=False),
     Column("last_taken_at", Instant),
+    # Mails among those taken that came back as a hard bounce.
+    Column("bounced", Integer, nullable=False, server_default="0"),
     one_of("stream", Stream),
 )
 
@@ -41,6 +53,42 @@ refusals = Table(
     Column("subscriber_id", BigId, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
     Column("edition_on", Date, primary_key=True),
     Column("refused_at", Instant, nullable=False),
+)
+
+# An inbound mail, without its text: what it was, whom it was about, and what was done.
+inbound_reports = Table(
+    "inbound_reports",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    # Of the whole mail, so that one that is read again is recognised.
+    Column("content_sha256", Text, nullable=False, unique=True),
+    Column("received_at", Instant, nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    # Of a bounce.
+    Column("severity", Text),
+    Column("status_code", Text, nullable=False, default=""),
+    # The words of the mail server, or the type of a complaint.
+    Column("words", Text, nullable=False, default=""),
+    Column("matched_by", Text),
+    Column("subscriber_id", BigId, ForeignKey("subscribers.id", ondelete="CASCADE"), index=True),
+    # With the subscriber, they name the delivery.
+    Column("mail_kind", Text),
+    Column("edition_on", Date),
+    one_of("kind", InboundKind),
+    one_of("outcome", InboundOutcome),
+    one_of("severity", Severity),
+    one_of("matched_by", MatchedBy),
+    one_of("mail_kind", Kind),
+)
+
+# The editions that did not reach a subscriber whose mailbox is full or out of reach. Deleted when they are paused for it.
+soft_bounces = Table(
+    "soft_bounces",
+    metadata,
+    Column("subscriber_id", BigId, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
+    Column("edition_on", Date, primary_key=True),
+    Column("bounced_at", Instant, nullable=False),
 )
 
 # The subscriber whose mail each connection of each sender is sending. An unsubscription waits for it.

@@ -79,17 +79,23 @@ def note_refusal(connection: Connection, one: Delivery, now: datetime) -> bool:
 
 def gather_evidence(connection: Connection, one: Delivery, answers: Answers, now: datetime) -> Evidence:
     """Return the evidence by which the refusal of a mail is judged."""
+    counted, suppressed = count_list(connection, now)
+    return Evidence(
+        answers=answers,
+        subscribers=counted,
+        suppressed=suppressed,
+        refused_before=_was_refused_before(connection, one, now),
+    )
+
+
+def count_list(connection: Connection, now: datetime) -> tuple[int, int]:
+    """Count the subscribers on the list, and those of them who were suppressed for a refusal in the last 24 hours."""
     recent = select(func.count()).where(
         suppressions.c.since_at > now - DAY, suppressions.c.reason.startswith(_REASON)
     )
     suppressed: int = connection.execute(recent).scalar_one()
     active = select(func.count()).where(subscribers.c.status == "active", subscribers.c.frequency != "off")
-    return Evidence(
-        answers=answers,
-        subscribers=connection.execute(active).scalar_one() + suppressed,
-        suppressed=suppressed,
-        refused_before=_was_refused_before(connection, one, now),
-    )
+    return connection.execute(active).scalar_one() + suppressed, suppressed
 
 
 def _was_refused_before(connection: Connection, one: Delivery, now: datetime) -> bool:

@@ -111,17 +111,26 @@ def unsubscribe(database: Database, secret: bytes, key: str, now: datetime, how:
     when no mail to this subscriber is in flight, so that none is sent after the answer.
     """
     with database.begin() as connection:
-        subscriber = subscriber_store.find_by_key(connection, key)
-        if subscriber is None or subscriber.status == "unsubscribed":
-            return subscriber
-        if subscriber.status == "suppressed":
-            if not _has_unsubscribed(connection, subscriber):
-                _record_refusal(connection, secret, subscriber, now, how)
-            return subscriber
-        subscriber_store.set_status(connection, subscriber.id, Status.UNSUBSCRIBED)
-        _record_refusal(connection, secret, subscriber, now, how)
-    wait_until_settled(database, subscriber.id, now)
-    return replace(subscriber, status=Status.UNSUBSCRIBED)
+        subscriber, has_changed = unsubscribe_in(connection, secret, key, now, how)
+    if subscriber is not None and has_changed:
+        wait_until_settled(database, subscriber.id, now)
+    return subscriber
+
+
+def unsubscribe_in(
+    connection: Connection, secret: bytes, key: str, now: datetime, how: str
+) -> tuple[Subscriber | None, bool]:
+    """Do the same in an open transaction; return the subscriber, and whether the status changed."""
+    subscriber = subscriber_store.find_by_key(connection, key)
+    if subscriber is None or subscriber.status == "unsubscribed":
+        return subscriber, False
+    if subscriber.status == "suppressed":
+        if not _has_unsubscribed(connection, subscriber):
+            _record_refusal(connection, secret, subscriber, now, how)
+        return subscriber, False
+    subscriber_store.set_status(connection, subscriber.id, Status.UNSUBSCRIBED)
+    _record_refusal(connection, secret, subscriber, now, how)
+    return replace(subscriber, status=Status.UNSUBSCRIBED), True
 
 
 def _has_unsubscribed(connection: Connection, subscriber: Subscriber) -> bool:

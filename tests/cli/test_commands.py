@@ -28,6 +28,7 @@ STATUS = {
     "at",
     "circuits",
     "doubtful_editions",
+    "inbound",
     "papers",
     "newest_on",
     "feeds",

@@ -21,11 +21,14 @@ class Handler:
         self.mail = ""
         """The answer to MAIL FROM, if not 250."""
         self.connections = 0
+        self.names: list[str] = []
+        """What the clients called themselves."""
 
     async def handle_EHLO(  # noqa: N802 - the server library names it
         self, _server: SMTP, session: Session, _envelope: Envelope, hostname: str, responses: list[str]
     ) -> list[str]:
         self.connections += 1
+        self.names.append(hostname)
         session.host_name = hostname
         # After the first line, which names the server and is no extension.
         return [responses[0], "250-PIPELINING", *responses[1:]] if self.pipelining else responses

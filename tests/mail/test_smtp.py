@@ -382,3 +382,28 @@ def test_every_refusal_has_its_error() -> None:
                 assert isinstance(error, TryLater | NeverSend | StopRun)
                 if code < 500:
                     assert isinstance(error, StopRun if step == "MAIL" else TryLater)
+
+
+@pytest.mark.parametrize(
+    ("answer", "advice"),
+    [
+        ("554 5.7.1 <ana@example.net>: Relay access denied", "does not relay"),
+        ("550 5.7.26 unauthenticated mail", "SPF, DKIM and DMARC"),
+        ("550 5.7.515 access denied", "SPF, DKIM and DMARC"),
+        ("550 5.7.25 no PTR record", "reverse DNS"),
+        ("530 5.7.29 must use TLS", "user and password|TLS"),
+        ("550 5.7.1 message content rejected", "ask who runs it"),
+    ],
+)
+def test_a_refusal_by_policy_names_its_cause(answer: str, advice: str) -> None:
+    code, _, text = answer.partition(" ")
+    error = sort_refusal("RCPT", Answer(int(code), text), has_taken_mail=False)
+    assert re.search(advice, str(error))
+    assert "DIGEST_SENDER" not in str(error)
+
+
+def test_the_server_is_told_the_name_of_the_settings(handler: Handler, serve: Callable[..., int]) -> None:
+    transport = transport_from(f"smtp://127.0.0.1:{serve(handler)}", "papers.example.org")
+    with transport.open() as connection:
+        connection.send(envelope())
+    assert handler.names == ["papers.example.org"]
