@@ -108,6 +108,20 @@ class Settings(BaseSettings):
         description="Where mail that comes in is read, each minute: maildir:DIR, mbox:FILE, "
         "imaps://user:password@host/INBOX. Empty: nowhere.",
     )
+    webhook_ses: str = Field(
+        "",
+        description="ARN of the SNS topic whose events of Amazon SES are accepted at /webhooks/ses. Empty: none.",
+    )
+    webhook_mailgun: SecretStr | None = Field(
+        None, description="Signing key of Mailgun for /webhooks/mailgun. Empty: no such page."
+    )
+    webhook_sendgrid: str = Field(
+        "", description="Public verification key of SendGrid for /webhooks/sendgrid. Empty: no such page."
+    )
+    webhook_postmark: SecretStr | None = Field(
+        None,
+        description="User and password, as user:password, that Postmark gives to /webhooks/postmark. Empty: no such page.",
+    )
     operator: str = Field(
         "",
         description="Who is responsible for the list (in the footer of each mail), as Name <address> to get the replies "

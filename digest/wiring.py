@@ -223,6 +223,12 @@ class Container:
     @cached_property
     def inbound_context(self) -> InboundContext:
         """The dependencies of processing inbound mail. Raises BadInput without an operator's address."""
+        operator = operator_mailbox(self.settings.operator, self.imprint)
+        return replace(self.event_context, operator=operator)
+
+    @cached_property
+    def event_context(self) -> InboundContext:
+        """The dependencies of processing events of a mail provider, of which nothing is forwarded."""
         return InboundContext(
             database=self.database,
             links=self.links,
@@ -230,7 +236,7 @@ class Container:
             account=self.account,
             imprint=self.imprint,
             transport=self.transport,
-            operator=operator_mailbox(self.settings.operator, self.imprint),
+            operator="",
         )
 
     def sampling(self, size: int) -> DeliveryContext:

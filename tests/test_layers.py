@@ -56,6 +56,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "digest.mail.dkim_keys",
         "digest.mail.inbound_listener",
         "digest.mail.inbound_sources",
+        "digest.mail.sns",
         "digest.mail.transports",
         "digest.mail.file_transports",
         "digest.mail.smtp",

@@ -53,7 +53,7 @@ class InboundContext:
     imprint: SenderIdentity
     transport: Transport
     operator: str
-    """The mailbox that replies are forwarded to."""
+    """The mailbox that replies are forwarded to; not needed for events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,22 @@ def process_mail(
         outcome = (
             InboundOutcome.FORWARDED if is_forwarded else _apply(context, connection, inbound, match, now)
         )
+        inbound_store.set_outcome(connection, fingerprint, outcome)
+    return Processed(inbound.kind, outcome, match.address if match else "", report.words)
+
+
+def process_event(context: InboundContext, inbound: InboundMail, event_id: str, now: datetime) -> Processed:
+    """Do what a bounce or a complaint asks for that a mail provider has reported, and signed.
+
+    As the provider proves it, the address alone is enough. An event that is reported again changes nothing.
+    """
+    fingerprint = sha256(f"event {event_id}".encode()).hexdigest()
+    with context.database.begin() as connection:
+        match = find_match(context, connection, inbound.references)
+        report = _report(inbound, match, fingerprint, now)
+        if not inbound_store.save_report(connection, report):
+            return Processed(inbound.kind, InboundOutcome.REPEATED)
+        outcome = _apply(context, connection, inbound, match, now, is_proven=True)
         inbound_store.set_outcome(connection, fingerprint, outcome)
     return Processed(inbound.kind, outcome, match.address if match else "", report.words)
 
@@ -208,9 +224,18 @@ def _report(inbound: InboundMail, match: Match | None, fingerprint: str, now: da
 
 
 def _apply(
-    context: InboundContext, connection: Connection, inbound: InboundMail, match: Match | None, now: datetime
+    context: InboundContext,
+    connection: Connection,
+    inbound: InboundMail,
+    match: Match | None,
+    now: datetime,
+    *,
+    is_proven: bool = False,
 ) -> InboundOutcome:
-    """Change what the mail asks to change, and return what was done."""
+    """Change what the mail asks to change, and return what was done.
+
+    `is_proven`: it comes from whom it says, so it need not prove that it is about a mail of ours.
+    """
     if inbound.kind == InboundKind.AUTO_REPLY:
         return InboundOutcome.NOTED
     if match is None:
@@ -223,7 +248,7 @@ def _apply(
     failure = worst_failure(inbound.failures, [match.address.lower()])
     if failure is None or match.delivery is None:
         return InboundOutcome.NOTED
-    if match.by == MatchedBy.RECIPIENT:
+    if match.by == MatchedBy.RECIPIENT and not is_proven:
         # Anybody can write an address into a report.
         return InboundOutcome.SUSPECTED if failure.severity == Severity.HARD else InboundOutcome.NOTED
     return _apply_bounce(context, connection, failure, match.delivery, now)
