@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, Self
 
+from digest.delivery.reason_line import reason_line
 from digest.domain.delivery import Section
 from digest.domain.subscriber import Schedule
 from digest.mail.addresses import read_address
@@ -108,19 +109,33 @@ class Pick:
     """The terms that carried the score, with their shares of it."""
     author: str = ""
     """The followed author who brought it."""
+    is_typed: bool = False
+    """Whether the first term is words that the subscriber typed."""
+    interest: str = ""
+    """The interest it matched, in the subscriber's words; empty in mails of earlier versions."""
+    liked: str = ""
+    """Title of the paper the subscriber marked that explains the pick better than the terms do."""
 
     @property
     def reason(self) -> str:
         """The line the subscriber sees; empty when popularity alone speaks for the paper."""
         if self.author:
             return f"By {self.author}, whom you follow"
+        if self.interest:
+            return reason_line(self.interest, self.terms, is_typed=self.is_typed, liked=self.liked)
         if self.terms:
             return f"Because of: {', '.join(term for term, _ in self.terms)}"
         return ""
 
     def reasons_json(self) -> dict[str, Any]:
         """Return what the database keeps of the reason."""
-        return {"terms": [[term, round(share, 4)] for term, share in self.terms], "author": self.author}
+        return {
+            "terms": [[term, round(share, 4)] for term, share in self.terms],
+            "author": self.author,
+            "is_typed": self.is_typed,
+            "interest": self.interest,
+            "liked": self.liked,
+        }
 
     @classmethod
     def recorded(
@@ -128,7 +143,17 @@ class Pick:
     ) -> Self:
         """Return the pick that a delivery recorded."""
         terms = tuple((term, share) for term, share in reasons["terms"])
-        return cls(row_id, Card.from_json(card), Section(section), score, terms, reasons["author"])
+        return cls(
+            row_id,
+            Card.from_json(card),
+            Section(section),
+            score,
+            terms,
+            reasons["author"],
+            reasons.get("is_typed", False),
+            reasons.get("interest", ""),
+            reasons.get("liked", ""),
+        )
 
 
 def about(topics: Sequence[str]) -> str:

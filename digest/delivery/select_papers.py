@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from digest.delivery.candidates import CandidateCache, StoredCandidates, Window, interest_key
 from digest.delivery.composed_mail import ComposedMail, Pick, SenderIdentity, about, schedule_in_words
 from digest.delivery.feed_state import FeedState, feed_state
+from digest.delivery.liked import MOST_LIKED, LikedPapers, liked_titles
+from digest.delivery.reason_line import interest_in_words, is_explained_by_paper
 from digest.domain.subscriber import Subscriber
 from digest.ranking.profile import NO_PROFILE, Profile
 from digest.ranking.select import FLOOR, RankedPick, Rules, select
@@ -94,6 +96,7 @@ class Composer:
     def __init__(self, selection_settings: SelectionSettings) -> None:
         self._selection_settings = selection_settings
         self._editions = CandidateCache()
+        self._liked = LikedPapers()
 
     def select(
         self,
@@ -134,6 +137,7 @@ class Composer:
                 for one in subscribers
             }
             picks_of = self._select(edition, subscribers, profiles, seen) if edition.considered else {}
+            self._name_liked(connection, edition, picks_of, profiles, verdicts)
             for one in subscribers:
                 picks = picks_of.get(one.subscriber.id, [])
                 selections.append(
@@ -198,18 +202,47 @@ class Composer:
             picks_of[subscriber.id] = [_pick(edition, profile, keys, ranked) for ranked in ranked_picks]
         return picks_of
 
+    def _name_liked(
+        self,
+        connection: Connection,
+        edition: StoredCandidates,
+        picks_of: Mapping[int, list[tuple[str, Pick]]],
+        profiles: Mapping[int, Profile],
+        verdicts: Mapping[int, Sequence[tuple[int, str]]],
+    ) -> None:
+        """Name a marked paper in the picks that terms explain less than it does."""
+        liked_of = {
+            subscriber_id: [row_id for row_id, verdict in said if verdict == "more"][-MOST_LIKED:]
+            for subscriber_id, said in verdicts.items()
+            if any(
+                is_explained_by_paper(pick.interest, pick.terms)
+                for _, pick in picks_of.get(subscriber_id, ())
+            )
+        }
+        papers = self._liked.read(connection, {row_id for liked in liked_of.values() for row_id in liked})
+        index_of = {row_id: index for index, row_id in enumerate(edition.row_ids)}
+        for subscriber_id, liked in liked_of.items():
+            picks = picks_of[subscriber_id]
+            version = profiles[subscriber_id].statistics_version
+            rows = edition.candidates.rows[version][[index_of[pick.row_id] for _, pick in picks]]
+            titles = liked_titles(liked, papers, rows, edition.candidates.statistics[version])
+            picks[:] = [
+                (
+                    key,
+                    replace(pick, liked=title) if is_explained_by_paper(pick.interest, pick.terms) else pick,
+                )
+                for (key, pick), title in zip(picks, titles, strict=True)
+            ]
+
 
 def _pick(
     edition: StoredCandidates, profile: Profile, keys: Sequence[bytes], ranked: RankedPick
 ) -> tuple[str, Pick]:
     key, card = edition.card(ranked.index)
-    terms: tuple[tuple[str, float], ...] = ()
-    if ranked.interest >= 0:
-        terms = edition.reasons(
-            profile.statistics_version,
-            profile.interests[ranked.interest],
-            keys[ranked.interest],
-            ranked.index,
-        )
-    row_id = edition.row_ids[ranked.index]
-    return key, Pick(row_id, card, ranked.section, ranked.score, terms, ranked.author)
+    pick = Pick(edition.row_ids[ranked.index], card, ranked.section, ranked.score, author=ranked.author)
+    if ranked.interest < 0:
+        return key, pick
+    interest = profile.interests[ranked.interest]
+    named = edition.reasons(profile.statistics_version, interest, keys[ranked.interest], ranked.index)
+    name = interest_in_words(interest.name)
+    return key, replace(pick, terms=named.terms, is_typed=named.is_typed, interest=name)
