@@ -51,7 +51,7 @@ navigate assign replicate disentangle begin harness inject get elicit unify merg
 reproduce locate propagate annotate deploy isolate give satisfy categorize stabilize keep grow
 use learn let show demonstrate reveal outperform become remain require rely lack allow offer operate depend exhibit
 suggest confirm indicate highlight underscore struggle fail suffer exceed involve contain include comprise
-need leave bring turn hold increase decrease compromise occur arise appear seem exist go come know think tend choose
+reflect need leave bring turn hold increase decrease compromise occur arise appear seem exist go come know think tend choose
 """
 # The same for verbs whose forms in -ing and -ed do name subjects ("pruning", "compressed video").
 _VERBS_OF_SUBJECTS = """
@@ -76,7 +76,7 @@ treat raise differ couple restrict impose
 """
 # How verbs that do not follow the rules are written.
 _IRREGULAR = """
-governing made led built shown given taken sought found done went gone got kept grew grown held brought left arose came known
+governing spanning made led built shown given taken sought found done went gone got kept grew grown held brought left arose came known
 chosen chose meant lies led thought saw seen made became using
 """
 _MODIFIERS = """
@@ -89,12 +89,12 @@ additional further next last final initial original respective corresponding sim
 overall entire whole full total average ours good limited lightweight rich powerful popular emerging
 underlying resulting increasing growing early late often still even much most often always very highly then given
 according per due via approximately around across
-fine raw vanilla related beyond rethinking technical guided support so non et al i.e e.g etc way use state art sota re vs d b c e f g h j k l m n o p q r s t u v w x y z
+fine raw vanilla related beyond rethinking technical guided support serious so non et al i.e e.g etc way use state art sota re vs d b c e f g h j k l m n o p q r s t u v w x y z
 """
 _GENERAL = """
 ability accuracy advance advantage aim ai algorithm amount analysis application approach area art article aspect assumption
 author background base deep baseline basis behavior benchmark benefit bottleneck capability case category challenge change
-choice class code collection combination community comparison complexity component computation concept
+choice class code collection combination community comparison complexity component computation concept concern
 condition configuration consistency constraint context contribution control cost criterion data database dataset date
 decision demand design detail development deployment difference difficulty dimension direction distribution
 domain effect effectiveness efficiency effort element environment error estimate evaluation evidence example experiment
@@ -108,7 +108,7 @@ participant path pattern people performance perspective phase pipeline place poi
 prediction presence principle problem procedure process processing product progress project property
 prompt proof protocol quality question range rate ratio reason red relation report representation requirement research
 researcher resource response result review robustness role rule run sample scale scenario science score set setting setup
-signal size software solution source space speed stage standard statistic step strategy strength structure study
+signal size software solution source space sparse speed stage standard statistic step strategy strength structure study
 style sub subject success suite support survey system target task team technique technology term test text theory thing
 time token tool topic training transfer trend type understanding unit update usage user utility validity value variable
 variant variation variety version view way weight word work workflow world
