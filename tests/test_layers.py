@@ -30,6 +30,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "digest.subscribers.suppression_file",
         "digest.subscribers.suppressions",
         "digest.subscribers.import_export",
+        "digest.delivery.liked",
         "digest.delivery.select_papers",
         "digest.delivery.circuit_breaker",
         "digest.delivery.build_envelope",

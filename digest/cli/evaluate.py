@@ -58,17 +58,11 @@ def evaluate(
 
     Example: digest evaluate --papers papers.jsonl.gz --libraries libraries.json --topics topics.json
     """
-    from digest.errors import BadInput
     from digest.evaluation.benchmark import KINDS, tasks
 
-    if libraries is None and topics is None:
-        raise BadInput("There is nothing to measure on; give --libraries, --topics or both.")
-    if libraries is None and (profile or against or study or plot):
-        raise BadInput("Profiles, comparisons, studies and plots need --libraries.")
-    if profile is not None and profile not in KINDS:
-        raise BadInput(f"There is no profile {profile!r}; give one of {', '.join(KINDS)}.")
-    if study is not None and study not in _STUDIES:
-        raise BadInput(f"There is no study {study!r}; give one of {', '.join(_STUDIES)}.")
+    _check_files(libraries, topics, needs_libraries=bool(profile or against or study or plot))
+    _check_choice("profile", profile, KINDS)
+    _check_choice("study", study, _STUDIES)
     kinds = KINDS if profile is None else (profile,)
     stream = _stream(papers)
     corpus = _corpus(stream)
@@ -83,10 +77,23 @@ def evaluate(
         record["topics"] = _topics(topics, corpus, stream)
     if plot is not None:
         _draw(record, plot)
-    if json_output:
-        output.as_json(record)
-    else:
-        _show(record)
+    _show(record, json_output=json_output)
+
+
+def _check_files(libraries: Path | None, topics: Path | None, *, needs_libraries: bool) -> None:
+    from digest.errors import BadInput
+
+    if libraries is None and topics is None:
+        raise BadInput("There is nothing to measure on; give --libraries, --topics or both.")
+    if libraries is None and needs_libraries:
+        raise BadInput("Profiles, comparisons, studies and plots need --libraries.")
+
+
+def _check_choice(what: str, given: str | None, choices: tuple[str, ...]) -> None:
+    from digest.errors import BadInput
+
+    if given is not None and given not in choices:
+        raise BadInput(f"There is no {what} {given!r}; give one of {', '.join(choices)}.")
 
 
 def _measured(made: "list[Task]", kinds: tuple[str, ...], against: str | None) -> dict[str, Any]:
@@ -180,7 +187,10 @@ def _against(
     }
 
 
-def _show(record: dict[str, Any]) -> None:
+def _show(record: dict[str, Any], *, json_output: bool) -> None:
+    if json_output:
+        output.as_json(record)
+        return
     if "lists" in record:
         _show_lists(record)
     if "topics" in record:
@@ -239,12 +249,12 @@ def _study(study: str, corpus: "Corpus", made: "list[Task]", theme: str) -> dict
         return _taps(corpus, weeks) if study == "taps" else _tuning(weeks)
     if study == "pairs":
         joined = [
-            {**asdict(half), "kinship": studies.library_similarity(one, other)}
+            {**asdict(half), "library_similarity": studies.library_similarity(one, other)}
             for one, other in studies.pairs(made)
             for half in studies.pair(one, other)
         ]
         judged = [half for half in joined if half["alone"] > 0]
-        unrelated = [half["kept"] for half in judged if half["kinship"] < _ONE_FIELD]
+        unrelated = [half["kept"] for half in judged if half["library_similarity"] < _ONE_FIELD]
         return {
             "mean": {
                 "kept": mean(half["kept"] for half in judged),

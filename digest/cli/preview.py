@@ -84,6 +84,7 @@ def explain(
                 "score": found.score,
                 "floor": found.floor,
                 "interest": found.interest,
+                "reason": found.reason,
                 "reasons": [{"term": one.term, "share": one.share} for one in found.reasons],
                 "closest": found.closest and {"title": found.closest[0], "similarity": found.closest[1]},
                 "obstacles": found.obstacles,
@@ -95,6 +96,8 @@ def explain(
     verdict = "fits" if found.score >= found.floor else "does not fit"
     because = f" by the interest {found.interest!r}" if found.interest else ""
     output.say(f"It {verdict}: {found.score:.3f}{because} (the minimum is {found.floor:.3f}).")
+    if found.reason:
+        output.say(found.reason)
     for one in found.reasons:
         output.say(f"  {one.share:5.0%}  {one.term}")
     if found.closest:

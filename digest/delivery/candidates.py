@@ -1,13 +1,13 @@
 """The candidates of a window of days, read once per process and shared by all subscribers with that window."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b, sha256
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from cachetools import LRUCache
@@ -18,7 +18,7 @@ from digest.papers.identifiers import abstract_url, pdf_url
 from digest.papers.named_addresses import named_addresses
 from digest.papers.search import watched
 from digest.ranking.candidates import Candidates
-from digest.ranking.explain import reasons
+from digest.ranking.explain import Reason, reasons
 from digest.ranking.profile import Interest
 from digest.ranking.terms import Statistics, unpack_counts
 from digest.ranking.trending import NEWNESS, popularity_line, trending
@@ -34,6 +34,20 @@ TRENDING_PAPERS = 200
 LATE_DAYS = 7
 _CACHE_SIZE = 8
 _KEPT_REASONS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTerms:
+    """The terms that carried a score, with their shares of it."""
+
+    terms: tuple[tuple[str, float], ...]
+    is_typed: bool
+    """Whether the first one is words that the subscriber typed."""
+
+    @classmethod
+    def of(cls, named: Sequence[Reason]) -> Self:
+        """Return the terms and shares of reasons."""
+        return cls(tuple((reason.term, reason.share) for reason in named), bool(named) and named[0].is_typed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +77,10 @@ class StoredCandidates:
     _popularity: Mapping[int, list[Popularity]]
     _now: datetime
     _cards: dict[int, tuple[str, Card]] = field(default_factory=dict)
-    _reasons: dict[tuple[int, int, bytes], tuple[tuple[str, float], ...]] = field(default_factory=dict)
+    _reasons: dict[tuple[int, int, bytes], NamedTerms] = field(default_factory=dict)
 
-    def reasons(
-        self, version: int, interest: Interest, key: bytes, index: int
-    ) -> tuple[tuple[str, float], ...]:
-        """Return the terms that carried a paper's score for an interest, with their shares; computed once for each pair.
+    def reasons(self, version: int, interest: Interest, key: bytes, index: int) -> NamedTerms:
+        """Return the terms that carried a paper's score for an interest; computed once for each pair.
 
         `key` is the interest's `interest_key`.
         """
@@ -77,8 +89,13 @@ class StoredCandidates:
         if known is None:
             if len(self._reasons) >= _KEPT_REASONS:
                 self._reasons.clear()
-            named = reasons(interest, self.candidates.row(version, index), self.candidates.naming(index))
-            known = self._reasons[asked] = tuple((reason.term, reason.share) for reason in named)
+            named = reasons(
+                interest,
+                self.candidates.row(version, index),
+                self.candidates.naming(version, index),
+                self.candidates.statistics[version],
+            )
+            known = self._reasons[asked] = NamedTerms.of(named)
         return known
 
     def card(self, index: int) -> tuple[str, Card]:
@@ -104,7 +121,8 @@ class StoredCandidates:
 
 def interest_key(interest: Interest) -> bytes:
     """Return a key that is equal for equal interests, whichever subscriber they belong to."""
-    return blake2b(interest.terms.tobytes() + interest.weights.tobytes(), digest_size=16).digest()
+    content = interest.name.encode() + interest.terms.tobytes() + interest.weights.tobytes()
+    return blake2b(content, digest_size=16).digest()
 
 
 def fingerprint(document: dict[str, Any]) -> str:

@@ -1,24 +1,30 @@
 """Read-only views: what a subscriber would get, how a paper fits, what was sent."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from digest.delivery.build_mail import build_mail
 from digest.delivery.composed_mail import ComposedMail, SenderIdentity
 from digest.delivery.decisions import NOTES, quiet_reason
+from digest.delivery.liked import MOST_LIKED
 from digest.delivery.select_papers import Composer, Request, Selection, SelectionSettings
 from digest.domain.paper import Paper
+from digest.domain.reason_line import is_explained_by_paper, reason_line
 from digest.domain.subscriber import Subscriber
 from digest.errors import NotFound
 from digest.mail.message import Message
 from digest.mail.rendering import Renderer
 from digest.papers.identifiers import canonical_id
 from digest.ranking.candidates import Candidates
-from digest.ranking.explain import Naming, Reason, closest, reasons
+from digest.ranking.explain import MOST_PHRASES, Reason, closest, reasons
+from digest.ranking.naming import Naming
 from digest.ranking.scoring import score
-from digest.ranking.terms import count_terms, unpack_counts
+from digest.ranking.terms import Statistics, count_terms, unpack_counts
+from digest.ranking.typed_words import interest_in_words
 from digest.store import delivery_reports
 from digest.store import feedback as feedback_store
 from digest.store import papers as paper_store
@@ -79,6 +85,8 @@ class Explanation:
     interest: str
     """The name of the interest that fits best; empty when the subscriber has none."""
     reasons: tuple[Reason, ...]
+    reason: str
+    """The sentence that a digest would say; empty when no interest fits."""
     closest: tuple[str, float] | None
     """The one liked paper it is close to: title and cosine similarity. None if no single one stands out."""
     obstacles: tuple[str, ...]
@@ -107,30 +115,45 @@ def explain(
         value, best = float(scores.values[0, 0]), int(scores.interests[0, 0])
         if best >= 0:
             interest = profile.interests[best].name
-            naming = Naming(stored.paper.title, stored.paper.abstract)
-            why = reasons(profile.interests[best], (row.indices, row.data), naming, _MOST_REASONS)
-    liked = [
-        row_id
-        for row_id, verdict in feedback_store.read_feedback(connection, [subscriber.id]).get(
-            subscriber.id, []
-        )
-        if verdict == "more" and row_id != stored.row_id
-    ]
-    blobs = paper_store.read_terms(connection, liked)
-    near: tuple[str, float] | None = None
-    if found := closest(row, statistics.weigh(unpack_counts(list(blobs.values())))):
-        row_id = list(blobs)[found[0]]
-        near = (paper_store.find_by_row_ids(connection, [row_id])[row_id].paper.title, found[1])
+            naming = Naming(stored.paper.title, stored.paper.abstract, statistics)
+            why = reasons(profile.interests[best], (row.indices, row.data), naming, statistics, _MOST_REASONS)
+    near = _closest_liked(connection, subscriber, stored.row_id, row, statistics)
     return Explanation(
         paper=stored.paper,
         score=value,
         floor=selection_settings.score_floor,
         interest=interest,
         reasons=why,
+        reason=_line(interest, why, near[0] if near else ""),
         closest=near,
         obstacles=_obstacles(subscriber, stored.paper),
         received_on=pick_store.received_on(connection, subscriber.id, stored.row_id),
     )
+
+
+def _closest_liked(
+    connection: Connection, subscriber: Subscriber, row_id: int, row: csr_matrix, statistics: Statistics
+) -> tuple[str, float] | None:
+    """Return title and likeness of the one marked paper that is close to a paper."""
+    said = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
+    liked = [paper for paper, verdict in said if verdict == "more" and paper != row_id][-MOST_LIKED:]
+    blobs = paper_store.read_terms(connection, liked)
+    found = closest(row, statistics.weigh(unpack_counts(list(blobs.values()))))
+    if found is None:
+        return None
+    near = list(blobs)[found[0]]
+    return paper_store.find_by_row_ids(connection, [near])[near].paper.title, found[1]
+
+
+def _line(interest: str, why: Sequence[Reason], liked: str) -> str:
+    """Say it as the digest would, with as many terms."""
+    if not interest:
+        return ""
+    is_typed = bool(why) and why[0].is_typed
+    terms = [(one.term, one.share) for one in why[: MOST_PHRASES + is_typed]]
+    name = interest_in_words(interest)
+    liked = liked if is_explained_by_paper(name, terms) else ""
+    return reason_line(name, terms, is_typed=is_typed, liked=liked)
 
 
 def _obstacles(subscriber: Subscriber, paper: Paper) -> tuple[str, ...]:

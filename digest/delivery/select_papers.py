@@ -3,16 +3,19 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from digest.delivery.candidates import CandidateCache, StoredCandidates, Window, interest_key
 from digest.delivery.composed_mail import ComposedMail, SenderIdentity, about, schedule_in_words
 from digest.delivery.feed_state import FeedState, feed_state
+from digest.delivery.liked import MOST_LIKED, LikedPapers, liked_titles
 from digest.domain.pick import Pick
+from digest.domain.reason_line import is_explained_by_paper
 from digest.domain.subscriber import Subscriber
 from digest.ranking.profile import NO_PROFILE, Profile
 from digest.ranking.select import FLOOR, RankedPick, Rules, select
+from digest.ranking.typed_words import interest_in_words
 from digest.store import editions as edition_store
 from digest.store import feedback as feedback_store
 from digest.store import fetches as fetch_store
@@ -94,6 +97,7 @@ class Composer:
     def __init__(self, selection_settings: SelectionSettings) -> None:
         self._selection_settings = selection_settings
         self._cache = CandidateCache()
+        self._liked = LikedPapers()
 
     def select(
         self,
@@ -137,6 +141,7 @@ class Composer:
                 for one in subscribers
             }
             picks_of = self._select(candidates, subscribers, profiles, seen) if candidates.considered else {}
+            self._name_liked(connection, candidates, picks_of, profiles, verdicts)
             selections.extend(
                 Selection(
                     subscriber=one.subscriber,
@@ -199,23 +204,46 @@ class Composer:
             picks_of[subscriber.id] = tuple(_pick(stored, profile, keys, ranked) for ranked in ranked_picks)
         return picks_of
 
+    def _name_liked(
+        self,
+        connection: Connection,
+        stored: StoredCandidates,
+        picks_of: dict[int, tuple[Pick, ...]],
+        profiles: Mapping[int, Profile],
+        verdicts: Mapping[int, Sequence[tuple[int, str]]],
+    ) -> None:
+        """Name a marked paper in the picks that it explains better than their terms do."""
+        liked_of = {
+            subscriber_id: [row_id for row_id, verdict in rated if verdict == "more"][-MOST_LIKED:]
+            for subscriber_id, rated in verdicts.items()
+            if any(is_explained_by_paper(one.interest, one.terms) for one in picks_of.get(subscriber_id, ()))
+        }
+        papers = self._liked.read(connection, {row_id for liked in liked_of.values() for row_id in liked})
+        index_of = {row_id: index for index, row_id in enumerate(stored.row_ids)}
+        for subscriber_id, liked in liked_of.items():
+            picks = picks_of[subscriber_id]
+            version = profiles[subscriber_id].statistics_version
+            rows = stored.candidates.rows[version][[index_of[pick.paper_row_id] for pick in picks]]
+            titles = liked_titles(liked, papers, rows, stored.candidates.statistics[version])
+            picks_of[subscriber_id] = tuple(
+                replace(pick, liked=title) if is_explained_by_paper(pick.interest, pick.terms) else pick
+                for pick, title in zip(picks, titles, strict=True)
+            )
+
 
 def _pick(stored: StoredCandidates, profile: Profile, keys: Sequence[bytes], ranked: RankedPick) -> Pick:
     card_sha256, card = stored.card(ranked.index)
-    terms: tuple[tuple[str, float], ...] = ()
-    if ranked.interest >= 0:
-        terms = stored.reasons(
-            profile.statistics_version,
-            profile.interests[ranked.interest],
-            keys[ranked.interest],
-            ranked.index,
-        )
-    return Pick(
+    pick = Pick(
         paper_row_id=stored.row_ids[ranked.index],
         card=card,
         card_sha256=card_sha256,
         section=ranked.section,
         score=ranked.score,
-        terms=terms,
         author=ranked.author,
     )
+    if ranked.interest < 0:
+        return pick
+    interest = profile.interests[ranked.interest]
+    named = stored.reasons(profile.statistics_version, interest, keys[ranked.interest], ranked.index)
+    name = interest_in_words(interest.name)
+    return replace(pick, terms=named.terms, is_typed=named.is_typed, interest=name)

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any, Self
 
 from digest.domain.delivery import Section
+from digest.domain.reason_line import reason_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +78,55 @@ class Pick:
     """The terms that carried the score, with their shares of it (0 to 1)."""
     author: str = ""
     """The followed author who brought it; may be empty."""
+    is_typed: bool = False
+    """Whether the first term is words that the subscriber typed."""
+    interest: str = ""
+    """The interest it matched, in the subscriber's words; empty in mails of earlier versions."""
+    liked: str = ""
+    """Title of the marked paper that explains the pick better than the terms do; may be empty."""
 
     @property
     def reason(self) -> str:
         """The line the subscriber sees; empty when popularity alone speaks for the paper."""
         if self.author:
             return f"By {self.author}, whom you follow"
+        if self.interest:
+            return reason_line(self.interest, self.terms, is_typed=self.is_typed, liked=self.liked)
         if self.terms:
             return f"Because of: {', '.join(term for term, _ in self.terms)}"
         return ""
+
+    def reasons_to_json(self) -> dict[str, Any]:
+        """Return what is stored of the reason. `from_stored` reads it."""
+        return {
+            "terms": [[term, round(share, 4)] for term, share in self.terms],
+            "author": self.author,
+            "is_typed": self.is_typed,
+            "interest": self.interest,
+            "liked": self.liked,
+        }
+
+    @classmethod
+    def from_stored(
+        cls,
+        paper_row_id: int,
+        card: Card,
+        card_sha256: str,
+        section: str,
+        score: float,
+        reasons: Mapping[str, Any],
+    ) -> Self:
+        """Return a stored pick; `reasons` is what `reasons_to_json` returned."""
+        return cls(
+            paper_row_id=paper_row_id,
+            card=card,
+            card_sha256=card_sha256,
+            section=Section(section),
+            score=score,
+            terms=tuple((term, share) for term, share in reasons["terms"]),
+            author=reasons["author"],
+            # Mails of earlier versions have none of these.
+            is_typed=reasons.get("is_typed", False),
+            interest=reasons.get("interest", ""),
+            liked=reasons.get("liked", ""),
+        )

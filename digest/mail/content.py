@@ -28,7 +28,7 @@ class PickContent:
     card: Card
     section: Section
     reason: str
-    """The line as shown: "Because of: gaussian splatting, novel view synthesis". May be empty."""
+    """The line as shown, its emphasis between asterisks: "Matches *gaussian splatting* — view synthesis." May be empty."""
     more_url: str
     less_url: str
 

@@ -31,7 +31,7 @@ HTML_LIMIT = 85_000
 """Bytes of encoded HTML. Gmail clips a message at about 102 kB, which hides the unsubscribe link."""
 TITLE_LIMIT = 300
 ABOUT_LIMIT = 300
-REASON_LIMIT = 200
+REASON_LIMIT = 300
 NOTE_LIMIT = 600
 OPERATOR_LIMIT = 300
 LINKS_SHOWN = 4

@@ -14,6 +14,7 @@ from jinja2 import BaseLoader, Environment, FileSystemLoader, StrictUndefined
 from mjml import mjml_to_html
 
 from digest.text import formatting
+from digest.text.emphasis import emphasised
 
 # Outlook needs conditional comments. All other comments are dropped.
 _COMMENT = re.compile(
@@ -52,6 +53,7 @@ def _environment(loader: BaseLoader, *, autoescape: bool) -> Environment:
         shorten=formatting.shorten,
         wrapped=formatting.wrapped,
         ljust=str.ljust,
+        emphasised=emphasised,
     )
     return environment
 

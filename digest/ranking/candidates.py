@@ -11,8 +11,9 @@ from scipy.sparse import csr_matrix
 
 from digest.domain.paper import Paper
 from digest.ranking.duplicates import duplicate_groups
-from digest.ranking.explain import Naming, Row
+from digest.ranking.explain import Row
 from digest.ranking.matching import alternatives, folded, name_parts, same_author
+from digest.ranking.naming import Naming
 from digest.ranking.profile import Profile
 from digest.ranking.scoring import Scores, score
 from digest.ranking.terms import Statistics
@@ -25,6 +26,8 @@ class Candidates:
     papers: tuple[Paper, ...]
     rows: dict[int, csr_matrix]
     """Weighed rows by statistics version."""
+    statistics: dict[int, Statistics]
+    """The document frequencies of each of these versions."""
     trending: NDArray[np.float32]
     groups: NDArray[np.int32]
     """Near-duplicates and parts of a series share a number."""
@@ -34,7 +37,7 @@ class Candidates:
     """Places, the most trending first."""
     _masks: dict[object, NDArray[np.bool_]] = field(default_factory=dict)
     _follows: dict[str, tuple[tuple[int, str], ...]] = field(default_factory=dict)
-    _namings: dict[int, Naming] = field(default_factory=dict)
+    _namings: dict[tuple[int, int], Naming] = field(default_factory=dict)
     _similarity: dict[int, NDArray[np.float16]] = field(default_factory=dict)
 
     @classmethod
@@ -46,11 +49,13 @@ class Candidates:
         trending: NDArray[np.float32],
     ) -> Self:
         """Prepare papers, their raw counts and trending scores (same order) for profiles of these versions."""
-        rows = {version.version: version.weigh(counts) for version in statistics}
+        versions = {version.version: version for version in statistics}
+        rows = {number: version.weigh(counts) for number, version in versions.items()}
         some = next(iter(rows.values()), csr_matrix(counts.shape, dtype=np.float32))
         return cls(
             tuple(papers),
             rows,
+            versions,
             trending.astype(np.float32),
             duplicate_groups([paper.title for paper in papers], some),
             {paper.id: index for index, paper in enumerate(papers)},
@@ -91,12 +96,14 @@ class Candidates:
             known = self._similarity[index] = (rows @ one).astype(np.float16)
         return known
 
-    def naming(self, index: int) -> Naming:
-        """How the terms of a paper can be named; worked out once per paper."""
-        known = self._namings.get(index)
+    def naming(self, version: int, index: int) -> Naming:
+        """How the terms of a paper can be named in one version of the statistics; worked out once per paper."""
+        known = self._namings.get((version, index))
         if known is None:
             paper = self.papers[index]
-            known = self._namings[index] = Naming(paper.title, paper.abstract)
+            known = self._namings[version, index] = Naming(
+                paper.title, paper.abstract, self.statistics[version]
+            )
         return known
 
     def score(self, profiles: Sequence[Profile]) -> Scores:

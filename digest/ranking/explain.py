@@ -1,8 +1,7 @@
-"""Why a paper was picked: the terms of its text that carried the score, as a person would write them."""
+"""Why a paper was picked: the subscriber's own words, and the phrases of the paper that carried the score."""
 
 import re
-from collections.abc import Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 
@@ -10,239 +9,99 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from digest.domain.reason_line import RATED
+from digest.ranking.naming import Naming, Span
 from digest.ranking.profile import Interest
-from digest.ranking.queries import word_buckets
-from digest.ranking.terms import occurrences
-from digest.ranking.words import STOP_WORDS, stem
+from digest.ranking.terms import Statistics
+from digest.ranking.typed_words import Line
+from digest.ranking.usage import Usage
 
 Row = tuple[NDArray[np.int32], NDArray[np.float32]]
 """The filled buckets of a paper's weighed row, sorted, and their weights."""
 
-_LEAST = 0.04
-"""Share of the score below which a term is no reason."""
-
-_LEAST_OF_A_WORD = 0.08
+MOST_PHRASES = 2
+"""Phrases of the paper in a reason at most."""
+_LEAST = 0.03
+"""Share of the score below which a phrase is no reason."""
+_LEAST_OF_A_WORD = 0.05
 """The same for a single word, which says less."""
-
-_GAIN = 1.2
-"""How much more a longer phrase must carry than the shorter one inside it to be named instead."""
-
-_TYPED = 2.0
-"""How much more a term counts that holds a word the subscriber typed."""
-_GENERAL = frozenset(
-    [
-        "achieve",
-        "applying",
-        "based",
-        "demonstrate",
-        "enable",
-        "enabling",
-        "existing",
-        "explore",
-        "following",
-        "given",
-        "improve",
-        "improving",
-        "introduce",
-        "introducing",
-        "learn",
-        "leverage",
-        "leveraging",
-        "let",
-        "new",
-        "novel",
-        "outperform",
-        "present",
-        "propose",
-        "proposed",
-        "proposing",
-        "reveal",
-        "show",
-        "toward",
-        "towards",
-        "use",
-        "used",
-        "using",
-        "via",
-    ]
-)
-"""Verbs and connecting words that do not begin a term."""
-_GENERAL_ALONE = frozenset(
-    [
-        "analysis",
-        "application",
-        "approach",
-        "benchmark",
-        "data",
-        "dataset",
-        "evaluation",
-        "experiment",
-        "framework",
-        "graph",
-        "image",
-        "input",
-        "large",
-        "learning",
-        "method",
-        "model",
-        "network",
-        "output",
-        "paper",
-        "performance",
-        "prediction",
-        "problem",
-        "result",
-        "study",
-        "system",
-        "task",
-        "training",
-    ]
-)
-"""Words that name no subject by themselves."""
-_LONGEST = 48
-
-_UNREADABLE = re.compile(r"[^\w\s'\u2019&+-]|_")
-
-_GAP = re.compile(r"[\s-]")
-
-_HYPHENATED_BEFORE = re.compile(r"(?:[^\W_]+-)+\Z")
-
-_HYPHENATED_AFTER = re.compile(r"(?:-[^\W_]+)+")
-
-_WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
+_LEAST_OF_A_TYPED_WORD = 0.2
+"""The same for a single word out of a line of several."""
+_PREFERENCE = {1: 0.6, 2: 1.0, 3: 0.93, 4: 0.85}
+"""What the share of a phrase counts, by its number of words: a pair says more than a word, and is short."""
+_CORE = 150
+"""Terms of an interest, the weightiest, of which a phrase has to hold one."""
+_LOOKED_AT = 24
+"""Terms of the paper that carried most of the score: phrases are built around them."""
+_COMMON_STEM = 0.55
+"""Share of a word that two words have in common at their start when one is a form of the other."""
+_LEAST_STEM = 4
+_LEAST_CAPITALS = 2
+_WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A term as the paper writes it, and the share of the score that goes when it is taken out."""
+    """A term, and the share of the score that goes when it is taken out of the paper."""
 
     term: str
+    """As the paper writes it; words that the subscriber typed are as they typed them."""
     share: float
     buckets: tuple[int, ...]
     """What taking it out means: these entries of the paper's row."""
+    is_typed: bool = False
+    """Whether these are words of the subscriber."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Neighbouring words of a paper and every bucket they fill, the joint one of a word or pair first."""
+def reasons(
+    interest: Interest, paper: Row, naming: Naming, statistics: Statistics, most: int = MOST_PHRASES
+) -> tuple[Reason, ...]:
+    """Name what carried a paper's score: words that the subscriber typed, then up to `most` phrases of the paper.
 
-    surface: str
-    buckets: tuple[int, ...]
-
-    @property
-    def is_word(self) -> bool:
-        """Whether it is a single word."""
-        return len(self.buckets) == 1
-
-
-class Naming:
-    """How one paper's terms can be named. Read once per paper; names are worked out when asked for."""
-
-    def __init__(self, title: str, abstract: str) -> None:
-        self._found = occurrences(title, abstract)
-        self._names: dict[int, Span | None] = {}
-        self._longer: dict[int, list[Span]] = {}
-
-    def name(self, bucket: int) -> Span | None:
-        """Return the best way to write a bucket; None for a pair that only stop words join."""
-        if bucket not in self._names:
-            self._names[bucket] = self._word(bucket) or self._pair(bucket)
-        return self._names[bucket]
-
-    def longer(self, pair: int) -> list[Span]:
-        """Return the phrases of three and four words that hold a pair, as they stand in the text."""
-        if pair not in self._longer:
-            indexes = np.flatnonzero(self._found.pairs[:, 0] == pair).tolist()
-            self._longer[pair] = [self._joined(first, last) for first, last in self._chains(indexes)]
-        return self._longer[pair]
-
-    def _word(self, bucket: int) -> Span | None:
-        same = self._found.words[self._found.words[:, 0] == bucket]
-        spellings = [self._whole(start, end) for _, start, end in same.tolist()]
-        written = _best_spelling(spellings)
-        return _span(written, (bucket, *self._found.joint.get(bucket, ()))) if written else None
-
-    def _pair(self, bucket: int) -> Span | None:
-        same = self._found.pairs[self._found.pairs[:, 0] == bucket].tolist()
-        spellings = [self._whole(start, end) for _, start, end, _, _ in same]
-        written = _best_spelling([one for one in spellings if len(_WORD.findall(one)) <= 2])
-        return _span(written, (bucket, *same[0][3:])) if written else None
-
-    def _whole(self, start: int, end: int) -> str:
-        """Return a stretch of the text with the hyphenated words at its ends unbroken."""
-        text = self._found.text
-        before = _HYPHENATED_BEFORE.search(text, max(0, start - _LONGEST), start)
-        after = _HYPHENATED_AFTER.match(text, end)
-        return text[before.start() if before else start : after.end() if after else end]
-
-    def _chains(self, indexes: list[int]) -> Iterator[tuple[int, int]]:
-        """Yield the (first, last) place of the runs of two and three overlapping pairs around each place."""
-        pairs = self._found.pairs
-        for index in indexes:
-            for length in (2, 3):
-                for first in range(max(0, index - length + 1), index + 1):
-                    last = first + length - 1
-                    if last < len(pairs) and (pairs[first + 1 : last + 1, 1] < pairs[first:last, 2]).all():
-                        yield first, last
-
-    def _joined(self, first: int, last: int) -> Span:
-        run = self._found.pairs[first : last + 1].tolist()
-        within = self._found.text[run[0][1] : run[-1][2]]
-        written = self._whole(run[0][1], run[-1][2])
-        is_name = _is_readable(written) and len(_GAP.split(within)) <= len(run) + 1
-        return _span(written, [bucket for pair in run for bucket in (pair[0], *pair[3:])] if is_name else [])
-
-
-def reasons(interest: Interest, paper: Row, naming: Naming, most: int = 2) -> tuple[Reason, ...]:
-    """Name up to `most` terms that carried a paper's score: those with typed words first, then the strongest.
-
-    `paper` is its weighed row. A phrase stands for its parts too: setting `buckets` of a reason to zero
-    in `paper` lowers the product with `interest` by exactly `share` of it. No bucket is counted in two
-    reasons. One is always named. Empty when the product is not positive or nothing can be named.
+    `paper` is its row as weighed by `statistics`. A phrase stands for its parts too: setting `buckets` of a reason
+    to zero in `paper` lowers the product with `interest` by exactly `share` of it. No bucket is counted in two
+    reasons. Empty when the product is not positive or nothing can be named.
     """
     parts = contributions(interest, paper)
     total = sum(parts.values())
     if total <= 0:
         return ()
-    typed = frozenset(word_buckets(interest.name).tolist())
     found: list[Reason] = []
-    named: set[int] = set()
-    # Reasons begin with a strong term; looking at every weak one would cost most of the time.
-    strongest = nlargest(8 * most, parts, key=parts.__getitem__)
-    every = [span for bucket in strongest if (span := naming.name(bucket))]
-    spans = [span for span in every if _says_something(span, typed)] or every
-    while spans and len(found) < most:
-        best = max(spans, key=lambda span: _worth(span, parts) * (_TYPED if typed & set(span.buckets) else 1))
-        best = _lengthened(best, naming, parts, named, typed)
+    usage = Usage(statistics)
+    line = Line.read("" if interest.name == RATED else interest.name)
+    typed = line.answered(set(paper[0].tolist()), parts, usage)
+    if (
+        typed is not None
+        and typed.is_word
+        and len(line.words) > 1
+        and _worth(typed, parts) < _LEAST_OF_A_TYPED_WORD * total
+    ):
+        typed = None
+    own = {word.bucket for word in line.words}
+    taken: set[int] = set()
+    if typed is not None:
+        found.append(_taken(typed, parts, total, is_typed=True))
+        taken.update(typed.buckets)
+    core = _core(interest)
+    strongest = nlargest(_LOOKED_AT, parts, key=parts.__getitem__)
+    spans = {
+        span.words: span
+        for bucket in strongest
+        for span in naming.phrases(bucket)
+        if not (core.isdisjoint(span.buckets) or own.issuperset(span.words))
+    }
+    while spans and len(found) - (typed is not None) < most:
+        best = max(spans.values(), key=lambda span: _worth(span, parts) * _PREFERENCE[len(span.words)])
+        del spans[best.words]
         share = _worth(best, parts) / total
-        if found and share < (_LEAST_OF_A_WORD if best.is_word else _LEAST):
+        if share < (_LEAST_OF_A_WORD if best.is_word else _LEAST):
             break
-        taken = tuple(bucket for bucket in best.buckets if bucket in parts)
-        if not any(_same_thing(best.surface, reason.term) for reason in found):
-            found.append(Reason(best.surface, share, taken))
-            for bucket in taken:
-                del parts[bucket]
-        # A word is named once: "fast radio bursts" leaves nothing to say to "repeating fast".
-        named.update(best.buckets)
-        spans = [span for span in spans if named.isdisjoint(span.buckets)]
+        if taken.isdisjoint(best.buckets) and not any(
+            _same_thing(best.surface, reason.term) for reason in found
+        ):
+            found.append(_taken(best, parts, total))
+            taken.update(best.buckets)
     return tuple(found)
-
-
-def _says_something(span: Span, typed: AbstractSet[int]) -> bool:
-    """Leave out verbs and general words, alone or at an end of a phrase, unless they were typed."""
-    words = [word.lower() for word in _WORD.findall(span.surface)]
-    if not words or any(part in STOP_WORDS for word in words for part in word.split("-")[-1:]):
-        return False
-    if span.buckets[0] in typed:
-        return True
-    return words[0] not in _GENERAL and (len(words) > 1 or stem(words[0]) not in _GENERAL_ALONE)
-
-
-def _same_thing(one: str, other: str) -> bool:
-    """Tell whether one of two terms is the abbreviation of the other."""
-    short, long = sorted((one, other), key=len)
-    initials = "".join(word[0] for word in re.split(r"[\s-]+", long) if word).lower()
-    return short.lower() in {initials, initials + "s"}
 
 
 def contributions(interest: Interest, paper: Row) -> dict[int, float]:
@@ -257,38 +116,48 @@ def contributions(interest: Interest, paper: Row) -> dict[int, float]:
     return dict(zip(buckets[shared].tolist(), added.tolist(), strict=True))
 
 
-def _worth(span: Span, parts: dict[int, float]) -> float:
-    worth = 0.0
-    for bucket in span.buckets:
-        worth += parts.get(bucket, 0.0)
-    return worth
+def _core(interest: Interest) -> frozenset[int]:
+    """Return the buckets of the weightiest terms."""
+    order = np.argsort(-interest.weights, kind="stable")[:_CORE]
+    return frozenset(interest.terms[order[interest.weights[order] > 0]].tolist())
 
 
-def _lengthened(
-    span: Span, naming: Naming, parts: dict[int, float], named: set[int], typed: AbstractSet[int]
-) -> Span:
-    """Return the longer phrase around a pair if the words it adds carry their part of the score."""
-    best, bar = span, _worth(span, parts) * _GAIN
-    for longer in naming.longer(span.buckets[0]):
-        worth = _worth(longer, parts)
-        if worth >= bar and named.isdisjoint(longer.buckets) and _says_something(longer, typed):
-            best, bar = longer, worth * _GAIN
-    return best
+def _taken(span: Span, parts: dict[int, float], total: float, *, is_typed: bool = False) -> Reason:
+    """Make a reason of a phrase and take its buckets out of `parts`."""
+    buckets = tuple(bucket for bucket in span.buckets if bucket in parts)
+    return Reason(span.surface, sum(parts.pop(bucket) for bucket in buckets) / total, buckets, is_typed)
 
 
-def _span(written: str, buckets: Sequence[int]) -> Span:
-    return Span(written, tuple(dict.fromkeys(buckets)))
+def _worth(span: Span, parts: Mapping[int, float]) -> float:
+    return sum(parts.get(bucket, 0.0) for bucket in span.buckets)
 
 
-def _is_readable(written: str) -> bool:
-    """Leave out what no person would name."""
-    return len(written) <= _LONGEST and not _UNREADABLE.search(written)
+def _same_thing(one: str, other: str) -> bool:
+    """Tell whether two terms say the same: one has the abbreviation of the other, or a word of the same stem."""
+    ones, others = _WORD.findall(one), _WORD.findall(other)
+    return (
+        any(_abbreviates(word, others) for word in ones)
+        or any(_abbreviates(word, ones) for word in others)
+        or any(_same_stem(a.lower(), b.lower()) for a in ones for b in others)
+    )
 
 
-def _best_spelling(spellings: Sequence[str]) -> str:
-    """Return the readable spelling with the fewest capitals, as titles write every word with one; "" if none."""
-    readable = [one for one in spellings if _is_readable(one)]
-    return min(readable, key=lambda one: sum(map(str.isupper, one)), default="")
+def _abbreviates(word: str, words: Sequence[str]) -> bool:
+    """Tell whether a word such as `RAG` or `LLMs` is made of the first letters of words, or of a part of these."""
+    capitals = "".join(letter for letter in word if letter.isupper() or letter.isdigit())
+    initials = "".join(other[0] for other in words).upper()
+    if len(capitals) < _LEAST_CAPITALS or len(initials) < _LEAST_CAPITALS:
+        return False
+    return capitals in initials or initials in capitals
+
+
+def _same_stem(one: str, other: str) -> bool:
+    shared = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        shared += 1
+    return one == other or (shared >= _LEAST_STEM and shared >= _COMMON_STEM * max(len(one), len(other)))
 
 
 _LEAST_SIMILARITY = 0.2
@@ -303,9 +172,17 @@ def closest(paper: csr_matrix, liked: csr_matrix) -> tuple[int, float] | None:
 
     Both are weighed rows of the same statistics. None when no liked paper is close, or several alike.
     """
+    return closest_each(paper, liked)[0]
+
+
+def closest_each(papers: csr_matrix, liked: csr_matrix) -> list[tuple[int, float] | None]:
+    """Return for each paper what `closest` does."""
     if not liked.shape[0]:
-        return None
-    fit = (liked @ paper.T).toarray().ravel()
+        return [None] * papers.shape[0]
+    return [_standing_out(fit) for fit in (papers @ liked.T).toarray()]
+
+
+def _standing_out(fit: NDArray[np.float32]) -> tuple[int, float] | None:
     first = int(fit.argmax())
     rest = float(np.delete(fit, first).max(initial=0.0))
     if fit[first] < _LEAST_SIMILARITY or fit[first] < _LEAST_MARGIN * rest:

@@ -8,22 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
+from digest.domain.reason_line import RATED
 from digest.ranking.corpus import ReferenceCorpus
 from digest.ranking.index import best
-from digest.ranking.queries import joined_by_and, listed, subject, word_buckets
+from digest.ranking.queries import joined_by_and, listed, subject, word_buckets, word_forms, words_of
 from digest.ranking.terms import STEP, count_terms
 from digest.ranking.training import Examples, Tuning, learn, widened, with_neighbours
 
 Learned = tuple[str, NDArray[np.int32], NDArray[np.float32]]
 Named = tuple[str, Examples]
+Forms = dict[int, NDArray[np.int32]]
 
-RATED = "papers you marked"
 _LEAST_WORDS = 2
 """Words that each side of an *and* has when the line is split there."""
 _LEAST_HOLDERS = 20
 """Stored papers that hold all words of each side."""
 _MOST_SHARED = 0.1
 """Share of these papers that may hold the words of the other side, too."""
+_LEAST_SHARE_OF_FORM = 1 / 220
+"""Share of the stored papers that hold another form of a typed word for it to count."""
 _APART = 0.35
 """Two groups are interests of their own when papers across are this little alike, beside those within."""
 _SAME_INTEREST = 0.3
@@ -59,7 +62,10 @@ def learn_interests(
     terms, rows = _placed([*words.values(), weigh(liked), weigh(disliked)], reference)
     *typed, liked_rows, disliked_rows = rows
     topical = [
-        (topic, _pseudo_relevant(row, _single(topic, terms, row), reference, tuning))
+        (
+            topic,
+            _pseudo_relevant(row, _single(topic, terms, row), _forms(topic, reference), reference, tuning),
+        )
         for topic, row in zip(words, typed, strict=True)
     ]
     groups = list(_of_papers(liked_rows, reference, tuning))
@@ -115,6 +121,27 @@ def _single(topic: str, terms: NDArray[np.int32], row: csr_matrix) -> NDArray[np
     return dense
 
 
+def _forms(topic: str, reference: ReferenceCorpus) -> Forms:
+    """Return the columns of other forms of the words of a topic, by the column of the word.
+
+    Only common forms count: a rare bucket is as often another word that fell into it by accident.
+    """
+    least = _LEAST_SHARE_OF_FORM * reference.size
+    found: Forms = {}
+    for word in words_of(subject(topic)):
+        column = int(reference.indexes[word_buckets(word)[0]])
+        buckets = [word_buckets(form) for form in word_forms(word)]
+        common = [
+            int(one[0])
+            for one in buckets
+            if len(one) == 1 and reference.statistics.frequencies[one[0]] >= least
+        ]
+        columns = reference.indexes[common]
+        if column >= 0 and (columns >= 0).any():
+            found[column] = np.unique(columns[columns >= 0])
+    return found
+
+
 def _placed(
     told: Sequence[csr_matrix], reference: ReferenceCorpus
 ) -> tuple[NDArray[np.int32], list[csr_matrix]]:
@@ -135,22 +162,29 @@ def _placed(
 
 
 def _pseudo_relevant(
-    row: csr_matrix, words: NDArray[np.float32], reference: ReferenceCorpus, tuning: Tuning
+    row: csr_matrix,
+    words: NDArray[np.float32],
+    forms: Forms,
+    reference: ReferenceCorpus,
+    tuning: Tuning,
 ) -> Examples:
     """Let the stored papers that hold the most of the words stand for them (pseudo-relevance feedback).
 
-    `row` has words and pairs, `words` the single words alone. How many of the words counts, not how often: a paper
-    full of "neural networks" says little about "graph neural networks for molecules". The few best papers weigh
-    the same, so that one odd paper does not stand for the whole line.
+    `row` has words and pairs, `words` the single words alone, `forms` other forms of these. How many of the words
+    counts, not how often: a paper full of "neural networks" says little about "graph neural networks for molecules".
+    The few best papers weigh the same, so that one odd paper does not stand for the whole line.
     """
     width = row.shape[1]
     typed = np.zeros(width, np.float32)
     typed[row.indices] = row.data
-    fits = reference.fit(typed)
+    asked = typed.copy()
+    for column, columns in forms.items():
+        asked[columns] = np.maximum(asked[columns], tuning.forms * typed[column])
+    fits = reference.fit(asked)
     likely = np.sort(best(fits, tuning.likely))
     if not len(likely):
         return Examples(row, np.ones(1, np.float32), typed)
-    match = fits[likely] * _held(reference.papers[likely], words) ** tuning.coverage
+    match = fits[likely] * _held(reference.papers[likely], words, forms) ** tuning.coverage
     most = best(match, tuning.pseudo_relevant)
     if not len(most):
         return Examples(row, np.ones(1, np.float32), typed)
@@ -160,10 +194,19 @@ def _pseudo_relevant(
     return Examples(rows, weights / weights.sum(), typed, fits=fits)
 
 
-def _held(rows: csr_matrix, words: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the share of the words that each row holds, rare words counting more."""
-    there = csr_matrix((np.ones_like(rows.data), rows.indices, rows.indptr), shape=rows.shape)
-    share: NDArray[np.float32] = there @ (words[: rows.shape[1]] / max(words.sum(), STEP))
+def _held(rows: csr_matrix, words: NDArray[np.float32], forms: Forms) -> NDArray[np.float32]:
+    """Return the share of the words that each row holds in some form, rare words counting more."""
+    columns = np.flatnonzero(words[: rows.shape[1]])
+    word_of = np.full(rows.shape[1], -1, np.int32)
+    for index, column in enumerate(columns.tolist()):
+        word_of[forms.get(column, columns[:0])] = index
+    word_of[columns] = np.arange(len(columns))
+    word = word_of[rows.indices]
+    row = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+    cells = row[word >= 0] * len(columns) + word[word >= 0]
+    is_held = np.bincount(cells, minlength=rows.shape[0] * len(columns)) > 0
+    weights = words[columns] / max(words.sum(), STEP)
+    share: NDArray[np.float32] = is_held.reshape(rows.shape[0], len(columns)) @ weights
     return share
 
 

@@ -33,7 +33,7 @@ _INTEREST = struct.Struct("<Bb")  # bytes of the name, exponent of the step
 
 _GROUPS_BYTES = 32
 
-_NAME_BYTES = 48
+_NAME_BYTES = 96
 
 _LARGEST = 127
 
@@ -43,7 +43,7 @@ class Interest:
     """One direction in the term space; a paper's score is its product with the paper's row."""
 
     name: str
-    """What the subscriber calls it, or the terms it is about; at most 48 bytes of UTF-8."""
+    """What the subscriber calls it, or the terms it is about; at most 96 bytes of UTF-8."""
     terms: NDArray[np.int32]
     """Sorted buckets."""
     weights: NDArray[np.float32]
@@ -74,7 +74,9 @@ def _exponent(largest: float) -> int:
 
 
 def _shortened(name: str) -> str:
-    return name.encode()[:_NAME_BYTES].decode(errors="ignore").strip()
+    """Return what fits of a name, cut between two words where there is a space."""
+    fitting = name.encode()[:_NAME_BYTES].decode(errors="ignore").strip()
+    return fitting if fitting == name.strip() or " " not in fitting else fitting.rpartition(" ")[0].strip()
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digest.ranking.terms import count_terms, occurrences
+from digest.ranking.words import stem
 
 # Words of a request, not of a subject: "I work on ...", "my group studies whether ...", "we want to ...".
 # In the INQUERY tradition these are removed from questions but stay in papers (stop structures: Callan et al., 1992).
@@ -39,6 +40,38 @@ def subject(text: str) -> str:
     """
     kept = _WORD.sub(lambda match: "," if match.group().lower() in REQUEST_WORDS else match.group(), text)
     return kept if count_terms([("", kept)]).nnz else text
+
+
+# Endings, and those that other forms of such a word have: "detecting" and "detection", "summaries" and "summarization".
+_ENDINGS = (
+    ("ing", ("ion", "", "ation", "er", "ed")),
+    ("ion", ("", "ing", "or")),
+    ("ation", ("e", "ing", "")),
+    ("ies", ("ization", "ize")),
+    ("y", ("ization", "ize")),
+    ("s", ("ization",)),
+    ("", ("ing", "ion")),
+)
+_LEAST_ROOT = 5
+"""Letters that two forms of a word have in common at least."""
+
+
+def word_forms(word: str) -> list[str]:
+    """Return how other forms of a word would be written; many of them are no words."""
+    lower = word.lower()
+    forms = [
+        lower[: len(lower) - len(ending)] + other
+        for ending, others in _ENDINGS
+        if lower.endswith(ending) and len(lower) - len(ending) >= _LEAST_ROOT
+        for other in others
+    ]
+    return [form for form in dict.fromkeys(forms) if stem(form) != stem(lower)]
+
+
+def words_of(text: str) -> list[str]:
+    """Return the single words of a text, in order."""
+    found = occurrences("", text)
+    return [found.text[start:end] for _, start, end in found.words.tolist()]
 
 
 def word_buckets(text: str) -> NDArray[np.int32]:

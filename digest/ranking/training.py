@@ -63,6 +63,8 @@ class Tuning:
     """Of the found papers, the best so many weigh the same."""
     falloff: float = 3.0
     """How fast the others weigh less, the worse they match."""
+    forms: float = 0.7
+    """Weight of other forms of a typed word when papers are looked for, beside the word itself."""
     words: float = 0.25
     """Weight of the words themselves beside what the papers found with them write."""
     few: int = 5

@@ -96,10 +96,7 @@ def save_compositions(connection: Connection, composed: Sequence[Composition]) -
             "position": position,
             "section": pick.section,
             "score": pick.score,
-            "reasons": {
-                "terms": [[term, round(share, 4)] for term, share in pick.terms],
-                "author": pick.author,
-            },
+            "reasons": pick.reasons_to_json(),
         }
         for one in composed
         for position, pick in enumerate(one.picks)
@@ -130,14 +127,13 @@ def read_picks(connection: Connection, owners: Collection[tuple[int, int]]) -> d
     found: dict[int, list[Pick]] = defaultdict(list)
     for row in connection.execute(query):
         found[row.delivery_id].append(
-            Pick(
-                paper_row_id=row.paper_row_id,
-                card=Card.from_json(row.contents),
-                card_sha256=row.content_sha256,
-                section=Section(row.section),
-                score=row.score,
-                terms=tuple((term, share) for term, share in row.reasons["terms"]),
-                author=row.reasons["author"],
+            Pick.from_stored(
+                row.paper_row_id,
+                Card.from_json(row.contents),
+                row.content_sha256,
+                row.section,
+                row.score,
+                row.reasons,
             )
         )
     return found

@@ -8,7 +8,7 @@ from digest.domain.paper import Paper
 from digest.domain.subscriber import Subscriber, Verdict
 from digest.papers.identifiers import canonical_id
 from digest.papers.search import find_paper
-from digest.ranking.explain import Naming
+from digest.ranking.naming import Naming
 from digest.ranking.profile import NO_PROFILE, Profile
 from digest.ranking.terms import unpack_counts
 from digest.store import feedback as feedback_store

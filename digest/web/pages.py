@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from digest.domain.pick import Card
 from digest.text import formatting
+from digest.text.emphasis import emphasised
 
 EXCERPT = 280
 _CACHED_CARDS = 3000
@@ -36,6 +37,7 @@ class Pages:
             short_day=formatting.short_day,
             weekday=formatting.weekday,
             line=formatting.one_line,
+            emphasised=emphasised,
             authors=lambda names: formatting.author_line(names, 5),
             excerpt=lambda text: formatting.excerpt(text, EXCERPT),
             paragraphs=paragraphs,

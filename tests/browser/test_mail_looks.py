@@ -71,7 +71,7 @@ def content() -> DigestContent:
                 popularity="38 upvotes, +21 today",
             ),
             section=Section.FOR_YOU if number < 3 else Section.EVERYONE,
-            reason="Because of: gaussian splatting, novel view synthesis",
+            reason="Matches *gaussian splatting* — novel view synthesis.",
             more_url=f"{BASE}/feedback/{'t' * 80}{number}m",
             less_url=f"{BASE}/feedback/{'t' * 80}{number}l",
         )
@@ -241,6 +241,6 @@ def test_without_styles_the_mail_is_in_reading_order(
     words = page.locator("body").inner_text().partition("Trending papers")[2]
     places = [
         words.index(text)
-        for text in ("26 November 2025", "For you", TITLES[0], "Because of", "PDF", TITLES[1], "Unsubscribe")
+        for text in ("26 November 2025", "For you", TITLES[0], "Matches", "PDF", TITLES[1], "Unsubscribe")
     ]
     assert places == sorted(places)

@@ -38,7 +38,7 @@ STATUS = {
 }
 PORTRAIT = {"pending", "reader", "feedback", "profile", "received", "consents"}
 EXPLANATION = {
-    "id", "title", "score", "floor", "interest", "reasons", "closest", "obstacles", "received_on",
+    "id", "title", "score", "floor", "interest", "reason", "reasons", "closest", "obstacles", "received_on",
 }  # fmt: skip
 REHEARSAL = {"address", "edition_on", "papers", "first"}
 ANA = "ana@example.org"

@@ -16,6 +16,7 @@ from digest.domain.subscriber import Subscriber
 from digest.papers.identifiers import canonical_id
 from digest.store import deliveries as ledger
 from digest.store import delivery_reports
+from digest.store import papers as paper_store
 from digest.store.database import Database
 from digest.subscribers.profiles import ProfileBuilder
 from tests.factories import (
@@ -218,3 +219,12 @@ def test_an_explanation_names_score_reasons_and_obstacles(database: Database) ->
     assert other.obstacles == ("it must mention 'rooms'", "it mentions the muted 'cloth'")
     assert other.received_on is None
     assert "it was withdrawn" in gone.obstacles
+
+
+def test_a_pick_without_typed_words_names_the_marked_paper_it_is_like(database: Database) -> None:
+    add_papers(database, *make_papers(40))
+    subscriber = add_subscriber(database, likes=["2603.00008"])
+    with database.read() as connection:
+        picks = preview(connection, Composer(SelectionSettings()), subscriber, TUESDAY, at(TUESDAY)).picks
+        title = paper_store.find_by_paper_ids(connection, ["2603.00008"])["2603.00008"].paper.title
+    assert f"Like *{title}*, which you marked." in [pick.reason for pick in picks]

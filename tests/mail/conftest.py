@@ -72,7 +72,7 @@ def make_content(make_card: Callable[..., Card]) -> Callable[..., DigestContent]
             PickContent(
                 card=make_card(number, **(card or {})),
                 section=Section.FOR_YOU if number <= for_you else Section.EVERYONE,
-                reason="Because of: gaussian splatting, novel view synthesis",
+                reason="Matches *gaussian splatting* — novel view synthesis.",
                 more_url=f"{BASE}/feedback/{TOKEN}{number}more",
                 less_url=f"{BASE}/feedback/{TOKEN}{number}less",
             )

@@ -37,7 +37,7 @@ def test_the_html_has_all_of_the_content(
         "Ada Grün, Bo Li, Chidi Okafor and 2 more",
         "cs.CV · 21 November 2025 · 38 upvotes, +21 today",
         "We render whole rooms from a handful of photographs. Our splats",
-        "Because of: gaussian splatting, novel view synthesis",
+        "Matches gaussian splatting — novel view synthesis.",
         "You get this mail every day",
         "Ada Grün, Example University · Example University, 1 Science Road, 12345 Exampleton",
     ):
@@ -142,7 +142,8 @@ def test_a_hostile_paper_is_escaped(
     words = renderer.digest(content)
     page = Page(words.html)
     assert page.faults == []
-    assert {tag for tag, _ in page.elements} == {tag for tag, _ in usual.elements}
+    # The usual reason has an emphasis, this one has none.
+    assert {tag for tag, _ in page.elements} == {tag for tag, _ in usual.elements} - {"em"}
     assert set(page.links) == set(usual.links)
     assert len(words.subject.splitlines()) == 1
     assert len(words.subject) <= 120

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from digest.ranking.corpus import ReferenceCorpus
 from digest.ranking.profile import Profile, build_profile
-from digest.ranking.queries import joined_by_and, listed, subject
+from digest.ranking.queries import joined_by_and, listed, subject, word_forms
 from digest.ranking.scoring import score
 from digest.ranking.terms import Statistics, count_terms
 from tests.ranking.texts import FIELDS, papers
@@ -98,3 +98,33 @@ def test_levels_do_not_depend_on_how_many_papers_were_marked(reference: Referenc
     )
     assert 0.5 < few / many < 2
     assert np.isfinite(few)
+
+
+@pytest.mark.parametrize(
+    ("word", "form"),
+    [
+        ("detecting", "detection"),
+        ("detection", "detect"),
+        ("Summaries", "summarization"),
+        ("count", "counting"),
+    ],
+)
+def test_a_word_has_other_forms(word: str, form: str) -> None:
+    assert form in word_forms(word)
+
+
+@given(st.text(alphabet="abceginorstuyz", max_size=12))
+def test_a_form_shares_its_beginning_and_is_another_word(word: str) -> None:
+    forms = word_forms(word)
+    assert len(forms) == len(set(forms))
+    assert all(form != word and form[:5] == word[:5] for form in forms)
+
+
+def test_papers_that_write_another_form_of_a_word_stand_for_it() -> None:
+    texts = [(f"Fracture detection {n}", "Fracture detection in scans.") for n in range(30)]
+    counts = count_terms([*texts, *(text for field in FIELDS for text in papers(field, 30))])
+    reference = ReferenceCorpus.build(Statistics.empty().adding(counts, 1), counts)
+    profile = build_profile(["detecting fractures"], NOTHING, NOTHING, reference)
+    rows = reference.statistics.weigh(count_terms([("Detection", ""), ("Robots", "")]))
+    detection, other = score([profile], rows).values[0]
+    assert detection > other

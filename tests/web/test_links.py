@@ -353,7 +353,7 @@ def test_the_web_view_shows_the_papers_of_the_mail(
     assert titles
     for (title,) in titles:
         assert title in page
-    assert "Because of:" in page
+    assert '<p class="why" dir="auto">Matches <em>' in page
     other_day = links().link("digest", subscriber.key, at(WEDNESDAY).date().replace(day=1))
     assert client.get(other_day.removeprefix(BASE_URL)).status_code == 404
 

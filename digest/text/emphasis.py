@@ -1,0 +1,13 @@
+"""Emphasis in a line of plain text: words between two asterisks."""
+
+import re
+
+from markupsafe import Markup
+
+_EMPHASIS = re.compile(r"([^*]*)\*([^*]+)\*([^*]*)")
+
+
+def emphasised(line: str) -> Markup:
+    """Return the line as HTML, escaped, its emphasis as an element; for templates that escape."""
+    found = _EMPHASIS.fullmatch(line)
+    return Markup("{}<em>{}</em>{}").format(*found.groups()) if found else Markup.escape(line)
