@@ -46,7 +46,7 @@ def test_a_subscriber_signs_up_sets_preferences_and_erases(
     page.get_by_label("How often").select_option("daily")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status").first).to_contain_text("Saved")
-    expect(page.locator("#preview").get_by_text("Because of:").first).to_be_visible()
+    expect(page.locator("#preview").get_by_text("Matches").first).to_be_visible()
     is_for_everyone()
     assert subscriber_now(installation.container.database, address).interests.topics == (
         "robot grasping",
