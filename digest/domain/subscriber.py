@@ -128,11 +128,6 @@ class Interests:
             if not _CATEGORY.fullmatch(category):
                 raise BadInput(f"There is no arXiv category {category!r}; write it like cs.CL or hep-th.")
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether there are no interests at all."""
-        return self == Interests()
-
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:

@@ -9,12 +9,18 @@ from digest.papers.sources.http import Fetcher, FreePacer
 from digest.settings import Settings
 from tests.papers.feed_answers import NOW, Make
 from tests.papers.feed_server import FeedServer, feed_server
+from tests.papers.fetching import Waits
 
 
 @pytest.fixture
 def feeds() -> Iterator[FeedServer]:
     with feed_server() as server:
         yield server
+
+
+@pytest.fixture
+def waits() -> Waits:
+    return Waits()
 
 
 @pytest.fixture

@@ -17,17 +17,6 @@ from tests.papers.fetching import NOW, Waits, make_fetcher
 
 
 @pytest.fixture
-def feeds() -> Iterator[FeedServer]:
-    with feed_server() as server:
-        yield server
-
-
-@pytest.fixture
-def waits() -> Waits:
-    return Waits()
-
-
-@pytest.fixture
 def fetcher(waits: Waits) -> Iterator[Fetcher]:
     made = make_fetcher(waits)
     yield made

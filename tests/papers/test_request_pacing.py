@@ -8,19 +8,8 @@ from itertools import pairwise
 import pytest
 
 from digest.papers.sources.http import Fetcher, IntervalPacer
-from tests.papers.feed_server import FeedServer, Reply, Request, feed_server
+from tests.papers.feed_server import FeedServer, Reply, Request
 from tests.papers.fetching import Waits, make_fetcher
-
-
-@pytest.fixture
-def feeds() -> Iterator[FeedServer]:
-    with feed_server() as server:
-        yield server
-
-
-@pytest.fixture
-def waits() -> Waits:
-    return Waits()
 
 
 @pytest.fixture
