@@ -293,7 +293,7 @@ def _apply_hard_bounce(
     context: InboundContext, connection: Connection, failure: Failure, one: BouncedDelivery, now: datetime
 ) -> InboundOutcome:
     """Suppress the address if the bounce is confirmed by the rule of `digest.domain.refusals`."""
-    is_first = inbound_store.note_bounce(connection, one, now)
+    is_first = refusal_store.note_refusal(connection, one.subscriber_id, one.edition_on, now)
     answers = inbound_store.add_bounced(connection, context.account, one, 1 if is_first else 0)
     subscribers, suppressed = refusal_store.count_list(connection, now)
     evidence = Evidence(

@@ -88,7 +88,7 @@ class Settlement:
         self, connection: Connection, one: ReadyDelivery, never: NeverSend, answers_before: str, now: datetime
     ) -> Answers:
         claimed, account = one.delivery, self.delivery_context.account
-        is_first = refusal_store.note_refusal(connection, claimed, now)
+        is_first = refusal_store.note_refusal(connection, claimed.subscriber_id, claimed.edition_on, now)
         news = answers_before + (REFUSED if is_first else "")
         answers = refusal_store.add_answers(connection, account, self.stream, claimed.edition_on, news, now)
         is_proven = is_confirmed(refusal_store.gather_evidence(connection, claimed, answers, now))

@@ -165,15 +165,6 @@ def note_on_delivery(connection: Connection, delivery_id: int, reason: str) -> N
 # Hard bounces.
 
 
-def note_bounce(connection: Connection, one: BouncedDelivery, now: datetime) -> bool:
-    """Keep that an edition came back for its address; False if it is known already."""
-    statement = upsert(connection)(refusals).values(
-        subscriber_id=one.subscriber_id, edition_on=one.edition_on, refused_at=now
-    )
-    noted = statement.on_conflict_do_nothing().returning(refusals.c.edition_on)
-    return connection.execute(noted).first() is not None
-
-
 def add_bounced(connection: Connection, account: str, one: BouncedDelivery, count: int) -> Answers:
     """Count mails of an edition that came back; return all answers to it, of all accounts.
 

@@ -68,10 +68,10 @@ def forget_recent(connection: Connection, account: str, stream: Stream) -> None:
     connection.execute(server_answers.update().where(mine).values(recent=""))
 
 
-def note_refusal(connection: Connection, one: Delivery, now: datetime) -> bool:
-    """Record that a mail was refused for its address; False if the mail of this edition was refused before."""
+def note_refusal(connection: Connection, subscriber_id: int, edition_on: date, now: datetime) -> bool:
+    """Record that the mail of an edition was refused or bounced for its address; False if it is recorded already."""
     statement = upsert(connection)(refusals).values(
-        subscriber_id=one.subscriber_id, edition_on=one.edition_on, refused_at=now
+        subscriber_id=subscriber_id, edition_on=edition_on, refused_at=now
     )
     noted = statement.on_conflict_do_nothing().returning(refusals.c.edition_on)
     return connection.execute(noted).first() is not None

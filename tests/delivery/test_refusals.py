@@ -379,7 +379,7 @@ def test_concurrent_refusals_of_an_address_give_one_suppression(database: Databa
 
     def judge(index: int) -> bool:
         with database.begin() as connection:
-            store.note_refusal(connection, work[index], at(TUESDAY))
+            store.note_refusal(connection, work[index].subscriber_id, work[index].edition_on, at(TUESDAY))
             answers = store.add_answers(connection, "mail", Stream.DIGEST, TUESDAY, REFUSED, at(TUESDAY))
             is_proven = is_confirmed(store.gather_evidence(connection, work[index], answers, at(TUESDAY)))
             if is_proven:
