@@ -22,7 +22,7 @@ _STATE_REASON: dict[FeedState, str] = {
     "holiday": NO_ANNOUNCEMENT,
     "late": LATE_FEED,
     "fault": FEED_FAULT,
-    "unfed": NOTHING_NEW,
+    "no_feed": NOTHING_NEW,
 }
 
 NOTES: dict[str, str] = {

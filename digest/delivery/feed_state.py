@@ -7,9 +7,9 @@ from typing import Literal
 from digest.domain.paper import LastFetch
 from digest.papers.calendar import last_expected
 
-FeedState = Literal["out", "holiday", "late", "fault", "unfed"]
+FeedState = Literal["out", "holiday", "late", "fault", "no_feed"]
 """`out`: the expected papers are stored. `holiday`: none were expected. `late`: expected papers are missing, and
-all feeds answer. `fault`: expected papers are missing, and a feed fails. `unfed`: no feed is read; papers are
+all feeds answer. `fault`: expected papers are missing, and a feed fails. `no_feed`: no feed is read; papers are
 imported by hand."""
 
 
@@ -27,5 +27,5 @@ def feed_state(
     if expected <= papers_after:
         return "holiday"
     if not fetches:
-        return "unfed"
+        return "no_feed"
     return "fault" if any(fetch.failed for fetch in fetches) else "late"

@@ -168,13 +168,13 @@ def note_on_delivery(connection: Connection, delivery_id: int, reason: str) -> N
 def add_bounced(connection: Connection, account: str, one: BouncedDelivery, count: int) -> Answers:
     """Count mails of an edition that came back; return all answers to it, of all accounts.
 
-    What came back does not count as taken. The row of the account is locked until the commit.
+    What came back does not count as accepted. The row of the account is locked until the commit.
     """
     statement = upsert(connection)(server_answers).values(
         account=account,
         stream=one.stream,
         edition_on=one.edition_on,
-        taken=0,
+        accepted=0,
         refused=0,
         recent="",
         bounced=count,
@@ -186,12 +186,12 @@ def add_bounced(connection: Connection, account: str, one: BouncedDelivery, coun
         )
     )
     query = select(
-        func.sum(server_answers.c.taken),
+        func.sum(server_answers.c.accepted),
         func.sum(server_answers.c.refused),
         func.sum(server_answers.c.bounced),
     ).where(server_answers.c.stream == one.stream, server_answers.c.edition_on == one.edition_on)
-    taken, refused, bounced = connection.execute(query).one()
-    return Answers(max(0, taken - bounced), refused + bounced)
+    accepted, refused, bounced = connection.execute(query).one()
+    return Answers(max(0, accepted - bounced), refused + bounced)
 
 
 def was_bounced_before(connection: Connection, one: BouncedDelivery, now: datetime) -> bool:

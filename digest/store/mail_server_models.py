@@ -36,12 +36,12 @@ server_answers = Table(
     Column("account", Text, primary_key=True),
     Column("stream", Text, primary_key=True),
     Column("edition_on", Date, primary_key=True),
-    Column("taken", Integer, nullable=False),
+    Column("taken", Integer, key="accepted", nullable=False),
     Column("refused", Integer, nullable=False),
     # The last answers, the newest last: + accepted, - refused.
     Column("recent", Text, nullable=False),
-    Column("last_taken_at", Instant),
-    # Mails among those taken that came back as a hard bounce.
+    Column("last_taken_at", Instant, key="last_accepted_at"),
+    # Mails among those accepted that came back as a hard bounce.
     Column("bounced", Integer, nullable=False, server_default="0"),
     one_of("stream", Stream),
 )

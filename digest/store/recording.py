@@ -53,9 +53,9 @@ class Step:
 
     slot: int
     """The number of the connection within its process, from 0."""
-    taken: AcceptedMail | None
+    accepted: AcceptedMail | None
     """The mail that the server has just accepted; None if there is none."""
-    then: Delivery | None
+    next_delivery: Delivery | None
     """The next mail; None if there is none yet."""
 
 
@@ -157,17 +157,21 @@ class StepWriter:
             return self._write_arrays(connection, steps, now)
 
     def _write_arrays(self, connection: Connection, steps: Sequence[Step], now: datetime) -> set[int]:
-        taken = [step.taken for step in steps if step.taken]
+        accepted = [step.accepted for step in steps if step.accepted]
         found = connection.execute(
             _STEP,
             {
-                "ids": array_literal(one.delivery_id for one in taken),
-                "ats": array_literal(one.at for one in taken),
-                "fingerprints": array_literal(one.content_sha256 for one in taken),
-                "answers": array_literal(one.answer for one in taken),
+                "ids": array_literal(one.delivery_id for one in accepted),
+                "ats": array_literal(one.at for one in accepted),
+                "fingerprints": array_literal(one.content_sha256 for one in accepted),
+                "answers": array_literal(one.answer for one in accepted),
                 "slots": array_literal(step.slot for step in steps),
-                "next_ids": array_literal(step.then.id if step.then else None for step in steps),
-                "attempts": array_literal(step.then.attempts if step.then else None for step in steps),
+                "next_ids": array_literal(
+                    step.next_delivery.id if step.next_delivery else None for step in steps
+                ),
+                "attempts": array_literal(
+                    step.next_delivery.attempts if step.next_delivery else None for step in steps
+                ),
                 "now": now,
                 "sender": self._sender,
             },
@@ -175,7 +179,7 @@ class StepWriter:
         return set(found.scalars())
 
     def _write_rows(self, connection: Connection, steps: Sequence[Step], now: datetime) -> set[int]:
-        taken = [
+        accepted = [
             {
                 "delivery_id": one.delivery_id,
                 "at": one.at,
@@ -183,14 +187,17 @@ class StepWriter:
                 "answer": one.answer,
             }
             for step in steps
-            if (one := step.taken)
+            if (one := step.accepted)
         ]
-        if taken:
-            connection.execute(_RECORD_SENT, taken)
+        if accepted:
+            connection.execute(_RECORD_SENT, accepted)
         wanted: dict[tuple[int, int], int] = {}
-        if asked := [step.then.id for step in steps if step.then]:
+        if asked := [step.next_delivery.id for step in steps if step.next_delivery]:
             wanted = {(row.id, row.attempts): row.subscriber_id for row in connection.execute(_wanted(asked))}
-        owners = [wanted.get((step.then.id, step.then.attempts)) if step.then else None for step in steps]
+        owners = [
+            wanted.get((step.next_delivery.id, step.next_delivery.attempts)) if step.next_delivery else None
+            for step in steps
+        ]
         connection.execute(
             _OCCUPY,
             [
@@ -198,7 +205,11 @@ class StepWriter:
                 for step, owner in zip(steps, owners, strict=True)
             ],
         )
-        return {step.then.id for step, owner in zip(steps, owners, strict=True) if step.then and owner}
+        return {
+            step.next_delivery.id
+            for step, owner in zip(steps, owners, strict=True)
+            if step.next_delivery and owner
+        }
 
 
 def _wanted(delivery_ids: Sequence[int]) -> Select[int, int, int]:

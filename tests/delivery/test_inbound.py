@@ -21,7 +21,7 @@ from digest.delivery.plan import plan_due
 from digest.delivery.soft_bounces import MAILBOX_FULL
 from digest.domain.delivery import Stream
 from digest.domain.inbound import InboundKind, InboundOutcome, MatchedBy
-from digest.domain.refusals import TAKEN, Answers, Evidence, is_bounce_confirmed
+from digest.domain.refusals import ACCEPTED, Answers, Evidence, is_bounce_confirmed
 from digest.domain.subscriber import Status, Subscriber
 from digest.errors import BadInput, MailboxFull, TryLater
 from digest.mail.envelope import Envelope
@@ -367,7 +367,7 @@ def test_bounced_mails_do_not_count_as_taken(database: Database) -> None:
     add_subscriber(database, ANA)
     deliver_due(replace(delivery_context(database, MemoryTransport()), imprint=SENDER), at(TUESDAY))
     with database.begin() as connection:
-        refusal_store.add_answers(connection, "mail", Stream.DIGEST, TUESDAY, TAKEN * 9, NOON)
+        refusal_store.add_answers(connection, "mail", Stream.DIGEST, TUESDAY, ACCEPTED * 9, NOON)
         found = inbound_store.find_newest(connection, ANA)
         assert found is not None
         assert found.edition_on == date(2026, 3, 3)

@@ -196,7 +196,7 @@ def fetched(*, failed: bool = False) -> LastFetch:
         (TUESDAY, TUESDAY, [fetched()], "late"),
         (TUESDAY, None, [fetched()], "late"),
         (TUESDAY, TUESDAY, [fetched(), fetched(failed=True)], "fault"),
-        (TUESDAY, TUESDAY, [], "unfed"),
+        (TUESDAY, TUESDAY, [], "no_feed"),
         (WEDNESDAY, WEDNESDAY, [fetched()], "holiday"),
         (WEDNESDAY, WEDNESDAY, [fetched(failed=True)], "holiday"),
         (MONDAY, TUESDAY, [fetched()], "late"),
@@ -214,7 +214,7 @@ def outcome(picks: int, state: FeedState, now: datetime, wait_policy: WaitPolicy
 
 
 def test_papers_are_sent_in_any_state_of_the_feeds() -> None:
-    for state in ("out", "holiday", "late", "fault", "unfed"):
+    for state in ("out", "holiday", "late", "fault", "no_feed"):
         assert outcome(1, state, at(WEDNESDAY, 8)) == Send()
 
 
@@ -226,7 +226,7 @@ def test_the_last_retry_is_at_the_end_of_the_wait() -> None:
 
 def test_every_reason_has_its_note() -> None:
     noting = WaitPolicy(quiet_day="note")
-    for state in ("out", "holiday", "late", "fault", "unfed"):
+    for state in ("out", "holiday", "late", "fault", "no_feed"):
         sent = outcome(0, state, at(WEDNESDAY, 20), noting)
         assert isinstance(sent, Send)
         assert sent.note == NOTES[sent.reason]

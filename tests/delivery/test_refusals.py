@@ -13,7 +13,7 @@ from digest.delivery.context import SUSPECTED
 from digest.delivery.deliver import Summary, deliver_batch, deliver_ready
 from digest.delivery.plan import plan_due
 from digest.domain.delivery import Kind, Stream
-from digest.domain.refusals import DAY, REFUSED, TAKEN, WINDOW, Answers, Evidence, is_confirmed
+from digest.domain.refusals import ACCEPTED, DAY, REFUSED, WINDOW, Answers, Evidence, is_confirmed
 from digest.domain.subscriber import Status
 from digest.errors import NeverSend
 from digest.mail.envelope import Envelope
@@ -82,13 +82,13 @@ def count_suppressions(database: Database) -> int:
 
 
 def test_the_window_holds_the_last_answers() -> None:
-    answers = Answers().add(TAKEN * 30).add(REFUSED * 3)
-    assert (answers.taken, answers.refused) == (30, 3)
-    assert answers.recent == TAKEN * (WINDOW - 3) + REFUSED * 3
+    answers = Answers().add(ACCEPTED * 30).add(REFUSED * 3)
+    assert (answers.accepted, answers.refused) == (30, 3)
+    assert answers.recent == ACCEPTED * (WINDOW - 3) + REFUSED * 3
 
 
 @pytest.mark.parametrize(
-    ("taken", "recent", "suppressed", "refused_before", "expected"),
+    ("accepted", "recent", "suppressed", "refused_before", "expected"),
     [
         (99, "+" * 19 + "-", 0, False, True),
         (50, "+" * 10 + "-" * 10, 5, False, True),
@@ -102,9 +102,9 @@ def test_the_window_holds_the_last_answers() -> None:
     ],
 )
 def test_the_rules_confirm_a_refusal(
-    taken: int, recent: str, suppressed: int, refused_before: bool, expected: bool
+    accepted: int, recent: str, suppressed: int, refused_before: bool, expected: bool
 ) -> None:
-    evidence = Evidence(Answers(taken, recent.count("-"), recent), 100, suppressed, refused_before)
+    evidence = Evidence(Answers(accepted, recent.count("-"), recent), 100, suppressed, refused_before)
     assert is_confirmed(evidence) is expected
 
 
@@ -124,10 +124,10 @@ def test_a_server_that_refuses_most_suppresses_at_most_one_percent_a_day(
     suppressed_at: list[datetime] = []
     for day in range(days):
         answers, on_list = Answers(), sorted(active)
-        taken = data.draw(st.integers(0, max(0, (len(on_list) - 1) // 2)), "taken")
+        accepted = data.draw(st.integers(0, max(0, (len(on_list) - 1) // 2)), "accepted")
         order = data.draw(st.permutations(on_list), "order")
         again = data.draw(st.lists(st.sampled_from(order), max_size=60) if order else st.just([]), "again")
-        takes = set(data.draw(st.permutations(on_list), "who")[:taken])
+        takes = set(data.draw(st.permutations(on_list), "who")[:accepted])
         got: set[int] = set()
         refused_today: set[int] = set()
         for index, one in enumerate([*order, *again]):
@@ -137,7 +137,7 @@ def test_a_server_that_refuses_most_suppresses_at_most_one_percent_a_day(
             if one in takes:
                 got.add(one)
                 refused_at.pop(one, None)
-                answers = answers.add(TAKEN)
+                answers = answers.add(ACCEPTED)
                 continue
             answers = answers.add("" if one in refused_today else REFUSED)
             refused_today.add(one)
@@ -177,7 +177,7 @@ def test_a_server_that_refuses_everyone_suppresses_no_one_and_all_mails_are_sent
         (doubtful,) = store.doubtful_editions(connection, MONDAY)
     assert circuit.name == "mail digest"
     assert "nobody is suppressed" in circuit.reason
-    assert (doubtful.edition_on, doubtful.taken) == (TUESDAY, 0)
+    assert (doubtful.edition_on, doubtful.accepted) == (TUESDAY, 0)
     assert doubtful.refused == len(set(server.refused))
     server.refuses = lambda _: False
     for _ in range(12):
@@ -372,7 +372,7 @@ def test_concurrent_refusals_of_an_address_give_one_suppression(database: Databa
     """The evidence is locked while it is judged, so that two workers do not use one allowance twice."""
     add_subscribers(database, 150, frequency="weekly")
     with database.begin() as connection:
-        store.add_answers(connection, "mail", Stream.DIGEST, TUESDAY, TAKEN * 10, at(TUESDAY))
+        store.add_answers(connection, "mail", Stream.DIGEST, TUESDAY, ACCEPTED * 10, at(TUESDAY))
         new = [NewDelivery(number, TUESDAY, at(TUESDAY)) for number in (1, 2, 3)]
         ledger.plan(connection, Kind.DIGEST, new)
         work = ledger.claim(connection, at(TUESDAY), timedelta(minutes=15), 10)

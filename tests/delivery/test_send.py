@@ -143,7 +143,7 @@ def test_each_answer_of_a_commit_is_recorded_once(database: Database) -> None:
     with database.read() as connection:
         rows = connection.execute(select(deliveries.c.status, deliveries.c.smtp_answer)).all()
     assert Counter(row.status for row in rows) == {"sent": 60}
-    assert {row.smtp_answer for row in rows} == {"250 2.0.0 taken"}
+    assert {row.smtp_answer for row in rows} == {"250 2.0.0 accepted"}
 
 
 # A server that accepts few connections.
@@ -200,7 +200,7 @@ class FunctionTransport:
 
 def test_a_rejected_connection_passes_its_mail_to_another(database: Database) -> None:
     addresses = scene(database, 30)
-    taken: list[str] = []
+    accepted: list[str] = []
     lock = threading.Lock()
     busy: list[int] = []
 
@@ -212,14 +212,14 @@ def test_a_rejected_connection_passes_its_mail_to_another(database: Database) ->
             if me not in busy:
                 busy.append(me)
         time.sleep(0.002)
-        taken.append(envelope.recipient)
+        accepted.append(envelope.recipient)
         return "250 ok"
 
     context = replace(
         delivery_context(database, FunctionTransport(answer)), connections=ConnectionAllowance(8)
     )
     assert deliver_ready(context, lambda: at(TUESDAY)).sent == 30
-    assert sorted(taken) == addresses
+    assert sorted(accepted) == addresses
     assert context.connections.allowed(at(TUESDAY)) == 3
 
 
@@ -373,23 +373,23 @@ def test_an_unreachable_server_is_tried_once(database: Database) -> None:
 
 def test_a_stop_releases_unsent_mails_and_loses_none(database: Database) -> None:
     scene(database, 80)
-    taken: list[str] = []
+    accepted: list[str] = []
 
     def answer(envelope: Envelope) -> str:
         time.sleep(0.01)
-        taken.append(envelope.recipient)
+        accepted.append(envelope.recipient)
         return "250 ok"
 
     context = replace(
         delivery_context(database, FunctionTransport(answer)),
         connections=ConnectionAllowance(10),
-        is_stopping=lambda: len(taken) >= 20,
+        is_stopping=lambda: len(accepted) >= 20,
     )
     deliver_ready_once(context)
     with database.read() as connection:
         found = Counter(connection.execute(select(deliveries.c.status)).scalars())
     assert found["claimed"] == 0
-    assert found["sent"] == len(taken) == len(set(taken))
+    assert found["sent"] == len(accepted) == len(set(accepted))
     assert found["sent"] + found["planned"] == 80
 
 

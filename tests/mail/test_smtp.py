@@ -40,11 +40,11 @@ def test_all_mails_of_a_batch_are_sent_over_one_connection_unchanged(
         answers = [connection.send(envelope(f"subscriber{number}@example.net")) for number in range(20)]
     assert handler.connections == 1
     assert answers == ["250 OK queued as 7"] * 20
-    assert [mail.rcpt_tos for mail in handler.taken] == [
+    assert [mail.rcpt_tos for mail in handler.accepted] == [
         [f"subscriber{number}@example.net"] for number in range(20)
     ]
-    assert {mail.mail_from for mail in handler.taken} == {"digest@example.org"}
-    assert {mail.content for mail in handler.taken} == {CONTENT}
+    assert {mail.mail_from for mail in handler.accepted} == {"digest@example.org"}
+    assert {mail.content for mail in handler.accepted} == {CONTENT}
 
 
 def test_an_empty_batch_opens_no_connection(handler: Handler, serve: Callable[..., int]) -> None:
@@ -83,7 +83,7 @@ def test_a_refused_recipient_affects_only_that_mail(
             connection.send(envelope("bad@example.net"))
         connection.send(envelope())
     assert handler.connections == 1
-    assert [mail.rcpt_tos for mail in handler.taken] == [["subscriber@example.net"]]
+    assert [mail.rcpt_tos for mail in handler.accepted] == [["subscriber@example.net"]]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_refused_mail_affects_only_itself(
             connection.send(envelope())
         connection.send(envelope())
     assert handler.connections == 1
-    assert len(handler.taken) == 1
+    assert len(handler.accepted) == 1
 
 
 def test_a_policy_refusal_after_accepted_mails_concerns_that_mail(
@@ -142,24 +142,24 @@ def test_a_server_that_accepts_no_mail_stops_the_run(handler: Handler, serve: Ca
 def test_a_connection_ended_between_mails_is_reopened(
     scripted: Callable[[list[bytes]], int], greeting: list[bytes], ending: bytes
 ) -> None:
-    mail = [b"250 ok", b"250 ok", b"354 go on", b"250 taken"]
+    mail = [b"250 ok", b"250 ok", b"354 go on", b"250 accepted"]
     goodbye = [ending, b""] if ending else [b""]
     port = scripted([*greeting, *mail, *goodbye, *greeting, *mail])
     with at(port).open() as connection:
-        assert connection.send(envelope()) == "250 taken"
-        assert connection.send(envelope()) == "250 taken"
+        assert connection.send(envelope()) == "250 accepted"
+        assert connection.send(envelope()) == "250 accepted"
 
 
 def test_a_connection_ended_twice_delays_its_mail_and_the_next_mail_reconnects(
     scripted: Callable[[list[bytes]], int],
 ) -> None:
-    mail = [b"250 ok", b"250 ok", b"354 go on", b"250 taken"]
+    mail = [b"250 ok", b"250 ok", b"354 go on", b"250 accepted"]
     port = scripted([*GREETING, *mail, b"", *GREETING, b"", *GREETING, *mail])
     with at(port).open() as connection:
         connection.send(envelope())
         with pytest.raises(TryLater, match="ended the connection"):
             connection.send(envelope())
-        assert connection.send(envelope()) == "250 taken"
+        assert connection.send(envelope()) == "250 accepted"
 
 
 def test_a_mail_with_a_lost_answer_is_not_sent_again_at_once(scripted: Callable[[list[bytes]], int]) -> None:
@@ -189,11 +189,11 @@ def test_421_after_the_mail_is_try_later_and_the_next_mail_gets_a_new_connection
     scripted: Callable[[list[bytes]], int],
 ) -> None:
     mail = [b"250 ok", b"250 ok", b"354 go on"]
-    port = scripted([*GREETING, *mail, b"421 4.3.2 shutting down", *[b""], *GREETING, *mail, b"250 taken"])
+    port = scripted([*GREETING, *mail, b"421 4.3.2 shutting down", *[b""], *GREETING, *mail, b"250 accepted"])
     with at(port).open() as connection:
         with pytest.raises(TryLater, match="shutting down"):
             connection.send(envelope())
-        assert connection.send(envelope()) == "250 taken"
+        assert connection.send(envelope()) == "250 accepted"
 
 
 def test_a_silent_server_causes_a_time_out(scripted: Callable[[list[bytes]], int]) -> None:
@@ -210,7 +210,7 @@ def test_an_answer_that_never_ends_causes_a_time_out(
     dripping: Callable[[list[bytes]], int], step: int
 ) -> None:
     """Each piece arrives in time; a time-out per read would wait for ever."""
-    answers = [b"220 ready", b"250 ready for mail", b"250 ok", b"250 ok", b"354 go on", b"250 taken"]
+    answers = [b"220 ready", b"250 ready for mail", b"250 ok", b"250 ok", b"354 go on", b"250 accepted"]
     began_at = time.monotonic()
     with at(dripping(answers[:step]), timeout_seconds=0.4).open() as connection, pytest.raises(DigestError):
         connection.send(envelope())
@@ -243,13 +243,13 @@ def test_a_pipelining_server_that_waits_for_a_mail_without_recipient_gets_none(
             b"250 ok",
             b"250 ok",
             b"354 go on",
-            b"250 taken",
+            b"250 accepted",
         ]
     )
     with at(port).open() as connection:
         with pytest.raises(NeverSend, match="nobody"):
             connection.send(envelope())
-        assert connection.send(envelope()) == "250 taken"
+        assert connection.send(envelope()) == "250 accepted"
 
 
 @pytest.mark.parametrize("answer", [b"hello?", b"350 perhaps", b"", b"25 ok"])
@@ -303,7 +303,7 @@ def test_login_over_tls_delivers(
     transport = transport_from(f"{scheme}://me%40example.org:s3cret%2F%2B@localhost:{port}")
     with transport.open() as connection:
         connection.send(envelope())
-    assert len(handler.taken) == 1
+    assert len(handler.accepted) == 1
 
 
 @pytest.mark.usefixtures("trusted")
@@ -316,7 +316,7 @@ def test_a_bad_password_stops_the_run_and_is_not_repeated(
         connection.send(envelope())
     assert "wr0ng" not in str(caught.value)
     assert "wr0ng" not in repr(transport.server if isinstance(transport, SmtpTransport) else "")
-    assert handler.taken == []
+    assert handler.accepted == []
 
 
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
@@ -352,7 +352,7 @@ def test_tls_is_used_if_offered(
     port = serve(handler, certificate, require_starttls=True)
     with at(port, Tls.OFFERED, host="localhost").open() as connection:
         connection.send(envelope())
-    assert len(handler.taken) == 1
+    assert len(handler.accepted) == 1
 
 
 def test_tls_on_a_plain_text_port_stops_the_run(handler: Handler, serve: Callable[..., int]) -> None:
@@ -371,7 +371,7 @@ def test_an_address_that_could_inject_a_command_is_never_sent(
         with pytest.raises(NeverSend):
             connection.send(envelope(recipient))
         connection.send(envelope())
-    assert [mail.rcpt_tos for mail in handler.taken] == [["subscriber@example.net"]]
+    assert [mail.rcpt_tos for mail in handler.accepted] == [["subscriber@example.net"]]
 
 
 def test_every_refusal_has_its_error() -> None:
