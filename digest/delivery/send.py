@@ -40,7 +40,8 @@ from digest.errors import (
 from digest.mail.addresses import read_address
 from digest.mail.envelope import Connection as Server
 from digest.store import refusals as refusal_store
-from digest.store.recording import AcceptedMail, StepWriter
+from digest.store.recording import StepWriter
+from digest.store.steps import AcceptedMail
 
 MOST_DELAYS = 25
 """Number of temporary refusals in a row after which sending stops."""

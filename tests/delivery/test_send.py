@@ -30,7 +30,8 @@ from digest.store.circuit_breakers import open_circuits
 from digest.store.database import Database
 from digest.store.mail_server_models import in_flight
 from digest.store.models import deliveries
-from digest.store.recording import Step, StepWriter
+from digest.store.recording import StepWriter
+from digest.store.steps import Step
 from digest.subscribers.consent import unsubscribe
 from tests.factories import (
     SECRET,
@@ -118,6 +119,7 @@ def test_answers_are_recorded_in_groups(database: Database) -> None:
     others = [group.submit(slot, None, None) for slot in range(1, 10)]
     assert not any(ticket.wait() for ticket in [first, *others])
     group.close()
+    writer.close_slots()
     assert written == [1, 9]
 
 
@@ -326,6 +328,7 @@ def test_a_concurrent_check_and_unsubscription_agree(database: Database) -> None
             writer.write([Step(0, None, None)], at(TUESDAY))
         leaving.join(10)
         assert not leaving.is_alive()
+    writer.close_slots()
 
 
 # Limits of all connections together.
