@@ -40,7 +40,7 @@ from digest.errors import BadInput, ConnectionLost, NeverSend, ServerFull, SlowD
 from digest.mail.addresses import read_address
 from digest.mail.envelope import Envelope
 from digest.mail.smtp_answers import Answer, is_too_fast, read_answer, sort_refusal
-from digest.mail.smtp_session import Server, greet
+from digest.mail.smtp_session import Server, greet, is_timeout
 
 GO_ON = 354
 
@@ -164,7 +164,7 @@ class SmtpConnection:
 
     def _lost(self, error: Exception) -> NoReturn:
         self._drop()
-        if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
+        if is_timeout(error) or is_timeout(error.__context__):
             seconds = self._server.timeout_seconds
             raise ConnectionLost(
                 f"The mail server gave no complete answer within {seconds:.0f} seconds."
