@@ -114,4 +114,5 @@ def _minify_styles(sheet: str) -> str:
     # Line breaks between rules keep lines short. No line starts with a dot, which SMTP has to double, and which some
     # mail servers lose.
     sheet = _AFTER_COLON.sub(":", sheet).replace(";}", "}").strip()
-    return "\n" + _RULE_END.sub("}\n", sheet).strip() + "\n"
+    lead = "" if sheet.startswith(".") else "\n"
+    return lead + _RULE_END.sub("}\n", sheet).strip() + "\n"
