@@ -7,6 +7,7 @@ import typer
 from digest.cli import output
 from digest.cli.container import opened
 from digest.cli.output import JsonOutput
+from digest.domain.inbound import InboundKind
 
 application = typer.Typer(
     help="Process mail that comes in: unsubscribe requests, bounces, complaints, replies.",
@@ -146,11 +147,7 @@ def watch(
 def list_(
     subscriber: Annotated[str | None, typer.Option(metavar="EMAIL", help="Only this subscriber's.")] = None,
     kind: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WORD",
-            help="bounce, complaint, unsubscribe, auto_reply or reply; default: the first two.",
-        ),
+        InboundKind | None, typer.Option(help="Only this kind; default: bounces and complaints.")
     ] = None,
     top: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
     json_output: JsonOutput = False,
@@ -159,14 +156,10 @@ def list_(
 
     Example: digest bounces list --subscriber ana@example.org
     """
-    from digest.domain.inbound import InboundKind
-    from digest.errors import BadInput
     from digest.store import inbound as inbound_store
     from digest.subscribers.signup import find_subscriber
 
-    if kind is not None and kind not in set(InboundKind):
-        raise BadInput(f"There is no kind {kind!r}; choose from {', '.join(InboundKind)}.")
-    kinds = (InboundKind(kind),) if kind else (InboundKind.BOUNCE, InboundKind.COMPLAINT)
+    kinds = (kind,) if kind else (InboundKind.BOUNCE, InboundKind.COMPLAINT)
     with opened() as container, container.database.read() as connection:
         subscriber_id = find_subscriber(connection, subscriber).id if subscriber else None
         found = inbound_store.find_reports(connection, subscriber_id=subscriber_id, kinds=kinds, limit=top)

@@ -18,11 +18,11 @@ STALE = "stale"
 SUPERSEDED = "superseded"
 
 _STATE_REASON: dict[FeedState, str] = {
-    "out": NOTHING_FITS,
-    "holiday": NO_ANNOUNCEMENT,
-    "late": LATE_FEED,
-    "fault": FEED_FAULT,
-    "no_feed": NOTHING_NEW,
+    FeedState.COMPLETE: NOTHING_FITS,
+    FeedState.HOLIDAY: NO_ANNOUNCEMENT,
+    FeedState.LATE: LATE_FEED,
+    FeedState.FAULT: FEED_FAULT,
+    FeedState.NO_FEED: NOTHING_NEW,
 }
 
 NOTES: dict[str, str] = {

@@ -12,7 +12,7 @@ from digest.delivery.feed_state import FeedState, feed_state
 from digest.delivery.liked import MOST_LIKED, LikedPapers, liked_titles
 from digest.domain.pick import Pick
 from digest.domain.reason_line import is_explained_by_paper
-from digest.domain.subscriber import Subscriber
+from digest.domain.subscriber import Subscriber, Verdict
 from digest.ranking.profile import NO_PROFILE, Profile
 from digest.ranking.select import FLOOR, RankedPick, Rules, select
 from digest.ranking.typed_words import interest_in_words
@@ -214,7 +214,7 @@ class Composer:
     ) -> None:
         """Name a marked paper in the picks that it explains better than their terms do."""
         liked_of = {
-            subscriber_id: [row_id for row_id, verdict in rated if verdict == "more"][-MOST_LIKED:]
+            subscriber_id: [row_id for row_id, verdict in rated if verdict == Verdict.MORE][-MOST_LIKED:]
             for subscriber_id, rated in verdicts.items()
             if any(is_explained_by_paper(one.interest, one.terms) for one in picks_of.get(subscriber_id, ()))
         }

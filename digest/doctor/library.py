@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 
 from digest.doctor.check import Check, bad, good, quoted, warning
 from digest.doctor.database import spoken
+from digest.domain.paper import FetchStatus
 from digest.papers.calendar import announces_on, last_expected, out_at
 from digest.store import fetches, health, papers
 from digest.store.database import Database
@@ -21,7 +22,7 @@ class Reading:
     """The result of the last fetch of a feed, and when a fetch last succeeded."""
 
     source: str
-    status: str
+    status: FetchStatus
     finished_at: datetime
     seen: int
     error: str

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, or_, select, tuple_, update
 
+from digest.domain.subscriber import Verdict
 from digest.store.models import feedback, papers, pending_feedback
 from digest.store.papers import upsert
 
@@ -16,7 +17,7 @@ MOST_PENDING = 2000
 _pending = pending_feedback.c
 
 
-def save_pending(connection: Connection, said: Iterable[tuple[int, str, str]], now: datetime) -> None:
+def save_pending(connection: Connection, said: Iterable[tuple[int, str, Verdict]], now: datetime) -> None:
     """Store (subscriber_id, paper_id, verdict); a later verdict on the same paper replaces an earlier one."""
     said = list(said)
     if not said:
@@ -48,16 +49,18 @@ def _bound(connection: Connection, subscriber_ids: Collection[int]) -> None:
             connection.execute(delete(pending_feedback).where(gone))
 
 
-def read_pending(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, list[tuple[str, str]]]:
+def read_pending(
+    connection: Connection, subscriber_ids: Collection[int]
+) -> dict[int, list[tuple[str, Verdict]]]:
     """Return (paper_id, verdict) by subscriber, the oldest first; subscribers without any are left out."""
     query = (
         select(_pending.subscriber_id, _pending.paper_id, _pending.verdict)
         .where(_pending.subscriber_id.in_(subscriber_ids))
         .order_by(_pending.given_at, _pending.paper_id)
     )
-    said: dict[int, list[tuple[str, str]]] = defaultdict(list)
+    said: dict[int, list[tuple[str, Verdict]]] = defaultdict(list)
     for row in connection.execute(query):
-        said[row.subscriber_id].append((row.paper_id, row.verdict))
+        said[row.subscriber_id].append((row.paper_id, Verdict(row.verdict)))
     return dict(said)
 
 
@@ -90,7 +93,7 @@ class Arrival:
 
     subscriber_id: int
     paper_id: str
-    verdict: str
+    verdict: Verdict
     given_at: datetime
     paper_row_id: int
 
@@ -109,7 +112,10 @@ def arrived(connection: Connection, limit: int) -> list[Arrival]:
         .order_by(_pending.subscriber_id, _pending.paper_id)
         .limit(limit)
     )
-    return [Arrival(*row) for row in connection.execute(query)]
+    return [
+        Arrival(row.subscriber_id, row.paper_id, Verdict(row.verdict), row.given_at, row.paper_row_id)
+        for row in connection.execute(query)
+    ]
 
 
 def settle(connection: Connection, arrivals: Collection[Arrival]) -> None:

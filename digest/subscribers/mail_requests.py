@@ -8,9 +8,9 @@ that plans its mail, so a crash neither loses nor repeats it.
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Literal
 
 from digest.domain.address import Address
+from digest.domain.delivery import Kind
 from digest.errors import StopRun
 from digest.store import mail_requests as store
 from digest.store.database import Conflict, Connection, Database
@@ -19,12 +19,11 @@ from digest.subscribers.consent import request_links, request_subscription
 from digest.subscribers.profiles import ProfileBuilder
 from digest.subscribers.signup import Application
 
-RequestKind = Literal["confirm", "links"]
 _log = logging.getLogger(__name__)
 
 
-def request_mail(database: Database, kind: RequestKind, address: Address, now: datetime) -> None:
-    """Store a request."""
+def request_mail(database: Database, kind: Kind, address: Address, now: datetime) -> None:
+    """Store a request for a confirmation or for the links."""
     with database.begin() as connection:
         store.add_request(connection, kind, address.mailbox, now)
 
@@ -73,7 +72,7 @@ def _answer(
     now: datetime,
 ) -> bool:
     address = parse_address(request.address)
-    if request.kind == "links":
+    if request.kind is Kind.LINKS:
         return request_links(connection, secret, address, now) is not None
     return request_subscription(connection, builder, secret, Application(address), now) is not None
 

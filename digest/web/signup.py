@@ -10,13 +10,13 @@ from anyio import to_thread
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from digest.domain.delivery import CONFIRM_DAYS
+from digest.domain.delivery import CONFIRM_DAYS, Kind
 from digest.domain.subscriber import Status, Subscriber
 from digest.errors import NotFound, TryLater
 from digest.subscribers.addresses import parse_address
 from digest.subscribers.consent import request_confirmation_again, resubscribe, subscriber_of, unsubscribe
 from digest.subscribers.links import Claim
-from digest.subscribers.mail_requests import RequestKind, request_mail
+from digest.subscribers.mail_requests import request_mail
 from digest.subscribers.signup import confirm
 from digest.web.context import Context, WebContext
 from digest.web.forms import Form, Posted
@@ -32,11 +32,11 @@ class _Request:
 
     form: str
     answer: str
-    kind: RequestKind
+    kind: Kind
 
 
-_SIGN_UP = _Request("subscribe.html", "subscribed.html", "confirm")
-_LINKS = _Request("links.html", "links_sent.html", "links")
+_SIGN_UP = _Request("subscribe.html", "subscribed.html", Kind.CONFIRM)
+_LINKS = _Request("links.html", "links_sent.html", Kind.LINKS)
 
 
 @router.get("/subscribe")

@@ -71,7 +71,7 @@ def test_holidays_are_not_missed_announcements() -> None:
     ],
 )
 def test_the_newest_fetch_of_a_feed_is_judged(
-    status: str, hours_ago: int, good_hours_ago: int | None, state: str
+    status: FetchStatus, hours_ago: int, good_hours_ago: int | None, state: str
 ) -> None:
     last_good_at = None if good_hours_ago is None else NOW - timedelta(hours=good_hours_ago)
     reading = Reading("arxiv", status, NOW - timedelta(hours=hours_ago), 80, "It broke off.", last_good_at)

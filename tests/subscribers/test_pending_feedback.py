@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from digest.domain.paper import FeedItem
-from digest.domain.subscriber import Subscriber
+from digest.domain.subscriber import Subscriber, Verdict
 from digest.errors import DigestError, TryLater
 from digest.papers.sources.common import Found
 from digest.store import feedback as feedback_store
@@ -45,12 +45,12 @@ class Arxiv:
             raise self._error
 
 
-def pending_of(database: Database, subscriber: Subscriber) -> list[tuple[str, str]]:
+def pending_of(database: Database, subscriber: Subscriber) -> list[tuple[str, Verdict]]:
     with database.read() as connection:
         return store.read_pending(connection, [subscriber.id]).get(subscriber.id, [])
 
 
-def verdicts_of(database: Database, subscriber: Subscriber) -> list[tuple[int, str]]:
+def verdicts_of(database: Database, subscriber: Subscriber) -> list[tuple[int, Verdict]]:
     with database.read() as connection:
         return feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
 
