@@ -197,6 +197,11 @@ def trusted(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
 
 
+@pytest.fixture(params=[False, True], ids=["one-by-one", "pipelining"])
+def handler(request: pytest.FixtureRequest) -> Handler:
+    return Handler(pipelining=request.param)
+
+
 @pytest.fixture
 def serve() -> Iterator[Callable[..., int]]:
     """Start mail servers on free ports; a call returns the port."""
