@@ -30,10 +30,10 @@ class Trouble:
 
 
 def pause_after(outage: timedelta) -> timedelta:
-    """Return how long to wait before the next trial of a server that has been failing for `outage`.
+    """Return how long the breaker of a server that has been failing for `outage` stays open.
 
     A quarter of the outage, within SHORTEST and LONGEST: the end of a short outage is noticed soon, and a long
-    outage costs few trials.
+    outage costs few mails.
     """
     return min(max(SHORTEST, outage / 4), LONGEST)
 
@@ -83,7 +83,7 @@ def admission_of(connection: Connection, account: str, stream: Stream, now: date
 
 
 def take_half_open_turn(database: Database, admission: Admission) -> bool:
-    """Take the trial of half-open breakers, right before mails are sent; return True for one worker only."""
+    """Claim the turn of half-open breakers, right before mails are sent; return True for one worker only."""
     due = [circuit for circuit in admission.circuits if circuit.try_again_at <= admission.now]
     if not due:
         return not admission.circuits

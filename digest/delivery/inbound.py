@@ -43,7 +43,7 @@ _OWN_MESSAGE_ID = re.compile(r"<(digest|confirm|links)\.([A-Za-z0-9_-]+)\.(\d{4}
 
 @dataclass(frozen=True, slots=True)
 class InboundContext:
-    """The parts that processing inbound mail takes."""
+    """The components that processing inbound mail needs."""
 
     database: Database
     links: Links

@@ -23,8 +23,8 @@ def save_pending(connection: Connection, said: Iterable[tuple[int, str, Verdict]
     if not said:
         return
     rows = [
-        {"subscriber_id": number, "paper_id": paper_id, "verdict": verdict, "given_at": now}
-        for number, paper_id, verdict in said
+        {"subscriber_id": subscriber_id, "paper_id": paper_id, "verdict": verdict, "given_at": now}
+        for subscriber_id, paper_id, verdict in said
     ]
     statement = upsert(connection)(pending_feedback)
     statement = statement.on_conflict_do_update(
@@ -32,20 +32,20 @@ def save_pending(connection: Connection, said: Iterable[tuple[int, str, Verdict]
         set_={"verdict": statement.excluded.verdict, "given_at": statement.excluded.given_at},
     )
     connection.execute(statement, rows)
-    _bound(connection, {number for number, _, _ in said})
+    _bound(connection, {subscriber_id for subscriber_id, _, _ in said})
 
 
 def _bound(connection: Connection, subscriber_ids: Collection[int]) -> None:
     counted = select(_pending.subscriber_id, func.count()).where(_pending.subscriber_id.in_(subscriber_ids))
-    for number, count in connection.execute(counted.group_by(_pending.subscriber_id)).all():
+    for subscriber_id, count in connection.execute(counted.group_by(_pending.subscriber_id)).all():
         if count > MOST_PENDING:
             oldest = (
                 select(_pending.paper_id)
-                .where(_pending.subscriber_id == number)
+                .where(_pending.subscriber_id == subscriber_id)
                 .order_by(_pending.given_at, _pending.paper_id)
                 .limit(count - MOST_PENDING)
             )
-            gone = (_pending.subscriber_id == number) & _pending.paper_id.in_(oldest)
+            gone = (_pending.subscriber_id == subscriber_id) & _pending.paper_id.in_(oldest)
             connection.execute(delete(pending_feedback).where(gone))
 
 

@@ -36,7 +36,7 @@ class FormTokens:
     """Signs and checks the form tokens of one installation."""
 
     def __init__(self, secret: bytes, clock: Callable[[], datetime]) -> None:
-        self._signer = Signer(secret, salt="digest.stamp", digest_method=hashlib.sha256)
+        self._signer = Signer(secret, salt="digest.form-token", digest_method=hashlib.sha256)
         self._clock = clock
         # Many pages can be sent within a tenth of a second.
         self._signed = lru_cache(1)(lambda tenths: self._signer.sign(f"{tenths:0{_DIGITS}}").decode())

@@ -101,7 +101,7 @@ class Outages:
         self.planned += 1
 
     def skip_waits(self) -> None:
-        """Make the circuit breaker's trial and all delayed mails due."""
+        """Make the turn of the half-open breaker and all delayed mails due."""
         now = utc_now()
         with self.database.begin() as connection:
             connection.execute(update(circuits).values(try_again_at=now))

@@ -37,8 +37,8 @@ from tests.factories import (
 
 def take(database: Database, file: Path, *, confirmed: bool = True) -> Imported:
     """Import a file; return the final result."""
-    tallies = import_subscribers(database, ProfileBuilder(), SECRET, file, at(TUESDAY), confirmed=confirmed)
-    return list(tallies)[-1]
+    results = import_subscribers(database, ProfileBuilder(), SECRET, file, at(TUESDAY), confirmed=confirmed)
+    return list(results)[-1]
 
 
 def write(folder: Path, *records: Any, name: str = "subscribers.jsonl") -> Path:

@@ -42,7 +42,7 @@ def sign_up(port: int, address: str) -> None:
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
         form_token = form_token_of(client.get("/subscribe").text)
         time.sleep(LEAST.total_seconds())
-        answer = client.post("/subscribe", data={"email": address, "stamp": form_token})
+        answer = client.post("/subscribe", data={"email": address, "form_token": form_token})
     assert "inbox" in answer.text
 
 

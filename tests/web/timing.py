@@ -76,7 +76,7 @@ def measure(
     seconds: dict[bool, list[float]] = {True: [], False: []}
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
     for number, (address, is_known) in enumerate(asked):
-        body = urlencode({"email": address, "stamp": form_token})
+        body = urlencode({"email": address, "form_token": form_token})
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
             "X-Forwarded-For": f"198.18.{number // 250}.{number % 250 + 1}",

@@ -1,0 +1,149 @@
+"""One word for each idea: the words that the vocabulary of docs/architecture.md replaces are used nowhere.
+
+Many of them have another, ordinary meaning ("the rest of the line", "a feed reader"), so each pattern matches a word
+only where it has the replaced meaning.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+TREES = ("digest", "workers", "tests", "templates", "docs")
+SUFFIXES = {".py", ".md", ".html", ".mjml", ".txt", ".js", ".css", ".toml", ".mako"}
+# The papers of the sample are written in other people's words; this module contains every word.
+OTHERS = (
+    "digest/sample/papers.toml",
+    "digest/sample/liked.toml",
+    # They name old columns.
+    "digest/store/migrations/versions/",
+    "tests/test_vocabulary.py",
+)
+# Reworded separately; to be removed when that is done.
+PENDING = (
+    "digest/delivery/send.py",
+    "digest/delivery/deliver.py",
+    "digest/ranking/",
+    "digest/evaluation/",
+    "tests/ranking/",
+    "tests/evaluation/",
+    "docs/ranking.md",
+    "digest/cli/evaluate.py",
+)
+
+_PERSON = r"(?:an?|the|each|every|no|our|your|its|one|other|another|two|of|for|to|from|their|many|all|most|some|these)"
+
+# Pattern, the word to use, and an example that the pattern must find. Patterns ignore case, except between (?-i: ).
+WORDS: tuple[tuple[str, str, str], ...] = (
+    # A program that shows feeds is a feed reader. In JSON documents the key "reader" is fixed.
+    (
+        rf"\b{_PERSON} readers?\b(?! (?:of|in|for)\b)|\breader(?:'s|s')(?= )",
+        "subscriber",
+        "the mail of a reader",
+    ),
+    (r"\breader_(?:id|key|row_id)\b|\breaders\b(?![:\"\[])", "subscriber", "all(readers)"),
+    (r"\b(?:row|paper|subscriber|delivery) numbers?\b", "row_id, paper_id, id", "by row number"),
+    (
+        r"subscriber_id\W{1,4}number\b|\bnumber, _?,? ?(?:paper_)?id\b",
+        "subscriber_id",
+        "subscriber_id == number",
+    ),
+    (r"\b(?:paper|row|bucket)_places?\b", "row_id, index", "paper_place = 1"),
+    (r"\bsightings?\b", "feed item", "one sighting of a paper"),
+    (r"\btakes?_in\b|\btook in\b", "ingest", "def take_in()"),
+    (r"\b(?:shelf|shelves)\b", "candidates", "the shelf of the day"),
+    (r"(?-i:\b_?(?:Chosen|Choice|StoredPick)\b)", "pick", "class Chosen:"),
+    (r"\bmail records?\b|(?-i:\bClaimed(?:Mail|Delivery)?\b)", "delivery", "a mail record"),
+    (
+        r"\b(?:the|a|each|every|one|of) letters?\b(?= (?:is|was|to|of a subscriber|goes|went)\b)",
+        "mail",
+        "a letter is sent",
+    ),
+    (
+        r"\b(?:content|body|card|bytes|sha256|mail)_digest\b|\bdigest of (?:the|its) (?:bytes|content)\b",
+        "hash",
+        "content_digest",
+    ),
+    (
+        r"\bbackground (?:papers?|corpus|sets?|vectors?|terms?)\b|\bstock\b",
+        "reference corpus",
+        "the background papers",
+    ),
+    (r"\bopponents?\b", "negatives", "the opponents"),
+    (r"(?<!data-)\b(?:first|prior|best) guess(?:es)?\b|\bguess of\b", "prior", "a first guess"),
+    (r"\bwanted (?:labels?|values?|scores?)\b", "labels", "the wanted values"),
+    (r"\bimportances?\b", "sample weight", "importance of each"),
+    (r"\bstrengths?\b", "prior variance", "with a strength of 2"),
+    (r"\b(?:latent|main|principal|svd)? ?directions of\b", "latent space", "directions of the corpus"),
+    (r"\bkinships?\b", "similarity", "kinship of papers"),
+    (r"(?<!round )\btrip(?:s|ped|ping)?\b", "open (a circuit breaker)", "it trips"),
+    (r"\bmend(?:s|ed|ing)?\b", "close (a circuit breaker)", "it mends"),
+    (r"(?<!from the )\btrials?\b", "half-open", "the next trial"),
+    (
+        r"\b(?:breaker|circuit|server) (?:is |be |was )?(?:rests?|rested|resting)\b",
+        "open (a circuit breaker)",
+        "the server rests",
+    ),
+    (r"\bput(?:s|ting)? off\b|\bpostpon(?:e|es|ed|ing)\b", "retry", "the mail is put off"),
+    (
+        r"\bdrop(?:s|ped|ping)? (?:a |the |its |their |each |all )?(?:deliver(?:y|ies)|mails?|claims?)\b",
+        "cancel",
+        "drop the delivery",
+    ),
+    (
+        r"\b(?:giv(?:e|es|ing|en)|gave|hand(?:s|ed)?)(?: (?:it|them|one|the rest|a claim|the claim))? back\b",
+        "release",
+        "give it back",
+    ),
+    (r"\bkept (?:values?|profiles|vectors|pages)\b|\bthe kept\b", "cache", "the kept values"),
+    (r"\b(?:form )?stamps?\b", "form token, cache", "the stamp of a form"),
+    (
+        r"(?-i:\b(?:Parts|Site|Office)\b)(?! of)|\b(?:self\._?|the )(?:site|office)\.(?!css|js)",
+        "container, context",
+        "Office()",
+    ),
+    (r"\b(?:letter|mail|post) office\b", "delivery context", "the mail office"),
+    (r"\bstorms?\b", "load test", "a storm of requests"),
+    (r"\btours?\b", "crawl", "a tour of all pages"),
+    (r"\bflood(?:s|ed|ing)?\b", "load test", "a flood"),
+    (r"\bscenery\b", "fixtures", "scenery"),
+    (r"\b(?:a|the|each|every|per) visits?\b", "probe, request", "each visit"),
+    (r"\bcrowds?\b", "load test", "a crowd of readers"),
+    (r"\btally\b|\btallies\b", "counts", "the tally"),
+    (r"\bcan not\b", "cannot", "it can not fail"),
+)
+
+
+def files() -> Iterator[Path]:
+    for tree in TREES:
+        for path in sorted((ROOT / tree).rglob("*")):
+            name = path.relative_to(ROOT).as_posix()
+            if (
+                path.suffix in SUFFIXES
+                and "__pycache__" not in name
+                and not name.startswith((*OTHERS, *PENDING))
+            ):
+                yield path
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[tuple[str, str]]:
+    """Return each line of all files, with its place."""
+    return [
+        (f"{path.relative_to(ROOT)}:{number}", line)
+        for path in files()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+    ]
+
+
+@pytest.mark.parametrize(("pattern", "instead", "example"), WORDS, ids=[word[2] for word in WORDS])
+def test_a_replaced_word_is_used_nowhere(
+    lines: list[tuple[str, str]], pattern: str, instead: str, example: str
+) -> None:
+    word = re.compile(pattern, re.IGNORECASE)
+    assert word.search(example), "the pattern finds nothing"
+    found = [f"{place}: {line.strip()}" for place, line in lines if word.search(line)]
+    assert not found, f"write {instead}:\n" + "\n".join(found)
