@@ -21,7 +21,7 @@ bounces = typer.Typer(
 )
 
 _EX_TEMPFAIL = 75
-"""The exit code at which a mail server keeps the mail and calls again (sysexits.h)."""
+"""The exit code after which a mail server keeps the mail and tries again later (sysexits.h)."""
 _LARGEST_ID = 2**63 - 1
 
 
@@ -43,7 +43,7 @@ def process(
     ] = "",
     json_output: JsonOutput = False,
 ) -> None:
-    """Process mails once. A mail that was processed before is left alone.
+    """Process mails once. A mail that was processed before is skipped.
 
     With - as the source, any failure ends with code 75, so that the mail server keeps the mail and tries again.
 
@@ -63,7 +63,7 @@ def process(
 
 
 def _process(sources: list[str] | None, recipient: str, *, json_output: bool) -> bool:
-    """Process the sources; tell whether any mail failed."""
+    """Process the sources; return whether any mail failed."""
     from digest.errors import BadInput
     from digest.jobs.inbound import InboundSummary, process_source
 
@@ -125,7 +125,7 @@ def watch(
         polled = source or (setting.get_secret_value() if setting else None)
         if polled is None and listen is None:
             raise BadInput("Name a source, give --listen, or set DIGEST_INBOUND_URL.")
-        # Wrong settings are told now, not with the first mail.
+        # Reports wrong settings at the start instead of with the first mail.
         _ = container.inbound_context
         if listen is not None:
             listener = Listener(listen, lambda content, recipient: process_one(container, content, recipient))

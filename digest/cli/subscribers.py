@@ -147,7 +147,7 @@ def list_(
 
 @application.command()
 def show(address: Address, json_output: JsonOutput = False) -> None:
-    """Show a subscriber: their settings, profile, ratings, and the papers they got lately with the reasons.
+    """Show a subscriber: settings, profile, ratings, and the last papers sent with their reasons.
 
     Example: digest subscribers show ana@example.org
     """

@@ -1,7 +1,7 @@
-"""The circuit breakers of a mail account: after a failure that every mail would meet, nothing is sent for a while.
+"""The circuit breakers of a mail account: after a failure that affects every mail, nothing is sent for a while.
 
 There is one for the whole account (no connection, a wrong password, a server that closes) and one for each
-stream of mails (refused digests are no evidence about confirmations, and the other way round). While a breaker
+stream of mails (refused digests are no evidence about confirmations, and vice versa). While a breaker
 is open, mails stay planned. After its pause it is half-open: one worker sends a few mails. The server's answers
 close it, or open it again for a quarter of the time since the outage began.
 """

@@ -1,4 +1,4 @@
-"""The state of the feeds: papers are out, none were announced, they are late, or a feed fails."""
+"""The state of the feeds: complete, without an announcement, late, or failing."""
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime

@@ -1,4 +1,4 @@
-"""The papers that subscribers marked, to name one where it explains a pick better than terms do."""
+"""Marked papers of subscribers; one of them is named where it explains a pick better than terms do."""
 
 from collections.abc import Collection, Mapping, Sequence
 from threading import Lock

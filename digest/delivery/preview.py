@@ -134,7 +134,7 @@ def explain(
 def _closest_liked(
     connection: Connection, subscriber: Subscriber, row_id: int, row: csr_matrix, statistics: Statistics
 ) -> tuple[str, float] | None:
-    """Return title and likeness of the one marked paper that is close to a paper."""
+    """Return title and cosine similarity of the one marked paper that is close to a paper."""
     said = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
     liked = [paper for paper, verdict in said if verdict == Verdict.MORE and paper != row_id][-MOST_LIKED:]
     blobs = paper_store.read_terms(connection, liked)
@@ -146,7 +146,7 @@ def _closest_liked(
 
 
 def _line(interest: str, why: Sequence[Reason], liked: str) -> str:
-    """Say it as the digest would, with as many terms."""
+    """Return the reason as the digest words it, with as many terms."""
     if not interest:
         return ""
     is_typed = bool(why) and why[0].is_typed

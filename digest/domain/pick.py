@@ -77,7 +77,7 @@ class Pick:
     terms: tuple[tuple[str, float], ...] = ()
     """The terms that carried the score, with their shares of it (0 to 1)."""
     author: str = ""
-    """The followed author who brought it; may be empty."""
+    """The followed author who is the reason; may be empty."""
     is_typed: bool = False
     """Whether the first term is words that the subscriber typed."""
     interest: str = ""
@@ -87,7 +87,7 @@ class Pick:
 
     @property
     def reason(self) -> str:
-        """The line the subscriber sees; empty when popularity alone speaks for the paper."""
+        """The line the subscriber sees; empty when popularity is the only reason."""
         if self.author:
             return f"By {self.author}, whom you follow"
         if self.interest:

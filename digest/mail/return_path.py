@@ -45,7 +45,7 @@ def read_return_path(address: str, mailbox: str) -> ReturnKey | None:
 
 
 def is_genuine(key: ReturnKey, subscriber_key: str, secret: bytes) -> bool:
-    """Tell whether we made this key for this delivery and subscriber."""
+    """Return whether we made this key for this delivery and subscriber."""
     return hmac.compare_digest(key.signature, _signature(key.delivery_id, subscriber_key, secret))
 
 

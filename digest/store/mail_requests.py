@@ -38,7 +38,7 @@ def next_request(connection: Connection, after: int) -> StoredRequest | None:
     return StoredRequest(row.id, Kind(row.kind), row.address) if row else None
 
 
-def drop_request(connection: Connection, request_id: int) -> None:
+def delete_request(connection: Connection, request_id: int) -> None:
     """Delete a request."""
     connection.execute(delete(mail_requests).where(mail_requests.c.id == request_id))
 
@@ -57,6 +57,6 @@ def count_confirmation(connection: Connection, mailbox_hash: str, counted_on: da
     return int(connection.execute(counted.returning(confirmation_counts.c.planned)).scalar_one())
 
 
-def drop_confirmation_counts(connection: Connection, before: date) -> None:
+def delete_confirmation_counts(connection: Connection, before: date) -> None:
     """Delete the counts of earlier days."""
     connection.execute(delete(confirmation_counts).where(confirmation_counts.c.counted_on < before))

@@ -64,7 +64,7 @@ def read_pending(
     return dict(said)
 
 
-def ids_to_ask_for(
+def ids_to_request(
     connection: Connection, given_after: datetime, asked_before: datetime, limit: int
 ) -> list[str]:
     """Return paper_ids rated after `given_after` and not requested from arXiv since `asked_before`, by id."""
@@ -82,7 +82,7 @@ def ids_to_ask_for(
     return list(connection.execute(query).scalars())
 
 
-def mark_asked(connection: Connection, ids: Collection[str], now: datetime) -> None:
+def mark_requested(connection: Connection, ids: Collection[str], now: datetime) -> None:
     """Record that these papers were requested from arXiv."""
     connection.execute(update(pending_feedback).where(_pending.paper_id.in_(ids)).values(asked_at=now))
 

@@ -28,7 +28,7 @@ def request_mail(database: Database, kind: Kind, address: Address, now: datetime
         store.add_request(connection, kind, address.mailbox, now)
 
 
-def take_requests(
+def process_requests(
     database: Database,
     builder: ProfileBuilder,
     secret: bytes,
@@ -49,7 +49,7 @@ def take_requests(
                     break
                 last = request.id
                 planned += _answer(connection, builder, secret, request, now)
-                store.drop_request(connection, request.id)
+                store.delete_request(connection, request.id)
         except StopRun:
             raise
         except Conflict:
@@ -60,7 +60,7 @@ def take_requests(
                 raise
             _log.exception("a request for mail failed and is dropped")
             with database.begin() as connection:
-                store.drop_request(connection, request.id)
+                store.delete_request(connection, request.id)
     return planned
 
 
@@ -77,7 +77,7 @@ def _answer(
     return request_subscription(connection, builder, secret, Application(address), now) is not None
 
 
-def forget_confirmations(database: Database, now: datetime) -> None:
+def delete_confirmation_counts(database: Database, now: datetime) -> None:
     """Delete the counts of confirmations that no limit needs any more."""
     with database.begin() as connection:
-        store.drop_confirmation_counts(connection, now.date() - timedelta(days=1))
+        store.delete_confirmation_counts(connection, now.date() - timedelta(days=1))

@@ -45,7 +45,7 @@ class FormTokens:
         """Return a token for the present instant."""
         return self._signed(int(self._clock().timestamp() * 10))
 
-    def is_ripe(self, form_token: str) -> bool:
+    def is_old_enough(self, form_token: str) -> bool:
         """Return whether a form with this token was open for at least LEAST and at most LONGEST."""
         age = self._age(form_token)
         return age is not None and LEAST <= age <= LONGEST

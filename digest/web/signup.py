@@ -75,7 +75,7 @@ def _take_request(context: WebContext, kind: _Request, request: Request, form: F
     # The field is invisible to people. A program that fills it in gets the same response and no mail.
     if not form.raw("website"):
         form_token = form.raw("form_token")[:100]
-        if not context.form_tokens.is_ripe(form_token):
+        if not context.form_tokens.is_old_enough(form_token):
             return context.private_page(
                 kind.form, typed=address.typed, form_token=context.form_tokens.renewed(form_token)
             )

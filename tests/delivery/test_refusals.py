@@ -230,7 +230,7 @@ def test_refused_confirmations_do_not_stop_the_digests(database: Database) -> No
     assert count_suppressions(database) == 0
 
 
-def test_refused_confirmations_in_a_trial_close_the_breaker(database: Database) -> None:
+def test_refused_confirmations_close_a_half_open_breaker(database: Database) -> None:
     """Any answer to a recipient shows that the server works."""
     from digest.delivery.circuit_breaker import Trouble, open_circuit
 

@@ -41,11 +41,11 @@ GRACE = timedelta(hours=6)
 def test_papers_are_compared_with_the_announcement_calendar(
     newest_on: date | None, now: datetime, state: str
 ) -> None:
-    assert judge_freshness(newest_on, (), GRACE, now, is_fed=True).state == state
+    assert judge_freshness(newest_on, (), GRACE, now, has_fetches=True).state == state
 
 
 def test_imported_papers_without_feeds_are_not_a_fault() -> None:
-    check = judge_freshness(date(2026, 2, 2), (), GRACE, NOW, is_fed=False)
+    check = judge_freshness(date(2026, 2, 2), (), GRACE, NOW, has_fetches=False)
     assert check.state == "warning"
     assert "No feed was ever read" in check.finding
 

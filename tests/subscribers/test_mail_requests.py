@@ -18,7 +18,7 @@ from digest.store.models import confirmation_counts
 from digest.store.models import mail_requests as request_table
 from digest.subscribers.addresses import address_hash, parse_address
 from digest.subscribers.consent import CONFIRMATIONS_PER_MAILBOX, request_confirmation_again, unsubscribe
-from digest.subscribers.mail_requests import forget_confirmations, request_mail, take_requests
+from digest.subscribers.mail_requests import delete_confirmation_counts, process_requests, request_mail
 from digest.subscribers.profiles import ProfileBuilder
 from tests.factories import (
     SECRET,
@@ -36,7 +36,7 @@ NOW = at(WEDNESDAY)
 
 
 def take(database: Database, days: float = 0) -> int:
-    return take_requests(database, ProfileBuilder(), SECRET, NOW + timedelta(days=days))
+    return process_requests(database, ProfileBuilder(), SECRET, NOW + timedelta(days=days))
 
 
 def request(database: Database, *addresses: str, kind: Kind = Kind.CONFIRM) -> None:
@@ -205,9 +205,9 @@ def test_counts_of_past_days_are_deleted_and_contain_no_address(database: Databa
     with database.read() as connection:
         (row,) = connection.execute(confirmation_counts.select()).all()
     assert "victim" not in str(row)
-    forget_confirmations(database, NOW)
+    delete_confirmation_counts(database, NOW)
     with database.read() as connection:
         assert len(connection.execute(confirmation_counts.select()).all()) == 1
-    forget_confirmations(database, NOW + timedelta(days=2))
+    delete_confirmation_counts(database, NOW + timedelta(days=2))
     with database.read() as connection:
         assert connection.execute(confirmation_counts.select()).all() == []

@@ -220,15 +220,15 @@ def test_a_cached_page_gets_a_token_when_it_is_sent(
         assert answer.headers["cache-control"] == "public, max-age=60"
         clock.advance(seconds=1)
     assert len(set(form_tokens)) == 3
-    assert not client.app.state.context.form_tokens.is_ripe(form_tokens[2])
-    assert client.app.state.context.form_tokens.is_ripe(form_tokens[0])
+    assert not client.app.state.context.form_tokens.is_old_enough(form_tokens[2])
+    assert client.app.state.context.form_tokens.is_old_enough(form_tokens[0])
 
 
 def test_the_placeholder_is_not_a_valid_token(client: Client, container: Container) -> None:
     """A title with the placeholder gets a token, too; the form still has its own."""
     add_papers(container.database, make_paper(1, title=f"On {TOKEN_PLACEHOLDER}"))
     assert len(form_token_of(client.get("/").text)) == len(TOKEN_PLACEHOLDER)
-    assert not client.app.state.context.form_tokens.is_ripe(TOKEN_PLACEHOLDER)
+    assert not client.app.state.context.form_tokens.is_old_enough(TOKEN_PLACEHOLDER)
 
 
 def test_typed_text_is_escaped_when_it_is_shown_again(client: Client) -> None:

@@ -92,7 +92,7 @@ def measure(
     return Times(seconds[True], seconds[False])
 
 
-def ripe_token(port: int) -> str:
+def old_enough_token(port: int) -> str:
     """Return a form token that is old enough for both forms."""
     with urlopen(f"http://127.0.0.1:{port}/links", timeout=30) as answer:
         form_token = form_token_of(answer.read().decode())
@@ -143,7 +143,7 @@ def measure_all(
     known, unknown = people(database, count)
     rng = Random(7)
     with context(folder, database_url) as port:
-        form_token = ripe_token(port)
+        form_token = old_enough_token(port)
         found = {}
         for path in PATHS:
             head, tail = slice(first), slice(first, None)
