@@ -8,7 +8,7 @@ from digest.cli import output
 from digest.cli.container import opened
 from digest.cli.output import JsonOutput, MailFormat
 from digest.cli.times import parse_date
-from digest.domain.delivery import DeliveryStatus, Kind
+from digest.domain.delivery import LARGEST_ID, DeliveryStatus, Kind
 
 if TYPE_CHECKING:
     from digest.store.delivery_reports import DeliveryReport
@@ -18,9 +18,6 @@ application = typer.Typer(
     epilog="Example: digest deliveries list --status failed",
     no_args_is_help=True,
 )
-
-# The largest integer key of the database.
-_LARGEST_ID = 2**63 - 1
 
 
 @application.command("list")
@@ -94,7 +91,7 @@ def _record(row: "DeliveryReport") -> dict[str, Any]:
 
 @application.command()
 def show(
-    delivery: Annotated[int, typer.Argument(metavar="ID", max=_LARGEST_ID, help="The id that `list` shows.")],
+    delivery: Annotated[int, typer.Argument(metavar="ID", max=LARGEST_ID, help="The id that `list` shows.")],
     format_: Annotated[
         MailFormat | None, typer.Option("--format", help="Print the mail in this format.")
     ] = None,
@@ -149,7 +146,7 @@ def show(
 @application.command()
 def retry(
     deliveries: Annotated[
-        list[int], typer.Argument(metavar="ID...", max=_LARGEST_ID, help="The ids that `list` shows.")
+        list[int], typer.Argument(metavar="ID...", max=LARGEST_ID, help="The ids that `list` shows.")
     ],
 ) -> None:
     """Set failed or skipped deliveries to planned; the next `digest run` sends them.

@@ -7,6 +7,7 @@ import typer
 from digest.cli import output
 from digest.cli.container import opened
 from digest.cli.output import JsonOutput
+from digest.domain.delivery import LARGEST_ID
 from digest.domain.inbound import InboundKind
 
 application = typer.Typer(
@@ -22,7 +23,6 @@ bounces = typer.Typer(
 
 _EX_TEMPFAIL = 75
 """The exit code after which a mail server keeps the mail and tries again later (sysexits.h)."""
-_LARGEST_ID = 2**63 - 1
 
 
 @application.command()
@@ -173,7 +173,7 @@ def list_(
 
 @bounces.command()
 def show(
-    report: Annotated[int, typer.Argument(metavar="ID", max=_LARGEST_ID, help="The id that `list` shows.")],
+    report: Annotated[int, typer.Argument(metavar="ID", max=LARGEST_ID, help="The id that `list` shows.")],
     json_output: JsonOutput = False,
 ) -> None:
     """Show one report: what it said, how its mail was recognised, and what was done.

@@ -72,5 +72,8 @@ class Delivery:
     """Whether an earlier worker stopped after composing the mail, which may have been sent already."""
 
 
+LARGEST_ID = 2**63 - 1
+"""The largest integer key of the database."""
+
 CONFIRM_DAYS = 7
 """How many days a confirmation link is valid."""

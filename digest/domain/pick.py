@@ -1,5 +1,6 @@
 """A paper as a mail shows it, and the reason it was picked for one subscriber."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -7,6 +8,13 @@ from typing import Any, Self
 
 from digest.domain.delivery import Section
 from digest.domain.reason_line import reason_line
+
+_WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x20\x7f<>\"]{1,2000}")
+
+
+def is_web_address(url: str) -> bool:
+    """Return whether a URL from a feed may become a link: an absolute http(s) URL without spaces."""
+    return _WEB_ADDRESS.fullmatch(url) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
 
 from digest.delivery.deliver import deliver_ready
 from digest.delivery.inbound import (
@@ -29,7 +28,6 @@ from digest.mail.file_transports import MemoryTransport
 from digest.store import inbound as inbound_store
 from digest.store import refusals as refusal_store
 from digest.store.database import Database
-from digest.store.models import suppressions
 from digest.subscribers import suppressions as suppression_use_case
 from digest.subscribers.preferences import remove, resume
 from tests.factories import (
@@ -43,6 +41,7 @@ from tests.factories import (
     add_papers,
     add_subscriber,
     at,
+    count_suppressions,
     deliver_due,
     deliveries_of,
     delivery_context,
@@ -116,11 +115,6 @@ def scene(database: Database) -> SentDigests:
     assert len(transport.envelopes) == 21
     forwarded = MemoryTransport()
     return SentDigests(database, context_of(database, forwarded), transport.envelopes, forwarded, ana)
-
-
-def count_suppressions(database: Database) -> int:
-    with database.read() as connection:
-        return connection.execute(select(func.count()).select_from(suppressions)).scalar_one()
 
 
 # Hard bounces.

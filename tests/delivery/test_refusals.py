@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
 
 from digest.delivery.circuit_breaker import HALF_OPEN_MAILS
 from digest.delivery.context import SUSPECTED
@@ -24,7 +23,6 @@ from digest.store.circuit_breakers import open_circuits
 from digest.store.database import Database
 from digest.store.deliveries import NewDelivery
 from digest.store.mail_server_models import refusals
-from digest.store.models import suppressions
 from digest.subscribers.preferences import remove
 from tests.factories import (
     MONDAY,
@@ -38,6 +36,7 @@ from tests.factories import (
     add_subscriber,
     add_subscribers,
     at,
+    count_suppressions,
     deliver_due,
     delivery_context,
     make_papers,
@@ -69,11 +68,6 @@ class Server:
 def by_status(database: Database) -> dict[str, int]:
     with database.read() as connection:
         return subscriber_store.count_by_status(connection)
-
-
-def count_suppressions(database: Database) -> int:
-    with database.read() as connection:
-        return connection.execute(select(func.count()).select_from(suppressions)).scalar_one()
 
 
 def test_a_server_that_refuses_everyone_suppresses_no_one_and_all_mails_are_sent_after_recovery(

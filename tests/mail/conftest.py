@@ -1,7 +1,6 @@
 """Contents of mails, mail servers and certificates for the tests of mail."""
 
 import asyncio
-import os
 import shutil
 import socket
 import ssl
@@ -22,6 +21,7 @@ from digest.domain.pick import Card
 from digest.mail.content import ConfirmationContent, DigestContent, LinksContent, PickContent
 from digest.mail.message import Message, digest_headers, message_id
 from digest.mail.rendering import Renderer
+from tests.conftest import missing
 from tests.mail.servers import Handler, play
 
 TEMPLATES = Path(__file__).parents[2] / "templates" / "email"
@@ -150,13 +150,6 @@ def make_message() -> Callable[..., Message]:
         return Message(**{**usual, **changes})  # type: ignore[arg-type]  # tests name fields freely
 
     return make
-
-
-def missing(what: str) -> None:
-    """Skip the test if something is missing; fail it if CI=true."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{what} is missing on this machine, and CI runs every test")
-    pytest.skip(f"{what} is missing on this machine")
 
 
 @pytest.fixture(scope="session")

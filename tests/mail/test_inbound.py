@@ -15,8 +15,8 @@ import pytest
 from digest.domain.inbound import PAUSE_AT, InboundKind, Severity, soft_score
 from digest.mail.forwarding import forward
 from digest.mail.inbound import classify, worst_failure
+from tests.conftest import missing
 from tests.factories import TUESDAY, at
-from tests.mail.conftest import missing
 from tests.mail.inbound_shapes import ANA, MESSAGE_ID, SHAPES, TOKEN, Shape, arf, dsn, failed, plain
 
 
