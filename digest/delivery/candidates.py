@@ -16,7 +16,7 @@ from digest.domain.paper import Popularity
 from digest.domain.pick import Card, PickReason
 from digest.papers.identifiers import abstract_url, pdf_url
 from digest.papers.named_addresses import named_addresses
-from digest.papers.search import watched
+from digest.papers.search import trend_input
 from digest.ranking.candidates import Candidates
 from digest.ranking.explain import reasons
 from digest.ranking.profile import Interest
@@ -28,7 +28,7 @@ from digest.store import terms as term_store
 from digest.store.database import Connection
 from digest.store.papers import StoredPaper
 
-# Votes come in for days after a paper is out, so a trending paper may be a week old.
+# Papers get votes for days after they are announced, so a trending paper may be a week old.
 TRENDING_DAYS = 7
 TRENDING_PAPERS = 200
 # A paper that is stored some days after it was announced joins the next edition.
@@ -131,7 +131,7 @@ def card_of(stored: StoredPaper, snapshots: list[Popularity], now: datetime) -> 
         authors=paper.authors,
         abstract=paper.abstract,
         categories=paper.categories,
-        announced_on=stored.told_on,
+        announced_on=stored.stated_on,
         abstract_url=abstract_url(paper.id),
         pdf_url=pdf_url(paper.id),
         links=tuple(
@@ -183,7 +183,7 @@ class CandidateCache:
             connection, min(popular_after, window.after - timedelta(days=LATE_DAYS)), window.through
         )
         snapshots = paper_store.popularity_of(connection, [one.row_id for one in around], now)
-        trend_scores = trending([watched(one, snapshots.get(one.row_id, [])) for one in around], now)
+        trend_scores = trending([trend_input(one, snapshots.get(one.row_id, [])) for one in around], now)
         new = np.array([_is_new(one, window, now) for one in around], bool)
         is_trending = np.array([one.announced_on > popular_after for one in around], bool) & (
             trend_scores > NEWNESS

@@ -11,7 +11,7 @@ from digest.delivery.composed_mail import ComposedMail, SenderIdentity, about, s
 from digest.delivery.feed_state import FeedState, feed_state
 from digest.delivery.liked import MOST_LIKED, LikedPapers, liked_titles
 from digest.domain.pick import NO_REASON, Pick, PickReason
-from digest.domain.subscriber import Subscriber
+from digest.domain.subscriber import Subscriber, Verdict
 from digest.ranking.profile import NO_PROFILE, Profile
 from digest.ranking.select import FLOOR, RankedPick, Rules, select
 from digest.store import editions as edition_store
@@ -212,7 +212,7 @@ class Composer:
     ) -> None:
         """Name a marked paper in the picks that it explains better than their terms do."""
         liked_of = {
-            subscriber_id: [row_id for row_id, verdict in rated if verdict == "more"][-MOST_LIKED:]
+            subscriber_id: [row_id for row_id, verdict in rated if verdict == Verdict.MORE][-MOST_LIKED:]
             for subscriber_id, rated in verdicts.items()
             if any(one.reason.is_explained_by_paper for one in picks_of.get(subscriber_id, ()))
         }

@@ -1,6 +1,7 @@
 """A paper as a mail shows it, and the reason it was picked for one subscriber."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -9,6 +10,13 @@ from typing import Any, Self
 
 from digest.domain.delivery import Section
 from digest.domain.reason_line import is_explained_by_paper, reason_line
+
+_WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x20\x7f<>\"]{1,2000}")
+
+
+def is_web_address(url: str) -> bool:
+    """Return whether a URL from a feed may become a link: an absolute http(s) URL without spaces."""
+    return _WEB_ADDRESS.fullmatch(url) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +80,7 @@ class PickReason:
     terms: tuple[tuple[str, float], ...] = ()
     """The terms that carried the score, with their shares of it (0 to 1)."""
     author: str = ""
-    """The followed author who brought it; may be empty."""
+    """The followed author who is the reason; may be empty."""
     is_typed: bool = False
     """Whether the first term is words that the subscriber typed."""
     interest: str = ""
@@ -82,7 +90,7 @@ class PickReason:
 
     @cached_property
     def line(self) -> str:
-        """The line the subscriber sees; empty when popularity alone speaks for the paper."""
+        """The line the subscriber sees; empty when popularity is the only reason."""
         if self.author:
             return f"By {self.author}, whom you follow"
         if self.interest:

@@ -13,7 +13,7 @@ from digest.domain.paper import Paper, Popularity
 from digest.store.conditions import one_of
 from digest.store.models import paper_terms, papers, popularity
 
-_TOLD = papers.c.announced_guessed.is_(False)
+_HAS_STATED_DATE = papers.c.announced_guessed.is_(False)
 # The key of the lock: any number that no other lock uses.
 _INGESTION_LOCK = 7_234_002
 
@@ -35,7 +35,7 @@ class StoredPaper:
         return self.paper.announced_on
 
     @property
-    def told_on(self) -> date | None:
+    def stated_on(self) -> date | None:
         """The announcement date from a feed or file; None while there is only an estimate."""
         return None if self.announced_guessed else self.announced_on
 
@@ -147,7 +147,9 @@ def announced_between(
 
     Papers whose day no feed has given are left out. `seen_through` leaves out papers first seen later.
     """
-    query = select(papers).where(_TOLD, papers.c.announced_on > after, papers.c.announced_on <= through)
+    query = select(papers).where(
+        _HAS_STATED_DATE, papers.c.announced_on > after, papers.c.announced_on <= through
+    )
     if seen_through is not None:
         query = query.where(papers.c.first_seen_at <= seen_through)
     return _read(connection, query.order_by(papers.c.id))
@@ -160,7 +162,7 @@ def page(connection: Connection, after: int, limit: int) -> list[StoredPaper]:
 
 def newest_announcement(connection: Connection, through: date) -> date | None:
     """Return the latest announcement date of any stored paper that is not after `through`."""
-    newest = select(func.max(papers.c.announced_on)).where(_TOLD, papers.c.announced_on <= through)
+    newest = select(func.max(papers.c.announced_on)).where(_HAS_STATED_DATE, papers.c.announced_on <= through)
     found: date | None = connection.execute(newest).scalar_one()
     return found
 
@@ -178,14 +180,14 @@ def newest_papers(
     With `since` or `through`, papers without a given day are left out.
     """
     query = select(papers).order_by(papers.c.announced_on.desc(), papers.c.id.desc()).limit(top)
-    told = query.where(_TOLD)
+    stated = query.where(_HAS_STATED_DATE)
     if since is not None:
-        told = told.where(papers.c.announced_on >= since)
+        stated = stated.where(papers.c.announced_on >= since)
     if through is not None:
-        told = told.where(papers.c.announced_on <= through)
-    found = _read(connection, told)
+        stated = stated.where(papers.c.announced_on <= through)
+    found = _read(connection, stated)
     if since is None and through is None and len(found) < top:
-        found += _read(connection, query.where(~_TOLD).limit(top - len(found)))
+        found += _read(connection, query.where(~_HAS_STATED_DATE).limit(top - len(found)))
     return found
 
 

@@ -176,7 +176,7 @@ def unsubscribe(connection: Connection, left_at: Mapping[int, datetime], what: s
         connection.execute(consents.insert(), rows)
 
 
-def last_said(connection: Connection, what: str, subscriber_ids: Collection[int]) -> dict[int, datetime]:
+def last_consents(connection: Connection, what: str, subscriber_ids: Collection[int]) -> dict[int, datetime]:
     """Return when each of these subscribers last gave this consent or refusal; others are left out."""
     query = (
         select(consents.c.subscriber_id, func.max(consents.c.given_at))

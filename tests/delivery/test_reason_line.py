@@ -1,4 +1,4 @@
-"""The sentence under a paper: what matched, in the subscriber's words, and no more than is true."""
+"""The sentence under a paper: what matched, in the subscriber's words, and nothing that is not true."""
 
 import json
 

@@ -81,7 +81,7 @@ def test_an_imap_server_that_is_away_is_one_line_without_the_password() -> None:
 
 
 class Received:
-    """Takes mails, but for those that it is told to refuse."""
+    """Accepts mails, except those that it is told to refuse."""
 
     def __init__(self) -> None:
         self.mails: list[tuple[bytes, str]] = []
