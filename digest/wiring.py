@@ -250,7 +250,7 @@ class Container:
     @cached_property
     def fetcher(self) -> Fetcher:
         """The HTTP client for feeds."""
-        return fetcher_from(self.settings, VERSION, self.clock)
+        return fetcher_from(self.settings, VERSION, self.clock, sleep=self._sleep)
 
     def papers_by_id(self, *, is_watched: bool = False) -> PapersById | None:
         """Return the client that fetches papers by id; None when the only source is the sample.

@@ -50,7 +50,11 @@ def deliver_ready(
     stopped: list[str] = []
     for stream in STREAMS:
         summary.stopped = ""
-        while not summary.stopped and deliver(delivery_context, clock, summary, stream, only=only):
+        while (
+            not summary.stopped
+            and not delivery_context.is_stopping()
+            and deliver(delivery_context, clock, summary, stream, only=only)
+        ):
             pass
         stopped.append(summary.stopped)
     summary.stopped = next(filter(None, stopped), "")

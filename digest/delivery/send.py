@@ -39,6 +39,7 @@ from digest.errors import (
 )
 from digest.mail.addresses import read_address
 from digest.mail.envelope import Connection as Server
+from digest.mail.envelope import Envelope
 from digest.store import refusals as refusal_store
 from digest.store.recording import StepWriter
 from digest.store.steps import AcceptedMail
@@ -116,7 +117,7 @@ class Sender:
         self._counts = Summary()
         self._settlement = Settlement(delivery_context, clock, self._counts, stream)
         self._settling = threading.Lock()
-        self._queue = SendQueue(self._most, self._start)
+        self._queue = SendQueue(self._most, self._start, delivery_context.is_stopping)
         self._threads: list[threading.Thread] = []
         self._counting = threading.Lock()
         self._delays = 0
@@ -189,26 +190,19 @@ class Sender:
         if ticket is not None and waited > _STALE_QUESTION:
             ticket.wait()
             ticket = None
-        ticket = ticket or self._commit.submit(slot, None, one.delivery)
         try:
-            # During the commit.
-            envelope = build_envelope(self._context, one)
-        except BadInput as unfit:
-            ticket.wait()
-            with self._settling:
-                self._settlement.without_address(one.delivery, unfit)
-            return None, None
-        if not ticket.wait():
-            with self._settling:
-                self._settlement.withdrawn(one.delivery)
-            return None, None
-        try:
-            answer = server.send(envelope)
-        except (TryLater, NeverSend, StopRun) as error:
-            self._not_accepted(slot, job, error)
-            # Record that nothing is in flight on this connection.
-            self._commit.submit(slot, None, None).wait()
-            return None, None
+            envelope = self._admit(one, ticket or self._commit.submit(slot, None, one.delivery))
+            if envelope is None:
+                return None, None
+            try:
+                answer = server.send(envelope)
+            except (TryLater, NeverSend, StopRun) as error:
+                self._not_accepted(slot, job, error)
+                # Record that nothing is in flight on this connection.
+                self._commit.submit(slot, None, None).wait()
+                return None, None
+        finally:
+            self._context.limits.end_turn()
         accepted = AcceptedMail(one.delivery.id, sha256(envelope.content).hexdigest(), answer, self._clock())
         # With limits, the check would be outdated after the wait for a turn.
         following = self._queue.take(waits=False) if self._context.limits.never_waits else None
@@ -218,6 +212,21 @@ class Sender:
             ticket.wait()
             ticket = None
         return following, ticket
+
+    def _admit(self, one: ReadyDelivery, ticket: Ticket) -> Envelope | None:
+        """Build the mail during the commit of its check; return None if it must not be sent."""
+        try:
+            envelope = build_envelope(self._context, one)
+        except BadInput as unfit:
+            ticket.wait()
+            with self._settling:
+                self._settlement.without_address(one.delivery, unfit)
+            return None
+        if not ticket.wait():
+            with self._settling:
+                self._settlement.withdrawn(one.delivery)
+            return None
+        return envelope
 
     def _wait_for_turn(self, job: Job) -> float | None:
         """Take a turn of the provider's limits; return the seconds waited, None if the mail cannot be sent now."""
