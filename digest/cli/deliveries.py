@@ -128,7 +128,7 @@ def show(
             "score": pick.score,
             "id": pick.card.paper_id,
             "title": pick.card.title,
-            "because": [term for term, _ in pick.terms] or pick.author,
+            "because": [term for term, _ in pick.reason.terms] or pick.reason.author,
         }
         for pick in picks
     ]

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 
 from digest.domain.delivery import Delivery
 from digest.errors import StopRun
-from digest.store.recording import AcceptedMail, Step, StepWriter
+from digest.store.recording import StepWriter
+from digest.store.steps import AcceptedMail, Step
 
 LONGEST_RESTART = timedelta(minutes=2)
 """How long a record waits for a database that restarts. After that the mails in flight are sent a second time."""

@@ -40,7 +40,8 @@ from digest.errors import (
 from digest.mail.addresses import read_address
 from digest.mail.envelope import Connection as Server
 from digest.store import refusals as refusal_store
-from digest.store.recording import AcceptedMail, StepWriter
+from digest.store.recording import StepWriter
+from digest.store.steps import AcceptedMail
 
 MOST_DELAYS = 25
 """Number of temporary refusals in a row after which sending stops."""
@@ -101,12 +102,12 @@ class Sender:
         *,
         is_half_open: bool = False,
     ) -> None:
-        """`is_half_open`: a trial, over one connection, which refusals do not stop."""
+        """`is_half_open`: send over one connection, and go on after refusals."""
         self._context = delivery_context
         self._clock = clock
         self._summary = summary
         self._stream = stream
-        self._is_trial = is_half_open
+        self._is_half_open = is_half_open
         self._most = 1 if is_half_open else delivery_context.connections.allowed(clock())
         self._writer = StepWriter(
             delivery_context.database, f"{socket.gethostname()}:{getpid()}:{token_hex(4)}"
@@ -310,7 +311,7 @@ class Sender:
             before = self._unsaved.pop(one.delivery.edition_on, "")
         with self._settling:
             answers = self._settlement.refused(one, never, before)
-        if answers.is_doubtful and self._stream == "digest" and not self._is_trial:
+        if answers.is_doubtful and self._stream == "digest" and not self._is_half_open:
             reason = (
                 f"The mail server refuses most addresses, so nobody is suppressed for it (last: {never}); "
                 "ask who runs it"
@@ -340,7 +341,7 @@ class Sender:
             self._trouble(job.ready, Trouble(str(error)))
 
     def _is_used_by_others(self) -> bool:
-        if self._is_trial:
+        if self._is_half_open:
             return False
         with self._context.database.read() as connection:
             at = refusal_store.last_accepted_at(connection, self._context.account)

@@ -62,7 +62,7 @@ class SendQueue:
             if not self._active:
                 self._spawn()
             self._changed.notify_all()
-            while len(self._jobs) > len(batch) // 2 and not self.is_stopped and self._active:
+            while len(self._jobs) > len(batch) and not self.is_stopped and self._active:
                 self._changed.wait()
 
     def take(self, *, waits: bool = True) -> Job | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select
 
 from digest.domain.subscriber import Verdict
+from digest.store.conditions import one_of
 from digest.store.models import feedback
 from digest.store.papers import upsert
 
@@ -46,7 +47,7 @@ def read_feedback(
     """Return (paper_row_id, verdict) by subscriber, the oldest first; subscribers without feedback are left out."""
     query = (
         select(feedback.c.subscriber_id, feedback.c.paper_row_id, feedback.c.verdict)
-        .where(feedback.c.subscriber_id.in_(subscriber_ids))
+        .where(one_of(feedback.c.subscriber_id, subscriber_ids))
         .order_by(feedback.c.given_at, feedback.c.paper_row_id)
     )
     said: dict[int, list[tuple[int, Verdict]]] = defaultdict(list)

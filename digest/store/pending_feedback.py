@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, func, or_, select, tuple_, update
 
 from digest.domain.subscriber import Verdict
+from digest.store.conditions import one_of
 from digest.store.models import feedback, papers, pending_feedback
 from digest.store.papers import upsert
 
@@ -36,7 +37,9 @@ def save_pending(connection: Connection, said: Iterable[tuple[int, str, Verdict]
 
 
 def _bound(connection: Connection, subscriber_ids: Collection[int]) -> None:
-    counted = select(_pending.subscriber_id, func.count()).where(_pending.subscriber_id.in_(subscriber_ids))
+    counted = select(_pending.subscriber_id, func.count()).where(
+        one_of(_pending.subscriber_id, subscriber_ids)
+    )
     for subscriber_id, count in connection.execute(counted.group_by(_pending.subscriber_id)).all():
         if count > MOST_PENDING:
             oldest = (
@@ -55,7 +58,7 @@ def read_pending(
     """Return (paper_id, verdict) by subscriber, the oldest first; subscribers without any are left out."""
     query = (
         select(_pending.subscriber_id, _pending.paper_id, _pending.verdict)
-        .where(_pending.subscriber_id.in_(subscriber_ids))
+        .where(one_of(_pending.subscriber_id, subscriber_ids))
         .order_by(_pending.given_at, _pending.paper_id)
     )
     said: dict[int, list[tuple[str, Verdict]]] = defaultdict(list)

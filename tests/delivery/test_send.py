@@ -8,20 +8,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-import pytest
 from sqlalchemy import select
 
 from digest.bench.slow_server import SlowServer
 from digest.delivery.context import ConnectionAllowance, DeliveryContext
 from digest.delivery.deliver import Summary, deliver_ready
-from digest.delivery.group_commit import GroupCommit
 from digest.delivery.limits import Limit, PacedLimits, ProviderLimits
 from digest.delivery.plan import plan_due
 from digest.domain.delivery import Stream
 from digest.domain.pace import Pace
-from digest.errors import ServerFull, SlowDown, StopRun
+from digest.errors import ServerFull, SlowDown
 from digest.mail.connection_pool import PooledTransport
 from digest.mail.envelope import Connection as Server
 from digest.mail.envelope import Envelope
@@ -30,7 +28,8 @@ from digest.store.circuit_breakers import open_circuits
 from digest.store.database import Database
 from digest.store.mail_server_models import in_flight
 from digest.store.models import deliveries
-from digest.store.recording import Step, StepWriter
+from digest.store.recording import StepWriter
+from digest.store.steps import Step
 from digest.subscribers.consent import unsubscribe
 from tests.factories import (
     SECRET,
@@ -97,42 +96,6 @@ def test_mails_are_sent_once_over_many_connections(database: Database) -> None:
     assert sorted(server.recipients) == addresses
     assert server.count.most_connections == 10
     assert not in_flight_now(database)
-
-
-def test_answers_are_recorded_in_groups(database: Database) -> None:
-    """During a commit, other records gather for the next one."""
-    written: list[int] = []
-
-    class Slow(StepWriter):
-        def write(self, steps: "list[Step]", now: datetime) -> set[int]:  # type: ignore[override]
-            written.append(len(steps))
-            time.sleep(0.05)
-            return super().write(steps, now)
-
-    writer = Slow(database, "test")
-    writer.open_slots(10, at(TUESDAY))
-    group = GroupCommit(writer, lambda: at(TUESDAY))
-    group.start()
-    first = group.submit(0, None, None)
-    time.sleep(0.02)
-    others = [group.submit(slot, None, None) for slot in range(1, 10)]
-    assert not any(ticket.wait() for ticket in [first, *others])
-    group.close()
-    assert written == [1, 9]
-
-
-def test_a_failed_record_is_raised_for_each_connection(database: Database) -> None:
-    class Broken(StepWriter):
-        def write(self, *_: object) -> set[int]:
-            raise StopRun("no database")
-
-    group = GroupCommit(Broken(database, "test"), lambda: at(TUESDAY), timedelta())
-    group.start()
-    tickets = [group.submit(slot, None, None) for slot in range(3)]
-    for ticket in tickets:
-        with pytest.raises(StopRun, match="no database"):
-            ticket.wait()
-    group.close()
 
 
 def test_each_answer_of_a_commit_is_recorded_once(database: Database) -> None:
@@ -326,6 +289,7 @@ def test_a_concurrent_check_and_unsubscription_agree(database: Database) -> None
             writer.write([Step(0, None, None)], at(TUESDAY))
         leaving.join(10)
         assert not leaving.is_alive()
+    writer.close_slots()
 
 
 # Limits of all connections together.
