@@ -26,14 +26,14 @@ from digest.mail.dkim import Signer
 from digest.mail.dkim_keys import read_keys
 from digest.mail.rendering import Renderer
 from digest.mail.transports import account_of, connections_of, transport_from
-from digest.papers.sources.choose import (
+from digest.papers.sources.common import Source
+from digest.papers.sources.configured import (
     arxiv_api_from,
     fetcher_from,
     holidays_of,
     pacer_from,
     source_named,
 )
-from digest.papers.sources.common import Source
 from digest.papers.sources.http import Fetcher, Pacer
 from digest.papers.sources.pacing import SharedPacer
 from digest.settings import Settings
@@ -41,7 +41,7 @@ from digest.store import deliveries as ledger
 from digest.store import paces as pace_store
 from digest.store import secrets as secret_store
 from digest.store.database import Database
-from digest.store.sent_mark import SentMark
+from digest.store.last_sent import SentMark
 from digest.subscribers.addresses import key_fingerprint
 from digest.subscribers.links import Links
 from digest.subscribers.pending_feedback import PapersById

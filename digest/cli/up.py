@@ -65,7 +65,7 @@ def _pages(host: str, port: int, container: "Container", stopping: Event) -> Ite
     import uvicorn
     from uvicorn.importer import import_from_string
 
-    from digest.cli.serving import CREATE_APP, OPTIONS
+    from digest.cli.uvicorn_options import CREATE_APP, OPTIONS
     from digest.errors import StopRun
 
     create_app: Callable[..., object] = import_from_string(CREATE_APP)

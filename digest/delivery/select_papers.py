@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from digest.delivery.candidates import CandidateCache, StoredCandidates, Window, interest_key
 from digest.delivery.composed_mail import ComposedMail, SenderIdentity, about, schedule_in_words
 from digest.delivery.feed_state import FeedState, feed_state
-from digest.delivery.liked import MOST_LIKED, LikedPapers, liked_titles
+from digest.delivery.liked_papers import MOST_LIKED, LikedPapers, liked_titles
 from digest.domain.pick import NO_REASON, Pick, PickReason
 from digest.domain.subscriber import Subscriber, Verdict
 from digest.ranking.profile import NO_PROFILE, Profile

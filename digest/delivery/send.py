@@ -103,12 +103,12 @@ class Sender:
         *,
         is_half_open: bool = False,
     ) -> None:
-        """`is_half_open`: a trial, over one connection, which refusals do not stop."""
+        """`is_half_open`: send over one connection, and go on after refusals."""
         self._context = delivery_context
         self._clock = clock
         self._summary = summary
         self._stream = stream
-        self._is_trial = is_half_open
+        self._is_half_open = is_half_open
         self._most = 1 if is_half_open else delivery_context.connections.allowed(clock())
         self._writer = StepWriter(
             delivery_context.database, f"{socket.gethostname()}:{getpid()}:{token_hex(4)}"
@@ -320,7 +320,7 @@ class Sender:
             before = self._unsaved.pop(one.delivery.edition_on, "")
         with self._settling:
             answers = self._settlement.refused(one, never, before)
-        if answers.is_doubtful and self._stream == "digest" and not self._is_trial:
+        if answers.is_doubtful and self._stream == "digest" and not self._is_half_open:
             reason = (
                 f"The mail server refuses most addresses, so nobody is suppressed for it (last: {never}); "
                 "ask who runs it"
@@ -350,7 +350,7 @@ class Sender:
             self._trouble(job.ready, Trouble(str(error)))
 
     def _is_used_by_others(self) -> bool:
-        if self._is_trial:
+        if self._is_half_open:
             return False
         with self._context.database.read() as connection:
             at = refusal_store.last_accepted_at(connection, self._context.account)
