@@ -184,14 +184,16 @@ def _pseudo_relevant(
     likely = np.sort(best(fits, tuning.likely))
     if not len(likely):
         return Examples(row, np.ones(1, np.float32), typed)
-    match = fits[likely] * _held(reference.papers[likely], words, forms) ** tuning.coverage
+    held = _held(reference.papers[likely], words, forms)
+    match = fits[likely] * held**tuning.coverage
     most = best(match, tuning.pseudo_relevant)
     if not len(most):
         return Examples(row, np.ones(1, np.float32), typed)
-    leading = match[most[min(tuning.leading, len(most)) - 1]]
-    weights = np.minimum(1, match[most] / leading) ** tuning.falloff
+    leading = most[min(tuning.leading, len(most)) - 1]
+    weights = np.minimum(1, match[most] / match[leading]) ** tuning.falloff
     rows = widened(reference.papers[likely[most]], width)
-    return Examples(rows, weights / weights.sum(), typed, fits=fits)
+    level = tuning.level_of_answered if held[leading] >= tuning.answered else tuning.level_of_others
+    return Examples(rows, weights / weights.sum(), typed, fits=fits, level=level)
 
 
 def _held(rows: csr_matrix, words: NDArray[np.float32], forms: Forms) -> NDArray[np.float32]:

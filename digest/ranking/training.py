@@ -71,7 +71,7 @@ class Tuning:
     """Marked papers from which on the terms that one of them alone holds count."""
     latent_from: int = 30
     """Liked papers from which on directions take part, and neighbours no more."""
-    latent_scale: float = 1.0
+    latent_scale: float = 2.0
     """How much further the regression may go along a direction than with a single term."""
     against: float = 0.8
     """Weight of `many` disliked papers together, beside the liked ones."""
@@ -79,6 +79,12 @@ class Tuning:
     """Disliked papers of which each more takes from the others; fewer weigh as much each as of so many."""
     level: float = 0.3
     """Geometric mean of the scores that levelling goes by."""
+    level_of_answered: float = 0.29
+    """The same for typed words that stored papers answer as a whole."""
+    level_of_others: float = 0.32
+    """The same for words that are answered in part: what fits a long line best shares less of it."""
+    answered: float = 0.8
+    """Share of the words that the leading found papers hold, from which on they answer them as a whole."""
 
 
 DEFAULT = Tuning()
@@ -96,6 +102,8 @@ class Examples:
     """How many of the rows, the first ones, are papers that the subscriber marked."""
     fits: Weights | None = None
     """How well each background paper fits, where that is known already."""
+    level: float | None = None
+    """What scores are levelled to; None for the usual level."""
 
 
 def learn(
@@ -293,11 +301,11 @@ def _only(rows: csr_matrix, columns: NDArray[np.intp]) -> csr_matrix:
     lookup = np.full(rows.shape[1], -1, np.int32)
     within = columns[: np.searchsorted(columns, rows.shape[1])]
     lookup[within] = np.arange(len(within), dtype=np.int32)
-    pseudo_relevant = lookup[rows.indices]
-    held = pseudo_relevant >= 0
-    edges = np.concatenate([[0], np.cumsum(held)])[rows.indptr]
+    new = lookup[rows.indices]
+    held = np.flatnonzero(new >= 0)
+    edges = np.searchsorted(held, rows.indptr).astype(np.int32)
     shape = rows.shape[0], len(columns)
-    return csr_matrix((rows.data[held].astype(np.float64), pseudo_relevant[held], edges), shape=shape)
+    return csr_matrix((rows.data[held].astype(np.float64), new[held], edges), shape=shape)
 
 
 def _negatives(
@@ -341,7 +349,8 @@ def _levelled(
     scale = (_highest(closest, reference.size, _BEST) * _highest(wider, len(wider), _WIDER)) ** 0.5
     if not scale:
         scale = float((examples.rows @ dense).max(initial=0.0)) or float(dense @ examples.words)
-    return (weights * (tuning.level / scale if scale > 0 else 1.0)).astype(np.float32)
+    level = tuning.level if examples.level is None else examples.level
+    return (weights * (level / scale if scale > 0 else 1.0)).astype(np.float32)
 
 
 def _highest(scores: Weights, papers: int, share: float) -> float:
