@@ -31,7 +31,7 @@ def _digest(mail: ComposedMail, links: Links, renderer: Renderer) -> Message:
                 PickContent(
                     card=pick.card,
                     section=pick.section,
-                    reason=pick.reason,
+                    reason=pick.reason.line,
                     more_url=links.feedback(feedback, pick.card.paper_id, Verdict.MORE),
                     less_url=links.feedback(feedback, pick.card.paper_id, Verdict.LESS),
                 )

@@ -7,7 +7,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from digest.errors import BadInput
-from digest.text.latex import visible
+from digest.text.characters import visible
 
 
 class Status(StrEnum):
@@ -145,16 +145,6 @@ class Subscriber:
     next_due_at: datetime | None = None
     paused_until: date | None = None
     confirmed_at: datetime | None = None
-
-
-def parse_status(text: str | None) -> Status | None:
-    """Read a status as typed. Raises BadInput."""
-    for status in STATUSES:
-        if text == status:
-            return status
-    if text is None:
-        return None
-    raise BadInput(f"There is no status {text!r}; choose from {', '.join(STATUSES)}.")
 
 
 def clean_words(texts: list[str] | tuple[str, ...]) -> tuple[str, ...]:

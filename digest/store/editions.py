@@ -14,6 +14,7 @@ from sqlalchemy import (
 )
 
 from digest.domain.schedule import LONGEST_WAIT
+from digest.store.conditions import one_of
 from digest.store.models import deliveries, subscribers
 
 
@@ -40,7 +41,7 @@ def last_editions(
             func.max(deliveries.c.settled_at).label("settled_at"),
         )
         .where(
-            deliveries.c.subscriber_id.in_(subscriber_ids),
+            one_of(deliveries.c.subscriber_id, subscriber_ids),
             deliveries.c.kind == "digest",
             deliveries.c.edition_on < before,
             deliveries.c.papers_through.is_not(None),
@@ -69,7 +70,7 @@ def newer_editions(connection: Connection, subscriber_ids: Collection[int], toda
     query = (
         select(deliveries.c.subscriber_id, func.max(deliveries.c.edition_on))
         .join(subscribers, deliveries.c.subscriber_id == subscribers.c.id)
-        .where(deliveries.c.subscriber_id.in_(subscriber_ids), deliveries.c.kind == "digest", near)
+        .where(one_of(deliveries.c.subscriber_id, subscriber_ids), deliveries.c.kind == "digest", near)
         .group_by(deliveries.c.subscriber_id)
     )
     return dict(connection.execute(query).all())
@@ -87,7 +88,7 @@ def sent_editions(
     sent = (
         select(deliveries.c.subscriber_id, deliveries.c.edition_on, rank.label("rank"))
         .where(
-            deliveries.c.subscriber_id.in_(subscriber_ids),
+            one_of(deliveries.c.subscriber_id, subscriber_ids),
             deliveries.c.kind == "digest",
             deliveries.c.status == "sent",
         )
@@ -103,6 +104,6 @@ def sent_editions(
 def planned_editions(connection: Connection, subscriber_ids: Collection[int]) -> set[tuple[int, date]]:
     """Return the (subscriber id, edition) pairs of the digests that these subscribers have in the ledger."""
     query = select(deliveries.c.subscriber_id, deliveries.c.edition_on).where(
-        deliveries.c.subscriber_id.in_(subscriber_ids), deliveries.c.kind == "digest"
+        one_of(deliveries.c.subscriber_id, subscriber_ids), deliveries.c.kind == "digest"
     )
     return set(connection.execute(query).all())

@@ -10,7 +10,7 @@ import pytest
 from digest.mail.content import ConfirmationContent, DigestContent, LinksContent
 from digest.mail.message import Message, transactional_headers
 from digest.mail.rendering import RenderedMail, Renderer
-from tests.mail.conftest import missing
+from tests.conftest import missing
 
 
 def points(content: bytes) -> tuple[float, str]:
