@@ -13,7 +13,7 @@ from digest.ranking.corpus import ReferenceCorpus
 from digest.ranking.index import best
 from digest.ranking.queries import joined_by_and, listed, subject, word_buckets, word_forms, words_of
 from digest.ranking.terms import STEP, count_terms
-from digest.ranking.training import Examples, Tuning, learn, widened, with_neighbours
+from digest.ranking.training import Examples, Tuning, learn, share_of_marks, widened, with_neighbours
 
 Learned = tuple[str, NDArray[np.int32], NDArray[np.float32]]
 Named = tuple[str, Examples]
@@ -258,7 +258,7 @@ def _joined(
 
 def _together(topic: Examples, group: Examples, tuning: Tuning) -> Examples:
     """Let the marked papers count beside those found by words, the more the more of them there are."""
-    marks = group.rated / (group.rated + tuning.marks_equal_words)
+    marks = share_of_marks(group.rated, tuning.marks_equal_words)
     return replace(
         topic,
         rows=vstack([group.rows, topic.rows], format="csr"),

@@ -43,9 +43,9 @@ class Tuning:
     """Exponent of the weights of a prior from words: less than 1 lets many terms count beside the few largest."""
     trained: float = 0.3
     """Weight of the regression beside the prior, both in standard deviations, while there are only words."""
-    marks_equal_words: float = 10.0
+    marks_equal_words: float = 8.0
     """Marked papers that weigh as much as the papers found by the words of their interest."""
-    marks_equal_prior: float = 15.0
+    marks_equal_prior: float = 25.0
     """Marked papers from which on the regression is the larger part of an interest with words."""
     near: int = 600
     """Background papers nearest to the guess that are all told from the examples."""
@@ -149,10 +149,18 @@ def _with_prior(
     difference = _less_the_mean(mean, reference)[columns].astype(np.float64)
     prior = np.zeros(len(mean))
     prior[columns] = np.sign(difference) * np.abs(difference) ** tuning.flattening
-    marks = examples.rated / (examples.rated + tuning.marks_equal_prior)
+    marks = share_of_marks(examples.rated, tuning.marks_equal_prior)
     together: NDArray[np.float64] = (1 - marks) / _deviation(prior, reference) * prior
     together += (tuning.trained * (1 - marks) + marks) / _deviation(trained, reference) * trained
     return together
+
+
+def share_of_marks(marks: int, equal: float) -> float:
+    """Return what some marks weigh beside words: a half when there are `equal` of them.
+
+    It grows with the square of their number: one paper says little of what its reader means, and several say it together.
+    """
+    return marks**2 / (marks**2 + equal**2)
 
 
 def _deviation(weights: NDArray[np.float64], reference: ReferenceCorpus) -> float:
