@@ -18,6 +18,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "digest.papers.ingest",
         "digest.papers.fetch",
         "digest.papers.search",
+        "digest.subscribers.arrivals",
         "digest.subscribers.signup",
         "digest.subscribers.consent",
         "digest.subscribers.feedback",

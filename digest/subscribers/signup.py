@@ -21,6 +21,7 @@ from digest.store.deliveries import NewDelivery
 from digest.store.pending_feedback import save_pending
 from digest.store.suppressions import Entry
 from digest.subscribers.addresses import address_hash, parse_address
+from digest.subscribers.arrivals import plan_welcome
 from digest.subscribers.profiles import ProfileBuilder
 
 CONSENT = "A digest of new papers by mail, until unsubscribed."
@@ -207,6 +208,7 @@ def confirm(database: Database, secret: bytes, address: str, now: datetime, how:
         subscriber = find_subscriber(connection, address)
         if subscriber.status == "pending":
             subscriber_store.activate(connection, subscriber.id, now)
+            plan_welcome(connection, subscriber, now)
             consent_store.record_consents(connection, [subscriber.id], CONSENT, how, now)
             if subscriber.confirmed_at is not None:
                 log_event(connection, secret, subscriber, SuppressionEvent.RETURNED, how, now)

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from digest.delivery.preview import read_mail
-from digest.domain.delivery import Kind
+from digest.domain.delivery import PAPER_KINDS
 from digest.errors import NotFound
 from digest.mail.content import HEADINGS, heading_of
 from digest.store import delivery_reports
@@ -21,7 +21,7 @@ def web_view(context: Context, token: str) -> Response:
     with context.container.database.read() as connection:
         subscriber = context.subscriber(connection, "digest", token)
         rows = delivery_reports.find(
-            connection, subscriber_id=subscriber.id, kind=Kind.DIGEST, edition_on=claim.issued_on
+            connection, subscriber_id=subscriber.id, kinds=PAPER_KINDS, edition_on=claim.issued_on
         )
         composed = [row.id for row in rows if row.contents is not None]
         if not composed:

@@ -231,6 +231,8 @@ def _save(context: WebContext, subscriber: Subscriber, form: Form) -> str:
         # Reading the reference corpus takes a second; here it blocks no other writer.
         container.profiles.reference(connection)
     change(container.database, container.profiles, subscriber.address, changes, context.now(), likes=likes)
+    # A welcome may wait for the first interests.
+    context.request_worker.wake()
     return "saved"
 
 
@@ -280,6 +282,7 @@ def _remove_feedback(context: WebContext, subscriber: Subscriber, form: Form) ->
 
 def _unsubscribe(context: WebContext, subscriber: Subscriber, _form: Form) -> str:
     unsubscribe(context.container.database, context.container.secret, subscriber.key, context.now(), "web")
+    context.request_worker.wake()
     return "left"
 
 
