@@ -103,7 +103,7 @@ def _written(container: Container, outbox: Path, address: str, about: str) -> De
     return DemoMail(
         address=address,
         about=about,
-        picks=[(pick.card.title, pick.reason or pick.card.popularity) for pick in mail.picks],
+        picks=[(pick.card.title, pick.reason.line or pick.card.popularity) for pick in mail.picks],
         eml=outbox / f"{mail.file_name}.eml",
         html=html,
     )

@@ -11,7 +11,7 @@ from random import Random
 from threading import Barrier
 from typing import Any, TypeVar
 
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from digest.delivery.build_mail import build_mail
 from digest.delivery.composed_mail import SenderIdentity
@@ -35,7 +35,7 @@ from digest.store import fetches as fetch_store
 from digest.store import subscribers as subscriber_store
 from digest.store.database import Database
 from digest.store.fetches import FetchOutcome
-from digest.store.models import subscribers
+from digest.store.models import subscribers, suppressions
 from digest.subscribers import consent
 from digest.subscribers.addresses import parse_address
 from digest.subscribers.import_export import application_from
@@ -260,6 +260,12 @@ def deliveries_of(database: Database, subscriber: Subscriber) -> list[Any]:
     """Return a subscriber's deliveries, the oldest edition first."""
     with database.read() as connection:
         return delivery_reports.find(connection, subscriber_id=subscriber.id, limit=1000)[::-1]
+
+
+def count_suppressions(database: Database) -> int:
+    """Return the number of suppressed addresses."""
+    with database.read() as connection:
+        return connection.execute(select(func.count()).select_from(suppressions)).scalar_one()
 
 
 def one_delivery(database: Database, subscriber: Subscriber) -> Any:

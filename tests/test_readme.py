@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from digest.papers.calendar import last_expected
 from tests.cli.shell import Answer, Shell
 from tests.conftest import ROOT
 from tests.papers import samples
@@ -50,7 +51,7 @@ def pointed_at(address: str, folder: Path) -> Shell:
 
 
 def serve_today(feeds: FeedServer, now: datetime) -> None:
-    """Serve a day of both feeds, and the liked paper by its id."""
+    """Serve the newest day of both feeds, and the liked paper by its id. arXiv lists nothing at the weekend."""
     month = f"{now:%y%m}"
     titles = ("Long-context language models that remember", "Robot manipulation of soft cloth")
     items = [
@@ -69,7 +70,7 @@ def serve_today(feeds: FeedServer, now: datetime) -> None:
     )
     atom = samples.atom_feed(
         *(samples.atom_entry(f"{month}.0000{number}", title=title) for number, title in enumerate(titles, 1))
-    ).replace("2026-03-03", f"{now:%Y-%m-%d}")
+    ).replace("2026-03-03", last_expected(now).isoformat())
     feeds.serve("/atom/cs.AI+cs.CL+cs.CV+cs.LG+stat.ML", Reply(atom.encode()))
 
     def by_id(request: Request) -> Reply:

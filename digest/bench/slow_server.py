@@ -124,7 +124,7 @@ class _Connection(asyncio.Protocol):
             start = head.find(b"Message-ID:")
             message_id = head[start : head.find(b"\r\n", start)] if start >= 0 else b""
             self._server.take(self._recipient, message_id, self._loop.time())
-            self._answer(b"250 2.0.0 taken\r\n")
+            self._answer(b"250 2.0.0 accepted\r\n")
 
     def _command(self, line: bytes) -> None:
         word = line[:4].upper()

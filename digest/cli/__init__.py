@@ -40,7 +40,7 @@ def _is_text(word: str) -> bool:
 
 def _usage(error: typer.TyperException) -> str:
     """Return the message of a usage error with the command's help, "" if the help was printed already."""
-    message = " ".join(error.format_message().split()).rstrip(".")
+    message = " ".join(error.format_message().replace(": Value error, ", ": ").split()).rstrip(".")
     context = getattr(error, "ctx", None)
     return message and f"{message}; see: {context.command_path if context else 'digest'} --help"
 

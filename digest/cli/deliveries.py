@@ -6,8 +6,9 @@ import typer
 
 from digest.cli import output
 from digest.cli.container import opened
-from digest.cli.output import JsonOutput
+from digest.cli.output import JsonOutput, MailFormat
 from digest.cli.times import parse_date
+from digest.domain.delivery import LARGEST_ID, DeliveryStatus, Kind
 
 if TYPE_CHECKING:
     from digest.store.delivery_reports import DeliveryReport
@@ -18,17 +19,12 @@ application = typer.Typer(
     no_args_is_help=True,
 )
 
-# The largest integer key of the database.
-_LARGEST_ID = 2**63 - 1
-
 
 @application.command("list")
 def list_(
     subscriber: Annotated[str | None, typer.Option(metavar="EMAIL", help="Only this subscriber's.")] = None,
-    kind: Annotated[str | None, typer.Option(metavar="WORD", help="digest, confirm or links.")] = None,
-    status: Annotated[
-        str | None, typer.Option(metavar="WORD", help="planned, claimed, sent, skipped or failed.")
-    ] = None,
+    kind: Annotated[Kind | None, typer.Option(help="Only this kind of mail.")] = None,
+    status: Annotated[DeliveryStatus | None, typer.Option(help="Only mails in this state.")] = None,
     date: Annotated[str | None, typer.Option(metavar="DATE", help="Only this edition.")] = None,
     top: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
     json_output: JsonOutput = False,
@@ -37,7 +33,6 @@ def list_(
 
     Example: digest deliveries list --status failed
     """
-    from digest.domain.delivery import parse_delivery_status, parse_kind
     from digest.store import delivery_reports
     from digest.subscribers.signup import find_subscriber
     from digest.subscribers.suppressions import reasons_by_address
@@ -49,8 +44,8 @@ def list_(
             found = delivery_reports.find(
                 connection,
                 subscriber_id=subscriber_id,
-                kind=parse_kind(kind),
-                status=parse_delivery_status(status),
+                kind=kind,
+                status=status,
                 edition_on=parse_date(date),
                 limit=top,
             )
@@ -96,9 +91,9 @@ def _record(row: "DeliveryReport") -> dict[str, Any]:
 
 @application.command()
 def show(
-    delivery: Annotated[int, typer.Argument(metavar="ID", max=_LARGEST_ID, help="The id that `list` shows.")],
+    delivery: Annotated[int, typer.Argument(metavar="ID", max=LARGEST_ID, help="The id that `list` shows.")],
     format_: Annotated[
-        str | None, typer.Option("--format", metavar="FORMAT", help="Print the mail as text, html or eml.")
+        MailFormat | None, typer.Option("--format", help="Print the mail in this format.")
     ] = None,
     json_output: JsonOutput = False,
 ) -> None:
@@ -108,12 +103,10 @@ def show(
     """
     from digest.delivery.build_mail import build_mail
     from digest.delivery.preview import read_mail
-    from digest.errors import BadInput, NotFound
+    from digest.errors import NotFound
     from digest.store import delivery_reports
     from digest.store import picks as pick_store
 
-    if format_ not in {None, "text", "html", "eml"}:
-        raise BadInput(f"There is no format {format_!r}; choose text, html or eml.")
     with opened() as container, container.database.read() as connection:
         row = delivery_reports.find_one(connection, delivery)
         if row is None:
@@ -123,11 +116,11 @@ def show(
         message = build_mail(mail, container.links, container.renderer) if mail else None
         signer = container.signer
     if mail is not None and message is not None:
-        if format_ == "eml":
+        if format_ is MailFormat.EML:
             signed = signer.sign(message.to_bytes(), mail.imprint.dkim_selectors, mail.composed_at)
             typer.echo(signed, nl=False)
         else:
-            output.say(message.html if format_ == "html" else message.text)
+            output.say(message.html if format_ is MailFormat.HTML else message.text)
         return
     carried = [
         {
@@ -135,7 +128,7 @@ def show(
             "score": pick.score,
             "id": pick.card.paper_id,
             "title": pick.card.title,
-            "because": [term for term, _ in pick.terms] or pick.author,
+            "because": [term for term, _ in pick.reason.terms] or pick.reason.author,
         }
         for pick in picks
     ]
@@ -153,7 +146,7 @@ def show(
 @application.command()
 def retry(
     deliveries: Annotated[
-        list[int], typer.Argument(metavar="ID...", max=_LARGEST_ID, help="The ids that `list` shows.")
+        list[int], typer.Argument(metavar="ID...", max=LARGEST_ID, help="The ids that `list` shows.")
     ],
 ) -> None:
     """Set failed or skipped deliveries to planned; the next `digest run` sends them.

@@ -7,6 +7,8 @@ import typer
 from digest.cli import output
 from digest.cli.container import opened
 from digest.cli.output import JsonOutput
+from digest.domain.delivery import LARGEST_ID
+from digest.domain.inbound import InboundKind
 
 application = typer.Typer(
     help="Process mail that comes in: unsubscribe requests, bounces, complaints, replies.",
@@ -20,8 +22,7 @@ bounces = typer.Typer(
 )
 
 _EX_TEMPFAIL = 75
-"""The exit code at which a mail server keeps the mail and calls again (sysexits.h)."""
-_LARGEST_ID = 2**63 - 1
+"""The exit code after which a mail server keeps the mail and tries again later (sysexits.h)."""
 
 
 @application.command()
@@ -42,7 +43,7 @@ def process(
     ] = "",
     json_output: JsonOutput = False,
 ) -> None:
-    """Process mails once. A mail that was processed before is left alone.
+    """Process mails once. A mail that was processed before is skipped.
 
     With - as the source, any failure ends with code 75, so that the mail server keeps the mail and tries again.
 
@@ -62,7 +63,7 @@ def process(
 
 
 def _process(sources: list[str] | None, recipient: str, *, json_output: bool) -> bool:
-    """Process the sources; tell whether any mail failed."""
+    """Process the sources; return whether any mail failed."""
     from digest.errors import BadInput
     from digest.jobs.inbound import InboundSummary, process_source
 
@@ -124,7 +125,7 @@ def watch(
         polled = source or (setting.get_secret_value() if setting else None)
         if polled is None and listen is None:
             raise BadInput("Name a source, give --listen, or set DIGEST_INBOUND_URL.")
-        # Wrong settings are told now, not with the first mail.
+        # Reports wrong settings at the start instead of with the first mail.
         _ = container.inbound_context
         if listen is not None:
             listener = Listener(listen, lambda content, recipient: process_one(container, content, recipient))
@@ -146,11 +147,7 @@ def watch(
 def list_(
     subscriber: Annotated[str | None, typer.Option(metavar="EMAIL", help="Only this subscriber's.")] = None,
     kind: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WORD",
-            help="bounce, complaint, unsubscribe, auto_reply or reply; default: the first two.",
-        ),
+        InboundKind | None, typer.Option(help="Only this kind; default: bounces and complaints.")
     ] = None,
     top: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
     json_output: JsonOutput = False,
@@ -159,14 +156,10 @@ def list_(
 
     Example: digest bounces list --subscriber ana@example.org
     """
-    from digest.domain.inbound import InboundKind
-    from digest.errors import BadInput
     from digest.store import inbound as inbound_store
     from digest.subscribers.signup import find_subscriber
 
-    if kind is not None and kind not in set(InboundKind):
-        raise BadInput(f"There is no kind {kind!r}; choose from {', '.join(InboundKind)}.")
-    kinds = (InboundKind(kind),) if kind else (InboundKind.BOUNCE, InboundKind.COMPLAINT)
+    kinds = (kind,) if kind else (InboundKind.BOUNCE, InboundKind.COMPLAINT)
     with opened() as container, container.database.read() as connection:
         subscriber_id = find_subscriber(connection, subscriber).id if subscriber else None
         found = inbound_store.find_reports(connection, subscriber_id=subscriber_id, kinds=kinds, limit=top)
@@ -180,7 +173,7 @@ def list_(
 
 @bounces.command()
 def show(
-    report: Annotated[int, typer.Argument(metavar="ID", max=_LARGEST_ID, help="The id that `list` shows.")],
+    report: Annotated[int, typer.Argument(metavar="ID", max=LARGEST_ID, help="The id that `list` shows.")],
     json_output: JsonOutput = False,
 ) -> None:
     """Show one report: what it said, how its mail was recognised, and what was done.

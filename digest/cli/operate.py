@@ -161,7 +161,7 @@ def _show_status(found: dict[str, Any]) -> None:
         )
     for one in found["doubtful_editions"]:
         output.say(
-            f"mail     {one['account']} refused {one['refused']:,} addresses and accepted {one['taken']:,} mails "
+            f"mail     {one['account']} refused {one['refused']:,} addresses and accepted {one['accepted']:,} mails "
             f"({one['stream']}, {one['edition_on']}): refusals are not trusted; ask the server's operator"
         )
     for one in found["inbound"]:

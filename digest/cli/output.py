@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -13,6 +14,15 @@ import typer
 
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _REJECTIONS_SHOWN = 20
+
+
+class MailFormat(StrEnum):
+    """How a mail is printed."""
+
+    TEXT = "text"
+    HTML = "html"
+    EML = "eml"
+    """The whole message with its headers."""
 
 
 class Progress(Protocol):

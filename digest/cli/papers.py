@@ -55,7 +55,7 @@ def fetch(
     """
     from digest.papers.fetch import DAYS_BACK
     from digest.papers.fetch import fetch as read_feed
-    from digest.subscribers.pending_feedback import learn_arrived
+    from digest.subscribers.pending_feedback import apply_arrived
 
     start = parse_date(since)
     with opened() as container:
@@ -66,7 +66,7 @@ def fetch(
         ]
         if ids:
             done.append(_fetch_by_id(container, ids))
-        learn_arrived(container.database, container.profiles, container.clock())
+        apply_arrived(container.database, container.profiles, container.clock())
     output.rows(
         ("source", "status", "seen", "added", "changed", "rejected", "newest_on", "error"),
         [
@@ -118,7 +118,7 @@ def import_(
     """
     from digest.papers.ingest import IngestResult, ingest
     from digest.papers.sources.files import count_records, read_file
-    from digest.subscribers.pending_feedback import learn_arrived
+    from digest.subscribers.pending_feedback import apply_arrived
 
     results: list[tuple[Path, IngestResult]] = []
     with opened() as container:
@@ -131,7 +131,7 @@ def import_(
                     lambda result: show(result.seen),
                 )
             results.append((file, result))
-            learn_arrived(container.database, container.profiles, container.clock())
+            apply_arrived(container.database, container.profiles, container.clock())
             _report_import(file, result, json_output=json_output)
     if json_output:
         output.as_json([_import_record(file, result) for file, result in results])
@@ -308,7 +308,7 @@ def _print_hits(found: "list[tuple[StoredPaper, float]]", *, json_output: bool) 
 def _brief(stored: "StoredPaper") -> dict[str, Any]:
     paper = stored.paper
     return {
-        "announced_on": stored.told_on,
+        "announced_on": stored.stated_on,
         "id": paper.id,
         "title": paper.title,
         "authors": paper.authors,
@@ -366,7 +366,7 @@ def show(
     if json_output:
         output.as_json(
             {
-                "paper": replace(stored.paper, announced_on=stored.told_on),
+                "paper": replace(stored.paper, announced_on=stored.stated_on),
                 "first_seen_at": stored.first_seen_at,
                 "popularity": snapshots,
             }
@@ -376,7 +376,7 @@ def show(
     output.say(fill(paper.title, 88) + ("  [withdrawn]" if paper.withdrawn else ""))
     output.say(fill(", ".join(paper.authors), 88))
     output.say(
-        f"{paper.id} · {', '.join(paper.categories)} · announced {stored.told_on or 'on an unknown day'}"
+        f"{paper.id} · {', '.join(paper.categories)} · announced {stored.stated_on or 'on an unknown day'}"
     )
     for line in (popularity_line(snapshots, now), abstract_url(paper.id), *paper.links.values()):
         if line:

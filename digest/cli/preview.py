@@ -7,7 +7,7 @@ import typer
 
 from digest.cli import output
 from digest.cli.container import opened
-from digest.cli.output import JsonOutput
+from digest.cli.output import JsonOutput, MailFormat
 from digest.cli.times import end_of, parse_date, parse_instant
 
 Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The subscriber's address.")]
@@ -22,7 +22,9 @@ def preview(
         str | None,
         typer.Option(metavar="ISO", help="Act as if it were then; a date means the end of that day."),
     ] = None,
-    format_: Annotated[str, typer.Option("--format", metavar="FORMAT", help="text, html or eml.")] = "text",
+    format_: Annotated[
+        MailFormat, typer.Option("--format", help="The format to print it in.")
+    ] = MailFormat.TEXT,
     open_: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
 ) -> None:
     """Show the digest a subscriber would get. Sends nothing, changes nothing.
@@ -31,11 +33,8 @@ def preview(
     """
     from digest.delivery.preview import preview as choose_papers
     from digest.delivery.preview import preview_mail
-    from digest.errors import BadInput
     from digest.subscribers.signup import find_subscriber
 
-    if format_ not in {"text", "html", "eml"}:
-        raise BadInput(f"There is no format {format_!r}; choose text, html or eml.")
     day = parse_date(date)
     with opened(parse_instant(now)) as container:
         at = min(container.clock(), end_of(day)) if day else container.clock()
@@ -45,10 +44,10 @@ def preview(
         mail = preview_mail(selection, container.imprint, container.links, container.renderer, at)
     if open_:
         _open_in_browser(mail.html)
-    elif format_ == "eml":
+    elif format_ is MailFormat.EML:
         typer.echo(mail.to_bytes(), nl=False)
     else:
-        output.say(mail.html if format_ == "html" else f"Subject: {mail.subject}\n\n{mail.text}")
+        output.say(mail.html if format_ is MailFormat.HTML else f"Subject: {mail.subject}\n\n{mail.text}")
 
 
 def _open_in_browser(html: str) -> None:

@@ -12,6 +12,7 @@ from digest.cli.container import opened
 from digest.cli.marked import fetch_marked, report_marked
 from digest.cli.output import JsonOutput
 from digest.cli.times import parse_date
+from digest.domain.subscriber import Frequency, Status, Verdict
 
 if TYPE_CHECKING:
     from digest.domain.subscriber import Subscriber
@@ -51,7 +52,7 @@ Categories = Annotated[
         help="Only papers of this category, as `digest papers categories` lists them; repeatable.",
     ),
 ]
-Frequency = Annotated[str | None, typer.Option(metavar="WORD", help="daily, weekdays, weekly or off.")]
+OnDays = Annotated[Frequency | None, typer.Option("--frequency", help="On which days they get mail.")]
 Hour = Annotated[int | None, typer.Option(help="The hour of the mail in their time zone, 0 to 23.")]
 Timezone = Annotated[str | None, typer.Option(metavar="TZ", help="Their time zone, as Europe/Berlin.")]
 MaxPapers = Annotated[int | None, typer.Option(metavar="N", help="Papers in a mail at most, 1 to 50.")]
@@ -69,7 +70,7 @@ def add(
     mute: Mute = None,
     follow: Follow = None,
     categories: Categories = None,
-    frequency: Frequency = None,
+    frequency: OnDays = None,
     hour: Hour = None,
     timezone: Timezone = None,
     max_papers: MaxPapers = None,
@@ -119,9 +120,7 @@ def _fields(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 @application.command("list")
 def list_(
-    status: Annotated[
-        str | None, typer.Option(metavar="WORD", help="pending, active, paused, unsubscribed or suppressed.")
-    ] = None,
+    status: Annotated[Status | None, typer.Option(help="Only subscribers in this state.")] = None,
     top: Annotated[int, typer.Option(min=1, max=100_000, help="How many subscribers at most.")] = 100,
     json_output: JsonOutput = False,
 ) -> None:
@@ -129,15 +128,13 @@ def list_(
 
     Example: digest subscribers list --status active
     """
-    from digest.domain.subscriber import parse_status
     from digest.store.subscribers import count_by_status, page
     from digest.text.formatting import counted
 
-    requested = parse_status(status)
     with opened() as container, container.database.read() as connection:
-        found = page(connection, limit=top, status=requested)
+        found = page(connection, limit=top, status=status)
         counts = count_by_status(connection)
-    total = sum(counts.values()) if requested is None else counts.get(requested, 0)
+    total = sum(counts.values()) if status is None else counts.get(status, 0)
     output.rows(
         ("address", "status", "frequency", "hour", "timezone", "topics", "next_due_at"),
         [_record(one) for one in found],
@@ -150,7 +147,7 @@ def list_(
 
 @application.command()
 def show(address: Address, json_output: JsonOutput = False) -> None:
-    """Show a subscriber: their settings, profile, ratings, and the papers they got lately with the reasons.
+    """Show a subscriber: settings, profile, ratings, and the last papers sent with their reasons.
 
     Example: digest subscribers show ana@example.org
     """
@@ -164,7 +161,7 @@ def show(address: Address, json_output: JsonOutput = False) -> None:
     for name, value in found["reader"].items():
         if value not in (None, [], ()):
             output.say(f"{name.replace('_', ' '):14} {output.cell(value)}")
-    for verdict in ("more", "less"):
+    for verdict in Verdict:
         for one in found["feedback"]:
             if one["verdict"] == verdict:
                 output.say(f"{verdict + ' like':14} {one['id']}  {one['title']}")
@@ -196,7 +193,7 @@ def edit(
         list[str] | None,
         typer.Option(metavar="LIST", help="Empty topics, must, mute, follow or categories; repeatable."),
     ] = None,
-    frequency: Frequency = None,
+    frequency: OnDays = None,
     hour: Hour = None,
     timezone: Timezone = None,
     max_papers: MaxPapers = None,

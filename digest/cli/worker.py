@@ -23,7 +23,7 @@ def worker(
     """Run tasks of the broker: read feeds, plan, deliver. Any number of workers may run, on any machine.
 
     Each needs the same DIGEST_ settings and nothing else. On SIGTERM a worker finishes the mails in flight, releases
-    its other deliveries and stops. A worker that is killed loses none either.
+    its other deliveries and stops. A killed worker loses no delivery either.
 
     Example: digest worker --processes 4
     """

@@ -33,9 +33,9 @@ def _digest(mail: ComposedMail, links: Links, renderer: Renderer) -> Message:
                 PickContent(
                     card=pick.card,
                     section=pick.section,
-                    reason=pick.reason,
+                    reason=pick.reason.line,
                     feedback_url=page,
-                    author=pick.author,
+                    author=pick.reason.author,
                     score=pick.score,
                 )
                 for pick, page in zip(mail.picks, feedback, strict=True)

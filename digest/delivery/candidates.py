@@ -1,53 +1,40 @@
 """The candidates of a window of days, read once per process and shared by all subscribers with that window."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b, sha256
 from threading import Lock
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from cachetools import LRUCache
 
 from digest.domain.paper import Popularity
-from digest.domain.pick import Card
+from digest.domain.pick import Card, PickReason
 from digest.papers.identifiers import abstract_url, pdf_url
 from digest.papers.named_addresses import named_addresses
-from digest.papers.search import watched
+from digest.papers.search import trend_input
 from digest.ranking.candidates import Candidates
-from digest.ranking.explain import Reason, reasons
+from digest.ranking.explain import reasons
 from digest.ranking.profile import Interest
 from digest.ranking.terms import Statistics, unpack_counts
 from digest.ranking.trending import NEWNESS, popularity_line, trending
+from digest.ranking.typed_words import interest_in_words
 from digest.store import papers as paper_store
 from digest.store import terms as term_store
 from digest.store.database import Connection
 from digest.store.papers import StoredPaper
 
-# Votes come in for days after a paper is out, so a trending paper may be a week old.
+# Papers get votes for days after they are announced, so a trending paper may be a week old.
 TRENDING_DAYS = 7
 TRENDING_PAPERS = 200
 # A paper that is stored some days after it was announced joins the next edition.
 LATE_DAYS = 7
 _CACHE_SIZE = 8
 _KEPT_REASONS = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class NamedTerms:
-    """The terms that carried a score, with their shares of it."""
-
-    terms: tuple[tuple[str, float], ...]
-    is_typed: bool
-    """Whether the first one is words that the subscriber typed."""
-
-    @classmethod
-    def of(cls, named: Sequence[Reason]) -> Self:
-        """Return the terms and shares of reasons."""
-        return cls(tuple((reason.term, reason.share) for reason in named), bool(named) and named[0].is_typed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +64,10 @@ class StoredCandidates:
     _popularity: Mapping[int, list[Popularity]]
     _now: datetime
     _cards: dict[int, tuple[str, Card]] = field(default_factory=dict)
-    _reasons: dict[tuple[int, int, bytes], NamedTerms] = field(default_factory=dict)
+    _reasons: dict[tuple[int, int, bytes], PickReason] = field(default_factory=dict)
 
-    def reasons(self, version: int, interest: Interest, key: bytes, index: int) -> NamedTerms:
-        """Return the terms that carried a paper's score for an interest; computed once for each pair.
+    def reasons(self, version: int, interest: Interest, key: bytes, index: int) -> PickReason:
+        """Return why a paper fits an interest; computed once for each pair.
 
         `key` is the interest's `interest_key`.
         """
@@ -95,7 +82,11 @@ class StoredCandidates:
                 self.candidates.naming(version, index),
                 self.candidates.statistics[version],
             )
-            known = self._reasons[asked] = NamedTerms.of(named)
+            known = self._reasons[asked] = PickReason(
+                terms=tuple((reason.term, reason.share) for reason in named),
+                is_typed=bool(named) and named[0].is_typed,
+                interest=interest_in_words(interest.name),
+            )
         return known
 
     def card(self, index: int) -> tuple[str, Card]:
@@ -140,7 +131,7 @@ def card_of(stored: StoredPaper, snapshots: list[Popularity], now: datetime) -> 
         authors=paper.authors,
         abstract=paper.abstract,
         categories=paper.categories,
-        announced_on=stored.told_on,
+        announced_on=stored.stated_on,
         abstract_url=abstract_url(paper.id),
         pdf_url=pdf_url(paper.id),
         links=tuple(
@@ -193,7 +184,7 @@ class CandidateCache:
             connection, min(popular_after, window.after - timedelta(days=LATE_DAYS)), window.through
         )
         snapshots = paper_store.popularity_of(connection, [one.row_id for one in around], now)
-        trend_scores = trending([watched(one, snapshots.get(one.row_id, [])) for one in around], now)
+        trend_scores = trending([trend_input(one, snapshots.get(one.row_id, [])) for one in around], now)
         new = np.array([_is_new(one, window, now) for one in around], bool)
         is_trending = np.array([one.announced_on > popular_after for one in around], bool) & (
             trend_scores > NEWNESS

@@ -1,7 +1,7 @@
-"""The circuit breakers of a mail account: after a failure that every mail would meet, nothing is sent for a while.
+"""The circuit breakers of a mail account: after a failure that affects every mail, nothing is sent for a while.
 
 There is one for the whole account (no connection, a wrong password, a server that closes) and one for each
-stream of mails (refused digests are no evidence about confirmations, and the other way round). While a breaker
+stream of mails (refused digests are no evidence about confirmations, and vice versa). While a breaker
 is open, mails stay planned. After its pause it is half-open: one worker sends a few mails. The server's answers
 close it, or open it again for a quarter of the time since the outage began.
 """
@@ -30,10 +30,10 @@ class Trouble:
 
 
 def pause_after(outage: timedelta) -> timedelta:
-    """Return how long to wait before the next trial of a server that has been failing for `outage`.
+    """Return how long the breaker of a server that has been failing for `outage` stays open.
 
     A quarter of the outage, within SHORTEST and LONGEST: the end of a short outage is noticed soon, and a long
-    outage costs few trials.
+    outage costs few mails.
     """
     return min(max(SHORTEST, outage / 4), LONGEST)
 
@@ -83,7 +83,7 @@ def admission_of(connection: Connection, account: str, stream: Stream, now: date
 
 
 def take_half_open_turn(database: Database, admission: Admission) -> bool:
-    """Take the trial of half-open breakers, right before mails are sent; return True for one worker only."""
+    """Claim the turn of half-open breakers, right before mails are sent; return True for one worker only."""
     due = [circuit for circuit in admission.circuits if circuit.try_again_at <= admission.now]
     if not due:
         return not admission.circuits

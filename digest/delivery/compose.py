@@ -1,7 +1,7 @@
 """Composes a batch: decides about each delivery and stores its mail, in one transaction."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -25,9 +25,9 @@ _COMPOSING_TRIES = 3
 
 @dataclass(slots=True)
 class _Composing:
-    """What a batch is composed from, read in one snapshot of the database."""
+    """What a batch is composed from."""
 
-    subscribers: dict[int, Subscriber]
+    subscribers: Mapping[int, Subscriber]
     past: dict[int, list[date]]
     composed: dict[int, ComposedMail]
     """The mails that an earlier attempt composed, by delivery."""
@@ -45,10 +45,12 @@ def compose_batch(
     Selecting only reads, so that on SQLite, which allows one writer, mails can be recorded meanwhile. All
     decisions are written in one transaction.
     """
-    work = _cancel_lost(delivery_context, work, now, summary)
+    with delivery_context.database.read() as connection:
+        subscribers = subscriber_store.find_by_ids(connection, {one.subscriber_id for one in work})
+    work = _cancel_lost(delivery_context, work, subscribers, now, summary)
     ready: list[ReadyDelivery] = []
     for part in _by_turns(work):
-        ready += _compose_part(delivery_context, part, now, summary)
+        ready += _compose_part(delivery_context, part, subscribers, now, summary)
     return ready
 
 
@@ -68,11 +70,15 @@ def _by_turns(work: Sequence[Delivery]) -> list[list[Delivery]]:
 
 
 def _compose_part(
-    delivery_context: DeliveryContext, work: Sequence[Delivery], now: datetime, summary: Summary
+    delivery_context: DeliveryContext,
+    work: Sequence[Delivery],
+    subscribers: Mapping[int, Subscriber],
+    now: datetime,
+    summary: Summary,
 ) -> list[ReadyDelivery]:
     for attempt in range(_COMPOSING_TRIES):
         with delivery_context.database.read() as connection:
-            composing = _gather_for_composing(delivery_context, connection, work, now)
+            composing = _gather_for_composing(delivery_context, connection, work, subscribers, now)
         try:
             with delivery_context.database.begin() as connection:
                 outcome = Summary()
@@ -88,11 +94,14 @@ def _compose_part(
 
 
 def _cancel_lost(
-    delivery_context: DeliveryContext, work: Sequence[Delivery], now: datetime, summary: Summary
+    delivery_context: DeliveryContext,
+    work: Sequence[Delivery],
+    subscribers: Mapping[int, Subscriber],
+    now: datetime,
+    summary: Summary,
 ) -> list[Delivery]:
     """Cancel deliveries that must not be sent; return the others. Before selecting, as this frees their papers."""
     with delivery_context.database.read() as connection:
-        subscribers = subscriber_store.find_by_ids(connection, {one.subscriber_id for one in work})
         newest_on = edition_store.newer_editions(connection, list(subscribers), now.date())
     lost: dict[int, Cancel] = {}
     for one in work:
@@ -111,14 +120,17 @@ def _cancel_lost(
 
 
 def _gather_for_composing(
-    delivery_context: DeliveryContext, connection: Connection, work: Sequence[Delivery], now: datetime
+    delivery_context: DeliveryContext,
+    connection: Connection,
+    work: Sequence[Delivery],
+    subscribers: Mapping[int, Subscriber],
+    now: datetime,
 ) -> _Composing:
-    subscribers = subscriber_store.find_by_ids(connection, {one.subscriber_id for one in work})
     for_links = {one.subscriber_id for one in work if one.kind == "links"}
     requests = {
         one.subscriber_id: Request(subscribers[one.subscriber_id], one.edition_on)
         for one in work
-        if one.kind in PAPER_KINDS and one.contents is None and one.subscriber_id in subscribers
+        if one.kind in PAPER_KINDS and one.contents is None
     }
     return _Composing(
         subscribers=subscribers,
@@ -146,8 +158,8 @@ def _compose(
     ready: list[ReadyDelivery] = []
     fresh: list[Delivery] = []
     for one in work:
-        subscriber = composing.subscribers.get(one.subscriber_id)
-        if one.id not in held or subscriber is None:
+        subscriber = composing.subscribers[one.subscriber_id]
+        if one.id not in held:
             continue
         if one.id in composing.composed:
             ready.append(ReadyDelivery(one, composing.composed[one.id]))

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Self
 
 from digest.domain.pick import Pick
@@ -73,7 +74,7 @@ class ComposedMail:
             "recipient": self.recipient,
             "edition_on": self.edition_on.isoformat(),
             "composed_at": self.composed_at.isoformat(),
-            "imprint": asdict(self.imprint),
+            "imprint": _as_json(self.imprint),
             "considered": self.considered,
             "about": self.about,
             "note": self.note,
@@ -114,6 +115,11 @@ class ComposedMail:
         safe = _UNSAFE.sub("_", self.recipient)
         owner = safe if safe == self.recipient else f"{safe}.{self.subscriber_key}"
         return f"{self.edition_on}.{owner}.{self.kind}"
+
+
+@lru_cache(8)
+def _as_json(imprint: SenderIdentity) -> dict[str, Any]:
+    return asdict(imprint)
 
 
 def about(topics: Sequence[str]) -> str:

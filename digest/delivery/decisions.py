@@ -18,11 +18,11 @@ STALE = "stale"
 SUPERSEDED = "superseded"
 
 _STATE_REASON: dict[FeedState, str] = {
-    "out": NOTHING_FITS,
-    "holiday": NO_ANNOUNCEMENT,
-    "late": LATE_FEED,
-    "fault": FEED_FAULT,
-    "unfed": NOTHING_NEW,
+    FeedState.COMPLETE: NOTHING_FITS,
+    FeedState.HOLIDAY: NO_ANNOUNCEMENT,
+    FeedState.LATE: LATE_FEED,
+    FeedState.FAULT: FEED_FAULT,
+    FeedState.NO_FEED: NOTHING_NEW,
 }
 
 NOTES: dict[str, str] = {
@@ -40,7 +40,7 @@ LONGEST_PAUSE = timedelta(hours=2)
 FIRST_SUSPECTED_PAUSE = timedelta(hours=1)
 """After an address was refused and the refusal is not confirmed: doubled each time."""
 LOOK_AGAIN = timedelta(minutes=30)
-"""How long a digest waits before it looks again for the papers of a late feed."""
+"""How long a digest waits until the papers of a late feed are looked up again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,7 @@ def _try_server(
 ) -> bool:
     """Send a few mails to a server whose breaker is half-open, then close or open it; return whether to go on.
 
-    The trial is taken only now: a trial without a mail to send tells nothing, and postpones the next one.
+    The trial is claimed only now: a trial without a mail to send tells nothing, and postpones the next one.
     """
     now = clock()
     if not take_half_open_turn(delivery_context.database, admission) and respects_open_circuit:
@@ -177,7 +177,7 @@ def _try_server(
     with Sender(delivery_context, clock, summary, stream, is_half_open=True) as sender:
         sender.put(ready, now + delivery_context.lease / 2)
     outcome = sender.outcome
-    if stream == "digest" and outcome.refused > outcome.taken and not outcome.trouble:
+    if stream == "digest" and outcome.refused > outcome.accepted and not outcome.trouble:
         outcome.trouble = Trouble(
             "The mail server refuses most addresses, so nobody is suppressed for it; ask who runs it", stream
         )
@@ -195,7 +195,7 @@ def _switch(delivery_context: DeliveryContext, stream: Stream, outcome: Outcome,
         return
     if trouble is None or trouble.stream:
         close_circuit_breaker(delivery_context.database, delivery_context.account)
-    if trouble is None and (outcome.taken >= outcome.refused or stream == "transactional"):
+    if trouble is None and (outcome.accepted >= outcome.refused or stream == "transactional"):
         close_circuit_breaker(delivery_context.database, delivery_context.account, stream)
         with delivery_context.database.begin() as connection:
             refusal_store.forget_recent(connection, delivery_context.account, stream)

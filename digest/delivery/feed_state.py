@@ -1,16 +1,26 @@
-"""The state of the feeds: papers are out, none were announced, they are late, or a feed fails."""
+"""The state of the feeds: complete, without an announcement, late, or failing."""
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
-from typing import Literal
+from enum import StrEnum
 
 from digest.domain.paper import LastFetch
 from digest.papers.calendar import last_expected
 
-FeedState = Literal["out", "holiday", "late", "fault", "unfed"]
-"""`out`: the expected papers are stored. `holiday`: none were expected. `late`: expected papers are missing, and
-all feeds answer. `fault`: expected papers are missing, and a feed fails. `unfed`: no feed is read; papers are
-imported by hand."""
+
+class FeedState(StrEnum):
+    """Whether the papers that the feeds should have announced are stored."""
+
+    COMPLETE = "complete"
+    """The expected papers are stored."""
+    HOLIDAY = "holiday"
+    """No papers were expected."""
+    LATE = "late"
+    """Expected papers are missing, and all feeds answer."""
+    FAULT = "fault"
+    """Expected papers are missing, and a feed fails."""
+    NO_FEED = "no_feed"
+    """No feed is read; papers are imported by hand."""
 
 
 def feed_state(
@@ -23,9 +33,9 @@ def feed_state(
     """Return the state of the feeds for papers announced after a date, given the newest stored announcement."""
     expected = last_expected(now, holidays)
     if newest_on is not None and newest_on >= expected and newest_on > papers_after:
-        return "out"
+        return FeedState.COMPLETE
     if expected <= papers_after:
-        return "holiday"
+        return FeedState.HOLIDAY
     if not fetches:
-        return "unfed"
-    return "fault" if any(fetch.failed for fetch in fetches) else "late"
+        return FeedState.NO_FEED
+    return FeedState.FAULT if any(fetch.failed for fetch in fetches) else FeedState.LATE

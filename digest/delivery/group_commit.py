@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 
 from digest.domain.delivery import Delivery
 from digest.errors import StopRun
-from digest.store.recording import AcceptedMail, Step, StepWriter
+from digest.store.recording import StepWriter
+from digest.store.steps import AcceptedMail, Step
 
 LONGEST_RESTART = timedelta(minutes=2)
 """How long a record waits for a database that restarts. After that the mails in flight are sent a second time."""
@@ -61,9 +62,9 @@ class GroupCommit:
         """Start the thread."""
         self._thread.start()
 
-    def submit(self, slot: int, taken: AcceptedMail | None, then: Delivery | None) -> Ticket:
+    def submit(self, slot: int, accepted: AcceptedMail | None, next_delivery: Delivery | None) -> Ticket:
         """Submit the step of a connection: a mail to record, and the next one to ask about."""
-        ticket = Ticket(Step(slot, taken, then))
+        ticket = Ticket(Step(slot, accepted, next_delivery))
         with self._changed:
             self._waiting.append(ticket)
             self._changed.notify()
@@ -91,8 +92,8 @@ class GroupCommit:
                     ticket.settle(is_wanted=False, error=error)
             else:
                 for ticket in tickets:
-                    then = ticket.step.then
-                    ticket.settle(is_wanted=then is not None and then.id in wanted)
+                    next_delivery = ticket.step.next_delivery
+                    ticket.settle(is_wanted=next_delivery is not None and next_delivery.id in wanted)
 
     def _write(self, steps: list[Step]) -> set[int]:
         give_up_at = time.monotonic() + self._longest_restart

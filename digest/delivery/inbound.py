@@ -1,7 +1,7 @@
-"""What is done about a mail that comes in: unsubscribe, suppress, count, tell the operator, or forward it.
+"""Processes a mail that comes in: unsubscribes, suppresses, counts, informs the operator, or forwards it.
 
 Each mail is processed once, recognised by the hash of its bytes, in one transaction. A reply is forwarded before it is
-recorded: a crash between the two forwards it twice, and loses nothing.
+recorded: after a crash between the two it is forwarded twice, and nothing is lost.
 """
 
 import re
@@ -43,13 +43,13 @@ _OWN_MESSAGE_ID = re.compile(rf"<({'|'.join(KINDS)})\.([A-Za-z0-9_-]+)\.(\d{{4}}
 
 @dataclass(frozen=True, slots=True)
 class InboundContext:
-    """The parts that processing inbound mail takes."""
+    """The components that processing inbound mail needs."""
 
     database: Database
     links: Links
     secret: bytes
     account: str
-    """The mail account that sends, whose answers the bounces are counted with."""
+    """The sending account; bounces are counted with the answers of its server."""
     imprint: SenderIdentity
     transport: Transport
     operator: str
@@ -92,9 +92,9 @@ def operator_mailbox(operator: str, imprint: SenderIdentity) -> str:
 def process_mail(
     context: InboundContext, content: bytes, now: datetime, envelope_recipient: str = ""
 ) -> Processed:
-    """Do what an inbound mail asks for. Raises TryLater, NeverSend or StopRun if it cannot be forwarded.
+    """Process an inbound mail. Raises TryLater, NeverSend or StopRun if it cannot be forwarded.
 
-    After an error nothing is recorded, so the mail has to be kept and processed again.
+    After an error nothing is recorded; the caller keeps the mail and processes it again.
     """
     fingerprint = sha256(content).hexdigest()
     inbound = classify(content, envelope_recipient)
@@ -118,9 +118,9 @@ def process_mail(
 
 
 def process_event(context: InboundContext, inbound: InboundMail, event_id: str, now: datetime) -> Processed:
-    """Do what a bounce or a complaint asks for that a mail provider has reported, and signed.
+    """Process a bounce or a complaint that a mail provider has reported and signed.
 
-    As the provider proves it, the address alone is enough. An event that is reported again changes nothing.
+    The signature is proof, so a match by address alone is enough. An event that is reported again changes nothing.
     """
     fingerprint = sha256(f"event {event_id}".encode()).hexdigest()
     with context.database.begin() as connection:
@@ -176,7 +176,7 @@ def _date(year: str, month: str, day: str) -> date | None:
 
 
 def _is_for_operator(inbound: InboundMail, match: Match | None) -> bool:
-    """Tell whether a person has to read it: a reply, a forged request, a complaint about nobody that we know."""
+    """Return whether a person has to read it: a reply, a forged request, or a complaint about no known subscriber."""
     is_proven = match is not None and match.by != MatchedBy.RECIPIENT
     match inbound.kind:
         case InboundKind.REPLY:
@@ -232,9 +232,9 @@ def _apply(
     *,
     is_proven: bool = False,
 ) -> InboundOutcome:
-    """Change what the mail asks to change, and return what was done.
+    """Apply the changes that the mail requires, and return the outcome.
 
-    `is_proven`: it comes from whom it says, so it need not prove that it is about a mail of ours.
+    `is_proven`: the sender is authenticated, so the report needs no further evidence that it is about our mail.
     """
     if inbound.kind == InboundKind.AUTO_REPLY:
         return InboundOutcome.NOTED
@@ -257,7 +257,7 @@ def _apply(
 def _apply_complaint(
     context: InboundContext, connection: Connection, inbound: InboundMail, match: Match, now: datetime
 ) -> InboundOutcome:
-    """Stop all mail at once. Who complains has left: a later lift does not make them active."""
+    """Suppress the address at once. A complaint also unsubscribes: a later lift does not make the subscriber active."""
     if not inbound.is_spam_report:
         return InboundOutcome.NOTED
     suppression_store.suppress_subscriber(

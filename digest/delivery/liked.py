@@ -1,4 +1,4 @@
-"""The papers that subscribers marked, to name one where it explains a pick better than terms do."""
+"""Marked papers of subscribers; one of them is named where it explains a pick better than terms do."""
 
 from collections.abc import Collection, Mapping, Sequence
 from threading import Lock
@@ -14,18 +14,18 @@ from digest.store.database import Connection
 MOST_LIKED = 30
 """Newest marked papers of a subscriber that are looked at."""
 _CACHE_SIZE = 20_000
-"""Papers that are kept, at about a kilobyte each."""
+"""Papers in the cache, at about a kilobyte each."""
 
 
 class LikedPapers:
-    """Titles and term counts of marked papers, kept between batches. May be used by several threads."""
+    """Titles and term counts of marked papers, cached between batches. May be used by several threads."""
 
     def __init__(self) -> None:
         self._known: LRUCache[int, tuple[str, bytes]] = LRUCache(_CACHE_SIZE)
         self._using = Lock()
 
     def read(self, connection: Connection, row_ids: Collection[int]) -> dict[int, tuple[str, bytes]]:
-        """Return title and term counts of papers by row number, with two queries at most."""
+        """Return title and term counts of papers by row id, with two queries at most."""
         with self._using:
             found = {row_id: self._known[row_id] for row_id in row_ids if row_id in self._known}
         missing = set(row_ids) - found.keys()

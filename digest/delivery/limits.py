@@ -29,7 +29,7 @@ _LEAST_WAIT = 0.002
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many mails in any span of this length."""
+    """A maximum number of mails in any span of this length."""
 
     mails: int
     window: timedelta
@@ -52,7 +52,7 @@ class Limits(Protocol):
         """Whether `wait` always returns at once."""
 
     def room(self, now: datetime) -> int:
-        """Return how many mails may go before a longer wait; at most BOUNDLESS. Raises TryLater."""
+        """Return how many mails may be sent before a longer wait; at most BOUNDLESS. Raises TryLater."""
 
     def wait(self, longest: float) -> float:
         """Take a turn, waiting at most `longest` seconds; return 0 if it was taken, else the seconds until there is one.
@@ -154,7 +154,7 @@ class PacedLimits:
         *,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        """`find_pace` reads the pace that is stored; `change` stores what a function makes of it."""
+        """`find_pace` reads the pace that is stored; `change` stores the result of a function of it."""
         self._limits = limits
         self._account = account
         self._find = find_pace
@@ -225,7 +225,7 @@ def _take(limiter: MovingWindowRateLimiter, item: RateLimitItem, account: str) -
 def sliding_windows(storage_url: str = "memory://", **redis: Any) -> MovingWindowRateLimiter:
     """Return a counter of sliding windows, in this process or in Redis; it raises StorageError without Redis.
 
-    `redis` goes to Redis' own client. Raises BadInput when the storage's address is none.
+    `redis` holds options of the Redis client. Raises BadInput for an invalid storage URL.
     """
     try:
         storage = storage_from_string(storage_url, wrap_exceptions=True, **redis)

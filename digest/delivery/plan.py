@@ -9,9 +9,9 @@ from digest.errors import BadInput
 from digest.store import subscribers as subscriber_store
 from digest.store.database import Database
 from digest.store.planning import (
-    MOST_CLOCKS,
-    Clock,
+    MOST_SCHEDULES,
     DueEdition,
+    SharedSchedule,
     analyze_deliveries,
     find_due_subscribers,
     plan_span,
@@ -78,10 +78,15 @@ def _plan(
         due = find_due_subscribers(connection, due_by, only)
     if due is None:
         return 0
-    slots = [
-        (clock, due_edition) for clock in due.clocks if (due_edition := _due_edition(clock, due_edition_of))
+    due_editions = [
+        (schedule, due_edition)
+        for schedule in due.schedules
+        if (due_edition := _due_edition(schedule, due_edition_of))
     ]
-    parts = [dict(slots[start : start + MOST_CLOCKS]) for start in range(0, len(slots), MOST_CLOCKS)]
+    parts = [
+        dict(due_editions[start : start + MOST_SCHEDULES])
+        for start in range(0, len(due_editions), MOST_SCHEDULES)
+    ]
     planned = 0
     for first in range(due.first, due.last + 1, SPAN):
         for part in parts:
@@ -94,10 +99,12 @@ def _plan(
 
 
 def _due_edition(
-    clock: Clock, due_edition_of: Callable[[Schedule, bool], DueEdition | None]
+    schedule: SharedSchedule, due_edition_of: Callable[[Schedule, bool], DueEdition | None]
 ) -> DueEdition | None:
     try:
-        return due_edition_of(Schedule(clock.timezone, clock.hour, clock.frequency), clock.is_first)
+        return due_edition_of(
+            Schedule(schedule.timezone, schedule.hour, schedule.frequency), schedule.is_first
+        )
     except BadInput:
-        # A time zone that this machine's data lacks: only its subscribers wait.
+        # This machine's time zone data lacks the zone: only its subscribers wait.
         return None

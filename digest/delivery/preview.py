@@ -14,7 +14,7 @@ from digest.delivery.liked import MOST_LIKED
 from digest.delivery.select_papers import Composer, Request, Selection, SelectionSettings
 from digest.domain.paper import Paper
 from digest.domain.reason_line import is_explained_by_paper, reason_line
-from digest.domain.subscriber import Subscriber
+from digest.domain.subscriber import Subscriber, Verdict
 from digest.errors import NotFound
 from digest.mail.message import Message
 from digest.mail.rendering import Renderer
@@ -134,9 +134,9 @@ def explain(
 def _closest_liked(
     connection: Connection, subscriber: Subscriber, row_id: int, row: csr_matrix, statistics: Statistics
 ) -> tuple[str, float] | None:
-    """Return title and likeness of the one marked paper that is close to a paper."""
+    """Return title and cosine similarity of the one marked paper that is close to a paper."""
     said = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
-    liked = [paper for paper, verdict in said if verdict == "more" and paper != row_id][-MOST_LIKED:]
+    liked = [paper for paper, verdict in said if verdict == Verdict.MORE and paper != row_id][-MOST_LIKED:]
     blobs = paper_store.read_terms(connection, liked)
     found = closest(row, statistics.weigh(unpack_counts(list(blobs.values()))))
     if found is None:
@@ -146,7 +146,7 @@ def _closest_liked(
 
 
 def _line(interest: str, why: Sequence[Reason], liked: str) -> str:
-    """Say it as the digest would, with as many terms."""
+    """Return the reason as the digest words it, with as many terms."""
     if not interest:
         return ""
     is_typed = bool(why) and why[0].is_typed

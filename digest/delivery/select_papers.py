@@ -11,13 +11,11 @@ from digest.delivery.composed_mail import ComposedMail, SenderIdentity, about, s
 from digest.delivery.feed_state import FeedState, feed_state
 from digest.delivery.liked import MOST_LIKED, LikedPapers, liked_titles
 from digest.domain.delivery import Kind
-from digest.domain.pick import Pick
-from digest.domain.reason_line import is_explained_by_paper
-from digest.domain.subscriber import Subscriber
+from digest.domain.pick import NO_REASON, Pick, PickReason
+from digest.domain.subscriber import Subscriber, Verdict
 from digest.papers.identifiers import abstract_url
 from digest.ranking.profile import NO_PROFILE, Profile
 from digest.ranking.select import FLOOR, RankedPick, Rules, select
-from digest.ranking.typed_words import interest_in_words
 from digest.store import editions as edition_store
 from digest.store import feedback as feedback_store
 from digest.store import fetches as fetch_store
@@ -229,9 +227,9 @@ class Composer:
     ) -> None:
         """Name a marked paper in the picks that it explains better than their terms do."""
         liked_of = {
-            subscriber_id: [row_id for row_id, verdict in rated if verdict == "more"][-MOST_LIKED:]
+            subscriber_id: [row_id for row_id, verdict in rated if verdict == Verdict.MORE][-MOST_LIKED:]
             for subscriber_id, rated in verdicts.items()
-            if any(is_explained_by_paper(one.interest, one.terms) for one in picks_of.get(subscriber_id, ()))
+            if any(one.reason.is_explained_by_paper for one in picks_of.get(subscriber_id, ()))
         }
         papers = self._liked.read(connection, {row_id for liked in liked_of.values() for row_id in liked})
         index_of = {row_id: index for index, row_id in enumerate(stored.row_ids)}
@@ -241,24 +239,18 @@ class Composer:
             rows = stored.candidates.rows[version][[index_of[pick.paper_row_id] for pick in picks]]
             titles = liked_titles(liked, papers, rows, stored.candidates.statistics[version])
             picks_of[subscriber_id] = tuple(
-                replace(pick, liked=title) if is_explained_by_paper(pick.interest, pick.terms) else pick
+                replace(pick, reason=replace(pick.reason, liked=title))
+                if title and pick.reason.is_explained_by_paper
+                else pick
                 for pick, title in zip(picks, titles, strict=True)
             )
 
 
 def _pick(stored: StoredCandidates, profile: Profile, keys: Sequence[bytes], ranked: RankedPick) -> Pick:
     card_sha256, card = stored.card(ranked.index)
-    pick = Pick(
-        paper_row_id=stored.row_ids[ranked.index],
-        card=card,
-        card_sha256=card_sha256,
-        section=ranked.section,
-        score=ranked.score,
-        author=ranked.author,
-    )
-    if ranked.interest < 0:
-        return pick
-    interest = profile.interests[ranked.interest]
-    named = stored.reasons(profile.statistics_version, interest, keys[ranked.interest], ranked.index)
-    name = interest_in_words(interest.name)
-    return replace(pick, terms=named.terms, is_typed=named.is_typed, interest=name)
+    if ranked.interest >= 0:
+        interest = profile.interests[ranked.interest]
+        reason = stored.reasons(profile.statistics_version, interest, keys[ranked.interest], ranked.index)
+    else:
+        reason = PickReason(author=ranked.author) if ranked.author else NO_REASON
+    return Pick(stored.row_ids[ranked.index], card, card_sha256, ranked.section, ranked.score, reason)

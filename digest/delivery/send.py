@@ -25,7 +25,7 @@ from digest.delivery.group_commit import GroupCommit, Ticket
 from digest.delivery.send_queue import Job, SendQueue, Stop
 from digest.delivery.settle import Settlement, release
 from digest.domain.delivery import Stream
-from digest.domain.refusals import TAKEN
+from digest.domain.refusals import ACCEPTED
 from digest.errors import (
     BadInput,
     ConnectionLost,
@@ -40,7 +40,8 @@ from digest.errors import (
 from digest.mail.addresses import read_address
 from digest.mail.envelope import Connection as Server
 from digest.store import refusals as refusal_store
-from digest.store.recording import AcceptedMail, StepWriter
+from digest.store.recording import StepWriter
+from digest.store.steps import AcceptedMail
 
 MOST_DELAYS = 25
 """Number of temporary refusals in a row after which sending stops."""
@@ -73,7 +74,7 @@ _STOP_SECONDS = 8.0
 class Outcome:
     """The server's answers to the mails of one sender."""
 
-    taken: int = 0
+    accepted: int = 0
     refused: int = 0
     """Mails refused for their recipient."""
     trouble: Trouble | None = None
@@ -82,7 +83,7 @@ class Outcome:
     @property
     def was_answered(self) -> bool:
         """Whether the server accepted or refused a recipient, so it works."""
-        return bool(self.taken or self.refused)
+        return bool(self.accepted or self.refused)
 
 
 class Sender:
@@ -146,7 +147,7 @@ class Sender:
         return self._queue.is_stopped
 
     def put(self, batch: Sequence[ReadyDelivery], until: datetime) -> None:
-        """Queue a batch; return when most of it is taken, so that the next one is composed meanwhile."""
+        """Queue a batch; return when most of it is sent, so that the next one is composed meanwhile."""
         self._queue.put(batch, until)
 
     # The thread of a connection.
@@ -204,15 +205,15 @@ class Sender:
         try:
             answer = server.send(envelope)
         except (TryLater, NeverSend, StopRun) as error:
-            self._not_taken(slot, job, error)
+            self._not_accepted(slot, job, error)
             # Record that nothing is in flight on this connection.
             self._commit.submit(slot, None, None).wait()
             return None, None
-        taken = AcceptedMail(one.delivery.id, sha256(envelope.content).hexdigest(), answer, self._clock())
+        accepted = AcceptedMail(one.delivery.id, sha256(envelope.content).hexdigest(), answer, self._clock())
         # With limits, the check would be outdated after the wait for a turn.
         following = self._queue.take(waits=False) if self._context.limits.never_waits else None
-        ticket = self._commit.submit(slot, taken, following.ready.delivery if following else None)
-        self._note_taken(one)
+        ticket = self._commit.submit(slot, accepted, following.ready.delivery if following else None)
+        self._note_accepted(one)
         if following is None:
             ticket.wait()
             ticket = None
@@ -239,13 +240,13 @@ class Sender:
 
     # Outcomes.
 
-    def _note_taken(self, one: ReadyDelivery) -> None:
+    def _note_accepted(self, one: ReadyDelivery) -> None:
         unsaved: dict[date, str] = {}
         with self._counting:
             self._counts.sent += 1
-            self.outcome.taken += 1
+            self.outcome.accepted += 1
             self._delays = self._lost_connections = 0
-            self._unsaved[one.delivery.edition_on] += TAKEN
+            self._unsaved[one.delivery.edition_on] += ACCEPTED
             if time.monotonic() - self._saved_at > _SAVE_EVERY_SECONDS:
                 self._saved_at = time.monotonic()
                 unsaved, self._unsaved = self._unsaved, defaultdict(str)
@@ -261,7 +262,7 @@ class Sender:
                     connection, self._context.account, self._stream, edition_on, answers, self._clock()
                 )
 
-    def _not_taken(self, slot: int, job: Job, error: TryLater | NeverSend | StopRun) -> None:
+    def _not_accepted(self, slot: int, job: Job, error: TryLater | NeverSend | StopRun) -> None:
         match error:
             case SlowDown():
                 self._slow_down(job, error)
@@ -280,7 +281,7 @@ class Sender:
         """Take one refusal as evidence about that mail, and those of several domains as evidence about us."""
         with self._counting:
             self._policy_domains.add(read_address(one.mail.recipient).domain.lower())
-            is_about_us = len(self._policy_domains) >= POLICY_DOMAINS and not self.outcome.taken
+            is_about_us = len(self._policy_domains) >= POLICY_DOMAINS and not self.outcome.accepted
         if is_about_us:
             self._trouble(one, Trouble(str(error), self._stream))
         else:
@@ -320,7 +321,7 @@ class Sender:
     def _slow_down(self, job: Job, error: SlowDown) -> None:
         """Slow down all processes of the account, and send this mail again at that pace."""
         elapsed = max(1.0, time.monotonic() - self._began_at)
-        if self._context.limits.slow_down(self.outcome.taken / elapsed, self._clock()):
+        if self._context.limits.slow_down(self.outcome.accepted / elapsed, self._clock()):
             self._queue.put_back(job)
         else:
             self._trouble(job.ready, Trouble(str(error)))
@@ -343,7 +344,7 @@ class Sender:
         if self._is_trial:
             return False
         with self._context.database.read() as connection:
-            at = refusal_store.last_taken_at(connection, self._context.account)
+            at = refusal_store.last_accepted_at(connection, self._context.account)
         return at is not None and at > self._clock() - _OTHERS_SEND
 
     def _trouble(self, one: ReadyDelivery, trouble: Trouble) -> None:

@@ -56,13 +56,13 @@ class SendQueue:
         return self.stop_reason is not None or self.failure is not None
 
     def put(self, batch: Sequence[ReadyDelivery], until: datetime) -> None:
-        """Add a batch; return as soon as most of it is taken, so that the next one is composed meanwhile."""
+        """Add a batch; return as soon as most of it is sent, so that the next one is composed meanwhile."""
         with self._changed:
             self._jobs.extend(Job(ready, until) for ready in batch)
             if not self._active:
                 self._spawn()
             self._changed.notify_all()
-            while len(self._jobs) > len(batch) // 2 and not self.is_stopped and self._active:
+            while len(self._jobs) > len(batch) and not self.is_stopped and self._active:
                 self._changed.wait()
 
     def take(self, *, waits: bool = True) -> Job | None:

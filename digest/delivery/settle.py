@@ -68,7 +68,7 @@ class Settlement:
             self.summary.to_retry[SERVER_BUSY] += 1
 
     def _is_full_too_often(self, connection: Connection, claimed: Delivery) -> bool:
-        """Count a full mailbox once for an edition; tell whether the subscriber is paused for it."""
+        """Count a full mailbox once for an edition; return whether the subscriber is paused for it."""
         if stream_of(claimed.kind) != Stream.DIGEST:
             return False
         return note_soft_bounce(connection, claimed.subscriber_id, claimed.edition_on, self.clock())

@@ -2,17 +2,26 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from enum import StrEnum
+from typing import TypeVar
 
 from digest.errors import DigestError
 from digest.text.formatting import shorten
 
-State = Literal["good", "warning", "bad"]
 Result = TypeVar("Result")
 
-_SIGNS: dict[State, str] = {"good": "✓", "warning": "!", "bad": "✗"}
-_PLAIN_SIGNS: dict[State, str] = {"good": "+", "warning": "!", "bad": "x"}
-_EXIT_CODES: dict[State, int] = {"good": 0, "warning": 1, "bad": 2}
+
+class State(StrEnum):
+    """The result of a check."""
+
+    GOOD = "good"
+    WARNING = "warning"
+    BAD = "bad"
+
+
+_SIGNS: dict[State, str] = {State.GOOD: "✓", State.WARNING: "!", State.BAD: "✗"}
+_PLAIN_SIGNS: dict[State, str] = {State.GOOD: "+", State.WARNING: "!", State.BAD: "x"}
+_EXIT_CODES: dict[State, int] = {State.GOOD: 0, State.WARNING: 1, State.BAD: 2}
 _LONGEST_QUOTE = 200
 _ADVICE = "Look at its setting with: digest settings"
 
@@ -29,17 +38,17 @@ class Check:
 
 def good(name: str, finding: str) -> Check:
     """Return a finding that needs no action."""
-    return Check(name, "good", finding)
+    return Check(name, State.GOOD, finding)
 
 
 def warning(name: str, finding: str, advice: str) -> Check:
     """Return a finding that does not stop mails."""
-    return Check(name, "warning", finding, advice)
+    return Check(name, State.WARNING, finding, advice)
 
 
 def bad(name: str, finding: str, advice: str) -> Check:
     """Return a finding that stops all or some mails."""
-    return Check(name, "bad", finding, advice)
+    return Check(name, State.BAD, finding, advice)
 
 
 def exit_code(checks: Iterable[Check]) -> int:
@@ -65,9 +74,10 @@ def _written_in(encoding: str, text: str) -> str:
 def summary(checks: Iterable[Check]) -> str:
     """Return "9 good, 1 warning, 0 bad"."""
     states = [check.state for check in checks]
-    warnings = states.count("warning")
+    warnings = states.count(State.WARNING)
     return (
-        f"{states.count('good')} good, {warnings} warning{'s' * (warnings != 1)}, {states.count('bad')} bad"
+        f"{states.count(State.GOOD)} good, {warnings} warning{'s' * (warnings != 1)}, "
+        f"{states.count(State.BAD)} bad"
     )
 
 
@@ -80,7 +90,7 @@ def attempt(name: str, work: Callable[[], Result], advice: str = _ADVICE) -> Res
     try:
         return work()
     except DigestError as error:
-        return Check(name, "bad", str(error))
+        return Check(name, State.BAD, str(error))
     except Exception as error:  # noqa: BLE001 - an unforeseen error must not stop the other checks
         kind = type(error).__name__
         return bad(name, f"This could not be checked ({kind}).", advice)

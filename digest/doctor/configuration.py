@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from digest.doctor.check import Check, bad, good, quoted, warning
+from digest.doctor.check import Check, State, bad, good, quoted, warning
 from digest.errors import BadInput
 from digest.mail.addresses import read_address
 from digest.mail.smtp_session import Server, is_loopback
@@ -70,7 +70,7 @@ def judge_holidays(settings: Settings) -> Check:
     try:
         holidays_of(settings)
     except BadInput as error:
-        return Check("holidays", "bad", str(error))
+        return Check("holidays", State.BAD, str(error))
     count = len(settings.holidays)
     return good("holidays", f"arXiv's known ones and {count} more." if count else "arXiv's known ones.")
 

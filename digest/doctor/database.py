@@ -112,12 +112,12 @@ def judge_clock(difference: timedelta) -> Check:
     direction = "ahead of" if difference > timedelta() else "behind"
     return warning(
         name,
-        f"The database server's clock is {spoken(abs(difference))} {direction} this machine's.",
+        f"The database server's clock is {in_words(abs(difference))} {direction} this machine's.",
         "Set both by NTP: when clocks differ, mails go out at the wrong time or are claimed by two machines.",
     )
 
 
-def spoken(span: timedelta) -> str:
+def in_words(span: timedelta) -> str:
     """Return a duration in words: "3 minutes", "26 hours", "4 days"."""
     seconds = span.total_seconds()
     for unit, size, least in (("day", 86400, 2), ("hour", 3600, 2), ("minute", 60, 1)):

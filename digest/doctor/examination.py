@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 
 from digest.doctor.broker import examine_broker
-from digest.doctor.check import Check, attempt, attempted, good
+from digest.doctor.check import Check, State, attempt, attempted, good
 from digest.doctor.configuration import is_local_domain, judge_settings, names_given
 from digest.doctor.database import examine_database
 from digest.doctor.feeds import examine_feeds
@@ -89,7 +89,7 @@ def _stored(container: Container) -> Iterator[Check]:
         "Check DIGEST_DATABASE_URL; a / # @ or : in the password must be percent-encoded.",
     )
     yield from found
-    if any(check.state == "bad" for check in found):
+    if any(check.state is State.BAD for check in found):
         return
     settings, now = container.settings, container.clock()
     yield from attempted(

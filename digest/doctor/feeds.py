@@ -40,7 +40,7 @@ class Sample:
 
 
 @contextmanager
-def asking_once(settings: Settings, version: str, now: datetime) -> Iterator[Fetcher]:
+def fetcher_without_retries(settings: Settings, version: str, now: datetime) -> Iterator[Fetcher]:
     """Yield a fetcher that does not retry."""
     fetcher = Fetcher(
         user_agent=user_agent(version, settings.base_url, settings.contact),
@@ -60,10 +60,10 @@ def examine_feeds(
     since = last_expected(now, holidays)
     pacer = pacer_from(settings)
     is_quiet = not announces_on(now.astimezone(EASTERN).date(), holidays)
-    with asking_once(settings, version, now) as fetcher:
+    with fetcher_without_retries(settings, version, now) as fetcher:
         for name in settings.sources:
             source = source_named(name, settings, fetcher, pacer)
-            sample = attempt(_check_name(name), partial(ask, source, since, now))
+            sample = attempt(_check_name(name), partial(read_sample, source, since, now))
             yield sample if isinstance(sample, Check) else judge_sample(sample, is_quiet=is_quiet)
 
 
@@ -71,7 +71,7 @@ def _check_name(source: str) -> str:
     return f"feed {source}, asked now"
 
 
-def ask(source: Source, since: date, now: datetime) -> Sample:
+def read_sample(source: Source, since: date, now: datetime) -> Sample:
     """Read the papers of a feed from `since` on, without storing them."""
     papers, newest_on, rejected, rejection, error = 0, None, 0, "", ""
     try:

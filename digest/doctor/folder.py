@@ -28,11 +28,11 @@ class Folder:
 def examine_transport(transport: Transport) -> Check:
     """Check a transport that needs no server."""
     if isinstance(transport, MaildirTransport | FileTransport):
-        return judge_folder(look_at(transport.folder))
+        return judge_folder(probe_folder(transport.folder))
     return warning("mail", "Mails are only printed or kept in memory; no subscriber gets one.", _USE_SMTP)
 
 
-def look_at(path: Path) -> Folder:
+def probe_folder(path: Path) -> Folder:
     """Write a temporary file into the folder, or into the nearest parent that exists."""
     present = path.absolute()
     while not present.exists() and present != present.parent:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from digest.doctor.check import Check, bad, good, quoted, warning
-from digest.doctor.database import spoken
+from digest.doctor.database import in_words
 from digest.store import health
 from digest.store.database import Database
 from digest.store.health import Queue, Settled
@@ -37,9 +37,7 @@ def judge_planning(count: int, since: datetime | None, stale_after: timedelta, n
     name = "schedule"
     if not count or since is None:
         return good(name, "All digests that are due are planned.")
-    finding = (
-        f"{count:,} digest{'s' * (count != 1)} should have been planned, the first {spoken(now - since)} ago."
-    )
+    finding = f"{count:,} digest{'s' * (count != 1)} should have been planned, the first {in_words(now - since)} ago."
     state = bad if now - since > stale_after else warning
     return state(name, finding, f"The daily job does not run. {_KEEP_IT_RUNNING}")
 
@@ -69,7 +67,7 @@ def judge_queue(waiting: Queue, stale_after: timedelta, now: datetime) -> Check:
         finding = f"{_waiting(waiting.open)} for {'its' if waiting.open == 1 else 'their'} time."
         finding = finding if waiting.open else "Empty."
         return good(name, finding + to_retry)
-    finding = f"{_waiting(waiting.overdue)} to be sent, the first for {spoken(age)}.{to_retry}"
+    finding = f"{_waiting(waiting.overdue)} to be sent, the first for {in_words(age)}.{to_retry}"
     if age > stale_after:
         return bad(name, finding, f"They are too late to send. {_KEEP_IT_RUNNING}")
     return warning(name, finding, f"No process sends them. {_KEEP_IT_RUNNING}")

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from digest.doctor.check import Check, bad, good, quoted, warning
-from digest.doctor.database import spoken
+from digest.doctor.database import in_words
+from digest.domain.paper import FetchStatus
 from digest.papers.calendar import announces_on, last_expected, out_at
 from digest.store import fetches, health, papers
 from digest.store.database import Database
@@ -21,7 +22,7 @@ class Reading:
     """The result of the last fetch of a feed, and when a fetch last succeeded."""
 
     source: str
-    status: str
+    status: FetchStatus
     finished_at: datetime
     seen: int
     error: str
@@ -46,7 +47,7 @@ def examine_library(
             for row in fetches.newest_fetches(connection, now)
         }
     return [
-        judge_freshness(newest_on, holidays, grace, now, is_fed=bool(readings)),
+        judge_freshness(newest_on, holidays, grace, now, has_fetches=bool(readings)),
         *(judge_reading(source, readings.get(source), now) for source in sources),
     ]
 
@@ -57,11 +58,13 @@ def judge_freshness(
     grace: timedelta,
     now: datetime,
     *,
-    is_fed: bool,
+    has_fetches: bool,
 ) -> Check:
     """Compare the newest paper with the last announcement that is due; feeds may be `grace` late."""
     name = "papers"
-    advice = "Read the feeds with: digest papers fetch" if is_fed else "Get some with: digest papers fetch"
+    advice = (
+        "Read the feeds with: digest papers fetch" if has_fetches else "Get some with: digest papers fetch"
+    )
     if newest_on is None:
         return bad(name, "There are none yet.", advice)
     expected = last_expected(now, holidays)
@@ -73,7 +76,7 @@ def judge_freshness(
             name, f"The newest are of {newest_on}; those of {expected} were just announced and may follow."
         )
     finding = f"The newest are of {newest_on}; {missed} announcement{'s' * (missed != 1)} since then did not arrive."
-    if not is_fed:
+    if not has_fetches:
         return warning(name, f"{finding} No feed was ever read.", advice)
     return warning(name, finding, advice) if missed == 1 else bad(name, finding, advice)
 
@@ -90,12 +93,12 @@ def judge_reading(source: str, reading: Reading | None, now: datetime) -> Check:
     advice = f"Try it with: digest papers fetch {source}"
     if reading is None:
         return warning(name, "It was never read.", advice)
-    ago = f"{spoken(now - reading.finished_at)} ago"
+    ago = f"{in_words(now - reading.finished_at)} ago"
     if reading.status == "failed":
         finding = f"Reading it failed {ago} ({quoted(reading.error)})."
         last = reading.last_good_at
         if last is not None and now - last <= _FAILING_FOR:
-            return warning(name, f"{finding} It worked {spoken(now - last)} ago.", advice)
+            return warning(name, f"{finding} It worked {in_words(now - last)} ago.", advice)
         return bad(name, finding, f"{advice}, and check it with: digest doctor --feeds")
     if now - reading.finished_at > _FORGOTTEN_AFTER:
         return warning(

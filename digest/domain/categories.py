@@ -1,4 +1,4 @@
-"""arXiv's archives and categories with their names (arxiv.org/category_taxonomy), and what a typed one means."""
+"""arXiv's archives and categories with their names (arxiv.org/category_taxonomy), and parsing of typed ones."""
 
 from difflib import get_close_matches
 
@@ -238,7 +238,7 @@ def known_category(text: str) -> str:
 
 
 def _suggestion(text: str) -> str:
-    """Name the category that was probably meant: one whose name holds the words, or one written alike."""
+    """Name the category that was probably meant: one whose name contains the words, or one spelled similarly."""
     wanted = " ".join(text.casefold().split())
     named = [name for name, title in NAMES.items() if len(wanted) > 3 and wanted in title.casefold()]
     alike = get_close_matches(wanted, _FOLDED, n=3, cutoff=0.75)

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
 from digest.domain.subscriber import Status
-from digest.errors import BadInput
 
 
 class Section(StrEnum):
@@ -86,28 +85,6 @@ class DeliveryStatus(StrEnum):
     FAILED = "failed"
 
 
-_Word = TypeVar("_Word", bound=StrEnum)
-
-
-def parse_delivery_status(text: str | None) -> DeliveryStatus | None:
-    """Read a status as typed. Raises BadInput."""
-    return _parse(DeliveryStatus, text, "There is no delivery status")
-
-
-def parse_kind(text: str | None) -> Kind | None:
-    """Read a kind as typed. Raises BadInput."""
-    return _parse(Kind, text, "There is no kind of mail")
-
-
-def _parse(words: type[_Word], text: str | None, message: str) -> _Word | None:
-    if text is None:
-        return None
-    try:
-        return words(text)
-    except ValueError:
-        raise BadInput(f"{message} {text!r}; choose from {', '.join(words)}.") from None
-
-
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """A delivery that this worker has claimed until its lease ends."""
@@ -124,6 +101,9 @@ class Delivery:
     in_flight: bool
     """Whether an earlier worker stopped after composing the mail, which may have been sent already."""
 
+
+LARGEST_ID = 2**63 - 1
+"""The largest integer key of the database."""
 
 CONFIRM_DAYS = 7
 """How many days a confirmation link is valid."""

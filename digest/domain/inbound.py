@@ -1,4 +1,4 @@
-"""What mail that comes back means: the words for its kinds, and the rule for mailboxes that stay full."""
+"""Kinds of mail that comes back, and the rule for mailboxes that stay full."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -12,7 +12,7 @@ class InboundKind(StrEnum):
     BOUNCE = "bounce"
     """A report that a mail could not be delivered (RFC 3464, or in a form of a mail server's own)."""
     COMPLAINT = "complaint"
-    """A report that somebody called a mail spam (ARF, RFC 5965)."""
+    """A report that somebody marked a mail as spam (ARF, RFC 5965)."""
     AUTO_REPLY = "auto_reply"
     """A vacation notice or a challenge, sent by a program (RFC 3834)."""
     REPLY = "reply"
@@ -20,16 +20,16 @@ class InboundKind(StrEnum):
 
 
 class Severity(StrEnum):
-    """What a failed delivery says."""
+    """How severe a failed delivery is."""
 
     HARD = "hard"
     """There is no such mailbox (5.1.x, 5.2.1)."""
     SOFT = "soft"
-    """The mailbox takes no mail for now: full, out of reach, or without a reason that is known."""
+    """The mailbox takes no mail for now: full, unreachable, or for an unknown reason."""
     DELAYED = "delayed"
-    """A warning: the server goes on trying."""
+    """A warning: the server keeps trying."""
     POLICY = "policy"
-    """The receiving server refuses us or the mail (5.7.x): the operator's to solve, not the subscriber's."""
+    """The receiving server refuses the sender or the mail (5.7.x): the operator has to solve it, not the subscriber."""
 
 
 class MatchedBy(StrEnum):
@@ -42,7 +42,7 @@ class MatchedBy(StrEnum):
     MESSAGE_ID = "message_id"
     """Its Message-ID, which holds the random key of the subscriber."""
     RECIPIENT = "recipient"
-    """The address alone. Anybody can write that into a report, so nobody is stopped for it."""
+    """The address alone. Anybody can write that into a report, so nothing is suppressed for it."""
 
 
 class InboundOutcome(StrEnum):
@@ -74,7 +74,7 @@ def soft_score(editions: Sequence[bool]) -> int:
     """Return the score of a subscriber's last editions, the oldest first; True means a soft bounce.
 
     A soft bounce adds one, a mail that arrived takes one away: five editions in a row make 5, and a mailbox that is
-    full now and then never gets there.
+    full only sometimes never reaches it.
     """
     score = 0
     for bounced in editions:

@@ -1,12 +1,22 @@
 """A paper as a mail shows it, and the reason it was picked for one subscriber."""
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any, Self
 
 from digest.domain.delivery import Section
-from digest.domain.reason_line import reason_line
+from digest.domain.reason_line import is_explained_by_paper, reason_line
+
+_WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x20\x7f<>\"]{1,2000}")
+
+
+def is_web_address(url: str) -> bool:
+    """Return whether a URL from a feed may become a link: an absolute http(s) URL without spaces."""
+    return _WEB_ADDRESS.fullmatch(url) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,66 @@ class Card:
         )
 
 
+@dataclass(frozen=True)
+class PickReason:
+    """Why a paper was picked. Subscribers with the same interest share it, so its forms are computed once."""
+
+    terms: tuple[tuple[str, float], ...] = ()
+    """The terms that carried the score, with their shares of it (0 to 1)."""
+    author: str = ""
+    """The followed author who is the reason; may be empty."""
+    is_typed: bool = False
+    """Whether the first term is words that the subscriber typed."""
+    interest: str = ""
+    """The interest it matched, in the subscriber's words; empty in mails of earlier versions."""
+    liked: str = ""
+    """Title of the marked paper that explains the pick better than the terms do; may be empty."""
+
+    @cached_property
+    def line(self) -> str:
+        """The line the subscriber sees; empty when popularity is the only reason."""
+        if self.author:
+            return f"By {self.author}, whom you follow"
+        if self.interest:
+            return reason_line(self.interest, self.terms, is_typed=self.is_typed, liked=self.liked)
+        if self.terms:
+            return f"Because of: {', '.join(term for term, _ in self.terms)}"
+        return ""
+
+    @property
+    def is_explained_by_paper(self) -> bool:
+        """Whether a marked paper would explain the pick better than its terms."""
+        return is_explained_by_paper(self.interest, self.terms)
+
+    @cached_property
+    def stored(self) -> str:
+        """The reason as a JSON document. `from_json` reads what is in it."""
+        return json.dumps(
+            {
+                "terms": [[term, round(share, 4)] for term, share in self.terms],
+                "author": self.author,
+                "is_typed": self.is_typed,
+                "interest": self.interest,
+                "liked": self.liked,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Return a stored reason."""
+        return cls(
+            terms=tuple((term, share) for term, share in value["terms"]),
+            author=value["author"],
+            # Mails of earlier versions have none of these.
+            is_typed=value.get("is_typed", False),
+            interest=value.get("interest", ""),
+            liked=value.get("liked", ""),
+        )
+
+
+NO_REASON = PickReason()
+
+
 @dataclass(frozen=True, slots=True)
 class Pick:
     """One paper of one mail, with the reason it was picked for."""
@@ -79,59 +149,4 @@ class Pick:
     """The fingerprint of the card, under which it is stored once for all subscribers."""
     section: Section
     score: float
-    terms: tuple[tuple[str, float], ...] = ()
-    """The terms that carried the score, with their shares of it (0 to 1)."""
-    author: str = ""
-    """The followed author who brought it; may be empty."""
-    is_typed: bool = False
-    """Whether the first term is words that the subscriber typed."""
-    interest: str = ""
-    """The interest it matched, in the subscriber's words; empty in mails of earlier versions."""
-    liked: str = ""
-    """Title of the marked paper that explains the pick better than the terms do; may be empty."""
-
-    @property
-    def reason(self) -> str:
-        """The line the subscriber sees; empty when popularity alone speaks for the paper."""
-        if self.author:
-            return f"By {self.author}, whom you follow"
-        if self.interest:
-            return reason_line(self.interest, self.terms, is_typed=self.is_typed, liked=self.liked)
-        if self.terms:
-            return f"Because of: {', '.join(term for term, _ in self.terms)}"
-        return ""
-
-    def reasons_to_json(self) -> dict[str, Any]:
-        """Return what is stored of the reason. `from_stored` reads it."""
-        return {
-            "terms": [[term, round(share, 4)] for term, share in self.terms],
-            "author": self.author,
-            "is_typed": self.is_typed,
-            "interest": self.interest,
-            "liked": self.liked,
-        }
-
-    @classmethod
-    def from_stored(
-        cls,
-        paper_row_id: int,
-        card: Card,
-        card_sha256: str,
-        section: str,
-        score: float,
-        reasons: Mapping[str, Any],
-    ) -> Self:
-        """Return a stored pick; `reasons` is what `reasons_to_json` returned."""
-        return cls(
-            paper_row_id=paper_row_id,
-            card=card,
-            card_sha256=card_sha256,
-            section=Section(section),
-            score=score,
-            terms=tuple((term, share) for term, share in reasons["terms"]),
-            author=reasons["author"],
-            # Mails of earlier versions have none of these.
-            is_typed=reasons.get("is_typed", False),
-            interest=reasons.get("interest", ""),
-            liked=reasons.get("liked", ""),
-        )
+    reason: PickReason = NO_REASON

@@ -18,8 +18,8 @@ def reason_line(
     """Return the sentence: `Matches *robot manipulation* — policies, grasping.` and the like.
 
     `interest` is what the subscriber typed, or `RATED`. `terms` have their shares of the score; with `is_typed`, the
-    first one is words of the subscriber. Terms that carry less than half of the score are said to be a part. `liked` is
-    the title of the marked paper that explains the pick better than terms do.
+    first one is words of the subscriber. If the terms carry less than half of the score, the sentence says that they
+    are a part of it. `liked` is the title of the marked paper that explains the pick better than terms do.
     """
     if liked:
         return f"Like {_emphasised(shorten(liked, _MOST_OF_TITLE))}, which you marked."

@@ -22,7 +22,7 @@ DAY = timedelta(hours=24)
 _SHARE = 100
 _DOUBTFUL_REFUSALS = WINDOW // 2
 
-TAKEN = "+"
+ACCEPTED = "+"
 REFUSED = "-"
 """The two answers to a recipient, as written in `Answers.recent`."""
 
@@ -31,7 +31,7 @@ REFUSED = "-"
 class Answers:
     """The answers of one account's server to the mails of one stream and edition."""
 
-    taken: int = 0
+    accepted: int = 0
     refused: int = 0
     recent: str = ""
     """The last WINDOW answers, the newest last."""
@@ -39,7 +39,7 @@ class Answers:
     def add(self, more: str) -> "Answers":
         """Return these answers with `more` of them, in their order."""
         return Answers(
-            self.taken + more.count(TAKEN),
+            self.accepted + more.count(ACCEPTED),
             self.refused + more.count(REFUSED),
             (self.recent + more)[-WINDOW:],
         )
@@ -47,7 +47,7 @@ class Answers:
     @property
     def is_sane(self) -> bool:
         """Whether at least as many of the last mails were accepted as refused."""
-        return self.recent.count(TAKEN) >= self.recent.count(REFUSED)
+        return self.recent.count(ACCEPTED) >= self.recent.count(REFUSED)
 
     @property
     def is_doubtful(self) -> bool:
@@ -80,11 +80,11 @@ def is_bounce_confirmed(evidence: Evidence) -> bool:
     Bounces come in clusters, hours after their mails, so all answers to the edition count: at least as many mails
     must have been accepted and not bounced as were refused or bounced.
     """
-    return _is_confirmed(evidence, is_sane=evidence.answers.taken >= evidence.answers.refused)
+    return _is_confirmed(evidence, is_sane=evidence.answers.accepted >= evidence.answers.refused)
 
 
 def _is_confirmed(evidence: Evidence, *, is_sane: bool) -> bool:
     if not is_sane and not evidence.refused_before:
         return False
-    most_accepted = 2 * evidence.answers.taken >= evidence.subscribers
+    most_accepted = 2 * evidence.answers.accepted >= evidence.subscribers
     return most_accepted or _SHARE * (evidence.suppressed + 1) <= evidence.subscribers

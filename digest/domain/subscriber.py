@@ -7,7 +7,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from digest.errors import BadInput
-from digest.text.latex import visible
+from digest.text.characters import visible
 
 
 class Status(StrEnum):
@@ -157,16 +157,6 @@ class Subscriber:
     paused_until: date | None = None
     confirmed_at: datetime | None = None
     layout: Layout = Layout.FULL
-
-
-def parse_status(text: str | None) -> Status | None:
-    """Read a status as typed. Raises BadInput."""
-    for status in STATUSES:
-        if text == status:
-            return status
-    if text is None:
-        return None
-    raise BadInput(f"There is no status {text!r}; choose from {', '.join(STATUSES)}.")
 
 
 def parse_layout(text: str) -> Layout:

@@ -8,7 +8,7 @@ from digest.store import inbound as inbound_store
 from digest.store import refusals as refusal_store
 from digest.store.in_flight import delete_stale
 from digest.subscribers.consent import purge_unconfirmed
-from digest.subscribers.mail_requests import forget_confirmations
+from digest.subscribers.mail_requests import delete_confirmation_counts
 from digest.wiring import Container
 
 FETCH_RETENTION = timedelta(days=90)
@@ -26,7 +26,7 @@ def clean_up(container: Container) -> None:
     """Delete unconfirmed subscribers, and old fetches, answers of mail servers and counts of confirmations."""
     now = container.clock()
     unconfirmed = purge_unconfirmed(container.database, now)
-    forget_confirmations(container.database, now)
+    delete_confirmation_counts(container.database, now)
     with container.database.begin() as connection:
         fetches = fetch_store.delete_fetches(connection, now - FETCH_RETENTION)
         delete_stale(connection, now)

@@ -14,8 +14,8 @@ from digest.store import editions as edition_store
 from digest.store import subscribers as subscriber_store
 from digest.store.database import Database
 from digest.subscribers.consent import purge_unconfirmed
-from digest.subscribers.mail_requests import forget_confirmations, take_requests
-from digest.subscribers.pending_feedback import FetchedById, PapersById, fetch_pending, learn_arrived
+from digest.subscribers.mail_requests import delete_confirmation_counts, process_requests
+from digest.subscribers.pending_feedback import FetchedById, PapersById, apply_arrived, fetch_pending
 from digest.subscribers.profiles import ProfileBuilder, rebuild_outdated
 
 _PAGE = 500
@@ -68,10 +68,10 @@ def run(
     if job.papers_by_id is not None:
         report.by_id = fetch_pending(delivery_context.database, job.papers_by_id, builder, clock())
     else:
-        learn_arrived(delivery_context.database, builder, clock())
+        apply_arrived(delivery_context.database, builder, clock())
     purge_unconfirmed(delivery_context.database, clock())
-    forget_confirmations(delivery_context.database, clock())
-    take_requests(
+    delete_confirmation_counts(delivery_context.database, clock())
+    process_requests(
         delivery_context.database, builder, delivery_context.secret, clock(), delivery_context.is_stopping
     )
     report.rebuilt = rebuild_outdated(delivery_context.database, builder, clock())

@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class InboundSummary:
-    """What became of the mails of a source."""
+    """The outcomes of the mails of a source."""
 
     processed: Counter[str] = field(default_factory=Counter)
     """By outcome."""

@@ -20,8 +20,8 @@ from digest.jobs.cleanup import clean_up
 from digest.jobs.timetable import JobName
 from digest.papers.fetch import DAYS_BACK, fetch
 from digest.store import deliveries as ledger
-from digest.subscribers.mail_requests import take_requests
-from digest.subscribers.pending_feedback import fetch_pending, learn_arrived
+from digest.subscribers.mail_requests import process_requests
+from digest.subscribers.pending_feedback import apply_arrived, fetch_pending
 from digest.subscribers.profiles import rebuild_outdated
 from digest.wiring import Container
 
@@ -60,7 +60,7 @@ def fetch_marked(container: Container) -> None:
     """Fetch rated papers that are not stored, and apply the pending feedback on those that arrived."""
     by_id = container.papers_by_id()
     if by_id is None:
-        learn_arrived(container.database, container.profiles, container.clock())
+        apply_arrived(container.database, container.profiles, container.clock())
         return
     fetched = fetch_pending(container.database, by_id, container.profiles, container.clock())
     if fetched.asked:
@@ -96,7 +96,7 @@ def plan(container: Container) -> None:
 
 def answer_requests(container: Container) -> int:
     """Plan the mails that were requested on the web pages; return how many."""
-    planned = take_requests(
+    planned = process_requests(
         container.database, container.profiles, container.secret, container.clock(), container.is_stopping
     )
     if planned:

@@ -5,7 +5,7 @@ refused: it needs SMTPUTF8 on every server up to the mailbox.
 
 Subscribers' addresses are parsed by `digest.subscribers.addresses`, with email-validator. That library does not
 fit here: it refuses senders at `localhost` and `.local`, and it takes 160 µs per address where this module takes
-10 µs, which is paid once for every mail sent.
+10 µs, for every mail sent.
 """
 
 import re

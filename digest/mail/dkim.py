@@ -54,7 +54,7 @@ _FIELD_START = re.compile(rb"\r\n(?![ \t])")
 
 @dataclass(frozen=True, slots=True)
 class DkimKey:
-    """A private key with the place of its public key in the DNS: `<selector>._domainkey.<domain>`."""
+    """A private key with the DNS name of its public key: `<selector>._domainkey.<domain>`."""
 
     domain: str
     selector: str

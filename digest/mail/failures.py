@@ -1,4 +1,4 @@
-"""What one failed recipient of a bounce means, from its status code and the server's words (RFC 3463)."""
+"""Judges one failed recipient of a bounce by its status code and the server's message (RFC 3463)."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from digest.domain.inbound import Severity
 
 LONGEST_DIAGNOSTIC = 300
 
-# Behind a reply code, a bracket or "status": version numbers look the same.
+# Only after a reply code, a bracket or "status": version numbers look the same.
 _ENHANCED = re.compile(
     r"(?:^|[45]\d\d[ -]|[#(\[]|status:? ?)([45]\.\d{1,3}\.\d{1,3})(?![\d.])", re.IGNORECASE
 )
@@ -40,7 +40,7 @@ class Failure:
     """In lower case; empty when the report does not name it."""
     severity: Severity
     is_permanent: bool
-    """Whether the report says that nobody tries again."""
+    """Whether the report says that no server tries again."""
     status: str
     """The enhanced status code, empty when there is none."""
     diagnostic: str
@@ -48,10 +48,10 @@ class Failure:
 
 
 def judge_failure(recipient: str, *, is_permanent: bool, status: str, words: str) -> Failure:
-    """Return the failure that a status code and the server's words stand for.
+    """Return the failure that a status code and the server's message stand for.
 
-    A status without detail (5.0.0) is replaced by the one in the words. Without any code, the words decide; words that
-    say nothing known are soft, so that nobody is suppressed without evidence.
+    A status without detail (5.0.0) is replaced by the one in the message. Without any code, the message decides; an
+    unknown message is soft, so that nobody is suppressed without evidence.
     """
     line = " ".join(words.split())
     if not status or status.endswith(".0.0"):

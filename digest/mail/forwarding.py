@@ -1,4 +1,4 @@
-"""The mail that carries a person's reply, or a report that nothing could be done about, to the operator."""
+"""The mail that forwards a person's reply, or a report that a person has to read, to the operator."""
 
 from datetime import datetime
 from email import message_from_bytes
@@ -15,7 +15,7 @@ _LONGEST_LINE = 998
 def forward(
     content: bytes, inbound: InboundMail, *, sender: str, operator: str, message_id: str, now: datetime
 ) -> bytes:
-    """Return the mail to the operator, with the original attached; an answer goes to whoever wrote it.
+    """Return the mail to the operator, with the original attached; an answer goes to its author.
 
     It says that a program sent it (RFC 3834), so that no program answers, and so that it is not forwarded again.
     """

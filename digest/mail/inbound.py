@@ -1,7 +1,7 @@
-"""What an inbound mail is: an unsubscribe request, a bounce, a complaint, a reply of a program, or of a person.
+"""Classifies inbound mail: an unsubscribe request, a bounce, a complaint, a reply of a program, or of a person.
 
-Pure: the content of the mail decides, and nothing is looked up. Whatever cannot be understood counts as a person's
-reply, which is forwarded, so nothing is dropped.
+Pure: only the content of the mail is used. What cannot be parsed counts as a person's reply, which is forwarded,
+so nothing is lost.
 """
 
 import logging
@@ -23,7 +23,7 @@ from digest.domain.inbound import InboundKind, Severity
 from digest.mail.failures import Failure, find_status, judge_failure
 
 _MOST_BYTES = 2_000_000
-"""So much of a mail is looked at; reports stand in front of what they return."""
+"""Bytes of a mail that are read; a report precedes the mail that it returns."""
 _MOST_REFERENCES = 20
 _LONGEST_WORDS = 1500
 _TOKEN = re.compile(r"unsubscribe[\s:_]+([A-Za-z0-9_-]+\.\d{8}\.[A-Za-z0-9_=-]+)", re.IGNORECASE)
@@ -48,7 +48,7 @@ _FAILED_SUBJECT = re.compile(
     r"|failure notice|non remis|could not be delivered|unzustellbar|mail system error",
     re.IGNORECASE,
 )
-# Where the words of a bounce end and the mail that it returns begins: that one may speak of anything.
+# Where the text of a bounce ends and the returned mail begins, which may contain any text.
 _RETURNED = re.compile(
     r"(?im)^.{0,40}(original message|message text follows|copy of (the|your) message|copy of the first part|below this line"
     r"|message header|your message reads).{0,80}$"
@@ -69,12 +69,12 @@ _ROBOT_FIELDS = ("X-Autoreply", "X-Autorespond", "X-Auto-Response-Suppress", "X-
 _SPAM_REPORTS = frozenset({"abuse", "fraud", "opt-out", "opt-out-list", "miscategorized"})
 
 
-# It tells of each detector that fails on a mangled mail, with a traceback.
+# flufl.bounce logs a traceback for each detector that fails on a mangled mail.
 logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
 
 
 class _TextFields(Compat32):
-    """Header fields are text, whatever bytes they have: flufl.bounce takes them for that."""
+    """Returns header fields as text, whatever bytes they have, as flufl.bounce expects."""
 
     @override
     def header_fetch_parse(self, name: str, value: str) -> str:
@@ -86,15 +86,15 @@ _POLICY = _TextFields()
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """Whatever in an inbound mail may name the mail it is about, in the order it is tried."""
+    """Everything in an inbound mail that can identify the mail it is about, in the order in which it is tried."""
 
     addresses: tuple[str, ...] = ()
-    """What it was sent to, and return paths that it quotes; one of them may be a return path of ours."""
+    """The addresses it was sent to, and return paths that it quotes; one of them may be a return path of ours."""
     tokens: tuple[str, ...] = ()
     """Tokens of links to unsubscribe."""
     message_ids: tuple[str, ...] = ()
     recipients: tuple[str, ...] = ()
-    """Who the mail it is about went to."""
+    """The recipients of the mail it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,21 +104,21 @@ class InboundMail:
     kind: InboundKind
     references: References = field(default_factory=References)
     failures: tuple[Failure, ...] = ()
-    """Of a bounce."""
+    """The failed recipients of a bounce."""
     feedback_type: str = ""
-    """Of a complaint: `abuse`, `not-spam` or another word of RFC 5965, section 7.3."""
+    """The type of a complaint: `abuse`, `not-spam` or another word of RFC 5965, section 7.3."""
     subject: str = ""
     sender: str = ""
     """The mailbox of its From, empty if there is none."""
 
     @property
     def is_spam_report(self) -> bool:
-        """Whether a complaint asks for no more mail; `not-spam`, `virus` and reports about signatures do not."""
+        """Whether a complaint means that no more mail is wanted; `not-spam` and `virus`, for example, do not."""
         return self.feedback_type in _SPAM_REPORTS
 
 
 def classify(content: bytes, envelope_recipient: str = "") -> InboundMail:
-    """Return what a mail is. Never raises: what cannot be parsed is a REPLY.
+    """Classify a mail. Never raises: what cannot be parsed is a REPLY.
 
     `envelope_recipient` is the address of RCPT TO, where it is known.
     """
@@ -180,7 +180,7 @@ def _reported_failures(part: Message) -> Iterator[Failure]:
 def _groups(part: Message) -> Iterator[Message]:
     """Yield the groups of fields of a message/delivery-status: of the message, then of each recipient.
 
-    The parser takes the part for a message of its own, whatever its encoding, so its text is put together again.
+    The parser parses the part as a message and ignores its encoding, so its text is joined again first.
     """
     payload = part.get_payload()
     pieces = payload if isinstance(payload, list) else [payload]
@@ -194,7 +194,7 @@ def _groups(part: Message) -> Iterator[Message]:
 
 
 def _unstructured_failures(message: Message) -> list[Failure]:
-    """Return the recipients that flufl.bounce finds in a bounce that has no form of RFC 3464."""
+    """Return the recipients that flufl.bounce finds in a bounce that is not in a form of RFC 3464."""
     try:
         temporary, permanent = all_failures(message)
     except Exception:  # noqa: BLE001 - a detector may raise almost anything on a mangled mail
@@ -221,7 +221,7 @@ def _words_about(text: str, recipient: str, *, is_alone: bool) -> str:
 
 
 def _looks_like_bounce(message: Message, subject: str, sender: str) -> bool:
-    """Tell whether a program reports a failure, so that a person who quotes one is not mistaken for it."""
+    """Return whether a program reports a failure; a person who quotes a report does not count."""
     return (
         message.get_content_type() == "multipart/report"
         or str(message.get("Return-Path", "")).strip() == "<>"
@@ -238,7 +238,7 @@ def _looks_like_bounce(message: Message, subject: str, sender: str) -> bool:
 def _complaint(
     message: Message, feedback: Message, addresses: tuple[str, ...], subject: str, sender: str
 ) -> InboundMail:
-    """Return an ARF report (RFC 5965). Its fields stand in the second part, the mail or its header in the third."""
+    """Return an ARF report (RFC 5965). Its fields are in the second part, the mail or its header in the third."""
     fields = next(_groups(feedback), Message())
     reported = [_text(fields, name) for name in ("Original-Mail-From", "Original-Rcpt-To")]
     references = _references(message, addresses, _mailboxes([reported[1]]))
@@ -260,7 +260,7 @@ def _complaint(
 
 
 def _is_automatic(message: Message, subject: str, sender: str) -> bool:
-    """Tell whether a program wrote the mail (RFC 3834, section 5, and the fields of older programs)."""
+    """Return whether a program wrote the mail (RFC 3834, section 5, and the fields of older programs)."""
     submitted = _text(message, "Auto-Submitted").lower().partition(";")[0].strip()
     if submitted and submitted != "no":
         return True
@@ -279,7 +279,7 @@ def _is_automatic(message: Message, subject: str, sender: str) -> bool:
 
 
 def _references(message: Message, addresses: Iterable[str], recipients: Iterable[str]) -> References:
-    """Collect what names the original mail: in the part that returns it, and in the text of the report."""
+    """Collect what identifies the original mail: in the part that returns it, and in the text of the report."""
     text = _returned(message)
     own = [_text(message, "In-Reply-To"), _text(message, "References")]
     return_paths = re.findall(
@@ -369,7 +369,7 @@ def _unique(values: Iterable[str]) -> tuple[str, ...]:
 
 
 def worst_failure(failures: Iterable[Failure], recipients: Iterable[str] = ()) -> Failure | None:
-    """Return the failure that counts: of these recipients if any is named, else the gravest."""
+    """Return the failure that counts: of these recipients if any is named, else the most severe."""
     order = (Severity.HARD, Severity.POLICY, Severity.SOFT, Severity.DELAYED)
     ranked = sorted(failures, key=lambda failure: order.index(failure.severity))
     named = set(recipients)

@@ -1,4 +1,4 @@
-"""A listener for mail over LMTP (RFC 2033) or SMTP, for a mail server on this machine or beside it."""
+"""A listener for mail over LMTP (RFC 2033) or SMTP, for a mail server on this machine or in the same network."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ Deliver = Callable[[bytes, str], object]
 
 
 class _Handler:
-    """Has each mail processed before it is accepted, so that the mail server keeps what cannot be."""
+    """Processes each mail before accepting it, so that the mail server keeps the mails that fail."""
 
     def __init__(self, deliver: Deliver) -> None:
         self._deliver = deliver
@@ -36,7 +36,7 @@ class _Handler:
     ) -> str:
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         recipient = envelope.rcpt_tos[0]
-        # What a final delivery adds (RFC 5321, section 4.4): an empty return path marks a report.
+        # A final delivery adds this field (RFC 5321, section 4.4); an empty return path marks a report.
         sender = (envelope.mail_from or "").strip("<>")
         head = f"Return-Path: <{sender}>\r\nDelivered-To: {recipient}\r\n"
         mail = head.encode("utf-8", "replace") + content

@@ -65,7 +65,7 @@ def _read_maildir(folder: Path) -> Iterator[SourceMail]:
         raise FileNotFoundError
     unseen = [path for path in (folder / "cur").glob("*") if _SEEN not in path.name.partition(":2,")[2]]
     for path in sorted([*(folder / "new").glob("*"), *unseen]):
-        with suppress(FileNotFoundError):  # another process was faster
+        with suppress(FileNotFoundError):  # Another process has moved it.
             content = path.read_bytes()
             yield SourceMail(content, _mark_seen(folder, path))
 

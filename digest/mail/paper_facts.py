@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from digest.domain.categories import NAMES
-from digest.domain.pick import Card
+from digest.domain.pick import Card, is_web_address
 from digest.text import formatting
 from digest.text.badges import badges
 from digest.text.summary import LIMIT, fitted, summary
@@ -33,12 +33,6 @@ _SHORT_NAMES = {
 }
 """Names for categories whose own names are too long for a line with the date and the votes."""
 _SINCE = re.compile(r" (?:since yesterday|since \d+ days ago|today)\b")
-_WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x20\x7f<>\"]{1,2000}")
-
-
-def is_web_address(url: str) -> bool:
-    """Return whether `url` may be a link in a mail: an absolute http(s) URL without spaces."""
-    return _WEB_ADDRESS.fullmatch(url) is not None
 
 
 def facts(card: Card) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 from markupsafe import Markup
 
 from digest.domain.delivery import Kind
-from digest.domain.pick import Card
+from digest.domain.pick import Card, is_web_address
 from digest.domain.subscriber import Layout
 from digest.mail import opening, paper_facts
 from digest.mail.content import (
@@ -225,7 +225,7 @@ class Renderer:
         links = paper_facts.links(card)
         paper = {
             "title": title,
-            "url": card.abstract_url if paper_facts.is_web_address(card.abstract_url) else "",
+            "url": card.abstract_url if is_web_address(card.abstract_url) else "",
             "authors": shown,
             "authors_text": paper_facts.authors_in_text(shown),
             "facts": " · ".join(paper_facts.facts(card)),

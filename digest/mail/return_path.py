@@ -11,10 +11,11 @@ from base64 import b32encode
 from dataclasses import dataclass
 from hashlib import sha256
 
+from digest.domain.delivery import LARGEST_ID
+
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _SIGNATURE_LENGTH = 12
 _KEY = re.compile(rf"([0-9a-z]{{1,13}})-([a-z2-7]{{{_SIGNATURE_LENGTH}}})")
-_LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,11 @@ def read_return_path(address: str, mailbox: str) -> ReturnKey | None:
     if found is None or (prefix, domain) != (own, own_domain):
         return None
     delivery_id = int(found[1], 36)
-    return ReturnKey(delivery_id, found[2]) if delivery_id <= _LARGEST_ID else None
+    return ReturnKey(delivery_id, found[2]) if delivery_id <= LARGEST_ID else None
 
 
 def is_genuine(key: ReturnKey, subscriber_key: str, secret: bytes) -> bool:
-    """Tell whether we made this key for this delivery and subscriber."""
+    """Return whether we made this key for this delivery and subscriber."""
     return hmac.compare_digest(key.signature, _signature(key.delivery_id, subscriber_key, secret))
 
 

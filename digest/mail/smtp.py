@@ -30,6 +30,7 @@ MAIL, RCPT and DATA are sent in one packet if the server offers PIPELINING (RFC 
 of four. 8BITMIME is not used, because the mails are ASCII.
 """
 
+import re
 import smtplib
 import socket
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ from digest.errors import BadInput, ConnectionLost, NeverSend, ServerFull, SlowD
 from digest.mail.addresses import read_address
 from digest.mail.envelope import Envelope
 from digest.mail.smtp_answers import Answer, is_too_fast, read_answer, sort_refusal
-from digest.mail.smtp_session import Server, greet
+from digest.mail.smtp_session import Server, greet, is_timeout
 
 GO_ON = 354
 
@@ -164,7 +165,7 @@ class SmtpConnection:
 
     def _lost(self, error: Exception) -> NoReturn:
         self._drop()
-        if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
+        if is_timeout(error) or is_timeout(error.__context__):
             seconds = self._server.timeout_seconds
             raise ConnectionLost(
                 f"The mail server gave no complete answer within {seconds:.0f} seconds."
@@ -196,6 +197,9 @@ class SmtpConnection:
         return session
 
 
+_DOT = re.compile(rb"\n\.").search
+
+
 def _commands(envelope: Envelope) -> list[bytes]:
     """Return the commands MAIL, RCPT and DATA. Addresses are validated here, so that none can add a command."""
     try:
@@ -211,7 +215,8 @@ def _commands(envelope: Envelope) -> list[bytes]:
 
 def _stuffed(content: bytes) -> bytes:
     """Return the mail as DATA requires it: dots at line starts doubled, and the end mark added (RFC 5321 § 4.5.2)."""
-    stuffed = content.replace(b"\r\n.", b"\r\n..")
+    # The search takes a third of the time of a replacement, and lines that start with a dot are rare.
+    stuffed = content.replace(b"\r\n.", b"\r\n..") if _DOT(content) else content
     if stuffed.startswith(b"."):
         stuffed = b"." + stuffed
     return stuffed + (b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n")

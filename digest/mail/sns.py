@@ -14,7 +14,7 @@ _LARGEST = 100_000
 
 
 class _NoRedirect(HTTPRedirectHandler):
-    """The address was checked, the one it leads to was not."""
+    """Refuses redirects: only the original address was checked."""
 
     @override
     def redirect_request(
@@ -24,7 +24,7 @@ class _NoRedirect(HTTPRedirectHandler):
 
 
 def fetch(url: str) -> bytes:
-    """Return what a checked https address of Amazon SNS holds. Raises TryLater."""
+    """Return the content of a checked https address of Amazon SNS. Raises TryLater."""
     try:
         with build_opener(_NoRedirect).open(url, timeout=_TIMEOUT_SECONDS) as answer:
             content: bytes = answer.read(_LARGEST)
@@ -35,5 +35,5 @@ def fetch(url: str) -> bytes:
 
 @lru_cache(16)
 def fetch_certificate(url: str) -> bytes:
-    """Return a certificate, fetched once a process. Raises TryLater."""
+    """Return a certificate, fetched once per process. Raises TryLater."""
     return fetch(url)

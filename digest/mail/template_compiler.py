@@ -23,6 +23,7 @@ _COMMENT = re.compile(
 _STYLE_SHEET = re.compile(r"(<style[^>]*>)(.*?)(</style>)", re.DOTALL)
 _STYLE_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _AROUND_PUNCTUATION = re.compile(r"\s*([{};,>])\s*")
+_RULE_END = re.compile(r"}(?!\.)")
 _AFTER_COLON = re.compile(r":\s+")
 _BETWEEN = re.compile(r"[ \t]*\n\s*")
 _IN_TAG = re.compile(r"<[a-z][^<>{}]*\s[^<>]*>", re.DOTALL)
@@ -152,5 +153,8 @@ def _minify_tag(tag: str) -> str:
 def _minify_styles(sheet: str) -> str:
     sheet = _STYLE_COMMENT.sub("", sheet)
     sheet = _AROUND_PUNCTUATION.sub(r"\1", sheet)
-    # One line break per rule keeps lines short.
-    return "\n" + _AFTER_COLON.sub(":", sheet).replace(";}", "}").replace("}", "}\n").strip() + "\n"
+    # Line breaks between rules keep lines short. No line starts with a dot, which SMTP has to double, and which some
+    # mail servers lose.
+    sheet = _AFTER_COLON.sub(":", sheet).replace(";}", "}").strip()
+    lead = "" if sheet.startswith(".") else "\n"
+    return lead + _RULE_END.sub("}\n", sheet).strip() + "\n"

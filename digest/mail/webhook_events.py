@@ -1,7 +1,7 @@
 """The events that mail providers report to a webhook, in the form of an inbound mail.
 
-Only bounces and complaints are read; other events, such as opened mails, are left out. What is read is what each
-provider documents; a field that is missing makes an event say less, and a body of another form is refused.
+Only bounces and complaints are read; other events, such as opened mails, are left out. Only documented fields are
+read. An event with missing fields gives less information; a body of another form is refused.
 """
 
 import json

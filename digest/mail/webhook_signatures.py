@@ -1,4 +1,4 @@
-"""Whether a call of a webhook comes from the mail provider, by each provider's own scheme.
+"""Verifies that a call of a webhook comes from the mail provider, by each provider's scheme.
 
 | Provider | Scheme |
 |---|---|
@@ -47,13 +47,13 @@ _SIGNED_FIELDS = {
 
 
 def is_from_postmark(authorization: str, user_and_password: str) -> bool:
-    """Tell whether a call has the user and password (`user:password`) that the webhook was set up with."""
+    """Return whether a call has the user and password (`user:password`) that the webhook was set up with."""
     expected = "Basic " + b64encode(user_and_password.encode()).decode("ascii")
     return hmac.compare_digest(authorization.encode(), expected.encode())
 
 
 def is_from_mailgun(signature: Mapping[str, Any], key: str, now: datetime) -> bool:
-    """Tell whether the `signature` of a call is made with the account's signing key, and is not old."""
+    """Return whether the `signature` of a call is made with the account's signing key, and is not old."""
     timestamp, token = str(signature.get("timestamp", "")), str(signature.get("token", ""))
     expected = hmac.new(key.encode(), f"{timestamp}{token}".encode(), sha256).hexdigest()
     given = str(signature.get("signature", ""))
@@ -61,7 +61,7 @@ def is_from_mailgun(signature: Mapping[str, Any], key: str, now: datetime) -> bo
 
 
 def is_from_sendgrid(body: bytes, signature: str, timestamp: str, public_key: str, now: datetime) -> bool:
-    """Tell whether a body is signed with the account's key, given as base64, and is not old."""
+    """Return whether a body is signed with the account's key, given as base64, and is not old."""
     try:
         key = load_der_public_key(b64decode(public_key))
         if not isinstance(key, EllipticCurvePublicKey):
@@ -85,7 +85,7 @@ def subscribe_url(message: Mapping[str, Any]) -> str:
 
 
 def is_from_sns(message: Mapping[str, Any], topic: str, certificate: bytes, now: datetime) -> bool:
-    """Tell whether an SNS message belongs to our topic, is signed with the certificate, and is not old."""
+    """Return whether an SNS message belongs to our topic, is signed with the certificate, and is not old."""
     names = _SIGNED_FIELDS.get(str(message.get("Type")), ())
     if not names or message.get("TopicArn") != topic:
         return False
@@ -103,7 +103,7 @@ def is_from_sns(message: Mapping[str, Any], topic: str, certificate: bytes, now:
 
 
 def _is_recent(timestamp: str, now: datetime) -> bool:
-    """Tell whether a time in seconds since 1970 is near."""
+    """Return whether a time in seconds since 1970 is recent."""
     if not re.fullmatch(r"[0-9]{1,12}", timestamp):
         return False
     return abs(now.timestamp() - int(timestamp)) <= LONGEST_AGE.total_seconds()

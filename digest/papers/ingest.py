@@ -16,7 +16,7 @@ from digest.store import terms as term_store
 from digest.store.database import Connection, Database
 from digest.store.papers import StoredPaper
 
-# Large enough that a statement's fixed cost vanishes, small enough that memory stays flat.
+# Large enough that the fixed cost of a statement is negligible, small enough that memory use stays constant.
 CHUNK = 1000
 # Document frequencies get a new version when a tenth of the papers is not counted yet: often enough to
 # include new words, and so rarely that profiles are seldom rebuilt.

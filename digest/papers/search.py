@@ -32,7 +32,7 @@ def find_paper(connection: Connection, paper_id: str) -> StoredPaper:
     return found[canonical]
 
 
-def watched(stored: StoredPaper, snapshots: list[Popularity]) -> Watched:
+def trend_input(stored: StoredPaper, snapshots: list[Popularity]) -> Watched:
     """Return the input of the trending formula for a stored paper."""
     categories = stored.paper.categories
     return Watched(categories[0] if categories else "", stored.announced_on, tuple(snapshots))
@@ -54,14 +54,14 @@ def trending_papers(
         one for one in paper_store.announced_between(connection, after, newest) if not one.paper.withdrawn
     ]
     snapshots = paper_store.popularity_of(connection, [one.row_id for one in around], now)
-    heat = trending([watched(one, snapshots.get(one.row_id, [])) for one in around], now)
+    scores = trending([trend_input(one, snapshots.get(one.row_id, [])) for one in around], now)
     lines = [popularity_line(snapshots.get(one.row_id, []), now) for one in around]
     order = [
         index
-        for index in np.lexsort((-heat, np.array([not line for line in lines], bool)))
+        for index in np.lexsort((-scores, np.array([not line for line in lines], bool)))
         if category is None or category in listed_under(around[index].paper.categories)
     ]
-    return [(around[index], float(heat[index]), lines[index]) for index in order[:top]]
+    return [(around[index], float(scores[index]), lines[index]) for index in order[:top]]
 
 
 def explain_trend(connection: Connection, now: datetime, paper_id: str) -> tuple[StoredPaper, Trend]:
@@ -70,7 +70,7 @@ def explain_trend(connection: Connection, now: datetime, paper_id: str) -> tuple
     Raises BadInput or NotFound.
     """
     stored = find_paper(connection, paper_id)
-    if stored.told_on is None:
+    if stored.stated_on is None:
         raise BadInput(f"The announcement date of {stored.paper.id} is unknown, so it has no trending score.")
     newest = paper_store.newest_announcement(connection, now.date()) or stored.announced_on
     after = min(newest - TRENDING_DAYS, stored.announced_on - timedelta(days=1))
@@ -80,7 +80,7 @@ def explain_trend(connection: Connection, now: datetime, paper_id: str) -> tuple
     others = [one for one in around if one.row_id != stored.row_id]
     papers = [stored, *others]
     snapshots = paper_store.popularity_of(connection, [one.row_id for one in papers], now)
-    trends = explain_trending([watched(one, snapshots.get(one.row_id, [])) for one in papers], now)
+    trends = explain_trending([trend_input(one, snapshots.get(one.row_id, [])) for one in papers], now)
     return stored, trends[0]
 
 

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from importlib.resources import files
-from typing import Literal, NotRequired, TypedDict, cast
+from typing import NotRequired, TypedDict, cast
 
 from digest.domain.paper import FeedItem, Paper, Popularity
+from digest.domain.subscriber import Frequency
 from digest.text.latex import one_line, paragraphs
 
 
@@ -52,7 +53,7 @@ class SampleSubscriber:
     """An IANA name, never behind UTC: the papers of today (UTC) must not be tomorrow's for a subscriber."""
     hour: int
     """Local hour of the mail, 0 to 23."""
-    frequency: Literal["daily", "weekdays", "weekly"]
+    frequency: Frequency
     max_papers: int
     about: str
     """Who this is, in one sentence, for the person who runs the demo."""
@@ -67,7 +68,7 @@ SAMPLE_SUBSCRIBERS: tuple[SampleSubscriber, ...] = (
         follow=("Wanjiru Gathoni-Mbeki",),
         timezone="Europe/Paris",
         hour=7,
-        frequency="daily",
+        frequency=Frequency.DAILY,
         max_papers=10,
         about="Ana builds search for a legal publisher in Lyon and reads on the morning train.",
     ),
@@ -79,7 +80,7 @@ SAMPLE_SUBSCRIBERS: tuple[SampleSubscriber, ...] = (
         follow=("Sunniva Håkonsrud",),
         timezone="Asia/Tokyo",
         hour=8,
-        frequency="weekdays",
+        frequency=Frequency.WEEKDAYS,
         max_papers=8,
         about="Kenji teaches a two-armed robot to tidy kitchens, at a start-up in Kawasaki.",
     ),
@@ -90,7 +91,7 @@ SAMPLE_SUBSCRIBERS: tuple[SampleSubscriber, ...] = (
         mutes=("dark matter",),
         timezone="Africa/Lagos",
         hour=6,
-        frequency="weekly",
+        frequency=Frequency.WEEKLY,
         max_papers=10,
         about="Ruth chases radio transients in Nsukka and shares a flat with a protein designer.",
     ),

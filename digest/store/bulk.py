@@ -7,6 +7,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, create_mock_engine, text
 
+
+class JsonText(str):
+    """The text of a JSON document."""
+
+    __slots__ = ()
+
+
 _DIALECT = create_mock_engine("postgresql+psycopg://", lambda *_: None).dialect
 
 
@@ -56,7 +63,9 @@ def _arrays(table: Table, names: list[str], rows: Collection[Mapping[str, Any]])
     for name in names:
         values = [row[name] for row in rows]
         arrays[name] = array_literal(
-            [json.dumps(value) for value in values] if _is_document(table, name) else values
+            [value if isinstance(value, JsonText) else json.dumps(value) for value in values]
+            if _is_document(table, name)
+            else values
         )
     return arrays
 

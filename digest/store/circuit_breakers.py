@@ -54,7 +54,7 @@ def save_circuit(connection: Connection, circuit: Circuit) -> None:
 
 
 def take_half_open_turn(connection: Connection, name: str, now: datetime, until: datetime) -> bool:
-    """Take the trial that is due by `now` and set the next one to `until`; False if it is not due or already taken."""
+    """Claim the half-open turn that is due by `now`, and set the next one to `until`; False if none is due."""
     statement = (
         update(circuits)
         .where(circuits.c.name == name, circuits.c.try_again_at <= now)

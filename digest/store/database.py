@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -14,6 +14,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from digest.errors import BadInput, StopRun
 from digest.private_files import make_file
+
+if TYPE_CHECKING:
+    import psycopg
 
 __all__ = ["Conflict", "Connection", "Database"]
 
@@ -42,8 +45,6 @@ class Database:
         # Without a timeout a command waits for minutes for a host that drops packets.
         connect_args = {} if address.drivername == "sqlite" else {"connect_timeout": 10}
         self.engine: Engine = create_engine(address, pool_pre_ping=True, connect_args=connect_args)
-        # Opened by the first `quick()`. Frequent statements are sent without a ping before them.
-        self._quick: Engine = create_engine(address, connect_args=connect_args)
         if self.is_sqlite:
             event.listen(self.engine, "do_connect", _make_private)
             event.listen(self.engine, "connect", _prepare_sqlite)
@@ -70,18 +71,25 @@ class Database:
         """Open a read-only transaction: one consistent view that blocks no writer. Raises StopRun."""
         return self._transaction(read_only=True)
 
-    @contextmanager
-    def quick(self) -> Iterator[Connection]:
-        """Open a transaction without testing first whether the pooled connection is still open.
+    def driver_connection(self) -> "psycopg.Connection[Any]":
+        """Open a connection of the PostgreSQL driver, without pool or transaction. Close it when done.
 
-        For frequent work that is retried anyway. PostgreSQL only. Raises StopRun.
+        Use it within `driver_errors`. PostgreSQL only.
         """
-        assert not self.is_sqlite
+        arguments = self.engine.dialect.create_connect_args(self.engine.url)
+        connection = self.engine.dialect.loaded_dbapi.connect(
+            *arguments[0], **arguments[1], connect_timeout=10, autocommit=True
+        )
+        return cast("psycopg.Connection[Any]", connection)
+
+    @contextmanager
+    def driver_errors(self) -> Iterator[None]:
+        """Turn errors of the PostgreSQL driver that the operator has to act on into StopRun."""
+        dbapi = self.engine.dialect.loaded_dbapi
         try:
-            with self._quick.begin() as connection:
-                yield connection
-        except OperationalError as error:
-            raise StopRun(_plain_words(error.orig)) from error
+            yield
+        except dbapi.OperationalError as error:
+            raise StopRun(_plain_words(error)) from error
 
     @contextmanager
     def migrate(self) -> Iterator[Connection]:
@@ -117,7 +125,6 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
-        self._quick.dispose()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 
 from digest.domain.delivery import TRANSACTIONAL_KINDS, Delivery, Kind, Stream, stream_of
+from digest.store.conditions import one_of
 from digest.store.models import deliveries, picks
 from digest.store.papers import upsert
 
@@ -87,7 +88,7 @@ def claim(
     rows = connection.execute(ready).all()
     connection.execute(
         update(deliveries)
-        .where(deliveries.c.id.in_([row.id for row in rows]))
+        .where(one_of(deliveries.c.id, [row.id for row in rows]))
         .values(status="claimed", attempts=deliveries.c.attempts + 1, next_try_at=now + lease, reason="")
     )
     claimed = [
@@ -134,7 +135,7 @@ def held(connection: Connection, work: Collection[Delivery]) -> set[int]:
     """
     query = (
         select(deliveries.c.id, deliveries.c.attempts)
-        .where(deliveries.c.id.in_([one.id for one in work]), deliveries.c.status == "claimed")
+        .where(one_of(deliveries.c.id, [one.id for one in work]), deliveries.c.status == "claimed")
         .order_by(deliveries.c.id)
         .with_for_update()
     )
@@ -216,7 +217,7 @@ def release(connection: Connection, delivery_ids: Collection[int], now: datetime
     """Give up the claim on deliveries that were not attempted: they are ready, and the attempt is not counted."""
     connection.execute(
         update(deliveries)
-        .where(deliveries.c.id.in_(delivery_ids), deliveries.c.status == "claimed")
+        .where(one_of(deliveries.c.id, delivery_ids), deliveries.c.status == "claimed")
         .values(status="planned", next_try_at=now, attempts=deliveries.c.attempts - 1)
     )
 
@@ -237,7 +238,7 @@ def retry(connection: Connection, delivery_ids: Collection[int], now: datetime) 
     """Set failed or skipped deliveries to planned, due now; return how many."""
     statement = (
         update(deliveries)
-        .where(deliveries.c.id.in_(delivery_ids), deliveries.c.status.in_(("failed", "skipped")))
+        .where(one_of(deliveries.c.id, delivery_ids), deliveries.c.status.in_(("failed", "skipped")))
         .values(status="planned", next_try_at=now, due_at=now, attempts=0, reason="", settled_at=None)
     )
     return connection.execute(statement).rowcount

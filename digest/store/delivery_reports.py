@@ -22,7 +22,7 @@ class DeliveryReport:
     edition_on: date
     status: DeliveryStatus
     reason: str
-    """Why it was skipped, failed or postponed; may be empty."""
+    """Why it was skipped, failed or is retried; may be empty."""
     attempts: int
     due_at: datetime
     next_try_at: datetime | None

@@ -15,6 +15,7 @@ from sqlalchemy import (
 
 from digest.domain.delivery import PAPER_KINDS, PLANNED_KINDS
 from digest.domain.schedule import LONGEST_WAIT
+from digest.store.conditions import one_of
 from digest.store.models import deliveries, subscribers
 
 
@@ -41,7 +42,7 @@ def last_editions(
             func.max(deliveries.c.settled_at).label("settled_at"),
         )
         .where(
-            deliveries.c.subscriber_id.in_(subscriber_ids),
+            one_of(deliveries.c.subscriber_id, subscriber_ids),
             deliveries.c.kind.in_(PAPER_KINDS),
             deliveries.c.edition_on < before,
             deliveries.c.papers_through.is_not(None),
@@ -70,7 +71,7 @@ def newer_editions(connection: Connection, subscriber_ids: Collection[int], toda
     query = (
         select(deliveries.c.subscriber_id, func.max(deliveries.c.edition_on))
         .join(subscribers, deliveries.c.subscriber_id == subscribers.c.id)
-        .where(deliveries.c.subscriber_id.in_(subscriber_ids), deliveries.c.kind.in_(PLANNED_KINDS), near)
+        .where(one_of(deliveries.c.subscriber_id, subscriber_ids), deliveries.c.kind.in_(PLANNED_KINDS), near)
         .group_by(deliveries.c.subscriber_id)
     )
     return dict(connection.execute(query).all())
@@ -88,7 +89,7 @@ def sent_editions(
     sent = (
         select(deliveries.c.subscriber_id, deliveries.c.edition_on, rank.label("rank"))
         .where(
-            deliveries.c.subscriber_id.in_(subscriber_ids),
+            one_of(deliveries.c.subscriber_id, subscriber_ids),
             deliveries.c.kind.in_(PAPER_KINDS),
             deliveries.c.status == "sent",
         )
@@ -106,6 +107,6 @@ def sent_editions(
 def planned_editions(connection: Connection, subscriber_ids: Collection[int]) -> set[tuple[int, date]]:
     """Return the (subscriber id, edition) pairs of the digests that these subscribers have in the ledger."""
     query = select(deliveries.c.subscriber_id, deliveries.c.edition_on).where(
-        deliveries.c.subscriber_id.in_(subscriber_ids), deliveries.c.kind.in_(PLANNED_KINDS)
+        one_of(deliveries.c.subscriber_id, subscriber_ids), deliveries.c.kind.in_(PLANNED_KINDS)
     )
     return set(connection.execute(query).all())

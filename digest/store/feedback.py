@@ -6,12 +6,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
 
+from digest.domain.subscriber import Verdict
+from digest.store.conditions import one_of
 from digest.store.models import feedback, papers
 from digest.store.papers import upsert
 
 
 def save_feedback(
-    connection: Connection, subscriber_id: int, paper_row_id: int, verdict: str | None, now: datetime
+    connection: Connection, subscriber_id: int, paper_row_id: int, verdict: Verdict | None, now: datetime
 ) -> None:
     """Store or replace a subscriber's verdict on a paper; None deletes it."""
     if verdict is None:
@@ -29,7 +31,7 @@ def save_feedback(
     )
 
 
-def save_verdicts(connection: Connection, said: Iterable[tuple[int, int, str]], now: datetime) -> None:
+def save_verdicts(connection: Connection, said: Iterable[tuple[int, int, Verdict]], now: datetime) -> None:
     """Store the first verdicts of new subscribers: (subscriber_id, paper_row_id, verdict)."""
     rows = [
         {"subscriber_id": subscriber_id, "paper_row_id": paper_row_id, "verdict": verdict, "given_at": now}
@@ -49,7 +51,7 @@ def marked_since(
         select(feedback.c.subscriber_id, papers.c.title, papers.c.paper_id)
         .join(papers, papers.c.id == feedback.c.paper_row_id)
         .where(
-            feedback.c.subscriber_id.in_(subscriber_ids),
+            one_of(feedback.c.subscriber_id, subscriber_ids),
             feedback.c.verdict == "more",
             feedback.c.given_at >= since,
         )
@@ -63,14 +65,14 @@ def marked_since(
 
 def read_feedback(
     connection: Connection, subscriber_ids: Collection[int]
-) -> dict[int, list[tuple[int, str]]]:
+) -> dict[int, list[tuple[int, Verdict]]]:
     """Return (paper_row_id, verdict) by subscriber, the oldest first; subscribers without feedback are left out."""
     query = (
         select(feedback.c.subscriber_id, feedback.c.paper_row_id, feedback.c.verdict)
-        .where(feedback.c.subscriber_id.in_(subscriber_ids))
+        .where(one_of(feedback.c.subscriber_id, subscriber_ids))
         .order_by(feedback.c.given_at, feedback.c.paper_row_id)
     )
-    said: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    said: dict[int, list[tuple[int, Verdict]]] = defaultdict(list)
     for row in connection.execute(query):
-        said[row.subscriber_id].append((row.paper_row_id, row.verdict))
+        said[row.subscriber_id].append((row.paper_row_id, Verdict(row.verdict)))
     return dict(said)

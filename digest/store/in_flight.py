@@ -7,8 +7,9 @@ from sqlalchemy import Connection, delete, func, select
 
 from digest.store.database import Database
 from digest.store.mail_server_models import in_flight
-from digest.store.recording import CHECKING
 
+CHECKING = 7_234_002
+"""The key of the lock that senders share while they check mails: any number that no other lock uses."""
 LONGEST_WAIT = 5.0
 """Seconds that an unsubscription waits at most for a mail in flight."""
 STALE_AFTER = timedelta(minutes=15)

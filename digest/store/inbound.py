@@ -15,7 +15,7 @@ from digest.store.models import deliveries, subscribers
 from digest.store.papers import upsert
 
 _LAST_EDITIONS = 10
-"""So many of a subscriber's last editions decide whether soft bounces pause them."""
+"""Number of a subscriber's last editions that decide whether soft bounces pause the subscriber."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class BouncedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class InboundReport:
-    """What is kept of an inbound mail."""
+    """What is stored of an inbound mail."""
 
     content_sha256: str
     received_at: datetime
@@ -54,7 +54,7 @@ class InboundReport:
 
 
 def is_processed(connection: Connection, content_sha256: str) -> bool:
-    """Tell whether a mail was processed before."""
+    """Return whether a mail was processed before."""
     query = select(inbound_reports.c.id).where(inbound_reports.c.content_sha256 == content_sha256)
     return connection.execute(query).first() is not None
 
@@ -66,7 +66,7 @@ def save_report(connection: Connection, report: InboundReport) -> bool:
 
 
 def set_outcome(connection: Connection, content_sha256: str, outcome: InboundOutcome) -> None:
-    """Change what was done about a mail."""
+    """Change the outcome of a mail."""
     mine = inbound_reports.c.content_sha256 == content_sha256
     connection.execute(update(inbound_reports).where(mine).values(outcome=outcome))
 
@@ -157,7 +157,7 @@ def find_newest(connection: Connection, address_key: str) -> BouncedDelivery | N
 
 
 def note_on_delivery(connection: Connection, delivery_id: int, reason: str) -> None:
-    """Write into the ledger that a sent mail came back."""
+    """Record in the ledger that a sent mail came back."""
     mine = (deliveries.c.id == delivery_id) & (deliveries.c.status == "sent")
     connection.execute(update(deliveries).where(mine).values(reason=reason))
 
@@ -168,13 +168,13 @@ def note_on_delivery(connection: Connection, delivery_id: int, reason: str) -> N
 def add_bounced(connection: Connection, account: str, one: BouncedDelivery, count: int) -> Answers:
     """Count mails of an edition that came back; return all answers to it, of all accounts.
 
-    What came back does not count as taken. The row of the account is locked until the commit.
+    What came back does not count as accepted. The row of the account is locked until the commit.
     """
     statement = upsert(connection)(server_answers).values(
         account=account,
         stream=one.stream,
         edition_on=one.edition_on,
-        taken=0,
+        accepted=0,
         refused=0,
         recent="",
         bounced=count,
@@ -186,16 +186,16 @@ def add_bounced(connection: Connection, account: str, one: BouncedDelivery, coun
         )
     )
     query = select(
-        func.sum(server_answers.c.taken),
+        func.sum(server_answers.c.accepted),
         func.sum(server_answers.c.refused),
         func.sum(server_answers.c.bounced),
     ).where(server_answers.c.stream == one.stream, server_answers.c.edition_on == one.edition_on)
-    taken, refused, bounced = connection.execute(query).one()
-    return Answers(max(0, taken - bounced), refused + bounced)
+    accepted, refused, bounced = connection.execute(query).one()
+    return Answers(max(0, accepted - bounced), refused + bounced)
 
 
 def was_bounced_before(connection: Connection, one: BouncedDelivery, now: datetime) -> bool:
-    """Tell whether an earlier edition came back, at least EDITIONS_APART ago, and none between the two arrived."""
+    """Return whether an earlier edition came back, at least EDITIONS_APART ago, and none between the two arrived."""
     earlier = refusals.alias("earlier")
     between = refusals.alias("between")
     came_back = exists().where(
@@ -221,7 +221,7 @@ def was_bounced_before(connection: Connection, one: BouncedDelivery, now: dateti
 
 
 def note_soft_bounce(connection: Connection, subscriber_id: int, edition_on: date, now: datetime) -> bool:
-    """Keep that an edition did not reach a mailbox for now; False if it is known already."""
+    """Record that an edition did not reach a mailbox for now; False if it is recorded already."""
     statement = upsert(connection)(soft_bounces).values(
         subscriber_id=subscriber_id, edition_on=edition_on, bounced_at=now
     )

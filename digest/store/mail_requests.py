@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, delete, select
 
+from digest.domain.delivery import Kind
 from digest.store.models import confirmation_counts, mail_requests
 from digest.store.papers import upsert
 
@@ -14,11 +15,11 @@ class StoredRequest:
     """A pending request."""
 
     id: int
-    kind: str
+    kind: Kind
     address: str
 
 
-def add_request(connection: Connection, kind: str, address: str, now: datetime) -> None:
+def add_request(connection: Connection, kind: Kind, address: str, now: datetime) -> None:
     """Store a request."""
     row = {"kind": kind, "address": address, "requested_at": now}
     connection.execute(mail_requests.insert().values(row))
@@ -34,10 +35,10 @@ def next_request(connection: Connection, after: int) -> StoredRequest | None:
         .with_for_update(skip_locked=True)
     )
     row = connection.execute(query).one_or_none()
-    return StoredRequest(row.id, row.kind, row.address) if row else None
+    return StoredRequest(row.id, Kind(row.kind), row.address) if row else None
 
 
-def drop_request(connection: Connection, request_id: int) -> None:
+def delete_request(connection: Connection, request_id: int) -> None:
     """Delete a request."""
     connection.execute(delete(mail_requests).where(mail_requests.c.id == request_id))
 
@@ -56,6 +57,6 @@ def count_confirmation(connection: Connection, mailbox_hash: str, counted_on: da
     return int(connection.execute(counted.returning(confirmation_counts.c.planned)).scalar_one())
 
 
-def drop_confirmation_counts(connection: Connection, before: date) -> None:
+def delete_confirmation_counts(connection: Connection, before: date) -> None:
     """Delete the counts of earlier days."""
     connection.execute(delete(confirmation_counts).where(confirmation_counts.c.counted_on < before))

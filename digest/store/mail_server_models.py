@@ -36,12 +36,12 @@ server_answers = Table(
     Column("account", Text, primary_key=True),
     Column("stream", Text, primary_key=True),
     Column("edition_on", Date, primary_key=True),
-    Column("taken", Integer, nullable=False),
+    Column("taken", Integer, key="accepted", nullable=False),
     Column("refused", Integer, nullable=False),
     # The last answers, the newest last: + accepted, - refused.
     Column("recent", Text, nullable=False),
-    Column("last_taken_at", Instant),
-    # Mails among those taken that came back as a hard bounce.
+    Column("last_taken_at", Instant, key="last_accepted_at"),
+    # Mails among those accepted that came back as a hard bounce.
     Column("bounced", Integer, nullable=False, server_default="0"),
     one_of("stream", Stream),
 )
@@ -60,19 +60,19 @@ inbound_reports = Table(
     "inbound_reports",
     metadata,
     Column("id", BigId, primary_key=True),
-    # Of the whole mail, so that one that is read again is recognised.
+    # The hash of the whole mail, which recognises a mail that is read again.
     Column("content_sha256", Text, nullable=False, unique=True),
     Column("received_at", Instant, nullable=False, index=True),
     Column("kind", Text, nullable=False),
     Column("outcome", Text, nullable=False),
-    # Of a bounce.
+    # The severity of a bounce.
     Column("severity", Text),
     Column("status_code", Text, nullable=False, default=""),
-    # The words of the mail server, or the type of a complaint.
+    # The message of the mail server, or the type of a complaint.
     Column("words", Text, nullable=False, default=""),
     Column("matched_by", Text),
     Column("subscriber_id", BigId, ForeignKey("subscribers.id", ondelete="CASCADE"), index=True),
-    # With the subscriber, they name the delivery.
+    # With the subscriber, they identify the delivery.
     Column("mail_kind", Text),
     Column("edition_on", Date),
     one_of("kind", InboundKind),
@@ -82,7 +82,8 @@ inbound_reports = Table(
     one_of("mail_kind", Kind),
 )
 
-# The editions that did not reach a subscriber whose mailbox is full or out of reach. Deleted when they are paused for it.
+# The editions that did not reach a subscriber whose mailbox is full or unreachable. Deleted when the subscriber is
+# paused for it.
 soft_bounces = Table(
     "soft_bounces",
     metadata,

@@ -229,7 +229,7 @@ deliveries = Table(
     Column("kind", Text, nullable=False),
     Column("edition_on", Date, nullable=False),
     Column("status", Text, nullable=False),
-    # Why it was skipped, failed or postponed.
+    # Why it was skipped, failed or is retried.
     Column("reason", Text, nullable=False, default=""),
     Column("due_at", Instant, nullable=False),
     # Null once the delivery is settled; an open delivery always has a time.

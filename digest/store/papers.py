@@ -10,9 +10,10 @@ from sqlalchemy import Connection, Row, Select, Text, bindparam, cast, func, or_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from digest.domain.paper import Paper, Popularity
+from digest.store.conditions import one_of
 from digest.store.models import paper_terms, papers, popularity
 
-_TOLD = papers.c.announced_guessed.is_(False)
+_HAS_STATED_DATE = papers.c.announced_guessed.is_(False)
 # The key of the lock: any number that no other lock uses.
 _INGESTION_LOCK = 7_234_002
 
@@ -34,7 +35,7 @@ class StoredPaper:
         return self.paper.announced_on
 
     @property
-    def told_on(self) -> date | None:
+    def stated_on(self) -> date | None:
         """The announcement date from a feed or file; None while there is only an estimate."""
         return None if self.announced_guessed else self.announced_on
 
@@ -103,26 +104,27 @@ def lock_ingestion(connection: Connection) -> None:
 
 def find_known(connection: Connection, ids: Collection[str], title_ids: Collection[str]) -> list[StoredPaper]:
     """Return the stored papers with one of these paper_ids or title ids."""
-    found = or_(papers.c.paper_id.in_(ids), papers.c.title_id.in_(title_ids))
+    found = or_(one_of(papers.c.paper_id, ids), one_of(papers.c.title_id, title_ids))
     return _read(connection, select(papers).where(found).order_by(papers.c.id))
 
 
 def find_by_paper_ids(connection: Connection, ids: Collection[str]) -> dict[str, StoredPaper]:
     """Return the stored papers with these paper_ids, by paper_id; unknown ids are left out."""
-    rows = _read(connection, select(papers).where(papers.c.paper_id.in_(ids)))
+    rows = _read(connection, select(papers).where(one_of(papers.c.paper_id, ids)))
     return {stored.paper.id: stored for stored in rows}
 
 
 def find_by_row_ids(connection: Connection, row_ids: Collection[int]) -> dict[int, StoredPaper]:
     """Return the stored papers with these row ids, by row id."""
     return {
-        stored.row_id: stored for stored in _read(connection, select(papers).where(papers.c.id.in_(row_ids)))
+        stored.row_id: stored
+        for stored in _read(connection, select(papers).where(one_of(papers.c.id, row_ids)))
     }
 
 
 def row_ids_of(connection: Connection, ids: Collection[str]) -> dict[str, int]:
     """Return the row ids of the papers with these paper_ids, by paper_id; unknown ids are left out."""
-    query = select(papers.c.paper_id, papers.c.id).where(papers.c.paper_id.in_(ids))
+    query = select(papers.c.paper_id, papers.c.id).where(one_of(papers.c.paper_id, ids))
     return dict(connection.execute(query).all())
 
 
@@ -147,7 +149,9 @@ def announced_between(
 
     Papers whose day no feed has given are left out. `seen_through` leaves out papers first seen later.
     """
-    query = select(papers).where(_TOLD, papers.c.announced_on > after, papers.c.announced_on <= through)
+    query = select(papers).where(
+        _HAS_STATED_DATE, papers.c.announced_on > after, papers.c.announced_on <= through
+    )
     if seen_through is not None:
         query = query.where(papers.c.first_seen_at <= seen_through)
     return _read(connection, query.order_by(papers.c.id))
@@ -160,7 +164,7 @@ def page(connection: Connection, after: int, limit: int) -> list[StoredPaper]:
 
 def newest_announcement(connection: Connection, through: date) -> date | None:
     """Return the latest announcement date of any stored paper that is not after `through`."""
-    newest = select(func.max(papers.c.announced_on)).where(_TOLD, papers.c.announced_on <= through)
+    newest = select(func.max(papers.c.announced_on)).where(_HAS_STATED_DATE, papers.c.announced_on <= through)
     found: date | None = connection.execute(newest).scalar_one()
     return found
 
@@ -178,14 +182,14 @@ def newest_papers(
     With `since` or `through`, papers without a given day are left out.
     """
     query = select(papers).order_by(papers.c.announced_on.desc(), papers.c.id.desc()).limit(top)
-    told = query.where(_TOLD)
+    stated = query.where(_HAS_STATED_DATE)
     if since is not None:
-        told = told.where(papers.c.announced_on >= since)
+        stated = stated.where(papers.c.announced_on >= since)
     if through is not None:
-        told = told.where(papers.c.announced_on <= through)
-    found = _read(connection, told)
+        stated = stated.where(papers.c.announced_on <= through)
+    found = _read(connection, stated)
     if since is None and through is None and len(found) < top:
-        found += _read(connection, query.where(~_TOLD).limit(top - len(found)))
+        found += _read(connection, query.where(~_HAS_STATED_DATE).limit(top - len(found)))
     return found
 
 
@@ -229,7 +233,7 @@ def read_terms(connection: Connection, row_ids: Collection[int] | None = None) -
     """Return packed term counts by row id, in rising order: of these papers, or of all."""
     query = select(paper_terms.c.paper_row_id, paper_terms.c.counts).order_by(paper_terms.c.paper_row_id)
     if row_ids is not None:
-        query = query.where(paper_terms.c.paper_row_id.in_(row_ids))
+        query = query.where(one_of(paper_terms.c.paper_row_id, row_ids))
     return dict(connection.execute(query).all())
 
 
@@ -287,7 +291,7 @@ def latest_popularity(connection: Connection, row_ids: Collection[int]) -> dict[
     """Return the most recent snapshot of each of these papers, by row id."""
     newest = (
         select(popularity.c.paper_row_id, func.max(popularity.c.observed_at).label("observed_at"))
-        .where(popularity.c.paper_row_id.in_(row_ids))
+        .where(one_of(popularity.c.paper_row_id, row_ids))
         .group_by(popularity.c.paper_row_id)
         .subquery()
     )
@@ -309,7 +313,7 @@ def popularity_of(
     """Return the snapshots of these papers up to an instant, oldest first, by row id."""
     query = (
         select(popularity)
-        .where(popularity.c.paper_row_id.in_(row_ids), popularity.c.observed_at <= until)
+        .where(one_of(popularity.c.paper_row_id, row_ids), popularity.c.observed_at <= until)
         .order_by(popularity.c.paper_row_id, popularity.c.observed_at)
     )
     found: dict[int, list[Popularity]] = {}

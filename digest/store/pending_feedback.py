@@ -7,6 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, or_, select, tuple_, update
 
+from digest.domain.subscriber import Verdict
+from digest.store.conditions import one_of
 from digest.store.models import feedback, papers, pending_feedback
 from digest.store.papers import upsert
 
@@ -16,14 +18,14 @@ MOST_PENDING = 2000
 _pending = pending_feedback.c
 
 
-def save_pending(connection: Connection, said: Iterable[tuple[int, str, str]], now: datetime) -> None:
+def save_pending(connection: Connection, said: Iterable[tuple[int, str, Verdict]], now: datetime) -> None:
     """Store (subscriber_id, paper_id, verdict); a later verdict on the same paper replaces an earlier one."""
     said = list(said)
     if not said:
         return
     rows = [
-        {"subscriber_id": number, "paper_id": paper_id, "verdict": verdict, "given_at": now}
-        for number, paper_id, verdict in said
+        {"subscriber_id": subscriber_id, "paper_id": paper_id, "verdict": verdict, "given_at": now}
+        for subscriber_id, paper_id, verdict in said
     ]
     statement = upsert(connection)(pending_feedback)
     statement = statement.on_conflict_do_update(
@@ -31,37 +33,41 @@ def save_pending(connection: Connection, said: Iterable[tuple[int, str, str]], n
         set_={"verdict": statement.excluded.verdict, "given_at": statement.excluded.given_at},
     )
     connection.execute(statement, rows)
-    _bound(connection, {number for number, _, _ in said})
+    _bound(connection, {subscriber_id for subscriber_id, _, _ in said})
 
 
 def _bound(connection: Connection, subscriber_ids: Collection[int]) -> None:
-    counted = select(_pending.subscriber_id, func.count()).where(_pending.subscriber_id.in_(subscriber_ids))
-    for number, count in connection.execute(counted.group_by(_pending.subscriber_id)).all():
+    counted = select(_pending.subscriber_id, func.count()).where(
+        one_of(_pending.subscriber_id, subscriber_ids)
+    )
+    for subscriber_id, count in connection.execute(counted.group_by(_pending.subscriber_id)).all():
         if count > MOST_PENDING:
             oldest = (
                 select(_pending.paper_id)
-                .where(_pending.subscriber_id == number)
+                .where(_pending.subscriber_id == subscriber_id)
                 .order_by(_pending.given_at, _pending.paper_id)
                 .limit(count - MOST_PENDING)
             )
-            gone = (_pending.subscriber_id == number) & _pending.paper_id.in_(oldest)
+            gone = (_pending.subscriber_id == subscriber_id) & _pending.paper_id.in_(oldest)
             connection.execute(delete(pending_feedback).where(gone))
 
 
-def read_pending(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, list[tuple[str, str]]]:
+def read_pending(
+    connection: Connection, subscriber_ids: Collection[int]
+) -> dict[int, list[tuple[str, Verdict]]]:
     """Return (paper_id, verdict) by subscriber, the oldest first; subscribers without any are left out."""
     query = (
         select(_pending.subscriber_id, _pending.paper_id, _pending.verdict)
-        .where(_pending.subscriber_id.in_(subscriber_ids))
+        .where(one_of(_pending.subscriber_id, subscriber_ids))
         .order_by(_pending.given_at, _pending.paper_id)
     )
-    said: dict[int, list[tuple[str, str]]] = defaultdict(list)
+    said: dict[int, list[tuple[str, Verdict]]] = defaultdict(list)
     for row in connection.execute(query):
-        said[row.subscriber_id].append((row.paper_id, row.verdict))
+        said[row.subscriber_id].append((row.paper_id, Verdict(row.verdict)))
     return dict(said)
 
 
-def ids_to_ask_for(
+def ids_to_request(
     connection: Connection, given_after: datetime, asked_before: datetime, limit: int
 ) -> list[str]:
     """Return paper_ids rated after `given_after` and not requested from arXiv since `asked_before`, by id."""
@@ -79,7 +85,7 @@ def ids_to_ask_for(
     return list(connection.execute(query).scalars())
 
 
-def mark_asked(connection: Connection, ids: Collection[str], now: datetime) -> None:
+def mark_requested(connection: Connection, ids: Collection[str], now: datetime) -> None:
     """Record that these papers were requested from arXiv."""
     connection.execute(update(pending_feedback).where(_pending.paper_id.in_(ids)).values(asked_at=now))
 
@@ -90,7 +96,7 @@ class Arrival:
 
     subscriber_id: int
     paper_id: str
-    verdict: str
+    verdict: Verdict
     given_at: datetime
     paper_row_id: int
 
@@ -109,7 +115,10 @@ def arrived(connection: Connection, limit: int) -> list[Arrival]:
         .order_by(_pending.subscriber_id, _pending.paper_id)
         .limit(limit)
     )
-    return [Arrival(*row) for row in connection.execute(query)]
+    return [
+        Arrival(row.subscriber_id, row.paper_id, Verdict(row.verdict), row.given_at, row.paper_row_id)
+        for row in connection.execute(query)
+    ]
 
 
 def settle(connection: Connection, arrivals: Collection[Arrival]) -> None:

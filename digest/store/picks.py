@@ -1,5 +1,6 @@
 """Queries about the papers in mails."""
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 
 from digest.domain.delivery import Section
-from digest.domain.pick import Card, Pick
-from digest.store.bulk import insert_rows, update_rows
+from digest.domain.pick import Card, Pick, PickReason
+from digest.store.bulk import JsonText, insert_rows, update_rows
+from digest.store.conditions import one_of
 from digest.store.models import cards, deliveries, papers, picks
 from digest.store.papers import upsert
 
@@ -23,7 +25,7 @@ def received(
     `before` restricts it to mails of editions before that date.
     """
     query = select(picks.c.subscriber_id, picks.c.paper_row_id).where(
-        picks.c.subscriber_id.in_(subscriber_ids), picks.c.paper_row_id >= from_row_id
+        one_of(picks.c.subscriber_id, subscriber_ids), picks.c.paper_row_id >= from_row_id
     )
     if before is not None:
         query = query.join(deliveries, picks.c.delivery_id == deliveries.c.id)
@@ -39,13 +41,19 @@ def save_cards(connection: Connection, shown: Mapping[str, Card]) -> dict[str, i
 
     Subscribers share cards: thousands of picks have a few hundred cards.
     """
-    if not shown:
-        return {}
-    statement = upsert(connection)(cards).on_conflict_do_nothing(index_elements=["content_sha256"])
-    # Sorted, because two workers that store the same cards in different orders can deadlock.
-    rows = [{"content_sha256": key, "contents": shown[key].to_json()} for key in sorted(shown)]
-    connection.execute(statement, rows)
-    query = select(cards.c.content_sha256, cards.c.id).where(cards.c.content_sha256.in_(shown))
+    known = _card_ids(connection, shown)
+    if missing := sorted(shown.keys() - known.keys()):
+        # Sorted, because two workers that store the same cards in different orders can deadlock.
+        statement = upsert(connection)(cards).on_conflict_do_nothing(index_elements=["content_sha256"])
+        connection.execute(
+            statement, [{"content_sha256": key, "contents": shown[key].to_json()} for key in missing]
+        )
+        known |= _card_ids(connection, missing)
+    return known
+
+
+def _card_ids(connection: Connection, hashes: Collection[str]) -> dict[str, int]:
+    query = select(cards.c.content_sha256, cards.c.id).where(one_of(cards.c.content_sha256, hashes))
     return dict(connection.execute(query).all())
 
 
@@ -96,7 +104,7 @@ def save_compositions(connection: Connection, composed: Sequence[Composition]) -
             "position": position,
             "section": pick.section,
             "score": pick.score,
-            "reasons": pick.reasons_to_json(),
+            "reasons": JsonText(pick.reason.stored),
         }
         for one in composed
         for position, pick in enumerate(one.picks)
@@ -104,7 +112,9 @@ def save_compositions(connection: Connection, composed: Sequence[Composition]) -
     if pick_rows and is_bulk:
         insert_rows(connection, picks, pick_rows)
     elif pick_rows:
-        connection.execute(picks.insert(), pick_rows)
+        connection.execute(
+            picks.insert(), [{**row, "reasons": json.loads(str(row["reasons"]))} for row in pick_rows]
+        )
 
 
 def read_picks(connection: Connection, owners: Collection[tuple[int, int]]) -> dict[int, list[Pick]]:
@@ -120,20 +130,20 @@ def read_picks(connection: Connection, owners: Collection[tuple[int, int]]) -> d
             cards.c.content_sha256,
         )
         .join(cards, picks.c.card_id == cards.c.id)
-        .where(picks.c.subscriber_id.in_({subscriber for _, subscriber in owners}))
-        .where(picks.c.delivery_id.in_({delivery for delivery, _ in owners}))
+        .where(one_of(picks.c.subscriber_id, {subscriber for _, subscriber in owners}))
+        .where(one_of(picks.c.delivery_id, {delivery for delivery, _ in owners}))
         .order_by(picks.c.delivery_id, picks.c.position)
     )
     found: dict[int, list[Pick]] = defaultdict(list)
     for row in connection.execute(query):
         found[row.delivery_id].append(
-            Pick.from_stored(
+            Pick(
                 row.paper_row_id,
                 Card.from_json(row.contents),
                 row.content_sha256,
-                row.section,
+                Section(row.section),
                 row.score,
-                row.reasons,
+                PickReason.from_json(row.reasons),
             )
         )
     return found

@@ -32,14 +32,14 @@ from digest.domain.subscriber import Frequency
 from digest.store.models import Instant, deliveries, subscribers
 from digest.store.papers import upsert
 
-MOST_CLOCKS = 2000
-"""Maximum number of clocks in one statement of either database."""
+MOST_SCHEDULES = 2000
+"""Maximum number of schedules in one statement of either database."""
 # The key of the lock: any number that no other lock uses.
 _PLANNING = 7_234_001
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class SharedSchedule:
     """The schedule that all subscribers share who are due at the same instants."""
 
     timezone: str
@@ -60,9 +60,9 @@ class DueEdition:
 
 @dataclass(frozen=True, slots=True)
 class DueSubscribers:
-    """The subscribers to be planned: their clocks, and their lowest and highest id."""
+    """The subscribers to be planned: their schedules, and their lowest and highest id."""
 
-    clocks: Sequence[Clock]
+    schedules: Sequence[SharedSchedule]
     first: int
     last: int
 
@@ -87,22 +87,23 @@ def find_due_subscribers(
     rows = connection.execute(union_all(*queries)).all()
     if not rows:
         return None
-    clocks = dict.fromkeys(Clock(row[0], row[1], row[2], bool(row[3])) for row in rows)
-    return DueSubscribers(tuple(clocks), min(row[4] for row in rows), max(row[5] for row in rows))
+    schedules = dict.fromkeys(SharedSchedule(row[0], row[1], row[2], bool(row[3])) for row in rows)
+    return DueSubscribers(tuple(schedules), min(row[4] for row in rows), max(row[5] for row in rows))
 
 
 def plan_span(
     connection: Connection,
-    slots: Mapping[Clock, DueEdition],
+    due_editions: Mapping[SharedSchedule, DueEdition],
     span: tuple[int, int],
     due_by: datetime | None,
     only: int | None = None,
 ) -> int:
-    """Plan a digest for each due subscriber of these clocks (at most MOST_CLOCKS) with an id in `span`, ends included.
+    """Plan a digest for each due subscriber of these schedules with an id in `span`, ends included.
 
-    `next_due_at` is updated in the same transaction. An existing delivery is not changed. Returns how many are new.
+    At most MOST_SCHEDULES at once. `next_due_at` is updated in the same transaction. An existing delivery is
+    not changed. Returns how many are new.
     """
-    table = _table(slots)
+    table = _table(due_editions)
     is_planned_here = and_(
         subscribers.c.id.between(*span),
         is_due(due_by, only),
@@ -162,7 +163,7 @@ def is_due(due_by: datetime | None, only: int | None) -> ColumnElement[bool]:
     return due if due_by is None else due & or_(_by_now(due_by), strayed(due_by))
 
 
-def _table(slots: Mapping[Clock, DueEdition]) -> CTE:
+def _table(due_editions: Mapping[SharedSchedule, DueEdition]) -> CTE:
     columns = (
         column("timezone", Text),
         column("hour", SmallInteger),
@@ -175,18 +176,18 @@ def _table(slots: Mapping[Clock, DueEdition]) -> CTE:
     )
     rows = [
         (
-            clock.timezone,
-            clock.hour,
-            clock.frequency,
-            clock.is_first,
+            schedule.timezone,
+            schedule.hour,
+            schedule.frequency,
+            schedule.is_first,
             due_edition.edition_on,
             due_edition.due_at,
             due_edition.next_due_at,
-            Kind.WEEKLY if clock.frequency == Frequency.WEEKLY else Kind.DIGEST,
+            Kind.WEEKLY if schedule.frequency == Frequency.WEEKLY else Kind.DIGEST,
         )
-        for clock, due_edition in slots.items()
+        for schedule, due_edition in due_editions.items()
     ]
-    return values(*columns, name="slots").data(rows).cte("slots")
+    return values(*columns, name="due_editions").data(rows).cte("due_editions")
 
 
 def _insert(connection: Connection, due: CTE) -> Executable:

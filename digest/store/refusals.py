@@ -7,7 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection, delete, exists, func, select
 
 from digest.domain.delivery import Delivery, Stream
-from digest.domain.refusals import DAY, EDITIONS_APART, REFUSED, TAKEN, WINDOW, Answers, Evidence
+from digest.domain.refusals import ACCEPTED, DAY, EDITIONS_APART, REFUSED, WINDOW, Answers, Evidence
 from digest.store import suppressions as suppression_store
 from digest.store.mail_server_models import refusals, server_answers
 from digest.store.models import deliveries, subscribers, suppressions
@@ -23,7 +23,7 @@ class DoubtfulEdition:
     account: str
     stream: str
     edition_on: date
-    taken: int
+    accepted: int
     refused: int
 
 
@@ -35,29 +35,31 @@ def add_answers(
         account=account,
         stream=stream,
         edition_on=edition_on,
-        taken=more.count(TAKEN),
+        accepted=more.count(ACCEPTED),
         refused=more.count(REFUSED),
         recent=more[-WINDOW:],
-        last_taken_at=now if TAKEN in more else None,
+        last_accepted_at=now if ACCEPTED in more else None,
     )
     joined = server_answers.c.recent + statement.excluded.recent
     is_sqlite = connection.dialect.name == "sqlite"
     added = statement.on_conflict_do_update(
         index_elements=["account", "stream", "edition_on"],
         set_={
-            "taken": server_answers.c.taken + statement.excluded.taken,
+            "accepted": server_answers.c.accepted + statement.excluded.accepted,
             "refused": server_answers.c.refused + statement.excluded.refused,
-            "last_taken_at": func.coalesce(statement.excluded.last_taken_at, server_answers.c.last_taken_at),
+            "last_accepted_at": func.coalesce(
+                statement.excluded.last_accepted_at, server_answers.c.last_accepted_at
+            ),
             "recent": func.substr(joined, -WINDOW) if is_sqlite else func.right(joined, WINDOW),
         },
-    ).returning(server_answers.c.taken, server_answers.c.refused, server_answers.c.recent)
+    ).returning(server_answers.c.accepted, server_answers.c.refused, server_answers.c.recent)
     row = connection.execute(added).one()
-    return Answers(row.taken, row.refused, row.recent)
+    return Answers(row.accepted, row.refused, row.recent)
 
 
-def last_taken_at(connection: Connection, account: str) -> datetime | None:
+def last_accepted_at(connection: Connection, account: str) -> datetime | None:
     """Return when a mail was last accepted on this account; None if no record of one is stored."""
-    query = select(func.max(server_answers.c.last_taken_at)).where(server_answers.c.account == account)
+    query = select(func.max(server_answers.c.last_accepted_at)).where(server_answers.c.account == account)
     at: datetime | None = connection.execute(query).scalar_one()
     return at
 
@@ -127,10 +129,10 @@ def doubtful_editions(connection: Connection, since: date) -> Sequence[DoubtfulE
             server_answers.c.account,
             server_answers.c.stream,
             server_answers.c.edition_on,
-            server_answers.c.taken,
+            server_answers.c.accepted,
             server_answers.c.refused,
         )
-        .where(server_answers.c.edition_on >= since, server_answers.c.refused > server_answers.c.taken)
+        .where(server_answers.c.edition_on >= since, server_answers.c.refused > server_answers.c.accepted)
         .order_by(server_answers.c.edition_on.desc(), server_answers.c.account, server_answers.c.stream)
     )
     return [DoubtfulEdition(*row) for row in connection.execute(query)]

@@ -18,6 +18,7 @@ from digest.domain.subscriber import (
     Status,
     Subscriber,
 )
+from digest.store.conditions import one_of
 from digest.store.models import deliveries, interests, subscribers
 from digest.store.planning import is_due
 
@@ -57,7 +58,7 @@ def read_interests(connection: Connection, subscriber_ids: Collection[int]) -> d
     """Return the interests of these subscribers in the order of entry; subscribers without any are left out."""
     query = (
         select(interests.c.subscriber_id, interests.c.kind, interests.c.words)
-        .where(interests.c.subscriber_id.in_(subscriber_ids))
+        .where(one_of(interests.c.subscriber_id, subscriber_ids))
         .order_by(interests.c.id)
     )
     words: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
@@ -83,7 +84,7 @@ def find_by_key(connection: Connection, key: str) -> Subscriber | None:
 
 def find_by_ids(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, Subscriber]:
     """Return these subscribers by id."""
-    query = select(subscribers).where(subscribers.c.id.in_(subscriber_ids))
+    query = select(subscribers).where(one_of(subscribers.c.id, subscriber_ids))
     return {subscriber.id: subscriber for subscriber in _read(connection, query)}
 
 
@@ -129,7 +130,7 @@ def activate(connection: Connection, subscriber_id: int, now: datetime) -> None:
 
 def taken_address_keys(connection: Connection, keys: Collection[str]) -> set[str]:
     """Return those of these normalised addresses that belong to a subscriber."""
-    query = select(subscribers.c.address_key).where(subscribers.c.address_key.in_(keys))
+    query = select(subscribers.c.address_key).where(one_of(subscribers.c.address_key, keys))
     return set(connection.execute(query).scalars())
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, literal, select, update
 
 from digest.domain.subscriber import Status, SuppressionEvent
+from digest.store.conditions import one_of
 from digest.store.models import consents, subscribers, suppression_log, suppressions
 from digest.store.papers import upsert
 
@@ -83,7 +84,7 @@ def release(connection: Connection, address_hash: str) -> Suppression | None:
 
 def suppressed(connection: Connection, address_hashes: Collection[str]) -> dict[str, Suppression]:
     """Return the suppressions of these addresses by hash; other addresses are left out."""
-    query = select(suppressions).where(suppressions.c.address_hash.in_(address_hashes))
+    query = select(suppressions).where(one_of(suppressions.c.address_hash, address_hashes))
     return {row.address_hash: Suppression(*row) for row in connection.execute(query)}
 
 
@@ -114,7 +115,7 @@ def note(connection: Connection, *entries: Entry) -> int:
 def history(connection: Connection, address_hashes: Collection[str]) -> dict[str, list[Entry]]:
     """Return the log entries of these addresses, the oldest first; addresses without any are left out."""
     found: dict[str, list[Entry]] = defaultdict(list)
-    query = _entries().where(suppression_log.c.address_hash.in_(address_hashes))
+    query = _entries().where(one_of(suppression_log.c.address_hash, address_hashes))
     for row in connection.execute(query.order_by(suppression_log.c.happened_at, suppression_log.c.id)):
         found[row.address_hash].append(Entry(*row))
     return dict(found)
@@ -175,11 +176,11 @@ def unsubscribe(connection: Connection, left_at: Mapping[int, datetime], what: s
         connection.execute(consents.insert(), rows)
 
 
-def last_said(connection: Connection, what: str, subscriber_ids: Collection[int]) -> dict[int, datetime]:
+def last_consents(connection: Connection, what: str, subscriber_ids: Collection[int]) -> dict[int, datetime]:
     """Return when each of these subscribers last gave this consent or refusal; others are left out."""
     query = (
         select(consents.c.subscriber_id, func.max(consents.c.given_at))
-        .where(consents.c.subscriber_id.in_(subscriber_ids), consents.c.what == what)
+        .where(one_of(consents.c.subscriber_id, subscriber_ids), consents.c.what == what)
         .group_by(consents.c.subscriber_id)
     )
     return dict(connection.execute(query).all())

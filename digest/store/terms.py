@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, func, select
 from digest.errors import NotFound
 from digest.ranking.profile import Profile
 from digest.ranking.terms import SPACE, Statistics
+from digest.store.conditions import one_of
 from digest.store.models import profiles, term_statistics
 from digest.store.papers import upsert
 
@@ -86,7 +87,7 @@ def outdated_profiles(connection: Connection, version: int, limit: int) -> list[
 def read_profiles(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, Profile]:
     """Return the stored profiles by subscriber; subscribers without one are left out."""
     query = select(profiles.c.subscriber_id, profiles.c.vector).where(
-        profiles.c.subscriber_id.in_(subscriber_ids)
+        one_of(profiles.c.subscriber_id, subscriber_ids)
     )
     return {subscriber_id: Profile.from_bytes(vector) for subscriber_id, vector in connection.execute(query)}
 
@@ -114,4 +115,4 @@ def save_profiles(connection: Connection, built: Mapping[int, Profile], now: dat
 
 def delete_profiles(connection: Connection, subscriber_ids: Collection[int]) -> None:
     """Delete the profiles of subscribers who have no interests left."""
-    connection.execute(delete(profiles).where(profiles.c.subscriber_id.in_(subscriber_ids)))
+    connection.execute(delete(profiles).where(one_of(profiles.c.subscriber_id, subscriber_ids)))

@@ -66,8 +66,8 @@ def record_feedback(
     shifts = {bucket: _weight(after, bucket) - _weight(before, bucket) for bucket in buckets}
     naming = Naming(stored.paper.title, stored.paper.abstract)
     # Every change of a profile shifts other weights slightly; only shifts in the requested direction are shown.
-    rises = verdict == "more" or (verdict is None and earlier == "less")
-    falls = verdict == "less" or (verdict is None and earlier == "more")
+    rises = verdict == Verdict.MORE or (verdict is None and earlier == Verdict.LESS)
+    falls = verdict == Verdict.LESS or (verdict is None and earlier == Verdict.MORE)
     return Effect(
         subscriber=subscriber,
         paper=stored.paper,

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from digest.domain.categories import known_category
-from digest.domain.subscriber import Frequency, Interests, Schedule, Status, Subscriber, clean_words
+from digest.domain.subscriber import Frequency, Interests, Schedule, Status, Subscriber, Verdict, clean_words
 from digest.errors import BadInput
 from digest.store import feedback as feedback_store
 from digest.store import papers as paper_store
@@ -149,12 +149,12 @@ def export_lines(database: Database) -> Iterator[str]:
             rated = {paper for rows in verdicts.values() for paper, _ in rows}
             papers = paper_store.find_by_row_ids(connection, rated)
         for one in subscribers:
-            rated_as: dict[str, list[str]] = {"more": [], "less": []}
+            rated_as: dict[str, list[str]] = {Verdict.MORE: [], Verdict.LESS: []}
             for paper, verdict in verdicts.get(one.id, []):
                 rated_as[verdict].append(papers[paper].paper.id)
             for paper_id, verdict in pending.get(one.id, []):
                 rated_as[verdict].append(paper_id)
-            record = {**record_of(one), "likes": rated_as["more"], "dislikes": rated_as["less"]}
+            record = {**record_of(one), "likes": rated_as[Verdict.MORE], "dislikes": rated_as[Verdict.LESS]}
             yield json.dumps(record, ensure_ascii=False, default=str)
         if len(subscribers) < _CHUNK:
             return

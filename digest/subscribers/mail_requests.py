@@ -8,9 +8,9 @@ that plans its mail, so a crash neither loses nor repeats it.
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Literal
 
 from digest.domain.address import Address
+from digest.domain.delivery import Kind
 from digest.errors import StopRun
 from digest.store import mail_requests as store
 from digest.store.database import Conflict, Connection, Database
@@ -19,17 +19,16 @@ from digest.subscribers.consent import request_links, request_subscription
 from digest.subscribers.profiles import ProfileBuilder
 from digest.subscribers.signup import Application
 
-RequestKind = Literal["confirm", "links"]
 _log = logging.getLogger(__name__)
 
 
-def request_mail(database: Database, kind: RequestKind, address: Address, now: datetime) -> None:
-    """Store a request."""
+def request_mail(database: Database, kind: Kind, address: Address, now: datetime) -> None:
+    """Store a request for a confirmation or for the links."""
     with database.begin() as connection:
         store.add_request(connection, kind, address.mailbox, now)
 
 
-def take_requests(
+def process_requests(
     database: Database,
     builder: ProfileBuilder,
     secret: bytes,
@@ -50,7 +49,7 @@ def take_requests(
                     break
                 last = request.id
                 planned += _answer(connection, builder, secret, request, now)
-                store.drop_request(connection, request.id)
+                store.delete_request(connection, request.id)
         except StopRun:
             raise
         except Conflict:
@@ -61,7 +60,7 @@ def take_requests(
                 raise
             _log.exception("a request for mail failed and is dropped")
             with database.begin() as connection:
-                store.drop_request(connection, request.id)
+                store.delete_request(connection, request.id)
     return planned
 
 
@@ -73,12 +72,12 @@ def _answer(
     now: datetime,
 ) -> bool:
     address = parse_address(request.address)
-    if request.kind == "links":
+    if request.kind is Kind.LINKS:
         return request_links(connection, secret, address, now) is not None
     return request_subscription(connection, builder, secret, Application(address), now) is not None
 
 
-def forget_confirmations(database: Database, now: datetime) -> None:
+def delete_confirmation_counts(database: Database, now: datetime) -> None:
     """Delete the counts of confirmations that no limit needs any more."""
     with database.begin() as connection:
-        store.drop_confirmation_counts(connection, now.date() - timedelta(days=1))
+        store.delete_confirmation_counts(connection, now.date() - timedelta(days=1))

@@ -50,7 +50,7 @@ def fetch_pending(
 
     `only` restricts it to these canonical ids. A paper that arXiv does not have is requested once a day for a week.
     """
-    learn_arrived(database, builder, now)
+    apply_arrived(database, builder, now)
     with database.read() as connection:
         ids = _ids_to_fetch(connection, now, only)
     asked = added = 0
@@ -64,18 +64,18 @@ def fetch_pending(
             break
         asked += len(batch)
         with database.begin() as connection:
-            store.mark_asked(connection, batch, now)
+            store.mark_requested(connection, batch, now)
     if added:
-        learn_arrived(database, builder, now)
+        apply_arrived(database, builder, now)
     return FetchedById(asked, added, error)
 
 
 def _ids_to_fetch(connection: Connection, now: datetime, only: Collection[str] | None) -> list[str]:
-    ids = store.ids_to_ask_for(connection, now - ASKED_FOR, now - ASKED_AGAIN, MOST_AT_ONCE)
+    ids = store.ids_to_request(connection, now - ASKED_FOR, now - ASKED_AGAIN, MOST_AT_ONCE)
     return ids if only is None else [one for one in ids if one in only]
 
 
-def learn_arrived(database: Database, builder: ProfileBuilder, now: datetime) -> int:
+def apply_arrived(database: Database, builder: ProfileBuilder, now: datetime) -> int:
     """Turn pending feedback on papers that are now stored into feedback, and rebuild the profiles; return how many."""
     learned = 0
     while True:

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from digest.domain.schedule import next_due_at
-from digest.domain.subscriber import Frequency, Schedule, Status, Subscriber, SuppressionEvent
+from digest.domain.subscriber import Frequency, Schedule, Status, Subscriber, SuppressionEvent, Verdict
 from digest.errors import BadInput
 from digest.papers.identifiers import canonical_id
 from digest.ranking.profile import Profile
@@ -79,8 +79,8 @@ def change(
     with database.begin() as connection:
         subscriber = find_subscriber(connection, address)
         subscriber_store.update_subscriber(connection, changes.applied(subscriber, now))
-        verdicts = {canonical_id(paper): "more" for paper in likes}
-        verdicts |= {canonical_id(paper): "less" for paper in dislikes}
+        verdicts = {canonical_id(paper): Verdict.MORE for paper in likes}
+        verdicts |= {canonical_id(paper): Verdict.LESS for paper in dislikes}
         row_ids = paper_store.row_ids_of(connection, verdicts.keys())
         for paper_id, row_id in row_ids.items():
             feedback_store.save_feedback(connection, subscriber.id, row_id, verdicts[paper_id], now)
@@ -118,7 +118,7 @@ def draft(
     stored = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
     earlier = [(row_id, verdict) for row_id, verdict in stored if row_id not in liked]
     # In the order in which stored feedback is read: newest last, equal instants by id.
-    verdicts = [*earlier, *((row_id, "more") for row_id in liked)]
+    verdicts = [*earlier, *((row_id, Verdict.MORE) for row_id in liked)]
     return Draft(changed, builder.build(connection, changed.interests.topics, verdicts), frozenset(liked))
 
 

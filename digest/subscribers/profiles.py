@@ -9,6 +9,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
+from digest.domain.subscriber import Verdict
 from digest.ranking.corpus import ReferenceCorpus
 from digest.ranking.profile import NO_PROFILE, Profile, build_profile
 from digest.ranking.terms import unpack_counts
@@ -76,14 +77,14 @@ class ProfileBuilder:
         verdicts: Iterable[tuple[int, str]],
         blobs: Mapping[int, bytes],
     ) -> Profile:
-        rated: dict[str, list[bytes]] = {"more": [], "less": []}
+        rated: dict[str, list[bytes]] = {Verdict.MORE: [], Verdict.LESS: []}
         for paper, verdict in verdicts:
             if paper in blobs:
                 rated[verdict].append(blobs[paper])
-        if not topics and not rated["more"]:
+        if not topics and not rated[Verdict.MORE]:
             return NO_PROFILE
         return self._learned(
-            tuple(topics), tuple(rated["more"]), tuple(rated["less"]), self.reference(connection)
+            tuple(topics), tuple(rated[Verdict.MORE]), tuple(rated[Verdict.LESS]), self.reference(connection)
         )
 
     def reference(self, connection: Connection) -> ReferenceCorpus:

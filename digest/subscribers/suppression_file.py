@@ -21,7 +21,7 @@ from digest.store.database import Connection, Database
 from digest.store.suppressions import Entry
 from digest.subscribers.addresses import address_hash, key_fingerprint
 from digest.subscribers.signup import REFUSAL
-from digest.subscribers.suppressions import Standing, check_reason, lift_in, standing_of
+from digest.subscribers.suppressions import AddressState, address_state, check_reason, lift_in
 
 FORMAT = "digest suppressions 1"
 _CHUNK = 1000
@@ -61,7 +61,7 @@ def _log_earlier_events(database: Database, secret: bytes) -> None:
             page = suppression_store.addresses(connection, after, _CHUNK, [Status.UNSUBSCRIBED])
             hashes = {row.id: address_hash(row.address, secret) for row in page}
             logged = suppression_store.history(connection, set(hashes.values()))
-            left_at = suppression_store.last_said(connection, REFUSAL, set(hashes))
+            left_at = suppression_store.last_consents(connection, REFUSAL, set(hashes))
             suppression_store.note(
                 connection,
                 *(
@@ -69,7 +69,7 @@ def _log_earlier_events(database: Database, secret: bytes) -> None:
                         hashes[row.id], SuppressionEvent.UNSUBSCRIBED, "", left_at.get(row.id, row.created_at)
                     )
                     for row in page
-                    if standing_of(logged.get(hashes[row.id], [])).left_at is None
+                    if address_state(logged.get(hashes[row.id], [])).left_at is None
                 ),
             )
         if len(page) < _CHUNK:
@@ -170,7 +170,7 @@ def _apply_to_addresses(connection: Connection, hashes: set[str], done: Applied)
     """Suppress the addresses themselves, whether or not a subscriber has them."""
     present = suppression_store.suppressed(connection, hashes)
     for fingerprint, entries in suppression_store.history(connection, hashes).items():
-        standing = standing_of(entries)
+        standing = address_state(entries)
         if standing.suppressed and fingerprint not in present:
             entry = standing.suppressed
             suppression_store.suppress(connection, fingerprint, entry.reason, entry.happened_at)
@@ -184,7 +184,7 @@ def _apply_to_subscribers(database: Database, secret: bytes, now: datetime, done
             page = suppression_store.addresses(connection, after, _CHUNK)
             hashes = {row.id: address_hash(row.address, secret) for row in page}
             logged = suppression_store.history(connection, set(hashes.values()))
-            named = [(row, standing_of(logged[hashes[row.id]])) for row in page if hashes[row.id] in logged]
+            named = [(row, address_state(logged[hashes[row.id]])) for row in page if hashes[row.id] in logged]
             _unsubscribe(connection, named, done)
             for row, standing in named:
                 _apply_to(connection, row, hashes[row.id], standing, now, done)
@@ -193,7 +193,7 @@ def _apply_to_subscribers(database: Database, secret: bytes, now: datetime, done
         after = page[-1].id
 
 
-def _unsubscribe(connection: Connection, named: Sequence[tuple[Any, Standing]], done: Applied) -> None:
+def _unsubscribe(connection: Connection, named: Sequence[tuple[Any, AddressState]], done: Applied) -> None:
     """Unsubscribe the active and paused subscribers who left, unless they signed up again later."""
     left_at = {
         row.id: standing.left_at
@@ -205,7 +205,7 @@ def _unsubscribe(connection: Connection, named: Sequence[tuple[Any, Standing]], 
 
 
 def _apply_to(
-    connection: Connection, row: Any, fingerprint: str, standing: Standing, now: datetime, done: Applied
+    connection: Connection, row: Any, fingerprint: str, standing: AddressState, now: datetime, done: Applied
 ) -> None:
     """Erase, suppress or lift one stored subscriber, as the log says."""
     if standing.erased_at and row.created_at <= standing.erased_at:

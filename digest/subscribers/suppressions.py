@@ -23,7 +23,7 @@ _PAGE = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AddressState:
     """The state of one address according to the suppression log."""
 
     suppressed: Entry | None = None
@@ -34,12 +34,12 @@ class Standing:
     erased_at: datetime | None = None
 
 
-def standing_of(entries: Iterable[Entry]) -> Standing:
+def address_state(entries: Iterable[Entry]) -> AddressState:
     """Return the state that results from the log entries of one address, given oldest first.
 
     An erasure is never undone: a later sign-up is a new subscriber, with a later `created_at`.
     """
-    found = Standing()
+    found = AddressState()
     for entry in entries:
         match entry.event:
             case "suppressed":
@@ -132,7 +132,7 @@ def lift_in(
     suppression_store.note(connection, entry)
     if known is None or not is_marked:
         return known
-    refused_at = suppression_store.last_said(connection, REFUSAL, [known.id]).get(known.id)
+    refused_at = suppression_store.last_consents(connection, REFUSAL, [known.id]).get(known.id)
     status = status_after_lift(suppression, known, refused_at)
     back = replace(known, status=status, next_due_at=None)
     subscriber_store.update_subscriber(connection, back)

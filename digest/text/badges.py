@@ -12,7 +12,7 @@ _BENCHMARK_TITLE = re.compile(
 )
 _BENCHMARK = re.compile(rf"{_OURS}\bbenchmarks?\b(?!s? (?:results?|datasets?|tasks?|models?))", re.IGNORECASE)
 _SURVEY_TITLE = re.compile(
-    r"\b(?:(?:a|an|the|comprehensive|systematic|critical|literature|scoping|brief|short|mini) (?:\w+ )?(?:survey|review|overview)|"
+    r"\b(?:(?:a|an|the|comprehensive|systematic|critical|literature|scoping|brief|short|mini) (?:\w+ )?(?:survey|review|overview)(?! (?:questions?|data|responses?|answers?|participants?)\b)|"
     r"survey (?:of|on)|review of|overview of|tutorial|primer)\b|[:?] (?:survey|review|overview)\b",
     re.IGNORECASE,
 )

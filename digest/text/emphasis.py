@@ -1,12 +1,14 @@
 """Emphasis in a line of plain text: words between two asterisks."""
 
 import re
+from functools import lru_cache
 
 from markupsafe import Markup
 
 _EMPHASIS = re.compile(r"([^*]*)\*([^*]+)\*([^*]*)")
 
 
+@lru_cache(10_000)
 def emphasised(line: str) -> Markup:
     """Return the line as HTML, escaped, its emphasis as an element; for templates that escape."""
     found = _EMPHASIS.fullmatch(line)

@@ -7,6 +7,7 @@ surrogates and overrides of the writing direction.
 import re
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 from textwrap import fill
 
 from digest.text.sentences import sentence_ends
@@ -126,6 +127,7 @@ def holdings(for_you: int, everyone: int, considered: int, new: int = 0) -> str:
     return f"{' · '.join(parts)}, out of {looked_at}" if parts else f"{looked_at} looked at"
 
 
+@lru_cache(10_000)
 def wrapped(text: str, indent: int = 0) -> str:
     """Return `text` in indented lines of TEXT_WIDTH columns; long words and addresses are not broken."""
     margin = " " * indent

@@ -205,6 +205,7 @@ _OPEN_END = re.compile(
 )
 
 
+_ARTICLE = re.compile(" (?:a|an|the) ")
 _FIRST_OF_LIST = re.compile(r"(?:\(|\b)(?:1|i|a)\)")
 _SECOND_OF_LIST = re.compile(r"(?:\(|\b)(?:2|ii|b)\)")
 
@@ -221,7 +222,8 @@ def _is_closed(start: str) -> bool:
         return False
     last = start.rsplit(",", 1)[-1] if "," in start else ""
     # After "A, B" the "and C" is missing.
-    return not (last and len(last.split()) <= 4 and not _WORKING.search(last))
+    is_one_of_list = len(last.split()) <= 4 and not _WORKING.search(last) and not _ARTICLE.match(last)
+    return not (last and is_one_of_list)
 
 
 def _alone(sentence: str) -> str:

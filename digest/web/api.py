@@ -7,13 +7,13 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, BeforeValidator, Field
 
-from digest.domain.pick import Card
+from digest.domain.pick import Card, is_web_address
 from digest.errors import BadInput, NotFound
 from digest.store import papers as paper_store
 from digest.text.formatting import one_line
 from digest.web.catalogue import PER_CATEGORY, Period, trending_and_new
 from digest.web.context import Context, WebContext
-from digest.web.pages import is_web_address, paper_path
+from digest.web.pages import paper_path
 from digest.web.papers import DAY, LONGEST_QUERY
 
 router = APIRouter(prefix="/api")

@@ -121,7 +121,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def _prepare(context: WebContext) -> None:
     context.warm()
-    # The prepared objects live as long as the process. A full collection that visits them takes 0.1 s.
+    # The prepared objects live as long as the process. A full garbage collection that traverses them takes 0.1 s.
     gc.collect()
     gc.freeze()
 

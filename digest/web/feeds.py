@@ -106,7 +106,9 @@ def _own(context: WebContext, token: str, ending: str) -> Feed:
 
 def _why(pick: Pick) -> str:
     heading = heading_of(pick.section, pick.card)
-    return pick.reason or {"everyone": "Everyone reads it", "new": HEADINGS["new"], "for_you": ""}[heading]
+    return (
+        pick.reason.line or {"everyone": "Everyone reads it", "new": HEADINGS["new"], "for_you": ""}[heading]
+    )
 
 
 def _feed(context: WebContext, title: str, path: str, items: Sequence[Item]) -> Feed:

@@ -36,7 +36,7 @@ class FormTokens:
     """Signs and checks the form tokens of one installation."""
 
     def __init__(self, secret: bytes, clock: Callable[[], datetime]) -> None:
-        self._signer = Signer(secret, salt="digest.stamp", digest_method=hashlib.sha256)
+        self._signer = Signer(secret, salt="digest.form-token", digest_method=hashlib.sha256)
         self._clock = clock
         # Many pages can be sent within a tenth of a second.
         self._signed = lru_cache(1)(lambda tenths: self._signer.sign(f"{tenths:0{_DIGITS}}").decode())
@@ -45,7 +45,7 @@ class FormTokens:
         """Return a token for the present instant."""
         return self._signed(int(self._clock().timestamp() * 10))
 
-    def is_ripe(self, form_token: str) -> bool:
+    def is_old_enough(self, form_token: str) -> bool:
         """Return whether a form with this token was open for at least LEAST and at most LONGEST."""
         age = self._age(form_token)
         return age is not None and LEAST <= age <= LONGEST

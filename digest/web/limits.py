@@ -28,9 +28,9 @@ A university can share one address.
 MAILS_PER_SITE = 40
 """From one IPv6 network of 48 bits, which holds 65,536 networks of 64 bits."""
 MAILS_PER_DOMAIN = 300
-"""For addresses of one domain; the largest mailbox providers have that many on a very good day."""
+"""Requests for addresses of one domain; the largest mailbox providers reach it on exceptional days only."""
 MAILS = 1000
-"""In all."""
+"""All requests together."""
 REDIS_RETRY_SECONDS = 10.0
 """Seconds until a Redis that did not answer is tried again."""
 _REDIS_OPTIONS = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5, "retry": Retry(NoBackoff(), 0)}

@@ -1,6 +1,5 @@
 """Renders the templates of the web side: compiled once, everything escaped, an undefined variable is an error."""
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
@@ -11,14 +10,13 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from digest.domain.pick import Card
+from digest.domain.pick import Card, is_web_address
 from digest.text import formatting
 from digest.text.emphasis import emphasised
 
 EXCERPT = 280
 _CACHED_CARDS = 3000
 """About 10 MB."""
-_WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x20\x7f<>\"]{1,2000}")
 
 
 class Pages:
@@ -66,11 +64,6 @@ class Pages:
 def paper_path(paper_id: str) -> str:
     """Return the path of a paper's page."""
     return f"/papers/{quote(paper_id, safe='/:')}"
-
-
-def is_web_address(url: str) -> bool:
-    """Return whether a URL from a feed may become a link on a page."""
-    return _WEB_ADDRESS.fullmatch(url) is not None
 
 
 def links_of(card: Card) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from limits import RateLimitItemPerHour
 
 from digest.delivery.decisions import NOTES, quiet_reason
 from digest.domain.pick import Card
-from digest.domain.subscriber import FREQUENCIES, Subscriber
+from digest.domain.subscriber import FREQUENCIES, Subscriber, Verdict
 from digest.errors import BadInput, NotFound, TryLater
 from digest.papers.identifiers import canonical_id
 from digest.store import editions as edition_store
@@ -100,8 +100,8 @@ def show_preferences(
         frequencies=FREQUENCIES,
         zones=zones(subscriber.schedule.timezone),
         starters=[card for card in starters if card.paper_id not in rated],
-        liked=[papers[row_id].paper for row_id, verdict in said if verdict == "more"],
-        disliked=[papers[row_id].paper for row_id, verdict in said if verdict == "less"],
+        liked=[papers[row_id].paper for row_id, verdict in said if verdict == Verdict.MORE],
+        disliked=[papers[row_id].paper for row_id, verdict in said if verdict == Verdict.LESS],
         known=known,
         past=[(edition_on, context.token("digest", subscriber, edition_on))
               for edition_on in past.get(subscriber.id, [])],

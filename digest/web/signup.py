@@ -10,7 +10,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from digest.domain.delivery import CONFIRM_DAYS
+from digest.domain.delivery import CONFIRM_DAYS, Kind
 from digest.domain.subscriber import Status, Subscriber
 from digest.errors import NotFound, TryLater
 from digest.subscribers.addresses import parse_address
@@ -22,7 +22,7 @@ from digest.subscribers.consent import (
     unsubscribe,
 )
 from digest.subscribers.links import Claim
-from digest.subscribers.mail_requests import RequestKind, request_mail
+from digest.subscribers.mail_requests import request_mail
 from digest.subscribers.signup import confirm
 from digest.web.context import Context, WebContext
 from digest.web.forms import Form, Posted
@@ -38,11 +38,11 @@ class _Request:
 
     form: str
     answer: str
-    kind: RequestKind
+    kind: Kind
 
 
-_SIGN_UP = _Request("subscribe.html", "subscribed.html", "confirm")
-_LINKS = _Request("links.html", "links_sent.html", "links")
+_SIGN_UP = _Request("subscribe.html", "subscribed.html", Kind.CONFIRM)
+_LINKS = _Request("links.html", "links_sent.html", Kind.LINKS)
 
 
 @router.get("/subscribe")
@@ -80,8 +80,8 @@ def _take_request(context: WebContext, kind: _Request, request: Request, form: F
     address = parse_address(form.raw("email")[:400])
     # The field is invisible to people. A program that fills it in gets the same response and no mail.
     if not form.raw("website"):
-        form_token = form.raw("stamp")[:100]
-        if not context.form_tokens.is_ripe(form_token):
+        form_token = form.raw("form_token")[:100]
+        if not context.form_tokens.is_old_enough(form_token):
             return context.private_page(
                 kind.form, typed=address.typed, form_token=context.form_tokens.renewed(form_token)
             )

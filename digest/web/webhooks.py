@@ -1,6 +1,6 @@
 """Webhooks of mail providers: bounces and complaints of mails that went out through them.
 
-A webhook without its setting does not exist. Whatever is not proven to come from the provider is refused.
+A webhook whose setting is empty does not exist. A call that is not proven to come from the provider is refused.
 """
 
 import logging
@@ -75,7 +75,7 @@ def _is_genuine(
         key = settings.webhook_mailgun.get_secret_value()
         return isinstance(signature, dict) and signatures.is_from_mailgun(signature, key, now)
     url = signatures.certificate_url(payload)
-    # Fetched only for our topic, so that strangers cannot make us fetch.
+    # Fetched for our topic only, so that other senders cannot trigger requests.
     if not url or payload.get("TopicArn") != settings.webhook_ses:
         return False
     return signatures.is_from_sns(payload, settings.webhook_ses, sns.fetch_certificate(url), now)

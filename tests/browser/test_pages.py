@@ -87,8 +87,7 @@ def press(page: Page, name: str) -> None:
     page.keyboard.press("Enter")
 
 
-def test_every_action_works_by_keyboard(page: Page, installation: Installation) -> None:
-    address = "keys@example.org"
+def sign_up_by_keyboard(page: Page, installation: Installation, address: str) -> None:
     page.goto(installation.url)
     installation.pause()
     page.keyboard.press("Tab")
@@ -100,6 +99,9 @@ def test_every_action_works_by_keyboard(page: Page, installation: Installation) 
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Check your inbox")).to_be_visible()
 
+
+def set_preferences_by_keyboard(page: Page, installation: Installation, address: str) -> Subscriber:
+    """Confirm, set preferences, and return the subscriber as stored."""
     page.goto(installation.links("confirm", address)[0])
     press(page, "Confirm subscription")
     expect(page.get_by_role("heading", name="You are subscribed")).to_be_visible()
@@ -120,6 +122,13 @@ def test_every_action_works_by_keyboard(page: Page, installation: Installation) 
     assert (stored.interests.topics, stored.interests.mute) == (("robot grasping",), ("clinical",))
     assert stored.schedule.frequency == "weekly"
     assert page.get_by_role("button", name=re.compile("Remove")).count() == 1
+    return stored
+
+
+def test_subscribing_and_preferences_work_by_keyboard(page: Page, installation: Installation) -> None:
+    address = "keys@example.org"
+    sign_up_by_keyboard(page, installation, address)
+    stored = set_preferences_by_keyboard(page, installation, address)
 
     reach(page, page.get_by_label("No mail until"))
     press(page, "Pause")
@@ -142,6 +151,8 @@ def test_every_action_works_by_keyboard(page: Page, installation: Installation) 
     expect(page.get_by_role("heading", name="Welcome back")).to_be_visible()
     assert subscriber_now(installation.container.database, address).status == "active"
 
+
+def test_searching_and_reading_work_by_keyboard(page: Page, installation: Installation) -> None:
     page.goto(installation.url)
     reach(page, page.get_by_label("Search papers"))
     page.keyboard.type("robot grasping")

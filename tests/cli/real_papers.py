@@ -1,4 +1,4 @@
-"""A slice of the real papers, and six subscribers over three days of them."""
+"""A slice of the real papers, and six subscribers over four days of them."""
 
 import gzip
 import json
@@ -6,8 +6,8 @@ from datetime import date
 from pathlib import Path
 
 FIRST_ON, LAST_ON = "2026-01-30", "2026-02-20"
-"""About 3,000 papers. The days of the three editions, then a Saturday, on which arXiv announces nothing."""
-EDITIONS = (date(2026, 2, 18), date(2026, 2, 19), date(2026, 2, 20))
+"""About 3,000 papers. The days of the four editions, then a Saturday, on which arXiv announces nothing."""
+EDITIONS = (date(2026, 2, 17), date(2026, 2, 18), date(2026, 2, 19), date(2026, 2, 20))
 QUIET = date(2026, 2, 21)
 TOPICS = {
     "long@example.org": "long-context language models",

@@ -36,7 +36,7 @@ STATUS = {
     "next_due_at",
     "deliveries",
 }
-PORTRAIT = {"pending", "reader", "feedback", "profile", "received", "consents"}
+PERSONAL_DATA_KEYS = {"pending", "reader", "feedback", "profile", "received", "consents"}
 EXPLANATION = {
     "id", "title", "score", "floor", "interest", "reason", "reasons", "closest", "obstacles", "received_on",
 }  # fmt: skip
@@ -60,7 +60,7 @@ OBJECTS = {
     ),
     "papers show": (("papers", "show", "2511.00001"), {"paper", "first_seen_at", "popularity"}),
     "subscribers add": (("subscribers", "add", "bo@example.org"), SUBSCRIBER | {"pending"}),
-    "subscribers show": (("subscribers", "show", ANA), PORTRAIT),
+    "subscribers show": (("subscribers", "show", ANA), PERSONAL_DATA_KEYS),
     "subscribers edit": (("subscribers", "edit", ANA, "--hour", "9"), SUBSCRIBER),
     "subscribers pause": (("subscribers", "pause", ANA), SUBSCRIBER),
     "subscribers resume": (("subscribers", "resume", ANA), SUBSCRIBER),

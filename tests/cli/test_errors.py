@@ -77,6 +77,7 @@ WRONG = {
     "a pause in the past": (("subscribers", "pause", "ana@example.org", "--until", "2020-01-01"), "later"),
     "no status": (("subscribers", "list", "--status", "happy"), "active"),
     "no status of a mail": (("deliveries", "list", "--status", "happy"), "planned"),
+    "no kind of mail": (("deliveries", "list", "--kind", "letters"), "confirm"),
     "a delivery that is not here": (("deliveries", "show", "999"), "digest deliveries list"),
     "nothing to retry": (("deliveries", "retry", "999"), "digest deliveries list"),
     "no format": (("preview", "ana@example.org", "--format", "pdf"), "html"),

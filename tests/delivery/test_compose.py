@@ -227,4 +227,4 @@ def test_a_pick_without_typed_words_names_the_marked_paper_it_is_like(database: 
     with database.read() as connection:
         picks = preview(connection, Composer(SelectionSettings()), subscriber, TUESDAY, at(TUESDAY)).picks
         title = paper_store.find_by_paper_ids(connection, ["2603.00008"])["2603.00008"].paper.title
-    assert f"Like *{title}*, which you marked." in [pick.reason for pick in picks]
+    assert f"Like *{title}*, which you marked." in [pick.reason.line for pick in picks]

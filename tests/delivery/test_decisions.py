@@ -16,7 +16,8 @@ from digest.store import deliveries as ledger
 from digest.store import picks as pick_store
 from digest.store.database import Database
 from digest.store.deliveries import NewDelivery
-from digest.store.recording import Step, StepWriter
+from digest.store.recording import StepWriter
+from digest.store.steps import Step
 from digest.subscribers.arrivals import WELCOME_WAIT
 from digest.subscribers.preferences import pause, resume
 from digest.subscribers.signup import confirm
@@ -216,6 +217,7 @@ def test_the_last_check_before_sending_uses_the_same_recipients(database: Databa
     writer = StepWriter(database, "test")
     writer.open_slots(len(steps), at(TUESDAY))
     may_go = writer.write(steps, at(TUESDAY))
+    writer.close_slots()
     wanted = {
         (one.kind, status_of[one.subscriber_id])
         for one in work

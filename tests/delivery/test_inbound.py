@@ -1,4 +1,4 @@
-"""What comes back changes the right subscriber, once, and on evidence only."""
+"""Inbound mail changes the right subscriber, once, and on evidence only."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -7,7 +7,6 @@ from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
 
 from digest.delivery.deliver import deliver_ready
 from digest.delivery.inbound import (
@@ -21,7 +20,7 @@ from digest.delivery.plan import plan_due
 from digest.delivery.soft_bounces import MAILBOX_FULL
 from digest.domain.delivery import Stream
 from digest.domain.inbound import InboundKind, InboundOutcome, MatchedBy
-from digest.domain.refusals import TAKEN, Answers, Evidence, is_bounce_confirmed
+from digest.domain.refusals import ACCEPTED, Answers, Evidence, is_bounce_confirmed
 from digest.domain.subscriber import Status, Subscriber
 from digest.errors import BadInput, MailboxFull, TryLater
 from digest.mail.envelope import Envelope
@@ -29,7 +28,6 @@ from digest.mail.file_transports import MemoryTransport
 from digest.store import inbound as inbound_store
 from digest.store import refusals as refusal_store
 from digest.store.database import Database
-from digest.store.models import suppressions
 from digest.subscribers import suppressions as suppression_use_case
 from digest.subscribers.preferences import remove, resume
 from tests.factories import (
@@ -43,6 +41,7 @@ from tests.factories import (
     add_papers,
     add_subscriber,
     at,
+    count_suppressions,
     deliver_due,
     deliveries_of,
     delivery_context,
@@ -61,7 +60,7 @@ NOON = at(TUESDAY, 12)
 
 
 @dataclass
-class Scene:
+class SentDigests:
     """Ana and twenty others who got Tuesday's digest."""
 
     database: Database
@@ -106,7 +105,7 @@ def context_of(database: Database, forwarded: MemoryTransport) -> InboundContext
 
 
 @pytest.fixture
-def scene(database: Database) -> Scene:
+def scene(database: Database) -> SentDigests:
     add_papers(database, *make_papers(3))
     ana = add_subscriber(database, ANA)
     for number in range(20):
@@ -115,18 +114,13 @@ def scene(database: Database) -> Scene:
     deliver_due(replace(delivery_context(database, transport), imprint=SENDER), at(TUESDAY))
     assert len(transport.envelopes) == 21
     forwarded = MemoryTransport()
-    return Scene(database, context_of(database, forwarded), transport.envelopes, forwarded, ana)
-
-
-def count_suppressions(database: Database) -> int:
-    with database.read() as connection:
-        return connection.execute(select(func.count()).select_from(suppressions)).scalar_one()
+    return SentDigests(database, context_of(database, forwarded), transport.envelopes, forwarded, ana)
 
 
 # Hard bounces.
 
 
-def test_an_unknown_user_is_suppressed_once(scene: Scene) -> None:
+def test_an_unknown_user_is_suppressed_once(scene: SentDigests) -> None:
     content = scene.bounce("5.1.1", "550 5.1.1 user unknown")
     done = scene.process(content)
     assert (done.kind, done.outcome, done.address) == (InboundKind.BOUNCE, InboundOutcome.SUPPRESSED, ANA)
@@ -141,14 +135,14 @@ def test_an_unknown_user_is_suppressed_once(scene: Scene) -> None:
     assert "5.1.1 user unknown" in shown["reason"]
 
 
-def test_two_processes_apply_a_mail_once(scene: Scene) -> None:
+def test_two_processes_apply_a_mail_once(scene: SentDigests) -> None:
     content = scene.bounce("5.1.1")
     outcomes = [one.outcome for one in together(*[lambda: scene.process(content)] * 2)]
     assert sorted(outcomes) == sorted([InboundOutcome.SUPPRESSED, InboundOutcome.REPEATED])
 
 
 @pytest.mark.parametrize("recognised", ["return path in the report", "Message-ID", "envelope"])
-def test_a_bounce_is_recognised_by_what_only_we_could_write(scene: Scene, recognised: str) -> None:
+def test_a_bounce_is_recognised_by_what_only_we_could_write(scene: SentDigests, recognised: str) -> None:
     to, original, recipient = "digest@papers.example.org", "", ""
     if recognised == "return path in the report":
         original = scene.original(has_return_path=True)
@@ -161,19 +155,19 @@ def test_a_bounce_is_recognised_by_what_only_we_could_write(scene: Scene, recogn
     assert scene.status == Status.SUPPRESSED
 
 
-def forged_key(scene: Scene) -> str:
+def forged_key(scene: SentDigests) -> str:
     local, _, domain = scene.envelope.sender.partition("@")
     return f"{local[:-1]}{'a' if local[-1] != 'a' else 'b'}@{domain}"
 
 
-def another_delivery(scene: Scene) -> str:
+def another_delivery(scene: SentDigests) -> str:
     other = next(envelope for envelope in scene.sent if envelope.recipient != ANA)
     number, _, _ = other.sender.partition("+")[2].partition("-")
     return f"bounces+{number}-{scene.envelope.sender.partition('-')[2]}"
 
 
 @pytest.mark.parametrize("to", [forged_key, another_delivery, lambda _: "digest@papers.example.org"])
-def test_a_forged_bounce_suppresses_nobody(scene: Scene, to: Callable[[Scene], str]) -> None:
+def test_a_forged_bounce_suppresses_nobody(scene: SentDigests, to: Callable[[SentDigests], str]) -> None:
     """It names an address, which anybody can write."""
     done = scene.process(scene.bounce("5.1.1", "550 5.1.1 user unknown", to=to(scene)))
     assert done.outcome == InboundOutcome.SUSPECTED
@@ -181,7 +175,7 @@ def test_a_forged_bounce_suppresses_nobody(scene: Scene, to: Callable[[Scene], s
     assert count_suppressions(scene.database) == 0
 
 
-def test_a_relay_that_returns_most_mails_suppresses_almost_nobody(scene: Scene) -> None:
+def test_a_relay_that_returns_most_mails_suppresses_almost_nobody(scene: SentDigests) -> None:
     """One of twenty-one is more than 1 % of the list, so it needs half of the list to have got the mail."""
     for envelope in scene.sent:
         head = HEAD.replace("bounces+2s-aaaaaaaaaaaa@papers.example.org", envelope.sender)
@@ -198,7 +192,7 @@ def test_an_edition_of_bounces_on_a_long_list_is_bound_by_the_daily_share() -> N
     assert suppressed == 20
 
 
-def test_a_mail_of_an_erased_subscriber_is_nobodys(scene: Scene) -> None:
+def test_a_mail_of_an_erased_subscriber_is_nobodys(scene: SentDigests) -> None:
     content, original = scene.bounce("5.1.1"), scene.original()
     remove(scene.database, SECRET, ANA, NOON)
     assert scene.process(content).outcome == InboundOutcome.UNMATCHED
@@ -212,7 +206,7 @@ def test_a_mailbox_that_is_full_for_five_editions_is_paused(database: Database) 
     ana = add_subscriber(database, ANA)
     transport = MemoryTransport()
     sending = replace(delivery_context(database, transport), imprint=SENDER)
-    scene = Scene(
+    scene = SentDigests(
         database, context_of(database, MemoryTransport()), transport.envelopes, MemoryTransport(), ana
     )
     outcomes = []
@@ -267,7 +261,7 @@ def test_a_full_mailbox_that_the_server_names_at_once_is_counted_by_edition(data
     ],
 )
 def test_what_is_not_the_subscribers_doing_suppresses_nobody(
-    scene: Scene, status: str, outcome: InboundOutcome
+    scene: SentDigests, status: str, outcome: InboundOutcome
 ) -> None:
     assert scene.process(scene.bounce(status)).outcome == outcome
     assert scene.status == Status.ACTIVE
@@ -276,7 +270,7 @@ def test_what_is_not_the_subscribers_doing_suppresses_nobody(
 # Complaints, requests, replies.
 
 
-def test_a_complaint_stops_all_mail_and_a_lift_makes_nobody_active(scene: Scene) -> None:
+def test_a_complaint_stops_all_mail_and_a_lift_makes_nobody_active(scene: SentDigests) -> None:
     done = scene.process(arf("abuse", original=scene.original()))
     assert done.outcome == InboundOutcome.SUPPRESSED
     assert scene.status == Status.SUPPRESSED
@@ -285,31 +279,31 @@ def test_a_complaint_stops_all_mail_and_a_lift_makes_nobody_active(scene: Scene)
     assert lifted.status == Status.UNSUBSCRIBED
 
 
-def test_a_complaint_that_names_only_an_address_is_for_the_operator(scene: Scene) -> None:
+def test_a_complaint_that_names_only_an_address_is_for_the_operator(scene: SentDigests) -> None:
     content = arf("abuse", f"Original-Rcpt-To: {ANA}\r\n", original="Subject: Papers\r\n")
     assert scene.process(content).outcome == InboundOutcome.FORWARDED
     assert scene.status == Status.ACTIVE
     assert [envelope.recipient for envelope in scene.forwarded.envelopes] == [OPERATOR]
 
 
-def test_not_spam_changes_nothing(scene: Scene) -> None:
+def test_not_spam_changes_nothing(scene: SentDigests) -> None:
     assert scene.process(arf("not-spam", original=scene.original())).outcome == InboundOutcome.NOTED
     assert scene.status == Status.ACTIVE
 
 
-def test_the_mail_that_list_unsubscribe_asks_for_unsubscribes(scene: Scene) -> None:
+def test_the_mail_that_list_unsubscribe_asks_for_unsubscribes(scene: SentDigests) -> None:
     token = links().link("unsubscribe", scene.ana.key, TUESDAY).rpartition("/")[2]
     assert scene.process(plain(f"unsubscribe {token}", "")).outcome == InboundOutcome.UNSUBSCRIBED
     assert scene.status == Status.UNSUBSCRIBED
 
 
-def test_a_forged_request_to_unsubscribe_is_for_the_operator(scene: Scene) -> None:
+def test_a_forged_request_to_unsubscribe_is_for_the_operator(scene: SentDigests) -> None:
     token = links().link("preferences", scene.ana.key, TUESDAY).rpartition("/")[2]
     assert scene.process(plain(f"unsubscribe {token}", "")).outcome == InboundOutcome.FORWARDED
     assert scene.status == Status.ACTIVE
 
 
-def test_a_reply_is_forwarded_and_a_vacation_notice_is_not(scene: Scene) -> None:
+def test_a_reply_is_forwarded_and_a_vacation_notice_is_not(scene: SentDigests) -> None:
     away = plain("Re: Papers", "Away.", "Auto-Submitted: auto-replied")
     assert scene.process(away).outcome == InboundOutcome.NOTED
     assert scene.forwarded.envelopes == []
@@ -319,7 +313,7 @@ def test_a_reply_is_forwarded_and_a_vacation_notice_is_not(scene: Scene) -> None
     assert b"Thanks!" in envelope.content
 
 
-def test_a_reply_that_cannot_be_forwarded_is_tried_again(scene: Scene) -> None:
+def test_a_reply_that_cannot_be_forwarded_is_tried_again(scene: SentDigests) -> None:
     fails = [True]
 
     def interfere(envelope: Envelope, send: Callable[[Envelope], str]) -> str:
@@ -347,7 +341,7 @@ def test_replies_need_another_mailbox_to_go_to(operator: str) -> None:
 
 
 def test_mangled_mails_suppress_and_unsubscribe_nobody(sqlite_url: str) -> None:
-    """Whatever is done to a mail that is about nobody here, or not proven: nobody is stopped for it."""
+    """However a mail is mangled: if it is about no subscriber, or not proven, it changes nothing."""
     database = Database(sqlite_url)
     add_papers(database, *make_papers(3))
     ana = add_subscriber(database, ANA)
@@ -367,7 +361,7 @@ def test_bounced_mails_do_not_count_as_taken(database: Database) -> None:
     add_subscriber(database, ANA)
     deliver_due(replace(delivery_context(database, MemoryTransport()), imprint=SENDER), at(TUESDAY))
     with database.begin() as connection:
-        refusal_store.add_answers(connection, "mail", Stream.DIGEST, TUESDAY, TAKEN * 9, NOON)
+        refusal_store.add_answers(connection, "mail", Stream.DIGEST, TUESDAY, ACCEPTED * 9, NOON)
         found = inbound_store.find_newest(connection, ANA)
         assert found is not None
         assert found.edition_on == date(2026, 3, 3)

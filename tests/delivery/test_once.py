@@ -8,6 +8,7 @@ from digest.delivery.decisions import WaitPolicy
 from digest.delivery.deliver import LEASE, Summary, deliver_ready
 from digest.delivery.plan import plan_due, plan_edition
 from digest.domain.delivery import Kind
+from digest.domain.subscriber import Verdict
 from digest.errors import TryLater
 from digest.mail.envelope import Envelope
 from digest.mail.file_transports import MemoryTransport
@@ -314,7 +315,7 @@ def test_rated_papers_are_never_picked(database: Database) -> None:
     add_papers(database, *make_papers(10, subject="splats"), *make_papers(60, first=100, subject="speech"))
     subscriber = add_subscriber(database, topics=["gaussian splatting"], likes=["2603.00003"])
     with database.begin() as connection:
-        feedback_store.save_feedback(connection, subscriber.id, 5, "less", at(MONDAY))
+        feedback_store.save_feedback(connection, subscriber.id, 5, Verdict.LESS, at(MONDAY))
     deliver_due(delivery_context(database), at(TUESDAY))
     (papers,) = received_by(database, subscriber).values()
     assert len(papers) == 8

@@ -191,16 +191,16 @@ def fetched(*, failed: bool = False) -> LastFetch:
 @pytest.mark.parametrize(
     ("after", "newest_on", "fetches", "state"),
     [
-        (TUESDAY, WEDNESDAY, [fetched()], "out"),
-        (TUESDAY, WEDNESDAY, [], "out"),
-        (TUESDAY, WEDNESDAY, [fetched(failed=True)], "out"),
-        (TUESDAY, TUESDAY, [fetched()], "late"),
-        (TUESDAY, None, [fetched()], "late"),
-        (TUESDAY, TUESDAY, [fetched(), fetched(failed=True)], "fault"),
-        (TUESDAY, TUESDAY, [], "unfed"),
-        (WEDNESDAY, WEDNESDAY, [fetched()], "holiday"),
-        (WEDNESDAY, WEDNESDAY, [fetched(failed=True)], "holiday"),
-        (MONDAY, TUESDAY, [fetched()], "late"),
+        (TUESDAY, WEDNESDAY, [fetched()], FeedState.COMPLETE),
+        (TUESDAY, WEDNESDAY, [], FeedState.COMPLETE),
+        (TUESDAY, WEDNESDAY, [fetched(failed=True)], FeedState.COMPLETE),
+        (TUESDAY, TUESDAY, [fetched()], FeedState.LATE),
+        (TUESDAY, None, [fetched()], FeedState.LATE),
+        (TUESDAY, TUESDAY, [fetched(), fetched(failed=True)], FeedState.FAULT),
+        (TUESDAY, TUESDAY, [], FeedState.NO_FEED),
+        (WEDNESDAY, WEDNESDAY, [fetched()], FeedState.HOLIDAY),
+        (WEDNESDAY, WEDNESDAY, [fetched(failed=True)], FeedState.HOLIDAY),
+        (MONDAY, TUESDAY, [fetched()], FeedState.LATE),
     ],
 )
 def test_the_state_of_the_feeds(
@@ -215,19 +215,19 @@ def outcome(picks: int, state: FeedState, now: datetime, wait_policy: WaitPolicy
 
 
 def test_papers_are_sent_in_any_state_of_the_feeds() -> None:
-    for state in ("out", "holiday", "late", "fault", "unfed"):
+    for state in FeedState:
         assert outcome(1, state, at(WEDNESDAY, 8)) == Send()
 
 
 def test_the_last_retry_is_at_the_end_of_the_wait() -> None:
-    assert outcome(0, "late", at(WEDNESDAY, 7)) == Retry(at(WEDNESDAY, 7, 30), "late feed")
-    assert outcome(0, "fault", at(WEDNESDAY, 12, 45)) == Retry(at(WEDNESDAY, 13), "feed fault")
-    assert outcome(0, "late", at(WEDNESDAY, 13)) == Skip("late feed")
+    assert outcome(0, FeedState.LATE, at(WEDNESDAY, 7)) == Retry(at(WEDNESDAY, 7, 30), "late feed")
+    assert outcome(0, FeedState.FAULT, at(WEDNESDAY, 12, 45)) == Retry(at(WEDNESDAY, 13), "feed fault")
+    assert outcome(0, FeedState.LATE, at(WEDNESDAY, 13)) == Skip("late feed")
 
 
 def test_every_reason_has_its_note() -> None:
     noting = WaitPolicy(quiet_day="note")
-    for state in ("out", "holiday", "late", "fault", "unfed"):
+    for state in FeedState:
         sent = outcome(0, state, at(WEDNESDAY, 20), noting)
         assert isinstance(sent, Send)
         assert sent.note == NOTES[sent.reason]

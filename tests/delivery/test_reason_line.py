@@ -1,8 +1,10 @@
-"""The sentence under a paper: what matched, in the subscriber's words, and no more than is true."""
+"""The sentence under a paper: what matched, in the subscriber's words, and nothing that is not true."""
+
+import json
 
 import pytest
 
-from digest.domain.pick import Card, Pick
+from digest.domain.pick import PickReason
 from digest.domain.reason_line import RATED, is_explained_by_paper, reason_line
 from digest.ranking.typed_words import interest_in_words
 from digest.text.emphasis import emphasised
@@ -51,8 +53,6 @@ def test_html_marks_the_emphasis_and_escapes_the_rest() -> None:
 
 
 def test_a_reason_recorded_by_an_earlier_version_keeps_its_words() -> None:
-    card = Card("2603.00001", "t", (), "", (), None, "")
-    reasons = {"terms": [["splats", 0.4], ["rooms", 0.2]], "author": ""}
-    pick = Pick.from_stored(1, card, "a" * 64, "for_you", 0.3, reasons)
-    assert pick.reason == "Because of: splats, rooms"
-    assert Pick.from_stored(1, card, "a" * 64, "for_you", 0.3, pick.reasons_to_json()) == pick
+    reason = PickReason.from_json({"terms": [["splats", 0.4], ["rooms", 0.2]], "author": ""})
+    assert reason.line == "Because of: splats, rooms"
+    assert PickReason.from_json(json.loads(reason.stored)) == reason

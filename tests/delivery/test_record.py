@@ -131,8 +131,8 @@ def test_the_record_has_the_topics_of_the_mail(database: Database) -> None:
     assert mail.message_id == row.message_id
     assert mail.considered == 12
     assert {pick.section for pick in mail.picks} == {"for_you", "everyone"}
-    assert any(pick.terms for pick in mail.picks)
-    assert any(pick.author == "Bo Li" for pick in mail.picks)
+    assert any(pick.reason.terms for pick in mail.picks)
+    assert any(pick.reason.author == "Bo Li" for pick in mail.picks)
     assert [pick.paper_row_id for pick in mail.picks] == list(
         dict.fromkeys(pick.paper_row_id for pick in mail.picks)
     )

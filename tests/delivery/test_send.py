@@ -8,20 +8,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-import pytest
 from sqlalchemy import select
 
 from digest.bench.slow_server import SlowServer
 from digest.delivery.context import ConnectionAllowance, DeliveryContext
 from digest.delivery.deliver import Summary, deliver_ready
-from digest.delivery.group_commit import GroupCommit
 from digest.delivery.limits import Limit, PacedLimits, ProviderLimits
 from digest.delivery.plan import plan_due
 from digest.domain.delivery import Stream
 from digest.domain.pace import Pace
-from digest.errors import ServerFull, SlowDown, StopRun
+from digest.errors import ServerFull, SlowDown
 from digest.mail.connection_pool import PooledTransport
 from digest.mail.envelope import Connection as Server
 from digest.mail.envelope import Envelope
@@ -30,7 +28,8 @@ from digest.store.circuit_breakers import open_circuits
 from digest.store.database import Database
 from digest.store.mail_server_models import in_flight
 from digest.store.models import deliveries
-from digest.store.recording import Step, StepWriter
+from digest.store.recording import StepWriter
+from digest.store.steps import Step
 from digest.subscribers.consent import unsubscribe
 from tests.factories import (
     SECRET,
@@ -99,42 +98,6 @@ def test_mails_are_sent_once_over_many_connections(database: Database) -> None:
     assert not in_flight_now(database)
 
 
-def test_answers_are_recorded_in_groups(database: Database) -> None:
-    """During a commit, other records gather for the next one."""
-    written: list[int] = []
-
-    class Slow(StepWriter):
-        def write(self, steps: "list[Step]", now: datetime) -> set[int]:  # type: ignore[override]
-            written.append(len(steps))
-            time.sleep(0.05)
-            return super().write(steps, now)
-
-    writer = Slow(database, "test")
-    writer.open_slots(10, at(TUESDAY))
-    group = GroupCommit(writer, lambda: at(TUESDAY))
-    group.start()
-    first = group.submit(0, None, None)
-    time.sleep(0.02)
-    others = [group.submit(slot, None, None) for slot in range(1, 10)]
-    assert not any(ticket.wait() for ticket in [first, *others])
-    group.close()
-    assert written == [1, 9]
-
-
-def test_a_failed_record_is_raised_for_each_connection(database: Database) -> None:
-    class Broken(StepWriter):
-        def write(self, *_: object) -> set[int]:
-            raise StopRun("no database")
-
-    group = GroupCommit(Broken(database, "test"), lambda: at(TUESDAY), timedelta())
-    group.start()
-    tickets = [group.submit(slot, None, None) for slot in range(3)]
-    for ticket in tickets:
-        with pytest.raises(StopRun, match="no database"):
-            ticket.wait()
-    group.close()
-
-
 def test_each_answer_of_a_commit_is_recorded_once(database: Database) -> None:
     addresses = scene(database, 60)
     with slow_server() as (server, port):
@@ -143,7 +106,7 @@ def test_each_answer_of_a_commit_is_recorded_once(database: Database) -> None:
     with database.read() as connection:
         rows = connection.execute(select(deliveries.c.status, deliveries.c.smtp_answer)).all()
     assert Counter(row.status for row in rows) == {"sent": 60}
-    assert {row.smtp_answer for row in rows} == {"250 2.0.0 taken"}
+    assert {row.smtp_answer for row in rows} == {"250 2.0.0 accepted"}
 
 
 # A server that accepts few connections.
@@ -200,7 +163,7 @@ class FunctionTransport:
 
 def test_a_rejected_connection_passes_its_mail_to_another(database: Database) -> None:
     addresses = scene(database, 30)
-    taken: list[str] = []
+    accepted: list[str] = []
     lock = threading.Lock()
     busy: list[int] = []
 
@@ -212,14 +175,14 @@ def test_a_rejected_connection_passes_its_mail_to_another(database: Database) ->
             if me not in busy:
                 busy.append(me)
         time.sleep(0.002)
-        taken.append(envelope.recipient)
+        accepted.append(envelope.recipient)
         return "250 ok"
 
     context = replace(
         delivery_context(database, FunctionTransport(answer)), connections=ConnectionAllowance(8)
     )
     assert deliver_ready(context, lambda: at(TUESDAY)).sent == 30
-    assert sorted(taken) == addresses
+    assert sorted(accepted) == addresses
     assert context.connections.allowed(at(TUESDAY)) == 3
 
 
@@ -327,6 +290,7 @@ def test_a_concurrent_check_and_unsubscription_agree(database: Database) -> None
             writer.write([Step(0, None, None)], at(TUESDAY))
         leaving.join(10)
         assert not leaving.is_alive()
+    writer.close_slots()
 
 
 # Limits of all connections together.
@@ -374,23 +338,23 @@ def test_an_unreachable_server_is_tried_once(database: Database) -> None:
 
 def test_a_stop_releases_unsent_mails_and_loses_none(database: Database) -> None:
     scene(database, 80)
-    taken: list[str] = []
+    accepted: list[str] = []
 
     def answer(envelope: Envelope) -> str:
         time.sleep(0.01)
-        taken.append(envelope.recipient)
+        accepted.append(envelope.recipient)
         return "250 ok"
 
     context = replace(
         delivery_context(database, FunctionTransport(answer)),
         connections=ConnectionAllowance(10),
-        is_stopping=lambda: len(taken) >= 20,
+        is_stopping=lambda: len(accepted) >= 20,
     )
     deliver_ready_once(context)
     with database.read() as connection:
         found = Counter(connection.execute(select(deliveries.c.status)).scalars())
     assert found["claimed"] == 0
-    assert found["sent"] == len(taken) == len(set(taken))
+    assert found["sent"] == len(accepted) == len(set(accepted))
     assert found["sent"] + found["planned"] == 80
 
 

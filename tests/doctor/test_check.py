@@ -2,7 +2,7 @@
 
 import pytest
 
-from digest.doctor.check import Check, attempt, bad, exit_code, good, lines, summary, warning
+from digest.doctor.check import Check, State, attempt, bad, exit_code, good, lines, summary, warning
 from digest.errors import StopRun
 
 # Exit code and summary
@@ -42,4 +42,4 @@ def test_an_expected_error_is_shown_with_its_message() -> None:
     def work() -> int:
         raise StopRun("The disk is full: make room.")
 
-    assert attempt("part", work) == Check("part", "bad", "The disk is full: make room.")
+    assert attempt("part", work) == Check("part", State.BAD, "The disk is full: make room.")

@@ -122,7 +122,7 @@ def test_the_mail_server_is_probed_on_request_only(
     assert logins == [LoginPassword(b"me", b"s3cret/+")]
     assert "✓ mail sender: The server accepts mail from digest@localhost." in result.stdout
     assert "s3cret" not in result.output
-    assert handler.taken == []
+    assert handler.accepted == []
 
 
 def test_a_pipe_with_another_encoding_gets_plain_signs(tmp_path: Path) -> None:

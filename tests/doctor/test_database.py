@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert, text
 
-from digest.doctor.database import Schema, examine_database, judge_clock, judge_schema, spoken
+from digest.doctor.database import Schema, examine_database, in_words, judge_clock, judge_schema
 from digest.errors import StopRun
 from digest.store.database import Database
 from digest.store.models import papers, subscribers
@@ -92,4 +92,4 @@ def test_an_old_database_asks_for_an_upgrade() -> None:
     ],
 )
 def test_durations_are_rounded_in_words(seconds: int, words: str) -> None:
-    assert spoken(timedelta(seconds=seconds)) == words
+    assert in_words(timedelta(seconds=seconds)) == words

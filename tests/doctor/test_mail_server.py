@@ -98,7 +98,7 @@ def test_all_checks_of_a_working_server_are_good(
     assert found.certificate_until is not None
     assert timedelta(days=1) < found.certificate_until - datetime.now(UTC) <= timedelta(days=2)
     assert checks[-1].finding == "The server offers 8BITMIME, mails up to 10.0 MB."
-    assert handler.taken == []
+    assert handler.accepted == []
 
 
 def test_a_server_on_this_machine_needs_no_tls(serve: Callable[..., int]) -> None:
@@ -280,7 +280,7 @@ def test_the_answer_to_mail_from_is_judged(
     (check,) = [check for check in checks if check.name == "mail sender"]
     assert check.state == state
     assert advice in check.advice
-    assert handler.taken == []
+    assert handler.accepted == []
 
 
 def test_an_invalid_sender_is_not_sent(serve: Callable[..., int]) -> None:

@@ -41,11 +41,11 @@ GRACE = timedelta(hours=6)
 def test_papers_are_compared_with_the_announcement_calendar(
     newest_on: date | None, now: datetime, state: str
 ) -> None:
-    assert judge_freshness(newest_on, (), GRACE, now, is_fed=True).state == state
+    assert judge_freshness(newest_on, (), GRACE, now, has_fetches=True).state == state
 
 
 def test_imported_papers_without_feeds_are_not_a_fault() -> None:
-    check = judge_freshness(date(2026, 2, 2), (), GRACE, NOW, is_fed=False)
+    check = judge_freshness(date(2026, 2, 2), (), GRACE, NOW, has_fetches=False)
     assert check.state == "warning"
     assert "No feed was ever read" in check.finding
 
@@ -71,7 +71,7 @@ def test_holidays_are_not_missed_announcements() -> None:
     ],
 )
 def test_the_newest_fetch_of_a_feed_is_judged(
-    status: str, hours_ago: int, good_hours_ago: int | None, state: str
+    status: FetchStatus, hours_ago: int, good_hours_ago: int | None, state: str
 ) -> None:
     last_good_at = None if good_hours_ago is None else NOW - timedelta(hours=good_hours_ago)
     reading = Reading("arxiv", status, NOW - timedelta(hours=hours_ago), 80, "It broke off.", last_good_at)

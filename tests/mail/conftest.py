@@ -1,7 +1,6 @@
 """Contents of mails, mail servers and certificates for the tests of mail."""
 
 import asyncio
-import os
 import shutil
 import socket
 import ssl
@@ -28,6 +27,7 @@ from digest.mail.content import (
 )
 from digest.mail.message import Message, digest_headers, message_id
 from digest.mail.rendering import Renderer
+from tests.conftest import missing
 from tests.mail.servers import Handler, play
 
 TEMPLATES = Path(__file__).parents[2] / "templates" / "email"
@@ -170,13 +170,6 @@ def make_message() -> Callable[..., Message]:
     return make
 
 
-def missing(what: str) -> None:
-    """Skip the test if something is missing; fail it if CI=true."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{what} is missing on this machine, and CI runs every test")
-    pytest.skip(f"{what} is missing on this machine")
-
-
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Return the files of a self-signed certificate for `localhost` and of its key."""
@@ -213,6 +206,11 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def trusted(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Make clients trust the test's certificate."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+
+
+@pytest.fixture(params=[False, True], ids=["one-by-one", "pipelining"])
+def handler(request: pytest.FixtureRequest) -> Handler:
+    return Handler(pipelining=request.param)
 
 
 @pytest.fixture

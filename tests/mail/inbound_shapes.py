@@ -1,4 +1,4 @@
-"""Forty-odd mails as they come in, written after RFC 3464, 5965, 3834 and what large servers send."""
+"""Some forty inbound mails, modelled on RFC 3464, 5965, 3834 and the mails of large servers."""
 
 from base64 import b64encode
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ class Handler:
 
     def __init__(self, *, pipelining: bool = False) -> None:
         self.pipelining = pipelining
-        self.taken: list[Envelope] = []
+        self.accepted: list[Envelope] = []
         self.rcpt: dict[str, str] = {}
         """Answers by recipient; "drop" closes the connection."""
         self.data: list[str] = []
@@ -54,7 +54,7 @@ class Handler:
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         answer = self.data.pop(0) if self.data else "250 OK queued as 7"
         if answer.startswith("250"):
-            self.taken.append(envelope)
+            self.accepted.append(envelope)
         if answer == "drop":
             hang_up(server)
         return answer

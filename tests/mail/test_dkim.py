@@ -18,7 +18,7 @@ from digest.mail.dkim import DkimKey, Signer
 from digest.mail.dkim_keys import make_key, read_keys, record_line, record_name, record_value
 from digest.mail.message import Message, transactional_headers
 from tests.cli.shell import Shell
-from tests.mail.conftest import missing
+from tests.conftest import missing
 
 AT = datetime(2026, 3, 3, 8, 0, tzinfo=UTC)
 DOMAIN = "example.org"

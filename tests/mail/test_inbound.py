@@ -1,4 +1,4 @@
-"""What an inbound mail is taken for: shapes of the standards, the messages of flufl.bounce, and mangled ones."""
+"""Classification of inbound mails: examples of the standards, the messages of flufl.bounce, and mangled ones."""
 
 import ast
 import os
@@ -15,8 +15,8 @@ import pytest
 from digest.domain.inbound import PAUSE_AT, InboundKind, Severity, soft_score
 from digest.mail.forwarding import forward
 from digest.mail.inbound import classify, worst_failure
+from tests.conftest import missing
 from tests.factories import TUESDAY, at
-from tests.mail.conftest import missing
 from tests.mail.inbound_shapes import ANA, MESSAGE_ID, SHAPES, TOKEN, Shape, arf, dsn, failed, plain
 
 
@@ -127,7 +127,7 @@ def test_the_messages_of_flufl_bounce_are_classified() -> None:
         inbound = classify(content)
         found = {(one.recipient, not one.is_permanent) for one in inbound.failures}
         if not expected:
-            # No detector of its table finds an address; nobody may be stopped for it.
+            # No detector of its table finds an address; nobody may be suppressed for it.
             is_right = all(one.severity != Severity.HARD for one in inbound.failures)
         else:
             is_right = found == expected and inbound.kind == InboundKind.BOUNCE
@@ -166,7 +166,7 @@ def mutated(content: bytes, rng: Random) -> bytes:
 
 
 def test_no_mangled_mail_raises_or_makes_a_hard_bounce_of_another() -> None:
-    """A hard bounce stays one only while its words say so; nothing else becomes one."""
+    """A mail stays a hard bounce only while its text says so; no other mail becomes one."""
     rng = Random(1)
     kinds: Counter[str] = Counter()
     harmless = [shape for shape in SHAPES if shape.severity != Severity.HARD and b"5.1." not in shape.content]

@@ -80,8 +80,8 @@ def test_an_imap_server_that_is_away_is_one_line_without_the_password() -> None:
     assert "hunter2" not in str(refused.value)
 
 
-class Taken:
-    """Takes mails, but for those that it is told to refuse."""
+class Received:
+    """Accepts mails, except those that it is told to refuse."""
 
     def __init__(self) -> None:
         self.mails: list[tuple[bytes, str]] = []
@@ -94,20 +94,20 @@ class Taken:
 
 
 @pytest.fixture(params=["lmtp", "smtp"])
-def listening(request: pytest.FixtureRequest) -> Iterator[tuple[smtplib.SMTP, Taken]]:
-    taken, port = Taken(), free_port()
-    listener = Listener(f"{request.param}://127.0.0.1:{port}", taken)
+def listening(request: pytest.FixtureRequest) -> Iterator[tuple[smtplib.SMTP, Received]]:
+    received, port = Received(), free_port()
+    listener = Listener(f"{request.param}://127.0.0.1:{port}", received)
     listener.start()
     kind = smtplib.LMTP if request.param == "lmtp" else smtplib.SMTP
     with kind("127.0.0.1", port) as session:
-        yield session, taken
+        yield session, received
     listener.stop()
 
 
-def test_a_mail_server_hands_over_mail(listening: tuple[smtplib.SMTP, Taken]) -> None:
-    session, taken = listening
+def test_a_mail_server_hands_over_mail(listening: tuple[smtplib.SMTP, Received]) -> None:
+    session, received = listening
     session.sendmail("", ["bounces+1-a@papers.example.org"], MAILS[0])
-    ((content, recipient),) = taken.mails
+    ((content, recipient),) = received.mails
     assert recipient == "bounces+1-a@papers.example.org"
     assert content.startswith(b"Return-Path: <>\r\nDelivered-To: bounces+1-a@papers.example.org\r\n")
     assert content.rstrip().endswith(MAILS[0].rstrip())
@@ -115,26 +115,26 @@ def test_a_mail_server_hands_over_mail(listening: tuple[smtplib.SMTP, Taken]) ->
 
 @pytest.mark.parametrize("error", [TryLater("The mail server asks to wait."), ValueError("a fault of ours")])
 def test_a_mail_that_cannot_be_processed_stays_with_the_mail_server(
-    listening: tuple[smtplib.SMTP, Taken], error: Exception
+    listening: tuple[smtplib.SMTP, Received], error: Exception
 ) -> None:
-    session, taken = listening
-    taken.error = error
+    session, received = listening
+    received.error = error
     with pytest.raises(smtplib.SMTPDataError) as refused:
         session.sendmail("", ["digest@papers.example.org"], MAILS[0])
     assert refused.value.smtp_code == 451
-    taken.error = None
+    received.error = None
     session.sendmail("", ["digest@papers.example.org"], MAILS[0])
-    assert len(taken.mails) == 1
+    assert len(received.mails) == 1
 
 
-def test_each_mail_has_one_recipient(listening: tuple[smtplib.SMTP, Taken]) -> None:
-    session, taken = listening
+def test_each_mail_has_one_recipient(listening: tuple[smtplib.SMTP, Received]) -> None:
+    session, received = listening
     refused = session.sendmail("", ["a@papers.example.org", "b@papers.example.org"], MAILS[0])
     assert refused["b@papers.example.org"][0] == 452
-    assert len(taken.mails) == 1
+    assert len(received.mails) == 1
 
 
 @pytest.mark.parametrize("url", ["lmtp://127.0.0.1", "http://127.0.0.1:80", "8024", "lmtp://127.0.0.1:x"])
 def test_a_listener_needs_host_and_port(url: str) -> None:
     with pytest.raises(BadInput, match=r"lmtp://127\.0\.0\.1:8024"):
-        Listener(url, Taken())
+        Listener(url, Received())

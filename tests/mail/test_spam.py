@@ -14,7 +14,7 @@ from digest.domain.subscriber import Layout
 from digest.mail.content import ConfirmationContent, DigestContent, GoodbyeContent, LinksContent
 from digest.mail.message import Message, transactional_headers
 from digest.mail.rendering import RenderedMail, Renderer
-from tests.mail.conftest import missing
+from tests.conftest import missing
 
 
 def points(content: bytes) -> tuple[float, str]:

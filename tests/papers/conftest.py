@@ -1,15 +1,13 @@
 from collections.abc import Iterator
-from datetime import timedelta
-from random import Random
 
 import pytest
 
 from digest.papers.sources.choose import source_named
 from digest.papers.sources.http import Fetcher, FreePacer
 from digest.settings import Settings
-from tests.papers.feed_answers import NOW, Make
+from tests.papers.feed_answers import Make
 from tests.papers.feed_server import FeedServer, feed_server
-from tests.papers.fetching import Waits
+from tests.papers.fetching import Waits, make_fetcher
 
 
 @pytest.fixture
@@ -24,16 +22,8 @@ def waits() -> Waits:
 
 
 @pytest.fixture
-def fetcher() -> Iterator[Fetcher]:
-    made = Fetcher(
-        user_agent="test",
-        now=lambda: NOW,
-        timeout=timedelta(seconds=10),
-        largest_body=2**20,
-        tries=2,
-        sleep=lambda _: None,
-        random=Random(1),
-    )
+def fetcher(waits: Waits) -> Iterator[Fetcher]:
+    made = make_fetcher(waits, largest_body=2**20)
     yield made
     made.close()
 

@@ -1,7 +1,7 @@
 import gzip
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from email.utils import format_datetime
 from random import Random
@@ -14,13 +14,6 @@ from digest.papers.sources.arxiv_feed import ArxivFeed
 from digest.papers.sources.http import Fetcher, FreePacer, is_trusted_redirect, user_agent
 from tests.papers.feed_server import FeedServer, Reply, feed_server
 from tests.papers.fetching import NOW, Waits, make_fetcher
-
-
-@pytest.fixture
-def fetcher(waits: Waits) -> Iterator[Fetcher]:
-    made = make_fetcher(waits)
-    yield made
-    made.close()
 
 
 def test_every_request_has_the_user_agent(feeds: FeedServer, fetcher: Fetcher) -> None:

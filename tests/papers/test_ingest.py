@@ -231,8 +231,8 @@ def test_ingesting_the_same_items_again_changes_nothing(database: Database) -> N
 
 
 def test_concurrent_ingestions_store_each_paper_once(database: Database) -> None:
-    tallies = together(*[lambda: ingest(database, many(), at(TUESDAY))] * 3)
-    assert sum(result.added for result in tallies) == 29
+    results = together(*[lambda: ingest(database, many(), at(TUESDAY))] * 3)
+    assert sum(result.added for result in results) == 29
     with database.read() as connection:
         assert paper_store.count_papers(connection) == 29
         assert len(paper_store.read_terms(connection)) == 29

@@ -1,7 +1,6 @@
 """Pacing of requests to arXiv."""
 
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
 
@@ -10,13 +9,6 @@ import pytest
 from digest.papers.sources.http import Fetcher, IntervalPacer
 from tests.papers.feed_server import FeedServer, Reply, Request
 from tests.papers.fetching import Waits, make_fetcher
-
-
-@pytest.fixture
-def fetcher(waits: Waits) -> Iterator[Fetcher]:
-    made = make_fetcher(waits)
-    yield made
-    made.close()
 
 
 def test_turns_are_a_pause_apart() -> None:

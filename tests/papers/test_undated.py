@@ -50,7 +50,7 @@ def test_dated_papers_trend_beside_undated_ones(database: Database) -> None:
         assert {stored.paper.id for stored, _, _ in found} == {paper.id for paper in dated}
         # They are last in lists by day, and in no range of days.
         listed = paper_store.newest_papers(connection, 30)
-        assert [stored.told_on for stored in listed] == [TUESDAY] * 3 + [None] * 20
+        assert [stored.stated_on for stored in listed] == [TUESDAY] * 3 + [None] * 20
         assert len(paper_store.newest_papers(connection, 30, since=MONDAY)) == 3
         assert len(paper_store.newest_papers(connection, 5)) == 5
 
@@ -72,7 +72,7 @@ def test_a_date_from_a_feed_makes_the_paper_new(database: Database) -> None:
     add_papers(database, replace(paper, announced_on=TUESDAY), now=at(TUESDAY, 1))
     with database.read() as connection:
         (stored,) = paper_store.announced_between(connection, MONDAY, TUESDAY)
-    assert stored.told_on == TUESDAY
+    assert stored.stated_on == TUESDAY
 
 
 def test_a_card_shows_an_unknown_date_and_the_code_link(database: Database) -> None:

@@ -27,6 +27,13 @@ from tests.factories import BASE_URL, SECRET
 from workers.app import configured
 
 
+def count_by_status(database: Database) -> Counter[str]:
+    """Count the deliveries by status."""
+    query = select(deliveries.c.status, func.count()).group_by(deliveries.c.status)
+    with database.read() as connection:
+        return Counter(dict(connection.execute(query).all()))
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -170,9 +177,7 @@ class Installation:
             redis.flushall()
 
     def statuses(self) -> Counter[str]:
-        query = select(deliveries.c.status, func.count()).group_by(deliveries.c.status)
-        with self.database.read() as connection:
-            return Counter(dict(connection.execute(query).all()))
+        return count_by_status(self.database)
 
     def open(self) -> int:
         found = self.statuses()

@@ -64,7 +64,7 @@ class Server:
                     self._record(recipient, content, "unanswered" if fault == "unanswered" else "answered")
                     if fault == "unanswered":
                         return
-                    writer.write(b"250 2.0.0 taken\r\n")
+                    writer.write(b"250 2.0.0 accepted\r\n")
                 recipient = ""
             elif word == b"QUIT":
                 writer.write(b"221 bye\r\n")

@@ -1,6 +1,6 @@
 """A real mail server of its own: Postfix hands mail to Dovecot, and what comes back to us, as in `docs/operating.md`.
 
-Needs root, as Postfix and Dovecot change to users of their own. Everything stands in one folder.
+Needs root, as Postfix and Dovecot change to users of their own. All files are in one folder.
 """
 
 import os
@@ -18,7 +18,7 @@ from tests.services.installation import free_port
 SENDER_DOMAIN = "papers.test"
 """Its mail goes to the listener of `digest inbound watch`."""
 MAILBOX_DOMAIN = "boxes.test"
-"""Its mailboxes stand in Dovecot."""
+"""Its mailboxes are in Dovecot."""
 AWAY_DOMAIN = "away.test"
 """Its mail server does not answer."""
 USERS = ("ada", "ana", "bo", "chi", "full")

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import func, select, update
+from sqlalchemy import update
 
 from digest.clock import utc_now
 from digest.delivery.plan import plan_due
@@ -30,7 +30,7 @@ from digest.store.schema import upgrade
 from digest.subscribers.profiles import ProfileBuilder
 from tests.conftest import ROOT
 from tests.factories import add_papers, add_subscriber, make_papers
-from tests.services.installation import answers, free_port, wait_for
+from tests.services.installation import answers, count_by_status, free_port, wait_for
 
 
 def say(line: str) -> None:
@@ -101,7 +101,7 @@ class Outages:
         self.planned += 1
 
     def skip_waits(self) -> None:
-        """Make the circuit breaker's trial and all delayed mails due."""
+        """Make the turn of the half-open breaker and all delayed mails due."""
         now = utc_now()
         with self.database.begin() as connection:
             connection.execute(update(circuits).values(try_again_at=now))
@@ -114,9 +114,7 @@ class Outages:
             return bool(open_circuits(connection))
 
     def statuses(self) -> Counter[str]:
-        query = select(deliveries.c.status, func.count()).group_by(deliveries.c.status)
-        with self.database.read() as connection:
-            return Counter(dict(connection.execute(query).all()))
+        return count_by_status(self.database)
 
     def sent(self) -> int:
         return self.statuses()["sent"]

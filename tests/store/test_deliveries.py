@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import pytest
 from sqlalchemy import update
 
 from digest.domain.delivery import (
@@ -11,11 +10,8 @@ from digest.domain.delivery import (
     DeliveryStatus,
     Kind,
     Stream,
-    parse_delivery_status,
-    parse_kind,
 )
 from digest.domain.pick import Card
-from digest.errors import BadInput
 from digest.store import deliveries as ledger
 from digest.store import delivery_reports
 from digest.store import editions as edition_store
@@ -177,20 +173,6 @@ def test_deliveries_are_counted_by_edition_and_reason(database: Database) -> Non
             (TUESDAY, "digest", "skipped", "nothing new", 2),
         ]
         assert delivery_reports.count_deliveries(connection, WEDNESDAY) == []
-
-
-def test_a_status_is_read_as_typed() -> None:
-    assert parse_delivery_status("sent") == "sent"
-    assert parse_delivery_status(None) is None
-    with pytest.raises(BadInput, match="planned, claimed, sent, skipped, failed"):
-        parse_delivery_status("lost")
-
-
-def test_a_kind_is_read_as_typed() -> None:
-    names = ("digest", "confirm", "links", "welcome", "weekly", "catch_up", "goodbye")
-    assert [parse_kind(text) for text in (*names, None)] == [*KINDS, None]
-    with pytest.raises(BadInput, match="digest, confirm, links"):
-        parse_kind("letters")
 
 
 def test_each_kind_belongs_to_one_stream(database: Database) -> None:

@@ -12,7 +12,7 @@ from tests.factories import SECRET
 
 
 @pytest.mark.parametrize(
-    ("typed", "taken"),
+    ("typed", "normalised"),
     [
         ("ada@example.org", "ada@example.org"),
         ("  ada@example.org\n", "ada@example.org"),
@@ -27,11 +27,11 @@ from tests.factories import SECRET
         ("ada@papers.test", "ada@papers.test"),
     ],
 )
-def test_valid_addresses_are_normalised(typed: str, taken: str) -> None:
+def test_valid_addresses_are_normalised(typed: str, normalised: str) -> None:
     address = parse_address(typed)
-    assert (address.typed, address.mailbox) == (typed.strip(), taken)
-    assert (address.key, address.domain) == (taken.casefold(), taken.rpartition("@")[2])
-    assert read_address(taken).mailbox == taken
+    assert (address.typed, address.mailbox) == (typed.strip(), normalised)
+    assert (address.key, address.domain) == (normalised.casefold(), normalised.rpartition("@")[2])
+    assert read_address(normalised).mailbox == normalised
 
 
 @pytest.mark.parametrize(

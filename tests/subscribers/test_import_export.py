@@ -37,8 +37,8 @@ from tests.factories import (
 
 def take(database: Database, file: Path, *, confirmed: bool = True) -> Imported:
     """Import a file; return the final result."""
-    tallies = import_subscribers(database, ProfileBuilder(), SECRET, file, at(TUESDAY), confirmed=confirmed)
-    return list(tallies)[-1]
+    results = import_subscribers(database, ProfileBuilder(), SECRET, file, at(TUESDAY), confirmed=confirmed)
+    return list(results)[-1]
 
 
 def write(folder: Path, *records: Any, name: str = "subscribers.jsonl") -> Path:
@@ -54,7 +54,7 @@ def elsewhere(folder: Path) -> Database:
     return database
 
 
-def portrayed(database: Database, address: str) -> dict[str, Any]:
+def stored_data_of(database: Database, address: str) -> dict[str, Any]:
     """Return the stored data of a subscriber that an export must contain."""
     with database.read() as connection:
         shown = personal_data(connection, address)
@@ -92,7 +92,7 @@ def test_an_export_can_be_imported_unchanged(database: Database, tmp_path: Path)
     add_papers(other, *make_papers(6))
     assert take(other, file).rejected == []
     for address in ("ada+papers@bücher.example", "plain@example.org"):
-        assert portrayed(other, address) == portrayed(database, address)
+        assert stored_data_of(other, address) == stored_data_of(database, address)
     assert list(export_lines(other)) == list(export_lines(database))
     # With equal topics, the profile is equal.
     profiles = []

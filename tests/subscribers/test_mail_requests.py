@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from digest.domain.delivery import Kind
 from digest.domain.subscriber import Status
 from digest.errors import BadInput, StopRun
 from digest.store import delivery_reports
@@ -17,7 +18,7 @@ from digest.store.models import confirmation_counts
 from digest.store.models import mail_requests as request_table
 from digest.subscribers.addresses import address_hash, parse_address
 from digest.subscribers.consent import CONFIRMATIONS_PER_MAILBOX, request_confirmation_again, unsubscribe
-from digest.subscribers.mail_requests import RequestKind, forget_confirmations, request_mail, take_requests
+from digest.subscribers.mail_requests import delete_confirmation_counts, process_requests, request_mail
 from digest.subscribers.profiles import ProfileBuilder
 from tests.factories import (
     SECRET,
@@ -35,10 +36,10 @@ NOW = at(WEDNESDAY)
 
 
 def take(database: Database, days: float = 0) -> int:
-    return take_requests(database, ProfileBuilder(), SECRET, NOW + timedelta(days=days))
+    return process_requests(database, ProfileBuilder(), SECRET, NOW + timedelta(days=days))
 
 
-def request(database: Database, *addresses: str, kind: RequestKind = "confirm") -> None:
+def request(database: Database, *addresses: str, kind: Kind = Kind.CONFIRM) -> None:
     for address in addresses:
         request_mail(database, kind, parse_address(address), NOW)
 
@@ -53,10 +54,8 @@ def mails(database: Database) -> list[tuple[str, str]]:
         return sorted((row.kind, row.address) for row in delivery_reports.find(connection, limit=1000))
 
 
-@pytest.mark.parametrize("kind", ["confirm", "links"])
-def test_a_request_executes_the_same_statements_for_any_address(
-    database: Database, kind: RequestKind
-) -> None:
+@pytest.mark.parametrize("kind", [Kind.CONFIRM, Kind.LINKS])
+def test_a_request_executes_the_same_statements_for_any_address(database: Database, kind: Kind) -> None:
     for status in Status:
         add_subscriber(database, f"{status}@example.org", status=status)
     with database.begin() as connection:
@@ -86,7 +85,7 @@ def test_an_invalid_address_is_refused_and_not_stored(database: Database) -> Non
 def test_every_request_is_processed_once(database: Database) -> None:
     add_subscriber(database, "ada@example.org")
     request(database, "new@example.org", "NEW@example.org", "ada@example.org")
-    request(database, "ada@example.org", "ADA@example.org", "stranger@example.org", kind="links")
+    request(database, "ada@example.org", "ADA@example.org", "stranger@example.org", kind=Kind.LINKS)
     assert len(waiting(database)) == 6
     assert take(database) == 2
     assert waiting(database) == []
@@ -206,9 +205,9 @@ def test_counts_of_past_days_are_deleted_and_contain_no_address(database: Databa
     with database.read() as connection:
         (row,) = connection.execute(confirmation_counts.select()).all()
     assert "victim" not in str(row)
-    forget_confirmations(database, NOW)
+    delete_confirmation_counts(database, NOW)
     with database.read() as connection:
         assert len(connection.execute(confirmation_counts.select()).all()) == 1
-    forget_confirmations(database, NOW + timedelta(days=2))
+    delete_confirmation_counts(database, NOW + timedelta(days=2))
     with database.read() as connection:
         assert connection.execute(confirmation_counts.select()).all() == []

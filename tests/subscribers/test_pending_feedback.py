@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 import pytest
 
 from digest.domain.paper import FeedItem
-from digest.domain.subscriber import Subscriber
+from digest.domain.subscriber import Subscriber, Verdict
 from digest.errors import DigestError, TryLater
 from digest.papers.sources.common import Found
 from digest.store import feedback as feedback_store
 from digest.store import pending_feedback as store
 from digest.store import terms as term_store
 from digest.store.database import Database
-from digest.subscribers.pending_feedback import ASKED_FOR, fetch_pending, learn_arrived
+from digest.subscribers.pending_feedback import ASKED_FOR, apply_arrived, fetch_pending
 from digest.subscribers.preferences import Change, change
 from digest.subscribers.profiles import ProfileBuilder
 from tests.factories import MONDAY, TUESDAY, Clock, add_papers, add_subscriber, at, make_paper, make_papers
@@ -45,12 +45,12 @@ class Arxiv:
             raise self._error
 
 
-def pending_of(database: Database, subscriber: Subscriber) -> list[tuple[str, str]]:
+def pending_of(database: Database, subscriber: Subscriber) -> list[tuple[str, Verdict]]:
     with database.read() as connection:
         return store.read_pending(connection, [subscriber.id]).get(subscriber.id, [])
 
 
-def verdicts_of(database: Database, subscriber: Subscriber) -> list[tuple[int, str]]:
+def verdicts_of(database: Database, subscriber: Subscriber) -> list[tuple[int, Verdict]]:
     with database.read() as connection:
         return feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
 
@@ -64,9 +64,9 @@ def test_a_like_of_a_paper_that_is_not_stored_is_pending(database: Database) -> 
 def test_pending_feedback_applies_when_the_paper_arrives(database: Database, builder: ProfileBuilder) -> None:
     add_papers(database, *make_papers(12))
     ada = add_subscriber(database, likes=(LIKED, "2603.00001"))
-    assert learn_arrived(database, builder, at(TUESDAY)) == 0
+    assert apply_arrived(database, builder, at(TUESDAY)) == 0
     add_papers(database, make_paper(42))
-    assert learn_arrived(database, builder, at(TUESDAY)) == 1
+    assert apply_arrived(database, builder, at(TUESDAY)) == 1
     assert [verdict for _, verdict in verdicts_of(database, ada)] == ["more", "more"]
     assert pending_of(database, ada) == []
     bob = add_subscriber(database, "bob@example.org", likes=("2603.00001", LIKED))
@@ -109,7 +109,7 @@ def test_many_ids_are_requested_in_batches_each_once(database: Database, builder
     done = fetch_pending(database, arxiv, builder, at(TUESDAY))
     assert (done.asked, done.added) == (250, 250)
     assert [len(ids) for ids in arxiv.asked] == [100, 100, 50]
-    assert learn_arrived(database, builder, at(TUESDAY)) == 0
+    assert apply_arrived(database, builder, at(TUESDAY)) == 0
 
 
 def test_later_feedback_replaces_pending_feedback(database: Database, builder: ProfileBuilder) -> None:
@@ -118,7 +118,7 @@ def test_later_feedback_replaces_pending_feedback(database: Database, builder: P
     assert pending_of(database, ada) == [(LIKED, "less")]
     add_papers(database, make_paper(42))
     change(database, builder, ada.address, Change(), at(TUESDAY), likes=[LIKED])
-    learn_arrived(database, builder, at(TUESDAY))
+    apply_arrived(database, builder, at(TUESDAY))
     assert [verdict for _, verdict in verdicts_of(database, ada)] == ["more"]
 
 

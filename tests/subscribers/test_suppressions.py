@@ -25,12 +25,12 @@ from digest.subscribers.preferences import pause, remove
 from digest.subscribers.signup import find_subscriber
 from digest.subscribers.suppression_file import apply_file, export_lines
 from digest.subscribers.suppressions import (
-    Standing,
+    AddressState,
+    address_state,
     described,
     lift,
     listed,
     reasons_by_address,
-    standing_of,
     suppress,
 )
 from tests.factories import (
@@ -203,14 +203,14 @@ entries = st.lists(
 
 @given(entries)
 def test_the_state_of_an_address_follows_from_its_log(log: list[Entry]) -> None:
-    standing = standing_of(log)
+    standing = address_state(log)
     events = [one.event for one in log]
     assert (standing.erased_at is not None) == ("erased" in events)
     about_mail = [one for one in log if one.event in {"suppressed", "lifted"}]
     assert (standing.suppressed or standing.lifted) == (about_mail[-1] if about_mail else None)
     about_leaving = [one for one in events if one in {"unsubscribed", "returned", "erased"}]
     assert (standing.left_at is not None) == (about_leaving[-1:] == ["unsubscribed"])
-    assert standing_of([]) == Standing()
+    assert address_state([]) == AddressState()
 
 
 def write(database: Database, file: Path, hour: int = 12) -> Path:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from digest.text.latex import one_line, paragraphs, readable, visible
+from digest.text.characters import visible
+from digest.text.latex import one_line, paragraphs, readable
 
 ACCENTS = [
     (r"Fr\'echet Inception", "Fréchet Inception"),

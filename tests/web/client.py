@@ -37,7 +37,7 @@ class Client:
         """Fill in a form as a person does: the clock advances before it is sent."""
         form_token = form_token_of(self.get(path).text)
         self.app.state.context.container.clock.advance(seconds=LEAST.total_seconds())
-        return self.post(path, data={"email": address, "stamp": form_token, **fields})
+        return self.post(path, data={"email": address, "form_token": form_token, **fields})
 
     def head(self, path: str) -> httpx.Response:
         return self.request("HEAD", path)
@@ -53,5 +53,5 @@ class Client:
 
 def form_token_of(page: str) -> str:
     """Return the form token on a page."""
-    (form_token,) = re.findall(r'<input type="hidden" name="stamp" value="([^"]*)">', page)
+    (form_token,) = re.findall(r'<input type="hidden" name="form_token" value="([^"]*)">', page)
     return str(form_token)

@@ -9,11 +9,12 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
+from digest.domain.subscriber import Subscriber
 from digest.settings import Settings
 from digest.store.mail_server_models import metadata
 from digest.web.app import create_app
 from digest.wiring import Container
-from tests.factories import BASE_URL, SECRET, WEDNESDAY, Clock, at
+from tests.factories import BASE_URL, SECRET, WEDNESDAY, Clock, add_papers, add_subscriber, at, make_papers
 from tests.web.client import Client
 from tests.web.crawl import Crawl
 from tests.workers.conftest import redis_url
@@ -73,3 +74,10 @@ def container(sqlite_url: str, clock: Clock, tmp_path: Path) -> Iterator[Contain
 @pytest.fixture
 def client(container: Container) -> Client:
     return Client(create_app(container, timedelta(0)))
+
+
+@pytest.fixture
+def subscriber(container: Container) -> Subscriber:
+    """Return a subscriber with a topic and a like, and store twelve papers."""
+    add_papers(container.database, *make_papers(12))
+    return add_subscriber(container.database, topics=["gaussian splatting"], like=["2603.00004"])

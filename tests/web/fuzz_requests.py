@@ -150,7 +150,18 @@ TEXTS = (
 FIELDS = (
     *("q", "category", "since", "period", "top", "similar", "done", "next"),
     *("do", "topics", "must", "mute", "follow", "categories", "hour", "timezone", "frequency", "max_papers"),
-    *("like", "pasted", "until", "paper", "verdict", "email", "website", "stamp", "part", "List-Unsubscribe"),
+    *(
+        "like",
+        "pasted",
+        "until",
+        "paper",
+        "verdict",
+        "email",
+        "website",
+        "form_token",
+        "part",
+        "List-Unsubscribe",
+    ),
 )
 
 _PAPERS = st.integers(1, 12).map("2603.{:05}".format)
@@ -170,7 +181,7 @@ _PLAUSIBLE: dict[str, st.SearchStrategy[str]] = {
     "paper": _PAPERS,
     "verdict": st.sampled_from(["more", "less", "none"]),
     "email": st.integers(0, 9).map("r{}@example.org".format),
-    "stamp": st.just(FORM_TOKEN),
+    "form_token": st.just(FORM_TOKEN),
     "part": st.just("preview"),
 }
 

@@ -124,7 +124,7 @@ async def _call(client: httpx.AsyncClient, queue: Iterator[Post], form_token: st
         begun = time.perf_counter()
         answer = await client.post(
             post.path,
-            data={"email": post.address, "stamp": form_token},
+            data={"email": post.address, "form_token": form_token},
             headers={"X-Forwarded-For": post.host},
         )
         counts.seconds.append(time.perf_counter() - begun)

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from digest.clock import utc_now
-from digest.domain.delivery import DeliveryStatus
+from digest.domain.delivery import DeliveryStatus, Kind
 from digest.store import delivery_reports
 from digest.store.database import Database
 from digest.store.models import mail_requests
@@ -42,7 +42,7 @@ def sign_up(port: int, address: str) -> None:
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
         form_token = form_token_of(client.get("/subscribe").text)
         time.sleep(LEAST.total_seconds())
-        answer = client.post("/subscribe", data={"email": address, "stamp": form_token})
+        answer = client.post("/subscribe", data={"email": address, "form_token": form_token})
     assert "inbox" in answer.text
 
 
@@ -51,7 +51,7 @@ def test_a_running_server_sends_within_seconds_and_first_the_requests_left_by_a_
     command: str, sqlite_url: str, tmp_path: Path
 ) -> None:
     database = Database(sqlite_url)
-    request_mail(database, "confirm", parse_address("left@example.org"), utc_now())
+    request_mail(database, Kind.CONFIRM, parse_address("left@example.org"), utc_now())
     port = free_port()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("DIGEST_")}
     nowhere = {"DIGEST_HUGGINGFACE_URL": "http://127.0.0.1:1", "DIGEST_ARXIV_RSS_URL": "http://127.0.0.1:1"}

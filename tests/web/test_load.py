@@ -21,7 +21,7 @@ def test_under_load_the_limits_hold_and_pages_are_served(
     for number, post in enumerate(asked):
         # The mails are planned and sent together at the end, because doing it after every form takes most of the time.
         caller = Client(client.app, post.host, works=False)
-        answer = caller.post(post.path, data={"email": post.address, "stamp": form_token})
+        answer = caller.post(post.path, data={"email": post.address, "form_token": form_token})
         assert answer.status_code in {200, 429}
         if ACCEPTED in answer.text:
             through.append(post)

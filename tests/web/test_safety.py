@@ -167,7 +167,7 @@ def test_links_in_mails_use_the_configured_host_only(
     form_token = form_token_of(client.get("/subscribe").text)
     container.clock.advance(minutes=1)  # type: ignore[attr-defined]
     for address in ("new@example.org", "new@example.org\r\nBcc: all@example.org", "a@b.example\nX-Evil: 1"):
-        client.post("/subscribe", data={"email": address, "stamp": form_token}, headers=FOREIGN_HEADERS)
+        client.post("/subscribe", data={"email": address, "form_token": form_token}, headers=FOREIGN_HEADERS)
     (mail,) = [file.read_text() for file in tmp_path.rglob("outbox/new/*")]
     assert FOREIGN_HOST not in mail
     assert "Bcc" not in mail

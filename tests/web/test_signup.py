@@ -147,7 +147,7 @@ def test_a_form_sent_too_soon_is_shown_again_and_then_accepted(
     add_subscriber(container.database, "ada@example.org", status=Status.UNSUBSCRIBED)
     form_token = form_token_of(client.get(path).text)
     clock.advance(seconds=1.9)
-    again = client.post(path, data={"email": "ada@example.org", "stamp": form_token})
+    again = client.post(path, data={"email": "ada@example.org", "form_token": form_token})
     assert again.status_code == 200
     assert again.headers["cache-control"] == "no-store"
     assert "Once more, please" in again.text
@@ -155,7 +155,7 @@ def test_a_form_sent_too_soon_is_shown_again_and_then_accepted(
     assert mails(tmp_path / "outbox") == []
     assert deliveries_of(container.database, subscriber_now(container.database, "ada@example.org")) == []
     clock.advance(seconds=0.2)
-    pressed = client.post(path, data={"email": "ada@example.org", "stamp": form_token_of(again.text)})
+    pressed = client.post(path, data={"email": "ada@example.org", "form_token": form_token_of(again.text)})
     assert "Check your inbox" in pressed.text
     assert len(mails(tmp_path / "outbox")) == 1
 
@@ -169,12 +169,12 @@ def test_a_form_without_a_valid_token_is_shown_again(
 ) -> None:
     fields = {"email": "ada@example.org"}
     if form_token is not None:
-        fields["stamp"] = form_token.encode(errors="replace").decode()
+        fields["form_token"] = form_token.encode(errors="replace").decode()
     again = client.post("/subscribe", data=fields)
     assert "Once more, please" in again.text
     assert mails(tmp_path / "outbox") == []
     clock.advance(seconds=2)
-    pressed = client.post("/subscribe", data={**fields, "stamp": form_token_of(again.text)})
+    pressed = client.post("/subscribe", data={**fields, "form_token": form_token_of(again.text)})
     assert "Check your inbox" in pressed.text
     assert len(mails(tmp_path / "outbox")) == 1
 
@@ -186,14 +186,14 @@ def test_a_form_open_for_days_is_accepted_and_for_weeks_is_shown_again(
     clock.advance(days=6)
     assert (
         "Check your inbox"
-        in client.post("/subscribe", data={"email": "a@example.org", "stamp": form_token}).text
+        in client.post("/subscribe", data={"email": "a@example.org", "form_token": form_token}).text
     )
     clock.advance(days=2)
-    again = client.post("/subscribe", data={"email": "b@example.org", "stamp": form_token})
+    again = client.post("/subscribe", data={"email": "b@example.org", "form_token": form_token})
     assert "Once more, please" in again.text
     assert len(mails(tmp_path / "outbox")) == 1
     clock.advance(seconds=2)
-    client.post("/subscribe", data={"email": "b@example.org", "stamp": form_token_of(again.text)})
+    client.post("/subscribe", data={"email": "b@example.org", "form_token": form_token_of(again.text)})
     assert len(mails(tmp_path / "outbox")) == 2
 
 
@@ -201,9 +201,9 @@ def test_a_token_from_the_future_is_replaced(client: Client, tmp_path: Path, clo
     clock.advance(hours=2)
     form_token = form_token_of(client.get("/subscribe").text)
     clock.advance(hours=-2)
-    again = client.post("/subscribe", data={"email": "a@example.org", "stamp": form_token})
+    again = client.post("/subscribe", data={"email": "a@example.org", "form_token": form_token})
     clock.advance(seconds=2)
-    client.post("/subscribe", data={"email": "a@example.org", "stamp": form_token_of(again.text)})
+    client.post("/subscribe", data={"email": "a@example.org", "form_token": form_token_of(again.text)})
     assert len(mails(tmp_path / "outbox")) == 1
 
 
@@ -220,15 +220,15 @@ def test_a_cached_page_gets_a_token_when_it_is_sent(
         assert answer.headers["cache-control"] == "public, max-age=60"
         clock.advance(seconds=1)
     assert len(set(form_tokens)) == 3
-    assert not client.app.state.context.form_tokens.is_ripe(form_tokens[2])
-    assert client.app.state.context.form_tokens.is_ripe(form_tokens[0])
+    assert not client.app.state.context.form_tokens.is_old_enough(form_tokens[2])
+    assert client.app.state.context.form_tokens.is_old_enough(form_tokens[0])
 
 
 def test_the_placeholder_is_not_a_valid_token(client: Client, container: Container) -> None:
     """A title with the placeholder gets a token, too; the form still has its own."""
     add_papers(container.database, make_paper(1, title=f"On {TOKEN_PLACEHOLDER}"))
     assert len(form_token_of(client.get("/").text)) == len(TOKEN_PLACEHOLDER)
-    assert not client.app.state.context.form_tokens.is_ripe(TOKEN_PLACEHOLDER)
+    assert not client.app.state.context.form_tokens.is_old_enough(TOKEN_PLACEHOLDER)
 
 
 def test_typed_text_is_escaped_when_it_is_shown_again(client: Client) -> None:

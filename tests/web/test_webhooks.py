@@ -1,4 +1,4 @@
-"""Webhooks: only the provider is believed, each event counts once, and a body of another form is refused."""
+"""Webhooks: only calls that are proven to be the provider's are accepted, each event counts once, and a body of another form is refused."""
 
 import hmac
 import json
@@ -71,7 +71,7 @@ def container(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             "webhook_postmark": SecretStr(POSTMARK),
         }
     )
-    # What stands at the address of Amazon; the tests have no network.
+    # The content at the address of Amazon; the tests have no network.
     monkeypatch.setattr(sns, "fetch_certificate", lambda _: amazon()[1])
     add_papers(container.database, *make_papers(3))
     for address in (ANA, *(f"s{number}@example.net" for number in range(8))):

@@ -76,7 +76,7 @@ def measure(
     seconds: dict[bool, list[float]] = {True: [], False: []}
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
     for number, (address, is_known) in enumerate(asked):
-        body = urlencode({"email": address, "stamp": form_token})
+        body = urlencode({"email": address, "form_token": form_token})
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
             "X-Forwarded-For": f"198.18.{number // 250}.{number % 250 + 1}",
@@ -92,7 +92,7 @@ def measure(
     return Times(seconds[True], seconds[False])
 
 
-def ripe_token(port: int) -> str:
+def old_enough_token(port: int) -> str:
     """Return a form token that is old enough for both forms."""
     with urlopen(f"http://127.0.0.1:{port}/links", timeout=30) as answer:
         form_token = form_token_of(answer.read().decode())
@@ -143,7 +143,7 @@ def measure_all(
     known, unknown = people(database, count)
     rng = Random(7)
     with context(folder, database_url) as port:
-        form_token = ripe_token(port)
+        form_token = old_enough_token(port)
         found = {}
         for path in PATHS:
             head, tail = slice(first), slice(first, None)

@@ -19,7 +19,7 @@ from digest.delivery.circuit_breaker import (
 from digest.delivery.deliver import DeliveryContext, Summary, deliver_batch, deliver_ready
 from digest.delivery.plan import plan_due
 from digest.domain.delivery import Stream
-from digest.domain.subscriber import Status
+from digest.domain.subscriber import Status, Verdict
 from digest.errors import StopRun
 from digest.jobs import recurring
 from digest.jobs.scheduler import Runner
@@ -167,7 +167,7 @@ def waiting(request: pytest.FixtureRequest, database: Database) -> str:
         add_papers(database, *make_papers(1), now=at(TUESDAY, 7))
         for number in range(1, 10):
             with database.begin() as connection:
-                save_feedback(connection, number, 1, "more", at(TUESDAY, 7))
+                save_feedback(connection, number, 1, Verdict.MORE, at(TUESDAY, 7))
     plan_due(database, at(TUESDAY))
     return streams
 

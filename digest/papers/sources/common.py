@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 from digest.domain.paper import FeedItem, Paper
 from digest.errors import BadInput, TryLater
 from digest.papers.identifiers import canonical_id, title_id
-from digest.text.latex import one_line, paragraphs, visible
+from digest.text.characters import visible
+from digest.text.latex import one_line, paragraphs
 
 LONGEST_TITLE = 1_000
 LONGEST_ABSTRACT = 20_000

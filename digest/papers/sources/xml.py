@@ -103,7 +103,7 @@ def _charset(body: bytes, declared: str) -> str:
         return "utf-8"
     match = _DECLARED.match(body)
     for encoding in (match[1].decode() if match else "", declared, "cp1252"):
-        # Single-byte charsets read anything; another wrong name would only give other nonsense.
+        # A single-byte charset decodes any bytes; with another wrong one the text would be no better.
         if _is_charset(encoding):
             return encoding
     return "utf-8"
