@@ -64,7 +64,7 @@ def _digest(mail: ComposedMail, links: Links, renderer: Renderer) -> Message:
         unsubscribe_mailto=mailto(sender, f"unsubscribe {token}"),
         help_url=preferences,
         owner=sender,
-        archive_url=links.home,
+        archive_url=links.link("archive", subscriber_key, day),
         feedback_id=feedback_id(f"{day:%Y%m%d}", mail.kind, imprint.domain),
     )
     return _message(mail, rendered, headers)

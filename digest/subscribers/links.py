@@ -19,7 +19,9 @@ from digest.domain.subscriber import Verdict
 from digest.errors import BadLink
 from digest.subscribers.short_links import PaperClaim, PaperTokens
 
-Purpose = Literal["confirm", "preferences", "unsubscribe", "feedback", "digest", "feed", "opinion", "undo"]
+Purpose = Literal[
+    "confirm", "preferences", "unsubscribe", "feedback", "digest", "archive", "feed", "opinion", "undo"
+]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 
 

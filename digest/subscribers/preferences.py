@@ -6,7 +6,15 @@ from datetime import date, datetime
 from typing import Any
 
 from digest.domain.schedule import next_due_at
-from digest.domain.subscriber import Frequency, Schedule, Status, Subscriber, SuppressionEvent, Verdict
+from digest.domain.subscriber import (
+    Frequency,
+    Layout,
+    Schedule,
+    Status,
+    Subscriber,
+    SuppressionEvent,
+    Verdict,
+)
 from digest.errors import BadInput
 from digest.papers.identifiers import canonical_id
 from digest.ranking.profile import Profile
@@ -29,6 +37,7 @@ class Change:
     hour: int | None = None
     frequency: Frequency | None = None
     max_papers: int | None = None
+    layout: Layout | None = None
     topics: tuple[str, ...] | None = None
     must: tuple[str, ...] | None = None
     mute: tuple[str, ...] | None = None
@@ -48,6 +57,7 @@ class Change:
             schedule=schedule,
             interests=interests,
             max_papers=max_papers,
+            layout=self.layout or subscriber.layout,
             next_due_at=_due_after_change(subscriber, schedule, now),
         )
 

@@ -7,7 +7,15 @@ from datetime import date, datetime
 
 from digest.domain.address import Address
 from digest.domain.delivery import Kind
-from digest.domain.subscriber import Interests, Schedule, Status, Subscriber, SuppressionEvent, Verdict
+from digest.domain.subscriber import (
+    Interests,
+    Layout,
+    Schedule,
+    Status,
+    Subscriber,
+    SuppressionEvent,
+    Verdict,
+)
 from digest.errors import BadInput, NotFound
 from digest.papers.identifiers import canonical_id
 from digest.store import consents as consent_store
@@ -43,6 +51,7 @@ class Application:
     address: Address
     schedule: Schedule = field(default_factory=Schedule)
     max_papers: int = 10
+    layout: Layout = Layout.FULL
     interests: Interests = field(default_factory=Interests)
     likes: tuple[str, ...] = ()
     """Ids of liked papers, in any form, stored or not."""
@@ -125,6 +134,7 @@ def subscribe_many(
             status=status,
             schedule=application.schedule,
             max_papers=application.max_papers,
+            layout=application.layout,
             created_at=now,
             interests=application.interests,
             confirmed_at=now if status in _AGREED else None,

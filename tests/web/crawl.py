@@ -163,6 +163,7 @@ class Crawl:
             yield f"opinion{ending}", client.get(opinion + ending)
         for given in ("yes", "no"):
             yield f"opinion, {given}", client.post(opinion, data={"answer": given})
+        yield "archive", client.get(path_of("archive", subscriber))
         yield (
             "web view, unknown day",
             client.get(

@@ -93,7 +93,7 @@ def links_of(mail: EmailMessage) -> set[str]:
 
 
 LEADS_TO: dict[Kind, set[str]] = {
-    **{kind: {"f", "opinion", "preferences", "unsubscribe", Kind.DIGEST} for kind in PAPER_KINDS},
+    **{kind: {"f", "opinion", "preferences", "unsubscribe", "archive", Kind.DIGEST} for kind in PAPER_KINDS},
     Kind.GOODBYE: {"undo", "preferences"},
     Kind.CONFIRM: {Kind.CONFIRM},
     Kind.LINKS: {"preferences", "unsubscribe", "feed"},
@@ -294,7 +294,7 @@ def test_a_link_is_valid_for_one_purpose_only(
     for purpose in PURPOSES:
         ending = {"feed": ".xml", "feedback": "?paper=2603.00001&verdict=more"}.get(purpose, "")
         for method in ("GET", "POST"):
-            if purpose == made_for or (method == "POST" and purpose in {"digest", "feed"}):
+            if purpose == made_for or (method == "POST" and purpose in {"digest", "feed", "archive"}):
                 continue
             answer = client.request(method, f"/{purpose}/{token}{ending}")
             assert answer.status_code == 403, f"{method} {purpose}"
