@@ -16,6 +16,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "jobs and wiring": ("digest.wiring", "digest.jobs", "digest.doctor", "digest.bench", "digest.demo"),
     "use case": (
         "digest.papers.ingest",
+        "digest.papers.summarize",
         "digest.papers.fetch",
         "digest.papers.search",
         "digest.subscribers.arrivals",
@@ -55,6 +56,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "digest.settings",
         "digest.store",
         "digest.papers.sources",
+        "digest.papers.summary_service",
         "digest.delivery.limits",
         "digest.mail.dkim_keys",
         "digest.mail.inbound_listener",
@@ -72,7 +74,7 @@ ORDER = list(LAYERS)
 OUTSIDE = {
     "sqlalchemy": ("digest.store", "digest.bench"),
     "alembic": ("digest.store",),
-    "httpx": ("digest.papers.sources",),
+    "httpx": ("digest.papers.sources", "digest.papers.summary_service"),
     "smtplib": ("digest.mail", "digest.doctor"),
     "cryptography": ("digest.mail",),
     "flufl": ("digest.mail",),

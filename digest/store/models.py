@@ -130,6 +130,15 @@ popularity = Table(
     Index(None, "observed_at"),
 )
 
+# Calls of the summary service, written before each call, so that none is made twice on a day.
+summary_calls = Table(
+    "summary_calls",
+    metadata,
+    Column("paper_row_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True),
+    Column("called_on", Date, primary_key=True),
+    Index(None, "called_on"),
+)
+
 term_statistics = Table(
     "term_statistics",
     metadata,

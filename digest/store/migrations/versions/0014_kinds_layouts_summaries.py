@@ -8,6 +8,8 @@ down_revision = "0011"
 branch_labels = None
 depends_on = None
 
+BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 _OLD_KINDS = "'digest', 'confirm', 'links'"
 _NEW_KINDS = "'digest', 'confirm', 'links', 'welcome', 'weekly', 'catch_up', 'goodbye'"
 _ADDED_KINDS = "'welcome', 'weekly', 'catch_up', 'goodbye'"
@@ -24,6 +26,19 @@ def upgrade() -> None:
         "ALTER TABLE subscribers ADD COLUMN layout TEXT NOT NULL DEFAULT 'full' "
         f"CONSTRAINT ck_subscribers_layout CHECK ({_LAYOUTS})"
     )
+    op.create_table(
+        "summary_calls",
+        sa.Column("paper_row_id", BigId, nullable=False),
+        sa.Column("called_on", sa.Date(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["paper_row_id"],
+            ["papers.id"],
+            name=op.f("fk_summary_calls_paper_row_id_papers"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("paper_row_id", "called_on", name=op.f("pk_summary_calls")),
+    )
+    op.create_index(op.f("ix_summary_calls_called_on"), "summary_calls", ["called_on"])
     op.drop_index(_INDEX, table_name="deliveries")
     with op.batch_alter_table("deliveries") as batch:
         batch.add_column(sa.Column("opinion", sa.Text(), nullable=True))
@@ -51,6 +66,7 @@ def downgrade() -> None:
     with op.batch_alter_table("subscribers") as batch:
         batch.drop_constraint(op.f("ck_subscribers_layout"), type_="check")
         batch.drop_column("layout")
+    op.drop_table("summary_calls")
     op.drop_column("papers", "summary")
 
 
