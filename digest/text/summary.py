@@ -45,6 +45,9 @@ _WORKING = re.compile(
     rf"\b(?:we|I)\b(?:(?:,? \w+){{0,3}}?,?) (?:{_VERB})\b|\b{_WORK}\b(?: \w+){{0,3}}? (?:{_VERB})(?:e?s|ed|ies)?\b",
     re.IGNORECASE,
 )
+_DOING = re.compile(
+    r"We (?!also|then|next|finally|further|hope|believe|note|conclude|know|live|need|often|can\b)\w+ "
+)
 _RESULT = re.compile(
     r"\b(?:outperform|surpass|exceed|achiev|improv|reduc|state-of-the-art|halv|doubl|faster|speed-?up|accura|"
     r"significant|consistently)|\d ?%|\d(?:\.\d+)? ?[x\u00d7]\b",
@@ -113,7 +116,7 @@ _ANAPHORA = re.compile(
     r"\b(?:th(?:is|ese|ose) (?:\w+[ -]){0,2}?(?:problem|issue|challenge|gap|limitation|question|setting|shortcoming|difficult(?:y|ie)|"
     r"obstacle|need|drawback|concern|failure|bottleneck|task|framework|approach|method|phenomen(?:on|a)|result|finding|insight|"
     r"observation|model|idea|assumption|goal|process|property|end|technique|system|dataset|benchmark|trade-?off|context|space|behaviou?r|aspect|"
-    r"principle|edit|condition|target|area|direction|topic|capabilit(?:y|ie)|effect|prior)s?|these|those|such (?!as\b)|the (?:gap|problem|issue|limitation|challenge)s?(?= (?:by|through|with|and|,))|"
+    r"principle|edit|condition|target|area|direction|topic|capabilit(?:y|ie)|effect|prior)s?|these|those|such (?!as\b)|this(?= \w+s\b)(?! (?:survey|thesis|analysis|hypothesis)\b)|the (?:gap|problem|issue|limitation|challenge)s?(?= (?:by|through|with|and|,))|"
     r"the (?:proposed|above|aforementioned|latter|former|resulting|new) \w+|our (?:proposed )?(?:method|approach|model|framework|"
     r"algorithm|system|results|experiments|findings|analysis|technique|proposal|solution|evaluation))\b",
     re.IGNORECASE,
@@ -262,6 +265,8 @@ def _score(sentence: str, index: int, count: int, limit: int) -> float:
         score += 4.5
     elif _WORKING.search(sentence):
         score += 4
+    elif _DOING.match(sentence):
+        score += 3
     else:
         is_about_work = False
     if _RESULT.search(sentence):
