@@ -16,8 +16,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "jobs and wiring": ("digest.wiring", "digest.jobs", "digest.doctor", "digest.bench", "digest.demo"),
     "use case": (
         "digest.papers.ingest",
+        "digest.papers.summarize",
         "digest.papers.fetch",
         "digest.papers.search",
+        "digest.subscribers.arrivals",
         "digest.subscribers.signup",
         "digest.subscribers.consent",
         "digest.subscribers.feedback",
@@ -46,6 +48,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "digest.delivery.soft_bounces",
         "digest.delivery.plan",
         "digest.delivery.preview",
+        "digest.delivery.trial_mail",
         "digest.delivery.compose",
     ),
     "edge": (
@@ -55,6 +58,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "digest.settings",
         "digest.store",
         "digest.papers.sources",
+        "digest.papers.summary_service",
         "digest.delivery.limits",
         "digest.mail.dkim_keys",
         "digest.mail.inbound_listener",
@@ -72,7 +76,7 @@ ORDER = list(LAYERS)
 OUTSIDE = {
     "sqlalchemy": ("digest.store", "digest.bench"),
     "alembic": ("digest.store",),
-    "httpx": ("digest.papers.sources",),
+    "httpx": ("digest.papers.sources", "digest.papers.summary_service"),
     "smtplib": ("digest.mail", "digest.doctor"),
     "cryptography": ("digest.mail",),
     "flufl": ("digest.mail",),

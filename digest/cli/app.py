@@ -16,6 +16,7 @@ from digest.cli import (
     papers,
     preview,
     run,
+    send_test,
     subscribers,
     suppressions,
     up,
@@ -59,6 +60,7 @@ application.command()(run.run)
 application.command()(evaluate.evaluate)
 application.command()(preview.preview)
 application.command()(preview.explain)
+application.command(name="send-test")(send_test.send_test)
 application.add_typer(deliveries.application, name="deliveries")
 application.add_typer(suppressions.application, name="suppressions")
 application.add_typer(inbound.application, name="inbound")

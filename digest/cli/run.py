@@ -65,9 +65,17 @@ def run(
             return
         sources = [] if no_fetch else [container.source(name) for name in container.settings.sources]
         by_id = None if no_fetch else container.papers_by_id()
-        job = daily.Job(sources, by_id, edition_on, only)
         started_at = container.clock()
-        report = daily.run(container.delivery_context, container.profiles, job, container.clock)
+        with container.summary_service() as service:
+            job = daily.Job(
+                sources,
+                by_id,
+                edition_on,
+                only,
+                None if no_fetch else service,
+                container.settings.summary_budget,
+            )
+            report = daily.run(container.delivery_context, container.profiles, job, container.clock)
         if report.deliveries.sent:
             container.sent_mark.note(started_at)
     _show(report, json_output=json_output)
@@ -105,6 +113,8 @@ def _show(report: "Report", *, json_output: bool) -> None:
             )
     if report.by_id.error:
         output.warn(f"Rated papers: {report.by_id.error}")
+    if report.summarized.error:
+        output.warn(f"Summaries: {report.summarized.error}")
     if summary.stopped:
         output.warn(f"digest: {summary.stopped}")
     if json_output:

@@ -11,8 +11,10 @@ from digest.delivery.composed_mail import ComposedMail, SenderIdentity, about, s
 from digest.delivery.feed_state import FeedState, feed_state
 from digest.delivery.liked_papers import MOST_LIKED, LikedPapers, liked_titles
 from digest.delivery.second_opinion import SecondOpinion
+from digest.domain.delivery import Kind
 from digest.domain.pick import NO_REASON, Pick, PickReason
 from digest.domain.subscriber import Subscriber, Verdict
+from digest.papers.identifiers import abstract_url
 from digest.ranking.profile import NO_PROFILE, Profile
 from digest.ranking.scorers import Scorer, TfidfScorer
 from digest.ranking.select import FLOOR, RankedPick, Rules, select
@@ -23,6 +25,9 @@ from digest.store import papers as paper_store
 from digest.store import picks as pick_store
 from digest.store import terms as term_store
 from digest.store.database import Connection
+
+MARKED_SHOWN = 10
+"""Marked papers that a weekly digest lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +79,17 @@ class Selection:
     considered: int
     picks: tuple[Pick, ...] = ()
 
-    def compose(self, imprint: SenderIdentity, now: datetime, note: str = "") -> ComposedMail:
-        """Return the mail. `note` says why a digest has no papers."""
+    def compose(
+        self,
+        imprint: SenderIdentity,
+        now: datetime,
+        note: str = "",
+        kind: Kind = Kind.DIGEST,
+        marked: Sequence[tuple[str, str]] = (),
+    ) -> ComposedMail:
+        """Return the mail. `note` says why it has no papers; `marked` are titles and ids of papers."""
         return ComposedMail(
-            kind="digest",
+            kind=kind,
             subscriber_key=self.subscriber.key,
             recipient=self.subscriber.address,
             edition_on=self.edition_on,
@@ -87,6 +99,9 @@ class Selection:
             about=about(self.subscriber.interests.topics),
             note=note,
             frequency=schedule_in_words(self.subscriber.schedule),
+            layout=self.subscriber.layout,
+            marked=tuple((title, abstract_url(paper_id)) for title, paper_id in marked[:MARKED_SHOWN]),
+            away_since=self.papers_after if kind == Kind.CATCH_UP else None,
             picks=self.picks,
         )
 

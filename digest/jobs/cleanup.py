@@ -7,6 +7,7 @@ from digest.store import fetches as fetch_store
 from digest.store import inbound as inbound_store
 from digest.store import refusals as refusal_store
 from digest.store.in_flight import delete_stale
+from digest.store.summaries import delete_calls
 from digest.subscribers.consent import purge_unconfirmed
 from digest.subscribers.mail_requests import delete_confirmation_counts
 from digest.wiring import Container
@@ -15,6 +16,8 @@ FETCH_RETENTION = timedelta(days=90)
 
 EVIDENCE_KEPT = timedelta(days=30)
 """How long the answers of mail servers are stored."""
+
+SUMMARY_CALLS_KEPT = timedelta(days=30)
 
 REPORTS_KEPT = timedelta(days=90)
 """How long reports of inbound mail are stored, without the text of the mail."""
@@ -30,6 +33,7 @@ def clean_up(container: Container) -> None:
     with container.database.begin() as connection:
         fetches = fetch_store.delete_fetches(connection, now - FETCH_RETENTION)
         delete_stale(connection, now)
+        delete_calls(connection, (now - SUMMARY_CALLS_KEPT).date())
         refusal_store.delete_evidence(connection, (now - EVIDENCE_KEPT).date())
         inbound_store.delete_reports(connection, now - REPORTS_KEPT)
     _log.info("%s unconfirmed subscribers and %s old fetches deleted", unconfirmed, fetches)

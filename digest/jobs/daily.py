@@ -10,6 +10,7 @@ from digest.delivery.select_papers import Composer, Request, Selection
 from digest.domain.subscriber import Subscriber
 from digest.papers.fetch import DAYS_BACK, Fetched, fetch
 from digest.papers.sources.common import Source
+from digest.papers.summarize import Summarized, Summarizer, summarize_new
 from digest.store import editions as edition_store
 from digest.store import subscribers as subscriber_store
 from digest.store.database import Database
@@ -32,6 +33,10 @@ class Job:
     """Plan this edition for all subscribers who have one that day, at any hour; None: for subscribers who are due."""
     only: int | None = None
     """Restrict the run to the subscriber with this id."""
+    summarizer: Summarizer | None = None
+    """Writes the sentences of new papers; None: those of the feeds and of the abstracts are shown."""
+    summary_budget: int = 0
+    """Calls of the summarizer in a day at most."""
 
 
 @dataclass(slots=True)
@@ -40,6 +45,7 @@ class Report:
 
     fetched: list[Fetched] = field(default_factory=list)
     by_id: FetchedById = field(default_factory=FetchedById)
+    summarized: Summarized = field(default_factory=Summarized)
     rebuilt: int = 0
     planned: int = 0
     deliveries: Summary = field(default_factory=Summary)
@@ -67,6 +73,14 @@ def run(
         report.fetched.append(fetch(delivery_context.database, source, clock().date() - DAYS_BACK, clock))
     if delivery_context.composer.second_opinion is not None:
         delivery_context.composer.second_opinion.store_vectors(delivery_context.database, clock().date())
+    if job.summarizer is not None:
+        report.summarized = summarize_new(
+            delivery_context.database,
+            job.summarizer,
+            job.summary_budget,
+            clock,
+            delivery_context.is_stopping,
+        )
     if job.papers_by_id is not None:
         report.by_id = fetch_pending(delivery_context.database, job.papers_by_id, builder, clock())
     else:

@@ -1,5 +1,6 @@
 """Queries about deliveries for reports."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -58,16 +59,19 @@ def find(
     *,
     subscriber_id: int | None = None,
     kind: Kind | None = None,
+    kinds: Collection[Kind] = (),
     status: DeliveryStatus | None = None,
     edition_on: date | None = None,
     limit: int = 50,
 ) -> list[DeliveryReport]:
-    """Return deliveries, the newest edition first."""
+    """Return deliveries, the newest edition first; `kinds` restricts them to several kinds."""
     query = _reports().order_by(deliveries.c.edition_on.desc(), deliveries.c.id.desc()).limit(limit)
     filters = {"subscriber_id": subscriber_id, "kind": kind, "status": status, "edition_on": edition_on}
     for column, value in filters.items():
         if value is not None:
             query = query.where(deliveries.c[column] == value)
+    if kinds:
+        query = query.where(deliveries.c.kind.in_(kinds))
     return _read(connection, query)
 
 

@@ -18,6 +18,7 @@ from digest.store.database import Database
 from digest.store.deliveries import NewDelivery
 from digest.store.recording import StepWriter
 from digest.store.steps import Step
+from digest.subscribers.arrivals import WELCOME_WAIT
 from digest.subscribers.preferences import pause, resume
 from digest.subscribers.signup import confirm
 from tests.factories import (
@@ -162,7 +163,11 @@ def test_a_new_subscriber_gets_one_confirmation_and_no_digest(database: Database
     assert b"List-Unsubscribe" not in transport.envelopes[0].content
     confirm(database, SECRET, subscriber.address, at(TUESDAY), "test")
     deliver_due(post, at(TUESDAY))
+    # The welcome waits for what a new subscriber works on, but not for long.
+    assert len(transport.envelopes) == 1
+    deliver_due(post, at(TUESDAY) + WELCOME_WAIT)
     assert len(transport.envelopes) == 2
+    assert [row.kind for row in deliveries_of(database, subscriber)] == ["confirm", "welcome"]
     assert len(received_by(database, subscriber)[TUESDAY]) == 5
 
 

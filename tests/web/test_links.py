@@ -3,6 +3,8 @@
 import re
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -14,10 +16,13 @@ from threading import Thread
 import pytest
 import uvicorn
 
-from digest.domain.delivery import CONFIRM_DAYS, KINDS, Kind
+from digest.delivery.build_mail import build_mail
+from digest.delivery.preview import read_mail
+from digest.domain.delivery import CONFIRM_DAYS, KINDS, PAPER_KINDS, Kind
 from digest.domain.subscriber import Status, Subscriber
 from digest.jobs.daily import Job, run
 from digest.mail.file_transports import MemoryTransport
+from digest.store.opinions import EditionOpinions, count_opinions
 from digest.subscribers.consent import purge_unconfirmed
 from digest.subscribers.links import PURPOSES, Links, Purpose
 from digest.subscribers.signup import find_subscriber
@@ -35,7 +40,6 @@ from tests.factories import (
     delivery_context,
     links,
     make_papers,
-    rebuilt,
     subscriber_now,
 )
 from tests.web.client import Client
@@ -61,7 +65,7 @@ def path(purpose: Purpose, subscriber: Subscriber, link_maker: Links | None = No
 def mails(
     container: Container, client: Client, subscriber: Subscriber, tmp_path: Path
 ) -> dict[Kind, EmailMessage]:
-    """Return one mail of every kind: the digest, and the mails requested on the pages."""
+    """Return one mail of every kind: of the ledger, and those requested on the pages."""
     client.request_mail("new@example.org")
     client.request_mail(subscriber.address, "/links")
     outbox = [
@@ -70,10 +74,13 @@ def mails(
     found: dict[Kind, EmailMessage] = {
         Kind.CONFIRM: next(mail for mail in outbox if mail["To"] == "new@example.org"),
         Kind.LINKS: next(mail for mail in outbox if mail["To"] == subscriber.address),
-        Kind.DIGEST: message_from_bytes(
-            rebuilt(container.database, deliveries_of(container.database, subscriber)[0].id), policy=default
-        ),
     }
+    delivery = deliveries_of(container.database, subscriber)[0].id
+    with container.database.read() as connection:
+        composed = read_mail(connection, delivery)
+    for kind in (*PAPER_KINDS, Kind.GOODBYE):
+        message = build_mail(replace(composed, kind=kind), links(), container.renderer)
+        found[kind] = message_from_bytes(message.to_bytes(), policy=default)
     assert set(found) == set(KINDS)
     return found
 
@@ -86,7 +93,8 @@ def links_of(mail: EmailMessage) -> set[str]:
 
 
 LEADS_TO: dict[Kind, set[str]] = {
-    Kind.DIGEST: {"feedback", "preferences", "unsubscribe", Kind.DIGEST},
+    **{kind: {"f", "opinion", "preferences", "unsubscribe", "archive", Kind.DIGEST} for kind in PAPER_KINDS},
+    Kind.GOODBYE: {"undo", "preferences"},
     Kind.CONFIRM: {Kind.CONFIRM},
     Kind.LINKS: {"preferences", "unsubscribe", "feed"},
 }
@@ -98,8 +106,8 @@ def test_get_of_every_link_of_a_mail_changes_nothing(
 ) -> None:
     found = links_of(mails[kind])
     assert {one.split("/")[3] for one in found} >= LEADS_TO[kind]
-    if kind == "digest":
-        assert sum("verdict=more" in one for one in found) == sum("verdict=less" in one for one in found) > 5
+    if kind in PAPER_KINDS:
+        assert sum(one.endswith("/more") for one in found) == sum(one.endswith("/less") for one in found) > 5
     before = dump(container)
     for link in found:
         for method in ("GET", "HEAD", "GET"):
@@ -286,7 +294,7 @@ def test_a_link_is_valid_for_one_purpose_only(
     for purpose in PURPOSES:
         ending = {"feed": ".xml", "feedback": "?paper=2603.00001&verdict=more"}.get(purpose, "")
         for method in ("GET", "POST"):
-            if purpose == made_for or (method == "POST" and purpose in {"digest", "feed"}):
+            if purpose == made_for or (method == "POST" and purpose in {"digest", "feed", "archive"}):
                 continue
             answer = client.request(method, f"/{purpose}/{token}{ending}")
             assert answer.status_code == 403, f"{method} {purpose}"
@@ -372,3 +380,77 @@ def test_the_secret_of_the_tests_is_that_of_the_application(
     assert container.secret == SECRET
     with container.database.read() as connection:
         assert find_subscriber(connection, subscriber.address).key == subscriber.key
+
+
+def short_link(subscriber: Subscriber, paper_id: str = "2603.00004") -> str:
+    return links().feedback_pages(subscriber.key, WEDNESDAY, [paper_id])[0].removeprefix(BASE_URL)
+
+
+def test_a_short_feedback_link_shows_both_choices_and_only_post_stores_one(
+    client: Client, container: Container, subscriber: Subscriber
+) -> None:
+    link = short_link(subscriber)
+    assert len(link) <= 60
+    before = dump(container)
+    page = client.get(link).text
+    assert "More or less like this?" in page
+    assert page.count(f'action="{link}"') == 2
+    assert "More like this?" in client.get(f"{link}/more").text
+    assert client.get(f"{link}/perhaps").status_code == 422
+    assert dump(container) == before
+    for verdict in ("more", "less"):
+        assert "Noted" in client.post(link, data={"verdict": verdict}).text
+        assert [row[2] for row in dump(container)["feedback"]] == [verdict]
+    assert "So far you want less like this" in client.get(link).text
+    assert "Undone" in client.post(link, data={"verdict": "none"}).text
+    assert dump(container)["feedback"] == []
+
+
+def test_a_forged_short_link_is_refused(client: Client, container: Container, subscriber: Subscriber) -> None:
+    before = dump(container)
+    token = short_link(subscriber).rpartition("/")[2]
+    for forged in (token[:-1], token + "A", "A" + token[1:], token.swapcase(), "x", "%00", "é"):
+        for answer in (client.get(f"/f/{forged}"), client.post(f"/f/{forged}", data={"verdict": "more"})):
+            assert answer.status_code == 403, forged
+    assert dump(container) == before
+
+
+def test_the_opinion_about_a_digest_is_counted_by_edition(
+    client: Client, container: Container, subscriber: Subscriber
+) -> None:
+    link = path("opinion", subscriber)
+    before = dump(container)
+    assert "Was the digest of 4 March 2026 good?" in client.get(link).text
+    assert client.get(f"{link}/yes").status_code == 200
+    assert client.get(f"{link}/perhaps").status_code == 422
+    assert dump(container) == before
+    for answer in ("yes", "no"):
+        assert "Thank you" in client.post(link, data={"answer": answer}).text
+    assert client.post(link, data={"answer": "x"}).status_code == 422
+    with container.database.read() as connection:
+        assert count_opinions(connection, WEDNESDAY) == [EditionOpinions(WEDNESDAY, 0, 1)]
+        assert count_opinions(connection, WEDNESDAY + timedelta(days=1)) == []
+
+
+def test_an_opinion_about_a_digest_that_is_not_stored_is_not_counted(
+    client: Client, subscriber: Subscriber
+) -> None:
+    link = links().link("opinion", subscriber.key, WEDNESDAY + timedelta(days=7)).removeprefix(BASE_URL)
+    assert client.post(link, data={"answer": "yes"}).status_code == 404
+
+
+def test_the_link_of_the_goodbye_undoes_it_once(
+    client: Client, container: Container, subscriber: Subscriber
+) -> None:
+    client.post(path("unsubscribe", subscriber))
+    undo = path("undo", subscriber)
+    assert "Get papers again?" in client.get(undo).text
+    assert subscriber_now(container.database, subscriber.address).status == "unsubscribed"
+    assert "Welcome back" in client.post(undo).text
+    assert subscriber_now(container.database, subscriber.address).status == "active"
+    assert "nothing to undo" in client.get(undo).text
+    client.post(path("unsubscribe", subscriber))
+    answer = client.post(undo)
+    assert answer.status_code == 403
+    assert "used already" in answer.text
+    assert subscriber_now(container.database, subscriber.address).status == "unsubscribed"
