@@ -48,7 +48,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "digest.delivery.soft_bounces",
         "digest.delivery.plan",
         "digest.delivery.preview",
-        "digest.delivery.trial_mail",
+        "digest.delivery.sample_mail",
         "digest.delivery.compose",
     ),
     "edge": (

@@ -12,8 +12,11 @@ from digest.cli.output import JsonOutput
 from digest.cli.times import end_of, parse_date, parse_instant
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from digest.delivery.select_papers import Selection
     from digest.jobs.daily import Report
+    from digest.wiring import Container
 
 
 def run(
@@ -63,24 +66,29 @@ def run(
                 json_output=json_output,
             )
             return
-        sources = [] if no_fetch else [container.source(name) for name in container.settings.sources]
-        by_id = None if no_fetch else container.papers_by_id()
-        started_at = container.clock()
-        with container.summary_service() as service:
-            job = daily.Job(
-                sources,
-                by_id,
-                edition_on,
-                only,
-                None if no_fetch else service,
-                container.settings.summary_budget,
-            )
-            report = daily.run(container.delivery_context, container.profiles, job, container.clock)
-        if report.deliveries.sent:
-            container.sent_mark.note(started_at)
+        report = _run(container, edition_on, only, fetches=not no_fetch)
     _show(report, json_output=json_output)
     if report.exit_code:
         raise typer.Exit(report.exit_code)
+
+
+def _run(container: "Container", edition_on: "dt.date | None", only: int | None, *, fetches: bool) -> "Report":
+    from digest.jobs import daily
+
+    started_at = container.clock()
+    with container.summary_service() as service:
+        job = daily.Job(
+            [container.source(name) for name in container.settings.sources] if fetches else [],
+            container.papers_by_id() if fetches else None,
+            edition_on,
+            only,
+            service if fetches else None,
+            container.settings.summary_budget,
+        )
+        report = daily.run(container.delivery_context, container.profiles, job, container.clock)
+    if report.deliveries.sent:
+        container.sent_mark.note(started_at)
+    return report
 
 
 def _show_dry_run(selections: "list[Selection]", *, json_output: bool) -> None:
