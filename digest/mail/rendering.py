@@ -34,7 +34,7 @@ from digest.text import formatting
 
 HTML_LIMIT = 85_000
 """Bytes of encoded HTML. Gmail clips a message at about 102 kB, which hides the unsubscribe link."""
-TITLE_LIMIT = 300
+TITLE_LIMIT = 280
 ABOUT_LIMIT = 300
 REASON_LIMIT = 300
 NOTE_LIMIT = 600
