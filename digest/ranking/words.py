@@ -160,7 +160,7 @@ _NOT_LAST_TEXT = """
 2d 3d 4d ad hoc sparse dense post standing long short full frozen fast slow hard easy warm cold right left wide deep bad big old new
 agnostic aware based centric horizon conditioned driven enabled enhanced free grained guided induced informed level
 like oriented powered specific supervised wise approach concept method methodology technique framework
-paradigm strategy pipeline problem performance setting scenario
+paradigm strategy pipeline problem performance setting scenario fashion manner
 """
 _NOT_LAST = frozenset(_NOT_LAST_TEXT.split())
 _EMPTY_HEADS_TEXT = """
