@@ -8,9 +8,11 @@ from datetime import date, datetime, timedelta
 
 from digest.delivery.candidates import CandidateCache, StoredCandidates, Window, interest_key
 from digest.delivery.composed_mail import ComposedMail, SenderIdentity, about, schedule_in_words
+from digest.delivery.decisions import short_note
 from digest.delivery.feed_state import FeedState, feed_state
 from digest.delivery.liked import MOST_LIKED, LikedPapers, liked_titles
 from digest.delivery.second_opinion import SecondOpinion
+from digest.domain.delivery import Section
 from digest.domain.pick import NO_REASON, Pick, PickReason
 from digest.domain.subscriber import Subscriber, Verdict
 from digest.ranking.profile import NO_PROFILE, Profile
@@ -74,8 +76,15 @@ class Selection:
     considered: int
     picks: tuple[Pick, ...] = ()
 
+    @property
+    def _shortage(self) -> str:
+        """Why there are fewer papers than wanted; "" for a subscriber who follows nothing that papers could fit."""
+        if not any(pick.section == Section.FOR_YOU for pick in self.picks):
+            return ""
+        return short_note(len(self.picks), self.subscriber.max_papers, self.considered)
+
     def compose(self, imprint: SenderIdentity, now: datetime, note: str = "") -> ComposedMail:
-        """Return the mail. `note` says why a digest has no papers."""
+        """Return the mail. `note` says why a digest has no papers; why it has few is said here."""
         return ComposedMail(
             kind="digest",
             subscriber_key=self.subscriber.key,
@@ -85,7 +94,7 @@ class Selection:
             imprint=imprint,
             considered=self.considered,
             about=about(self.subscriber.interests.topics),
-            note=note,
+            note=note or self._shortage,
             frequency=schedule_in_words(self.subscriber.schedule),
             picks=self.picks,
         )
