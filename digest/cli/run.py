@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from digest.cli import output
-from digest.cli.container import opened
+from digest.cli.container import opened, stop_signals
 from digest.cli.output import JsonOutput
 from digest.cli.times import end_of, parse_date, parse_instant
 
@@ -37,7 +37,8 @@ def run(
     """Run the daily job once: read the feeds, plan the digests that are due, send them, print a summary.
 
     Let cron run it every hour: each subscriber gets one digest a day, at their own hour.
-    Exit code 0: success; 1: a feed or some mails failed; 2: nothing could be done.
+    Exit code 0: success; 1: a feed or some mails failed; 2: nothing could be done. SIGTERM and Ctrl-C end the run
+    within ten seconds: mails in flight are finished, the others stay planned for the next run.
 
     Example: digest run --no-fetch --now 2026-11-20T12:00 --dry-run
     """
@@ -50,7 +51,7 @@ def run(
         from digest.clock import utc_now
 
         instant = min(utc_now(), end_of(edition_on))
-    with opened(instant) as container:
+    with stop_signals() as stopping, opened(instant, stopping.is_set) as container:
         only = None
         if subscriber is not None:
             with container.database.read() as connection:

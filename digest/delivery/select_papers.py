@@ -10,7 +10,7 @@ from digest.delivery.candidates import CandidateCache, StoredCandidates, Window,
 from digest.delivery.composed_mail import ComposedMail, SenderIdentity, about, schedule_in_words
 from digest.delivery.decisions import short_note
 from digest.delivery.feed_state import FeedState, feed_state
-from digest.delivery.liked import MOST_LIKED, LikedPapers, liked_titles
+from digest.delivery.liked_papers import MOST_LIKED, LikedPapers, liked_titles
 from digest.delivery.second_opinion import SecondOpinion
 from digest.domain.delivery import Section
 from digest.domain.pick import NO_REASON, Pick, PickReason
