@@ -34,7 +34,7 @@ _Study = Annotated[
     typer.Option(
         metavar="WHAT",
         help="Instead: subscribers who tap (taps), two interests in one (pairs), muting by example (less), marks beside "
-        "a line (marks), or choices held against unseen lists and weeks (tuning, some minutes) or unseen topics (lines).",
+        "a line (marks), subthemes of lists with sections (diversity), or choices held against unseen lists and weeks (tuning, some minutes) or unseen topics (lines).",
     ),
 ]
 _Theme = Annotated[str, typer.Option(metavar="WORDS", help="What `--study less` mutes by example.")]
@@ -64,7 +64,7 @@ def evaluate(
 
     Example: digest evaluate --papers papers.jsonl.gz --libraries libraries.json --topics topics.json
     """
-    from digest.cli.evaluate_study import STUDIES, show_study, study_lines, study_lists
+    from digest.cli.evaluate_study import STUDIES, show_study, study_diversity, study_lines, study_lists
     from digest.evaluation.benchmark import KINDS, tasks
 
     _check_choice("profile", profile, KINDS)
@@ -82,7 +82,11 @@ def evaluate(
     if libraries is not None:
         made = tasks(corpus, _lists(libraries))
         if study is not None:
-            show_study(study_lists(study, corpus, made, theme), json_output=json_output)
+            if study == "diversity":
+                found = study_diversity(corpus, made, stream)
+            else:
+                found = study_lists(study, corpus, made, theme)
+            show_study(found, json_output=json_output)
             return
         record |= _measured(made, kinds, against)
         if vectors is not None:

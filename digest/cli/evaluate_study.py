@@ -7,10 +7,11 @@ from digest.cli import output
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
+    from digest.domain.paper import Paper
     from digest.evaluation.benchmark import Corpus, Task
     from digest.evaluation.topics import Benchmark
 
-STUDIES = ("taps", "pairs", "less", "tuning", "marks", "lines")
+STUDIES = ("taps", "pairs", "less", "tuning", "marks", "lines", "diversity")
 _ONE_FIELD = 0.5
 """Lists at least this similar are about one field."""
 
@@ -61,6 +62,24 @@ def _marks(made: "list[Task]") -> dict[str, Any]:
     return {
         "mean": studies.mean_of(found),
         "lists": [{"name": task.reading_list.name, **one} for task, one in zip(typed, found, strict=True)],
+    }
+
+
+def study_diversity(corpus: "Corpus", made: "list[Task]", papers: "dict[str, Paper]") -> dict[str, Any]:
+    """Return how many subthemes the digests of lists with sections have, by the kind of profile."""
+    from digest.evaluation.benchmark import KINDS
+    from digest.evaluation.diversity import diversity, sectioned
+
+    return {
+        "lists": [
+            {
+                "name": task.reading_list.name,
+                "profile": kind,
+                **diversity(task, sections, corpus, papers, kind),
+            }
+            for task, sections in sectioned(made)
+            for kind in KINDS
+        ]
     }
 
 
@@ -118,6 +137,7 @@ def show_study(record: dict[str, Any], *, json_output: bool) -> None:
     if json_output:
         output.as_json(record)
         return
-    output.rows(list(record["lists"][0]), record["lists"], json_output=False, empty="There are no lists.")
+    columns = list(record["lists"][0]) if record["lists"] else ["name"]
+    output.rows(columns, record["lists"], json_output=False, empty="There is no list for this study.")
     if "mean" in record:
         output.say(", ".join(f"{key} {value:.3f}" for key, value in record["mean"].items()))
