@@ -25,9 +25,9 @@ class Vectors:
         self._known: dict[str, NDArray[np.float32]] = {}
         self._lines: dict[str, NDArray[np.float32]] = {}
 
-    def scorer(self, ids: Sequence[str], wanted: Sequence[int] | None = None) -> FusedScorer:
-        """Return the scorer of these papers; those of other places than `wanted` have no vector."""
-        places = range(len(ids)) if wanted is None else wanted
+    def scorer(self, ids: Sequence[str], chosen: Sequence[int] | None = None) -> FusedScorer:
+        """Return the scorer of these papers; those of other places than `chosen` have no vector."""
+        places = range(len(ids)) if chosen is None else chosen
         missing = [ids[place] for place in places if ids[place] not in self._known]
         # Texts of like length share a batch: none is padded much.
         missing.sort(key=lambda paper: len(self._papers[paper].abstract))
