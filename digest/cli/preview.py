@@ -87,6 +87,7 @@ def explain(
         found = explain_paper(
             connection, container.selection_settings, find_subscriber(connection, address), paper_id
         )
+        has_second_opinion = container.second_opinion is not None
     if json_output:
         output.as_json(
             {
@@ -100,6 +101,7 @@ def explain(
                 "closest": found.closest and {"title": found.closest[0], "similarity": found.closest[1]},
                 "obstacles": found.obstacles,
                 "received_on": found.received_on,
+                "second_opinion": has_second_opinion,
             }
         )
         return
@@ -107,6 +109,10 @@ def explain(
     verdict = "fits" if found.score >= found.floor else "does not fit"
     because = f" by the interest {found.interest!r}" if found.interest else ""
     output.say(f"It {verdict}: {found.score:.3f}{because} (the minimum is {found.floor:.3f}).")
+    if has_second_opinion:
+        output.say(
+            "This is the TF-IDF part; the model of DIGEST_DENSE_MODEL takes part in the order of digests, too."
+        )
     if found.reason:
         output.say(found.reason)
     for one in found.reasons:

@@ -72,7 +72,9 @@ def run(
         raise typer.Exit(report.exit_code)
 
 
-def _run(container: "Container", edition_on: "dt.date | None", only: int | None, *, fetches: bool) -> "Report":
+def _run(
+    container: "Container", edition_on: "dt.date | None", only: int | None, *, fetches: bool
+) -> "Report":
     from digest.jobs import daily
 
     started_at = container.clock()

@@ -34,6 +34,19 @@ NOTES: dict[str, str] = {
     FEED_FAULT: "We could not read today's papers. They will be in your next digest.",
 }
 
+
+def short_note(picks: int, most: int, considered: int) -> str:
+    """Return why a digest has some papers, but fewer than the subscriber wants; "" when it is full."""
+    if not 0 < picks < most:
+        return ""
+    if considered <= picks:
+        return "Fewer papers than usual: there are no other new ones since your last digest."
+    return (
+        f"Fewer papers than usual: of {considered:,} new ones, no other fits what you follow well enough. "
+        "A topic more in your preferences brings more."
+    )
+
+
 # Temporary refusals: the first pause, doubled each time up to the longest.
 FIRST_PAUSE = timedelta(minutes=5)
 LONGEST_PAUSE = timedelta(hours=2)

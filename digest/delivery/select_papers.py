@@ -8,10 +8,11 @@ from datetime import date, datetime, timedelta
 
 from digest.delivery.candidates import CandidateCache, StoredCandidates, Window, interest_key
 from digest.delivery.composed_mail import ComposedMail, SenderIdentity, about, schedule_in_words
+from digest.delivery.decisions import short_note
 from digest.delivery.feed_state import FeedState, feed_state
 from digest.delivery.liked_papers import MOST_LIKED, LikedPapers, liked_titles
 from digest.delivery.second_opinion import SecondOpinion
-from digest.domain.delivery import Kind
+from digest.domain.delivery import Kind, Section
 from digest.domain.pick import NO_REASON, Pick, PickReason
 from digest.domain.subscriber import Subscriber, Verdict
 from digest.papers.identifiers import abstract_url
@@ -79,6 +80,13 @@ class Selection:
     considered: int
     picks: tuple[Pick, ...] = ()
 
+    @property
+    def _shortage(self) -> str:
+        """Why there are fewer papers than wanted; "" for a subscriber who follows nothing that papers could fit."""
+        if not any(pick.section == Section.FOR_YOU for pick in self.picks):
+            return ""
+        return short_note(len(self.picks), self.subscriber.max_papers, self.considered)
+
     def compose(
         self,
         imprint: SenderIdentity,
@@ -87,7 +95,7 @@ class Selection:
         kind: Kind = Kind.DIGEST,
         marked: Sequence[tuple[str, str]] = (),
     ) -> ComposedMail:
-        """Return the mail. `note` says why it has no papers; `marked` are titles and ids of papers."""
+        """Return the mail. `note` says why it has no papers, why it has few is said here; `marked` are titles and ids of papers."""
         return ComposedMail(
             kind=kind,
             subscriber_key=self.subscriber.key,
@@ -97,7 +105,7 @@ class Selection:
             imprint=imprint,
             considered=self.considered,
             about=about(self.subscriber.interests.topics),
-            note=note,
+            note=note or self._shortage,
             frequency=schedule_in_words(self.subscriber.schedule),
             layout=self.subscriber.layout,
             marked=tuple((title, abstract_url(paper_id)) for title, paper_id in marked[:MARKED_SHOWN]),

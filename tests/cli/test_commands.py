@@ -39,6 +39,7 @@ STATUS = {
 PERSONAL_DATA_KEYS = {"pending", "reader", "feedback", "profile", "received", "consents"}
 EXPLANATION = {
     "id", "title", "score", "floor", "interest", "reason", "reasons", "closest", "obstacles", "received_on",
+    "second_opinion",
 }  # fmt: skip
 REHEARSAL = {"address", "edition_on", "papers", "first"}
 ANA = "ana@example.org"

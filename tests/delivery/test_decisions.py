@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from digest.delivery.compose import compose_batch
-from digest.delivery.decisions import Cancel, WaitPolicy, reason_to_cancel
+from digest.delivery.decisions import Cancel, WaitPolicy, reason_to_cancel, short_note
 from digest.delivery.deliver import LEASE, Summary, deliver_ready
 from digest.delivery.plan import plan_due, plan_edition
 from digest.domain.delivery import KINDS, RECIPIENTS, Delivery, Kind
@@ -299,3 +299,19 @@ def test_links_are_sent_before_digests(database: Database) -> None:
     transport = Interposed(lambda envelope, send: send(envelope))
     deliver_ready(delivery_context(database, transport), Clock(at(TUESDAY, 9)))
     assert sent_to(transport.memory) == [waiting.address, "early@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("picks", "most", "considered", "said"),
+    [
+        (10, 10, 400, ""),
+        (0, 10, 400, ""),
+        (3, 10, 1412, "of 1,412 new ones, no other fits"),
+        (3, 10, 3, "no other new ones"),
+        (1, 0, 5, ""),
+    ],
+)
+def test_a_short_digest_says_why(picks: int, most: int, considered: int, said: str) -> None:
+    note = short_note(picks, most, considered)
+    assert said in note
+    assert bool(note) == bool(said)
