@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from digest.demo import write_demo
-from digest.doctor.rights import examine_rights, judge_rights
+from digest.doctor.permissions import examine_rights, judge_rights
 from digest.mail.envelope import Envelope
 from digest.mail.transports import transport_from
 from digest.private_files import is_open_to_others, make_folder, open_for_writing

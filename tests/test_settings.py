@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from digest.errors import BadInput
-from digest.papers.sources.choose import fetcher_from
+from digest.papers.sources.configured import fetcher_from
 from digest.settings import Settings, as_written, read_settings
 from tests.cli.shell import Shell
 

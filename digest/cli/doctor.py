@@ -30,7 +30,7 @@ def doctor(
     Example: digest doctor --mail --feeds
     """
     from digest.doctor.check import exit_code, summary
-    from digest.doctor.examination import examine
+    from digest.doctor.run_checks import examine
 
     checks: list[Check] = []
     for check in examine(opened, mail=mail, feeds=feeds):

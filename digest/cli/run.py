@@ -1,19 +1,21 @@
 """`digest run`: runs the daily job once."""
 
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from digest.cli import output
-from digest.cli.container import opened
+from digest.cli.container import opened, stop_signals
 from digest.cli.output import JsonOutput
 from digest.cli.times import end_of, parse_date, parse_instant
 
 if TYPE_CHECKING:
     from digest.delivery.select_papers import Selection
-    from digest.jobs.daily import Report
+    from digest.jobs.daily import Job, Report
+    from digest.papers.summary_service import SummaryService
+    from digest.wiring import Container
 
 
 def run(
@@ -37,7 +39,8 @@ def run(
     """Run the daily job once: read the feeds, plan the digests that are due, send them, print a summary.
 
     Let cron run it every hour: each subscriber gets one digest a day, at their own hour.
-    Exit code 0: success; 1: a feed or some mails failed; 2: nothing could be done.
+    Exit code 0: success; 1: a feed or some mails failed; 2: nothing could be done. SIGTERM and Ctrl-C end the run
+    within ten seconds: mails in flight are finished, the others stay planned for the next run.
 
     Example: digest run --no-fetch --now 2026-11-20T12:00 --dry-run
     """
@@ -50,7 +53,7 @@ def run(
         from digest.clock import utc_now
 
         instant = min(utc_now(), end_of(edition_on))
-    with opened(instant) as container:
+    with stop_signals() as stopping, opened(instant, stopping.is_set) as container:
         only = None
         if subscriber is not None:
             with container.database.read() as connection:
@@ -62,24 +65,28 @@ def run(
                 json_output=json_output,
             )
             return
-        sources = [] if no_fetch else [container.source(name) for name in container.settings.sources]
-        by_id = None if no_fetch else container.papers_by_id()
         started_at = container.clock()
         with container.summary_service() as service:
-            job = daily.Job(
-                sources,
-                by_id,
-                edition_on,
-                only,
-                None if no_fetch else service,
-                container.settings.summary_budget,
-            )
+            job = daily.Job(edition_on=edition_on, only=only)
+            if not no_fetch:
+                job = _fetching(container, job, service)
             report = daily.run(container.delivery_context, container.profiles, job, container.clock)
         if report.deliveries.sent:
             container.sent_mark.note(started_at)
     _show(report, json_output=json_output)
     if report.exit_code:
         raise typer.Exit(report.exit_code)
+
+
+def _fetching(container: "Container", job: "Job", service: "SummaryService | None") -> "Job":
+    """Return the job with everything that is read over the network."""
+    return replace(
+        job,
+        sources=[container.source(name) for name in container.settings.sources],
+        papers_by_id=container.papers_by_id(),
+        summarizer=service,
+        summary_budget=container.settings.summary_budget,
+    )
 
 
 def _show_dry_run(selections: "list[Selection]", *, json_output: bool) -> None:

@@ -31,7 +31,7 @@ def send_test(
 
     Example: digest send-test me@example.org
     """
-    from digest.delivery.trial_mail import send_trial_mail, unstored_subscriber
+    from digest.delivery.sample_mail import send_sample_mail, unstored_subscriber
     from digest.errors import BadInput
     from digest.subscribers.addresses import parse_address
 
@@ -44,7 +44,7 @@ def send_test(
             subscriber = unstored_subscriber(recipient, now)
         else:
             subscriber = _readdressed(container, like, recipient)
-        answer = send_trial_mail(container.delivery_context, subscriber, kind, now)
+        answer = send_sample_mail(container.delivery_context, subscriber, kind, now)
     output.say(f"Sent to {recipient}: {answer}")
 
 

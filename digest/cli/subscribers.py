@@ -9,8 +9,8 @@ import typer
 
 from digest.cli import output
 from digest.cli.container import opened
-from digest.cli.marked import fetch_marked, report_marked
 from digest.cli.output import JsonOutput
+from digest.cli.rated_papers import fetch_marked, report_marked
 from digest.cli.times import parse_date
 from digest.domain.subscriber import Frequency, Layout, Status, Verdict
 

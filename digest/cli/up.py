@@ -1,7 +1,6 @@
 """`digest up`: everything in one process."""
 
 import logging
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from digest.cli import output
+from digest.cli.container import opened, stop_signals
 
 if TYPE_CHECKING:
     from digest.wiring import Container
@@ -31,22 +31,15 @@ def up(
 
     Example: digest up --verbose
     """
-    from digest.clock import utc_now
     from digest.jobs.scheduler import Runner
-    from digest.settings import read_settings
     from digest.store.schema import upgrade
-    from digest.wiring import Container
 
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(message)s"
     )
     logging.getLogger("digest").setLevel(logging.INFO)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    stopping = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    container = Container(read_settings(), utc_now, stopping.is_set)
-    try:
+    with stop_signals() as stopping, opened(is_stopping=stopping.is_set) as container:
         upgrade(container.database)
         _prepare(container)
         runner = Runner(container, stopping)
@@ -55,10 +48,8 @@ def up(
             output.say("Running; stop with Ctrl-C.")
             while not stopping.wait(3600):
                 pass
-            output.say("Stopping: the mail being sent is finished, the others stay planned.")
+            output.say("Stopping: mails in flight are finished, the others stay planned.")
             runner.stop()
-    finally:
-        container.close()
     output.say("Stopped.")
 
 
@@ -74,7 +65,7 @@ def _pages(host: str, port: int, container: "Container", stopping: Event) -> Ite
     import uvicorn
     from uvicorn.importer import import_from_string
 
-    from digest.cli.serving import CREATE_APP, OPTIONS
+    from digest.cli.uvicorn_options import CREATE_APP, OPTIONS
     from digest.errors import StopRun
 
     create_app: Callable[..., object] = import_from_string(CREATE_APP)

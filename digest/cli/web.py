@@ -27,7 +27,7 @@ def web(
     """
     import uvicorn
 
-    from digest.cli.serving import APPLICATION, OPTIONS
+    from digest.cli.uvicorn_options import APPLICATION, OPTIONS
     from digest.errors import StopRun
     from digest.store.schema import newest_revision, present_revision
 

@@ -15,7 +15,7 @@ from cachetools import LRUCache
 from digest.domain.paper import Popularity
 from digest.domain.pick import Card, PickReason
 from digest.papers.identifiers import abstract_url, pdf_url
-from digest.papers.named_addresses import named_addresses
+from digest.papers.links_in_abstracts import named_addresses
 from digest.papers.search import trend_input
 from digest.ranking.candidates import Candidates
 from digest.ranking.explain import reasons

@@ -50,7 +50,11 @@ def deliver_ready(
     stopped: list[str] = []
     for stream in STREAMS:
         summary.stopped = ""
-        while not summary.stopped and deliver(delivery_context, clock, summary, stream, only=only):
+        while (
+            not summary.stopped
+            and not delivery_context.is_stopping()
+            and deliver(delivery_context, clock, summary, stream, only=only)
+        ):
             pass
         stopped.append(summary.stopped)
     summary.stopped = next(filter(None, stopped), "")
@@ -167,7 +171,7 @@ def _try_server(
 ) -> bool:
     """Send a few mails to a server whose breaker is half-open, then close or open it; return whether to go on.
 
-    The trial is claimed only now: a trial without a mail to send tells nothing, and postpones the next one.
+    The half-open turn is claimed only now: without a mail to send it would test nothing, and delay the next one.
     """
     now = clock()
     if not take_half_open_turn(delivery_context.database, admission) and respects_open_circuit:
@@ -187,7 +191,7 @@ def _try_server(
 
 
 def _switch(delivery_context: DeliveryContext, stream: Stream, outcome: Outcome, now: datetime) -> None:
-    """Open or close the circuit breakers after a trial."""
+    """Open or close the circuit breakers after mails were sent to a half-open one."""
     trouble = outcome.trouble
     if trouble:
         open_circuit(delivery_context.database, delivery_context.account, trouble, now)

@@ -9,13 +9,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
 from limits import RateLimitItem, RateLimitItemPerSecond, parse
 from limits.errors import ConfigurationError, StorageError
 from limits.storage import MovingWindowSupport, Storage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
+from redis import Redis
 
+from digest.delivery.turns import LocalTurns, RedisTurns, Turns
 from digest.domain.pace import SLOWEST, Pace, slow_down
 from digest.errors import BadInput, TryLater
 
@@ -24,6 +27,7 @@ BOUNDLESS = 1_000_000
 _FORM = re.compile(r"([1-9][0-9]{0,8})/(second|minute|hour|day)")
 # A window this short is free again within a batch, so its room does not limit how many to claim.
 _SHORT = timedelta(minutes=1)
+_SECOND = timedelta(seconds=1)
 _LEAST_WAIT = 0.002
 
 
@@ -60,6 +64,9 @@ class Limits(Protocol):
         Raises TryLater when the turns cannot be counted now.
         """
 
+    def end_turn(self) -> None:
+        """Say that the server has answered the mail for which this thread took its turn, or that it was not sent."""
+
     def slow_down(self, measured: float, now: datetime) -> bool:
         """Lower the pace below `measured` mails a second, as the provider asks; return False at the slowest pace."""
 
@@ -76,6 +83,9 @@ class NoLimits:
     def wait(self, longest: float) -> float:  # noqa: ARG002
         """Return 0."""
         return 0.0
+
+    def end_turn(self) -> None:
+        """Do nothing."""
 
     def slow_down(self, measured: float, now: datetime) -> bool:  # noqa: ARG002
         """Return False: there is no pace to lower."""
@@ -100,9 +110,9 @@ class ProviderLimits:
 
         Raises BadInput for an invalid storage URL.
         """
-        # The shortest first: when a longer window is full, only a turn of the shorter one is lost.
-        self._limits = sorted(limits, key=lambda limit: limit.window)
+        self._limits = [limit for limit in limits if limit.window > _SECOND]
         self._items: list[RateLimitItem] = [parse(limit.text) for limit in self._limits]
+        self._turns = [turns_of(limit, account, storage_url) for limit in limits if limit.window <= _SECOND]
         self._account = account
         self._sent_since = sent_since
         self._sleep = sleep
@@ -122,18 +132,25 @@ class ProviderLimits:
         return max(0, min(rooms))
 
     def wait(self, longest: float) -> float:
-        """Take a turn of every window, one after the other."""
+        """Take a turn of every window, one after the other; those by the second are held until `end_turn`."""
         remaining = longest
-        for item in self._items:
-            while (seconds := self._take(item)) > 0:
+        # Those by the second first: when a longer window is full, only their turns are lost.
+        takes = [turns.take for turns in self._turns]
+        takes += [partial(_take, self._limiter, item, self._account) for item in self._items]
+        for number, take in enumerate(takes):
+            while (seconds := take()) > 0:
                 if seconds > remaining:
+                    for turns in self._turns[:number]:
+                        turns.end()
                     return seconds
                 self._sleep(seconds)
                 remaining -= seconds
         return 0.0
 
-    def _take(self, item: RateLimitItem) -> float:
-        return _take(self._limiter, item, self._account)
+    def end_turn(self) -> None:
+        """End the turns by the second."""
+        for turns in self._turns:
+            turns.end()
 
     def slow_down(self, measured: float, now: datetime) -> bool:  # noqa: ARG002
         """Return False: these limits are fixed."""
@@ -190,6 +207,10 @@ class PacedLimits:
             remaining -= seconds
         return self._limits.wait(remaining)
 
+    def end_turn(self) -> None:
+        """End the turn of the fixed limits."""
+        self._limits.end_turn()
+
     def slow_down(self, measured: float, now: datetime) -> bool:
         """Halve the pace for all processes; False if it is the slowest already."""
         before = self._pace
@@ -222,6 +243,18 @@ def _take(limiter: MovingWindowRateLimiter, item: RateLimitItem, account: str) -
     return max(_LEAST_WAIT, free_at - time.time())
 
 
+def turns_of(limit: Limit, account: str, storage_url: str) -> Turns:
+    """Return the turns of a limit by the second. Raises BadInput for an invalid storage URL."""
+    seconds = limit.window.total_seconds()
+    if storage_url.startswith("memory:"):
+        return LocalTurns(limit.mails, seconds)
+    try:
+        client = Redis.from_url(storage_url)
+    except ValueError:
+        raise _bad_storage() from None
+    return RedisTurns(client, f"{account}:{limit.text}", limit.mails, seconds)
+
+
 def sliding_windows(storage_url: str = "memory://", **redis: Any) -> MovingWindowRateLimiter:
     """Return a counter of sliding windows, in this process or in Redis; it raises StorageError without Redis.
 
@@ -230,10 +263,14 @@ def sliding_windows(storage_url: str = "memory://", **redis: Any) -> MovingWindo
     try:
         storage = storage_from_string(storage_url, wrap_exceptions=True, **redis)
     except (ConfigurationError, ValueError):
-        raise BadInput("DIGEST_BROKER_URL is no address of a Redis; try redis://127.0.0.1:6379/0.") from None
+        raise _bad_storage() from None
     assert isinstance(storage, Storage)
     assert isinstance(storage, MovingWindowSupport)
     return MovingWindowRateLimiter(storage)
+
+
+def _bad_storage() -> BadInput:
+    return BadInput("DIGEST_BROKER_URL is no address of a Redis; try redis://127.0.0.1:6379/0.")
 
 
 def _uncounted() -> TryLater:

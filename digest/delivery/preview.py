@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from digest.delivery.build_mail import build_mail
 from digest.delivery.composed_mail import ComposedMail, SenderIdentity
 from digest.delivery.decisions import NOTES, quiet_reason
-from digest.delivery.liked import MOST_LIKED
+from digest.delivery.liked_papers import MOST_LIKED
 from digest.delivery.select_papers import Composer, Request, Selection, SelectionSettings
 from digest.domain.paper import Paper
 from digest.domain.reason_line import is_explained_by_paper, reason_line

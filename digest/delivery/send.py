@@ -39,6 +39,7 @@ from digest.errors import (
 )
 from digest.mail.addresses import read_address
 from digest.mail.envelope import Connection as Server
+from digest.mail.envelope import Envelope
 from digest.store import refusals as refusal_store
 from digest.store.recording import StepWriter
 from digest.store.steps import AcceptedMail
@@ -102,12 +103,12 @@ class Sender:
         *,
         is_half_open: bool = False,
     ) -> None:
-        """`is_half_open`: a trial, over one connection, which refusals do not stop."""
+        """`is_half_open`: send over one connection, and go on after refusals."""
         self._context = delivery_context
         self._clock = clock
         self._summary = summary
         self._stream = stream
-        self._is_trial = is_half_open
+        self._is_half_open = is_half_open
         self._most = 1 if is_half_open else delivery_context.connections.allowed(clock())
         self._writer = StepWriter(
             delivery_context.database, f"{socket.gethostname()}:{getpid()}:{token_hex(4)}"
@@ -116,7 +117,7 @@ class Sender:
         self._counts = Summary()
         self._settlement = Settlement(delivery_context, clock, self._counts, stream)
         self._settling = threading.Lock()
-        self._queue = SendQueue(self._most, self._start)
+        self._queue = SendQueue(self._most, self._start, delivery_context.is_stopping)
         self._threads: list[threading.Thread] = []
         self._counting = threading.Lock()
         self._delays = 0
@@ -189,26 +190,19 @@ class Sender:
         if ticket is not None and waited > _STALE_QUESTION:
             ticket.wait()
             ticket = None
-        ticket = ticket or self._commit.submit(slot, None, one.delivery)
         try:
-            # During the commit.
-            envelope = build_envelope(self._context, one)
-        except BadInput as unfit:
-            ticket.wait()
-            with self._settling:
-                self._settlement.without_address(one.delivery, unfit)
-            return None, None
-        if not ticket.wait():
-            with self._settling:
-                self._settlement.withdrawn(one.delivery)
-            return None, None
-        try:
-            answer = server.send(envelope)
-        except (TryLater, NeverSend, StopRun) as error:
-            self._not_accepted(slot, job, error)
-            # Record that nothing is in flight on this connection.
-            self._commit.submit(slot, None, None).wait()
-            return None, None
+            envelope = self._admit(one, ticket or self._commit.submit(slot, None, one.delivery))
+            if envelope is None:
+                return None, None
+            try:
+                answer = server.send(envelope)
+            except (TryLater, NeverSend, StopRun) as error:
+                self._not_accepted(slot, job, error)
+                # Record that nothing is in flight on this connection.
+                self._commit.submit(slot, None, None).wait()
+                return None, None
+        finally:
+            self._context.limits.end_turn()
         accepted = AcceptedMail(one.delivery.id, sha256(envelope.content).hexdigest(), answer, self._clock())
         # With limits, the check would be outdated after the wait for a turn.
         following = self._queue.take(waits=False) if self._context.limits.never_waits else None
@@ -218,6 +212,21 @@ class Sender:
             ticket.wait()
             ticket = None
         return following, ticket
+
+    def _admit(self, one: ReadyDelivery, ticket: Ticket) -> Envelope | None:
+        """Build the mail during the commit of its check; return None if it must not be sent."""
+        try:
+            envelope = build_envelope(self._context, one)
+        except BadInput as unfit:
+            ticket.wait()
+            with self._settling:
+                self._settlement.without_address(one.delivery, unfit)
+            return None
+        if not ticket.wait():
+            with self._settling:
+                self._settlement.withdrawn(one.delivery)
+            return None
+        return envelope
 
     def _wait_for_turn(self, job: Job) -> float | None:
         """Take a turn of the provider's limits; return the seconds waited, None if the mail cannot be sent now."""
@@ -311,7 +320,7 @@ class Sender:
             before = self._unsaved.pop(one.delivery.edition_on, "")
         with self._settling:
             answers = self._settlement.refused(one, never, before)
-        if answers.is_doubtful and self._stream == "digest" and not self._is_trial:
+        if answers.is_doubtful and self._stream == "digest" and not self._is_half_open:
             reason = (
                 f"The mail server refuses most addresses, so nobody is suppressed for it (last: {never}); "
                 "ask who runs it"
@@ -341,7 +350,7 @@ class Sender:
             self._trouble(job.ready, Trouble(str(error)))
 
     def _is_used_by_others(self) -> bool:
-        if self._is_trial:
+        if self._is_half_open:
             return False
         with self._context.database.read() as connection:
             at = refusal_store.last_accepted_at(connection, self._context.account)

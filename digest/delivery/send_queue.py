@@ -9,6 +9,9 @@ from datetime import datetime, timedelta
 from digest.delivery.circuit_breaker import Trouble
 from digest.delivery.context import ReadyDelivery
 
+_CHECK_SECONDS = 0.5
+"""Seconds between two checks whether the process is to stop, while a batch waits for a server that hangs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -37,9 +40,12 @@ class SendQueue:
     which does not answer is asked once.
     """
 
-    def __init__(self, most: int, start: Callable[[int], None]) -> None:
+    def __init__(
+        self, most: int, start: Callable[[int], None], is_stopping: Callable[[], bool] = lambda: False
+    ) -> None:
         """`start` starts the connection of a slot, of which there may be up to `most` at once."""
         self._start = start
+        self._is_stopping = is_stopping
         self._most = most
         self._allowed = most
         self._jobs: deque[Job] = deque()
@@ -63,7 +69,9 @@ class SendQueue:
                 self._spawn()
             self._changed.notify_all()
             while len(self._jobs) > len(batch) and not self.is_stopped and self._active:
-                self._changed.wait()
+                self._changed.wait(_CHECK_SECONDS)
+                if self._is_stopping():
+                    self.stop(Stop(""))
 
     def take(self, *, waits: bool = True) -> Job | None:
         """Return the next mail; None if there is none. With `waits`, None only when no more will come."""

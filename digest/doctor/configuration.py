@@ -11,7 +11,7 @@ from digest.doctor.check import Check, State, bad, good, quoted, warning
 from digest.errors import BadInput
 from digest.mail.addresses import read_address
 from digest.mail.smtp_session import Server, is_loopback
-from digest.papers.sources.choose import holidays_of
+from digest.papers.sources.configured import holidays_of
 from digest.settings import Settings
 
 _ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?(DIGEST_\w+)\s*=", re.MULTILINE | re.IGNORECASE)

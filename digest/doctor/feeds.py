@@ -9,8 +9,8 @@ from functools import partial
 from digest.doctor.check import Check, attempt, bad, good, quoted, warning
 from digest.errors import DigestError
 from digest.papers.calendar import EASTERN, announces_on, last_expected
-from digest.papers.sources.choose import pacer_from, source_named
 from digest.papers.sources.common import Rejected, Source
+from digest.papers.sources.configured import pacer_from, source_named
 from digest.papers.sources.http import Fetcher, user_agent
 from digest.settings import Settings
 

@@ -62,7 +62,7 @@ class Listener(Controller):
         except ValueError:
             port = None
         if port is None or parts.scheme not in {"lmtp", "smtp"} or not parts.hostname:
-            raise BadInput(f"{url[:80]!r} is nothing to listen at; write lmtp://127.0.0.1:8024.")
+            raise BadInput(f"{url[:80]!r} is not an address to listen at; write lmtp://127.0.0.1:8024.")
         self._is_lmtp = parts.scheme == "lmtp"
         super().__init__(_Handler(deliver), hostname=parts.hostname, port=port)
 

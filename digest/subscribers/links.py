@@ -34,15 +34,23 @@ class Claim:
     """The day of the mail that held the link."""
 
 
+class _Signer(Signer):
+    """Derives its key once, not for each link: every mail has four of them."""
+
+    def __init__(self, secret: bytes, purpose: Purpose) -> None:
+        super().__init__(secret, salt=f"digest.{purpose}", digest_method=hashlib.sha256)
+        self._derived = super().derive_key()
+
+    def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
+        return self._derived if secret_key is None else super().derive_key(secret_key)
+
+
 class Links:
     """Makes and reads the links of one installation."""
 
     def __init__(self, base_url: str, secret: bytes) -> None:
         self._base_url = base_url.rstrip("/")
-        self._signers = {
-            purpose: Signer(secret, salt=f"digest.{purpose}", digest_method=hashlib.sha256)
-            for purpose in PURPOSES
-        }
+        self._signers = {purpose: _Signer(secret, purpose) for purpose in PURPOSES}
         self._papers = PaperTokens(secret)
 
     @property

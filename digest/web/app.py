@@ -28,11 +28,11 @@ from digest.web import (
     feeds,
     health,
     home,
-    mails,
     opinions,
     papers,
     preferences,
     signup,
+    web_view,
     webhooks,
 )
 from digest.web.context import RECHECK, WebContext
@@ -82,7 +82,7 @@ def create_app(container: Container, recheck: timedelta = RECHECK, stopping: Eve
     )
     context = WebContext(container, recheck, stopping or Event())
     app.state.context = context
-    for group in (home, signup, preferences, feedback, opinions, mails, papers, feeds, webhooks, health):
+    for group in (home, signup, preferences, feedback, opinions, web_view, papers, feeds, webhooks, health):
         app.include_router(group.router)
     app.include_router(api.router)
     app.include_router(api.pages)

@@ -22,13 +22,13 @@ from digest.store.database import Connection
 from digest.subscribers.consent import subscriber_of
 from digest.subscribers.links import Claim, Purpose
 from digest.subscribers.preferences import Draft
-from digest.web.background import RequestWorker
 from digest.web.cache import RevisionCache
 from digest.web.catalogue import PERIODS, Catalogue
 from digest.web.form_tokens import TOKEN_PLACEHOLDER, FormTokens, TokenPage
 from digest.web.limits import HourlyLimits
 from digest.web.metrics import Metrics
 from digest.web.pages import Pages
+from digest.web.request_worker import RequestWorker
 from digest.wiring import Container, templates_folder
 
 RECHECK = timedelta(seconds=5)

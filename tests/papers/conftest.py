@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from digest.papers.sources.choose import source_named
+from digest.papers.sources.configured import source_named
 from digest.papers.sources.http import Fetcher, FreePacer
 from digest.settings import Settings
 from tests.papers.feed_answers import Make

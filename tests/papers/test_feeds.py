@@ -11,8 +11,14 @@ import pytest
 
 from digest.domain.paper import FeedItem
 from digest.errors import BadInput, DigestError, StopRun, TryLater
-from digest.papers.sources.choose import arxiv_api_from, fetcher_from, holidays_of, pacer_from, source_named
 from digest.papers.sources.common import Rejected, says_withdrawn
+from digest.papers.sources.configured import (
+    arxiv_api_from,
+    fetcher_from,
+    holidays_of,
+    pacer_from,
+    source_named,
+)
 from digest.papers.sources.http import Fetcher, FreePacer
 from digest.settings import SOURCE_NAMES, Settings
 from tests.papers import samples

@@ -1,15 +1,20 @@
 """Provider limits: at most N mails in any window, over threads and processes; the others wait."""
 
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from redis import Redis
 
 from digest.delivery.deliver import Summary, deliver_batch, deliver_ready
 from digest.delivery.limits import BOUNDLESS, Limit, NoLimits, ProviderLimits
 from digest.delivery.plan import plan_due
+from digest.delivery.turns import LocalTurns, RedisTurns
 from digest.errors import BadInput, TryLater
 from digest.mail.file_transports import MemoryTransport
 from digest.store import deliveries as ledger
@@ -38,6 +43,7 @@ def test_no_second_has_more_mails_than_the_limit() -> None:
         for _ in range(10):
             assert shared.wait(30) == 0
             taken.append(time.monotonic())
+            shared.end_turn()
 
     with ThreadPoolExecutor(5) as threads:
         for done in [threads.submit(take) for _ in range(5)]:
@@ -46,6 +52,66 @@ def test_no_second_has_more_mails_than_the_limit() -> None:
     assert len(taken) == 50
     # Mails are counted before they are observed; a hundredth of a second allows for that.
     assert all(later - sooner > 0.99 for sooner, later in zip(taken, taken[20:], strict=False))
+
+
+class FakeTime:
+    """A clock that moves only when told."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def time(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@given(
+    st.integers(1, 16),
+    st.lists(st.tuples(st.floats(0, 0.6), st.floats(0, 3), st.floats(0, 1)), min_size=20, max_size=60),
+)
+@example(14, [(0.0, 0.5, 1.0)] * 14 + [(0.05, 0.01, 0.0)] * 30)
+def test_no_second_at_the_server_has_more_mails_than_the_limit(
+    most: int, mails: list[tuple[float, float, float]]
+) -> None:
+    """For any times of sending and answering: a mail reaches the server at some instant between the two."""
+    fake = FakeTime()
+    turns = LocalTurns(most, 1.0, fake.time)
+    waiting = deque(mails)
+    in_flight: list[float] = []
+    reached: list[float] = []
+    while waiting or in_flight:
+        in_flight.sort()
+        if in_flight and in_flight[0] <= fake.now:
+            in_flight.pop(0)
+            turns.end()
+        elif waiting and (wait := turns.take()) == 0:
+            pause, duration, share = waiting.popleft()
+            in_flight.append(fake.now + duration)
+            reached.append(fake.now + duration * share)
+            fake.sleep(min(pause, *(at - fake.now for at in in_flight)))
+        else:
+            ends = [at - fake.now for at in in_flight]
+            fake.sleep(min([wait, *ends]) if waiting else min(ends))
+    reached.sort()
+    assert len(reached) == len(mails)
+    assert all(later - sooner > 1 - 1e-6 for sooner, later in zip(reached, reached[most:], strict=False))
+
+
+def test_turns_are_shared_in_redis(redis_url: str) -> None:
+    """Several processes together have the turns of one; a turn is free a window after the answer."""
+    ours, theirs = (RedisTurns(Redis.from_url(redis_url), "shared", 2, 0.3) for _ in range(2))
+    assert ours.take() == 0
+    assert theirs.take() == 0
+    # Both mails are in flight.
+    time.sleep(0.35)
+    assert ours.take() > 0
+    theirs.end()
+    assert 0.2 < ours.take() < 0.31
+    time.sleep(0.31)
+    assert theirs.take() == 0
+    assert ours.take() > 0
 
 
 def test_a_long_wait_is_returned_instead_of_waited_for() -> None:

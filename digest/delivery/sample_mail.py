@@ -30,7 +30,7 @@ def unstored_subscriber(address: str, now: datetime) -> Subscriber:
     )
 
 
-def send_trial_mail(
+def send_sample_mail(
     delivery_context: DeliveryContext, subscriber: Subscriber, kind: Kind, now: datetime
 ) -> str:
     """Send what a subscriber would get now, as a mail of a kind; return the server's answer.

@@ -7,14 +7,14 @@ import pytest
 from pydantic import SecretStr
 
 from digest.delivery.plan import plan_due
-from digest.doctor.restored import examine_restored, judge_restored, newest_mails
+from digest.doctor.rollback import examine_restored, judge_restored, newest_mails
 from digest.domain.delivery import Stream
 from digest.jobs import recurring
 from digest.mail.transports import transport_from
 from digest.settings import Settings
 from digest.store.database import Database
+from digest.store.last_sent import SentMark
 from digest.store.models import deliveries, picks
-from digest.store.sent_mark import SentMark
 from digest.subscribers.preferences import remove
 from digest.wiring import Container
 from tests.factories import (

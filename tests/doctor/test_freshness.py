@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import insert
 
-from digest.doctor.library import (
+from digest.doctor.freshness import (
     Reading,
     examine_library,
     judge_freshness,

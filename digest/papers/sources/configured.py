@@ -1,5 +1,6 @@
 """Builds feeds by their names in settings and on the command line."""
 
+import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
@@ -45,7 +46,12 @@ def arxiv_api_from(settings: Settings, fetcher: Fetcher, arxiv_pacer: Pacer) -> 
 
 
 def fetcher_from(
-    settings: Settings, version: str, now: Callable[[], datetime], *, is_watched: bool = False
+    settings: Settings,
+    version: str,
+    now: Callable[[], datetime],
+    *,
+    is_watched: bool = False,
+    sleep: Callable[[float], object] = time.sleep,
 ) -> Fetcher:
     """Build the fetcher that the settings describe; close it when the work is done.
 
@@ -57,6 +63,7 @@ def fetcher_from(
         timeout=min(settings.fetch_timeout, _WATCHED) if is_watched else settings.fetch_timeout,
         largest_body=settings.fetch_limit_mb * 2**20,
         tries=1 if is_watched else settings.fetch_tries,
+        sleep=sleep,
     )
 
 

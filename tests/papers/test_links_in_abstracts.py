@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.papers.named_addresses import named_addresses
+from digest.papers.links_in_abstracts import named_addresses
 from digest.papers.sources.common import is_web_address
 
 

@@ -9,7 +9,7 @@ CREATE_APP = "digest.web.app:create_app"
 OPTIONS: dict[str, Any] = {
     "factory": True,
     # uvicorn's own time-outs are for idle connections only; this protocol adds those for slow clients.
-    "http": "digest.web.connections:TimedProtocol",
+    "http": "digest.web.timeouts:TimedProtocol",
     "timeout_keep_alive": 5,
     # Seconds for open requests when the server stops.
     "timeout_graceful_shutdown": 10,

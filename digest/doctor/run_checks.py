@@ -11,11 +11,11 @@ from digest.doctor.database import examine_database
 from digest.doctor.dkim_records import examine_dkim
 from digest.doctor.feeds import examine_feeds
 from digest.doctor.folder import examine_transport
+from digest.doctor.freshness import examine_library
 from digest.doctor.ledger import examine_ledger
-from digest.doctor.library import examine_library
 from digest.doctor.mail_server import judge_probe
-from digest.doctor.restored import examine_restored
-from digest.doctor.rights import examine_rights
+from digest.doctor.permissions import examine_rights
+from digest.doctor.rollback import examine_restored
 from digest.doctor.sender_domain import examine_sender_domain
 from digest.doctor.smtp_probe import TIMEOUT_SECONDS, probe
 from digest.mail.addresses import read_address
@@ -23,7 +23,7 @@ from digest.mail.dkim_keys import read_keys
 from digest.mail.smtp import SmtpTransport
 from digest.mail.smtp_session import Server
 from digest.mail.transports import Transport, transport_from
-from digest.papers.sources.choose import holidays_of
+from digest.papers.sources.configured import holidays_of
 from digest.wiring import VERSION, Container
 
 

@@ -14,8 +14,8 @@ import httpx
 import pytest
 import uvicorn
 
-from digest.cli.serving import OPTIONS
-from digest.web.connections import LARGEST_HEAD, TimedProtocol
+from digest.cli.uvicorn_options import OPTIONS
+from digest.web.timeouts import LARGEST_HEAD, TimedProtocol
 from tests.factories import Clock
 from tests.services.installation import free_port, wait_for
 from tests.web.conftest import make_container
