@@ -36,7 +36,7 @@ STATUS = {
     "next_due_at",
     "deliveries",
 }
-PERSONAL_DATA_KEYS = {"pending", "reader", "feedback", "profile", "received", "consents"}
+PERSONAL_DATA_KEYS = {"opinions", "pending", "reader", "feedback", "profile", "received", "consents"}
 EXPLANATION = {
     "id", "title", "score", "floor", "interest", "reason", "reasons", "closest", "obstacles", "received_on",
 }  # fmt: skip

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from digest.domain.subscriber import Subscriber
 from digest.store.opinions import EditionOpinions, count_opinions
+from digest.subscribers.privacy import personal_data
 from digest.wiring import Container
 from tests.factories import BASE_URL, WEDNESDAY, links, subscriber_now
 from tests.web.client import Client
@@ -61,6 +62,8 @@ def test_the_opinion_about_a_digest_is_counted_by_edition(
     with container.database.read() as connection:
         assert count_opinions(connection, WEDNESDAY) == [EditionOpinions(WEDNESDAY, 0, 1)]
         assert count_opinions(connection, WEDNESDAY + timedelta(days=1)) == []
+        told = personal_data(connection, subscriber.address)["opinions"]
+    assert told == [{"edition_on": WEDNESDAY, "opinion": "no"}]
 
 
 def test_an_opinion_about_a_digest_that_is_not_stored_is_not_counted(
