@@ -1,7 +1,7 @@
 """`digest run`: runs the daily job once."""
 
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,10 +12,9 @@ from digest.cli.output import JsonOutput
 from digest.cli.times import end_of, parse_date, parse_instant
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from digest.delivery.select_papers import Selection
-    from digest.jobs.daily import Report
+    from digest.jobs.daily import Job, Report
+    from digest.papers.summary_service import SummaryService
     from digest.wiring import Container
 
 
@@ -66,31 +65,28 @@ def run(
                 json_output=json_output,
             )
             return
-        report = _run(container, edition_on, only, fetches=not no_fetch)
+        started_at = container.clock()
+        with container.summary_service() as service:
+            job = daily.Job(edition_on=edition_on, only=only)
+            if not no_fetch:
+                job = _fetching(container, job, service)
+            report = daily.run(container.delivery_context, container.profiles, job, container.clock)
+        if report.deliveries.sent:
+            container.sent_mark.note(started_at)
     _show(report, json_output=json_output)
     if report.exit_code:
         raise typer.Exit(report.exit_code)
 
 
-def _run(
-    container: "Container", edition_on: "dt.date | None", only: int | None, *, fetches: bool
-) -> "Report":
-    from digest.jobs import daily
-
-    started_at = container.clock()
-    with container.summary_service() as service:
-        job = daily.Job(
-            [container.source(name) for name in container.settings.sources] if fetches else [],
-            container.papers_by_id() if fetches else None,
-            edition_on,
-            only,
-            service if fetches else None,
-            container.settings.summary_budget,
-        )
-        report = daily.run(container.delivery_context, container.profiles, job, container.clock)
-    if report.deliveries.sent:
-        container.sent_mark.note(started_at)
-    return report
+def _fetching(container: "Container", job: "Job", service: "SummaryService | None") -> "Job":
+    """Return the job with everything that is read over the network."""
+    return replace(
+        job,
+        sources=[container.source(name) for name in container.settings.sources],
+        papers_by_id=container.papers_by_id(),
+        summarizer=service,
+        summary_budget=container.settings.summary_budget,
+    )
 
 
 def _show_dry_run(selections: "list[Selection]", *, json_output: bool) -> None:

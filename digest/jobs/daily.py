@@ -71,8 +71,6 @@ def run(
     report = Report()
     for source in job.sources:
         report.fetched.append(fetch(delivery_context.database, source, clock().date() - DAYS_BACK, clock))
-    if delivery_context.composer.second_opinion is not None:
-        delivery_context.composer.second_opinion.store_vectors(delivery_context.database, clock().date())
     if job.summarizer is not None:
         report.summarized = summarize_new(
             delivery_context.database,
@@ -81,6 +79,8 @@ def run(
             clock,
             delivery_context.is_stopping,
         )
+    if delivery_context.composer.second_opinion is not None:
+        delivery_context.composer.second_opinion.store_vectors(delivery_context.database, clock().date())
     if job.papers_by_id is not None:
         report.by_id = fetch_pending(delivery_context.database, job.papers_by_id, builder, clock())
     else:

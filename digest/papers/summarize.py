@@ -85,7 +85,7 @@ class _Run:
 
     def ask(self, stored: StoredPaper) -> None:
         if self._is_over():
-            # Not asked, so the call is released.
+            # Not asked, so the claim is released.
             with self._database.begin() as connection:
                 store.release_call(connection, stored.row_id)
             return

@@ -39,3 +39,13 @@ def count_opinions(connection: Connection, since: date) -> list[EditionOpinions]
         .order_by(deliveries.c.edition_on.desc())
     )
     return [EditionOpinions(*row) for row in connection.execute(query)]
+
+
+def read_opinions(connection: Connection, subscriber_id: int) -> list[tuple[date, Opinion]]:
+    """Return a subscriber's answers by edition, the newest first."""
+    query = (
+        select(deliveries.c.edition_on, deliveries.c.opinion)
+        .where(deliveries.c.subscriber_id == subscriber_id, deliveries.c.opinion.is_not(None))
+        .order_by(deliveries.c.edition_on.desc(), deliveries.c.id)
+    )
+    return [(edition_on, Opinion(opinion)) for edition_on, opinion in connection.execute(query)]

@@ -92,7 +92,7 @@ _CONNECTING = re.compile(
 )
 _LABEL = re.compile(
     r"^(?:background|objectives?|aims?|purpose|methods?|methodology|results?|main results|approach|conclusions?|"
-    r"significance|motivation|introduction|context|design|findings|contributions?|problem|importance|materials and methods|"
+    r"significance|motivation|introduction|context|design|findings|contributions?|problem|relevance|materials and methods|"
     r"(?:background|aims?|objectives?) and (?:aims?|objectives?|purpose)|abstract|summary|tl;?dr)\s?[:.\u2014-]\s+(?=[A-Z\"\u201c(])",
     re.IGNORECASE,
 )

@@ -160,6 +160,9 @@ def mails() -> dict[str, str]:
             for kind in (Kind.WELCOME, Kind.WEEKLY, Kind.CATCH_UP)
         },
         "compact": renderer.digest(replace(content(), layout=Layout.COMPACT)).html,
+        "ten": renderer.digest(
+            replace(content(), picks=(*content().picks[:3], content().picks[4]) * 2 + content().picks[:2])
+        ).html,
         "thirty": renderer.digest(replace(content(), picks=content().picks * 6)).html,
         "hostile": renderer.digest(hostile()).html,
     }
@@ -312,3 +315,20 @@ def test_without_styles_the_mail_is_in_reading_order(
         for text in ("26 Nov", "For you", TITLES[0], "Matches", "PDF", TITLES[1], "Unsubscribe")
     ]
     assert places == sorted(places)
+
+
+@each_mail
+def test_without_the_style_block_nothing_overflows_and_every_text_is_readable(
+    show: Callable[[str, int, str], Page], name: str
+) -> None:
+    page = show(name, 375, "dark")
+    page.evaluate("for (const one of document.querySelectorAll('style')) one.remove()")
+    assert page.evaluate("document.documentElement.scrollWidth") == 375
+    contrasts = page.evaluate(CONTRASTS)
+    assert [(text, round(ratio, 2)) for text, ratio in contrasts if ratio < 4.5] == []
+
+
+def test_ten_papers_take_at_most_3300_px_on_a_phone(show: Callable[[str, int, str], Page]) -> None:
+    page = show("ten", 390, "light")
+    assert page.locator("h3").count() == 10
+    assert page.evaluate("document.documentElement.scrollHeight") <= 3300
