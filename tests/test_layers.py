@@ -13,7 +13,14 @@ ROOT = Path(__file__).parent.parent
 # from its own layer and those below.
 LAYERS: dict[str, tuple[str, ...]] = {
     "door": ("digest.cli", "digest.web", "workers"),
-    "jobs and wiring": ("digest.wiring", "digest.jobs", "digest.doctor", "digest.bench", "digest.demo"),
+    "jobs and wiring": (
+        "digest.wiring",
+        "digest.jobs",
+        "digest.doctor",
+        "digest.status",
+        "digest.bench",
+        "digest.demo",
+    ),
     "use case": (
         "digest.papers.ingest",
         "digest.papers.fetch",
@@ -70,7 +77,7 @@ ORDER = list(LAYERS)
 OUTSIDE = {
     "sqlalchemy": ("digest.store", "digest.bench"),
     "alembic": ("digest.store",),
-    "httpx": ("digest.papers.sources",),
+    "httpx": ("digest.papers.sources", "digest.status.channels"),
     "smtplib": ("digest.mail", "digest.doctor"),
     "cryptography": ("digest.mail",),
     "flufl": ("digest.mail",),
@@ -83,7 +90,7 @@ OUTSIDE = {
     "typer": ("digest.cli",),
     "rich": ("digest.cli",),
     "sklearn": ("digest.ranking", "digest.evaluation"),
-    "jinja2": ("digest.mail", "digest.web"),
+    "jinja2": ("digest.mail", "digest.web", "digest.status.page"),
     "pydantic_settings": ("digest.settings",),
 }
 

@@ -22,7 +22,19 @@ from starlette.exceptions import HTTPException
 from digest.clock import utc_now
 from digest.errors import BadInput, BadLink, DigestError, NotFound, StopRun, TryLater
 from digest.settings import read_settings
-from digest.web import api, feedback, feeds, health, home, papers, preferences, signup, web_view, webhooks
+from digest.web import (
+    api,
+    feedback,
+    feeds,
+    health,
+    home,
+    operator,
+    papers,
+    preferences,
+    signup,
+    web_view,
+    webhooks,
+)
 from digest.web.context import RECHECK, WebContext
 from digest.web.middleware import Safety
 from digest.wiring import VERSION, Container
@@ -70,7 +82,7 @@ def create_app(container: Container, recheck: timedelta = RECHECK, stopping: Eve
     )
     context = WebContext(container, recheck, stopping or Event())
     app.state.context = context
-    for group in (home, signup, preferences, feedback, web_view, papers, feeds, webhooks, health):
+    for group in (home, signup, preferences, feedback, web_view, papers, feeds, webhooks, health, operator):
         app.include_router(group.router)
     app.include_router(api.router)
     app.include_router(api.pages)
