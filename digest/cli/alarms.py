@@ -70,8 +70,8 @@ def list_alarms(json_output: JsonOutput = False) -> None:
     )
 
 
-@application.command()
-def test() -> None:
+@application.command(name="test")
+def send_test() -> None:
     """Send a test message to the operator, to see that it arrives.
 
     Example: digest alarms test

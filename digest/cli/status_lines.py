@@ -4,7 +4,7 @@ from digest.cli import output
 from digest.doctor.database import in_words
 from digest.status.curves import curves_of
 from digest.status.facts import Facts
-from digest.status.judge import freshness, last_edition
+from digest.status.judge import freshness, last_edition, reason_in_words
 from digest.status.next_ticks import next_ticks
 from digest.text.formatting import counted
 
@@ -39,7 +39,7 @@ def _feeds(facts: Facts) -> str:
 
 
 def _subscribers(facts: Facts) -> str:
-    counts = ", ".join(f"{count:,} {state}" for state, count in sorted(facts.readers.items()))
+    counts = ", ".join(f"{count:,} {state}" for state, count in sorted(facts.subscribers.items()))
     if not counts:
         return "none"
     waiting = facts.profiles_waiting
@@ -54,14 +54,8 @@ def _edition(facts: Facts) -> str:
     day, states, reasons = found
     parts = [f"{states.total():,} planned", f"{states['sent']:,} sent"]
     # A planned digest without a reason waits for its first attempt.
-    parts += [f"{count:,} {_reason(reason)}" for reason, count in reasons.most_common()]
+    parts += [f"{count:,} {reason_in_words(reason)}" for reason, count in reasons.most_common()]
     return f"{day}: {', '.join(parts)}"
-
-
-def _reason(reason: str) -> str:
-    status, colon, why = reason.partition(": ")
-    word = {"planned": "waiting", "claimed": "being sent"}.get(status, status)
-    return f"{word} ({why})" if colon else word
 
 
 def _queue(facts: Facts) -> str:
@@ -96,6 +90,6 @@ def _returned(facts: Facts) -> str:
 
 def _next(facts: Facts) -> str:
     said = [f"{tick.what} {output.cell(tick.at)}" for tick in next_ticks(facts) if tick.at is not None]
-    if facts.next_due_at is None and facts.readers:
+    if facts.next_due_at is None and facts.subscribers:
         said.append("digest at the next run")
     return ", ".join(said) + " (UTC)"

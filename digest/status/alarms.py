@@ -1,6 +1,6 @@
 """Decides which alarms the operator is told about: one message when a condition turns bad, one when it is good again.
 
-A condition that changes to and fro makes no flood: after each message about it the pause before the next one doubles,
+About a condition that changes to and fro there are few messages: after each one the pause before the next doubles,
 from a quarter of an hour to eight hours, until it has been quiet for a day. Pure functions.
 """
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import httpx
 
@@ -29,9 +29,10 @@ def channel_from(alarm: str, transport: Callable[[], Transport], sender: str, no
 
     A channel raises a DigestError if the operator could not be told.
     """
-    scheme = urlsplit(alarm).scheme.lower() if ":" in alarm.split(" ", 1)[0] else ""
+    # A command may contain a colon, too.
+    scheme = alarm.partition(":")[0].lower()
     if scheme == "mailto":
-        mailbox = unquote(urlsplit(alarm).path)
+        mailbox = unquote(alarm.partition(":")[2].partition("?")[0])
         if "@" not in parseaddr(mailbox)[1] or not mailbox.isascii():
             raise BadInput("DIGEST_ALARM: write an address after mailto:, like mailto:ada@example.org.")
         return lambda message: _mail(message, mailbox, transport(), sender, now)

@@ -33,7 +33,7 @@ def curves_of(facts: Facts) -> Curves:
     newest = max([edition.edition_on for edition in facts.editions] + [today])
     days = [newest - back * _DAY for back in range(DAYS - 1, -1, -1)]
     by_day = {edition.edition_on: edition for edition in facts.editions}
-    present = facts.readers.get("active", 0) + facts.readers.get("paused", 0)
+    present = facts.subscribers.get("active", 0) + facts.subscribers.get("paused", 0)
     return Curves(days, [by_day.get(day) for day in days], subscribers_by_day(present, facts.growth, days))
 
 

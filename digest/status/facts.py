@@ -88,7 +88,7 @@ class Facts:
     newest_on: date | None
     feeds: Sequence[FeedFacts]
     calendar: Calendar
-    readers: Mapping[str, int]
+    subscribers: Mapping[str, int]
     """Number of subscribers by status."""
     growth: Sequence[Growth]
     next_due_at: datetime | None
@@ -120,7 +120,7 @@ def as_record(facts: Facts) -> dict[str, Any]:
             for feed in facts.feeds
             if feed.status is not None
         ],
-        "readers": dict(facts.readers),
+        "readers": dict(facts.subscribers),
         "next_due_at": facts.next_due_at,
         "circuits": [asdict(one) for one in facts.server.circuits],
         "doubtful_editions": [asdict(one) for one in facts.server.doubtful_editions],

@@ -42,7 +42,7 @@ def gather(container: Container) -> Facts:
             newest_on=papers.newest_announcement(connection, now.date()),
             feeds=_feeds(connection, settings.sources, now),
             calendar=Calendar(holidays_of(settings), settings.late_feed_wait),
-            readers=subscribers.count_by_status(connection),
+            subscribers=subscribers.count_by_status(connection),
             growth=overview.growth(connection, now - (EDITIONS_SHOWN - 1) * _DAY),
             next_due_at=subscribers.first_due(connection),
             profiles_waiting=overview.count_outdated_profiles(connection),

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
@@ -52,7 +53,7 @@ def judge(facts: Facts) -> list[Check]:
     found = [judge_feed(feed, facts.calendar, facts.at, was_used=facts.was_used) for feed in facts.feeds]
     found.append(judge_planning(ledger.unplanned, ledger.unplanned_since, ledger.stale_after, facts.at))
     found.append(judge_strayed(ledger.strayed))
-    found.append(judge_queue(ledger.queue, ledger.stale_after, facts.at))
+    found.append(judge_waiting(ledger, facts.at, is_blocked=bool(server.circuits)))
     found.append(judge_settled(ledger.settled))
     found.append(judge_edition(ledger, facts.at))
     found += [judge_circuit(one, facts.at) for one in server.circuits]
@@ -165,6 +166,13 @@ def last_edition(ledger: Ledger, now: datetime) -> tuple[date, Counter[str], Cou
     return day, states, reasons
 
 
+def reason_in_words(reason: str) -> str:
+    """Return a status and its reason, as `last_edition` has them, in words: "waiting (connection lost)"."""
+    status, colon, why = reason.partition(": ")
+    word = {"planned": "waiting", "claimed": "being sent"}.get(status, status)
+    return f"{word} ({why.replace('_', ' ')})" if colon else word
+
+
 def judge_edition(ledger: Ledger, now: datetime) -> Check:
     """Judge the newest edition; digests that were cancelled as too late are a fault."""
     name = "last edition"
@@ -188,6 +196,14 @@ def judge_edition(ledger: Ledger, now: datetime) -> Check:
             "then find out why nothing was sent: digest doctor --mail",
         )
     return good(name, finding)
+
+
+def judge_waiting(ledger: Ledger, now: datetime, *, is_blocked: bool) -> Check:
+    """Judge how long deliveries have been overdue; `is_blocked`: a circuit breaker is open, and they wait for it."""
+    check = judge_queue(ledger.queue, ledger.stale_after, now)
+    if check.state is State.GOOD or not is_blocked:
+        return check
+    return replace(check, advice="They wait for the mail server; solve what its circuit breaker says.")
 
 
 def judge_circuit(one: Circuit, now: datetime) -> Check:

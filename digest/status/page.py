@@ -12,7 +12,7 @@ from digest.doctor.check import Check, State
 from digest.doctor.database import in_words
 from digest.status.curves import curves_of
 from digest.status.facts import Facts
-from digest.status.judge import last_edition, verdict
+from digest.status.judge import last_edition, reason_in_words, verdict
 from digest.status.next_ticks import next_ticks
 from digest.status.plots import Series, bars, line
 from digest.text import formatting
@@ -30,7 +30,7 @@ def page(facts: Facts, checks: Sequence[Check], templates: Path, name: str) -> s
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(short_day=formatting.short_day, words=in_words, counted=formatting.counted)
+    environment.filters.update(short_day=formatting.short_day, words=in_words, reason=reason_in_words)
     curves = curves_of(facts)
     days, editions = curves.days, curves.editions
     plots = {

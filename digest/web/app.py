@@ -115,6 +115,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: WebContext = app.state.context
     Thread(target=_prepare, args=(context,), daemon=True).start()
     context.request_worker.start()
+    context.alarm_watch.start()
     yield
     await to_thread.run_sync(context.request_worker.stop)
 

@@ -13,7 +13,7 @@ from tests.factories import add_papers, make_papers, record_fetch
 DAY = timedelta(days=1)
 
 
-def thirty_days(database: Database, now: datetime, readers: int = 40) -> None:
+def thirty_days(database: Database, now: datetime, count: int = 40) -> None:
     """Fill a database: an edition on each weekday of the last thirty days, and a new subscriber now and then."""
     today = now.date()
     add_papers(database, *make_papers(60, announced_on=today - DAY), now=now - timedelta(hours=7))
@@ -21,17 +21,21 @@ def thirty_days(database: Database, now: datetime, readers: int = 40) -> None:
         record_fetch(database, now - timedelta(minutes=20), FetchStatus.COMPLETE, source, newest_on=today)
     with database.begin() as connection:
         connection.execute(
-            insert(subscribers), [_subscriber(number, now) for number in range(1, readers + 1)]
+            insert(subscribers), [_subscriber(subscriber_id, now) for subscriber_id in range(1, count + 1)]
         )
         connection.execute(
             insert(cards), [{"id": 1, "content_sha256": "0" * 64, "contents": {"title": "A paper"}}]
         )
         days = [today - back * DAY for back in range(29, -1, -1)]
         for at, day in enumerate(one for one in days if one.weekday() < 5):
-            rows = [_delivery(number, at, day) for number in range(1, readers + 1) if number <= 20 + at]
+            rows = [
+                _delivery(subscriber_id, at, day)
+                for subscriber_id in range(1, count + 1)
+                if subscriber_id <= 20 + at
+            ]
             ids = list(connection.execute(insert(deliveries).returning(deliveries.c.id), rows).scalars())
             rated = ids[: (at * 7) % 5 + 1] if at < 20 else ids[:9]
-            _rate(connection, at, list(zip(range(1, readers + 1), rated, strict=False)), day)
+            _rate(connection, at, list(zip(range(1, count + 1), rated, strict=False)), day)
         connection.execute(
             insert(server_answers),
             [
@@ -49,13 +53,13 @@ def thirty_days(database: Database, now: datetime, readers: int = 40) -> None:
         )
 
 
-def _subscriber(number: int, now: datetime) -> dict[str, object]:
-    joined = now - timedelta(days=max(0, 34 - number))
+def _subscriber(subscriber_id: int, now: datetime) -> dict[str, object]:
+    joined = now - timedelta(days=max(0, 34 - subscriber_id))
     return {
-        "id": number,
-        "key": f"key{number}",
-        "address": f"r{number}@example.org",
-        "address_key": f"r{number}@example.org",
+        "id": subscriber_id,
+        "key": f"key{subscriber_id}",
+        "address": f"r{subscriber_id}@example.org",
+        "address_key": f"r{subscriber_id}@example.org",
         "status": "active",
         "timezone": "UTC",
         "hour": 7,
@@ -67,12 +71,12 @@ def _subscriber(number: int, now: datetime) -> dict[str, object]:
     }
 
 
-def _delivery(number: int, at: int, day: date) -> dict[str, object]:
+def _delivery(subscriber_id: int, at: int, day: date) -> dict[str, object]:
     due_at = datetime(day.year, day.month, day.day, 7, tzinfo=UTC)
-    is_failed, is_skipped = (number + at) % 37 == 0, (number * 3 + at) % 11 == 0
+    is_failed, is_skipped = (subscriber_id + at) % 67 == 0, (subscriber_id * 3 + at) % 11 == 0
     status = "failed" if is_failed else "skipped" if is_skipped else "sent"
     return {
-        "subscriber_id": number,
+        "subscriber_id": subscriber_id,
         "kind": "digest",
         "edition_on": day,
         "status": status,
@@ -91,7 +95,7 @@ def _rate(connection: object, at: int, mails: list[tuple[int, int]], day: date) 
         insert(picks),
         [
             {
-                "subscriber_id": number,
+                "subscriber_id": subscriber_id,
                 "paper_row_id": paper,
                 "delivery_id": delivery_id,
                 "card_id": 1,
@@ -100,18 +104,18 @@ def _rate(connection: object, at: int, mails: list[tuple[int, int]], day: date) 
                 "score": 0.5,
                 "reasons": [],
             }
-            for number, delivery_id in mails
+            for subscriber_id, delivery_id in mails
         ],
     )
     connection.execute(  # type: ignore[attr-defined]
         insert(feedback),
         [
             {
-                "subscriber_id": number,
+                "subscriber_id": subscriber_id,
                 "paper_row_id": paper,
                 "verdict": "more",
                 "given_at": datetime(day.year, day.month, day.day, 9, tzinfo=UTC),
             }
-            for number, _ in mails
+            for subscriber_id, _ in mails
         ],
     )
