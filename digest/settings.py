@@ -6,6 +6,7 @@ Every field is an environment variable `DIGEST_<NAME>`; its description is the h
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -182,6 +183,11 @@ class Settings(BaseSettings):
     for_you: int = Field(7, ge=0, le=50, description="Personal picks in a mail of ten papers.")
     trending: int = Field(3, ge=0, le=50, description="Trending papers in a mail of ten papers.")
     score_floor: float = Field(0.17, ge=0, le=1, description="The lowest score of a personal pick.")
+    dense_model: Path | None = Field(
+        None,
+        description="A folder with model.onnx and tokenizer.json: a sentence-embedding model that takes part in the order "
+        "of papers. Needs the extra [dense]; unset: TF-IDF alone.",
+    )
     first_digest_days: int = Field(
         7, ge=1, le=31, description="How many days back a subscriber's first digest reaches."
     )

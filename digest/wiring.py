@@ -18,8 +18,10 @@ from digest.delivery.decisions import WaitPolicy
 from digest.delivery.deliver import DeliveryContext
 from digest.delivery.inbound import InboundContext, operator_mailbox
 from digest.delivery.limits import Limit, Limits, NoLimits, PacedLimits, ProviderLimits
+from digest.delivery.second_opinion import SecondOpinion
 from digest.delivery.select_papers import Composer, SelectionSettings
 from digest.domain.pace import Pace
+from digest.embedding import EmbeddingModel
 from digest.mail.addresses import read_address
 from digest.mail.connection_pool import PooledTransport
 from digest.mail.dkim import Signer
@@ -190,7 +192,13 @@ class Container:
     @cached_property
     def composer(self) -> Composer:
         """The selection of papers, with a cache of editions."""
-        return Composer(self.selection_settings)
+        return Composer(self.selection_settings, self.second_opinion)
+
+    @cached_property
+    def second_opinion(self) -> SecondOpinion | None:
+        """The dense scorer; None without a model in the settings."""
+        folder = self.settings.dense_model
+        return SecondOpinion(EmbeddingModel(folder)) if folder is not None else None
 
     @cached_property
     def profiles(self) -> ProfileBuilder:

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,16 @@ def missing(what: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"{what} is missing on this machine, and CI runs every test")
     pytest.skip(f"{what} is missing on this machine")
+
+
+def embedding_folder() -> Path:
+    """Return the folder of the small embedding model that `.ci/run` provides."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "trending-papers" / "minilm"
+    if not (folder / "tokenizer.json").is_file():
+        missing(f"the embedding model in {folder} (see .ci/run)")
+    if find_spec("onnxruntime") is None or find_spec("tokenizers") is None:
+        missing("the extra [dense]")
+    return folder
 
 
 @pytest.fixture(autouse=True)

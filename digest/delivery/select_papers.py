@@ -10,9 +10,11 @@ from digest.delivery.candidates import CandidateCache, StoredCandidates, Window,
 from digest.delivery.composed_mail import ComposedMail, SenderIdentity, about, schedule_in_words
 from digest.delivery.feed_state import FeedState, feed_state
 from digest.delivery.liked_papers import MOST_LIKED, LikedPapers, liked_titles
+from digest.delivery.second_opinion import SecondOpinion
 from digest.domain.pick import NO_REASON, Pick, PickReason
 from digest.domain.subscriber import Subscriber, Verdict
 from digest.ranking.profile import NO_PROFILE, Profile
+from digest.ranking.scorers import Scorer, TfidfScorer
 from digest.ranking.select import FLOOR, RankedPick, Rules, select
 from digest.store import editions as edition_store
 from digest.store import feedback as feedback_store
@@ -92,8 +94,12 @@ class Selection:
 class Composer:
     """Selects papers for subscribers. Caches candidates between batches. One for all threads of a process."""
 
-    def __init__(self, selection_settings: SelectionSettings) -> None:
+    def __init__(
+        self, selection_settings: SelectionSettings, second_opinion: SecondOpinion | None = None
+    ) -> None:
+        """`second_opinion` takes part in the scores; None: TF-IDF alone."""
         self._selection_settings = selection_settings
+        self.second_opinion = second_opinion
         self._cache = CandidateCache()
         self._liked = LikedPapers()
 
@@ -138,7 +144,11 @@ class Composer:
                 | one.rated
                 for one in subscribers
             }
-            picks_of = self._select(candidates, subscribers, profiles, seen) if candidates.considered else {}
+            picks_of = (
+                self._select(connection, candidates, subscribers, profiles, seen)
+                if candidates.considered
+                else {}
+            )
             self._name_liked(connection, candidates, picks_of, profiles, verdicts)
             selections.extend(
                 Selection(
@@ -179,6 +189,7 @@ class Composer:
 
     def _select(
         self,
+        connection: Connection,
         stored: StoredCandidates,
         subscribers: Sequence[Request],
         profiles: Mapping[int, Profile],
@@ -186,7 +197,7 @@ class Composer:
     ) -> dict[int, tuple[Pick, ...]]:
         candidates = stored.candidates
         known = [profiles.get(one.subscriber.id, NO_PROFILE) for one in subscribers]
-        scores = candidates.score(known)
+        scores = self._scorer(connection, stored).score(candidates, known)
         ids = stored.ids
         picks_of: dict[int, tuple[Pick, ...]] = {}
         for row, (one, profile) in enumerate(zip(subscribers, known, strict=True)):
@@ -201,6 +212,11 @@ class Composer:
             keys = [interest_key(interest) for interest in profile.interests]
             picks_of[subscriber.id] = tuple(_pick(stored, profile, keys, ranked) for ranked in ranked_picks)
         return picks_of
+
+    def _scorer(self, connection: Connection, stored: StoredCandidates) -> Scorer:
+        return (
+            TfidfScorer() if self.second_opinion is None else self.second_opinion.scorer(connection, stored)
+        )
 
     def _name_liked(
         self,

@@ -6,7 +6,7 @@ from before the first window, and ranks the papers of the window. A paper withou
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from typing import Any, Self
@@ -24,6 +24,7 @@ from digest.ranking.index import best
 from digest.ranking.profile import Profile, build_profile
 from digest.ranking.select import Rules, select
 from digest.ranking.terms import Statistics, occurrences
+from digest.ranking.training import DEFAULT, Tuning
 
 SHOWN = 10
 _K1, _B = 1.2, 0.75
@@ -94,6 +95,7 @@ class Benchmark:
     past: csr_matrix
     """Raw counts of every paper from before the first window."""
     windows: list[JudgedWindow]
+    tuning: Tuning = DEFAULT
 
     @classmethod
     def build(
@@ -115,9 +117,14 @@ class Benchmark:
         """The profile of each topic, as it is stored."""
         nothing = self.past[[]]
         built = [
-            build_profile([topic.line], nothing, nothing, self.reference).to_bytes() for topic in self.topics
+            build_profile([topic.line], nothing, nothing, self.reference, self.tuning).to_bytes()
+            for topic in self.topics
         ]
         return [Profile.from_bytes(profile) for profile in built]
+
+    def tuned(self, tuning: Tuning) -> "Benchmark":
+        """Return the same benchmark with profiles of another tuning."""
+        return replace(self, tuning=tuning)
 
     @cached_property
     def postings(self) -> csc_matrix:

@@ -65,6 +65,8 @@ def run(
     report = Report()
     for source in job.sources:
         report.fetched.append(fetch(delivery_context.database, source, clock().date() - DAYS_BACK, clock))
+    if delivery_context.composer.second_opinion is not None:
+        delivery_context.composer.second_opinion.store_vectors(delivery_context.database, clock().date())
     if job.papers_by_id is not None:
         report.by_id = fetch_pending(delivery_context.database, job.papers_by_id, builder, clock())
     else:

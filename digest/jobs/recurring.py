@@ -86,6 +86,10 @@ def _read(container: Container, names: Collection[str], back: timedelta) -> None
         )
         if fetched.error:
             _log.warning("%s: %s", name, fetched.error)
+    if container.second_opinion is not None:
+        stored = container.second_opinion.store_vectors(container.database, container.clock().date())
+        if stored:
+            _log.info("%s vectors of new papers", stored)
 
 
 def plan(container: Container) -> None:

@@ -13,7 +13,7 @@ from digest.ranking.corpus import ReferenceCorpus
 from digest.ranking.index import best
 from digest.ranking.queries import joined_by_and, listed, subject, word_buckets, word_forms, words_of
 from digest.ranking.terms import STEP, count_terms
-from digest.ranking.training import Examples, Tuning, learn, widened, with_neighbours
+from digest.ranking.training import Examples, Tuning, learn, share_of_marks, widened, with_neighbours
 
 Learned = tuple[str, NDArray[np.int32], NDArray[np.float32]]
 Named = tuple[str, Examples]
@@ -184,14 +184,16 @@ def _pseudo_relevant(
     likely = np.sort(best(fits, tuning.likely))
     if not len(likely):
         return Examples(row, np.ones(1, np.float32), typed)
-    match = fits[likely] * _held(reference.papers[likely], words, forms) ** tuning.coverage
+    held = _held(reference.papers[likely], words, forms)
+    match = fits[likely] * held**tuning.coverage
     most = best(match, tuning.pseudo_relevant)
     if not len(most):
         return Examples(row, np.ones(1, np.float32), typed)
-    leading = match[most[min(tuning.leading, len(most)) - 1]]
-    weights = np.minimum(1, match[most] / leading) ** tuning.falloff
+    leading = most[min(tuning.leading, len(most)) - 1]
+    weights = np.minimum(1, match[most] / match[leading]) ** tuning.falloff
     rows = widened(reference.papers[likely[most]], width)
-    return Examples(rows, weights / weights.sum(), typed, fits=fits)
+    level = tuning.level_of_answered if held[leading] >= tuning.answered else tuning.level_of_others
+    return Examples(rows, weights / weights.sum(), typed, fits=fits, level=level)
 
 
 def _held(rows: csr_matrix, words: NDArray[np.float32], forms: Forms) -> NDArray[np.float32]:
@@ -256,7 +258,7 @@ def _joined(
 
 def _together(topic: Examples, group: Examples, tuning: Tuning) -> Examples:
     """Let the marked papers count beside those found by words, the more the more of them there are."""
-    marks = group.rated / (group.rated + tuning.marks_equal_words)
+    marks = share_of_marks(group.rated, tuning.marks_equal_words)
     return replace(
         topic,
         rows=vstack([group.rows, topic.rows], format="csr"),

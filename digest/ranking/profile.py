@@ -35,6 +35,7 @@ _GROUPS_BYTES = 32
 
 _NAME_BYTES = 96
 
+_ELLIPSIS = "…"
 _LARGEST = 127
 
 
@@ -74,9 +75,12 @@ def _exponent(largest: float) -> int:
 
 
 def _shortened(name: str) -> str:
-    """Return what fits of a name, cut between two words where there is a space."""
-    fitting = name.encode()[:_NAME_BYTES].decode(errors="ignore").strip()
-    return fitting if fitting == name.strip() or " " not in fitting else fitting.rpartition(" ")[0].strip()
+    """Return a name, or as many of its words as fit and an ellipsis."""
+    name = name.strip()
+    if len(name.encode()) <= _NAME_BYTES:
+        return name
+    fitting = name.encode()[: _NAME_BYTES - len(_ELLIPSIS.encode())].decode(errors="ignore")
+    return (fitting.rpartition(" ")[0] or fitting).strip() + _ELLIPSIS
 
 
 @dataclass(frozen=True, eq=False)

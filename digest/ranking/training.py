@@ -43,9 +43,9 @@ class Tuning:
     """Exponent of the weights of a prior from words: less than 1 lets many terms count beside the few largest."""
     trained: float = 0.3
     """Weight of the regression beside the prior, both in standard deviations, while there are only words."""
-    marks_equal_words: float = 10.0
+    marks_equal_words: float = 8.0
     """Marked papers that weigh as much as the papers found by the words of their interest."""
-    marks_equal_prior: float = 15.0
+    marks_equal_prior: float = 25.0
     """Marked papers from which on the regression is the larger part of an interest with words."""
     near: int = 600
     """Background papers nearest to the guess that are all told from the examples."""
@@ -71,7 +71,7 @@ class Tuning:
     """Marked papers from which on the terms that one of them alone holds count."""
     latent_from: int = 30
     """Liked papers from which on directions take part, and neighbours no more."""
-    latent_scale: float = 1.0
+    latent_scale: float = 2.0
     """How much further the regression may go along a direction than with a single term."""
     against: float = 0.8
     """Weight of `many` disliked papers together, beside the liked ones."""
@@ -79,6 +79,12 @@ class Tuning:
     """Disliked papers of which each more takes from the others; fewer weigh as much each as of so many."""
     level: float = 0.3
     """Geometric mean of the scores that levelling goes by."""
+    level_of_answered: float = 0.29
+    """The same for typed words that stored papers answer as a whole."""
+    level_of_others: float = 0.32
+    """The same for words that are answered in part: what fits a long line best shares less of it."""
+    answered: float = 0.8
+    """Share of the words that the leading found papers hold, from which on they answer them as a whole."""
 
 
 DEFAULT = Tuning()
@@ -96,6 +102,8 @@ class Examples:
     """How many of the rows, the first ones, are papers that the subscriber marked."""
     fits: Weights | None = None
     """How well each background paper fits, where that is known already."""
+    level: float | None = None
+    """What scores are levelled to; None for the usual level."""
 
 
 def learn(
@@ -141,10 +149,18 @@ def _with_prior(
     difference = _less_the_mean(mean, reference)[columns].astype(np.float64)
     prior = np.zeros(len(mean))
     prior[columns] = np.sign(difference) * np.abs(difference) ** tuning.flattening
-    marks = examples.rated / (examples.rated + tuning.marks_equal_prior)
+    marks = share_of_marks(examples.rated, tuning.marks_equal_prior)
     together: NDArray[np.float64] = (1 - marks) / _deviation(prior, reference) * prior
     together += (tuning.trained * (1 - marks) + marks) / _deviation(trained, reference) * trained
     return together
+
+
+def share_of_marks(marks: int, equal: float) -> float:
+    """Return what some marks weigh beside words: a half when there are `equal` of them.
+
+    It grows with the square of their number: one paper says little of what its reader means, and several say it together.
+    """
+    return marks**2 / (marks**2 + equal**2)
 
 
 def _deviation(weights: NDArray[np.float64], reference: ReferenceCorpus) -> float:
@@ -293,11 +309,11 @@ def _only(rows: csr_matrix, columns: NDArray[np.intp]) -> csr_matrix:
     lookup = np.full(rows.shape[1], -1, np.int32)
     within = columns[: np.searchsorted(columns, rows.shape[1])]
     lookup[within] = np.arange(len(within), dtype=np.int32)
-    pseudo_relevant = lookup[rows.indices]
-    held = pseudo_relevant >= 0
-    edges = np.concatenate([[0], np.cumsum(held)])[rows.indptr]
+    new = lookup[rows.indices]
+    held = np.flatnonzero(new >= 0)
+    edges = np.searchsorted(held, rows.indptr).astype(np.int32)
     shape = rows.shape[0], len(columns)
-    return csr_matrix((rows.data[held].astype(np.float64), pseudo_relevant[held], edges), shape=shape)
+    return csr_matrix((rows.data[held].astype(np.float64), new[held], edges), shape=shape)
 
 
 def _negatives(
@@ -341,7 +357,8 @@ def _levelled(
     scale = (_highest(closest, reference.size, _BEST) * _highest(wider, len(wider), _WIDER)) ** 0.5
     if not scale:
         scale = float((examples.rows @ dense).max(initial=0.0)) or float(dense @ examples.words)
-    return (weights * (tuning.level / scale if scale > 0 else 1.0)).astype(np.float32)
+    level = tuning.level if examples.level is None else examples.level
+    return (weights * (level / scale if scale > 0 else 1.0)).astype(np.float32)
 
 
 def _highest(scores: Weights, papers: int, share: float) -> float:

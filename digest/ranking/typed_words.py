@@ -79,7 +79,7 @@ class Line:
         spans = []
         for first, last in self._stretches(held):
             if last - first < len(self.words):
-                first, last = self._trimmed(first, last, usage)  # noqa: PLW2901
+                first, last = self._trimmed(*self._connected(first, last, held), usage)  # noqa: PLW2901
             if first < last:
                 spans.append(self._span(first, last))
         worth = [sum(parts.get(bucket, 0.0) for bucket in span.buckets) for span in spans]
@@ -97,6 +97,33 @@ class Line:
                 first = at if is_held else at + 1
         if first < len(self.words):
             yield first, len(self.words)
+
+    def _connected(self, first: int, last: int, held: AbstractSet[int]) -> tuple[int, int]:
+        """Leave out words at an end that cuts a row of words, until the paper writes what is left of the row as it is.
+
+        Of "world models robotics" a paper about models and robots does not answer "models robotics".
+        """
+        while (
+            first < last and first and self._is_adjacent(first) and not self._is_written(first, last, held, 1)
+        ):
+            first += 1
+        while (
+            first < last < len(self.words)
+            and self._is_adjacent(last)
+            and not self._is_written(last - 1, first - 1, held, -1)
+        ):
+            last -= 1
+        return first, last
+
+    def _is_written(self, start: int, stop: int, held: AbstractSet[int], step: int) -> bool:
+        """Tell whether the paper holds every pair of neighbours from a word to the end of its row."""
+        for at in range(start + step, stop, step):
+            later = max(at, at - step)
+            if not self._is_adjacent(later):
+                break
+            if self.words[later].pair not in held:
+                return False
+        return True
 
     def _trimmed(self, first: int, last: int, usage: Usage) -> tuple[int, int]:
         """Leave out words at both ends until what is left names a subject and is whole."""

@@ -9,6 +9,11 @@ from digest.ranking.words import is_general, stem
 
 _ENOUGH = 500
 """From this many papers on, their number that holds a term tells whether it is in use."""
+_MANY = 8_000
+"""From this many on, the shares below are more than two papers."""
+_LEAST_HOLDERS = 2
+"""Of fewer papers than that, how many hold a phrase that is in use; or the paper itself repeats it."""
+_REPEATED, _REPEATED_WORD = 2, 3
 _LEAST_WITH_WORD, _LEAST_WITH_PAIR = 1 / 2_000, 1 / 4_000
 """Share of the papers that hold a word, or a pair of words, that is in use."""
 _LEAST_WITH_ABBREVIATION = 1 / 500
@@ -27,12 +32,26 @@ def is_all_general(surface: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What document frequencies say of phrases. In a small library every phrase counts as in use."""
+    """What document frequencies say of phrases. Without any stored paper, every phrase counts as in use."""
 
     statistics: Statistics
 
-    def is_used(self, surface: str, words: Sequence[int], pairs: Sequence[int]) -> bool:
-        """Tell whether a phrase is written often enough to be known, and is not all of common words."""
+    @property
+    def is_known(self) -> bool:
+        """Whether there are enough stored papers to tell which phrases are in use."""
+        return self.statistics.papers >= _MANY or not self.statistics.papers
+
+    def is_used(self, surface: str, words: Sequence[int], pairs: Sequence[int], times: int) -> bool:
+        """Tell whether a phrase is written often enough to be known, and is not all of common words.
+
+        `times` says how often the paper itself writes it; in a small library that counts, too.
+        """
+        if not self.statistics.papers:
+            return True
+        if not self.is_known:
+            holders = min(int(self.statistics.frequencies[bucket]) for bucket in (pairs or words))
+            if holders < _LEAST_HOLDERS and times < (_REPEATED if pairs else _REPEATED_WORD):
+                return False
         if self.statistics.papers < _ENOUGH:
             return True
         shares = [self._share(word) for word in words]

@@ -73,6 +73,17 @@ normalize extrapolate strive illuminate utilize focus consist hinder excel trans
 overlook mimic ignore imply correspond assume divide synergize reuse impede hamper manifest entail underpin clarify
 discard adhere obscure supply govern contradict freeze sharpen possess threaten relate fall lift motivate
 treat raise differ couple restrict impose
+behave disappear lay pave constitute undermine encompass pioneer bypass complicate weaken strengthen exacerbate resemble
+impair collapse confront rewrite embody denote dominate diminish undergo relax respect reweight enjoy cast parameterize
+traverse delineate advocate underlie lose shorten smooth put insert consume reimagine disregard utilise halve pretrain
+corrupt unfold favor posit guess transmit transcend finetune violate restructure express dictate append underutilize
+deform bolster signify substantiate sidestep affect degrade continue push respond look encounter delve gather incur
+receive cope craft underperform democratize write miss deviate contend safeguard reject stop reinterpret prefer diverge
+deceive arrive persist happen generalise cultivate stay speak separate participate deepen belong contextualize say
+condense synthesise wish break tell perpetuate neutralize hide formalise fool disclose capitalize bind escape evoke notice
+cooperate conceal curb upload spur relieve pay omit offload expedite coexist dissect withstand misclassify minimise invert
+imagine exert embrace ascertain open narrow force impact complete lower neglect direct return correct grow invent close
+replay forget sit ride win beat catch spend sell buy throw wear drop tie cut fall fly rise sink eat drink sleep wake
 """
 # How verbs that do not follow the rules are written.
 _IRREGULAR = """
@@ -88,7 +99,8 @@ real practical potential possible available able first second third one two thre
 additional further next last final initial original respective corresponding similar same individual
 overall entire whole full total average ours good limited lightweight rich powerful popular emerging
 underlying resulting increasing growing early late often still even much most often always very highly then given
-according per due via approximately around across
+according per due via approximately around across wherein whereby impressive remarkable massive excessive anything everything something nothing everyone
+twice regarding forty fifty sixty hundred thousand million seven eight nine ten twenty thirty
 fine raw vanilla related beyond rethinking technical guided support serious so non et al i.e e.g etc way use state art sota re vs d b c e f g h j k l m n o p q r s t u v w x y z
 """
 _GENERAL = """
@@ -112,7 +124,7 @@ signal size software solution source space sparse speed stage standard statistic
 style sub subject success suite support survey system target task team technique technology term test text theory thing
 time token tool topic training transfer trend type understanding unit update usage user utility validity value variable
 variant variation variety version view way weight word work workflow world
-high low open multi cross self long short small
+high low open multi cross self long short small dual page chain course stream engineering
 """
 
 
@@ -134,7 +146,7 @@ def _forms(verb: str) -> tuple[str, ...]:
 
 
 _KEPT_AS_NOUNS_TEXT = """
-learning building meeting translating rendering finding reasoning
+learning building meeting translating rendering finding reasoning understanding
 """
 _KEPT_AS_NOUNS = frozenset(_KEPT_AS_NOUNS_TEXT.split())
 _VERB_FORMS = (
@@ -145,7 +157,8 @@ _VERB_FORMS = (
 _MODIFIER_WORDS = frozenset(_MODIFIERS.split())
 _GENERAL_WORDS = frozenset(_GENERAL.split())
 _NOT_LAST_TEXT = """
-2d 3d 4d agnostic aware based centric horizon conditioned driven enabled enhanced free grained guided induced informed level
+2d 3d 4d ad hoc sparse dense post standing long short full frozen fast slow hard easy warm cold right left wide deep bad big old new
+agnostic aware based centric horizon conditioned driven enabled enhanced free grained guided induced informed level
 like oriented powered specific supervised wise approach concept method methodology technique framework
 paradigm strategy pipeline problem performance setting scenario
 """
@@ -174,6 +187,16 @@ _PARTICIPLES_OF_NAMES = frozenset(
         "embed",
     ]
 )
+_SHORTEST_GERUND = 6
+_GERUNDS_OF_NAMES_TEXT = """
+learning reasoning training planning rendering imaging building understanding processing modeling modelling scaling
+tuning engineering programming computing manufacturing sensing tracking routing splatting editing mapping matching
+decoding encoding prompting sampling scheduling clustering pruning grounding embedding meaning finding setting rating
+ranking reranking grasping forgetting folding lighting relighting writing speaking speech driving gaming
+spelling sequencing testing debugging forecasting proving captioning hashing pretraining finetuning unlearning boosting
+computing networking labeling annotating pooling steering probing watermarking spring
+"""
+_GERUNDS_OF_NAMES = frozenset(_GERUNDS_OF_NAMES_TEXT.split())
 _ADJECTIVE = re.compile(r".{3,}(?:al|ive|ous|ic|able|ible|ful|less|ary|ed|ent|ant)")
 _NOUNS_THAT_LOOK_LIKE_ADJECTIVES_TEXT = """
 retrieval signal proposal removal arithmetic logic music traffic clinic fabric narrative adversarial agent
@@ -195,6 +218,13 @@ def is_modifier(word: str) -> bool:
     return word in _MODIFIER_WORDS or (
         word.endswith("ed") and len(word) > _SHORTEST_PARTICIPLE and word not in _PARTICIPLES_OF_NAMES
     )
+
+
+def is_participle(word: str) -> bool:
+    """Tell whether a word has the form of a participle and is not known as a part of names."""
+    if word.endswith("ed"):
+        return len(word) > _SHORTEST_PARTICIPLE and word not in _PARTICIPLES_OF_NAMES
+    return word.endswith("ing") and len(word) > _SHORTEST_GERUND and word not in _GERUNDS_OF_NAMES
 
 
 def is_empty_head(word: str) -> bool:

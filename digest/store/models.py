@@ -117,6 +117,14 @@ paper_terms = Table(
     Column("counts", LargeBinary, nullable=False),
 )
 
+paper_vectors = Table(
+    "paper_vectors",
+    metadata,
+    Column("paper_row_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("vector", LargeBinary, nullable=False),
+)
+
 popularity = Table(
     "popularity",
     metadata,
