@@ -226,6 +226,21 @@ class Settings(BaseSettings):
         description="Limits of the mail provider, such as 14/second,50000/day, for all workers together.",
     )
 
+    alarm: SecretStr | None = Field(
+        None,
+        description="Who is told when something turns bad, and when it is good again: mailto:ADDRESS, a webhook https://..., "
+        "or a command. Empty: nobody.",
+    )
+    heartbeat_url: SecretStr | None = Field(
+        None,
+        description="An address that is called after each good daily run, so that a service such as healthchecks.io "
+        "notices when there is none. Empty: none.",
+    )
+    operator_page: bool = Field(
+        False,
+        description="Serve the page of `digest status --html` at a secret link; `digest operator-link` prints it.",
+    )
+
     @field_validator("return_path")
     @classmethod
     def _plain_mailbox(cls, value: str) -> str:
@@ -238,6 +253,13 @@ class Settings(BaseSettings):
     def _host_name(cls, value: str) -> str:
         if value and not _HOST.fullmatch(value):
             raise ValueError("write a host name, like mail.example.org")
+        return value
+
+    @field_validator("heartbeat_url")
+    @classmethod
+    def _callable_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            cls._web_address(value.get_secret_value())
         return value
 
     @field_validator("sources")

@@ -13,7 +13,14 @@ ROOT = Path(__file__).parent.parent
 # from its own layer and those below.
 LAYERS: dict[str, tuple[str, ...]] = {
     "door": ("digest.cli", "digest.web", "workers"),
-    "jobs and wiring": ("digest.wiring", "digest.jobs", "digest.doctor", "digest.bench", "digest.demo"),
+    "jobs and wiring": (
+        "digest.wiring",
+        "digest.jobs",
+        "digest.doctor",
+        "digest.status",
+        "digest.bench",
+        "digest.demo",
+    ),
     "use case": (
         "digest.papers.ingest",
         "digest.papers.summarize",
@@ -76,7 +83,7 @@ ORDER = list(LAYERS)
 OUTSIDE = {
     "sqlalchemy": ("digest.store", "digest.bench"),
     "alembic": ("digest.store",),
-    "httpx": ("digest.papers.sources", "digest.papers.summary_service"),
+    "httpx": ("digest.papers.sources", "digest.papers.summary_service", "digest.status.channels"),
     "smtplib": ("digest.mail", "digest.doctor"),
     "cryptography": ("digest.mail",),
     "flufl": ("digest.mail",),
@@ -91,7 +98,7 @@ OUTSIDE = {
     "onnxruntime": ("digest.embedding",),
     "tokenizers": ("digest.embedding",),
     "sklearn": ("digest.ranking", "digest.evaluation"),
-    "jinja2": ("digest.mail", "digest.web"),
+    "jinja2": ("digest.mail", "digest.web", "digest.status.page"),
     "pydantic_settings": ("digest.settings",),
 }
 

@@ -30,6 +30,7 @@ ROUTES = {
     "plan": "upkeep",
     "sweep": "upkeep",
     "inbound": "upkeep",
+    "alarms": "upkeep",
     "housekeeping": "upkeep",
 }
 

@@ -5,6 +5,7 @@ from celery import Task
 from digest.domain.delivery import Stream
 from digest.jobs import cleanup, recurring
 from digest.jobs import inbound as inbound_mail
+from digest.status.watch import watch_and_beat
 from workers.app import app, container, is_stopping
 
 
@@ -70,6 +71,12 @@ def rebuild() -> None:
 def inbound() -> None:
     """Process mail that came in."""
     inbound_mail.poll(container())
+
+
+@app.task(name="alarms")
+def alarms() -> None:
+    """Tell the operator what turned bad, and what is good again."""
+    watch_and_beat(container())
 
 
 @app.task(name="housekeeping")

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from digest.cli import (
+    alarms,
     bench,
     deliveries,
     demo,
@@ -17,6 +18,7 @@ from digest.cli import (
     preview,
     run,
     send_test,
+    status,
     subscribers,
     suppressions,
     up,
@@ -66,7 +68,9 @@ application.add_typer(suppressions.application, name="suppressions")
 application.add_typer(inbound.application, name="inbound")
 application.add_typer(inbound.bounces, name="bounces")
 application.add_typer(dkim.application, name="dkim")
-application.command()(operate.status)
+application.command()(status.status)
+application.add_typer(alarms.application, name="alarms")
+application.command(name="operator-link")(operate.operator_link)
 application.command()(doctor.doctor)
 application.command()(web.web)
 application.command()(up.up)

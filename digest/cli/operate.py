@@ -1,18 +1,13 @@
-"""`digest init`, `status` and `settings`."""
+"""`digest init`, `settings` and `operator-link`."""
 
-from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from digest.cli import output
 from digest.cli.container import opened
 from digest.cli.output import JsonOutput
-
-if TYPE_CHECKING:
-    from digest.wiring import Container
 
 _ENV = Path(".env")
 
@@ -79,111 +74,6 @@ def _load_sample() -> None:
     )
 
 
-def status(json_output: JsonOutput = False) -> None:
-    """Show the state of the installation: papers, feeds, subscribers, mails.
-
-    Example: digest status
-    """
-    with opened() as container:
-        found = _status_record(container)
-    if json_output:
-        output.as_json(found)
-    else:
-        _show_status(found)
-
-
-_INBOUND_HINTS = {
-    "alarmed": ": receiving servers refuse our mail by their policy; see: digest bounces list",
-    "paused": ": mailboxes that stay full; see: digest bounces list",
-}
-"""What the operator has to do about mail that came back."""
-
-
-def _status_record(container: "Container") -> dict[str, Any]:
-    from digest.store import (
-        circuit_breakers,
-        delivery_reports,
-        fetches,
-        inbound,
-        papers,
-        refusals,
-        subscribers,
-    )
-
-    now = container.clock()
-    with container.database.read() as connection:
-        return {
-            "at": now,
-            "papers": papers.count_papers(connection),
-            "newest_on": papers.newest_announcement(connection, now.date()),
-            "feeds": [
-                {
-                    "source": row.source,
-                    "status": row.status,
-                    "finished_at": row.finished_at,
-                    "seen": row.seen,
-                    "added": row.added,
-                    "newest_on": row.newest_on,
-                    "error": row.error,
-                }
-                for row in fetches.newest_fetches(connection, now)
-            ],
-            "readers": subscribers.count_by_status(connection),
-            "next_due_at": subscribers.first_due(connection),
-            "circuits": [asdict(one) for one in circuit_breakers.open_circuits(connection)],
-            "doubtful_editions": [
-                asdict(one) for one in refusals.doubtful_editions(connection, now.date() - timedelta(days=2))
-            ],
-            "inbound": [
-                {"kind": kind, "outcome": outcome, "count": count}
-                for (kind, outcome), count in sorted(
-                    inbound.count_reports(connection, now - timedelta(days=1)).items()
-                )
-            ],
-            "deliveries": [
-                {"edition_on": day, "kind": kind, "status": state, "reason": reason, "count": count}
-                for day, kind, state, reason, count in delivery_reports.count_deliveries(
-                    connection, now.date() - timedelta(days=7)
-                )
-            ],
-        }
-
-
-def _show_status(found: dict[str, Any]) -> None:
-    newest = f", the newest of {found['newest_on']}" if found["newest_on"] else ""
-    output.say(f"papers   {found['papers']:,}{newest}")
-    counts = ", ".join(f"{count:,} {state}" for state, count in sorted(found["readers"].items()))
-    due = f"; next digest due {output.cell(found['next_due_at']) or 'at the next run'}" if counts else ""
-    output.say(f"subscribers  {counts or 'none'}{due}")
-    for one in found["circuits"]:
-        output.say(
-            f"mail     {one['name']}: circuit breaker open until {output.cell(one['try_again_at'])}: {one['reason']}"
-        )
-    for one in found["doubtful_editions"]:
-        output.say(
-            f"mail     {one['account']} refused {one['refused']:,} addresses and accepted {one['accepted']:,} mails "
-            f"({one['stream']}, {one['edition_on']}): refusals are not trusted; ask the server's operator"
-        )
-    for one in found["inbound"]:
-        hint = _INBOUND_HINTS.get(one["outcome"], "")
-        kind = one["kind"].replace("_", " ")
-        output.say(f"inbound  {one['count']:,} of kind {kind}, {one['outcome']}, in 24 hours{hint}")
-    output.say()
-    output.rows(
-        ("source", "status", "finished_at", "seen", "added", "newest_on", "error"),
-        found["feeds"],
-        json_output=False,
-        empty="No feed was read yet; read them with: digest papers fetch",
-    )
-    output.say()
-    output.rows(
-        ("edition_on", "kind", "status", "reason", "count"),
-        found["deliveries"],
-        json_output=False,
-        empty="No mail in the last seven days.",
-    )
-
-
 def show_settings(json_output: JsonOutput = False) -> None:
     """Show every setting with its value and meaning. Secrets are masked.
 
@@ -205,3 +95,21 @@ def show_settings(json_output: JsonOutput = False) -> None:
         json_output=json_output,
         empty="There are no settings.",
     )
+
+
+def operator_link(
+    days: Annotated[int, typer.Option(min=1, max=366, help="How many days the link is valid.")] = 30,
+) -> None:
+    """Print the link to the operator's page, which shows what `digest status --html` does. Keep it secret.
+
+    The page is off unless DIGEST_OPERATOR_PAGE is 1. A new DIGEST_SECRET_KEY makes all links invalid.
+
+    Example: digest operator-link --days 7
+    """
+    from digest.status.operator_link import operator_link as link
+
+    with opened() as container:
+        settings = container.settings
+        output.say(link(settings.base_url, container.secret, container.clock().date(), days))
+    if not settings.operator_page:
+        output.warn("The page is off; to serve it, set DIGEST_OPERATOR_PAGE=1 and start the pages again.")

@@ -73,6 +73,7 @@ def run(
             report = daily.run(container.delivery_context, container.profiles, job, container.clock)
         if report.deliveries.sent:
             container.sent_mark.note(started_at)
+        _tell_operator(container, report)
     _show(report, json_output=json_output)
     if report.exit_code:
         raise typer.Exit(report.exit_code)
@@ -87,6 +88,21 @@ def _fetching(container: "Container", job: "Job", service: "SummaryService | Non
         summarizer=service,
         summary_budget=container.settings.summary_budget,
     )
+
+
+def _tell_operator(container: "Container", report: "Report") -> None:
+    """Send the alarms, and call the dead man's switch after a good run. The run's exit code stays as it is."""
+    from digest.errors import DigestError
+    from digest.status.watch import beat_heart, watch
+
+    try:
+        error = watch(container).error
+    except DigestError as failure:
+        error = str(failure)
+    if error:
+        output.warn(f"Alarms: {error}")
+    if report.exit_code == 0:
+        beat_heart(container)
 
 
 def _show_dry_run(selections: "list[Selection]", *, json_output: bool) -> None:

@@ -20,6 +20,7 @@ from digest.jobs.cleanup import clean_up
 from digest.jobs.timetable import JobName
 from digest.papers.fetch import DAYS_BACK, fetch
 from digest.papers.summarize import summarize_new
+from digest.status.watch import watch_and_beat
 from digest.store import deliveries as ledger
 from digest.subscribers.mail_requests import process_requests
 from digest.subscribers.pending_feedback import apply_arrived, fetch_pending
@@ -206,6 +207,7 @@ JOBS: Mapping[JobName, Callable[[Container], object]] = {
     "popularity": refresh_popularity,
     "rebuild": rebuild,
     "inbound": inbound.poll,
+    "alarms": watch_and_beat,
     "housekeeping": clean_up,
 }
 """The jobs of the timetable by name, without `sweep`: `digest up` and the workers start deliveries differently."""

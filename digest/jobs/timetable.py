@@ -5,7 +5,16 @@ from datetime import timedelta
 from typing import Literal
 
 JobName = Literal[
-    "plan", "requests", "sweep", "fetch", "marked", "popularity", "rebuild", "inbound", "housekeeping"
+    "plan",
+    "requests",
+    "sweep",
+    "fetch",
+    "marked",
+    "popularity",
+    "rebuild",
+    "inbound",
+    "alarms",
+    "housekeeping",
 ]
 
 
@@ -32,5 +41,7 @@ TIMETABLE: tuple[Entry, ...] = (
     Entry("rebuild", timedelta(minutes=10)),
     # Nothing is read where DIGEST_INBOUND_URL is empty.
     Entry("inbound", timedelta(minutes=1)),
+    # Nothing is checked where DIGEST_ALARM and DIGEST_HEARTBEAT_URL are empty.
+    Entry("alarms", timedelta(minutes=5)),
     Entry("housekeeping", timedelta(hours=24)),
 )

@@ -267,6 +267,8 @@ deliveries = Table(
     one_of("kind", Kind),
     one_of("opinion", Opinion),
     one_of("status", DeliveryStatus),
+    # For reports. Rows are written in the order of editions, so a block range index is as good as a tree and costs nothing.
+    Index(None, "edition_on", postgresql_using="brin"),
     # A million deliveries can share one instant; the id in the index lets a claim read only its own rows.
     Index(
         "ix_deliveries_open",
@@ -381,6 +383,29 @@ fetches = Table(
     Column("error", Text, nullable=False),
     one_of("status", FetchStatus),
     Index(None, "source", "started_at"),
+)
+
+# The conditions that an operator is told about, each from its first fault until it has been quiet for a day.
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("is_bad", Boolean, nullable=False),
+    Column("since_at", Instant, nullable=False),
+    Column("finding", Text, nullable=False),
+    Column("advice", Text, nullable=False),
+    # What the last message said, when it was sent, and how many were sent; 0: none yet.
+    Column("told_bad", Boolean, nullable=False),
+    Column("told_at", Instant),
+    Column("messages", Integer, nullable=False),
+)
+
+# When a job that only one process may do at a time last began.
+turns = Table(
+    "turns",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("began_at", Instant, nullable=False),
 )
 
 secrets = Table(

@@ -28,6 +28,7 @@ from digest.web import (
     feeds,
     health,
     home,
+    operator,
     opinions,
     papers,
     preferences,
@@ -82,7 +83,19 @@ def create_app(container: Container, recheck: timedelta = RECHECK, stopping: Eve
     )
     context = WebContext(container, recheck, stopping or Event())
     app.state.context = context
-    for group in (home, signup, preferences, feedback, opinions, web_view, papers, feeds, webhooks, health):
+    for group in (
+        home,
+        signup,
+        preferences,
+        feedback,
+        opinions,
+        web_view,
+        papers,
+        feeds,
+        webhooks,
+        health,
+        operator,
+    ):
         app.include_router(group.router)
     app.include_router(api.router)
     app.include_router(api.pages)
@@ -115,6 +128,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: WebContext = app.state.context
     Thread(target=_prepare, args=(context,), daemon=True).start()
     context.request_worker.start()
+    context.alarm_watch.start()
     yield
     await to_thread.run_sync(context.request_worker.stop)
 

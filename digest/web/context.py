@@ -22,6 +22,7 @@ from digest.store.database import Connection
 from digest.subscribers.consent import subscriber_of
 from digest.subscribers.links import Claim, Purpose
 from digest.subscribers.preferences import Draft
+from digest.web.alarm_watch import AlarmWatch
 from digest.web.cache import RevisionCache
 from digest.web.catalogue import PERIODS, Catalogue
 from digest.web.form_tokens import TOKEN_PLACEHOLDER, FormTokens, TokenPage
@@ -46,6 +47,7 @@ class WebContext:
         self.container = container
         self.request_worker = RequestWorker(container, stopping)
         """Sends the requested mails."""
+        self.alarm_watch = AlarmWatch(container, stopping)
         self.catalogue = Catalogue(container.database, container.clock, recheck)
         self.metrics = Metrics(container.database, container.clock)
         self.page_cache: RevisionCache[HTMLResponse] = RevisionCache(_CACHED_PAGES)

@@ -62,7 +62,7 @@ def fetched(digest: Shell, name: str, **environment: str) -> tuple[int, dict[str
     answer = digest.tries("papers", "fetch", name, *SINCE, "--json", **environment)
     (line,) = answer.json
     assert "\n" not in (line["error"] or "")
-    (row,) = digest("status", "--json").json["feeds"]
+    (row,) = digest.tries("status", "--json").json["feeds"]
     assert {key: row[key] for key in ("source", "status", "seen", "added", "error")} == {
         key: line[key] for key in ("source", "status", "seen", "added", "error")
     }
@@ -124,7 +124,7 @@ def test_a_failing_feed_gives_a_one_line_error(
     assert (code, line["status"], line["seen"]) == (2, "failed", 0)
     assert line["error"]
     assert hint in line["error"]
-    assert digest("status", "--json").json["papers"] == 0
+    assert digest.tries("status", "--json").json["papers"] == 0
 
 
 @every_source

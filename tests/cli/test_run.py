@@ -284,7 +284,9 @@ def test_reading_commands_change_nothing(after: Shell) -> None:
         ("papers", "search", "speech"),
         ("status",),
     ):
-        after(*words)
+        answer = after.tries(*words)
+        # The old mails are a fault for `status`, which says so by its exit code.
+        assert answer.code == 0 or words == ("status",), answer
     assert dump(after) == state
 
 

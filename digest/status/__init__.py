@@ -1,0 +1,1 @@
+"""The state of an installation: `gather` reads it, `judge` says what it means, `alarms` tells the operator."""
