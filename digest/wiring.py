@@ -20,6 +20,7 @@ from digest.delivery.inbound import InboundContext, operator_mailbox
 from digest.delivery.limits import Limit, Limits, NoLimits, PacedLimits, ProviderLimits
 from digest.delivery.select_papers import Composer, SelectionSettings
 from digest.domain.pace import Pace
+from digest.domain.retention import Retention
 from digest.mail.addresses import read_address
 from digest.mail.connection_pool import PooledTransport
 from digest.mail.dkim import Signer
@@ -186,6 +187,12 @@ class Container:
             catch_up_days=settings.catch_up_days,
             holidays=holidays_of(settings),
         )
+
+    @cached_property
+    def retention(self) -> Retention:
+        """How long data is stored."""
+        settings = self.settings
+        return Retention(settings.keep_contents, settings.keep_deliveries, settings.keep_popularity)
 
     @cached_property
     def composer(self) -> Composer:

@@ -65,7 +65,9 @@ def run(
             return
         sources = [] if no_fetch else [container.source(name) for name in container.settings.sources]
         by_id = None if no_fetch else container.papers_by_id()
-        job = daily.Job(sources, by_id, edition_on, only)
+        # Another day's clock would delete what is not old yet.
+        retention = container.retention if instant is None else None
+        job = daily.Job(sources, by_id, edition_on, only, retention)
         started_at = container.clock()
         report = daily.run(container.delivery_context, container.profiles, job, container.clock)
         if report.deliveries.sent:

@@ -7,7 +7,9 @@ from datetime import date, datetime
 from digest.delivery.deliver import DeliveryContext, Summary, deliver_ready
 from digest.delivery.plan import due_edition_at, due_edition_on, plan_due, plan_edition
 from digest.delivery.select_papers import Composer, Request, Selection
+from digest.domain.retention import Retention
 from digest.domain.subscriber import Subscriber
+from digest.jobs.cleanup import delete_old
 from digest.papers.fetch import DAYS_BACK, Fetched, fetch
 from digest.papers.sources.common import Source
 from digest.store import editions as edition_store
@@ -32,6 +34,8 @@ class Job:
     """Plan this edition for all subscribers who have one that day, at any hour; None: for subscribers who are due."""
     only: int | None = None
     """Restrict the run to the subscriber with this id."""
+    retention: Retention | None = None
+    """Reduce and delete what is older, once the mails are sent; None: nothing."""
 
 
 @dataclass(slots=True)
@@ -58,7 +62,7 @@ class Report:
 def run(
     delivery_context: DeliveryContext, builder: ProfileBuilder, job: Job, clock: Callable[[], datetime]
 ) -> Report:
-    """Fetch, delete unconfirmed subscribers, process mail requests, update profiles, plan and deliver.
+    """Fetch, delete unconfirmed subscribers, process mail requests, update profiles, plan, deliver, delete what is old.
 
     Idempotent: a second run sends nothing twice.
     """
@@ -81,6 +85,8 @@ def run(
     else:
         report.planned = plan_edition(delivery_context.database, job.edition_on, now, job.only)
     report.deliveries = deliver_ready(delivery_context, clock, job.only)
+    if job.retention is not None:
+        delete_old(delivery_context.database, job.retention, clock(), delivery_context.is_stopping)
     return report
 
 

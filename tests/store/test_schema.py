@@ -86,6 +86,8 @@ def test_a_migrated_ledger_accepts_the_new_kind_and_keeps_every_row(database: Da
     finally:
         upgrade(database)
     after = dump(database)
+    # The day of a card's last use is a column that was added since, at the end.
+    after["cards"] = [row[:-1] for row in after["cards"]]
     assert {name: after[name] for name in before} == before
     write_kind(database, "links")
     with pytest.raises(Conflict):
