@@ -240,6 +240,22 @@ class Settings(BaseSettings):
         False,
         description="Serve the page of `digest status --html` at a secret link; `digest operator-link` prints it.",
     )
+    keep_contents: Span = Field(
+        timedelta(days=90),
+        ge=timedelta(days=31),
+        description="How long sent mails can be shown again; then only the ids of their papers are kept.",
+    )
+    keep_deliveries: Span = Field(
+        timedelta(days=365),
+        ge=timedelta(days=92),
+        description="How long the ledger has a row for each mail; then only counts by edition are kept.",
+    )
+    keep_popularity: Span = Field(
+        timedelta(days=14),
+        ge=timedelta(days=14),
+        description="How long all votes that were read are kept; then one count for each paper and day, and after "
+        "DIGEST_KEEP_CONTENTS the newest of each paper.",
+    )
 
     @field_validator("return_path")
     @classmethod

@@ -22,6 +22,7 @@ from digest.delivery.limits import Limit, Limits, NoLimits, PacedLimits, Provide
 from digest.delivery.second_opinion import SecondOpinion
 from digest.delivery.select_papers import Composer, SelectionSettings
 from digest.domain.pace import Pace
+from digest.domain.retention import Retention
 from digest.embedding import EmbeddingModel
 from digest.mail.addresses import read_address
 from digest.mail.connection_pool import PooledTransport
@@ -208,6 +209,12 @@ class Container:
             yield service
         finally:
             service.close()
+
+    @cached_property
+    def retention(self) -> Retention:
+        """How long data is stored."""
+        settings = self.settings
+        return Retention(settings.keep_contents, settings.keep_deliveries, settings.keep_popularity)
 
     @cached_property
     def composer(self) -> Composer:

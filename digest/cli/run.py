@@ -67,7 +67,9 @@ def run(
             return
         started_at = container.clock()
         with container.summary_service() as service:
-            job = daily.Job(edition_on=edition_on, only=only)
+            # Another day's clock would delete what is not old yet.
+            retention = container.retention if instant is None else None
+            job = daily.Job(edition_on=edition_on, only=only, retention=retention)
             if not no_fetch:
                 job = _fetching(container, job, service)
             report = daily.run(container.delivery_context, container.profiles, job, container.clock)

@@ -7,7 +7,9 @@ from datetime import date, datetime
 from digest.delivery.deliver import DeliveryContext, Summary, deliver_ready
 from digest.delivery.plan import due_edition_at, due_edition_on, plan_due, plan_edition
 from digest.delivery.select_papers import Composer, Request, Selection
+from digest.domain.retention import Retention
 from digest.domain.subscriber import Subscriber
+from digest.jobs.cleanup import delete_old
 from digest.papers.fetch import DAYS_BACK, Fetched, fetch
 from digest.papers.sources.common import Source
 from digest.papers.summarize import Summarized, Summarizer, summarize_new
@@ -37,6 +39,8 @@ class Job:
     """Writes the sentences of new papers; None: those of the feeds and of the abstracts are shown."""
     summary_budget: int = 0
     """Calls of the summarizer in a day at most."""
+    retention: Retention | None = None
+    """Reduce and delete what is older, once the mails are sent; None: nothing."""
 
 
 @dataclass(slots=True)
@@ -64,7 +68,7 @@ class Report:
 def run(
     delivery_context: DeliveryContext, builder: ProfileBuilder, job: Job, clock: Callable[[], datetime]
 ) -> Report:
-    """Fetch, delete unconfirmed subscribers, process mail requests, update profiles, plan and deliver.
+    """Fetch, delete unconfirmed subscribers, process mail requests, update profiles, plan, deliver, delete what is old.
 
     Idempotent: a second run sends nothing twice.
     """
@@ -97,6 +101,8 @@ def run(
     else:
         report.planned = plan_edition(delivery_context.database, job.edition_on, now, job.only)
     report.deliveries = deliver_ready(delivery_context, clock, job.only)
+    if job.retention is not None:
+        delete_old(delivery_context.database, job.retention, clock(), delivery_context.is_stopping)
     return report
 
 

@@ -1,5 +1,6 @@
 """Queries about deliveries for reports."""
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from digest.domain.delivery import DeliveryStatus, Kind
 from digest.store.models import deliveries, subscribers
+from digest.store.retention import counted_deliveries
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +84,14 @@ def find_one(connection: Connection, delivery_id: int) -> DeliveryReport | None:
 
 
 def count_deliveries(connection: Connection, since: date) -> list[tuple[date, str, str, str, int]]:
-    """Count deliveries since an edition by (edition, kind, status, reason), the newest first."""
+    """Count deliveries since an edition by (edition, kind, status, reason), the newest first; deleted ones, too."""
     columns = (deliveries.c.edition_on, deliveries.c.kind, deliveries.c.status, deliveries.c.reason)
-    query = (
-        select(*columns, func.count())
-        .where(deliveries.c.edition_on >= since)
-        .group_by(*columns)
-        .order_by(deliveries.c.edition_on.desc(), deliveries.c.kind, deliveries.c.status)
-    )
-    return [(row[0], row[1], row[2], row[3], row[4]) for row in connection.execute(query)]
+    query = select(*columns, func.count()).where(deliveries.c.edition_on >= since).group_by(*columns)
+    counts: Counter[tuple[date, str, str, str]] = Counter()
+    for edition_on, kind, status, reason, count in (
+        *connection.execute(query),
+        *counted_deliveries(connection, since),
+    ):
+        counts[edition_on, kind, status, reason] += count
+    found = [(*key, count) for key, count in counts.items()]
+    return sorted(found, key=lambda row: (-row[0].toordinal(), row[1:]))

@@ -52,7 +52,12 @@ OLD_COLUMNS = {
     "cards": {"content_sha256": "digest"},
 }
 # Columns that were added since.
-NEW_COLUMNS = {"papers": {"summary"}, "subscribers": {"layout"}, "deliveries": {"opinion"}}
+NEW_COLUMNS = {
+    "papers": {"summary"},
+    "subscribers": {"layout"},
+    "deliveries": {"opinion"},
+    "cards": {"used_on"},
+}
 FILLED = (papers, paper_terms, popularity, term_statistics, subscribers, cards, deliveries, picks, feedback)
 
 
