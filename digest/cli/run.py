@@ -65,20 +65,27 @@ def run(
                 json_output=json_output,
             )
             return
-        started_at = container.clock()
-        with container.summary_service() as service:
-            # Another day's clock would delete what is not old yet.
-            retention = container.retention if instant is None else None
-            job = daily.Job(edition_on=edition_on, only=only, retention=retention)
-            if not no_fetch:
-                job = _fetching(container, job, service)
-            report = daily.run(container.delivery_context, container.profiles, job, container.clock)
-        if report.deliveries.sent:
-            container.sent_mark.note(started_at)
-        _tell_operator(container, report)
+        # Another day's clock would delete what is not old yet.
+        retention = container.retention if instant is None else None
+        job = daily.Job(edition_on=edition_on, only=only, retention=retention)
+        report = _run(container, job, fetches=not no_fetch)
     _show(report, json_output=json_output)
     if report.exit_code:
         raise typer.Exit(report.exit_code)
+
+
+def _run(container: "Container", job: "Job", *, fetches: bool) -> "Report":
+    from digest.jobs import daily
+
+    started_at = container.clock()
+    with container.summary_service() as service:
+        if fetches:
+            job = _fetching(container, job, service)
+        report = daily.run(container.delivery_context, container.profiles, job, container.clock)
+    if report.deliveries.sent:
+        container.sent_mark.note(started_at)
+    _tell_operator(container, report)
+    return report
 
 
 def _fetching(container: "Container", job: "Job", service: "SummaryService | None") -> "Job":

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, select, update
 
-from digest.store.models import alarms, turns
+from digest.store.alarm_models import alarms, turns
 from digest.store.papers import upsert
 
 

@@ -4,8 +4,9 @@ from sqlalchemy import Column, Date, Float, ForeignKey, Integer, SmallInteger, T
 
 from digest.domain.delivery import Kind, Stream
 from digest.domain.inbound import InboundKind, InboundOutcome, MatchedBy, Severity
+from digest.store import alarm_models as _alarm_models  # noqa: F401 - adds its tables to `metadata`
 from digest.store import retention_models as _retention_models  # noqa: F401 - adds its tables to `metadata`
-from digest.store.models import BigId, Instant, metadata, one_of
+from digest.store.models import BigId, Instant, check_one_of, metadata
 
 __all__ = [
     "account_paces",
@@ -44,7 +45,7 @@ server_answers = Table(
     Column("last_taken_at", Instant, key="last_accepted_at"),
     # Mails among those accepted that came back as a hard bounce.
     Column("bounced", Integer, nullable=False, server_default="0"),
-    one_of("stream", Stream),
+    check_one_of("stream", Stream),
 )
 
 # The first refusal of an address for each edition.
@@ -76,11 +77,11 @@ inbound_reports = Table(
     # With the subscriber, they identify the delivery.
     Column("mail_kind", Text),
     Column("edition_on", Date),
-    one_of("kind", InboundKind),
-    one_of("outcome", InboundOutcome),
-    one_of("severity", Severity),
-    one_of("matched_by", MatchedBy),
-    one_of("mail_kind", Kind),
+    check_one_of("kind", InboundKind),
+    check_one_of("outcome", InboundOutcome),
+    check_one_of("severity", Severity),
+    check_one_of("matched_by", MatchedBy),
+    check_one_of("mail_kind", Kind),
 )
 
 # The editions that did not reach a subscriber whose mailbox is full or unreachable. Deleted when the subscriber is

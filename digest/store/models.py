@@ -72,7 +72,7 @@ BigId = BigInteger().with_variant(Integer, "sqlite")
 Document = JSON().with_variant(JSONB, "postgresql")
 
 
-def one_of(column: str, words: Iterable[str]) -> CheckConstraint:
+def check_one_of(column: str, words: Iterable[str]) -> CheckConstraint:
     """Return the constraint that a column contains one of these words."""
     listed = ", ".join(f"'{word}'" for word in words)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
@@ -179,9 +179,9 @@ subscribers = Table(
     Column("created_at", Instant, nullable=False),
     Column("confirmed_at", Instant),
     Column("layout", Text, nullable=False, server_default="full"),
-    one_of("status", Status),
-    one_of("frequency", Frequency),
-    one_of("layout", Layout),
+    check_one_of("status", Status),
+    check_one_of("frequency", Frequency),
+    check_one_of("layout", Layout),
     CheckConstraint("hour BETWEEN 0 AND 23", name="hour"),
     CheckConstraint("max_papers BETWEEN 1 AND 50", name="max_papers"),
     # For the query for subscribers whose next digest is later than their frequency allows.
@@ -197,7 +197,7 @@ interests = Table(
     Column("kind", Text, nullable=False),
     Column("words", Text, nullable=False),
     UniqueConstraint("subscriber_id", "kind", "words"),
-    one_of("kind", InterestKind),
+    check_one_of("kind", InterestKind),
 )
 
 feedback = Table(
@@ -207,7 +207,7 @@ feedback = Table(
     Column("paper_row_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True),
     Column("verdict", Text, nullable=False),
     Column("given_at", Instant, nullable=False),
-    one_of("verdict", Verdict),
+    check_one_of("verdict", Verdict),
 )
 
 # Feedback on a paper that is not stored yet; it moves to `feedback` when the paper is stored.
@@ -220,7 +220,7 @@ pending_feedback = Table(
     Column("given_at", Instant, nullable=False),
     # When the paper was last requested from arXiv; null: never.
     Column("asked_at", Instant),
-    one_of("verdict", Verdict),
+    check_one_of("verdict", Verdict),
     Index(None, "paper_id"),
 )
 
@@ -264,9 +264,9 @@ deliveries = Table(
     # The subscriber's answer to "Was this a good digest?"; null: none.
     Column("opinion", Text),
     UniqueConstraint("subscriber_id", "kind", "edition_on"),
-    one_of("kind", Kind),
-    one_of("opinion", Opinion),
-    one_of("status", DeliveryStatus),
+    check_one_of("kind", Kind),
+    check_one_of("opinion", Opinion),
+    check_one_of("status", DeliveryStatus),
     # For reports. Rows are written in the order of editions, so a block range index is as good as a tree and costs nothing.
     Index(None, "edition_on", postgresql_using="brin"),
     # A million deliveries can share one instant; the id in the index lets a claim read only its own rows.
@@ -311,7 +311,7 @@ picks = Table(
     Column("section", Text, nullable=False),
     Column("score", Float, nullable=False),
     Column("reasons", Document, nullable=False),
-    one_of("section", Section),
+    check_one_of("section", Section),
     sqlite_with_rowid=False,
 )
 
@@ -335,7 +335,7 @@ suppression_log = Table(
     Column("reason", Text, nullable=False),
     Column("happened_at", Instant, nullable=False),
     UniqueConstraint("address_hash", "event", "happened_at"),
-    one_of("event", SuppressionEvent),
+    check_one_of("event", SuppressionEvent),
 )
 
 consents = Table(
@@ -357,7 +357,7 @@ mail_requests = Table(
     Column("kind", Text, nullable=False),
     Column("address", Text, nullable=False),
     Column("requested_at", Instant, nullable=False),
-    one_of("kind", (Kind.CONFIRM, Kind.LINKS)),
+    check_one_of("kind", (Kind.CONFIRM, Kind.LINKS)),
     sqlite_autoincrement=True,
 )
 
@@ -384,31 +384,8 @@ fetches = Table(
     Column("rejected", Integer, nullable=False),
     Column("newest_on", Date),
     Column("error", Text, nullable=False),
-    one_of("status", FetchStatus),
+    check_one_of("status", FetchStatus),
     Index(None, "source", "started_at"),
-)
-
-# The conditions that an operator is told about, each from its first fault until it has been quiet for a day.
-alarms = Table(
-    "alarms",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("is_bad", Boolean, nullable=False),
-    Column("since_at", Instant, nullable=False),
-    Column("finding", Text, nullable=False),
-    Column("advice", Text, nullable=False),
-    # What the last message said, when it was sent, and how many were sent; 0: none yet.
-    Column("told_bad", Boolean, nullable=False),
-    Column("told_at", Instant),
-    Column("messages", Integer, nullable=False),
-)
-
-# When a job that only one process may do at a time last began.
-turns = Table(
-    "turns",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("began_at", Instant, nullable=False),
 )
 
 secrets = Table(
