@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from math import ceil
 
 from digest.mail.content import PickContent
@@ -41,6 +42,7 @@ def lead_first(picks: Sequence[PickContent]) -> tuple[PickContent, ...]:
     return tuple(sorted(picks, key=lambda pick: pick is not lead))
 
 
+@lru_cache(10_000)
 def subject_title(title: str, limit: int = SUBJECT_TITLE) -> str:
     """Return a title for a subject: whole, or cut where it still reads as one.
 

@@ -196,7 +196,7 @@ class _Remaining:
 
     def _value(self, paper: "_Paper") -> float:
         for similarity in self._similarities[paper.compared :]:
-            paper.nearest = max(paper.nearest, float(similarity[paper.index]))
+            paper.nearest = max(paper.nearest, similarity.item(paper.index))
         paper.compared = len(self._similarities)
         value = paper.score * (1 - _ALIKE * paper.nearest)
         return value * _REPEATED ** self._picked[paper.interest] if len(self._guaranteed) > 1 else value

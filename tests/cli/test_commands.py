@@ -51,7 +51,16 @@ STATUS = {
     "beat",
     "next",
 }
-PERSONAL_DATA_KEYS = {"opinions", "pending", "reader", "feedback", "profile", "received", "received_earlier", "consents"}
+PERSONAL_DATA_KEYS = {
+    "opinions",
+    "pending",
+    "reader",
+    "feedback",
+    "profile",
+    "received",
+    "received_earlier",
+    "consents",
+}
 EXPLANATION = {
     "id", "title", "score", "floor", "interest", "reason", "reasons", "closest", "obstacles", "received_on",
     "second_opinion",
