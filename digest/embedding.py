@@ -16,7 +16,6 @@ from digest.errors import BadInput
 
 _MOST_TOKENS = 256
 """Tokens of a text that are read; the usual length for title and abstract."""
-_BATCH = 16
 
 
 class EmbeddingModel:
@@ -32,23 +31,26 @@ class EmbeddingModel:
         return sha256(self._read("model.onnx")).hexdigest()[:16]
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return [text, dimension]. Raises BadInput when the model cannot be read or its extra is not installed."""
-        found = [self._encoded(texts[start : start + _BATCH]) for start in range(0, len(texts), _BATCH)]
-        return np.concatenate(found) if found else np.zeros((0, 0), np.float32)
+        """Return [text, dimension]. Raises BadInput when the model cannot be read or its extra is not installed.
 
-    def _encoded(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        encodings = self._tokenizer.encode_batch(list(texts))
-        ids = np.array([one.ids for one in encodings], np.int64)
-        mask = np.array([one.attention_mask for one in encodings], np.int64)
-        given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        Texts are read one by one: a model with weights of eight bits gives a text another vector beside other texts,
+        and on a processor many at once are hardly faster.
+        """
+        found = [self._encoded(text) for text in texts]
+        return np.stack(found) if found else np.zeros((0, 0), np.float32)
+
+    def _encoded(self, text: str) -> NDArray[np.float32]:
+        ids = np.array([self._tokenizer.encode(text).ids], np.int64)
+        given = {
+            "input_ids": ids,
+            "attention_mask": np.ones_like(ids),
+            "token_type_ids": np.zeros_like(ids),
+        }
         asked = {one.name for one in self._session.get_inputs()}
         hidden = self._session.run(None, {name: value for name, value in given.items() if name in asked})[0]
-        # The mean of the tokens, as sentence transformers are trained; a model that pools itself gives two dimensions.
-        vectors = (
-            hidden if hidden.ndim == 2 else (hidden * mask[..., None]).sum(axis=1) / mask.sum(axis=1)[:, None]
-        )
-        lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-        scaled: NDArray[np.float32] = (vectors / lengths).astype(np.float32)
+        # The mean of the tokens, as sentence transformers are trained; a model that pools itself gives one vector.
+        vector = hidden[0] if hidden.ndim == 2 else hidden[0].mean(axis=0)
+        scaled: NDArray[np.float32] = (vector / max(float(np.linalg.norm(vector)), 1e-9)).astype(np.float32)
         return scaled
 
     def _read(self, name: str) -> bytes:
@@ -87,7 +89,7 @@ class EmbeddingModel:
         except Exception as error:  # noqa: BLE001 - its exceptions have no common base
             raise BadInput(f"{self._folder / 'tokenizer.json'} is no tokenizer: {error}") from None
         tokenizer.enable_truncation(_MOST_TOKENS)
-        tokenizer.enable_padding()
+        tokenizer.no_padding()
         return tokenizer
 
 

@@ -172,6 +172,21 @@ class Settings(BaseSettings):
         description="How many times a request to a busy or silent feed is made, with growing pauses.",
     )
     fetch_limit_mb: int = Field(25, ge=1, description="The largest accepted answer of a feed, in MB.")
+    summary_url: str = Field(
+        "",
+        description="A service with OpenAI's chat interface, such as http://localhost:11434/v1, that writes the "
+        "sentence of a paper. Empty: the feed's sentence, or the best one of the abstract.",
+    )
+    summary_model: str = Field("gpt-4o-mini", description="The model of the summary service.")
+    summary_key: SecretStr = Field(
+        SecretStr(""), description="The key of the summary service, if it needs one."
+    )
+    summary_timeout: Span = Field(
+        timedelta(seconds=20),
+        gt=timedelta(0),
+        description="How long to wait for an answer of the summary service.",
+    )
+    summary_budget: int = Field(500, ge=0, description="Calls of the summary service in a day at most.")
     holidays: WordList = Field(
         (),
         description="Further days (YYYY-MM-DD) without an arXiv announcement, beside those that arXiv lists for this year.",
@@ -224,6 +239,22 @@ class Settings(BaseSettings):
     operator_page: bool = Field(
         False,
         description="Serve the page of `digest status --html` at a secret link; `digest operator-link` prints it.",
+    )
+    keep_contents: Span = Field(
+        timedelta(days=90),
+        ge=timedelta(days=31),
+        description="How long sent mails can be shown again; then only the ids of their papers are kept.",
+    )
+    keep_deliveries: Span = Field(
+        timedelta(days=365),
+        ge=timedelta(days=92),
+        description="How long the ledger has a row for each mail; then only counts by edition are kept.",
+    )
+    keep_popularity: Span = Field(
+        timedelta(days=14),
+        ge=timedelta(days=14),
+        description="How long all votes that were read are kept; then one count for each paper and day, and after "
+        "DIGEST_KEEP_CONTENTS the newest of each paper.",
     )
 
     @field_validator("return_path")

@@ -3,7 +3,8 @@
 import gc
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -21,6 +22,7 @@ from digest.delivery.limits import Limit, Limits, NoLimits, PacedLimits, Provide
 from digest.delivery.second_opinion import SecondOpinion
 from digest.delivery.select_papers import Composer, SelectionSettings
 from digest.domain.pace import Pace
+from digest.domain.retention import Retention
 from digest.embedding import EmbeddingModel
 from digest.mail.addresses import read_address
 from digest.mail.connection_pool import PooledTransport
@@ -38,6 +40,7 @@ from digest.papers.sources.configured import (
 )
 from digest.papers.sources.http import Fetcher, Pacer
 from digest.papers.sources.pacing import SharedPacer
+from digest.papers.summary_service import SummaryService
 from digest.settings import Settings
 from digest.store import deliveries as ledger
 from digest.store import paces as pace_store
@@ -188,6 +191,30 @@ class Container:
             catch_up_days=settings.catch_up_days,
             holidays=holidays_of(settings),
         )
+
+    @contextmanager
+    def summary_service(self) -> Iterator[SummaryService | None]:
+        """Open the summary service for a while; None without one."""
+        settings = self.settings
+        if not settings.summary_url:
+            yield None
+            return
+        service = SummaryService(
+            settings.summary_url,
+            settings.summary_model,
+            settings.summary_key.get_secret_value(),
+            settings.summary_timeout,
+        )
+        try:
+            yield service
+        finally:
+            service.close()
+
+    @cached_property
+    def retention(self) -> Retention:
+        """How long data is stored."""
+        settings = self.settings
+        return Retention(settings.keep_contents, settings.keep_deliveries, settings.keep_popularity)
 
     @cached_property
     def composer(self) -> Composer:

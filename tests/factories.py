@@ -20,6 +20,7 @@ from digest.delivery.deliver import DeliveryContext, Summary, deliver_ready
 from digest.delivery.plan import plan_due
 from digest.delivery.preview import read_mail
 from digest.delivery.select_papers import Composer, SelectionSettings
+from digest.domain.delivery import PAPER_KINDS
 from digest.domain.paper import FeedItem, FetchStatus, Paper, Popularity
 from digest.domain.subscriber import Status, Subscriber
 from digest.jobs.daily import Job, Report, run
@@ -284,7 +285,7 @@ def received_by(database: Database, subscriber: Subscriber) -> dict[date, list[s
     return {
         row.edition_on: papers_of(database, row.id)
         for row in deliveries_of(database, subscriber)
-        if row.status == "sent" and row.kind == "digest"
+        if row.status == "sent" and row.kind in PAPER_KINDS
     }
 
 

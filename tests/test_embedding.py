@@ -23,7 +23,7 @@ def test_a_text_has_one_vector_whatever_stands_beside_it() -> None:
     model = EmbeddingModel(embedding_folder())
     alone = model.encode(["graph neural networks"])
     beside = model.encode(["graph neural networks", "a much longer text about something else entirely " * 40])
-    assert alone[0] @ beside[0] > 0.99
+    assert (alone[0] == beside[0]).all()
 
 
 def test_a_model_has_the_same_name_in_every_folder(tmp_path: Path) -> None:

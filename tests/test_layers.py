@@ -23,8 +23,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "use case": (
         "digest.papers.ingest",
+        "digest.papers.summarize",
         "digest.papers.fetch",
         "digest.papers.search",
+        "digest.subscribers.arrivals",
         "digest.subscribers.signup",
         "digest.subscribers.consent",
         "digest.subscribers.feedback",
@@ -53,6 +55,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "digest.delivery.soft_bounces",
         "digest.delivery.plan",
         "digest.delivery.preview",
+        "digest.delivery.sample_mail",
         "digest.delivery.compose",
     ),
     "edge": (
@@ -62,6 +65,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "digest.settings",
         "digest.store",
         "digest.papers.sources",
+        "digest.papers.summary_service",
         "digest.delivery.limits",
         "digest.mail.dkim_keys",
         "digest.mail.inbound_listener",
@@ -79,7 +83,7 @@ ORDER = list(LAYERS)
 OUTSIDE = {
     "sqlalchemy": ("digest.store", "digest.bench"),
     "alembic": ("digest.store",),
-    "httpx": ("digest.papers.sources", "digest.status.channels"),
+    "httpx": ("digest.papers.sources", "digest.papers.summary_service", "digest.status.channels"),
     "smtplib": ("digest.mail", "digest.doctor"),
     "cryptography": ("digest.mail",),
     "flufl": ("digest.mail",),

@@ -92,7 +92,7 @@ WORDS: tuple[tuple[str, str, str, str], ...] = (
     (r"\bopponents?\b", "negatives", "the opponents", "opponent"),
     (r"(?<!data-)\b(?:first|prior|best) guess(?:es)?\b|\bguess of\b", "prior", "a first guess", "guess"),
     (r"\bwanted (?:labels?|values?|scores?)\b", "labels", "the wanted values", "wanted"),
-    (r"\bimportances?\b", "sample weight", "importance of each", "importance"),
+    (r"\bimportances?\b(?!\|)", "sample weight", "importance of each", "importance"),
     (r"\bstrengths?\b", "prior variance", "with a strength of 2", "strength"),
     (
         r"\b(?:latent|main|principal|svd)? ?directions of\b",

@@ -17,6 +17,7 @@ from digest.cli import (
     papers,
     preview,
     run,
+    send_test,
     status,
     subscribers,
     suppressions,
@@ -61,6 +62,7 @@ application.command()(run.run)
 application.command()(evaluate.evaluate)
 application.command()(preview.preview)
 application.command()(preview.explain)
+application.command(name="send-test")(send_test.send_test)
 application.add_typer(deliveries.application, name="deliveries")
 application.add_typer(suppressions.application, name="suppressions")
 application.add_typer(inbound.application, name="inbound")

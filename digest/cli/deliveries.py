@@ -20,6 +20,33 @@ application = typer.Typer(
 )
 
 
+@application.command()
+def opinions(
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="Editions since then; of the last 30 days if not given."),
+    ] = None,
+    json_output: JsonOutput = False,
+) -> None:
+    """Count the answers to "Was this a good digest?", by edition.
+
+    Example: digest deliveries opinions --since 2026-03-01
+    """
+    from datetime import timedelta
+
+    from digest.store.opinions import count_opinions
+
+    day = parse_date(since)
+    with opened() as container, container.database.read() as connection:
+        found = count_opinions(connection, day or container.clock().date() - timedelta(days=30))
+    output.rows(
+        ("edition_on", "yes", "no"),
+        [{"edition_on": one.edition_on, "yes": one.yes, "no": one.no} for one in found],
+        json_output=json_output,
+        empty="Nobody has answered yet.",
+    )
+
+
 @application.command("list")
 def list_(
     subscriber: Annotated[str | None, typer.Option(metavar="EMAIL", help="Only this subscriber's.")] = None,

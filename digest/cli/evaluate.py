@@ -8,85 +8,114 @@ import typer
 from digest.cli import output
 
 if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
-
     from digest.domain.paper import Paper
     from digest.evaluation.benchmark import Corpus, ReadingList, Task
+    from digest.evaluation.dense import Vectors
+    from digest.evaluation.topics import Benchmark
 
-_STUDIES = ("taps", "pairs", "less", "tuning")
-_ONE_FIELD = 0.5
-"""Lists at least this similar are about one field."""
+
+_File = Annotated[
+    Path, typer.Option(metavar="FILE", help="The stream of papers, any file `papers import` takes.")
+]
+_Libraries = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Reading lists as JSON; they measure profiles.")
+]
+_Topics = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Judged topic lines as JSON; they measure what words bring."),
+]
+_Kind = Annotated[str | None, typer.Option(metavar="KIND", help="Only one kind: full, recent5 or keywords.")]
+_Against = Annotated[
+    str | None,
+    typer.Option(metavar="OTHER", help="Compare with `centroid` or with an earlier --json output (a file)."),
+]
+_Study = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHAT",
+        help="Instead: subscribers who tap (taps), two interests in one (pairs), muting by example (less), marks beside "
+        "a line (marks), subthemes of lists with sections (diversity), or choices held against unseen lists and weeks (tuning, some minutes) or unseen topics (lines).",
+    ),
+]
+_Theme = Annotated[str, typer.Option(metavar="WORDS", help="What `--study less` mutes by example.")]
+_Dense = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Also with an embedding model as a second opinion (DIGEST_DENSE_MODEL); some minutes.",
+    ),
+]
+_Plot = Annotated[Path | None, typer.Option(metavar="FILE.png", help="Also draw the figures per list.")]
 
 
 def evaluate(
-    papers: Annotated[
-        Path, typer.Option(metavar="FILE", help="The stream of papers, any file `papers import` takes.")
-    ],
-    libraries: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Reading lists as JSON; they measure profiles.")
-    ] = None,
-    topics: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Judged topic lines as JSON; they measure what words bring."),
-    ] = None,
-    profile: Annotated[
-        str | None, typer.Option(metavar="KIND", help="Only one kind: full, recent5 or keywords.")
-    ] = None,
-    against: Annotated[
-        str | None,
-        typer.Option(
-            metavar="OTHER", help="Compare with `centroid` or with an earlier --json output (a file)."
-        ),
-    ] = None,
-    study: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WHAT",
-            help="Instead: subscribers who tap (taps), two interests in one (pairs), muting by example (less), or choices "
-            "held against unseen lists and weeks (tuning, some minutes).",
-        ),
-    ] = None,
-    theme: Annotated[
-        str, typer.Option(metavar="WORDS", help="What `--study less` mutes by example.")
-    ] = "medical",
-    plot: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="Also draw the figures per list.")
-    ] = None,
+    papers: _File,
+    libraries: _Libraries = None,
+    topics: _Topics = None,
+    profile: _Kind = None,
+    against: _Against = None,
+    study: _Study = None,
+    theme: _Theme = "medical",
+    dense: _Dense = None,
+    plot: _Plot = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure the ranking on reading lists and judged topic lines: profiles know only what came before.
 
     Example: digest evaluate --papers papers.jsonl.gz --libraries libraries.json --topics topics.json
     """
+    from digest.cli.evaluate_study import STUDIES, show_study, study_diversity, study_lines, study_lists
     from digest.evaluation.benchmark import KINDS, tasks
 
-    _check_files(libraries, topics, needs_libraries=bool(profile or against or study or plot))
     _check_choice("profile", profile, KINDS)
-    _check_choice("study", study, _STUDIES)
+    _check_choice("study", study, STUDIES)
+    needs_libraries = bool(profile or against or plot or (study and study != "lines"))
+    _check_files(libraries, topics, needs_libraries=needs_libraries, needs_topics=study == "lines")
     kinds = KINDS if profile is None else (profile,)
     stream = _stream(papers)
     corpus = _corpus(stream)
+    if study == "lines" and topics is not None:
+        show_study(study_lines(_benchmark(topics, corpus, stream)), json_output=json_output)
+        return
+    vectors = _vectors(dense, stream)
     record: dict[str, Any] = {}
     if libraries is not None:
         made = tasks(corpus, _lists(libraries))
         if study is not None:
-            _show_study(_study(study, corpus, made, theme), json_output=json_output)
+            if study == "diversity":
+                found = study_diversity(corpus, made, stream)
+            else:
+                found = study_lists(study, corpus, made, theme)
+            show_study(found, json_output=json_output)
             return
         record |= _measured(made, kinds, against)
+        if vectors is not None:
+            record["dense"] = _dense(made, corpus, vectors)
     if topics is not None:
-        record["topics"] = _topics(topics, corpus, stream)
+        record["topics"] = _topics(_benchmark(topics, corpus, stream), vectors)
     if plot is not None:
         _draw(record, plot)
     _show(record, json_output=json_output)
 
 
-def _check_files(libraries: Path | None, topics: Path | None, *, needs_libraries: bool) -> None:
+def _vectors(folder: Path | None, stream: "dict[str, Paper]") -> "Vectors | None":
+    from digest.embedding import EmbeddingModel
+    from digest.evaluation.dense import Vectors
+
+    return None if folder is None else Vectors(stream, EmbeddingModel(folder).encode)
+
+
+def _check_files(
+    libraries: Path | None, topics: Path | None, *, needs_libraries: bool, needs_topics: bool
+) -> None:
     from digest.errors import BadInput
 
     if libraries is None and topics is None:
         raise BadInput("There is nothing to measure on; give --libraries, --topics or both.")
     if libraries is None and needs_libraries:
         raise BadInput("Profiles, comparisons, studies and plots need --libraries.")
+    if topics is None and needs_topics:
+        raise BadInput("The study of lines needs --topics.")
 
 
 def _check_choice(what: str, given: str | None, choices: tuple[str, ...]) -> None:
@@ -106,11 +135,28 @@ def _measured(made: "list[Task]", kinds: tuple[str, ...], against: str | None) -
     return record
 
 
-def _topics(path: Path, corpus: "Corpus", stream: "dict[str, Paper]") -> dict[str, Any]:
-    from digest.evaluation import topics
+def _dense(made: "list[Task]", corpus: "Corpus", vectors: "Vectors") -> dict[str, float]:
+    """Return nDCG@50 from topic words, with the dense scorer and without."""
+    from digest.evaluation.benchmark import as_delivered, average, measure
+    from digest.evaluation.dense import list_scores
 
-    windows, judged = topics.judged_topics(_json(path))
-    return topics.evaluate(topics.Benchmark.build(corpus, stream, windows, judged))
+    fused = average([measure(task, list_scores(task, "keywords", corpus, vectors)) for task in made])
+    alone = average([measure(task, as_delivered(task, "keywords")) for task in made])
+    return {"keywords": alone["ndcg@50"], "keywords, dense": fused["ndcg@50"]}
+
+
+def _benchmark(path: Path, corpus: "Corpus", stream: "dict[str, Paper]") -> "Benchmark":
+    from digest.evaluation.topics import Benchmark, judged_topics
+
+    windows, judged = judged_topics(_json(path))
+    return Benchmark.build(corpus, stream, windows, judged)
+
+
+def _topics(benchmark: "Benchmark", vectors: "Vectors | None") -> dict[str, Any]:
+    from digest.evaluation.dense import rankers
+    from digest.evaluation.topics import evaluate as measured
+
+    return measured(benchmark, {} if vectors is None else rankers(benchmark, vectors))
 
 
 def _stream(path: Path) -> "dict[str, Paper]":
@@ -193,6 +239,8 @@ def _show(record: dict[str, Any], *, json_output: bool) -> None:
         return
     if "lists" in record:
         _show_lists(record)
+    if "dense" in record:
+        output.say(", ".join(f"{name} {value:.3f}" for name, value in record["dense"].items()))
     if "topics" in record:
         _show_topics(record["topics"])
 
@@ -234,83 +282,6 @@ def _show_topics(record: dict[str, Any]) -> None:
 def _flat(figures: dict[str, Any]) -> dict[str, Any]:
     """Return the figures of a method with those of its kinds beside them."""
     return {**{name: value for name, value in figures.items() if name != "kinds"}, **figures["kinds"]}
-
-
-def _study(study: str, corpus: "Corpus", made: "list[Task]", theme: str) -> dict[str, Any]:
-    from dataclasses import asdict
-    from statistics import mean
-
-    from digest.evaluation import studies
-    from digest.evaluation.benchmark import tasks
-
-    if study in {"taps", "tuning"}:
-        before = [one for task in made for one in studies.earlier(task.reading_list, corpus)]
-        weeks = {"own": made, "earlier": tasks(corpus, before)}
-        return _taps(corpus, weeks) if study == "taps" else _tuning(weeks)
-    if study == "pairs":
-        joined = [
-            {**asdict(half), "library_similarity": studies.library_similarity(one, other)}
-            for one, other in studies.pairs(made)
-            for half in studies.pair(one, other)
-        ]
-        judged = [half for half in joined if half["alone"] > 0]
-        unrelated = [half["kept"] for half in judged if half["library_similarity"] < _ONE_FIELD]
-        return {
-            "mean": {
-                "kept": mean(half["kept"] for half in judged),
-                "kept_90": mean(half["kept"] >= 0.9 for half in judged),
-                "kept_90_of_two_fields": mean(kept >= 0.9 for kept in unrelated),
-            },
-            "lists": joined,
-        }
-    found = [studies.muted(task, _counts(corpus, task), theme) for task in made]
-    return {
-        "mean": studies.mean_of(found),
-        "lists": [{"name": task.reading_list.name, **one} for task, one in zip(made, found, strict=True)],
-    }
-
-
-def _taps(corpus: "Corpus", weeks: "dict[str, list[Task]]") -> dict[str, Any]:
-    from digest.evaluation import studies
-
-    judged = [(name, task) for name, of_name in weeks.items() for task in of_name]
-    found = [studies.taps(task, _counts(corpus, task)) for _, task in judged]
-    return {
-        "mean": studies.mean_of(found)
-        | studies.gain(found, [task.reading_list.source for _, task in judged]),
-        "lists": [
-            {"weeks": name, "name": task.reading_list.name, **one}
-            for (name, task), one in zip(judged, found, strict=True)
-        ],
-    }
-
-
-def _tuning(weeks: "dict[str, list[Task]]") -> dict[str, Any]:
-    from digest.evaluation import studies
-    from digest.evaluation.benchmark import KINDS
-
-    return {
-        "lists": [
-            {"weeks": name, "profile": kind, **studies.tuned(judged, kind)}
-            for name, judged in weeks.items()
-            for kind in KINDS
-        ]
-    }
-
-
-def _counts(corpus: "Corpus", task: "Task") -> "csr_matrix":
-    """Return the raw counts of the papers that a task ranks."""
-    start = corpus.before(task.reading_list.split)
-    return corpus.counts[start : start + task.papers.shape[0]]
-
-
-def _show_study(record: dict[str, Any], *, json_output: bool) -> None:
-    if json_output:
-        output.as_json(record)
-        return
-    output.rows(list(record["lists"][0]), record["lists"], json_output=False, empty="There are no lists.")
-    if "mean" in record:
-        output.say(", ".join(f"{key} {value:.3f}" for key, value in record["mean"].items()))
 
 
 def _draw(record: dict[str, Any], path: Path) -> None:

@@ -1,7 +1,7 @@
 """`digest preview` and `digest explain`: show a digest, or a score, without sending."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from digest.cli import output
 from digest.cli.container import opened
 from digest.cli.output import JsonOutput, MailFormat
 from digest.cli.times import end_of, parse_date, parse_instant
+
+if TYPE_CHECKING:
+    from digest.mail.message import Message
 
 Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The subscriber's address.")]
 
@@ -25,7 +28,12 @@ def preview(
     format_: Annotated[
         MailFormat, typer.Option("--format", help="The format to print it in.")
     ] = MailFormat.TEXT,
-    open_: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+    open_: Annotated[
+        bool,
+        typer.Option(
+            "--open", help="Show it in the browser, as on a phone, on a desktop, in dark colours and as text."
+        ),
+    ] = False,
 ) -> None:
     """Show the digest a subscriber would get. Sends nothing, changes nothing.
 
@@ -43,18 +51,22 @@ def preview(
             selection = choose_papers(connection, container.composer, subscriber, day or at.date(), at)
         mail = preview_mail(selection, container.imprint, container.links, container.renderer, at)
     if open_:
-        _open_in_browser(mail.html)
-    elif format_ is MailFormat.EML:
+        _open_in_browser(mail)
+    elif format_ == "eml":
         typer.echo(mail.to_bytes(), nl=False)
     else:
-        output.say(mail.html if format_ is MailFormat.HTML else f"Subject: {mail.subject}\n\n{mail.text}")
+        is_html = format_ == "html" and mail.html
+        output.say(mail.html if is_html else f"Subject: {mail.subject}\n\n{mail.text}")
 
 
-def _open_in_browser(html: str) -> None:
+def _open_in_browser(mail: "Message") -> None:
+    """Show a mail as on a phone, on a desktop, in dark colours and as text, side by side."""
     import tempfile
 
+    from digest.mail.side_by_side import side_by_side
+
     with tempfile.NamedTemporaryFile("w", suffix=".html", encoding="utf-8", delete=False) as file:
-        file.write(html)
+        file.write(side_by_side(mail))
     typer.launch(Path(file.name).as_uri())
     output.say(f"Opened {file.name}")
 
@@ -75,6 +87,7 @@ def explain(
         found = explain_paper(
             connection, container.selection_settings, find_subscriber(connection, address), paper_id
         )
+        has_second_opinion = container.second_opinion is not None
     if json_output:
         output.as_json(
             {
@@ -88,6 +101,7 @@ def explain(
                 "closest": found.closest and {"title": found.closest[0], "similarity": found.closest[1]},
                 "obstacles": found.obstacles,
                 "received_on": found.received_on,
+                "second_opinion": has_second_opinion,
             }
         )
         return
@@ -95,6 +109,10 @@ def explain(
     verdict = "fits" if found.score >= found.floor else "does not fit"
     because = f" by the interest {found.interest!r}" if found.interest else ""
     output.say(f"It {verdict}: {found.score:.3f}{because} (the minimum is {found.floor:.3f}).")
+    if has_second_opinion:
+        output.say(
+            "This is the TF-IDF part; the model of DIGEST_DENSE_MODEL takes part in the order of digests, too."
+        )
     if found.reason:
         output.say(found.reason)
     for one in found.reasons:

@@ -1,7 +1,7 @@
 """`digest run`: runs the daily job once."""
 
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +13,8 @@ from digest.cli.times import end_of, parse_date, parse_instant
 
 if TYPE_CHECKING:
     from digest.delivery.select_papers import Selection
-    from digest.jobs.daily import Report
+    from digest.jobs.daily import Job, Report
+    from digest.papers.summary_service import SummaryService
     from digest.wiring import Container
 
 
@@ -64,17 +65,31 @@ def run(
                 json_output=json_output,
             )
             return
-        sources = [] if no_fetch else [container.source(name) for name in container.settings.sources]
-        by_id = None if no_fetch else container.papers_by_id()
-        job = daily.Job(sources, by_id, edition_on, only)
         started_at = container.clock()
-        report = daily.run(container.delivery_context, container.profiles, job, container.clock)
+        with container.summary_service() as service:
+            # Another day's clock would delete what is not old yet.
+            retention = container.retention if instant is None else None
+            job = daily.Job(edition_on=edition_on, only=only, retention=retention)
+            if not no_fetch:
+                job = _fetching(container, job, service)
+            report = daily.run(container.delivery_context, container.profiles, job, container.clock)
         if report.deliveries.sent:
             container.sent_mark.note(started_at)
         _tell_operator(container, report)
     _show(report, json_output=json_output)
     if report.exit_code:
         raise typer.Exit(report.exit_code)
+
+
+def _fetching(container: "Container", job: "Job", service: "SummaryService | None") -> "Job":
+    """Return the job with everything that is read over the network."""
+    return replace(
+        job,
+        sources=[container.source(name) for name in container.settings.sources],
+        papers_by_id=container.papers_by_id(),
+        summarizer=service,
+        summary_budget=container.settings.summary_budget,
+    )
 
 
 def _tell_operator(container: "Container", report: "Report") -> None:
@@ -122,6 +137,8 @@ def _show(report: "Report", *, json_output: bool) -> None:
             )
     if report.by_id.error:
         output.warn(f"Rated papers: {report.by_id.error}")
+    if report.summarized.error:
+        output.warn(f"Summaries: {report.summarized.error}")
     if summary.stopped:
         output.warn(f"digest: {summary.stopped}")
     if json_output:

@@ -12,7 +12,7 @@ from digest.cli.container import opened
 from digest.cli.output import JsonOutput
 from digest.cli.rated_papers import fetch_marked, report_marked
 from digest.cli.times import parse_date
-from digest.domain.subscriber import Frequency, Status, Verdict
+from digest.domain.subscriber import Frequency, Layout, Status, Verdict
 
 if TYPE_CHECKING:
     from digest.domain.subscriber import Subscriber
@@ -56,8 +56,12 @@ OnDays = Annotated[Frequency | None, typer.Option("--frequency", help="On which 
 Hour = Annotated[int | None, typer.Option(help="The hour of the mail in their time zone, 0 to 23.")]
 Timezone = Annotated[str | None, typer.Option(metavar="TZ", help="Their time zone, as Europe/Berlin.")]
 MaxPapers = Annotated[int | None, typer.Option(metavar="N", help="Papers in a mail at most, 1 to 50.")]
+InLayout = Annotated[
+    Layout | None,
+    typer.Option("--layout", help="The whole paper, titles and reasons only, or plain text without HTML."),
+]
 _FIELDS = (
-    "topics", "must", "mute", "follow", "categories", "frequency", "hour", "timezone", "max_papers",
+    "topics", "must", "mute", "follow", "categories", "frequency", "hour", "timezone", "max_papers", "layout",
 )  # fmt: skip
 
 
@@ -74,6 +78,7 @@ def add(
     hour: Hour = None,
     timezone: Timezone = None,
     max_papers: MaxPapers = None,
+    layout: InLayout = None,
     confirmed: Annotated[
         bool,
         typer.Option(
@@ -197,6 +202,7 @@ def edit(
     hour: Hour = None,
     timezone: Timezone = None,
     max_papers: MaxPapers = None,
+    layout: InLayout = None,
     json_output: JsonOutput = False,
 ) -> None:
     """Change a subscriber. Only the given fields change; a given list replaces the old one.
@@ -352,7 +358,8 @@ def _report(subscriber: "Subscriber", *, json_output: bool) -> None:
     until = f" until {subscriber.paused_until}" if subscriber.paused_until else ""
     output.say(
         f"{subscriber.address} is {subscriber.status}{until}: "
-        f"{schedule.frequency} at {schedule.hour}:00 {schedule.timezone}, {subscriber.max_papers} papers at most."
+        f"{schedule.frequency} at {schedule.hour}:00 {schedule.timezone}, {subscriber.max_papers} papers at most, "
+        f"layout {subscriber.layout}."
     )
 
 

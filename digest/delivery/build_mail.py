@@ -2,9 +2,9 @@
 
 from digest.delivery.composed_mail import ComposedMail
 from digest.domain.delivery import CONFIRM_DAYS, Kind
-from digest.domain.subscriber import Verdict
+from digest.domain.subscriber import Layout
 from digest.mail.addresses import mailto, read_address
-from digest.mail.content import ConfirmationContent, DigestContent, LinksContent, PickContent
+from digest.mail.content import ConfirmationContent, DigestContent, GoodbyeContent, LinksContent, PickContent
 from digest.mail.message import Message, digest_headers, entity_reference, feedback_id, transactional_headers
 from digest.mail.rendering import RenderedMail, Renderer
 from digest.subscribers.links import Links
@@ -16,12 +16,14 @@ def build_mail(mail: ComposedMail, links: Links, renderer: Renderer) -> Message:
         return _confirmation(mail, links, renderer)
     if mail.kind == Kind.LINKS:
         return _own_links(mail, links, renderer)
+    if mail.kind == Kind.GOODBYE:
+        return _goodbye(mail, links, renderer)
     return _digest(mail, links, renderer)
 
 
 def _digest(mail: ComposedMail, links: Links, renderer: Renderer) -> Message:
     subscriber_key, day, imprint = mail.subscriber_key, mail.edition_on, mail.imprint
-    feedback = links.link("feedback", subscriber_key, day)
+    feedback = links.feedback_pages(subscriber_key, day, [pick.card.paper_id for pick in mail.picks])
     unsubscribe = links.link("unsubscribe", subscriber_key, day)
     preferences = links.link("preferences", subscriber_key, day)
     rendered = renderer.digest(
@@ -32,10 +34,11 @@ def _digest(mail: ComposedMail, links: Links, renderer: Renderer) -> Message:
                     card=pick.card,
                     section=pick.section,
                     reason=pick.reason.line,
-                    more_url=links.feedback(feedback, pick.card.paper_id, Verdict.MORE),
-                    less_url=links.feedback(feedback, pick.card.paper_id, Verdict.LESS),
+                    feedback_url=page,
+                    author=pick.reason.author,
+                    score=pick.score,
                 )
-                for pick in mail.picks
+                for pick, page in zip(mail.picks, feedback, strict=True)
             ),
             considered=mail.considered,
             about=mail.about,
@@ -46,6 +49,11 @@ def _digest(mail: ComposedMail, links: Links, renderer: Renderer) -> Message:
             web_url=links.link("digest", subscriber_key, day),
             operator=imprint.operator,
             postal_address=imprint.postal_address,
+            kind=Kind(mail.kind),
+            layout=Layout(mail.layout),
+            opinion_url=links.link("opinion", subscriber_key, day),
+            marked=mail.marked,
+            away_since=mail.away_since,
         )
     )
     sender = read_address(imprint.sender).mailbox
@@ -56,7 +64,7 @@ def _digest(mail: ComposedMail, links: Links, renderer: Renderer) -> Message:
         unsubscribe_mailto=mailto(sender, f"unsubscribe {token}"),
         help_url=preferences,
         owner=sender,
-        archive_url=links.home,
+        archive_url=links.link("archive", subscriber_key, day),
         feedback_id=feedback_id(f"{day:%Y%m%d}", mail.kind, imprint.domain),
     )
     return _message(mail, rendered, headers)
@@ -83,6 +91,19 @@ def _own_links(mail: ComposedMail, links: Links, renderer: Renderer) -> Message:
             feed_url=links.feed(subscriber_key, day),
             unsubscribe_url=links.link("unsubscribe", subscriber_key, day),
             past=tuple((edition, links.link("digest", subscriber_key, edition)) for edition in mail.past),
+            web_url=links.home,
+            operator=mail.imprint.operator,
+            postal_address=mail.imprint.postal_address,
+        )
+    )
+    return _message(mail, rendered, transactional_headers())
+
+
+def _goodbye(mail: ComposedMail, links: Links, renderer: Renderer) -> Message:
+    rendered = renderer.goodbye(
+        GoodbyeContent(
+            undo_url=links.link("undo", mail.subscriber_key, mail.edition_on),
+            preferences_url=links.link("preferences", mail.subscriber_key, mail.edition_on),
             web_url=links.home,
             operator=mail.imprint.operator,
             postal_address=mail.imprint.postal_address,

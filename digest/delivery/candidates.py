@@ -140,6 +140,7 @@ def card_of(stored: StoredPaper, snapshots: list[Popularity], now: datetime) -> 
             if kind in links
         ),
         popularity=popularity_line(snapshots, now),
+        summary=paper.summary,
     )
 
 

@@ -1,18 +1,20 @@
 """Composes a batch: decides about each delivery and stores its mail, in one transaction."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from digest.delivery.composed_mail import ComposedMail
 from digest.delivery.context import DeliveryContext, ReadyDelivery, Summary
 from digest.delivery.decisions import Cancel, Retry, Send, Skip, decide, reason_to_cancel
 from digest.delivery.select_papers import Request, Selection
 from digest.delivery.settle import cancel
-from digest.domain.delivery import Delivery
+from digest.domain.delivery import PAPER_KINDS, Delivery, Kind
 from digest.domain.subscriber import Subscriber
 from digest.store import deliveries as ledger
 from digest.store import editions as edition_store
+from digest.store import feedback as feedback_store
 from digest.store import picks as pick_store
 from digest.store import subscribers as subscriber_store
 from digest.store.database import Conflict, Connection
@@ -31,6 +33,8 @@ class _Composing:
     """The mails that an earlier attempt composed, by delivery."""
     selections: dict[int, Selection]
     """By subscriber."""
+    marked: dict[int, list[tuple[str, str]]]
+    """Title and id of the papers that the subscribers of weekly digests marked in the last week."""
 
 
 def compose_batch(
@@ -44,6 +48,34 @@ def compose_batch(
     with delivery_context.database.read() as connection:
         subscribers = subscriber_store.find_by_ids(connection, {one.subscriber_id for one in work})
     work = _cancel_lost(delivery_context, work, subscribers, now, summary)
+    ready: list[ReadyDelivery] = []
+    for part in _by_turns(work):
+        ready += _compose_part(delivery_context, part, subscribers, now, summary)
+    return ready
+
+
+def _by_turns(work: Sequence[Delivery]) -> list[list[Delivery]]:
+    """Split a batch so that each part has one mail with papers for a subscriber; two would choose the same papers."""
+    parts: list[list[Delivery]] = []
+    turns: Counter[int] = Counter()
+    for one in work:
+        turn = 0
+        if one.kind in PAPER_KINDS:
+            turn = turns[one.subscriber_id]
+            turns[one.subscriber_id] += 1
+        while len(parts) <= turn:
+            parts.append([])
+        parts[turn].append(one)
+    return parts
+
+
+def _compose_part(
+    delivery_context: DeliveryContext,
+    work: Sequence[Delivery],
+    subscribers: Mapping[int, Subscriber],
+    now: datetime,
+    summary: Summary,
+) -> list[ReadyDelivery]:
     for attempt in range(_COMPOSING_TRIES):
         with delivery_context.database.read() as connection:
             composing = _gather_for_composing(delivery_context, connection, work, subscribers, now)
@@ -98,7 +130,7 @@ def _gather_for_composing(
     requests = {
         one.subscriber_id: Request(subscribers[one.subscriber_id], one.edition_on)
         for one in work
-        if one.kind == "digest" and one.contents is None
+        if one.kind in PAPER_KINDS and one.contents is None
     }
     return _Composing(
         subscribers=subscribers,
@@ -108,6 +140,9 @@ def _gather_for_composing(
             selection.subscriber.id: selection
             for selection in delivery_context.composer.select(connection, list(requests.values()), now)
         },
+        marked=feedback_store.marked_since(
+            connection, [one.subscriber_id for one in work if one.kind == Kind.WEEKLY], now - MARKED_WITHIN
+        ),
     )
 
 
@@ -128,7 +163,7 @@ def _compose(
             continue
         if one.id in composing.composed:
             ready.append(ReadyDelivery(one, composing.composed[one.id]))
-        elif one.kind != "digest":
+        elif one.kind not in PAPER_KINDS:
             past = tuple(composing.past.get(one.subscriber_id, ()))
             mail = ComposedMail(
                 one.kind,
@@ -143,7 +178,7 @@ def _compose(
             ready.append(ReadyDelivery(one, mail))
         else:
             fresh.append(one)
-    return ready + _settle_selections(delivery_context, connection, fresh, composing.selections, now, summary)
+    return ready + _settle_selections(delivery_context, connection, fresh, composing, now, summary)
 
 
 def _load_composed(connection: Connection, composed: Sequence[Delivery]) -> dict[int, ComposedMail]:
@@ -160,7 +195,7 @@ def _settle_selections(
     delivery_context: DeliveryContext,
     connection: Connection,
     fresh: Sequence[Delivery],
-    selections: dict[int, Selection],
+    composing: _Composing,
     now: datetime,
     summary: Summary,
 ) -> list[ReadyDelivery]:
@@ -168,8 +203,9 @@ def _settle_selections(
     ready: list[ReadyDelivery] = []
     compositions: list[Composition] = []
     for one in fresh:
-        selection = selections[one.subscriber_id]
+        selection = composing.selections[one.subscriber_id]
         outcome = decide(
+            one.kind,
             len(selection.picks),
             selection.considered,
             selection.state,
@@ -179,7 +215,8 @@ def _settle_selections(
         )
         match outcome:
             case Send(note, _):
-                mail = selection.compose(delivery_context.imprint, now, note)
+                marked = composing.marked.get(one.subscriber_id, ())
+                mail = selection.compose(delivery_context.imprint, now, note, one.kind, marked)
                 compositions.append(_composition(one, mail, selection))
                 ready.append(ReadyDelivery(one, mail))
             case Skip(reason):
@@ -206,5 +243,6 @@ def _composition(one: Delivery, mail: ComposedMail, selection: Selection | None 
     )
 
 
+MARKED_WITHIN = timedelta(days=7)
 PAST_DIGESTS = 10
 """Number of past digests that the mail with a subscriber's links lists."""

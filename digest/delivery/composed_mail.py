@@ -58,6 +58,11 @@ class ComposedMail:
     frequency: str = ""
     past: tuple[date, ...] = ()
     """Editions of earlier digests that the mail links to, newest first."""
+    layout: str = "full"
+    marked: tuple[tuple[str, str], ...] = ()
+    """Title and address of the papers that the subscriber marked in the week before; in a weekly digest."""
+    away_since: date | None = None
+    """The last edition before a pause; in a catch-up."""
     picks: tuple[Pick, ...] = ()
     """The papers of a digest, in the order of the mail."""
 
@@ -75,6 +80,9 @@ class ComposedMail:
             "note": self.note,
             "frequency": self.frequency,
             "past": [edition_on.isoformat() for edition_on in self.past],
+            "layout": self.layout,
+            "marked": [list(one) for one in self.marked],
+            "away_since": self.away_since and self.away_since.isoformat(),
         }
 
     @classmethod
@@ -90,6 +98,8 @@ class ComposedMail:
                 "imprint": SenderIdentity.from_json(value["imprint"]),
                 # Mails of earlier versions have none.
                 "past": tuple(date.fromisoformat(edition_on) for edition_on in value.get("past", ())),
+                "marked": tuple((title, url) for title, url in value.get("marked", ())),
+                "away_since": date.fromisoformat(away) if (away := value.get("away_since")) else None,
                 "picks": tuple(picks),
             },
         )

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Literal
 
 from digest.delivery.feed_state import FeedState
-from digest.domain.delivery import RECIPIENTS, Delivery
+from digest.domain.delivery import PLANNED_KINDS, RECIPIENTS, Delivery, Kind
 from digest.domain.subscriber import Status
 
 # Why a digest is empty, or is not sent. Recorded with the delivery.
@@ -33,6 +33,19 @@ NOTES: dict[str, str] = {
     LATE_FEED: "Today's papers are late. They will be in your next digest.",
     FEED_FAULT: "We could not read today's papers. They will be in your next digest.",
 }
+
+
+def short_note(picks: int, most: int, considered: int) -> str:
+    """Return why a digest has some papers, but fewer than the subscriber wants; "" when it is full."""
+    if not 0 < picks < most:
+        return ""
+    if considered <= picks:
+        return "Fewer papers than usual: there are no other new ones since your last digest."
+    return (
+        f"Fewer papers than usual: of {considered:,} new ones, no other fits what you follow well enough. "
+        "A topic more in your preferences brings more."
+    )
+
 
 # Temporary refusals: the first pause, doubled each time up to the longest.
 FIRST_PAUSE = timedelta(minutes=5)
@@ -96,10 +109,14 @@ def reason_to_cancel(
     if the next edition is planned: the two share no paper.
     """
     if status not in RECIPIENTS[delivery.kind]:
-        if delivery.kind == "confirm":
+        if delivery.kind in {Kind.CONFIRM, Kind.GOODBYE}:
             return Cancel(f"already {status}")
         return Cancel("unconfirmed" if status == "pending" else status)
-    if delivery.kind == "digest" and delivery.contents is None and delivery.edition_on < newest_edition_on:
+    if (
+        delivery.kind in PLANNED_KINDS
+        and delivery.contents is None
+        and delivery.edition_on < newest_edition_on
+    ):
         return Cancel(SUPERSEDED)
     if now - delivery.due_at > wait_policy.stale_after:
         return Cancel(STALE, keeps_papers=delivery.in_flight)
@@ -112,11 +129,22 @@ def quiet_reason(considered: int, state: FeedState) -> str:
 
 
 def decide(
-    picks: int, considered: int, state: FeedState, due_at: datetime, now: datetime, wait_policy: WaitPolicy
+    kind: Kind,
+    picks: int,
+    considered: int,
+    state: FeedState,
+    due_at: datetime,
+    now: datetime,
+    wait_policy: WaitPolicy,
 ) -> Outcome:
-    """Decide about a digest with `picks` papers selected from `considered` new ones."""
-    if picks:
+    """Decide about a mail with `picks` papers selected from `considered` new ones.
+
+    A welcome is sent with or without papers, a catch-up only with some; neither waits for a late feed.
+    """
+    if picks or kind == Kind.WELCOME:
         return Send()
+    if kind == Kind.CATCH_UP:
+        return Skip(quiet_reason(considered, state))
     reason = quiet_reason(considered, state)
     if state in {"late", "fault"} and now < due_at + wait_policy.late_feed_wait:
         return Retry(min(now + LOOK_AGAIN, due_at + wait_policy.late_feed_wait), reason)

@@ -12,7 +12,7 @@ from hashlib import sha256
 from digest.delivery.composed_mail import SenderIdentity
 from digest.delivery.soft_bounces import MAILBOX_FULL, note_soft_bounce
 from digest.domain.address import address_key
-from digest.domain.delivery import Kind
+from digest.domain.delivery import KINDS, PAPER_KINDS, Kind, Stream
 from digest.domain.inbound import InboundKind, InboundOutcome, MatchedBy, Severity
 from digest.domain.refusals import Evidence, is_bounce_confirmed
 from digest.errors import BadInput, BadLink
@@ -38,7 +38,7 @@ from digest.subscribers.signup import REFUSAL
 BOUNCED = "bounced"
 POLICY = "refused by policy"
 UNAVAILABLE = "mailbox unavailable"
-_OWN_MESSAGE_ID = re.compile(r"<(digest|confirm|links)\.([A-Za-z0-9_-]+)\.(\d{4})(\d\d)(\d\d)@[^>]+>")
+_OWN_MESSAGE_ID = re.compile(rf"<({'|'.join(KINDS)})\.([A-Za-z0-9_-]+)\.(\d{{4}})(\d\d)(\d\d)@[^>]+>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def find_match(context: InboundContext, connection: Connection, references: Refe
         parts = _OWN_MESSAGE_ID.fullmatch(one)
         edition_on = _date(*parts.groups()[2:]) if parts else None
         if parts and edition_on:
-            found = inbound_store.find_edition(connection, parts[2], Kind(parts[1]), edition_on)
+            found = inbound_store.find_edition(connection, parts[2], (Kind(parts[1]),), edition_on)
             if found and found.message_id == one:
                 return _match(MatchedBy.MESSAGE_ID, found)
     for token in references.tokens:
@@ -155,7 +155,7 @@ def find_match(context: InboundContext, connection: Connection, references: Refe
             continue
         subscriber = subscriber_store.find_by_key(connection, claim.subscriber_key)
         if subscriber:
-            found = inbound_store.find_edition(connection, subscriber.key, Kind.DIGEST, claim.issued_on)
+            found = inbound_store.find_edition(connection, subscriber.key, PAPER_KINDS, claim.issued_on)
             return Match(MatchedBy.TOKEN, subscriber.id, subscriber.key, subscriber.address, found)
     for recipient in references.recipients:
         found = inbound_store.find_newest(connection, address_key(recipient))
@@ -278,7 +278,7 @@ def _apply_bounce(
         case Severity.HARD:
             inbound_store.note_on_delivery(connection, one.id, BOUNCED)
             return _apply_hard_bounce(context, connection, failure, one, now)
-        case Severity.SOFT if one.kind == Kind.DIGEST:
+        case Severity.SOFT if one.stream == Stream.DIGEST:
             is_paused = note_soft_bounce(connection, one.subscriber_id, one.edition_on, now)
             inbound_store.note_on_delivery(connection, one.id, MAILBOX_FULL if is_paused else UNAVAILABLE)
             return InboundOutcome.PAUSED if is_paused else InboundOutcome.COUNTED

@@ -16,6 +16,7 @@ from digest.store.planning import (
     find_due_subscribers,
     plan_span,
 )
+from digest.subscribers.arrivals import plan_catch_ups
 
 SPAN = 20_000
 """Subscribers planned in one transaction: the cost of a transaction is negligible, and its locks are short."""
@@ -70,7 +71,9 @@ def _plan(
 ) -> int:
     """Compute the due edition once for each distinct schedule, then plan span by span."""
     with database.begin() as connection:
-        subscriber_store.resume_paused(connection, now.date())
+        if resumed := subscriber_store.resume_paused(connection, now.date()):
+            returned = subscriber_store.find_by_ids(connection, resumed)
+            plan_catch_ups(connection, list(returned.values()), now, at_once=False)
     with database.read() as connection:
         due = find_due_subscribers(connection, due_by, only)
     if due is None:

@@ -8,11 +8,14 @@ from datetime import date, datetime, timedelta
 
 from digest.delivery.candidates import CandidateCache, StoredCandidates, Window, interest_key
 from digest.delivery.composed_mail import ComposedMail, SenderIdentity, about, schedule_in_words
+from digest.delivery.decisions import short_note
 from digest.delivery.feed_state import FeedState, feed_state
 from digest.delivery.liked_papers import MOST_LIKED, LikedPapers, liked_titles
 from digest.delivery.second_opinion import SecondOpinion
+from digest.domain.delivery import Kind, Section
 from digest.domain.pick import NO_REASON, Pick, PickReason
 from digest.domain.subscriber import Subscriber, Verdict
+from digest.papers.identifiers import abstract_url
 from digest.ranking.profile import NO_PROFILE, Profile
 from digest.ranking.scorers import Scorer, TfidfScorer
 from digest.ranking.select import FLOOR, RankedPick, Rules, select
@@ -23,6 +26,9 @@ from digest.store import papers as paper_store
 from digest.store import picks as pick_store
 from digest.store import terms as term_store
 from digest.store.database import Connection
+
+MARKED_SHOWN = 10
+"""Marked papers that a weekly digest lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +80,24 @@ class Selection:
     considered: int
     picks: tuple[Pick, ...] = ()
 
-    def compose(self, imprint: SenderIdentity, now: datetime, note: str = "") -> ComposedMail:
-        """Return the mail. `note` says why a digest has no papers."""
+    @property
+    def _shortage(self) -> str:
+        """Why there are fewer papers than wanted; "" for a subscriber who follows nothing that papers could fit."""
+        if not any(pick.section == Section.FOR_YOU for pick in self.picks):
+            return ""
+        return short_note(len(self.picks), self.subscriber.max_papers, self.considered)
+
+    def compose(
+        self,
+        imprint: SenderIdentity,
+        now: datetime,
+        note: str = "",
+        kind: Kind = Kind.DIGEST,
+        marked: Sequence[tuple[str, str]] = (),
+    ) -> ComposedMail:
+        """Return the mail. `note` says why it has no papers, why it has few is said here; `marked` are titles and ids of papers."""
         return ComposedMail(
-            kind="digest",
+            kind=kind,
             subscriber_key=self.subscriber.key,
             recipient=self.subscriber.address,
             edition_on=self.edition_on,
@@ -85,8 +105,11 @@ class Selection:
             imprint=imprint,
             considered=self.considered,
             about=about(self.subscriber.interests.topics),
-            note=note,
+            note=note or self._shortage,
             frequency=schedule_in_words(self.subscriber.schedule),
+            layout=self.subscriber.layout,
+            marked=tuple((title, abstract_url(paper_id)) for title, paper_id in marked[:MARKED_SHOWN]),
+            away_since=self.papers_after if kind == Kind.CATCH_UP else None,
             picks=self.picks,
         )
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from digest.delivery.context import SERVER_BUSY, SUSPECTED, DeliveryContext, ReadyDelivery, Summary
 from digest.delivery.decisions import Cancel, pause, pause_suspected
 from digest.delivery.soft_bounces import MAILBOX_FULL, note_soft_bounce
-from digest.domain.delivery import Delivery, Stream
+from digest.domain.delivery import Delivery, Stream, stream_of
 from digest.domain.refusals import REFUSED, Answers, is_confirmed
 from digest.errors import BadInput, MailboxFull, NeverSend, TryLater
 from digest.store import deliveries as ledger
@@ -69,7 +69,7 @@ class Settlement:
 
     def _is_full_too_often(self, connection: Connection, claimed: Delivery) -> bool:
         """Count a full mailbox once for an edition; return whether the subscriber is paused for it."""
-        if claimed.kind != "digest":
+        if stream_of(claimed.kind) != Stream.DIGEST:
             return False
         return note_soft_bounce(connection, claimed.subscriber_id, claimed.edition_on, self.clock())
 

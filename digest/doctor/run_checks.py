@@ -8,6 +8,7 @@ from digest.doctor.broker import examine_broker
 from digest.doctor.check import Check, State, attempt, attempted, good
 from digest.doctor.configuration import is_local_domain, judge_settings, names_given
 from digest.doctor.database import examine_database
+from digest.doctor.dkim_records import examine_dkim
 from digest.doctor.feeds import examine_feeds
 from digest.doctor.folder import examine_transport
 from digest.doctor.freshness import examine_library
@@ -18,6 +19,7 @@ from digest.doctor.rollback import examine_restored
 from digest.doctor.sender_domain import examine_sender_domain
 from digest.doctor.smtp_probe import TIMEOUT_SECONDS, probe
 from digest.mail.addresses import read_address
+from digest.mail.dkim_keys import read_keys
 from digest.mail.smtp import SmtpTransport
 from digest.mail.smtp_session import Server
 from digest.mail.transports import Transport, transport_from
@@ -124,3 +126,4 @@ def _smtp(server: Server, container: Container) -> Iterator[Check]:
     # The check of the settings reports an invalid address and a local domain.
     if not isinstance(domain, Check) and not is_local_domain(domain):
         yield from examine_sender_domain(domain)
+        yield from attempted("DKIM", lambda: examine_dkim(read_keys(container.settings.dkim_keys), domain))

@@ -1,7 +1,6 @@
 """Checks SPF (RFC 7208) and DMARC (RFC 7489) of the sender's domain in the DNS.
 
-Large providers refuse bulk mail from a domain without them. DKIM is not checked, as its DNS name contains the
-selector of the mail server's key, which is not known here.
+Large providers refuse bulk mail from a domain without them. `digest.doctor.dkim_records` checks DKIM.
 """
 
 from collections.abc import Sequence

@@ -22,15 +22,33 @@ class Kind(StrEnum):
     DIGEST = "digest"
     CONFIRM = "confirm"
     LINKS = "links"
+    WELCOME = "welcome"
+    """The first papers, sent at once after the confirmation."""
+    WEEKLY = "weekly"
+    """The digest of a weekly subscriber."""
+    CATCH_UP = "catch_up"
+    """The best of the days of a pause."""
+    GOODBYE = "goodbye"
+    """After an unsubscription, with a link that undoes it."""
 
 
 KINDS = tuple(Kind)
+PAPER_KINDS = (Kind.DIGEST, Kind.WELCOME, Kind.WEEKLY, Kind.CATCH_UP)
+"""The kinds that bring papers. Each continues where the last one of them ended."""
+PLANNED_KINDS = (Kind.DIGEST, Kind.WEEKLY)
+"""The kinds that the clock plans, one of them for a subscriber and edition."""
+TRANSACTIONAL_KINDS = (Kind.CONFIRM, Kind.LINKS, Kind.WELCOME, Kind.GOODBYE)
+"""The kinds that somebody has just caused. There are few, so an index finds them fast."""
 
 RECIPIENTS: Mapping[Kind, frozenset[Status]] = {
     Kind.DIGEST: frozenset({Status.ACTIVE}),
     Kind.CONFIRM: frozenset({Status.PENDING}),
     # An unsubscribed person may want to export or erase their data. A pending one of these had confirmed before.
     Kind.LINKS: frozenset({Status.ACTIVE, Status.PAUSED, Status.UNSUBSCRIBED, Status.PENDING}),
+    Kind.WELCOME: frozenset({Status.ACTIVE}),
+    Kind.WEEKLY: frozenset({Status.ACTIVE}),
+    Kind.CATCH_UP: frozenset({Status.ACTIVE}),
+    Kind.GOODBYE: frozenset({Status.UNSUBSCRIBED}),
 }
 """The status a subscriber must have to be sent a mail of each kind, checked until the mail is sent."""
 
@@ -43,6 +61,18 @@ class Stream(StrEnum):
 
 
 STREAMS = tuple(Stream)
+
+
+def stream_of(kind: Kind) -> Stream:
+    """Return the stream that a kind of mail is sent in."""
+    return Stream.TRANSACTIONAL if kind in TRANSACTIONAL_KINDS else Stream.DIGEST
+
+
+class Opinion(StrEnum):
+    """The answer to "Was this a good digest?"."""
+
+    YES = "yes"
+    NO = "no"
 
 
 class DeliveryStatus(StrEnum):

@@ -30,6 +30,8 @@ class Paper:
     raw_title: str = ""
     """The title as in the feed, with TeX and line breaks."""
     raw_abstract: str = ""
+    summary: str = ""
+    """One sentence that says what the paper does, from a feed or a summary service; may be empty."""
 
 
 @dataclass(frozen=True, slots=True)

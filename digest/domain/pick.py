@@ -40,6 +40,8 @@ class Card:
     """Further (label, URL) pairs: code, project page."""
     popularity: str = ""
     """A line such as "38 upvotes, +21 today". Empty for a paper without votes."""
+    summary: str = ""
+    """One sentence from a feed or a summary service. Empty: the best sentence of the abstract is shown."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the card as a JSON object. `from_json` is the inverse."""
@@ -54,6 +56,7 @@ class Card:
             "pdf_url": self.pdf_url,
             "links": [list(link) for link in self.links],
             "popularity": self.popularity,
+            "summary": self.summary,
         }
 
     @classmethod
@@ -70,6 +73,8 @@ class Card:
             pdf_url=value["pdf_url"],
             links=tuple((label, url) for label, url in value["links"]),
             popularity=value["popularity"],
+            # Cards of earlier versions have none.
+            summary=value.get("summary", ""),
         )
 
 

@@ -31,6 +31,16 @@ class Frequency(StrEnum):
     OFF = "off"
 
 
+class Layout(StrEnum):
+    """How much a digest shows of each paper."""
+
+    FULL = "full"
+    COMPACT = "compact"
+    """Titles and reasons only."""
+    TEXT = "text"
+    """The full digest as plain text, without an HTML part."""
+
+
 class InterestKind(StrEnum):
     """What a stored interest means; see `Interests`."""
 
@@ -60,6 +70,7 @@ class SuppressionEvent(StrEnum):
 
 STATUSES = tuple(Status)
 FREQUENCIES = tuple(Frequency)
+LAYOUTS = tuple(Layout)
 INTEREST_KINDS = tuple(InterestKind)
 
 LONGEST_WORDS = 500
@@ -145,6 +156,14 @@ class Subscriber:
     next_due_at: datetime | None = None
     paused_until: date | None = None
     confirmed_at: datetime | None = None
+    layout: Layout = Layout.FULL
+
+
+def parse_layout(text: str) -> Layout:
+    """Read a layout as typed. Raises BadInput."""
+    if text not in LAYOUTS:
+        raise BadInput(f"There is no layout {text!r}; choose from {', '.join(LAYOUTS)}.")
+    return Layout(text)
 
 
 def clean_words(texts: list[str] | tuple[str, ...]) -> tuple[str, ...]:

@@ -111,7 +111,7 @@ class Task:
     past: csr_matrix
     """Raw counts of every paper before the split."""
     papers: csr_matrix
-    """Weighed rows of the papers to rank, in the background's space."""
+    """Weighed rows of the papers to rank, in the space of the reference corpus."""
     picked: NDArray[np.bool_]
     weeks: NDArray[np.int64]
 
@@ -128,7 +128,7 @@ class Task:
 
 
 def tasks(corpus: Corpus, lists: Sequence[ReadingList]) -> list[Task]:
-    """Make lists ready; lists with the same split share their background."""
+    """Make lists ready; lists with the same split share their reference corpus."""
     prepared: dict[date, tuple[ReferenceCorpus, csr_matrix]] = {}
     made = []
     for reading_list in lists:

@@ -1,12 +1,17 @@
-"""Whether what was chosen for topic lines holds on lines that had no say in it."""
+"""Whether what was chosen for topic lines holds on lines that had no say in it, and what marks add to a line."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from digest.evaluation.benchmark import Task
+from digest.evaluation.benchmark import measure as measure_list
 from digest.evaluation.topics import SHOWN, Benchmark, Unit, digests, measure
+from digest.ranking.profile import Profile, build_profile
+from digest.ranking.scoring import score
 from digest.ranking.training import DEFAULT, Tuning
 
 LEAST_PRECISION = 0.6
@@ -38,7 +43,7 @@ def line_tunings() -> dict[str, Tuning]:
     return found
 
 
-def held_out(benchmark: Benchmark, tunings: Mapping[str, Tuning] | None = None) -> dict[str, object]:
+def held_out(benchmark: Benchmark, tunings: Mapping[str, Tuning] | None = None) -> dict[str, Any]:
     """Choose a tuning for each topic by all the others, and see how its digests do on that topic.
 
     Returns nDCG@10 and the share of right papers among those shown: of the tuning in use, of the ones chosen without
@@ -84,3 +89,19 @@ def _best(figures: NDArray[np.float64]) -> int:
         for mean, is_precise in zip(means, precise, strict=True)
     ]
     return int(np.argmax(values))
+
+
+MARKS = (0, 1, 2, 3, 5, 10)
+"""Papers of a list that a subscriber who typed its topic marks, one after the other."""
+
+
+def marks(task: Task) -> dict[str, float]:
+    """Return nDCG@50 of a subscriber who typed the topic of a list and marked its newest papers, by their number."""
+    nothing = task.past[[]]
+    found = {}
+    for count in MARKS:
+        liked = task.past[task.library[-count:]] if count else nothing
+        profile = build_profile([task.reading_list.topic], liked, nothing, task.reference)
+        stored = Profile.from_bytes(profile.to_bytes())
+        found[f"after {count}"] = measure_list(task, score([stored], task.papers).values[0])["ndcg@50"]
+    return found

@@ -314,9 +314,12 @@ def _mean(values: Iterable[float]) -> float:
     return float(np.mean(known)) if known else float("nan")
 
 
-def evaluate(benchmark: Benchmark) -> dict[str, Any]:
-    """Return the figures of every method, and how far the digests are from each baseline (paired bootstrap)."""
-    found = {name: measure(benchmark, ranker) for name, ranker in RANKERS.items()}
+def evaluate(benchmark: Benchmark, more: Mapping[str, Ranker] | None = None) -> dict[str, Any]:
+    """Return the figures of every method, and how far the digests are from each baseline (paired bootstrap).
+
+    `more` are further methods by name.
+    """
+    found = {name: measure(benchmark, ranker) for name, ranker in (RANKERS | dict(more or {})).items()}
     judged = [index for index, unit in enumerate(found["digests"]) if not np.isnan(unit.ndcg)]
     names = [benchmark.topics[found["digests"][index].topic].id for index in judged]
     return {

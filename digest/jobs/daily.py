@@ -7,9 +7,12 @@ from datetime import date, datetime
 from digest.delivery.deliver import DeliveryContext, Summary, deliver_ready
 from digest.delivery.plan import due_edition_at, due_edition_on, plan_due, plan_edition
 from digest.delivery.select_papers import Composer, Request, Selection
+from digest.domain.retention import Retention
 from digest.domain.subscriber import Subscriber
+from digest.jobs.cleanup import delete_old
 from digest.papers.fetch import DAYS_BACK, Fetched, fetch
 from digest.papers.sources.common import Source
+from digest.papers.summarize import Summarized, Summarizer, summarize_new
 from digest.store import editions as edition_store
 from digest.store import subscribers as subscriber_store
 from digest.store.database import Database
@@ -32,6 +35,12 @@ class Job:
     """Plan this edition for all subscribers who have one that day, at any hour; None: for subscribers who are due."""
     only: int | None = None
     """Restrict the run to the subscriber with this id."""
+    summarizer: Summarizer | None = None
+    """Writes the sentences of new papers; None: those of the feeds and of the abstracts are shown."""
+    summary_budget: int = 0
+    """Calls of the summarizer in a day at most."""
+    retention: Retention | None = None
+    """Reduce and delete what is older, once the mails are sent; None: nothing."""
 
 
 @dataclass(slots=True)
@@ -40,6 +49,7 @@ class Report:
 
     fetched: list[Fetched] = field(default_factory=list)
     by_id: FetchedById = field(default_factory=FetchedById)
+    summarized: Summarized = field(default_factory=Summarized)
     rebuilt: int = 0
     planned: int = 0
     deliveries: Summary = field(default_factory=Summary)
@@ -58,13 +68,21 @@ class Report:
 def run(
     delivery_context: DeliveryContext, builder: ProfileBuilder, job: Job, clock: Callable[[], datetime]
 ) -> Report:
-    """Fetch, delete unconfirmed subscribers, process mail requests, update profiles, plan and deliver.
+    """Fetch, delete unconfirmed subscribers, process mail requests, update profiles, plan, deliver, delete what is old.
 
     Idempotent: a second run sends nothing twice.
     """
     report = Report()
     for source in job.sources:
         report.fetched.append(fetch(delivery_context.database, source, clock().date() - DAYS_BACK, clock))
+    if job.summarizer is not None:
+        report.summarized = summarize_new(
+            delivery_context.database,
+            job.summarizer,
+            job.summary_budget,
+            clock,
+            delivery_context.is_stopping,
+        )
     if delivery_context.composer.second_opinion is not None:
         delivery_context.composer.second_opinion.store_vectors(delivery_context.database, clock().date())
     if job.papers_by_id is not None:
@@ -83,6 +101,8 @@ def run(
     else:
         report.planned = plan_edition(delivery_context.database, job.edition_on, now, job.only)
     report.deliveries = deliver_ready(delivery_context, clock, job.only)
+    if job.retention is not None:
+        delete_old(delivery_context.database, job.retention, clock(), delivery_context.is_stopping)
     return report
 
 

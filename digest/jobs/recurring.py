@@ -19,6 +19,7 @@ from digest.jobs import inbound
 from digest.jobs.cleanup import clean_up
 from digest.jobs.timetable import JobName
 from digest.papers.fetch import DAYS_BACK, fetch
+from digest.papers.summarize import summarize_new
 from digest.status.watch import watch_and_beat
 from digest.store import deliveries as ledger
 from digest.subscribers.mail_requests import process_requests
@@ -53,8 +54,27 @@ class Backlog:
 
 
 def read_feeds(container: Container) -> None:
-    """Fetch every feed of the settings."""
+    """Fetch every feed of the settings, and ask for summaries of the new papers."""
     _read(container, container.settings.sources, DAYS_BACK)
+    summarize(container)
+
+
+def summarize(container: Container) -> None:
+    """Ask the summary service for the sentences of new papers. Nothing is asked where DIGEST_SUMMARY_URL is empty."""
+    with container.summary_service() as service:
+        if service is None:
+            return
+        done = summarize_new(
+            container.database,
+            service,
+            container.settings.summary_budget,
+            container.clock,
+            container.is_stopping,
+        )
+    if done.asked:
+        _log.info("%s of %s summaries written", done.stored, done.asked)
+    if done.error:
+        _log.warning("summaries: %s", done.error)
 
 
 def fetch_marked(container: Container) -> None:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from digest.domain.delivery import Section
+from digest.domain.delivery import Kind, Section
 from digest.domain.pick import Card
+from digest.domain.subscriber import Layout
 
 Heading = Literal["for_you", "everyone", "new"]
 HEADINGS: dict[Heading, str] = {
@@ -29,8 +30,11 @@ class PickContent:
     section: Section
     reason: str
     """The line as shown, its emphasis between asterisks: "Matches *gaussian splatting* — view synthesis." May be empty."""
-    more_url: str
-    less_url: str
+    feedback_url: str
+    """The page with both verdicts; `/more` and `/less` after it choose one. Empty: no feedback is asked for."""
+    author: str = ""
+    """The author whom the subscriber follows and who brought the paper; may be empty."""
+    score: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,14 @@ class DigestContent:
     """Name of the person or organisation responsible for the list. May be empty."""
     postal_address: str
     """May be empty, and may have several lines."""
+    kind: Kind = Kind.DIGEST
+    layout: Layout = Layout.FULL
+    opinion_url: str = ""
+    """The page that asks whether this digest was good; `/yes` and `/no` after it choose an answer. May be empty."""
+    marked: tuple[tuple[str, str], ...] = ()
+    """Title and address of papers that the subscriber marked lately; shown in a weekly digest."""
+    away_since: date | None = None
+    """The day of the last digest before a pause; shown in a catch-up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,17 @@ class LinksContent:
     unsubscribe_url: str
     past: tuple[tuple[date, str], ...]
     """The last digests and their web pages, newest first."""
+    web_url: str
+    operator: str
+    postal_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class GoodbyeContent:
+    """The content of the mail after an unsubscription. It holds no text that the subscriber typed."""
+
+    undo_url: str
+    preferences_url: str
     web_url: str
     operator: str
     postal_address: str

@@ -45,6 +45,7 @@ class Message:
     """Any text. Line breaks become spaces."""
     text: str
     html: str
+    """Empty for a mail of text only."""
     message_id: str
     """With its angle brackets, as `message_id()` makes it."""
     date: datetime
@@ -69,6 +70,9 @@ class Message:
             if name.lower() in _OWN_FIELDS:
                 raise ValueError(f"the header field {name} is set by the message itself")
             fields.append(structured(name, value))
+        if not self.html:
+            fields += ["MIME-Version: 1.0", *_part_fields("plain"), "", ""]
+            return "\r\n".join(fields).encode("ascii") + quoted_printable(self.text)
         fields += [
             "MIME-Version: 1.0",
             f'Content-Type: multipart/alternative; boundary="{boundary}"',
@@ -160,11 +164,12 @@ def _bracketed(uri: str) -> str:
 
 
 def _part(boundary: str, subtype: str) -> bytes:
-    return (
-        f"\r\n--{boundary}\r\n"
-        f"Content-Type: text/{subtype}; charset=utf-8\r\n"
-        "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
-    ).encode("ascii")
+    fields = "\r\n".join(_part_fields(subtype))
+    return f"\r\n--{boundary}\r\n{fields}\r\n\r\n".encode("ascii")
+
+
+def _part_fields(subtype: str) -> tuple[str, str]:
+    return f"Content-Type: text/{subtype}; charset=utf-8", "Content-Transfer-Encoding: quoted-printable"
 
 
 def _date(at: datetime) -> str:

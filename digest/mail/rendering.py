@@ -6,19 +6,24 @@ The fragments of a paper (`paper.*`, `links.*`) are rendered once per paper and 
 feedback links are rendered for each subscriber. Rendering is deterministic: equal content gives equal bytes.
 """
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
-from digest.domain.pick import Card
+from digest.domain.delivery import Kind
+from digest.domain.pick import Card, is_web_address
+from digest.domain.subscriber import Layout
+from digest.mail import opening, paper_facts
 from digest.mail.content import (
     HEADINGS,
     ConfirmationContent,
     DigestContent,
+    GoodbyeContent,
+    Heading,
     LinksContent,
     PickContent,
     heading_of,
@@ -29,31 +34,32 @@ from digest.text import formatting
 
 HTML_LIMIT = 85_000
 """Bytes of encoded HTML. Gmail clips a message at about 102 kB, which hides the unsubscribe link."""
-TITLE_LIMIT = 300
+TITLE_LIMIT = 280
 ABOUT_LIMIT = 300
 REASON_LIMIT = 300
 NOTE_LIMIT = 600
 OPERATOR_LIMIT = 300
-LINKS_SHOWN = 4
 CARD_FRAME = 400
 """Minimum bytes of a card's markup and its two feedback links, without the paper's texts."""
-EXCERPT_LIMITS = (400, 200, 0)
-"""Characters of each abstract. The next limit is tried when the mail exceeds HTML_LIMIT."""
+SUMMARY_LIMITS = (200, 110, 0)
+"""Characters of each summary. The next limit is tried when the mail exceeds HTML_LIMIT."""
 CACHED_CARDS = 4096
-"""Rendered papers in the cache: a few editions, about 5 kB each."""
+"""Rendered papers in the cache: a few editions, about 4 kB each."""
 
-_WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x20\x7f<>\"]{1,2000}")
+_Transactional = ConfirmationContent | LinksContent | GoodbyeContent
 
 
 @dataclass(frozen=True, slots=True)
 class _Fragments:
-    """A rendered paper: the part above the reason, and the links below it."""
+    """A rendered paper, without its number, reason and feedback link."""
 
     title: str
+    title_html: Markup
     paper_html: Markup
     links_html: Markup
     paper_text: str
-    links_text: str
+    footnote: str
+    """The addresses of the paper for the text part; the first line is that of the title."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,7 @@ class RenderedMail:
     subject: str
     text: str
     html: str
+    """Empty for a mail of text only."""
     dropped: tuple[str, ...] = ()
     """Ids of the papers that were left out to keep the HTML within HTML_LIMIT."""
 
@@ -81,25 +88,29 @@ class Renderer:
     def digest(self, content: DigestContent) -> RenderedMail:
         """Render a digest, with at most HTML_LIMIT bytes of encoded HTML.
 
-        If it is too long, the abstracts are shortened. If that is not enough, papers are left out: first the
+        If it is too long, the summaries are shortened. If that is not enough, papers are left out: first the
         lowest-ranked of "everyone", then of "for you". The mail says how many, `RenderedMail.dropped` which.
         """
-        picks = content.picks
-        for limit in EXCERPT_LIMITS:
+        name = _template(content)
+        picks = opening.lead_first(content.picks)
+        if content.layout == Layout.TEXT:
+            variables = self._digest_variables(content, picks, SUMMARY_LIMITS[0])
+            return RenderedMail(variables["subject"], self._fill_text(name, variables), "")
+        for limit in SUMMARY_LIMITS:
             variables = self._digest_variables(content, picks, limit)
-            html = self._fill_html("digest", variables)
+            html = self._fill_html(name, variables)
             excess = transferred_size(html, HTML_LIMIT) - HTML_LIMIT
             if excess <= 0:
                 break
         while excess > 0 and picks:
             picks = self._without_lowest(picks, excess)
-            variables = self._digest_variables(content, picks, EXCERPT_LIMITS[-1])
-            html = self._fill_html("digest", variables)
+            variables = self._digest_variables(content, picks, SUMMARY_LIMITS[-1])
+            html = self._fill_html(name, variables)
             excess = transferred_size(html, HTML_LIMIT) - HTML_LIMIT
         shown = {id(pick) for pick in picks}
         return RenderedMail(
             subject=variables["subject"],
-            text=self._fill_text("digest", variables),
+            text=self._fill_text(name, variables),
             html=html,
             dropped=tuple(pick.card.paper_id for pick in content.picks if id(pick) not in shown),
         )
@@ -122,6 +133,15 @@ class Renderer:
         }
         return self._transactional("links", own, variables)
 
+    def goodbye(self, goodbye: GoodbyeContent) -> RenderedMail:
+        """Render the mail after an unsubscription."""
+        variables: dict[str, Any] = {
+            "undo_url": goodbye.undo_url,
+            "preferences_url": goodbye.preferences_url,
+            "preheader": "This is the last mail. One link brings your digests back.",
+        }
+        return self._transactional("goodbye", goodbye, variables)
+
     def cache_counts(self) -> tuple[int, int]:
         """Return the number of rendered papers in the cache, and of cache hits."""
         info = self._fragments.cache_info()
@@ -130,40 +150,56 @@ class Renderer:
     def _digest_variables(
         self, content: DigestContent, picks: tuple[PickContent, ...], limit: int
     ) -> dict[str, Any]:
-        """Return the templates' variables. `sections` is a list of (heading, [(pick, fragments, reason)])."""
-        shown = {
-            key: [
-                (pick, self._fragments(pick.card, limit), formatting.shorten(pick.reason, REASON_LIMIT))
-                for pick in picks
-                if heading_of(pick.section, pick.card) == key
-            ]
-            for key in HEADINGS
-        }
-        titles = [card.title for of_section in shown.values() for _, card, _ in of_section]
+        """Return the templates' variables. `sections` is a list of (heading, [(number, pick, fragments, reason)])."""
+        shown: dict[Heading, list[Any]] = {key: [] for key in HEADINGS}
+        for pick in picks:
+            fragments = self._fragments(pick.card, limit, pick.author)
+            shown[heading_of(pick.section, pick.card)].append((pick, fragments))
+        numbers = count(1)
+        sections = [
+            (
+                HEADINGS[key],
+                [
+                    (next(numbers), pick, fragments, formatting.shorten(pick.reason, REASON_LIMIT))
+                    for pick, fragments in of_section
+                ],
+            )
+            for key, of_section in shown.items()
+            if of_section
+        ]
+        lead = opening.lead_of(picks)
+        titles = [fragments.title for _, of_section in sections for _, _, fragments, _ in of_section]
+        lead_title = formatting.shorten(lead.card.title, TITLE_LIMIT) or lead.card.paper_id if lead else ""
+        preheader = opening.preheader([title for title in titles if title != lead_title])
+        preheader = preheader or formatting.shorten(content.note or content.about, 140)
         variables: dict[str, Any] = {
             "content": content,
-            "sections": [(HEADINGS[key], of_section) for key, of_section in shown.items() if of_section],
-            "titles": titles,
+            "is_compact": content.layout == Layout.COMPACT,
+            "sections": sections,
+            "papers": len(titles),
+            "lead": opening.with_others(opening.subject_title(lead_title), len(titles)) if lead else "",
+            "reading_time": opening.reading_time(len(titles)),
             "dropped": len(content.picks) - len(picks),
             "holdings": formatting.holdings(
                 len(shown["for_you"]), len(shown["everyone"]), content.considered, len(shown["new"])
             ),
             "about": formatting.shorten(content.about, ABOUT_LIMIT),
             "note": formatting.shorten(content.note, NOTE_LIMIT),
+            "marked": [(formatting.shorten(title, TITLE_LIMIT), url) for title, url in content.marked],
             "frequency": formatting.FREQUENCIES.get(content.frequency)
             or formatting.shorten(content.frequency, 60),
-            "preheader": formatting.shorten("; ".join(titles[1:4]) or content.note or content.about, 150),
+            "preheader": preheader,
+            "padding": Markup(opening.padding(preheader)),  # noqa: S704 - fixed text
             "operator": formatting.shorten(content.operator, OPERATOR_LIMIT),
             "postal_address": _address_line(content.postal_address),
         }
-        variables["subject"] = self._subject("digest", variables)
+        variables["subject"] = self._subject(_template(content), variables)
         return variables
 
-    def _transactional(
-        self, name: str, mail: ConfirmationContent | LinksContent, variables: dict[str, Any]
-    ) -> RenderedMail:
+    def _transactional(self, name: str, mail: _Transactional, variables: dict[str, Any]) -> RenderedMail:
         variables |= {
             "web_url": mail.web_url,
+            "padding": Markup(opening.padding(variables["preheader"])),  # noqa: S704 - fixed text
             "operator": formatting.shorten(mail.operator, OPERATOR_LIMIT),
             "postal_address": _address_line(mail.postal_address),
         }
@@ -183,36 +219,26 @@ class Renderer:
     def _fill_html(self, name: str, variables: dict[str, Any]) -> str:
         return _ascii(self._html.get_template(f"{name}/body.html").render(variables))
 
-    def _render_card(self, card: Card, limit: int) -> _Fragments:
+    def _render_card(self, card: Card, limit: int, followed: str) -> _Fragments:
         title = formatting.shorten(card.title, TITLE_LIMIT) or card.paper_id
+        shown = paper_facts.authors(card, followed)
+        links = paper_facts.links(card)
         paper = {
             "title": title,
-            "url": card.abstract_url if _is_web_address(card.abstract_url) else "",
-            "authors": formatting.author_line(card.authors),
-            "facts": " · ".join(
-                filter(
-                    None,
-                    (
-                        *(formatting.shorten(category, 40) for category in card.categories[:1]),
-                        formatting.day(card.announced_on) if card.announced_on else formatting.UNDATED,
-                        formatting.shorten(card.popularity, 80),
-                    ),
-                )
-            ),
-            "excerpt": formatting.excerpt(card.abstract, limit) if limit else "",
-        }
-        addresses = (("Abstract", card.abstract_url), ("PDF", card.pdf_url), *card.links[:LINKS_SHOWN])
-        links = {
-            "links": [
-                (formatting.shorten(label, 30), url) for label, url in addresses if _is_web_address(url)
-            ]
+            "url": card.abstract_url if is_web_address(card.abstract_url) else "",
+            "authors": shown,
+            "authors_text": paper_facts.authors_in_text(shown),
+            "facts": " · ".join(paper_facts.facts(card)),
+            "summary": paper_facts.sentence(card, limit),
+            "links": links,
         }
         return _Fragments(
             title=title,
+            title_html=self._fragment_html("digest/title.html", paper),
             paper_html=self._fragment_html("digest/paper.html", paper),
-            links_html=self._fragment_html("digest/links.html", links),
+            links_html=self._fragment_html("digest/links.html", paper),
             paper_text=self._text.get_template("digest/paper.txt").render(paper),
-            links_text=self._text.get_template("digest/links.txt").render(links).rstrip("\n"),
+            footnote=self._text.get_template("digest/links.txt").render(paper).rstrip("\n"),
         )
 
     def _fragment_html(self, name: str, variables: dict[str, Any]) -> Markup:
@@ -227,8 +253,11 @@ class Renderer:
         for pick in (*reversed(everyone), *reversed(for_you)):
             if excess <= 0:
                 break
-            fragments = self._fragments(pick.card, EXCERPT_LIMITS[-1])
-            excess -= transferred_size(fragments.paper_html + fragments.links_html, 0) + CARD_FRAME
+            fragments = self._fragments(pick.card, SUMMARY_LIMITS[-1], pick.author)
+            excess -= (
+                transferred_size(fragments.title_html + fragments.paper_html + fragments.links_html, 0)
+                + CARD_FRAME
+            )
             left_out.add(id(pick))
         return tuple(pick for pick in picks if id(pick) not in left_out)
 
@@ -244,6 +273,8 @@ def _address_line(address: str) -> str:
     return formatting.shorten(", ".join(filter(None, lines)), OPERATOR_LIMIT)
 
 
-def _is_web_address(url: str) -> bool:
-    """Return whether `url` may be a link in a mail: an absolute http(s) URL without spaces."""
-    return _WEB_ADDRESS.fullmatch(url) is not None
+def _template(content: DigestContent) -> str:
+    """Return the folder of templates for a mail with papers: that of its kind, or that of a mail without any."""
+    if not content.picks and content.kind in {Kind.DIGEST, Kind.WEEKLY}:
+        return "quiet"
+    return content.kind.value

@@ -206,6 +206,7 @@ def merge(stored: StoredPaper, paper: Paper) -> StoredPaper:
         announced_on=paper.announced_on if told else old.announced_on,
         withdrawn=paper.withdrawn if paper.categories else old.withdrawn or paper.withdrawn,
         links={**old.links, **paper.links},
+        summary=paper.summary or (old.summary if text_from.abstract == old.abstract or not is_record else ""),
     )
     if (merged.title, merged.abstract) == (old.title, old.abstract):
         # Different line breaks in the raw text are not a change.

@@ -109,11 +109,11 @@ class Candidates:
     def score(self, profiles: Sequence[Profile]) -> Scores:
         """Score subscribers whose profiles may name different versions of the statistics.
 
-        Raises ValueError when a profile names a version that the shelf was not built with.
+        Raises ValueError when a profile names a version that these candidates were not built with.
         """
         versions = {profile.statistics_version for profile in profiles if profile.interests}
         if missing := versions - set(self.rows):
-            raise ValueError(f"the shelf lacks statistics version {min(missing)}: build it with that too")
+            raise ValueError(f"the candidates lack statistics version {min(missing)}: build it with that too")
         if len(versions) == 1:
             return score(profiles, self.rows[versions.pop()])
         values = np.zeros((len(profiles), len(self.papers)), np.float32)

@@ -145,9 +145,9 @@ def _forms(topic: str, reference: ReferenceCorpus) -> Forms:
 def _placed(
     told: Sequence[csr_matrix], reference: ReferenceCorpus
 ) -> tuple[NDArray[np.int32], list[csr_matrix]]:
-    """Put rows of buckets into the background's columns; return the bucket of each column and the rows.
+    """Put rows of buckets into the columns of the reference corpus; return the bucket of each column and the rows.
 
-    Terms that no background paper holds get columns of their own behind the others.
+    Terms that no paper of the reference corpus holds get columns of their own behind the others.
     """
     held = reference.indexes
     others = np.unique(np.concatenate([rows.indices[held[rows.indices] < 0] for rows in told]))
@@ -272,7 +272,7 @@ def _together(topic: Examples, group: Examples, tuning: Tuning) -> Examples:
 def grouped(rows: csr_matrix, mean: NDArray[np.float32]) -> list[NDArray[np.int64]]:
     """Split papers into groups that have little in common; most subscribers' papers are one group.
 
-    `mean` is the mean row of the background: what all papers have in common does not count.
+    `mean` is the mean row of the reference corpus: what all papers have in common does not count.
     """
     if not rows.shape[0]:
         return []

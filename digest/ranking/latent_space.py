@@ -20,7 +20,7 @@ _COLUMNS = 15_000
 
 @dataclass(frozen=True, eq=False)
 class LatentSpace:
-    """A basis over the first columns of a background."""
+    """A basis over the first columns of a reference corpus."""
 
     basis: NDArray[np.float32]
     """[direction, column]; longest for the direction that papers differ in least: partly whitened."""

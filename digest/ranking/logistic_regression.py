@@ -1,4 +1,4 @@
-"""Logistic regression around a prior guess, small and fast enough to run once per subscriber."""
+"""Logistic regression around a prior, small and fast enough to run once per subscriber."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,7 @@ def fit(table: Table, labels: Vector, sample_weight: Vector, prior_variance: flo
     """Return the weights that tell rows marked +1 in `labels` from those marked -1.
 
     Minimises  |w - prior|^2 / (2 prior_variance) + sum(sample_weight x log(1 + exp(-labels (table w + bias)))):
-    with few rows the guess stays, with many the rows decide. Newton's method with conjugate
+    with few rows the prior stays, with many the rows decide. Newton's method with conjugate
     gradients inside; the same input gives the same output.
     """
     squared = table.squared()

@@ -18,7 +18,7 @@ _K = 10
 _DENSE_WEIGHT = 0.5
 """Weight of the dense rank beside the TF-IDF rank."""
 _FEEDBACK_PAPERS = 5
-_FEEDBACK_WEIGHT = 0.5
+_FEEDBACK_WEIGHT = 0.7
 """Weight of the best papers by TF-IDF beside the line: they say what the line means in this field."""
 _AGREED = 1.03
 """What a score counts for when two scorers made the order: of the papers shown, more are right."""
@@ -57,7 +57,10 @@ class FusedScorer:
 
     def score(self, candidates: Candidates, profiles: Sequence[Profile]) -> Scores:
         """Return a row for each profile and a column for each paper."""
-        scores = candidates.score(profiles)
+        return self.fuse(candidates.score(profiles), profiles)
+
+    def fuse(self, scores: Scores, profiles: Sequence[Profile]) -> Scores:
+        """Return these scores of the papers of `vectors` in the order that both scorers make."""
         lines = {
             interest_in_words(interest.name): 0
             for profile in profiles

@@ -1,4 +1,4 @@
-"""What one subscriber gets from a shelf: filters, followed authors, two sections without repeats."""
+"""What one subscriber gets from the candidates: filters, followed authors, two sections without repeats."""
 
 from collections import Counter
 from collections.abc import Set as AbstractSet
@@ -55,7 +55,7 @@ class RankedPick:
     """One paper picked for one subscriber."""
 
     index: int
-    """Its place on the shelf."""
+    """Its place among the candidates."""
     paper_id: str
     section: Section
     score: float

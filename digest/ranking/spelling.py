@@ -16,7 +16,7 @@ _READABLE = re.compile(r"[\w\s'\u2019&+./-]+")
 def rows_with_terms(
     reference: ReferenceCorpus, weights_by_interest: Sequence[Mapping[int, float]], most: int
 ) -> list[int]:
-    """Return the rows of background papers in which the terms of each interest are best looked up, the best first.
+    """Return the rows of stored papers in which the terms of each interest are best looked up, the best first.
 
     `terms_to_spell` has terms and their weights, one mapping an interest. For each these are the `most` papers that
     it fits best, by these terms alone; then one more paper for every term that stands in none of those.

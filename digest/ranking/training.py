@@ -34,11 +34,11 @@ class Tuning:
     candidates: int = 3_000
     """Terms the first regression looks at."""
     prior_variance: float = 30.0
-    """How far the regression may leave its guess."""
+    """How far the regression may leave its prior."""
     prior: float = 1.0
-    """Size of the guess from examples: margins it gives the background, in standard deviations."""
+    """Size of the prior from examples: margins it gives the reference corpus, in standard deviations."""
     prior_from_words: float = 0.25
-    """The same for a guess from words."""
+    """The same for a prior from words."""
     flattening: float = 0.75
     """Exponent of the weights of a prior from words: less than 1 lets many terms count beside the few largest."""
     trained: float = 0.3
@@ -48,7 +48,7 @@ class Tuning:
     marks_equal_prior: float = 25.0
     """Marked papers from which on the regression is the larger part of an interest with words."""
     near: int = 600
-    """Background papers nearest to the guess that are all told from the examples."""
+    """Stored papers nearest to the prior that are all told from the examples."""
     likely: int = 2_000
     """Stored papers that are looked at closely, of all the ones that fit best."""
     neighbours: int = 50
@@ -70,9 +70,9 @@ class Tuning:
     few: int = 5
     """Marked papers from which on the terms that one of them alone holds count."""
     latent_from: int = 30
-    """Liked papers from which on directions take part, and neighbours no more."""
+    """Liked papers from which on dimensions of the latent space take part, and neighbours no more."""
     latent_scale: float = 2.0
-    """How much further the regression may go along a direction than with a single term."""
+    """How much further the regression may go along a latent dimension than with a single term."""
     against: float = 0.8
     """Weight of `many` disliked papers together, beside the liked ones."""
     many: int = 20
@@ -101,7 +101,7 @@ class Examples:
     rated: int = 0
     """How many of the rows, the first ones, are papers that the subscriber marked."""
     fits: Weights | None = None
-    """How well each background paper fits, where that is known already."""
+    """How well each stored paper fits, where that is known already."""
     level: float | None = None
     """What scores are levelled to; None for the usual level."""
 
@@ -111,7 +111,7 @@ def learn(
 ) -> tuple[NDArray[np.intp], Weights]:
     """Return (sorted columns, weights) of at most `size` columns.
 
-    The rows of `examples` and `disliked` have the background's columns, and behind them those of terms that
+    The rows of `examples` and `disliked` have the columns of the reference corpus, and behind them those of terms that
     none of its papers holds.
     """
     prior = _less_the_mean(_mean(examples) + tuning.words * examples.words, reference)
@@ -158,7 +158,7 @@ def _with_prior(
 def share_of_marks(marks: int, equal: float) -> float:
     """Return what some marks weigh beside words: a half when there are `equal` of them.
 
-    It grows with the square of their number: one paper says little of what its reader means, and several say it together.
+    It grows with the square of their number: one paper says little of what its subscriber means, and several say it together.
     """
     return marks**2 / (marks**2 + equal**2)
 
@@ -245,11 +245,11 @@ def _less_the_mean(row: Weights, reference: ReferenceCorpus) -> Weights:
 
 @dataclass(frozen=True)
 class _TrainingSet:
-    """Examples on one side, background and disliked papers on the other."""
+    """Examples on one side, stored and disliked papers on the other."""
 
     sides: tuple[csr_matrix, csr_matrix, csr_matrix]
     negatives: NDArray[np.int64]
-    """The rows of the second side in the background."""
+    """The rows of the second side in the reference corpus."""
     labels: NDArray[np.float64]
     sample_weight: NDArray[np.float64]
     prior_variance: float
@@ -284,7 +284,7 @@ class _TrainingSet:
     def weights_along(
         self, columns: NDArray[np.intp], prior: Weights, reference: ReferenceCorpus, latent_scale: float
     ) -> NDArray[np.float64]:
-        """Return the weights of all columns, when these and the directions are learned together."""
+        """Return the weights of all columns, when these and the latent dimensions are learned together."""
         latent_space = reference.latent_space
         examples, _, disliked = self.sides
         parts = latent_space.of(examples), reference.latent[self.negatives], latent_space.of(disliked)
@@ -319,7 +319,7 @@ def _only(rows: csr_matrix, columns: NDArray[np.intp]) -> csr_matrix:
 def _negatives(
     examples: Examples, reference: ReferenceCorpus, fits: Weights, near: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Choose background papers to tell the examples from, and how many papers each stands for.
+    """Choose stored papers to tell the examples from, and how many papers each stands for.
 
     No paper that is an example is among them.
     """

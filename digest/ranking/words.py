@@ -72,7 +72,7 @@ synchronize unveil disambiguate inflate perturb elevate recreate interfere persu
 normalize extrapolate strive illuminate utilize focus consist hinder excel transfer necessitate
 overlook mimic ignore imply correspond assume divide synergize reuse impede hamper manifest entail underpin clarify
 discard adhere obscure supply govern contradict freeze sharpen possess threaten relate fall lift motivate
-treat raise differ couple restrict impose
+treat raise differ couple restrict impose empower
 behave disappear lay pave constitute undermine encompass pioneer bypass complicate weaken strengthen exacerbate resemble
 impair collapse confront rewrite embody denote dominate diminish undergo relax respect reweight enjoy cast parameterize
 traverse delineate advocate underlie lose shorten smooth put insert consume reimagine disregard utilise halve pretrain
@@ -99,7 +99,7 @@ real practical potential possible available able first second third one two thre
 additional further next last final initial original respective corresponding similar same individual
 overall entire whole full total average ours good limited lightweight rich powerful popular emerging
 underlying resulting increasing growing early late often still even much most often always very highly then given
-according per due via approximately around across wherein whereby impressive remarkable massive excessive anything everything something nothing everyone
+according per due via approximately around across wherein whereby larger smaller bigger insufficient impressive remarkable massive excessive anything everything something nothing everyone
 twice regarding forty fifty sixty hundred thousand million seven eight nine ten twenty thirty
 fine raw vanilla related beyond rethinking technical guided support serious so non et al i.e e.g etc way use state art sota re vs d b c e f g h j k l m n o p q r s t u v w x y z
 """
@@ -124,7 +124,7 @@ signal size software solution source space sparse speed stage standard statistic
 style sub subject success suite support survey system target task team technique technology term test text theory thing
 time token tool topic training transfer trend type understanding unit update usage user utility validity value variable
 variant variation variety version view way weight word work workflow world
-high low open multi cross self long short small dual page chain course stream engineering
+high low open multi cross self long short small dual page chain course stream engineering round block instruct consistent adapter
 """
 
 
@@ -160,7 +160,7 @@ _NOT_LAST_TEXT = """
 2d 3d 4d ad hoc sparse dense post standing long short full frozen fast slow hard easy warm cold right left wide deep bad big old new
 agnostic aware based centric horizon conditioned driven enabled enhanced free grained guided induced informed level
 like oriented powered specific supervised wise approach concept method methodology technique framework
-paradigm strategy pipeline problem performance setting scenario
+paradigm strategy pipeline problem performance setting scenario fashion manner application
 """
 _NOT_LAST = frozenset(_NOT_LAST_TEXT.split())
 _EMPTY_HEADS_TEXT = """

@@ -10,12 +10,12 @@ from sqlalchemy import (
     Connection,
     delete,
     func,
-    literal,
+    literal_column,
     select,
     update,
 )
 
-from digest.domain.delivery import Delivery, Kind, Stream
+from digest.domain.delivery import TRANSACTIONAL_KINDS, Delivery, Kind, Stream, stream_of
 from digest.store.conditions import one_of
 from digest.store.models import deliveries, picks
 from digest.store.papers import upsert
@@ -104,7 +104,7 @@ def claim(
         )
         for row in rows
     ]
-    return sorted(claimed, key=lambda one: (one.kind == "digest", one.due_at, one.id))
+    return sorted(claimed, key=lambda one: (stream_of(one.kind) == "digest", one.due_at, one.id))
 
 
 def count_sent(connection: Connection, since: datetime) -> int:
@@ -123,9 +123,9 @@ def count_ready(connection: Connection, now: datetime, most: int, stream: Stream
 
 
 def _in_stream(stream: Stream) -> ColumnElement[bool]:
-    # As a literal instead of a parameter, so that PostgreSQL uses the partial index of open transactional mails.
-    digest = literal("digest", literal_execute=True)
-    return deliveries.c.kind == digest if stream == "digest" else deliveries.c.kind != digest
+    # As literals instead of parameters, so that PostgreSQL uses the partial index of open transactional mails.
+    kinds: list[ColumnElement[str]] = [literal_column(f"'{kind.value}'") for kind in TRANSACTIONAL_KINDS]
+    return deliveries.c.kind.not_in(kinds) if stream == "digest" else deliveries.c.kind.in_(kinds)
 
 
 def held(connection: Connection, work: Collection[Delivery]) -> set[int]:
@@ -220,6 +220,18 @@ def release(connection: Connection, delivery_ids: Collection[int], now: datetime
         .where(one_of(deliveries.c.id, delivery_ids), deliveries.c.status == "claimed")
         .values(status="planned", next_try_at=now, attempts=deliveries.c.attempts - 1)
     )
+
+
+def hasten(connection: Connection, subscriber_id: int, kind: Kind, now: datetime) -> None:
+    """Make a planned delivery that nobody has claimed yet due now."""
+    waiting = (
+        (deliveries.c.subscriber_id == subscriber_id)
+        & (deliveries.c.kind == kind)
+        & (deliveries.c.status == "planned")
+        & (deliveries.c.attempts == 0)
+        & (deliveries.c.next_try_at > now)
+    )
+    connection.execute(update(deliveries).where(waiting).values(due_at=now, next_try_at=now))
 
 
 def retry(connection: Connection, delivery_ids: Collection[int], now: datetime) -> int:

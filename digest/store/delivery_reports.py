@@ -1,5 +1,7 @@
 """Queries about deliveries for reports."""
 
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -8,6 +10,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from digest.domain.delivery import DeliveryStatus, Kind
 from digest.store.models import deliveries, subscribers
+from digest.store.retention import counted_deliveries
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +61,19 @@ def find(
     *,
     subscriber_id: int | None = None,
     kind: Kind | None = None,
+    kinds: Collection[Kind] = (),
     status: DeliveryStatus | None = None,
     edition_on: date | None = None,
     limit: int = 50,
 ) -> list[DeliveryReport]:
-    """Return deliveries, the newest edition first."""
+    """Return deliveries, the newest edition first; `kinds` restricts them to several kinds."""
     query = _reports().order_by(deliveries.c.edition_on.desc(), deliveries.c.id.desc()).limit(limit)
     filters = {"subscriber_id": subscriber_id, "kind": kind, "status": status, "edition_on": edition_on}
     for column, value in filters.items():
         if value is not None:
             query = query.where(deliveries.c[column] == value)
+    if kinds:
+        query = query.where(deliveries.c.kind.in_(kinds))
     return _read(connection, query)
 
 
@@ -78,12 +84,14 @@ def find_one(connection: Connection, delivery_id: int) -> DeliveryReport | None:
 
 
 def count_deliveries(connection: Connection, since: date) -> list[tuple[date, str, str, str, int]]:
-    """Count deliveries since an edition by (edition, kind, status, reason), the newest first."""
+    """Count deliveries since an edition by (edition, kind, status, reason), the newest first; deleted ones, too."""
     columns = (deliveries.c.edition_on, deliveries.c.kind, deliveries.c.status, deliveries.c.reason)
-    query = (
-        select(*columns, func.count())
-        .where(deliveries.c.edition_on >= since)
-        .group_by(*columns)
-        .order_by(deliveries.c.edition_on.desc(), deliveries.c.kind, deliveries.c.status)
-    )
-    return [(row[0], row[1], row[2], row[3], row[4]) for row in connection.execute(query)]
+    query = select(*columns, func.count()).where(deliveries.c.edition_on >= since).group_by(*columns)
+    counts: Counter[tuple[date, str, str, str]] = Counter()
+    for edition_on, kind, status, reason, count in (
+        *connection.execute(query),
+        *counted_deliveries(connection, since),
+    ):
+        counts[edition_on, kind, status, reason] += count
+    found = [(*key, count) for key, count in counts.items()]
+    return sorted(found, key=lambda row: (-row[0].toordinal(), row[1:]))

@@ -13,6 +13,7 @@ from sqlalchemy import (
     select,
 )
 
+from digest.domain.delivery import PAPER_KINDS, PLANNED_KINDS
 from digest.domain.schedule import LONGEST_WAIT
 from digest.store.conditions import one_of
 from digest.store.models import deliveries, subscribers
@@ -42,7 +43,7 @@ def last_editions(
         )
         .where(
             one_of(deliveries.c.subscriber_id, subscriber_ids),
-            deliveries.c.kind == "digest",
+            deliveries.c.kind.in_(PAPER_KINDS),
             deliveries.c.edition_on < before,
             deliveries.c.papers_through.is_not(None),
             deliveries.c.status.in_(("sent", "skipped")),
@@ -70,7 +71,7 @@ def newer_editions(connection: Connection, subscriber_ids: Collection[int], toda
     query = (
         select(deliveries.c.subscriber_id, func.max(deliveries.c.edition_on))
         .join(subscribers, deliveries.c.subscriber_id == subscribers.c.id)
-        .where(one_of(deliveries.c.subscriber_id, subscriber_ids), deliveries.c.kind == "digest", near)
+        .where(one_of(deliveries.c.subscriber_id, subscriber_ids), deliveries.c.kind.in_(PLANNED_KINDS), near)
         .group_by(deliveries.c.subscriber_id)
     )
     return dict(connection.execute(query).all())
@@ -89,7 +90,7 @@ def sent_editions(
         select(deliveries.c.subscriber_id, deliveries.c.edition_on, rank.label("rank"))
         .where(
             one_of(deliveries.c.subscriber_id, subscriber_ids),
-            deliveries.c.kind == "digest",
+            deliveries.c.kind.in_(PAPER_KINDS),
             deliveries.c.status == "sent",
         )
         .subquery()
@@ -97,13 +98,15 @@ def sent_editions(
     query = select(sent.c.subscriber_id, sent.c.edition_on).where(sent.c.rank <= most).order_by(sent.c.rank)
     found: dict[int, list[date]] = defaultdict(list)
     for subscriber_id, edition_on in connection.execute(query):
-        found[subscriber_id].append(edition_on)
+        # A welcome and a digest can have the same date.
+        if edition_on not in found[subscriber_id][-1:]:
+            found[subscriber_id].append(edition_on)
     return found
 
 
 def planned_editions(connection: Connection, subscriber_ids: Collection[int]) -> set[tuple[int, date]]:
     """Return the (subscriber id, edition) pairs of the digests that these subscribers have in the ledger."""
     query = select(deliveries.c.subscriber_id, deliveries.c.edition_on).where(
-        one_of(deliveries.c.subscriber_id, subscriber_ids), deliveries.c.kind == "digest"
+        one_of(deliveries.c.subscriber_id, subscriber_ids), deliveries.c.kind.in_(PLANNED_KINDS)
     )
     return set(connection.execute(query).all())

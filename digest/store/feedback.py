@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, select
 
 from digest.domain.subscriber import Verdict
 from digest.store.conditions import one_of
-from digest.store.models import feedback
+from digest.store.models import feedback, papers
 from digest.store.papers import upsert
 
 
@@ -39,6 +39,28 @@ def save_verdicts(connection: Connection, said: Iterable[tuple[int, int, Verdict
     ]
     if rows:
         connection.execute(feedback.insert(), rows)
+
+
+def marked_since(
+    connection: Connection, subscriber_ids: Collection[int], since: datetime
+) -> dict[int, list[tuple[str, str]]]:
+    """Return title and paper_id of the papers that subscribers wanted more of since an instant, the newest first."""
+    if not subscriber_ids:
+        return {}
+    query = (
+        select(feedback.c.subscriber_id, papers.c.title, papers.c.paper_id)
+        .join(papers, papers.c.id == feedback.c.paper_row_id)
+        .where(
+            one_of(feedback.c.subscriber_id, subscriber_ids),
+            feedback.c.verdict == "more",
+            feedback.c.given_at >= since,
+        )
+        .order_by(feedback.c.given_at.desc(), papers.c.id)
+    )
+    marked: dict[int, list[tuple[str, str]]] = defaultdict(list)
+    for row in connection.execute(query):
+        marked[row.subscriber_id].append((row.title, row.paper_id))
+    return dict(marked)
 
 
 def read_feedback(

@@ -15,6 +15,7 @@ from digest.errors import StopRun
 from digest.store.database import Database
 from digest.store.models import deliveries, fetches, subscribers
 from digest.store.planning import strayed
+from digest.store.retention import last_deleted_sent_at
 from digest.store.schema import MIGRATIONS
 
 
@@ -140,7 +141,7 @@ def last_sent_at(connection: Connection) -> datetime | None:
     """Return when the last mail was recorded as sent; None if none was."""
     query = select(func.max(deliveries.c.settled_at)).where(deliveries.c.status == "sent")
     last: datetime | None = connection.execute(query).scalar_one()
-    return last
+    return last or last_deleted_sent_at(connection)
 
 
 def known_mails(connection: Connection, keys: Collection[str]) -> dict[str, Collection[tuple[str, date]]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, exists, func, or_, select, update
 
-from digest.domain.delivery import Kind, Stream
+from digest.domain.delivery import TRANSACTIONAL_KINDS, Kind, Stream, stream_of
 from digest.domain.inbound import InboundKind, InboundOutcome, MatchedBy, Severity
 from digest.domain.refusals import EDITIONS_APART, Answers
 from digest.store.mail_server_models import inbound_reports, refusals, server_answers, soft_bounces
@@ -33,7 +33,7 @@ class BouncedDelivery:
     @property
     def stream(self) -> Stream:
         """The stream that the mail was sent in."""
-        return Stream.DIGEST if self.kind == Kind.DIGEST else Stream.TRANSACTIONAL
+        return stream_of(self.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +140,13 @@ def find_by_id(connection: Connection, delivery_id: int) -> BouncedDelivery | No
 
 
 def find_edition(
-    connection: Connection, subscriber_key: str, kind: Kind, edition_on: date
+    connection: Connection, subscriber_key: str, kinds: Collection[Kind], edition_on: date
 ) -> BouncedDelivery | None:
-    """Return the delivery of a subscriber's edition."""
+    """Return the newest delivery of these kinds of a subscriber's edition."""
     return _find_delivery(
         connection,
         subscribers.c.key == subscriber_key,
-        deliveries.c.kind == kind,
+        deliveries.c.kind.in_(kinds),
         deliveries.c.edition_on == edition_on,
     )
 
@@ -243,7 +243,7 @@ def last_editions(connection: Connection, subscriber_id: int, through: date) -> 
         .select_from(deliveries.join(soft_bounces, joined, isouter=True))
         .where(
             deliveries.c.subscriber_id == subscriber_id,
-            deliveries.c.kind == "digest",
+            deliveries.c.kind.not_in(TRANSACTIONAL_KINDS),
             deliveries.c.edition_on <= through,
             or_(deliveries.c.status == "sent", soft_bounces.c.edition_on.is_not(None)),
         )

@@ -4,6 +4,7 @@ from sqlalchemy import Column, Date, Float, ForeignKey, Integer, SmallInteger, T
 
 from digest.domain.delivery import Kind, Stream
 from digest.domain.inbound import InboundKind, InboundOutcome, MatchedBy, Severity
+from digest.store import retention_models as _retention_models  # noqa: F401 - adds its tables to `metadata`
 from digest.store.models import BigId, Instant, metadata, one_of
 
 __all__ = [
@@ -16,7 +17,7 @@ __all__ = [
     "server_answers",
     "soft_bounces",
 ]
-"""Import `metadata` from here: it then contains these tables too."""
+"""Import `metadata` from here: it then contains all tables."""
 
 # Open circuit breakers. A closed one has no row.
 circuits = Table(

@@ -31,9 +31,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 from typing_extensions import override
 
-from digest.domain.delivery import DeliveryStatus, Kind, Section
+from digest.domain.delivery import TRANSACTIONAL_KINDS, DeliveryStatus, Kind, Opinion, Section
 from digest.domain.paper import FetchStatus
-from digest.domain.subscriber import Frequency, InterestKind, Status, SuppressionEvent, Verdict
+from digest.domain.subscriber import Frequency, InterestKind, Layout, Status, SuppressionEvent, Verdict
 
 metadata = MetaData(
     naming_convention={
@@ -104,6 +104,8 @@ papers = Table(
     Column("links", Document, nullable=False),
     Column("raw_title", Text, nullable=False),
     Column("raw_abstract", Text, nullable=False),
+    # One sentence, from a feed or a summary service; empty: the best sentence of the abstract is shown.
+    Column("summary", Text, nullable=False, server_default=text("''")),
     Column("first_seen_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     # Ids are never reused: "every paper up to this id" stays true when the last one is deleted.
@@ -134,6 +136,15 @@ popularity = Table(
     Column("comments", Integer, nullable=False),
     Column("stars", Integer),
     Index(None, "observed_at"),
+)
+
+# Calls of the summary service, written before each call, so that none is made twice on a day.
+summary_calls = Table(
+    "summary_calls",
+    metadata,
+    Column("paper_row_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True),
+    Column("called_on", Date, primary_key=True),
+    Index(None, "called_on"),
 )
 
 term_statistics = Table(
@@ -167,8 +178,10 @@ subscribers = Table(
     Column("paused_until", Date),
     Column("created_at", Instant, nullable=False),
     Column("confirmed_at", Instant),
+    Column("layout", Text, nullable=False, server_default="full"),
     one_of("status", Status),
     one_of("frequency", Frequency),
+    one_of("layout", Layout),
     CheckConstraint("hour BETWEEN 0 AND 23", name="hour"),
     CheckConstraint("max_papers BETWEEN 1 AND 50", name="max_papers"),
     # For the query for subscribers whose next digest is later than their frequency allows.
@@ -221,6 +234,10 @@ profiles = Table(
     Column("built_at", Instant, nullable=False),
 )
 
+_OPEN_TRANSACTIONAL = text(
+    f"next_try_at IS NOT NULL AND kind IN ({', '.join(repr(one.value) for one in TRANSACTIONAL_KINDS)})"
+)
+
 deliveries = Table(
     "deliveries",
     metadata,
@@ -244,8 +261,11 @@ deliveries = Table(
     Column("content_sha256", Text),
     Column("smtp_answer", Text),
     Column("settled_at", Instant),
+    # The subscriber's answer to "Was this a good digest?"; null: none.
+    Column("opinion", Text),
     UniqueConstraint("subscriber_id", "kind", "edition_on"),
     one_of("kind", Kind),
+    one_of("opinion", Opinion),
     one_of("status", DeliveryStatus),
     # For reports. Rows are written in the order of editions, so a block range index is as good as a tree and costs nothing.
     Index(None, "edition_on", postgresql_using="brin"),
@@ -262,8 +282,8 @@ deliveries = Table(
         "ix_deliveries_open_transactional",
         "next_try_at",
         "id",
-        postgresql_where=text("next_try_at IS NOT NULL AND kind <> 'digest'"),
-        sqlite_where=text("next_try_at IS NOT NULL AND kind <> 'digest'"),
+        postgresql_where=_OPEN_TRANSACTIONAL,
+        sqlite_where=_OPEN_TRANSACTIONAL,
     ),
 )
 
@@ -274,16 +294,19 @@ cards = Table(
     Column("id", BigId, primary_key=True),
     Column("content_sha256", Text, nullable=False, unique=True),
     Column("contents", Document, nullable=False),
+    # The last day on which a mail with it was composed.
+    Column("used_on", Date, nullable=False, index=True),
 )
 
-# The primary key ensures that a paper reaches a subscriber at most once.
+# The primary key ensures that a paper reaches a subscriber at most once. No foreign keys to deliveries and cards:
+# without an index, which slows down every mail, deleting one of these would search all picks.
 picks = Table(
     "picks",
     metadata,
     Column("subscriber_id", BigId, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
     Column("paper_row_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True),
-    Column("delivery_id", BigId, ForeignKey("deliveries.id", ondelete="CASCADE"), nullable=False),
-    Column("card_id", BigId, ForeignKey("cards.id"), nullable=False),
+    Column("delivery_id", BigId, nullable=False),
+    Column("card_id", BigId, nullable=False),
     Column("position", SmallInteger, nullable=False),
     Column("section", Text, nullable=False),
     Column("score", Float, nullable=False),

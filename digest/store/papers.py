@@ -63,6 +63,7 @@ def _stored(row: Row[Any]) -> StoredPaper:
             links=dict(row.links),
             raw_title=row.raw_title,
             raw_abstract=row.raw_abstract,
+            summary=row.summary,
         ),
         title_id=row.title_id,
         announced_guessed=row.announced_guessed,
@@ -85,6 +86,7 @@ def _columns(stored: StoredPaper) -> dict[str, Any]:
         "links": dict(paper.links),
         "raw_title": paper.raw_title,
         "raw_abstract": paper.raw_abstract,
+        "summary": paper.summary,
         "first_seen_at": stored.first_seen_at,
     }
 

@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
@@ -15,6 +15,7 @@ from digest.store.bulk import JsonText, insert_rows, update_rows
 from digest.store.conditions import one_of
 from digest.store.models import cards, deliveries, papers, picks
 from digest.store.papers import upsert
+from digest.store.received import month_received, received_long_ago
 
 
 def received(
@@ -22,7 +23,7 @@ def received(
 ) -> dict[int, set[int]]:
     """Return the row ids, from `from_row_id` on, of the papers in each subscriber's mails, sent or planned.
 
-    `before` restricts it to mails of editions before that date.
+    `before` restricts it to mails of editions before that date; of old mails, to those of months before it.
     """
     query = select(picks.c.subscriber_id, picks.c.paper_row_id).where(
         one_of(picks.c.subscriber_id, subscriber_ids), picks.c.paper_row_id >= from_row_id
@@ -30,30 +31,42 @@ def received(
     if before is not None:
         query = query.join(deliveries, picks.c.delivery_id == deliveries.c.id)
         query = query.where(deliveries.c.edition_on < before)
-    found: dict[int, set[int]] = defaultdict(set)
+    found = defaultdict(set, received_long_ago(connection, subscriber_ids, from_row_id, before))
     for subscriber_id, paper_row_id in connection.execute(query):
         found[subscriber_id].add(paper_row_id)
     return found
 
 
-def save_cards(connection: Connection, shown: Mapping[str, Card]) -> dict[str, int]:
-    """Store each card once, by the SHA-256 of its content; return the ids by hash.
+def save_cards(connection: Connection, shown: Mapping[str, Card], used_on: date) -> dict[str, int]:
+    """Store each card once, by the SHA-256 of its content, with the last day of its use; return the ids by hash.
 
     Subscribers share cards: thousands of picks have a few hundred cards.
     """
-    known = _card_ids(connection, shown)
+    known = _card_ids(connection, shown, used_on)
     if missing := sorted(shown.keys() - known.keys()):
-        # Sorted, because two workers that store the same cards in different orders can deadlock.
-        statement = upsert(connection)(cards).on_conflict_do_nothing(index_elements=["content_sha256"])
-        connection.execute(
-            statement, [{"content_sha256": key, "contents": shown[key].to_json()} for key in missing]
+        # Sorted, because two workers that store the same cards in different orders can deadlock. A present card
+        # is updated, so that it is not deleted in the meantime as one that is no longer used.
+        statement = upsert(connection)(cards)
+        statement = statement.on_conflict_do_update(
+            index_elements=["content_sha256"],
+            set_={"used_on": statement.excluded.used_on},
+            where=cards.c.used_on < statement.excluded.used_on,
         )
-        known |= _card_ids(connection, missing)
+        connection.execute(
+            statement,
+            [
+                {"content_sha256": key, "contents": shown[key].to_json(), "used_on": used_on}
+                for key in missing
+            ],
+        )
+        known |= _card_ids(connection, missing, used_on)
     return known
 
 
-def _card_ids(connection: Connection, hashes: Collection[str]) -> dict[str, int]:
-    query = select(cards.c.content_sha256, cards.c.id).where(one_of(cards.c.content_sha256, hashes))
+def _card_ids(connection: Connection, hashes: Collection[str], used_on: date) -> dict[str, int]:
+    query = select(cards.c.content_sha256, cards.c.id).where(
+        one_of(cards.c.content_sha256, hashes), cards.c.used_on >= used_on
+    )
     return dict(connection.execute(query).all())
 
 
@@ -94,7 +107,8 @@ def save_compositions(connection: Connection, composed: Sequence[Composition]) -
         statement = update(deliveries).where(deliveries.c.id == bindparam("delivery_id"))
         names: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "id"}
         connection.execute(statement.values(names), [{"delivery_id": row.pop("id"), **row} for row in rows])
-    card_ids = save_cards(connection, {pick.card_sha256: pick.card for one in composed for pick in one.picks})
+    shown = {pick.card_sha256: pick.card for one in composed for pick in one.picks}
+    card_ids = save_cards(connection, shown, _composed_on(composed)) if shown else {}
     pick_rows = [
         {
             "subscriber_id": one.subscriber_id,
@@ -115,6 +129,11 @@ def save_compositions(connection: Connection, composed: Sequence[Composition]) -
         connection.execute(
             picks.insert(), [{**row, "reasons": json.loads(str(row["reasons"]))} for row in pick_rows]
         )
+
+
+def _composed_on(composed: Sequence[Composition]) -> date:
+    """Return the day (UTC) on which the last of these mails was composed."""
+    return max(datetime.fromisoformat(one.contents["composed_at"]).date() for one in composed)
 
 
 def read_picks(connection: Connection, owners: Collection[tuple[int, int]]) -> dict[int, list[Pick]]:
@@ -196,11 +215,14 @@ def received_papers(connection: Connection, subscriber_id: int, limit: int) -> l
 
 
 def received_on(connection: Connection, subscriber_id: int, paper_row_id: int) -> date | None:
-    """Return the edition in which a paper is or will be sent to a subscriber; None if there is none."""
+    """Return the edition in which a paper is or will be sent to a subscriber; None if there is none.
+
+    Of an old mail only the month is known: the result is its first day.
+    """
     query = (
         select(deliveries.c.edition_on)
         .join(picks, picks.c.delivery_id == deliveries.c.id)
         .where(picks.c.subscriber_id == subscriber_id, picks.c.paper_row_id == paper_row_id)
     )
     edition_on: date | None = connection.execute(query).scalar_one_or_none()
-    return edition_on
+    return edition_on or month_received(connection, subscriber_id, paper_row_id)

@@ -14,6 +14,7 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     and_,
+    case,
     column,
     func,
     literal,
@@ -25,6 +26,7 @@ from sqlalchemy import (
     values,
 )
 
+from digest.domain.delivery import Kind
 from digest.domain.schedule import LONGEST_WAIT
 from digest.domain.subscriber import Frequency
 from digest.store.models import Instant, deliveries, subscribers
@@ -111,7 +113,7 @@ def plan_span(
         subscribers.c.next_due_at.is_(None) == table.c.is_first,
     )
     move = update(subscribers).where(is_planned_here).values(next_due_at=table.c.next_due_at)
-    fields = (subscribers.c.id, table.c.edition_on, table.c.due_at)
+    fields = (subscribers.c.id, table.c.edition_on, table.c.due_at, table.c.kind)
     if connection.dialect.name == "sqlite":
         # A writing transaction blocks all others, so both statements see the same subscribers.
         connection.execute(_insert(connection, select(*fields).where(is_planned_here).cte("due")))
@@ -170,6 +172,7 @@ def _table(due_editions: Mapping[SharedSchedule, DueEdition]) -> CTE:
         column("edition_on", Date),
         column("due_at", Instant),
         column("next_due_at", Instant),
+        column("kind", Text),
     )
     rows = [
         (
@@ -180,6 +183,7 @@ def _table(due_editions: Mapping[SharedSchedule, DueEdition]) -> CTE:
             due_edition.edition_on,
             due_edition.due_at,
             due_edition.next_due_at,
+            Kind.WEEKLY if schedule.frequency == Frequency.WEEKLY else Kind.DIGEST,
         )
         for schedule, due_edition in due_editions.items()
     ]
@@ -187,10 +191,10 @@ def _table(due_editions: Mapping[SharedSchedule, DueEdition]) -> CTE:
 
 
 def _insert(connection: Connection, due: CTE) -> Executable:
-    subscriber_id, edition_on, due_at = due.c
+    subscriber_id, edition_on, due_at, kind = due.c
     selected = select(
         subscriber_id,
-        literal("digest"),
+        kind,
         edition_on,
         literal("planned"),
         literal(""),
@@ -208,9 +212,20 @@ def _insert(connection: Connection, due: CTE) -> Executable:
         "next_try_at",
         "attempts",
     )
-    # SQLite parses ON after a SELECT without WHERE as a join condition. The order makes the ids of deliveries
+    # The order makes the ids of deliveries
     # independent of where the rows of subscribers are on the disk.
-    ordered = selected.where(literal(True)).order_by(subscriber_id)
+    # Who changed between a weekly and another schedule has this edition already as the other kind.
+    other = deliveries.alias("other")
+    is_planned = (
+        select(literal(1))
+        .where(
+            other.c.subscriber_id == subscriber_id,
+            other.c.kind == case((kind == Kind.WEEKLY, Kind.DIGEST), else_=Kind.WEEKLY),
+            other.c.edition_on == edition_on,
+        )
+        .exists()
+    )
+    ordered = selected.where(~is_planned).order_by(subscriber_id)
     statement = upsert(connection)(deliveries).from_select(list(columns), ordered)
     once: Executable = statement.on_conflict_do_nothing(
         index_elements=["subscriber_id", "kind", "edition_on"]

@@ -13,6 +13,7 @@ from digest.domain.subscriber import (
     Frequency,
     InterestKind,
     Interests,
+    Layout,
     Schedule,
     Status,
     Subscriber,
@@ -43,6 +44,7 @@ def _subscriber(row: Row[Any], asked: Interests) -> Subscriber:
         next_due_at=row.next_due_at,
         paused_until=row.paused_until,
         confirmed_at=row.confirmed_at,
+        layout=Layout(row.layout),
     )
 
 
@@ -107,12 +109,17 @@ def page_due(
     return list(connection.execute(query.order_by(subscribers.c.id).limit(limit)).scalars())
 
 
-def resume_paused(connection: Connection, today: date) -> int:
-    """Set subscribers to active whose pause has ended; return how many."""
+def resume_paused(connection: Connection, today: date) -> list[int]:
+    """Set subscribers to active whose pause has ended; return their ids."""
     over = (subscribers.c.status == "paused") & (subscribers.c.paused_until <= today)
-    return connection.execute(
-        update(subscribers).where(over).values(status="active", paused_until=None)
-    ).rowcount
+    resumed = update(subscribers).where(over).values(status="active", paused_until=None)
+    return list(connection.execute(resumed.returning(subscribers.c.id)).scalars())
+
+
+def set_next_due(connection: Connection, subscriber_id: int, due: datetime | None) -> None:
+    """Change when a subscriber's next digest is due."""
+    statement = update(subscribers).where(subscribers.c.id == subscriber_id)
+    connection.execute(statement.values(next_due_at=due))
 
 
 def activate(connection: Connection, subscriber_id: int, now: datetime) -> None:
@@ -185,6 +192,7 @@ def _columns(one: Subscriber) -> dict[str, Any]:
         "next_due_at": one.next_due_at,
         "paused_until": one.paused_until,
         "confirmed_at": one.confirmed_at,
+        "layout": one.layout,
     }
 
 

@@ -5,12 +5,12 @@ Requests by address come through `digest.subscribers.mail_requests`.
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from digest.domain.address import Address
 from digest.domain.delivery import CONFIRM_DAYS, RECIPIENTS, Kind
 from digest.domain.subscriber import Status, Subscriber, SuppressionEvent
-from digest.errors import NotFound
+from digest.errors import BadLink, NotFound
 from digest.store import consents as consent_store
 from digest.store import deliveries as ledger
 from digest.store import delivery_reports
@@ -21,6 +21,7 @@ from digest.store.database import Connection, Database
 from digest.store.deliveries import NewDelivery
 from digest.store.in_flight import wait_until_settled
 from digest.subscribers.addresses import address_hash, mailbox_hash
+from digest.subscribers.arrivals import plan_goodbye
 from digest.subscribers.profiles import ProfileBuilder
 from digest.subscribers.signup import CONSENT, REFUSAL, Application, log_event, subscribe_many
 
@@ -130,6 +131,7 @@ def unsubscribe_in(
         return subscriber, False
     subscriber_store.set_status(connection, subscriber.id, Status.UNSUBSCRIBED)
     _record_refusal(connection, secret, subscriber, now, how)
+    plan_goodbye(connection, subscriber, now)
     return replace(subscriber, status=Status.UNSUBSCRIBED), True
 
 
@@ -151,15 +153,35 @@ def resubscribe(database: Database, secret: bytes, key: str, now: datetime, how:
     Unconfirmed, paused and suppressed subscribers are not changed.
     """
     with database.begin() as connection:
+        return _resubscribe_in(connection, secret, subscriber_of(connection, key), now, how)
+
+
+def undo_unsubscription(
+    database: Database, secret: bytes, key: str, issued_on: date, now: datetime
+) -> Subscriber:
+    """Send mail again to a subscriber who opened the link of the goodbye of a day. The link works once.
+
+    Raises NotFound for an erased subscriber, BadLink for a link that was used.
+    """
+    how = f"undo of {issued_on}"
+    with database.begin() as connection:
         subscriber = subscriber_of(connection, key)
-        if subscriber.confirmed_at is None or subscriber.status not in {"unsubscribed", "pending"}:
-            return subscriber
-        # Without a due time, planning computes a new one; the old one would plan a digest for a past day.
-        active = replace(subscriber, status=Status.ACTIVE, paused_until=None, next_due_at=None)
-        subscriber_store.update_subscriber(connection, active)
-        consent_store.record_consents(connection, [subscriber.id], CONSENT, how, now)
-        log_event(connection, secret, subscriber, SuppressionEvent.RETURNED, how, now)
-        return active
+        if any(one.how == how for one in consent_store.read_consents(connection, subscriber.id)):
+            raise BadLink("This link was used already; to get papers again, sign up on the home page.")
+        return _resubscribe_in(connection, secret, subscriber, now, how)
+
+
+def _resubscribe_in(
+    connection: Connection, secret: bytes, subscriber: Subscriber, now: datetime, how: str
+) -> Subscriber:
+    if subscriber.confirmed_at is None or subscriber.status not in {"unsubscribed", "pending"}:
+        return subscriber
+    # Without a due time, planning computes a new one; the old one would plan a digest for a past day.
+    active = replace(subscriber, status=Status.ACTIVE, paused_until=None, next_due_at=None)
+    subscriber_store.update_subscriber(connection, active)
+    consent_store.record_consents(connection, [subscriber.id], CONSENT, how, now)
+    log_event(connection, secret, subscriber, SuppressionEvent.RETURNED, how, now)
+    return active
 
 
 def purge_unconfirmed(database: Database, now: datetime) -> int:

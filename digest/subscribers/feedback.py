@@ -21,6 +21,8 @@ from digest.subscribers.profiles import ProfileBuilder
 TERMS_SHOWN = 5
 _NOTICEABLE = 0.002
 """Smaller changes of a term's weight do not change the ranking and are not shown."""
+_BESIDE_LARGEST = 0.3
+"""The same beside the largest change: the small ones follow from it, and are general terms more often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def record_feedback(
     with database.read() as connection:
         subscriber_of(connection, key)
         # Reading the reference corpus is slow; outside of the write transaction it does not block writers.
-        builder.reference(connection)
+        statistics = builder.reference(connection).statistics
     with database.begin() as connection:
         subscriber = subscriber_of(connection, key)
         stored = find_paper(connection, canonical)
@@ -64,7 +66,11 @@ def record_feedback(
         counts = unpack_counts(list(paper_store.read_terms(connection, [stored.row_id]).values()))
     buckets = [int(bucket) for bucket in counts.indices]
     shifts = {bucket: _weight(after, bucket) - _weight(before, bucket) for bucket in buckets}
-    naming = Naming(stored.paper.title, stored.paper.abstract)
+    # In a small library hardly any term is known to be in use; then every phrase of the paper may be named.
+    namings = (
+        Naming(stored.paper.title, stored.paper.abstract, statistics),
+        Naming(stored.paper.title, stored.paper.abstract),
+    )
     # Every change of a profile shifts other weights slightly; only shifts in the requested direction are shown.
     rises = verdict == Verdict.MORE or (verdict is None and earlier == Verdict.LESS)
     falls = verdict == Verdict.LESS or (verdict is None and earlier == Verdict.MORE)
@@ -72,8 +78,8 @@ def record_feedback(
         subscriber=subscriber,
         paper=stored.paper,
         verdict=verdict,
-        rising=_named(naming, shifts) if rises else (),
-        falling=_named(naming, {bucket: -shift for bucket, shift in shifts.items()}) if falls else (),
+        rising=_named(namings, shifts) if rises else (),
+        falling=_named(namings, {bucket: -shift for bucket, shift in shifts.items()}) if falls else (),
     )
 
 
@@ -97,12 +103,19 @@ def _weight(profile: Profile, bucket: int) -> float:
     return total
 
 
-def _named(naming: Naming, weights: dict[int, float]) -> tuple[str, ...]:
-    """Return the terms with the largest weights, spelled as in the paper, without terms that share a word."""
-    noticeable = [bucket for bucket, weight in weights.items() if weight > _NOTICEABLE]
+def _named(namings: Iterable[Naming], weights: dict[int, float]) -> tuple[str, ...]:
+    """Return the terms with the largest weights, spelled as in the paper, without terms that share a word.
+
+    The first of `namings` that names any of them counts.
+    """
+    least = max(_NOTICEABLE, _BESIDE_LARGEST * max(weights.values(), default=0.0))
+    noticeable = [bucket for bucket, weight in weights.items() if weight > least]
     ordered = sorted(noticeable, key=lambda bucket: (-weights[bucket], bucket))
-    spans = (naming.name(bucket) for bucket in ordered)
-    return without_shared_words((span.surface for span in spans if span is not None), TERMS_SHOWN)
+    for naming in namings:
+        spans = (naming.name(bucket) for bucket in ordered)
+        if found := without_shared_words((span.surface for span in spans if span is not None), TERMS_SHOWN):
+            return found
+    return ()
 
 
 def without_shared_words(terms: Iterable[str], most: int) -> tuple[str, ...]:

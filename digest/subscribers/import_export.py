@@ -12,7 +12,16 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from digest.domain.categories import known_category
-from digest.domain.subscriber import Frequency, Interests, Schedule, Status, Subscriber, Verdict, clean_words
+from digest.domain.subscriber import (
+    Frequency,
+    Interests,
+    Layout,
+    Schedule,
+    Status,
+    Subscriber,
+    Verdict,
+    clean_words,
+)
 from digest.errors import BadInput
 from digest.store import feedback as feedback_store
 from digest.store import papers as paper_store
@@ -50,6 +59,7 @@ class SubscriberRecord(BaseModel):
     hour: int | None = None
     frequency: Frequency | None = None
     max_papers: int | None = None
+    layout: Layout | None = None
     status: Status | None = None
     paused_until: date | None = None
 
@@ -66,7 +76,7 @@ class SubscriberRecord(BaseModel):
             ),
             likes=_cleaned("likes", self.likes or ()),
             dislikes=_cleaned("dislikes", self.dislikes or ()),
-            **self._given("max_papers", "status", "paused_until"),
+            **self._given("max_papers", "layout", "status", "paused_until"),
         )
 
     def _given(self, *names: str) -> dict[str, Any]:
@@ -77,6 +87,7 @@ _FORMS = {
     **dict.fromkeys((*_WORDS, *_VERDICTS), "a list of texts"),
     **dict.fromkeys(("hour", "max_papers"), "a whole number"),
     "frequency": f"one of {', '.join(Frequency)}",
+    "layout": f"one of {', '.join(Layout)}",
     "status": f"one of {', '.join(Status)}",
     "paused_until": "a date, written YYYY-MM-DD",
 }
@@ -134,6 +145,7 @@ def record_of(subscriber: Subscriber) -> dict[str, Any]:
         "hour": schedule.hour,
         "frequency": schedule.frequency,
         "max_papers": subscriber.max_papers,
+        "layout": subscriber.layout,
         "paused_until": subscriber.paused_until,
     }
 

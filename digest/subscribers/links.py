@@ -6,19 +6,23 @@ byte for byte.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from hmac import compare_digest
-from typing import Literal
+from typing import Literal, get_args
 from urllib.parse import quote
 
 from itsdangerous import BadSignature, Signer
 
 from digest.domain.subscriber import Verdict
 from digest.errors import BadLink
+from digest.subscribers.short_links import PaperClaim, PaperTokens
 
-Purpose = Literal["confirm", "preferences", "unsubscribe", "feedback", "digest", "feed"]
-PURPOSES: tuple[Purpose, ...] = ("confirm", "preferences", "unsubscribe", "feedback", "digest", "feed")
+Purpose = Literal[
+    "confirm", "preferences", "unsubscribe", "feedback", "digest", "archive", "feed", "opinion", "undo"
+]
+PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class Links:
     def __init__(self, base_url: str, secret: bytes) -> None:
         self._base_url = base_url.rstrip("/")
         self._signers = {purpose: _Signer(secret, purpose) for purpose in PURPOSES}
+        self._papers = PaperTokens(secret)
 
     @property
     def home(self) -> str:
@@ -65,6 +70,15 @@ class Links:
     def feedback(self, mail_link: str, paper_id: str, verdict: Verdict) -> str:
         """Return the link to one verdict on one paper, given the mail's feedback link, which is signed once per mail."""
         return f"{mail_link}?paper={quote(paper_id, safe='')}&verdict={verdict}"
+
+    def feedback_pages(self, subscriber_key: str, issued_on: date, paper_ids: Sequence[str]) -> list[str]:
+        """Return for each paper of a mail the short link to the page with both verdicts."""
+        start = self._papers.start(subscriber_key, issued_on)
+        return [f"{self._base_url}/f/{self._papers.token(start, paper_id)}" for paper_id in paper_ids]
+
+    def read_paper(self, token: str) -> PaperClaim:
+        """Verify the token of a feedback page and return its contents. Raises BadLink."""
+        return self._papers.read(token)
 
     def read(self, purpose: Purpose, token: str) -> Claim:
         """Verify a token and return its contents. Raises BadLink if it is not valid for this purpose."""

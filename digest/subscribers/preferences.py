@@ -6,7 +6,15 @@ from datetime import date, datetime
 from typing import Any
 
 from digest.domain.schedule import next_due_at
-from digest.domain.subscriber import Frequency, Schedule, Status, Subscriber, SuppressionEvent, Verdict
+from digest.domain.subscriber import (
+    Frequency,
+    Layout,
+    Schedule,
+    Status,
+    Subscriber,
+    SuppressionEvent,
+    Verdict,
+)
 from digest.errors import BadInput
 from digest.papers.identifiers import canonical_id
 from digest.ranking.profile import Profile
@@ -16,6 +24,7 @@ from digest.store import subscribers as subscriber_store
 from digest.store.database import Connection, Database
 from digest.store.in_flight import wait_until_settled
 from digest.store.pending_feedback import save_pending
+from digest.subscribers.arrivals import hasten_welcome, plan_catch_ups
 from digest.subscribers.profiles import ProfileBuilder
 from digest.subscribers.signup import check_max_papers, find_subscriber, log_event
 
@@ -28,6 +37,7 @@ class Change:
     hour: int | None = None
     frequency: Frequency | None = None
     max_papers: int | None = None
+    layout: Layout | None = None
     topics: tuple[str, ...] | None = None
     must: tuple[str, ...] | None = None
     mute: tuple[str, ...] | None = None
@@ -47,6 +57,7 @@ class Change:
             schedule=schedule,
             interests=interests,
             max_papers=max_papers,
+            layout=self.layout or subscriber.layout,
             next_due_at=_due_after_change(subscriber, schedule, now),
         )
 
@@ -86,6 +97,7 @@ def change(
         pending = [(subscriber.id, one, verdicts[one]) for one in verdicts if one not in row_ids]
         save_pending(connection, pending, now)
         builder.rebuild(connection, [subscriber.id], now)
+        hasten_welcome(connection, subscriber, now)
         return subscriber_store.find_by_ids(connection, [subscriber.id])[subscriber.id]
 
 
@@ -145,6 +157,8 @@ def resume(database: Database, secret: bytes, address: str, now: datetime) -> Su
             )
         active = replace(subscriber, status=Status.ACTIVE, paused_until=None)
         subscriber_store.update_subscriber(connection, active)
+        if subscriber.status == "paused":
+            plan_catch_ups(connection, [active], now, at_once=True)
         if subscriber.status == "unsubscribed":
             log_event(connection, secret, subscriber, SuppressionEvent.RETURNED, "resumed", now)
         return active

@@ -8,7 +8,9 @@ from digest.store import papers as paper_store
 from digest.store import picks as pick_store
 from digest.store import terms as term_store
 from digest.store.database import Connection
+from digest.store.opinions import read_opinions
 from digest.store.pending_feedback import read_pending
+from digest.store.received import paper_ids_received
 from digest.subscribers.import_export import record_of
 from digest.subscribers.signup import find_subscriber
 
@@ -20,7 +22,8 @@ def personal_data(connection: Connection, address: str) -> dict[str, Any]:
 
     Keys: `reader` (the subscriber), `feedback`, `pending` (feedback on papers that are not stored yet), `profile`
     (interests with their number of terms), `received` (the last 200 papers sent, with section, score and
-    reason), `consents`.
+    reason), `received_earlier` (the ids of papers in older mails), `opinions` (the answers to "Was this a good
+    digest?"), `consents`.
     """
     subscriber = find_subscriber(connection, address)
     verdicts = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
@@ -56,6 +59,11 @@ def personal_data(connection: Connection, address: str) -> dict[str, Any]:
             }
             for row in pick_store.received_papers(connection, subscriber.id, _MOST_PAPERS)
         ],
+        "opinions": [
+            {"edition_on": edition_on, "opinion": opinion}
+            for edition_on, opinion in read_opinions(connection, subscriber.id)
+        ],
+        "received_earlier": paper_ids_received(connection, subscriber.id),
         "consents": [
             {"given_at": row.given_at, "what": row.what, "how": row.how}
             for row in consent_store.read_consents(connection, subscriber.id)

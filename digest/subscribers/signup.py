@@ -7,7 +7,15 @@ from datetime import date, datetime
 
 from digest.domain.address import Address
 from digest.domain.delivery import Kind
-from digest.domain.subscriber import Interests, Schedule, Status, Subscriber, SuppressionEvent, Verdict
+from digest.domain.subscriber import (
+    Interests,
+    Layout,
+    Schedule,
+    Status,
+    Subscriber,
+    SuppressionEvent,
+    Verdict,
+)
 from digest.errors import BadInput, NotFound
 from digest.papers.identifiers import canonical_id
 from digest.store import consents as consent_store
@@ -21,6 +29,7 @@ from digest.store.deliveries import NewDelivery
 from digest.store.pending_feedback import save_pending
 from digest.store.suppressions import Entry
 from digest.subscribers.addresses import address_hash, parse_address
+from digest.subscribers.arrivals import plan_welcome
 from digest.subscribers.profiles import ProfileBuilder
 
 CONSENT = "A digest of new papers by mail, until unsubscribed."
@@ -42,6 +51,7 @@ class Application:
     address: Address
     schedule: Schedule = field(default_factory=Schedule)
     max_papers: int = 10
+    layout: Layout = Layout.FULL
     interests: Interests = field(default_factory=Interests)
     likes: tuple[str, ...] = ()
     """Ids of liked papers, in any form, stored or not."""
@@ -124,6 +134,7 @@ def subscribe_many(
             status=status,
             schedule=application.schedule,
             max_papers=application.max_papers,
+            layout=application.layout,
             created_at=now,
             interests=application.interests,
             confirmed_at=now if status in _AGREED else None,
@@ -207,6 +218,7 @@ def confirm(database: Database, secret: bytes, address: str, now: datetime, how:
         subscriber = find_subscriber(connection, address)
         if subscriber.status == "pending":
             subscriber_store.activate(connection, subscriber.id, now)
+            plan_welcome(connection, subscriber, now)
             consent_store.record_consents(connection, [subscriber.id], CONSENT, how, now)
             if subscriber.confirmed_at is not None:
                 log_event(connection, secret, subscriber, SuppressionEvent.RETURNED, how, now)

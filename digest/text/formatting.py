@@ -10,6 +10,8 @@ from datetime import date
 from functools import lru_cache
 from textwrap import fill
 
+from digest.text.sentences import sentence_ends
+
 ELLIPSIS = "…"
 TEXT_WIDTH = 72
 EXCERPT_READ = 4000
@@ -30,16 +32,11 @@ _UNSEEN = re.compile(
 )
 _ODD_BUT_PRINTABLE = "  ", "\ufffc", "\ufffd"
 _SPACES = re.compile(r"\s+")
-_SENTENCE_END = re.compile(r"[.!?][)\]\"'\u2019\u201d]*(?=\s+[^\sa-z])")
 _CONTRIBUTION = re.compile(
     r"\b(?:we|this (?:paper|work|article|study|thesis|survey|report))\b(?: \w+){0,3}? "
     r"(?:propose|present|introduce|develop|describe|show|study|investigate|explore|design|build|release|address"
     r"|demonstrate|prove|analy[sz]e|examine|review|survey|evaluate|formulate|find)",
     re.IGNORECASE,
-)
-_NOT_AN_END = re.compile(
-    r"(?:\b(?:e\.g|i\.e|cf|et al|vs|etc|resp|approx|w\.r\.t|a\.k\.a|Fig|Figs|Eq|Eqs|Sec|Tab|Alg|No|Dr|Prof|St)"
-    r"|\b[A-Z])\.$"
 )
 
 
@@ -73,11 +70,7 @@ def excerpt(abstract: str, limit: int) -> str:
     line = one_line(abstract[:EXCERPT_READ])
     if len(line) <= limit:
         return line
-    ends = [
-        match.end()
-        for match in _SENTENCE_END.finditer(line)
-        if not _NOT_AN_END.search(line[max(0, match.end() - 12) : match.end()])
-    ]
+    ends = sentence_ends(line)
     starts = [0, *(end + 1 for end in ends)]
     contribution = _CONTRIBUTION.search(line)
     start = max(start for start in starts if start <= (contribution.start() if contribution else 0))

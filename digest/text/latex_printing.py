@@ -196,7 +196,8 @@ class _Printing:
         address = "".join(self.cursor.take_argument()).replace("\\", "").strip()
         text = self.argument().strip() if self.cursor.peek() == "{" else ""
         if text.startswith("http"):
-            return text
+            # The address is where the link leads, whatever its text says.
+            return text if address.startswith(text.rstrip("/")) and len(address) - len(text) <= 1 else address
         return address if not text or text in address else f"{text} ({address})"
 
     def print_footnote(self) -> str:

@@ -6,6 +6,7 @@ character is better in a mail than in print.
 
 # ruff: noqa: RUF001 - characters that look alike are what this module is about
 
+import re
 import unicodedata
 from functools import lru_cache
 from typing import Any
@@ -65,6 +66,9 @@ _SUBSCRIPTS = dict(
     zip("0123456789+-−=(),aehijklmnoprstuvxβγρφχ", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎,ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓᵦᵧᵨᵩᵪ", strict=True)
 )
 
+_OPERATORS = frozenset("⊥∘∗⋆♯♭⊗⊕∧∨∪∩∖")
+_WORD = re.compile(r"[^\W\d_]{2}")
+_INDICES = re.compile("[ijklmnpqrst]{2}")
 _BLACKBOARD = dict(zip("CHNPQRZ", "ℂℍℕℙℚℝℤ", strict=True))
 
 _DOTLESS = str.maketrans("ıȷ", "ij")
@@ -77,12 +81,22 @@ def _script(text: str, forms: dict[str, str], mark: str) -> str:
 
 
 def superscript(text: str) -> str:
-    """Raise `text`, or write it behind `^` where Unicode has no raised form of it."""
+    """Raise `text`, or write it behind `^` where Unicode has no raised form of it.
+
+    A single operator is clear without the caret: C⊥.
+    """
+    if text in _OPERATORS:
+        return text
     return _script(text, _SUPERSCRIPTS, "^")
 
 
 def subscript(text: str) -> str:
-    """Lower `text`, or write it behind `_` where Unicode has no lowered form of it."""
+    """Lower `text`, or write it behind `_` where Unicode has no lowered form of it.
+
+    Lowered words are hard to read: of letters only single ones and pairs of indices are lowered.
+    """
+    if _WORD.search(text) and not _INDICES.fullmatch(text):
+        return f"_{text}" if text.isalnum() else f"_({text})"
     return _script(text, _SUBSCRIPTS, "_")
 
 

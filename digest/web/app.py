@@ -29,6 +29,7 @@ from digest.web import (
     health,
     home,
     operator,
+    opinions,
     papers,
     preferences,
     signup,
@@ -82,7 +83,19 @@ def create_app(container: Container, recheck: timedelta = RECHECK, stopping: Eve
     )
     context = WebContext(container, recheck, stopping or Event())
     app.state.context = context
-    for group in (home, signup, preferences, feedback, web_view, papers, feeds, webhooks, health, operator):
+    for group in (
+        home,
+        signup,
+        preferences,
+        feedback,
+        opinions,
+        web_view,
+        papers,
+        feeds,
+        webhooks,
+        health,
+        operator,
+    ):
         app.include_router(group.router)
     app.include_router(api.router)
     app.include_router(api.pages)

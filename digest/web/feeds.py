@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
 from digest.delivery.preview import read_mail
-from digest.domain.delivery import DeliveryStatus, Kind
+from digest.domain.delivery import PAPER_KINDS, DeliveryStatus
 from digest.domain.pick import Card, Pick
 from digest.mail.content import HEADINGS, heading_of
 from digest.store import delivery_reports
@@ -95,7 +95,7 @@ def _own(context: WebContext, token: str, ending: str) -> Feed:
         rows = delivery_reports.find(
             connection,
             subscriber_id=subscriber.id,
-            kind=Kind.DIGEST,
+            kinds=PAPER_KINDS,
             status=DeliveryStatus.SENT,
             limit=DIGESTS_SHOWN,
         )

@@ -134,6 +134,7 @@ def _fields(subscriber: Subscriber, typed: Form | None) -> dict[str, str]:
         "hour": str(schedule.hour),
         "timezone": schedule.timezone,
         "max_papers": str(subscriber.max_papers),
+        "layout": subscriber.layout,
     }
     if typed is None:
         return stored
@@ -216,7 +217,7 @@ def _changes(connection: Connection, form: Form) -> tuple[Change, list[str]]:
     fields: dict[str, Any] = {
         **{name: list(form.lines(name)) for name in _WORDS},
         "categories": list(form.words("categories")),
-        **{name: form.text(name) for name in ("timezone", "frequency")},
+        **{name: form.text(name) for name in ("timezone", "frequency", "layout")},
         **{name: form.number(name) for name in ("hour", "max_papers") if name in form},
     }
     # A field that the form does not have stays unchanged.
@@ -231,6 +232,8 @@ def _save(context: WebContext, subscriber: Subscriber, form: Form) -> str:
         # Reading the reference corpus takes a second; here it blocks no other writer.
         container.profiles.reference(connection)
     change(container.database, container.profiles, subscriber.address, changes, context.now(), likes=likes)
+    # A welcome may wait for the first interests.
+    context.request_worker.wake()
     return "saved"
 
 
@@ -280,6 +283,7 @@ def _remove_feedback(context: WebContext, subscriber: Subscriber, form: Form) ->
 
 def _unsubscribe(context: WebContext, subscriber: Subscriber, _form: Form) -> str:
     unsubscribe(context.container.database, context.container.secret, subscriber.key, context.now(), "web")
+    context.request_worker.wake()
     return "left"
 
 

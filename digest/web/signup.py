@@ -14,7 +14,13 @@ from digest.domain.delivery import CONFIRM_DAYS, Kind
 from digest.domain.subscriber import Status, Subscriber
 from digest.errors import NotFound, TryLater
 from digest.subscribers.addresses import parse_address
-from digest.subscribers.consent import request_confirmation_again, resubscribe, subscriber_of, unsubscribe
+from digest.subscribers.consent import (
+    request_confirmation_again,
+    resubscribe,
+    subscriber_of,
+    undo_unsubscription,
+    unsubscribe,
+)
 from digest.subscribers.links import Claim
 from digest.subscribers.mail_requests import request_mail
 from digest.subscribers.signup import confirm
@@ -124,6 +130,7 @@ def confirm_now(context: Context, token: str) -> Response:
     confirmed = confirm(
         context.container.database, context.container.secret, subscriber.address, context.now(), "web"
     )
+    context.request_worker.wake()
     return show_preferences(context, confirmed, context.token("preferences", confirmed), "confirmed")
 
 
@@ -160,6 +167,7 @@ def unsubscribe_now(context: Context, token: str) -> Response:
     left = unsubscribe(
         context.container.database, context.container.secret, claim.subscriber_key, context.now(), "web"
     )
+    context.request_worker.wake()
     return context.private_page(
         "unsubscribed.html", token=token, can_return=left is not None and left.confirmed_at is not None
     )
@@ -171,5 +179,25 @@ def resubscribe_now(context: Context, token: str) -> Response:
     claim = context.claim("unsubscribe", token)
     back = resubscribe(
         context.container.database, context.container.secret, claim.subscriber_key, context.now(), "web"
+    )
+    return context.private_page("returned.html", token=token, subscriber_status=back.status)
+
+
+@router.get("/undo/{token}")
+def undo_form(context: Context, token: str) -> Response:
+    """Show the button that undoes an unsubscription."""
+    claim = context.claim("undo", token)
+    with context.container.database.read() as connection:
+        status = subscriber_of(connection, claim.subscriber_key).status
+    return context.private_page("undo.html", token=token, subscriber_status=status)
+
+
+@router.post("/undo/{token}")
+def undo(context: Context, token: str) -> Response:
+    """Undo an unsubscription, once."""
+    claim = context.claim("undo", token)
+    container = context.container
+    back = undo_unsubscription(
+        container.database, container.secret, claim.subscriber_key, claim.issued_on, context.now()
     )
     return context.private_page("returned.html", token=token, subscriber_status=back.status)

@@ -8,10 +8,18 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from digest.domain.delivery import Section
+from digest.domain.delivery import Kind, Section
 from digest.domain.pick import Card
-from digest.mail.content import ConfirmationContent, DigestContent, LinksContent, PickContent
+from digest.domain.subscriber import Layout
+from digest.mail.content import (
+    ConfirmationContent,
+    DigestContent,
+    GoodbyeContent,
+    LinksContent,
+    PickContent,
+)
 from digest.mail.rendering import Renderer
+from tests.mail.html_page import HOSTILE
 
 pytestmark = pytest.mark.browser
 
@@ -29,6 +37,8 @@ ABSTRACT = (
     "along edges, and nowhere else. On three public sets this halves the memory and keeps every detail that "
     "subscribers could tell apart in a blind test. Code and models are public."
 )
+
+MARKED = (("A paper with a title", "https://arxiv.org/abs/2511.00001"), (TITLES[3], ""))
 
 # For each text on the page: its words, and the contrast of its colour with its background (WCAG 2.2).
 CONTRASTS = """() => {
@@ -72,8 +82,8 @@ def content() -> DigestContent:
             ),
             section=Section.FOR_YOU if number < 3 else Section.EVERYONE,
             reason="Matches *gaussian splatting* — novel view synthesis.",
-            more_url=f"{BASE}/feedback/{'t' * 80}{number}m",
-            less_url=f"{BASE}/feedback/{'t' * 80}{number}l",
+            feedback_url=f"{BASE}/f/{'t' * 31}{number}",
+            score=1 - number / 10,
         )
         for number, title in enumerate(TITLES)
     )
@@ -89,7 +99,32 @@ def content() -> DigestContent:
         web_url=f"{BASE}/digest/{'t' * 80}",
         operator="Ada Grün, Example University",
         postal_address="Example University\n1 Science Road\n12345 Exampleton",
+        opinion_url=f"{BASE}/opinion/{'t' * 80}",
     )
+
+
+def hostile() -> DigestContent:
+    """Return a digest in which every text is hostile, and the longest that is accepted."""
+    base = content()
+    picks = tuple(
+        replace(
+            base.picks[0],
+            card=replace(
+                base.picks[0].card,
+                paper_id=f"2511.{number:05}",
+                title=text,
+                authors=(text,) * 5,
+                abstract=text,
+                categories=(text,),
+                links=((text, "https://code.example.org/a"),) * 4,
+                popularity=text,
+                summary=text,
+            ),
+            reason=text,
+        )
+        for number, text in enumerate(HOSTILE)
+    )
+    return replace(base, picks=picks, about="x" * 500, operator="x" * 500, note="x" * 700)
 
 
 def own_links() -> LinksContent:
@@ -115,6 +150,21 @@ def mails() -> dict[str, str]:
         "quiet": renderer.digest(quiet).html,
         "confirm": renderer.confirm(confirmation).html,
         "links": renderer.links(own_links()).html,
+        "goodbye": renderer.goodbye(
+            GoodbyeContent(f"{BASE}/undo/{'t' * 80}", f"{BASE}/preferences/{'t' * 80}", BASE, "Ada", "1 Road")
+        ).html,
+        **{
+            kind.value: renderer.digest(
+                replace(content(), kind=kind, marked=MARKED, away_since=date(2025, 11, 1))
+            ).html
+            for kind in (Kind.WELCOME, Kind.WEEKLY, Kind.CATCH_UP)
+        },
+        "compact": renderer.digest(replace(content(), layout=Layout.COMPACT)).html,
+        "ten": renderer.digest(
+            replace(content(), picks=(*content().picks[:3], content().picks[4]) * 2 + content().picks[:2])
+        ).html,
+        "thirty": renderer.digest(replace(content(), picks=content().picks * 6)).html,
+        "hostile": renderer.digest(hostile()).html,
     }
 
 
@@ -140,9 +190,15 @@ def show(chromium: Browser, mails: dict[str, str]) -> Iterator[Callable[[str, in
 
 
 each_way = pytest.mark.parametrize(
-    ("width", "scheme"), [(375, "light"), (375, "dark"), (800, "light"), (800, "dark")]
+    ("width", "scheme"), [(320, "light"), (375, "dark"), (600, "light"), (800, "dark")]
 )
-each_mail = pytest.mark.parametrize("name", ["digest", "quiet", "confirm", "links"])
+each_mail = pytest.mark.parametrize(
+    "name",
+    [
+        "digest", "quiet", "confirm", "links", "goodbye", "welcome", "weekly", "catch_up", "compact", "thirty",
+        "hostile",
+    ],
+)  # fmt: skip
 
 
 @each_mail
@@ -173,7 +229,7 @@ def test_headings_and_links_are_visible(
     show: Callable[[str, int, str], Page], width: int, scheme: str
 ) -> None:
     page = show("digest", width, scheme)
-    assert page.locator("h1").inner_text() == "Wednesday, 26 November 2025"
+    assert page.locator("h1").inner_text() == f"{len(TITLES)} papers, 2 minutes"
     assert page.locator("h2").all_inner_texts() == ["For you", "What everyone reads"]
     assert page.locator("h3").count() == len(TITLES)
     for one in [*page.locator("h1, h2, h3").all(), *page.locator("a").all()]:
@@ -184,15 +240,30 @@ def test_headings_and_links_are_visible(
     assert page.get_by_text("Unsubscribe").is_visible()
 
 
-@each_mail
+@pytest.mark.parametrize("name", ["confirm", "links", "goodbye"])
 def test_links_on_a_phone_are_large_enough(show: Callable[[str, int, str], Page], name: str) -> None:
     page = show(name, 375, "light")
-    taps = page.locator("a.tap, a.name, td[bgcolor] > a")
+    taps = page.locator("a.tap")
     assert taps.count() > 0
     for one in taps.all():
         box = one.bounding_box()
         assert box is not None
         assert box["height"] >= 44, one.inner_text()
+
+
+def test_the_buttons_of_a_paper_are_visible_and_large_enough(
+    show: Callable[[str, int, str], Page],
+) -> None:
+    """WCAG 2.2 asks for targets of 24 px; a card has two, and many cards are on a page."""
+    buttons = show("digest", 320, "light").locator("a.btn")
+    assert buttons.count() == 2 * len(TITLES)
+    for one in buttons.all():
+        box = one.bounding_box()
+        assert box is not None
+        assert box["height"] >= 34
+        assert box["width"] >= 48
+        border = one.evaluate("one => getComputedStyle(one.parentElement).borderTopStyle")
+        assert border == "solid"
 
 
 @pytest.mark.parametrize("name", ["digest", "links"])
@@ -241,6 +312,23 @@ def test_without_styles_the_mail_is_in_reading_order(
     words = page.locator("body").inner_text().partition("Trending papers")[2]
     places = [
         words.index(text)
-        for text in ("26 November 2025", "For you", TITLES[0], "Matches", "PDF", TITLES[1], "Unsubscribe")
+        for text in ("26 Nov", "For you", TITLES[0], "Matches", "PDF", TITLES[1], "Unsubscribe")
     ]
     assert places == sorted(places)
+
+
+@each_mail
+def test_without_the_style_block_nothing_overflows_and_every_text_is_readable(
+    show: Callable[[str, int, str], Page], name: str
+) -> None:
+    page = show(name, 375, "dark")
+    page.evaluate("for (const one of document.querySelectorAll('style')) one.remove()")
+    assert page.evaluate("document.documentElement.scrollWidth") == 375
+    contrasts = page.evaluate(CONTRASTS)
+    assert [(text, round(ratio, 2)) for text, ratio in contrasts if ratio < 4.5] == []
+
+
+def test_ten_papers_take_at_most_3300_px_on_a_phone(show: Callable[[str, int, str], Page]) -> None:
+    page = show("ten", 390, "light")
+    assert page.locator("h3").count() == 10
+    assert page.evaluate("document.documentElement.scrollHeight") <= 3300

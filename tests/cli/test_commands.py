@@ -17,7 +17,7 @@ from tests.cli.shell import Shell
 BRIEF = {"announced_on", "id", "title", "authors", "categories"}
 SUBSCRIBER = {
     "address", "status", "topics", "must", "mute", "follow", "categories",
-    "timezone", "hour", "frequency", "max_papers", "next_due_at", "paused_until",
+    "timezone", "hour", "frequency", "max_papers", "layout", "next_due_at", "paused_until",
 }  # fmt: skip
 DELIVERY = {
     "id", "edition_on", "kind", "address", "status", "reason", "attempts", "due_at", "next_try_at",
@@ -51,9 +51,10 @@ STATUS = {
     "beat",
     "next",
 }
-PERSONAL_DATA_KEYS = {"pending", "reader", "feedback", "profile", "received", "consents"}
+PERSONAL_DATA_KEYS = {"opinions", "pending", "reader", "feedback", "profile", "received", "consents"}
 EXPLANATION = {
     "id", "title", "score", "floor", "interest", "reason", "reasons", "closest", "obstacles", "received_on",
+    "second_opinion",
 }  # fmt: skip
 REHEARSAL = {"address", "edition_on", "papers", "first"}
 ANA = "ana@example.org"

@@ -117,15 +117,18 @@ def test_each_subscriber_gets_one_mail_a_day_or_a_recorded_reason(four_days: Fou
         sum(day == f"{edition}" for day, _ in sent) for edition in EDITIONS
     ]
     assert four_days.reports[0]["sent"] == len(TOPICS)
-    # On some days there is no paper about gaussian splats; then no digest is sent, and the ledger has the reason.
-    assert len(sent) >= 18
+    # On some days no paper fits a narrow topic; then no digest is sent, and the ledger has the reason.
+    assert len(sent) >= 16
     assert {(row["status"], row["reason"]) for row in rows} <= {("sent", ""), ("skipped", "nothing fits")}
 
 
 def test_no_paper_is_sent_to_a_subscriber_twice(four_days: FourDays) -> None:
+    papers = 0
     for address in TOPICS:
         ids = [paper["id"] for paper in carried(four_days, address)]
-        assert len(ids) == len(set(ids)) >= 10
+        assert len(ids) == len(set(ids)) >= 5
+        papers += len(ids)
+    assert papers >= 10 * len(TOPICS)
 
 
 def test_digests_have_no_later_papers_and_after_the_first_only_new_ones(four_days: FourDays) -> None:

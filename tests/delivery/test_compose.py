@@ -20,6 +20,7 @@ from digest.store import papers as paper_store
 from digest.store.database import Database
 from digest.subscribers.profiles import ProfileBuilder
 from tests.factories import (
+    IMPRINT,
     SUBJECTS,
     TUESDAY,
     WEDNESDAY,
@@ -228,3 +229,16 @@ def test_a_pick_without_typed_words_names_the_marked_paper_it_is_like(database: 
         picks = preview(connection, Composer(SelectionSettings()), subscriber, TUESDAY, at(TUESDAY)).picks
         title = paper_store.find_by_paper_ids(connection, ["2603.00008"])["2603.00008"].paper.title
     assert f"Like *{title}*, which you marked." in [pick.reason.line for pick in picks]
+
+
+def test_a_digest_that_is_not_full_says_why_and_a_full_one_does_not(database: Database) -> None:
+    add_papers(database, *make_papers(24))
+    wants_many = add_subscriber(database, "many@example.org", topics=[TOPICS[0]], max_papers=50)
+    wants_one = add_subscriber(database, "one@example.org", topics=[TOPICS[0]], max_papers=1)
+    follows_nothing = add_subscriber(database, "none@example.org", max_papers=50)
+    requests = [Request(one, TUESDAY) for one in (wants_many, wants_one, follows_nothing)]
+    with database.read() as connection:
+        found = Composer(SelectionSettings()).select(connection, requests, at(TUESDAY))
+    notes = {one.subscriber.address: one.compose(IMPRINT, at(TUESDAY)).note for one in found}
+    assert "of 24 new ones, no other fits" in notes["many@example.org"]
+    assert notes["one@example.org"] == notes["none@example.org"] == ""

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from digest.delivery.compose import compose_batch
-from digest.delivery.decisions import Cancel, WaitPolicy, reason_to_cancel
+from digest.delivery.decisions import Cancel, WaitPolicy, reason_to_cancel, short_note
 from digest.delivery.deliver import LEASE, Summary, deliver_ready
 from digest.delivery.plan import plan_due, plan_edition
 from digest.domain.delivery import KINDS, RECIPIENTS, Delivery, Kind
@@ -18,6 +18,7 @@ from digest.store.database import Database
 from digest.store.deliveries import NewDelivery
 from digest.store.recording import StepWriter
 from digest.store.steps import Step
+from digest.subscribers.arrivals import WELCOME_WAIT
 from digest.subscribers.preferences import pause, resume
 from digest.subscribers.signup import confirm
 from tests.factories import (
@@ -162,7 +163,11 @@ def test_a_new_subscriber_gets_one_confirmation_and_no_digest(database: Database
     assert b"List-Unsubscribe" not in transport.envelopes[0].content
     confirm(database, SECRET, subscriber.address, at(TUESDAY), "test")
     deliver_due(post, at(TUESDAY))
+    # The welcome waits for what a new subscriber works on, but not for long.
+    assert len(transport.envelopes) == 1
+    deliver_due(post, at(TUESDAY) + WELCOME_WAIT)
     assert len(transport.envelopes) == 2
+    assert [row.kind for row in deliveries_of(database, subscriber)] == ["confirm", "welcome"]
     assert len(received_by(database, subscriber)[TUESDAY]) == 5
 
 
@@ -294,3 +299,19 @@ def test_links_are_sent_before_digests(database: Database) -> None:
     transport = Interposed(lambda envelope, send: send(envelope))
     deliver_ready(delivery_context(database, transport), Clock(at(TUESDAY, 9)))
     assert sent_to(transport.memory) == [waiting.address, "early@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("picks", "most", "considered", "said"),
+    [
+        (10, 10, 400, ""),
+        (0, 10, 400, ""),
+        (3, 10, 1412, "of 1,412 new ones, no other fits"),
+        (3, 10, 3, "no other new ones"),
+        (1, 0, 5, ""),
+    ],
+)
+def test_a_short_digest_says_why(picks: int, most: int, considered: int, said: str) -> None:
+    note = short_note(picks, most, considered)
+    assert said in note
+    assert bool(note) == bool(said)

@@ -10,6 +10,7 @@ from digest.delivery.deliver import deliver_ready
 from digest.delivery.feed_state import FeedState, feed_state
 from digest.delivery.plan import plan_due
 from digest.delivery.select_papers import SelectionSettings
+from digest.domain.delivery import Kind
 from digest.domain.paper import FetchStatus, LastFetch
 from digest.domain.subscriber import Subscriber
 from digest.mail.file_transports import MemoryTransport
@@ -210,7 +211,7 @@ def test_the_state_of_the_feeds(
 
 def outcome(picks: int, state: FeedState, now: datetime, wait_policy: WaitPolicy | None = None) -> object:
     considered = 5 if picks else 0
-    return decide(picks, considered, state, at(WEDNESDAY, 7), now, wait_policy or WaitPolicy())
+    return decide(Kind.DIGEST, picks, considered, state, at(WEDNESDAY, 7), now, wait_policy or WaitPolicy())
 
 
 def test_papers_are_sent_in_any_state_of_the_feeds() -> None:

@@ -18,7 +18,13 @@ from aiosmtpd.smtp import SMTP
 
 from digest.domain.delivery import Section
 from digest.domain.pick import Card
-from digest.mail.content import ConfirmationContent, DigestContent, LinksContent, PickContent
+from digest.mail.content import (
+    ConfirmationContent,
+    DigestContent,
+    GoodbyeContent,
+    LinksContent,
+    PickContent,
+)
 from digest.mail.message import Message, digest_headers, message_id
 from digest.mail.rendering import Renderer
 from tests.conftest import missing
@@ -73,8 +79,8 @@ def make_content(make_card: Callable[..., Card]) -> Callable[..., DigestContent]
                 card=make_card(number, **(card or {})),
                 section=Section.FOR_YOU if number <= for_you else Section.EVERYONE,
                 reason="Matches *gaussian splatting* — novel view synthesis.",
-                more_url=f"{BASE}/feedback/{TOKEN}{number}more",
-                less_url=f"{BASE}/feedback/{TOKEN}{number}less",
+                feedback_url=f"{BASE}/f/LwU8oD7cB-8lVhRWAAH15kdfXUBA_Gq{number}",
+                score=1 - number / 100,
             )
             for number in range(1, for_you + everyone + 1)
         )
@@ -90,6 +96,7 @@ def make_content(make_card: Callable[..., Card]) -> Callable[..., DigestContent]
             "web_url": f"{BASE}/digest/{TOKEN}",
             "operator": "Ada Grün, Example University",
             "postal_address": "Example University\n1 Science Road\n12345 Exampleton",
+            "opinion_url": f"{BASE}/opinion/{TOKEN}",
         }
         return DigestContent(**{**usual, **changes})  # type: ignore[arg-type]  # tests name fields freely
 
@@ -102,6 +109,17 @@ def confirmation() -> ConfirmationContent:
         confirm_url=f"{BASE}/confirm/{TOKEN}",
         expires_in_days=7,
         web_url=BASE,
+        operator="Ada Grün",
+        postal_address="1 Science Road\n12345 Exampleton",
+    )
+
+
+@pytest.fixture(scope="session")
+def goodbye() -> GoodbyeContent:
+    return GoodbyeContent(
+        undo_url=f"{BASE}/undo/{TOKEN}",
+        preferences_url=f"{BASE}/preferences/{TOKEN}",
+        web_url=f"{BASE}/",
         operator="Ada Grün",
         postal_address="1 Science Road\n12345 Exampleton",
     )

@@ -28,15 +28,19 @@ def test_the_html_has_all_of_the_content(
     page = Page(digest.html)
     content = make_content()
     for words in (
-        "Saturday, 22 November 2025",
+        "Saturday 22 Nov",
+        "10 papers, 4 minutes",
         "7 for you · 3 everyone reads, out of 612 new papers",
         "You asked for: gaussian splatting, novel view synthesis",
         "For you",
         "What everyone reads",
         "Sparse splats: rendering rooms from 10 photographs",
-        "Ada Grün, Bo Li, Chidi Okafor and 2 more",
-        "cs.CV · 21 November 2025 · 38 upvotes, +21 today",
-        "We render whole rooms from a handful of photographs. Our splats",
+        "1. Sparse splats: rendering rooms from 1 photographs",
+        "Ada Grün, Bo Li … Eve Tanaka",
+        "Computer Vision · 21 Nov · 38 upvotes, +21",
+        "We render whole rooms from a handful of photographs.",
+        "More like this",
+        "Was this a good digest? Yes / No",
         "Matches gaussian splatting — novel view synthesis.",
         "You get this mail every day",
         "Ada Grün, Example University · Example University, 1 Science Road, 12345 Exampleton",
@@ -47,12 +51,20 @@ def test_the_html_has_all_of_the_content(
             pick.card.abstract_url,
             pick.card.pdf_url,
             pick.card.links[0][1],
-            pick.more_url,
-            pick.less_url,
+            f"{pick.feedback_url}/more",
+            f"{pick.feedback_url}/less",
         ):
             assert url in page.links
-    for url in (content.preferences_url, content.unsubscribe_url, content.web_url):
+    for url in (
+        content.preferences_url,
+        content.unsubscribe_url,
+        content.web_url,
+        f"{content.opinion_url}/yes",
+        f"{content.opinion_url}/no",
+    ):
         assert url in page.links
+    # The title is the link to the abstract.
+    assert "Abstract" not in page.text
     assert page.faults == []
 
 
@@ -60,31 +72,38 @@ def test_the_text_part_is_a_complete_digest(
     digest: RenderedMail, make_content: Callable[..., DigestContent]
 ) -> None:
     text = digest.text
-    assert text.startswith("TRENDING PAPERS\nSaturday, 22 November 2025\n\n7 for you · 3 everyone reads")
+    assert text.startswith(
+        "TRENDING PAPERS\nSaturday, 22 November 2025\n\n10 papers, 4 minutes\n7 for you · 3 everyone reads"
+    )
     assert "\nFOR YOU\n=======\n" in text
     assert "\nWHAT EVERYONE READS\n" in text
     for number in range(1, 11):
-        assert f"\n{number:>2}. Sparse splats: rendering rooms from {number} photographs\n" in text
-    for pick in make_content().picks:
-        assert re.search(rf"^    Abstract: +{re.escape(pick.card.abstract_url)}$", text, re.MULTILINE)
-        assert re.search(rf"^    Less like this: {re.escape(pick.less_url)}$", text, re.MULTILINE)
+        assert f"\n{number:>2}. Sparse splats: rendering rooms from {number} photographs [{number}]\n" in text
+    papers, _, addresses = text.partition("\nADDRESSES\n=========\n")
+    for number, pick in enumerate(make_content().picks, 1):
+        assert f"\n    More or less like this: {pick.feedback_url}\n" in papers
+        assert re.search(rf"^\[{number}\] +{re.escape(pick.card.abstract_url)}$", addresses, re.MULTILINE)
+        assert re.search(rf"^     PDF:     {re.escape(pick.card.pdf_url)}$", addresses, re.MULTILINE)
+    # The only address in the list of papers is the short one for feedback.
+    assert len(re.findall("https?://", papers)) == 10
     assert "Unsubscribe:     https://papers.example.org/unsubscribe/" in text
     assert all(len(line) <= 72 for line in text.split("\n") if "://" not in line)
     assert "\n\n\n\n" not in text
+    assert f"\nYes: {make_content().opinion_url}/yes\n" in text
     assert not re.search(r"[ \t]\n|<|&\w+;", text)
 
 
-def test_the_subject_has_the_date_and_the_best_title(
+def test_the_subject_has_the_best_title_and_the_count(
     renderer: Renderer, make_content: Callable[..., DigestContent]
 ) -> None:
     assert renderer.digest(make_content()).subject == (
-        "Papers for 22 Nov: Sparse splats: rendering rooms from 1 photographs and 9 more"
+        "Sparse splats: rendering rooms from 1 photographs, and 9 more"
     )
     assert renderer.digest(make_content(0, 1)).subject == (
-        "Papers for 22 Nov: Sparse splats: rendering rooms from 1 photographs"
+        "Sparse splats: rendering rooms from 1 photographs"
     )
     assert renderer.digest(make_content(1, 0, {"title": "Tom & Jerry's <b>"})).subject == (
-        "Papers for 22 Nov: Tom & Jerry's <b>"
+        "Tom & Jerry's <b>"
     )
 
 
@@ -175,7 +194,7 @@ def test_an_invalid_url_is_not_a_link(
     page = Page(words.html)
     assert all(link.startswith("https://papers.example.org/") for link in page.links)
     assert "Sparse splats: rendering rooms from 1 photographs" in page.text
-    assert "Abstract:" not in words.text
+    assert "[1]" not in words.text
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -198,7 +217,7 @@ def test_the_note_of_a_quiet_day_is_shown(
 ) -> None:
     note = "arXiv announced nothing today: it is a holiday there."
     words = renderer.digest(make_content(0, 0, note=note, considered=0))
-    assert words.subject == "Papers for 22 Nov: a quiet day"
+    assert words.subject == "Saturday: a quiet day, no papers for you"
     assert note in Page(words.html).text
     assert note in words.text
     assert "0 new papers looked at" in words.text
@@ -210,12 +229,10 @@ def test_missing_feedback_links_and_reasons_are_left_out(
     renderer: Renderer, make_content: Callable[..., DigestContent]
 ) -> None:
     content = make_content(2, 0, about="")
-    bare = replace(
-        content, picks=tuple(replace(pick, reason="", more_url="", less_url="") for pick in content.picks)
-    )
+    bare = replace(content, picks=tuple(replace(pick, reason="", feedback_url="") for pick in content.picks))
     words = renderer.digest(bare)
     for text in (words.html, words.text):
-        assert "like this" not in text
+        assert "like this" not in text.partition("------")[0]
         assert "Because" not in text
         assert "You asked for" not in text
 
@@ -252,7 +269,7 @@ def test_a_card_is_rendered_once_for_all_subscribers(
     assert renderer.cache_counts() == (10, 40)
     # Equal cards share one cache entry, and the cache is limited.
     again = Card.from_json(make_card(1).to_json())
-    pick = PickContent(again, Section.FOR_YOU, "", "", "")
+    pick = PickContent(again, Section.FOR_YOU, "", "")
     renderer.digest(make_content(picks=(pick,)))
     assert renderer.cache_counts() == (10, 41)
     renderer.digest(make_content(30, 0))

@@ -24,7 +24,8 @@ def thirty_days(database: Database, now: datetime, count: int = 40) -> None:
             insert(subscribers), [_subscriber(subscriber_id, now) for subscriber_id in range(1, count + 1)]
         )
         connection.execute(
-            insert(cards), [{"id": 1, "content_sha256": "0" * 64, "contents": {"title": "A paper"}}]
+            insert(cards),
+            [{"id": 1, "content_sha256": "0" * 64, "contents": {"title": "A paper"}, "used_on": today}],
         )
         days = [today - back * DAY for back in range(29, -1, -1)]
         for at, day in enumerate(one for one in days if one.weekday() < 5):

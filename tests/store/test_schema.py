@@ -86,7 +86,10 @@ def test_a_migrated_ledger_accepts_the_new_kind_and_keeps_every_row(database: Da
     finally:
         upgrade(database)
     after = dump(database)
-    assert {name: after[name] for name in before} == before
+    # The columns that were added since are the last ones.
+    for name, rows in before.items():
+        width = len(rows[0])
+        assert sorted((row[:width] for row in after[name]), key=repr) == rows
     write_kind(database, "links")
     with pytest.raises(Conflict):
         write_kind(database, "news")

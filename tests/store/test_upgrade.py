@@ -51,6 +51,13 @@ OLD_COLUMNS = {
     "deliveries": {"content_sha256": "digest"},
     "cards": {"content_sha256": "digest"},
 }
+# Columns that were added since.
+NEW_COLUMNS = {
+    "papers": {"summary"},
+    "subscribers": {"layout"},
+    "deliveries": {"opinion"},
+    "cards": {"used_on"},
+}
 FILLED = (papers, paper_terms, popularity, term_statistics, subscribers, cards, deliveries, picks, feedback)
 
 
@@ -98,7 +105,10 @@ def fill(database: Database, rows: dict[str, list[dict[str, Any]]]) -> None:
         for name, found in rows.items():
             old = OLD_COLUMNS.get(name, {})
             known = {column["name"] for column in columns[name]}
-            named = [{old.get(key, key): value for key, value in row.items()} for row in found]
+            added = NEW_COLUMNS.get(name, set())
+            named = [
+                {old.get(key, key): value for key, value in row.items() if key not in added} for row in found
+            ]
             assert named, f"{name} is empty"
             assert set(named[0]) == known
             written = [{key: _written(value) for key, value in row.items()} for row in named]

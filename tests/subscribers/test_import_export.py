@@ -77,6 +77,7 @@ def test_an_export_can_be_imported_unchanged(database: Database, tmp_path: Path)
         hour=0,
         frequency="weekdays",
         max_papers=17,
+        layout="compact",
     )
     change(
         database,
@@ -217,6 +218,7 @@ BAD_LINES: list[Any] = [
     {"address": "x@example.org", "frequency": "hourly"},
     {"address": "x@example.org", "frequency": ["daily"]},
     {"address": "x@example.org", "max_papers": 0},
+    {"address": "x@example.org", "layout": "wide"},
     {"address": "x@example.org", "max_papers": 10**30},
     {"address": "x@example.org", "hour": True},
     {"address": "x@example.org", "topics": ["\ud800"]},

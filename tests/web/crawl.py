@@ -155,6 +155,15 @@ class Crawl:
         yield "preferences, paused", client.get(f"{preferences}?done=paused")
         client.post(preferences, data={"do": "resume"})
         yield "web view", client.get(path_of("digest", subscriber))
+        (short,) = links().feedback_pages(subscriber.key, WEDNESDAY, ["2603.00004"])
+        for ending in ("", "/more", "/less"):
+            yield f"short feedback{ending}", client.get(short.removeprefix(BASE_URL) + ending)
+        opinion = path_of("opinion", subscriber)
+        for ending in ("", "/yes", "/no"):
+            yield f"opinion{ending}", client.get(opinion + ending)
+        for given in ("yes", "no"):
+            yield f"opinion, {given}", client.post(opinion, data={"answer": given})
+        yield "archive", client.get(path_of("archive", subscriber))
         yield (
             "web view, unknown day",
             client.get(
@@ -172,6 +181,11 @@ class Crawl:
         yield "unsubscribe, again", client.get(out)
         yield "preferences, unsubscribed", client.get(preferences)
         yield "unsubscribe, undone", client.post(f"{out}/undo")
+        yield "undo, not unsubscribed", client.get(path_of("undo", subscriber))
+        client.post(out)
+        yield "undo", client.get(path_of("undo", subscriber))
+        yield "undo, done", client.post(path_of("undo", subscriber))
+        yield "undo, used", client.post(path_of("undo", subscriber))
         for status in (Status.SUPPRESSED, Status.PENDING):
             set_status(container.database, subscriber_now(container.database, other.address), status)
             yield f"unsubscribe, {status}, undone", client.post(f"{path_of('unsubscribe', other)}/undo")

@@ -3,6 +3,7 @@
 import re
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -14,7 +15,9 @@ from threading import Thread
 import pytest
 import uvicorn
 
-from digest.domain.delivery import CONFIRM_DAYS, KINDS, Kind
+from digest.delivery.build_mail import build_mail
+from digest.delivery.preview import read_mail
+from digest.domain.delivery import CONFIRM_DAYS, KINDS, PAPER_KINDS, Kind
 from digest.domain.subscriber import Status, Subscriber
 from digest.jobs.daily import Job, run
 from digest.mail.file_transports import MemoryTransport
@@ -35,7 +38,6 @@ from tests.factories import (
     delivery_context,
     links,
     make_papers,
-    rebuilt,
     subscriber_now,
 )
 from tests.web.client import Client
@@ -61,7 +63,7 @@ def path(purpose: Purpose, subscriber: Subscriber, link_maker: Links | None = No
 def mails(
     container: Container, client: Client, subscriber: Subscriber, tmp_path: Path
 ) -> dict[Kind, EmailMessage]:
-    """Return one mail of every kind: the digest, and the mails requested on the pages."""
+    """Return one mail of every kind: of the ledger, and those requested on the pages."""
     client.request_mail("new@example.org")
     client.request_mail(subscriber.address, "/links")
     outbox = [
@@ -70,10 +72,13 @@ def mails(
     found: dict[Kind, EmailMessage] = {
         Kind.CONFIRM: next(mail for mail in outbox if mail["To"] == "new@example.org"),
         Kind.LINKS: next(mail for mail in outbox if mail["To"] == subscriber.address),
-        Kind.DIGEST: message_from_bytes(
-            rebuilt(container.database, deliveries_of(container.database, subscriber)[0].id), policy=default
-        ),
     }
+    delivery = deliveries_of(container.database, subscriber)[0].id
+    with container.database.read() as connection:
+        composed = read_mail(connection, delivery)
+    for kind in (*PAPER_KINDS, Kind.GOODBYE):
+        message = build_mail(replace(composed, kind=kind), links(), container.renderer)
+        found[kind] = message_from_bytes(message.to_bytes(), policy=default)
     assert set(found) == set(KINDS)
     return found
 
@@ -86,7 +91,8 @@ def links_of(mail: EmailMessage) -> set[str]:
 
 
 LEADS_TO: dict[Kind, set[str]] = {
-    Kind.DIGEST: {"feedback", "preferences", "unsubscribe", Kind.DIGEST},
+    **{kind: {"f", "opinion", "preferences", "unsubscribe", "archive", Kind.DIGEST} for kind in PAPER_KINDS},
+    Kind.GOODBYE: {"undo", "preferences"},
     Kind.CONFIRM: {Kind.CONFIRM},
     Kind.LINKS: {"preferences", "unsubscribe", "feed"},
 }
@@ -98,8 +104,8 @@ def test_get_of_every_link_of_a_mail_changes_nothing(
 ) -> None:
     found = links_of(mails[kind])
     assert {one.split("/")[3] for one in found} >= LEADS_TO[kind]
-    if kind == "digest":
-        assert sum("verdict=more" in one for one in found) == sum("verdict=less" in one for one in found) > 5
+    if kind in PAPER_KINDS:
+        assert sum(one.endswith("/more") for one in found) == sum(one.endswith("/less") for one in found) > 5
     before = dump(container)
     for link in found:
         for method in ("GET", "HEAD", "GET"):
@@ -286,7 +292,7 @@ def test_a_link_is_valid_for_one_purpose_only(
     for purpose in PURPOSES:
         ending = {"feed": ".xml", "feedback": "?paper=2603.00001&verdict=more"}.get(purpose, "")
         for method in ("GET", "POST"):
-            if purpose == made_for or (method == "POST" and purpose in {"digest", "feed"}):
+            if purpose == made_for or (method == "POST" and purpose in {"digest", "feed", "archive"}):
                 continue
             answer = client.request(method, f"/{purpose}/{token}{ending}")
             assert answer.status_code == 403, f"{method} {purpose}"

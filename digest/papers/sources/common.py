@@ -21,6 +21,8 @@ from digest.text.latex import one_line, paragraphs
 LONGEST_TITLE = 1_000
 LONGEST_ABSTRACT = 20_000
 LONGEST_NAME = 1_000
+LONGEST_SUMMARY = 2_000
+"""Characters of a summary that are read."""
 MOST_AUTHORS = 10_000
 MOST_CATEGORIES = 100
 MOST_REJECTED = 1_000
@@ -99,6 +101,7 @@ def make_paper(
     comment: str = "",
     withdrawn: bool = False,
     links: dict[str, str] | None = None,
+    summary: str = "",
 ) -> Paper:
     """Build a paper from a feed's raw fields; with an empty `paper_id` the id is derived from the title.
 
@@ -122,6 +125,7 @@ def make_paper(
         links={kind: address for kind, address in (links or {}).items() if is_web_address(address)},
         raw_title=visible(title).strip(),
         raw_abstract=visible(abstract).strip(),
+        summary=one_line(summary[:LONGEST_SUMMARY]),
     )
 
 

@@ -113,6 +113,7 @@ def _item(item: Any, now: datetime, shown_on: date | None) -> FeedItem:
         announced_on=_shown_on(inner) or shown_on,
         withdrawn=bool(inner.get("withdrawnAt")),
         links={"code": _text(inner, "githubRepo"), "project": _text(inner, "projectPage")},
+        summary=_text(inner, "ai_summary"),
     )
     popularity = Popularity(
         observed_at=now,
