@@ -14,7 +14,7 @@ from digest.doctor.ledger import judge_planning, judge_queue, judge_settled, jud
 from digest.papers.calendar import EASTERN, announces_on, is_weekday, last_expected, out_at
 from digest.status.facts import Calendar, Facts, FeedFacts, Ledger, Space
 from digest.store.circuit_breakers import Circuit
-from digest.store.overview import ServerAnswers
+from digest.store.overview import EDITION_KINDS, ServerAnswers
 from digest.store.refusals import DoubtfulEdition
 from digest.text.formatting import counted
 
@@ -153,13 +153,13 @@ def last_edition(ledger: Ledger, now: datetime) -> tuple[date, Counter[str], Cou
     """Return the newest edition that has begun, its digests by status, and those not sent by reason; None if none."""
     # The day begins up to 14 hours before it does in UTC.
     newest = (now + timedelta(hours=14)).date()
-    day = next((one for one, kind, *_ in ledger.counts if kind == "digest" and one <= newest), None)
+    day = next((one for one, kind, *_ in ledger.counts if kind in EDITION_KINDS and one <= newest), None)
     if day is None:
         return None
     states: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     for edition_on, kind, status, reason, count in ledger.counts:
-        if edition_on == day and kind == "digest":
+        if edition_on == day and kind in EDITION_KINDS:
             states[status] += count
             if status != "sent":
                 reasons[f"{status}: {reason}" if reason else status] += count

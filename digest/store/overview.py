@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, Float, case, cast, func, literal, select, text, union_all
 
-from digest.domain.delivery import DeliveryStatus
+from digest.domain.delivery import PLANNED_KINDS, DeliveryStatus, Kind
 from digest.store.mail_server_models import inbound_reports, server_answers
 from digest.store.models import (
     deliveries,
@@ -19,6 +19,8 @@ from digest.store.models import (
 )
 
 _DAY = timedelta(days=1)
+EDITION_KINDS = (*PLANNED_KINDS, Kind.CATCH_UP)
+"""The kinds of an edition."""
 # Deliveries of older editions are cancelled; this lets a query read the newest rows only.
 _RECENT_EDITIONS = 4 * _DAY
 
@@ -84,7 +86,7 @@ def edition_figures(connection: Connection, newest: date, days: int) -> list[Edi
             _count(status.in_(("planned", "claimed"))),
             func.avg(case((status == DeliveryStatus.SENT, delay))),
         )
-        .where(deliveries.c.kind == "digest", deliveries.c.edition_on.between(since, newest))
+        .where(deliveries.c.kind.in_(EDITION_KINDS), deliveries.c.edition_on.between(since, newest))
         .group_by(deliveries.c.edition_on)
         .order_by(deliveries.c.edition_on)
     )
