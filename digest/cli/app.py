@@ -6,6 +6,7 @@ import typer
 
 from digest.cli import (
     bench,
+    db,
     deliveries,
     demo,
     dkim,
@@ -64,6 +65,7 @@ application.add_typer(suppressions.application, name="suppressions")
 application.add_typer(inbound.application, name="inbound")
 application.add_typer(inbound.bounces, name="bounces")
 application.add_typer(dkim.application, name="dkim")
+application.add_typer(db.application, name="db")
 application.command()(operate.status)
 application.command()(doctor.doctor)
 application.command()(web.web)
