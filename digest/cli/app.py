@@ -7,6 +7,7 @@ import typer
 from digest.cli import (
     alarms,
     bench,
+    db,
     deliveries,
     demo,
     dkim,
@@ -71,6 +72,7 @@ application.add_typer(dkim.application, name="dkim")
 application.command()(status.status)
 application.add_typer(alarms.application, name="alarms")
 application.command(name="operator-link")(operate.operator_link)
+application.add_typer(db.application, name="db")
 application.command()(doctor.doctor)
 application.command()(web.web)
 application.command()(up.up)

@@ -36,6 +36,7 @@ from tests.factories import (
     subscriber_now,
     whole_run,
 )
+from tests.jobs.three_years import small
 
 KEPT = Retention()
 DAY = timedelta(days=1)
@@ -272,3 +273,15 @@ def test_the_daily_run_reduces_what_is_old(database: Database) -> None:
     assert sizes(database)["received_papers"] == 0
     whole_run(context, at(TUESDAY + 101 * DAY), retention=KEPT)
     assert sizes(database)["received_papers"] == 1
+
+
+def test_the_tables_of_mails_stop_growing_and_no_paper_comes_twice(database: Database) -> None:
+    kept = Retention(contents=10 * DAY, deliveries=25 * DAY, popularity=5 * DAY)
+    found = small(database, 55, kept)
+    assert {row["deliveries"] for row in found[30:]} == {4 * 25}
+    assert {row["picks"] for row in found[30:]} == {4 * 10 * 10}
+    # A week more than the mails with them; four mails of ten papers a day.
+    assert max(row["cards"] for row in found) <= 4 * 10 * 18
+    # One list for each subscriber and month.
+    assert found[-1]["received_papers"] == 4 * 2
+    assert found[-1]["delivery_counts"] == 30

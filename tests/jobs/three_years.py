@@ -236,6 +236,18 @@ def simulate(url: str, count: int, days: int, papers_a_day: int, every: int, ret
     database.close()
 
 
+def small(database: Database, days: int, retention: Retention) -> list[dict[str, int]]:
+    """Simulate four subscribers; return the sizes of the tables after each day. Fails as the program does."""
+    simulation = Simulation(database, 4, 12, retention)
+    simulation.subscribe()
+    found = []
+    for number in range(days):
+        simulation.live(FIRST_DAY + timedelta(days=number))
+        found.append(simulation.sizes())
+    simulation.check(days)
+    return found
+
+
 def main() -> None:
     """Read the command line and simulate."""
     parser = argparse.ArgumentParser(
