@@ -92,7 +92,7 @@ class Profile:
     """Empty for a subscriber who has told nothing yet."""
 
     def to_bytes(self) -> bytes:
-        """Pack into at most `LIMIT` bytes; `from_bytes` gives back the same numbers."""
+        """Pack into at most `LIMIT` bytes; `from_bytes` returns the same numbers."""
         parts = [_HEAD.pack(_FORMAT, len(self.interests), self.statistics_version)]
         for interest in self.interests:
             name = interest.name.encode()

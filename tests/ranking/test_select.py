@@ -235,7 +235,7 @@ def test_any_rules_give_new_papers_once_and_no_more_than_asked(rules: Rules, see
 CANDIDATES = candidates()
 
 
-def test_a_shelf_scores_subscribers_of_several_versions_and_refuses_unknown_ones() -> None:
+def test_candidates_score_subscribers_of_several_versions_and_refuses_unknown_ones() -> None:
     newer = STATISTICS.adding(COUNTS[:100], 2)
     moved = build_profile(["object tracking"], NOTHING, NOTHING, ReferenceCorpus.build(newer, COUNTS))
     counts = count_terms([(paper.title, paper.abstract) for paper in PAPERS])
@@ -271,5 +271,5 @@ def _dense(interest: Interest) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return dense
 
 
-def test_an_empty_shelf_gives_nothing() -> None:
+def test_no_candidates_give_nothing() -> None:
     assert picks(Rules(), on=candidates([])) == []
