@@ -50,8 +50,11 @@ class Scale:
 
 
 def scale_for(low: float, high: float, *, is_whole: bool = True) -> Scale:
-    """Return round grid lines that contain all values; with `is_whole`, at whole numbers only."""
-    span = max(high - low, 1.0 if is_whole else 1e-9)
+    """Return round grid lines that contain all values; with `is_whole`, at whole numbers only.
+
+    Values that hardly differ get a span of one, so that their noise does not fill the plot.
+    """
+    span = max(high - low, 1.0)
     raw = span / _STEPS
     magnitude = 10.0 ** math.floor(math.log10(raw))
     step = next(one * magnitude for one in (1, 2, 2.5, 5, 10) if one * magnitude >= raw * 0.999)

@@ -132,6 +132,10 @@ def test_grid_lines_are_round_and_contain_the_values(low: float, high: float, ti
     assert scale_for(low, high).ticks == ticks
 
 
+def test_the_noise_of_equal_values_does_not_fill_the_plot() -> None:
+    assert scale_for(0, 2.5e-10, is_whole=False).ticks == [0, 0.25]
+
+
 def test_plots_without_values_and_with_hostile_names_are_drawn() -> None:
     days = [MONDAY + ahead * DAY for ahead in range(30)]
     nothing = Series("sent", "sent", [None] * 30)
