@@ -20,6 +20,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 from pydantic import SecretStr
+from sqlalchemy import exists, select
 
 from digest.clock import utc_now
 from digest.domain.subscriber import Subscriber
@@ -27,6 +28,7 @@ from digest.jobs.daily import Job, run
 from digest.papers.ingest import ingest
 from digest.sample import sample_items
 from digest.settings import Settings
+from digest.store.models import deliveries
 from digest.store.schema import upgrade
 from digest.subscribers.links import Purpose
 from digest.web.app import create_app
@@ -79,23 +81,31 @@ class Installation:
         return [email.message_from_bytes(one.read_bytes(), policy=policy.default) for one in files]
 
     def links(self, purpose: str, to: str) -> list[str]:
-        """Return the links of the newest mail to an address, from its text part."""
+        """Return the links of a purpose in the newest mail to an address that has any, from its text part.
+
+        Waits for such a mail: the pages' own thread sends mails after the response.
+        """
         for _ in range(100):
-            sent = [one for one in self.mails() if one["To"] == to]
-            if sent:
-                break
-            # The confirmation is sent after the response of the page.
+            for mail in reversed([one for one in self.mails() if one["To"] == to]):
+                part = mail.get_body(("plain",))
+                assert part is not None
+                if found := re.findall(rf"{re.escape(self.url)}/{purpose}/\S+", part.get_content()):
+                    return found
             time.sleep(0.1)
-        mail = sent[-1]
-        part = mail.get_body(("plain",))
-        assert part is not None
-        return re.findall(rf"{re.escape(self.url)}/{purpose}/\S+", part.get_content())
+        raise AssertionError(f"no mail to {to} has a link to {purpose}")
 
     def link(self, purpose: Purpose, subscriber: Subscriber) -> str:
         return self.container.links.link(purpose, subscriber.key, utc_now().date())
 
     def deliver(self) -> None:
-        run(self.container.delivery_context, self.container.profiles, Job(), self.clock)
+        """Send everything that is due, and wait for what the pages' own thread is sending."""
+        for _ in range(100):
+            run(self.container.delivery_context, self.container.profiles, Job(), self.clock)
+            with self.container.database.read() as connection:
+                if not connection.execute(select(exists().where(deliveries.c.status == "claimed"))).scalar():
+                    return
+            time.sleep(0.1)
+        raise AssertionError("some mails are not sent")
 
 
 @pytest.fixture(scope="session")
