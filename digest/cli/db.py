@@ -1,5 +1,6 @@
 """`digest db`: backups, and moving to another database."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -125,13 +126,7 @@ def move(
         finally:
             target.close()
     output.rows(
-        ("table", "rows", "sha256"), [_record(one) for one in copied], json_output=json_output, empty=""
+        ("table", "rows", "sha256"), [asdict(one) for one in copied], json_output=json_output, empty=""
     )
     if not json_output:
         output.say(f"Both are equal. Now set DIGEST_DATABASE_URL to {target.shown_url}, and start again.")
-
-
-def _record(one: object) -> dict[str, object]:
-    from dataclasses import asdict
-
-    return asdict(one)  # type: ignore[call-overload,no-any-return]

@@ -41,11 +41,7 @@ def status(
         if watch:
             checks = _show_again_and_again(container, stopping, html, json_output=json_output)
         else:
-            facts, checks = _look(container, html)
-            if json_output:
-                output.as_json(_record(facts, checks))
-            else:
-                _show(facts, checks)
+            checks = _look_and_show(container, html, json_output=json_output)
     if code := exit_code(checks):
         raise typer.Exit(code)
 
@@ -63,6 +59,15 @@ def _look(container: "Container", html: Path | None) -> "tuple[Facts, list[Check
 
         output.lines_to(html, [page(facts, checks, templates_folder(), container.settings.base_url)])
     return facts, checks
+
+
+def _look_and_show(container: "Container", html: Path | None, *, json_output: bool) -> "list[Check]":
+    facts, checks = _look(container, html)
+    if json_output:
+        output.as_json(_record(facts, checks))
+    else:
+        _show(facts, checks)
+    return checks
 
 
 def _record(facts: "Facts", checks: "list[Check]") -> dict[str, Any]:
@@ -121,11 +126,7 @@ def _show_again_and_again(
     """Show the state until the process is asked to stop; return the last findings."""
     if json_output or not sys.stdout.isatty():
         while True:
-            facts, checks = _look(container, html)
-            if json_output:
-                output.as_json(_record(facts, checks))
-            else:
-                _show(facts, checks)
+            checks = _look_and_show(container, html, json_output=json_output)
             sys.stdout.flush()
             if stopping.wait(_WATCHED_EVERY):
                 return checks

@@ -18,9 +18,9 @@ from limits.storage import MovingWindowSupport, Storage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 from redis import Redis
 
-from digest.delivery.turns import LocalTurns, RedisTurns, Turns
+from digest.delivery.turns import LocalTurns, RedisTurns, Turns, uncounted
 from digest.domain.pace import SLOWEST, Pace, slow_down
-from digest.errors import BadInput, TryLater
+from digest.errors import BadInput
 
 BOUNDLESS = 1_000_000
 """No limit: more than any batch."""
@@ -127,7 +127,7 @@ class ProviderLimits:
             try:
                 remaining = self._limiter.get_window_stats(item, self._account).remaining
             except StorageError as error:
-                raise _uncounted() from error
+                raise uncounted() from error
             rooms.append(min(remaining, limit.mails - self._sent_since(now - limit.window)))
         return max(0, min(rooms))
 
@@ -239,7 +239,7 @@ def _take(limiter: MovingWindowRateLimiter, item: RateLimitItem, account: str) -
             return 0.0
         free_at = limiter.get_window_stats(item, account).reset_time
     except StorageError as error:
-        raise _uncounted() from error
+        raise uncounted() from error
     return max(_LEAST_WAIT, free_at - time.time())
 
 
@@ -271,7 +271,3 @@ def sliding_windows(storage_url: str = "memory://", **redis: Any) -> MovingWindo
 
 def _bad_storage() -> BadInput:
     return BadInput("DIGEST_BROKER_URL is no address of a Redis; try redis://127.0.0.1:6379/0.")
-
-
-def _uncounted() -> TryLater:
-    return TryLater("The mail limit cannot be counted, as Redis does not answer; mails wait until it does.")

@@ -24,6 +24,11 @@ POLL = 0.02
 """Seconds until the next request when all turns are held by mails without an answer."""
 
 
+def uncounted() -> TryLater:
+    """Return the error for limits whose counts in Redis cannot be read."""
+    return TryLater("The mail limit cannot be counted, as Redis does not answer; mails wait until it does.")
+
+
 class Turns(Protocol):
     """A number of turns, each used by one mail at a time."""
 
@@ -106,9 +111,7 @@ class RedisTurns:
                 self._take(keys=[self._key], args=[self._most, self._window, round(HELD * 1e6), member])
             )
         except RedisError as error:
-            raise TryLater(
-                "The mail limit cannot be counted, as Redis does not answer; mails wait until it does."
-            ) from error
+            raise uncounted() from error
         if wait == 0:
             self._own.member = member
         return POLL if wait < 0 else wait / 1e6

@@ -159,13 +159,6 @@ class Subscriber:
     layout: Layout = Layout.FULL
 
 
-def parse_layout(text: str) -> Layout:
-    """Read a layout as typed. Raises BadInput."""
-    if text not in LAYOUTS:
-        raise BadInput(f"There is no layout {text!r}; choose from {', '.join(LAYOUTS)}.")
-    return Layout(text)
-
-
 def clean_words(texts: list[str] | tuple[str, ...]) -> tuple[str, ...]:
     """Put each text on one line without invisible characters; remove empty and repeated ones."""
     lines = (" ".join(visible(text).split()) for text in texts)

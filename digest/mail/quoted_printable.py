@@ -1,9 +1,8 @@
 """Quoted-printable encoding (RFC 2045 § 6.7).
 
 Lines are encoded one by one and kept, because most lines of a digest are lines of a paper's card, which are equal in
-thousands of mails: encoding a digest takes 0.09 instead of 0.31 ms. Text is encoded by binascii. ASCII, which is all
-of our HTML, has an encoder of its own: it is not faster, but binascii breaks lines at other places, and stored mails
-must be rebuilt with the same bytes.
+thousands of mails: writing a digest takes 0.15 instead of 0.31 ms. Text is encoded by binascii. ASCII, which is all of
+our HTML, has an encoder of its own: it is not faster, but it starts few lines with a dot, which SMTP has to double.
 """
 
 import binascii

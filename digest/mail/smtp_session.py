@@ -25,7 +25,8 @@ def limit_waits(sock: socket.socket, seconds: float) -> None:
     another thread, and with twenty connections that took a quarter of the time of a mail.
     """
     sock.setblocking(True)
-    limit = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6) or (seconds < 1))
+    # Zero would mean no limit.
+    limit = struct.pack("ll", *divmod(max(1, round(seconds * 1e6)), 1_000_000))
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 
@@ -239,7 +240,7 @@ def _start_error(error: smtplib.SMTPException, server: Server) -> StopRun:
             )
         return StopRun(f"{server} refuses this machine ({answer}): ask its operator.")
     if isinstance(error, smtplib.SMTPServerDisconnected):
-        if isinstance(error.__context__, TimeoutError):
+        if is_timeout(error.__context__):
             return NoConnection(
                 f"{server} accepts connections but sends nothing: port 465 is smtps://, 587 and 25 are smtp://."
             )

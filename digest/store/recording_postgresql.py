@@ -1,6 +1,6 @@
-"""The step of all connections on PostgreSQL: one prepared statement, sent with its lock in one round trip.
+"""The step of all connections on PostgreSQL: one prepared statement, sent with its lock in one message.
 
-The driver is used directly. Through SQLAlchemy a step takes four round trips, and three times the CPU time.
+The driver is used directly. Through SQLAlchemy a step takes four messages, and three times the CPU time.
 """
 
 from collections.abc import Sequence

@@ -21,7 +21,6 @@ MONTHS = (
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-UNDATED = "date unknown"
 FREQUENCIES = {"daily": "every day", "weekdays": "on weekdays", "weekly": "once a week"}
 
 # Direction overrides can make a title read as something else; zero-width spaces, tags and the byte order

@@ -34,18 +34,18 @@ def test_killing_workers_loses_no_mail(make_installation: Callable[..., Installa
     assert plan_due(installation.database, utc_now()) == 150
     rng, kills = Random(3), 0
     workers = [installation.start_worker(), installation.start_worker()]
-    wait_for(lambda: _sweep(installation) and installation.sent() > 0, 40, "the first mail")
+    wait_for(lambda: installation.sweep() and installation.sent() > 0, 40, "the first mail")
     for _ in range(3):
         before = installation.sent()
         wait_for(
-            lambda: _sweep(installation) and (installation.sent() > before or not installation.open()),  # noqa: B023
+            lambda: installation.sweep() and (installation.sent() > before or not installation.open()),  # noqa: B023
             40,
             "more mails",
         )
         installation.kill(workers.pop(rng.randrange(len(workers))))
         kills += 1
         workers.append(installation.start_worker())
-    wait_for(lambda: _sweep(installation) and not installation.open(), 90, "the last mail")
+    wait_for(lambda: installation.sweep() and not installation.open(), 90, "the last mail")
     assert installation.statuses() == {"sent": 150}
     received = installation.received()
     assert {recipient for recipient, _, _ in received} == {
@@ -53,12 +53,6 @@ def test_killing_workers_loses_no_mail(make_installation: Callable[..., Installa
     }
     # Each kill can repeat the mail that was in flight on each of the connections of one worker.
     assert copies(received) <= kills * CONNECTIONS
-
-
-def _sweep(installation: Installation) -> bool:
-    installation.start_task("sweep")
-    time.sleep(0.3)
-    return True
 
 
 def test_a_stopped_worker_releases_unsent_deliveries(
@@ -137,9 +131,9 @@ def test_the_mail_limit_holds_over_all_workers(make_installation: Callable[..., 
     plan_due(installation.database, utc_now())
     installation.start_worker()
     installation.start_worker()
-    wait_for(lambda: _sweep(installation) and installation.sent() >= 25, 40, "the mails within the limit")
+    wait_for(lambda: installation.sweep() and installation.sent() >= 25, 40, "the mails within the limit")
     for _ in range(5):
-        _sweep(installation)
+        installation.sweep()
     found = installation.statuses()
     assert len(installation.received()) == found["sent"] == 25
     assert found["planned"] + found["claimed"] == 15

@@ -102,13 +102,7 @@ def test_a_limit_by_the_second_holds_at_the_server(
         populate(installation.database, 70)
         installation.start_worker()
         installation.start_worker()
-        wait_for(lambda: _sweep(installation) and not installation.open(), 60, "the last mail")
+        wait_for(lambda: installation.sweep() and not installation.open(), 60, "the last mail")
         counted = server.stop()
     assert counted.mails == 70
     assert counted.most_in_a_second <= 14
-
-
-def _sweep(installation: Installation) -> bool:
-    installation.start_task("sweep")
-    time.sleep(0.3)
-    return True
