@@ -67,7 +67,7 @@ _OTHERS_SEND = timedelta(seconds=60)
 
 _SAVE_EVERY_SECONDS = 2.0
 
-_STOP_SECONDS = 8.0
+_STOP_SECONDS = 6.0
 """Seconds that a stopping process waits for the mails in flight."""
 
 
