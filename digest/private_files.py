@@ -1,6 +1,7 @@
 """Files and folders that only their owner can read, whatever the umask: they hold addresses or keys."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -20,8 +21,13 @@ def make_folder(path: Path) -> None:
 
 
 def make_file(path: Path) -> None:
-    """Make an empty file for the owner alone. An existing one is not changed. Raises OSError."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE))
+    """Make an empty file for the owner alone. An existing one is not opened. Raises OSError.
+
+    Closing a file ends all POSIX locks that the process has on it, those of SQLite's open connections too. Then another
+    process that closes the database deletes the write-ahead log, and what this process writes later is lost.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, FILE_MODE))
 
 
 def open_for_writing(path: Path) -> TextIO:

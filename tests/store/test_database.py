@@ -1,5 +1,7 @@
 """Transactions are atomic, reading transactions have one view, and instants are aware."""
 
+import subprocess
+import sys
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -70,4 +72,29 @@ def test_an_instant_without_a_zone_is_refused(database: Database) -> None:
 def test_the_address_is_shown_without_its_password() -> None:
     database = Database("postgresql://ada:hunter2@127.0.0.1/digest")
     assert "hunter2" not in database.shown_url
+    database.close()
+
+
+COUNT_SECRETS = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+print(connection.execute("SELECT count(*) FROM secrets").fetchone()[0])
+connection.close()
+"""
+
+
+def test_a_process_that_closes_the_database_leaves_it_to_the_others(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+
+    def count_elsewhere() -> int:
+        file = str(database.engine.url.database)
+        return int(subprocess.check_output([sys.executable, "-c", COUNT_SECRETS, file], timeout=30))
+
+    # Two connections at once, both of which the pool keeps open.
+    with database.read(), database.read():
+        pass
+    assert count_elsewhere() == 0
+    with database.begin() as connection:
+        secret_store.secret(connection, "links", "abc")
+    assert count_elsewhere() == 1
     database.close()
