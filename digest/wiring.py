@@ -46,6 +46,7 @@ from digest.store import deliveries as ledger
 from digest.store import paces as pace_store
 from digest.store import secrets as secret_store
 from digest.store.database import Database
+from digest.store.health import file_of
 from digest.store.last_sent import SentMark
 from digest.subscribers.addresses import key_fingerprint
 from digest.subscribers.links import Links
@@ -177,7 +178,9 @@ class Container:
     @cached_property
     def sent_mark(self) -> SentMark:
         """The time of the last sent mail, stored outside of the database."""
-        return SentMark(self.redis_url, key_fingerprint(self.secret))
+        database = file_of(self.database)
+        file = database.with_name(f"{database.name}.sent-until") if database else None
+        return SentMark(self.redis_url, key_fingerprint(self.secret), file)
 
     @cached_property
     def selection_settings(self) -> SelectionSettings:

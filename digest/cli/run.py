@@ -75,16 +75,26 @@ def run(
 
 
 def _run(container: "Container", job: "Job", *, fetches: bool) -> "Report":
+    from digest.doctor.rollback import require_current
+    from digest.errors import StopRun
     from digest.jobs import daily
+    from digest.status.watch import beat_heart
 
     started_at = container.clock()
-    with container.summary_service() as service:
-        if fetches:
-            job = _fetching(container, job, service)
-        report = daily.run(container.delivery_context, container.profiles, job, container.clock)
+    try:
+        require_current(container.database, container.sent_mark.read())
+        with container.summary_service() as service:
+            if fetches:
+                job = _fetching(container, job, service)
+            report = daily.run(container.delivery_context, container.profiles, job, container.clock)
+    except StopRun:
+        _tell_operator(container)
+        raise
     if report.deliveries.sent:
         container.sent_mark.note(started_at)
-    _tell_operator(container, report)
+    _tell_operator(container)
+    if report.exit_code == 0:
+        beat_heart(container)
     return report
 
 
@@ -99,10 +109,10 @@ def _fetching(container: "Container", job: "Job", service: "SummaryService | Non
     )
 
 
-def _tell_operator(container: "Container", report: "Report") -> None:
-    """Send the alarms, and call the dead man's switch after a good run. The run's exit code stays as it is."""
+def _tell_operator(container: "Container") -> None:
+    """Send the alarms. The run's exit code stays as it is."""
     from digest.errors import DigestError
-    from digest.status.watch import beat_heart, watch
+    from digest.status.watch import watch
 
     try:
         error = watch(container).error
@@ -110,8 +120,6 @@ def _tell_operator(container: "Container", report: "Report") -> None:
         error = str(failure)
     if error:
         output.warn(f"Alarms: {error}")
-    if report.exit_code == 0:
-        beat_heart(container)
 
 
 def _show_dry_run(selections: "list[Selection]", *, json_output: bool) -> None:

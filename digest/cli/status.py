@@ -91,11 +91,11 @@ def _show(facts: "Facts", checks: "list[Check]") -> None:
 
         Console(highlight=False).print(screen(facts, checks))
         return
-    for line in _plain(facts, checks):
+    for line in plain_lines(facts, checks):
         output.say(line)
 
 
-def _plain(facts: "Facts", checks: "list[Check]") -> list[str]:
+def plain_lines(facts: "Facts", checks: "list[Check]") -> list[str]:
     """Return the lines for a pipe."""
     from digest.cli.status_lines import summary_lines
     from digest.doctor.check import State, lines

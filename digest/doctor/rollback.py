@@ -10,10 +10,11 @@ from email.parser import BytesHeaderParser
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-from digest.doctor.check import Check, bad, good
+from digest.doctor.check import Check, State, bad, good
+from digest.errors import StopRun
 from digest.mail.transports import FileTransport, MaildirTransport, Transport
 from digest.store import health, suppressions
-from digest.store.database import Database
+from digest.store.database import Connection, Database
 
 _MESSAGE_ID = re.compile(r"<([a-z]{1,20})\.([0-9A-Za-z]{1,64})\.([0-9]{8})@")
 _NEWEST = 50
@@ -21,8 +22,8 @@ _HEADER_BYTES = 16_384
 # Older rows may have been deleted, as the ledger's retention is limited.
 _LATELY = timedelta(days=14)
 _ADVICE = (
-    "If a backup was restored, run this before anything is sent: digest suppressions apply FILE (see Restoring in "
-    "docs/operating.md). If the folder or the Redis belongs to another installation, set a separate one."
+    "Nothing is sent until you run: digest db reconcile --suppressions FILE (see Restoring in docs/operating.md). "
+    "If the folder or the Redis belongs to another installation, set a separate one."
 )
 
 
@@ -42,9 +43,27 @@ def examine_restored(
     """Compare the ledger with the newest mails in the outbox, and with the time of the last run in Redis."""
     mails = [mail for mail in newest_mails(transport) if now - mail.composed_at < _LATELY]
     with health.reading(database) as connection:
-        known_until = _latest(health.last_sent_at(connection), suppressions.last_erased_at(connection))
+        known_until = last_known(connection)
         known = health.known_mails(connection, {mail.subscriber_key for mail in mails})
     return judge_restored(lost_mails(mails, known, known_until), known_until, sent_until)
+
+
+def require_current(database: Database, sent_until: datetime | None) -> None:
+    """Raise StopRun if mails were sent after the newest one in the database, so that nothing is sent twice."""
+    if sent_until is None:
+        return
+    with health.reading(database) as connection:
+        if health.has_recorded_until(connection, sent_until):
+            return
+        known_until = last_known(connection)
+    check = judge_restored([], known_until, sent_until)
+    if check.state is State.BAD:
+        raise StopRun(f"{check.finding} {check.advice}")
+
+
+def last_known(connection: Connection) -> datetime | None:
+    """Return when the last mail that the database knows of was sent; None if none was."""
+    return _latest(health.last_sent_at(connection), suppressions.last_erased_at(connection))
 
 
 def _latest(*instants: datetime | None) -> datetime | None:
@@ -89,8 +108,8 @@ def judge_restored(
     if sent_until and (known_until is None or sent_until > known_until):
         return bad(
             name,
-            f"According to Redis, mails were sent until {sent_until:%Y-%m-%d %H:%M} UTC; according to the database, "
-            f"until {known}: it was rolled back.",
+            f"Mails were sent until {sent_until:%Y-%m-%d %H:%M} UTC; according to the database, until {known}: "
+            "it was rolled back.",
             _ADVICE,
         )
     return good(name, "It has the newest mails that were sent.")

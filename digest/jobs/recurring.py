@@ -14,6 +14,7 @@ from digest.delivery.context import SUSPECTED
 from digest.delivery.deliver import Summary
 from digest.delivery.deliver import deliver as deliver_stream
 from digest.delivery.plan import plan_due
+from digest.doctor.rollback import require_current
 from digest.domain.delivery import Stream
 from digest.jobs import inbound
 from digest.jobs.cleanup import clean_up
@@ -113,7 +114,8 @@ def _read(container: Container, names: Collection[str], back: timedelta) -> None
 
 
 def plan(container: Container) -> None:
-    """Plan a digest for every subscriber who is due."""
+    """Plan a digest for every subscriber who is due. Raises StopRun if the database was rolled back."""
+    require_current(container.database, container.sent_mark.read())
     planned = plan_due(container.database, container.clock())
     if planned:
         _log.info("%s digests planned", planned)
@@ -130,7 +132,11 @@ def answer_requests(container: Container) -> int:
 
 
 def deliver(container: Container, stream: Stream) -> bool:
-    """Deliver batches of a stream, the last one begun within DELIVERING; return whether more may be ready."""
+    """Deliver batches of a stream, the last one begun within DELIVERING; return whether more may be ready.
+
+    Raises StopRun if the database was rolled back.
+    """
+    require_current(container.database, container.sent_mark.read())
     summary, started_at = Summary(), container.clock()
     until = started_at + DELIVERING
 

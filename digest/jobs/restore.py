@@ -60,7 +60,8 @@ def restore_backup(
 def reconcile(container: Container, logs: tuple[Path, ...]) -> tuple[int, tuple[Applied, ...]]:
     """Upgrade a restored database, settle what may have been sent, apply logs. Raises BadInput for a bad log.
 
-    Digests that are due now may have been sent after the backup was made: they are not sent. The next ones are.
+    Digests that are due now may have been sent after the backup was made: they are not sent. The next ones are, as the
+    time of the last sent mail outside of the database is forgotten.
     """
     database, now = container.database, container.clock()
     upgrade(database)
@@ -70,8 +71,11 @@ def reconcile(container: Container, logs: tuple[Path, ...]) -> tuple[int, tuple[
     while page := _settle_page(database, now):
         settled += page
     # The secret key may be in the restored database.
-    secret = Container(container.settings, container.clock).secret
-    return settled, tuple(apply_file(database, secret, log, now) for log in logs)
+    restored = Container(container.settings, container.clock)
+    applied = tuple(apply_file(database, restored.secret, log, now) for log in logs)
+    restored.sent_mark.forget()
+    restored.close()
+    return settled, applied
 
 
 def _settle_page(database: Database, now: datetime) -> int:

@@ -53,6 +53,10 @@ class Ledger:
     counts: Sequence[tuple[date, str, str, str, int]]
     """(edition, kind, status, reason, count) of the last week, the newest first."""
     stale_after: timedelta
+    sent_until: datetime | None = None
+    """When the last mail was sent, as stored outside of the database."""
+    recorded_until: datetime | None = None
+    """When the last mail was sent, as stored in the database."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import shutil
 from datetime import datetime, timedelta
 
 from digest.doctor.beat import require_beat
+from digest.doctor.rollback import last_known
 from digest.errors import DigestError
 from digest.papers.sources.configured import holidays_of
 from digest.status.facts import Calendar, Facts, FeedFacts, Ledger, MailServer, Space
@@ -35,6 +36,7 @@ _PLANNED_WITHIN = timedelta(hours=2)
 def gather(container: Container) -> Facts:
     """Read the state of the installation. Raises StopRun if the database cannot be read."""
     now, database, settings = container.clock(), container.database, container.settings
+    sent_until = container.sent_mark.read()
     with health.reading(database) as connection:
         return Facts(
             at=now,
@@ -46,7 +48,7 @@ def gather(container: Container) -> Facts:
             growth=overview.growth(connection, now - (EDITIONS_SHOWN - 1) * _DAY),
             next_due_at=subscribers.first_due(connection),
             profiles_waiting=overview.count_outdated_profiles(connection),
-            ledger=_ledger(connection, settings.stale_after, now),
+            ledger=_ledger(connection, settings.stale_after, now, sent_until),
             # The day has begun already in the east.
             editions=overview.edition_figures(connection, now.date() + _DAY, EDITIONS_SHOWN + 1),
             server=_server(container, connection, now),
@@ -77,7 +79,9 @@ def _feeds(connection: Connection, sources: tuple[str, ...], now: datetime) -> l
     return [read.get(name, FeedFacts(name)) for name in names]
 
 
-def _ledger(connection: Connection, stale_after: timedelta, now: datetime) -> Ledger:
+def _ledger(
+    connection: Connection, stale_after: timedelta, now: datetime, sent_until: datetime | None
+) -> Ledger:
     unplanned, since = health.unplanned_subscribers(connection, now - _PLANNED_WITHIN)
     minutes = _RATE_OVER / timedelta(minutes=1)
     return Ledger(
@@ -89,6 +93,8 @@ def _ledger(connection: Connection, stale_after: timedelta, now: datetime) -> Le
         per_minute=overview.count_sent_since(connection, now - _RATE_OVER) / minutes,
         counts=delivery_reports.count_deliveries(connection, now.date() - _LEDGER_SHOWN),
         stale_after=stale_after,
+        sent_until=sent_until,
+        recorded_until=last_known(connection),
     )
 
 

@@ -11,6 +11,7 @@ from digest.doctor.check import Check, State, bad, good, quoted, warning
 from digest.doctor.database import in_words
 from digest.doctor.freshness import missed_announcements
 from digest.doctor.ledger import judge_planning, judge_queue, judge_settled, judge_strayed
+from digest.doctor.rollback import judge_restored
 from digest.papers.calendar import EASTERN, announces_on, is_weekday, last_expected, out_at
 from digest.status.facts import Calendar, Facts, FeedFacts, Ledger, Space
 from digest.store.circuit_breakers import Circuit
@@ -51,6 +52,7 @@ def judge(facts: Facts) -> list[Check]:
     """Return what is known about each part, in the order in which a digest comes about."""
     ledger, server = facts.ledger, facts.server
     found = [judge_feed(feed, facts.calendar, facts.at, was_used=facts.was_used) for feed in facts.feeds]
+    found.append(judge_restored([], ledger.recorded_until, ledger.sent_until))
     found.append(judge_planning(ledger.unplanned, ledger.unplanned_since, ledger.stale_after, facts.at))
     found.append(judge_strayed(ledger.strayed))
     found.append(judge_waiting(ledger, facts.at, is_blocked=bool(server.circuits)))

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from digest.doctor.check import Check
-from digest.errors import DigestError
+from digest.errors import DigestError, StopRun
 from digest.status.alarms import Message, compare, is_alarming, is_due, is_over, message_about, told
 from digest.status.channels import Channel, call_heartbeat, channel_from
 from digest.status.gather import gather
 from digest.status.judge import judge
 from digest.store import alarms as alarm_store
+from digest.store.reserve import give_up_reserve, keep_reserve
 from digest.wiring import Container
 
 TURN = timedelta(seconds=30)
@@ -47,10 +48,24 @@ def channel_of(container: Container) -> Channel | None:
 
 
 def watch(container: Container) -> Watched:
-    """Check for alarms and tell the operator what has changed. Raises StopRun and BadInput."""
+    """Check for alarms and tell the operator what has changed. Raises StopRun and BadInput.
+
+    On a full disk nothing can be stored; then the space that is kept for this is given up.
+    """
     channel = channel_of(container)
     if channel is None:
         return Watched()
+    try:
+        watched = _watch(container, channel)
+    except StopRun:
+        if not give_up_reserve(container.database):
+            raise
+        return _watch(container, channel)
+    keep_reserve(container.database)
+    return watched
+
+
+def _watch(container: Container, channel: Channel) -> Watched:
     now = container.clock()
     with container.database.begin() as connection:
         if not alarm_store.take_turn(connection, "alarms", now, TURN):

@@ -1,6 +1,7 @@
 """Connections to the database, SQLite or PostgreSQL; one `Database` per process."""
 
 import contextlib
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -26,6 +27,8 @@ Conflict = IntegrityError
 _OTHER_VERSION = "The database is empty or from another version; run: digest init"
 # PostgreSQL's states for a missing table and a missing column.
 _MISSING_STATES = {"42P01", "42703"}
+_LEAST_BYTES = 64 * 1024
+"""With less free space SQLite cannot make the index of its write-ahead log."""
 
 
 class Database:
@@ -89,7 +92,7 @@ class Database:
         try:
             yield
         except dbapi.OperationalError as error:
-            raise StopRun(_plain_words(error)) from error
+            raise StopRun(self._plain_words(error)) from error
 
     @contextmanager
     def migrate(self) -> Iterator[Connection]:
@@ -98,7 +101,7 @@ class Database:
         On SQLite, dropping a table deletes the rows that refer to it unless foreign keys are off, and they can
         be turned off outside of transactions only. All references are checked before the commit.
         """
-        with _plain_errors(), self.engine.connect() as connection:
+        with self._plain_errors(), self.engine.connect() as connection:
             _set_foreign_keys(connection, "OFF")
             try:
                 with connection.begin():
@@ -116,7 +119,7 @@ class Database:
 
     @contextmanager
     def _transaction(self, *, read_only: bool) -> Iterator[Connection]:
-        with _plain_errors(), self.engine.connect() as connection:
+        with self._plain_errors(), self.engine.connect() as connection:
             if read_only:
                 connection = connection.execution_options(**self._for_reading)  # noqa: PLW2901
             with connection.begin():
@@ -126,21 +129,31 @@ class Database:
         """Close all connections."""
         self.engine.dispose()
 
+    @contextmanager
+    def _plain_errors(self) -> Iterator[None]:
+        """Turn errors that the operator has to act on into StopRun."""
+        try:
+            yield
+        except OperationalError as error:
+            raise StopRun(self._plain_words(error.orig)) from error
+        except sqlite3.DatabaseError as error:
+            # Raised while opening, before SQLAlchemy wraps errors: the file is not a database.
+            raise StopRun(self._plain_words(error)) from error
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) in _MISSING_STATES:
+                raise StopRun(_OTHER_VERSION) from error
+            raise
 
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Turn errors that the operator has to act on into StopRun."""
-    try:
-        yield
-    except OperationalError as error:
-        raise StopRun(_plain_words(error.orig)) from error
-    except sqlite3.DatabaseError as error:
-        # Raised while opening, before SQLAlchemy wraps errors: the file is not a database.
-        raise StopRun(_plain_words(error)) from error
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) in _MISSING_STATES:
-            raise StopRun(_OTHER_VERSION) from error
-        raise
+    def _plain_words(self, error: BaseException | None) -> str:
+        reason = next(iter(str(error).strip().splitlines()), "no reason given")
+        if "no such table" in reason or "no such column" in reason:
+            return _OTHER_VERSION
+        if self.is_sqlite and _is_disk_full(reason, self.engine.url.database or ""):
+            return (
+                f"The disk of {self.engine.url.database} is full ({reason}); free some space, then everything "
+                "goes on by itself."
+            )
+        return f"The database cannot be used ({reason}); check DIGEST_DATABASE_URL."
 
 
 def _set_foreign_keys(connection: Connection, state: str) -> None:
@@ -191,8 +204,11 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
-def _plain_words(error: BaseException | None) -> str:
-    reason = next(iter(str(error).strip().splitlines()), "no reason given")
-    if "no such table" in reason or "no such column" in reason:
-        return _OTHER_VERSION
-    return f"The database cannot be used ({reason}); check DIGEST_DATABASE_URL."
+def _is_disk_full(reason: str, file: str) -> bool:
+    """Return whether SQLite failed for want of space; where it cannot even open its log, it gives another reason."""
+    if "disk is full" in reason:
+        return True
+    if "disk I/O error" not in reason and "unable to open" not in reason:
+        return False
+    folder = Path(file).absolute().parent
+    return folder.is_dir() and shutil.disk_usage(folder).free < _LEAST_BYTES

@@ -17,6 +17,7 @@ from digest.store.models import deliveries, fetches, subscribers
 from digest.store.planning import strayed
 from digest.store.retention import last_deleted_sent_at
 from digest.store.schema import MIGRATIONS
+from digest.store.suppressions import last_erased_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,20 @@ def last_sent_at(connection: Connection) -> datetime | None:
     query = select(func.max(deliveries.c.settled_at)).where(deliveries.c.status == "sent")
     last: datetime | None = connection.execute(query).scalar_one()
     return last or last_deleted_sent_at(connection)
+
+
+def has_recorded_until(connection: Connection, instant: datetime) -> bool:
+    """Return whether a mail is recorded as sent at an instant or later. The newest rows are read first."""
+    query = (
+        select(deliveries.c.id)
+        .where(deliveries.c.status == "sent", deliveries.c.settled_at >= instant)
+        .order_by(deliveries.c.id.desc())
+        .limit(1)
+    )
+    if connection.execute(query).first() is not None:
+        return True
+    gone = last_deleted_sent_at(connection), last_erased_at(connection)
+    return any(one is not None and one >= instant for one in gone)
 
 
 def known_mails(connection: Connection, keys: Collection[str]) -> dict[str, Collection[tuple[str, date]]]:

@@ -55,7 +55,7 @@ class Shell:
     def tries(self, *words: str, **environment: str) -> Answer:
         """Run the command with any exit code."""
         out, err = _stream(), _stream()
-        with _placed(self.folder, words, {**self.environment, **environment}):
+        with placed(self.folder, words, {**self.environment, **environment}):
             with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
                 main()
             out.flush()
@@ -86,7 +86,8 @@ def _written(stream: io.TextIOWrapper) -> bytes:
 
 
 @contextmanager
-def _placed(folder: Path, words: tuple[str, ...], environment: Mapping[str, str]) -> Iterator[None]:
+def placed(folder: Path, words: tuple[str, ...], environment: Mapping[str, str]) -> Iterator[None]:
+    """Give this process the folder, the arguments and the settings of a command."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith("DIGEST_"):

@@ -13,11 +13,11 @@ from pydantic import SecretStr
 
 from digest.settings import Settings
 from digest.wiring import Container
-from tests.cli.conftest import digest, small_library
+from tests.cli.conftest import digest, feeds, small_library
 from tests.factories import BASE_URL, SECRET, WEDNESDAY, Clock, at
-from tests.mail.conftest import serve
+from tests.mail.conftest import certificate, serve, trusted
 
-__all__ = ["digest", "serve", "small_library"]
+__all__ = ["certificate", "digest", "feeds", "serve", "small_library", "trusted"]
 
 
 @dataclass
