@@ -18,20 +18,21 @@ def init(
         typer.Option("--sample", help="Load the made-up papers of the demo, and set DIGEST_SOURCES=sample."),
     ] = False,
 ) -> None:
-    """Create or upgrade the database. Can be repeated safely.
+    """Create or upgrade the database. Can be repeated safely. A backup of an SQLite database is made before an upgrade.
 
     With --sample every command works without network: with DIGEST_SOURCES=sample in .env no feed is read.
 
     Example: digest init
     """
     from digest.papers.ingest import recount
-    from digest.store.schema import newest_revision, present_revision, upgrade
+    from digest.store.backups import upgrade_after_backup
+    from digest.store.schema import newest_revision, present_revision
     from digest.subscribers.profiles import rebuild_outdated
     from digest.text.formatting import counted
 
     with opened() as container:
         before = present_revision(container.database)
-        upgrade(container.database)
+        saved = upgrade_after_backup(container.database)
         location = container.database.shown_url
         with output.progress("recounting terms") as show:
             recounted = recount(container.database, container.clock(), show)
@@ -42,6 +43,8 @@ def init(
         output.say(f"Created {location}.")
     elif before != newest_revision():
         output.say(f"Upgraded {location} from {before} to {newest_revision()}.")
+        if saved:
+            output.say(f"The database as it was is in {saved}.")
     else:
         output.say(f"{location} is up to date.")
     if sample:

@@ -32,7 +32,7 @@ def up(
     Example: digest up --verbose
     """
     from digest.jobs.scheduler import Runner
-    from digest.store.schema import upgrade
+    from digest.store.backups import upgrade_after_backup
 
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(message)s"
@@ -40,7 +40,8 @@ def up(
     logging.getLogger("digest").setLevel(logging.INFO)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     with stop_signals() as stopping, opened(is_stopping=stopping.is_set) as container:
-        upgrade(container.database)
+        if saved := upgrade_after_backup(container.database):
+            output.say(f"Upgraded the database; as it was, it is in {saved}.")
         _prepare(container)
         runner = Runner(container, stopping)
         with nullcontext() if no_web else _pages(host, port, container, stopping):

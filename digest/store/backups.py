@@ -14,6 +14,7 @@ from digest.private_files import make_file
 from digest.store.database import Database
 from digest.store.health import file_of, knows_revision
 from digest.store.mail_server_models import metadata
+from digest.store.schema import newest_revision, present_revision, upgrade
 
 
 def back_up(database: Database, file: Path) -> None:
@@ -37,6 +38,23 @@ def back_up(database: Database, file: Path) -> None:
         raise BadInput(f"{file} cannot be written ({error.strerror}).") from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def upgrade_after_backup(database: Database) -> Path | None:
+    """Create or upgrade all tables; return the backup of a SQLite database that was upgraded. Raises StopRun or BadInput.
+
+    The former version of the product can restore the backup. One that exists is kept, as an upgrade that failed has made
+    it and changed nothing.
+    """
+    present = present_revision(database)
+    file = file_of(database)
+    saved: Path | None = None
+    if file is not None and present is not None and present != newest_revision():
+        saved = file.with_name(f"{file.name}.{present}.backup")
+        if not saved.exists():
+            back_up(database, saved)
+    upgrade(database)
+    return saved
 
 
 def check_backup(database: Database, file: Path) -> None:

@@ -10,6 +10,7 @@ from alembic import command
 from sqlalchemy import Connection, inspect, select, text
 
 from digest.errors import StopRun
+from digest.store.backups import restore, upgrade_after_backup
 from digest.store.database import Database
 from digest.store.models import (
     cards,
@@ -23,7 +24,7 @@ from digest.store.models import (
     suppressions,
     term_statistics,
 )
-from digest.store.schema import _config, upgrade
+from digest.store.schema import _config, newest_revision, present_revision, upgrade
 from tests.factories import (
     TUESDAY,
     WEDNESDAY,
@@ -148,6 +149,53 @@ def test_a_full_old_database_is_upgraded_and_continues_to_send(
         assert not set(first) & set(second)
         for delivery in deliveries_of(old_database, subscriber):
             assert rebuilt(old_database, delivery.id)
+
+
+def everything_in(database: Database) -> dict[str, list[str]]:
+    """Return all rows of all tables, as the database's own version has them."""
+    names = inspect(database.engine).get_table_names()
+    with database.read() as connection:
+        return {
+            name: sorted(
+                repr(sorted(row.items()))
+                for row in connection.execute(text(f"SELECT * FROM {name}")).mappings()
+            )
+            for name in names
+        }
+
+
+def test_an_upgraded_database_can_go_back_to_the_old_version_and_up_again(
+    old_database: Database, tmp_path: Path
+) -> None:
+    rows = sent_rows(tmp_path)
+    fill(old_database, rows)
+    before = everything_in(old_database)
+    upgrade(old_database)
+    command.downgrade(_config(old_database), OLD)
+    old_database.close()
+    assert everything_in(old_database) == before
+    upgrade(old_database)
+    with old_database.read() as connection:
+        assert rows_of(connection) == rows
+
+
+def test_an_upgrade_of_sqlite_leaves_a_backup_that_restores_the_old_database(
+    old_database: Database, tmp_path: Path
+) -> None:
+    fill(old_database, sent_rows(tmp_path))
+    before = everything_in(old_database)
+    saved = upgrade_after_backup(old_database)
+    assert present_revision(old_database) == newest_revision()
+    assert upgrade_after_backup(old_database) is None
+    if not old_database.is_sqlite:
+        assert saved is None
+        return
+    assert saved == tmp_path / f"old.db.{OLD}.backup"
+    assert saved.stat().st_mode & 0o077 == 0
+    # As the old version does; its own revision is then the newest.
+    restore(old_database, saved)
+    assert present_revision(old_database) == OLD
+    assert everything_in(old_database) == before
 
 
 def test_the_key_of_a_deleted_paper_is_not_reused(old_database: Database, tmp_path: Path) -> None:

@@ -1,0 +1,3 @@
+from tests.mail.conftest import serve
+
+__all__ = ["serve"]
