@@ -20,12 +20,13 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "CHANGELOG.md",
     ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
     *sorted((ROOT / "docs").glob("**/*.md")),
 ]
 
 _BLOCK = re.compile(r"^```[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)|\b(?:src|srcset|href)=\"([^\"\s]+)")
-_PATH = re.compile(r"`((?:digest|workers|tests|templates|docs)/[\w./-]*)`")
+_PATH = re.compile(r"`((?:digest|workers|tests|templates|docs|deploy)/[\w./-]*)`")
 _NAME = re.compile(r"`((?:digest|workers)(?:\.\w+)+)`")
 _BETWEEN = {"&&", "||", "|", ";", "&", ">", ">>", "<", "2>"}
 

@@ -102,6 +102,23 @@ def _show(settled: int, applied: "tuple[Applied, ...]") -> None:
 
 
 @application.command()
+def downgrade(
+    revision: Annotated[str, typer.Argument(metavar="REVISION", help="An older revision, such as 0014.")],
+) -> None:
+    """Take the tables back to the revision of a former version of the program, which you install then.
+
+    Stop `digest up`, beat, workers, web and cron first, and make a backup: what only newer versions know is dropped.
+
+    Example: digest db downgrade 0014
+    """
+    from digest.store.schema import downgrade as downgrade_tables
+
+    with opened() as container:
+        downgrade_tables(container.database, revision)
+        output.say(f"{container.database.shown_url} is at {revision}; install the former version now.")
+
+
+@application.command()
 def move(
     url: Annotated[
         str, typer.Argument(metavar="URL", help="An empty database: sqlite:///FILE or postgresql://...")

@@ -9,7 +9,7 @@ import pytest
 from alembic import command
 from sqlalchemy import Connection, inspect, select, text
 
-from digest.errors import StopRun
+from digest.errors import BadInput, StopRun
 from digest.store.backups import restore, upgrade_after_backup
 from digest.store.database import Database
 from digest.store.models import (
@@ -24,7 +24,7 @@ from digest.store.models import (
     suppressions,
     term_statistics,
 )
-from digest.store.schema import _config, newest_revision, present_revision, upgrade
+from digest.store.schema import _config, downgrade, newest_revision, present_revision, upgrade
 from tests.factories import (
     TUESDAY,
     WEDNESDAY,
@@ -171,7 +171,12 @@ def test_an_upgraded_database_can_go_back_to_the_old_version_and_up_again(
     fill(old_database, rows)
     before = everything_in(old_database)
     upgrade(old_database)
-    command.downgrade(_config(old_database), OLD)
+    for wrong in ("9999", "gulls"):
+        with pytest.raises(BadInput, match="not a revision"):
+            downgrade(old_database, wrong)
+    downgrade(old_database, OLD)
+    with pytest.raises(BadInput, match=f"is at {OLD}; name an older one"):
+        downgrade(old_database, newest_revision())
     old_database.close()
     assert everything_in(old_database) == before
     upgrade(old_database)
