@@ -4,8 +4,6 @@ import os
 import re
 import signal
 from collections.abc import Callable
-from pathlib import Path
-from tempfile import gettempdir
 from urllib.request import urlopen
 
 import pytest
@@ -21,22 +19,18 @@ def read(port: int) -> str:
         return text
 
 
-def folders_of_metrics() -> set[Path]:
-    return set(Path(gettempdir()).glob("digest-metrics-*"))
-
-
 def test_a_worker_exposes_the_sum_of_its_processes_and_a_beat_the_tasks_it_starts(
     make_installation: Callable[..., Installation],
 ) -> None:
-    before = folders_of_metrics()
     ports = [free_port(), free_port()]
     installation = make_installation(extra={"DIGEST_METRICS_ADDRESS": f"127.0.0.1:{ports[0]}"})
+    installation.extra["TMPDIR"] = str(installation.folder)
     worker = installation.start_worker(processes=2)
     installation.extra["DIGEST_METRICS_ADDRESS"] = f"127.0.0.1:{ports[1]}"
     beat = installation.start("beat")
     for port in ports:
         wait_for(lambda port=port: answers(port), 60, "the start of the metrics")  # type: ignore[misc]
-    (folder,) = folders_of_metrics() - before
+    (folder,) = installation.folder.glob("digest-metrics-*")
 
     def has_run_a_task() -> bool:
         return re.search(r'digest_job_seconds_count\{task="requests"\} [1-9]', read(ports[0])) is not None
