@@ -19,7 +19,7 @@ from digest import logs
 from digest.jobs.observed import observed
 from digest.text.masking import mask_addresses, mask_secrets
 from tests.cli.conftest import empty
-from tests.cli.shell import Shell
+from tests.cli.shell import Shell, restored_logging
 from tests.conftest import ROOT
 from tests.mail.conftest import serve as mail_servers
 from tests.mail.servers import Handler
@@ -33,15 +33,8 @@ _LOCAL = st.text("abcXYZ019!#$%&'*+/=?^_`{|}~.-", min_size=2, max_size=30)
 
 @pytest.fixture(autouse=True)
 def _restored() -> Iterator[None]:
-    """Leave the logging of the other tests as it was."""
-    loggers = [logging.getLogger(name) for name in ("", *logs.PRODUCT_LOGGERS, "alembic")]
-    levels = [one.level for one in loggers]
-    handlers = list(loggers[0].handlers)
-    yield
-    for one, level in zip(loggers, levels, strict=True):
-        one.setLevel(level)
-    for handler in [one for one in loggers[0].handlers if one not in handlers]:
-        loggers[0].removeHandler(handler)
+    with restored_logging():
+        yield
 
 
 def lines(text: str) -> list[dict[str, Any]]:
