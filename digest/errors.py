@@ -22,6 +22,9 @@ Arguments are positional, so that errors can be pickled between processes.
 class DigestError(Exception):
     """The base of all errors that this product raises."""
 
+    answer_code = 0
+    """The code of the mail server's answer; 0 if there was none."""
+
 
 class BadInput(DigestError):
     """Input that cannot be used."""

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from digest.domain.categories import known_category
 from digest.errors import BadInput
+from digest.logs import LogFormat, LogLevel
 
 _LIMIT = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
 # Greedy: a password may contain an @.
@@ -240,6 +241,28 @@ class Settings(BaseSettings):
         False,
         description="Serve the page of `digest status --html` at a secret link; `digest operator-link` prints it.",
     )
+    metrics_address: str = Field(
+        "",
+        description="The host:port at which a worker, a beat or `digest up` serves its metrics for Prometheus; each "
+        "process its own. Empty: none.",
+    )
+    metrics_token: SecretStr | None = Field(
+        None,
+        description="The bearer token with which /metrics of the pages has all metrics. Empty: only those of papers and "
+        "pages, for everybody.",
+    )
+    metrics_file: Path | None = Field(
+        None, description="A .prom file that `digest run` writes its metrics to, for a textfile collector."
+    )
+    log_format: LogFormat = Field(
+        "console", description="Logs as text (console), or one JSON object a line (json)."
+    )
+    log_level: LogLevel = Field(
+        "INFO", description="The least level that is logged: DEBUG, INFO, WARNING, ERROR."
+    )
+    sentry_dsn: SecretStr | None = Field(
+        None, description="Where unexpected errors are reported to. Needs the extra [sentry]. Empty: nowhere."
+    )
     keep_contents: Span = Field(
         timedelta(days=90),
         ge=timedelta(days=31),
@@ -269,6 +292,14 @@ class Settings(BaseSettings):
     def _host_name(cls, value: str) -> str:
         if value and not _HOST.fullmatch(value):
             raise ValueError("write a host name, like mail.example.org")
+        return value
+
+    @field_validator("metrics_address")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if value and not (host and port.isdecimal() and 0 < int(port) < 65536):
+            raise ValueError("write host:port, like 127.0.0.1:9464")
         return value
 
     @field_validator("heartbeat_url")

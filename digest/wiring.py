@@ -1,6 +1,7 @@
 """Builds the components of the product from the settings. Each is built at its first use."""
 
 import gc
+import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from random import SystemRandom
 from urllib.parse import urlsplit
 
+from digest import error_reports, logs
 from digest.delivery.composed_mail import SenderIdentity
 from digest.delivery.context import ConnectionAllowance
 from digest.delivery.decisions import WaitPolicy
@@ -62,6 +64,21 @@ def templates_folder() -> Path:
     package = Path(__file__).parent
     shipped = package / "templates"
     return shipped if shipped.is_dir() else package.parent / "templates"
+
+
+def start_reporting(settings: Settings, *, is_foreground: bool = False, is_verbose: bool = False) -> None:
+    """Start the logs of this process, and error reports where the settings name a place for them. Raises StopRun.
+
+    `is_foreground` is for commands that print their results; `is_verbose` logs what libraries do, too.
+    """
+    logs.configure(
+        settings.log_format,
+        settings.log_level,
+        is_foreground=is_foreground,
+        libraries=logging.INFO if is_verbose else logging.WARNING,
+    )
+    if settings.sentry_dsn is not None:
+        error_reports.start(settings.sentry_dsn.get_secret_value(), VERSION)
 
 
 class Container:

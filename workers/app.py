@@ -4,18 +4,30 @@ All state is in the database, none in the broker. A task only signals that there
 by the next sweep, and a duplicate task finds nothing to do.
 """
 
+import logging
 from multiprocessing import RawValue
 from typing import Any
 
-from celery import Celery
-from celery.signals import worker_process_shutdown, worker_shutdown, worker_shutting_down
+from celery import Celery, Task
+from celery.signals import (
+    after_task_publish,
+    beat_init,
+    setup_logging,
+    worker_process_shutdown,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
 from kombu import Queue
 
+from digest import error_reports, metrics_export
 from digest.clock import utc_now
 from digest.errors import DigestError
+from digest.jobs.observed import observed
 from digest.jobs.timetable import TIMETABLE
+from digest.metrics import STARTED_TASKS
 from digest.settings import Settings, read_settings
-from digest.wiring import Container
+from digest.wiring import Container, start_reporting
 
 QUEUES = ("transactional", "digests", "papers", "upkeep")
 """In the order in which a worker consumes them: subscribers wait for transactional mails."""
@@ -95,11 +107,23 @@ def configured(settings: Settings) -> dict[str, Any]:
     }
 
 
+class JobTask(Task):  # type: ignore[misc]
+    """A task whose runs are measured, and told apart in the logs."""
+
+    # Expected errors, such as a database that restarts, are logged in one line; the next sweep retries.
+    throws = (DigestError,)
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Run the task."""
+        # Celery names the same id where it logs how a task ended.
+        with observed(self.name, self.request.id or ""):
+            return self.run(*arguments, **named)
+
+
+_log = logging.getLogger(__name__)
 _settings = read_settings()
-app = Celery("digest", include=["workers.tasks"])
+app = Celery("digest", include=["workers.tasks"], task_cls=JobTask)
 app.conf.update(configured(_settings))
-# Expected errors, such as a database that restarts, are logged in one line; the next sweep retries.
-app.Task.throws = (DigestError,)
 
 _containers: list[Container] = []
 
@@ -109,6 +133,27 @@ def container() -> Container:
     if not _containers:
         _containers.append(Container(_settings, utc_now, is_stopping))
     return _containers[0]
+
+
+@setup_logging.connect
+def _log_as_set(**_: object) -> None:
+    start_reporting(_settings)
+
+
+@worker_ready.connect
+@beat_init.connect
+def _serve_metrics(**_: object) -> None:
+    if _settings.metrics_address:
+        try:
+            metrics_export.serve(_settings.metrics_address)
+        except DigestError as error:
+            # Mails are sent all the same.
+            _log.error("%s", error)
+
+
+@after_task_publish.connect
+def _count_task(sender: str, **_: object) -> None:
+    STARTED_TASKS.labels(sender).inc()
 
 
 @worker_shutting_down.connect
@@ -121,3 +166,11 @@ def _stop(**_: object) -> None:
 def _close(**_: object) -> None:
     while _containers:
         _containers.pop().close()
+    if _settings.sentry_dsn is not None:
+        # A process of the pool ends without Python's own exit.
+        error_reports.finish()
+
+
+@worker_shutdown.connect
+def _remove_counts(**_: object) -> None:
+    metrics_export.remove_folder()

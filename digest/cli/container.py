@@ -13,14 +13,23 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(
-    now: datetime | None = None, is_stopping: Callable[[], bool] = lambda: False
+    now: datetime | None = None,
+    is_stopping: Callable[[], bool] = lambda: False,
+    *,
+    is_service: bool = False,
+    is_verbose: bool = False,
 ) -> Iterator["Container"]:
-    """Read the settings and yield the container. If `now` is given, its clock always returns that."""
+    """Read the settings, start the logs and yield the container. If `now` is given, its clock always returns that.
+
+    `is_service`: log what is done, as nothing else shows it. `is_verbose`: also what libraries do.
+    """
     from digest.clock import utc_now
     from digest.settings import read_settings
-    from digest.wiring import Container
+    from digest.wiring import Container, start_reporting
 
-    container = Container(read_settings(), utc_now if now is None else lambda: now, is_stopping)
+    settings = read_settings()
+    start_reporting(settings, is_foreground=not is_service, is_verbose=is_verbose)
+    container = Container(settings, utc_now if now is None else lambda: now, is_stopping)
     try:
         yield container
     finally:

@@ -111,7 +111,6 @@ def watch(
 
     Example: digest inbound watch --listen lmtp://127.0.0.1:8024
     """
-    import logging
     import time
     from contextlib import ExitStack
 
@@ -119,8 +118,7 @@ def watch(
     from digest.jobs.inbound import InboundSummary, process_one, process_source
     from digest.mail.inbound_listener import Listener
 
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
-    with opened() as container, ExitStack() as stack:
+    with opened(is_service=True) as container, ExitStack() as stack:
         setting = container.settings.inbound_url
         polled = source or (setting.get_secret_value() if setting else None)
         if polled is None and listen is None:

@@ -45,6 +45,7 @@ def run(
     Example: digest run --no-fetch --now 2026-11-20T12:00 --dry-run
     """
     from digest.jobs import daily
+    from digest.jobs.observed import observed
     from digest.subscribers.signup import find_subscriber
 
     edition_on = parse_date(date)
@@ -68,7 +69,9 @@ def run(
         # Another day's clock would delete what is not old yet.
         retention = container.retention if instant is None else None
         job = daily.Job(edition_on=edition_on, only=only, retention=retention)
-        report = _run(container, job, fetches=not no_fetch)
+        with observed("run"):
+            report = _run(container, job, fetches=not no_fetch)
+        _write_metrics(container, report.exit_code)
     _show(report, json_output=json_output)
     if report.exit_code:
         raise typer.Exit(report.exit_code)
@@ -96,6 +99,21 @@ def _run(container: "Container", job: "Job", *, fetches: bool) -> "Report":
     if report.exit_code == 0:
         beat_heart(container)
     return report
+
+
+def _write_metrics(container: "Container", exit_code: int) -> None:
+    """Write DIGEST_METRICS_FILE, if it is set. A file that cannot be written is a warning."""
+    path = container.settings.metrics_file
+    if path is None:
+        return
+    from digest.errors import DigestError
+    from digest.metrics_export import RunGauges, write_file
+    from digest.status.gauges import StatusGauges
+
+    try:
+        write_file(path, RunGauges(exit_code, container.clock()), StatusGauges(container))
+    except DigestError as error:
+        output.warn(f"Metrics: {error}")
 
 
 def _fetching(container: "Container", job: "Job", service: "SummaryService | None") -> "Job":

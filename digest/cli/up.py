@@ -1,6 +1,5 @@
 """`digest up`: everything in one process."""
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -22,7 +21,7 @@ def up(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port the pages are served at.")] = 8000,
     no_web: Annotated[bool, typer.Option("--no-web", help="Serve no pages.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every job.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what libraries do, too.")] = False,
 ) -> None:
     """Run everything in one process: read the feeds, plan, deliver, serve the pages. No server is needed.
 
@@ -31,18 +30,19 @@ def up(
 
     Example: digest up --verbose
     """
+    from digest import metrics_export
     from digest.jobs.scheduler import Runner
     from digest.store.backups import upgrade_after_backup
 
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(message)s"
-    )
-    logging.getLogger("digest").setLevel(logging.INFO)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    with stop_signals() as stopping, opened(is_stopping=stopping.is_set) as container:
+    with (
+        stop_signals() as stopping,
+        opened(is_stopping=stopping.is_set, is_service=True, is_verbose=verbose) as container,
+    ):
         if saved := upgrade_after_backup(container.database):
             output.say(f"Upgraded the database; as it was, it is in {saved}.")
         _prepare(container)
+        if container.settings.metrics_address:
+            metrics_export.serve(container.settings.metrics_address)
         runner = Runner(container, stopping)
         with nullcontext() if no_web else _pages(host, port, container, stopping):
             runner.start()

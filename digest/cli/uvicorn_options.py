@@ -15,6 +15,8 @@ OPTIONS: dict[str, Any] = {
     "timeout_graceful_shutdown": 10,
     # The application has no WebSocket.
     "ws": "none",
+    # Its loggers write through `digest.logs`.
+    "log_config": None,
     "log_level": "warning",
     # A log line per request would hold every subscriber's signed links.
     "access_log": False,

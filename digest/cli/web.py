@@ -1,9 +1,7 @@
 """`digest web`: the pages, feeds and JSON interface, served by uvicorn."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -43,6 +41,10 @@ def web(
 @contextmanager
 def _shared_metrics() -> Iterator[None]:
     """Name a temporary folder in which the processes count, so that each returns the sum at /metrics."""
-    with TemporaryDirectory(prefix="digest-web-") as folder:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    from digest.metrics_export import make_folder, remove_folder
+
+    make_folder()
+    try:
         yield
+    finally:
+        remove_folder()

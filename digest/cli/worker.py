@@ -23,12 +23,20 @@ def worker(
     """Run tasks of the broker: read feeds, plan, deliver. Any number of workers may run, on any machine.
 
     Each needs the same DIGEST_ settings and nothing else. On SIGTERM a worker finishes the mails in flight, releases
-    its other deliveries and stops. A killed worker loses no delivery either.
+    its other deliveries and stops. A killed worker loses no delivery either. With DIGEST_METRICS_ADDRESS it serves the
+    metrics of all its processes there.
 
     Example: digest worker --processes 4
     """
     _celery(
-        "worker", "--concurrency", str(processes), "--queues", queues, "--without-gossip", "--without-mingle"
+        "worker",
+        "--concurrency",
+        str(processes),
+        "--queues",
+        queues,
+        "--without-gossip",
+        "--without-mingle",
+        shares_metrics=True,
     )
 
 
@@ -50,9 +58,17 @@ def beat(
     _celery("beat")
 
 
-def _celery(*arguments: str) -> NoReturn:
-    """Replace this process by a Celery process."""
+def _celery(*arguments: str, shares_metrics: bool = False) -> NoReturn:
+    """Replace this process by a Celery process. `shares_metrics`: its processes count together."""
+    from digest.metrics_export import make_folder
+    from digest.settings import read_settings
+    from digest.wiring import start_reporting
+
     _broker()
+    settings = read_settings()
+    start_reporting(settings)
+    if shares_metrics and settings.metrics_address:
+        make_folder()
     command = [sys.executable, "-m", "celery", "--app", "workers.app", "--quiet"]
     sys.stdout.flush()
     os.execv(sys.executable, [*command, *arguments, "--loglevel", "INFO"])  # noqa: S606 - the arguments are validated

@@ -10,8 +10,9 @@ from digest.delivery.context import DeliveryContext, ReadyDelivery, Summary
 from digest.delivery.decisions import Cancel, Retry, Send, Skip, decide, reason_to_cancel
 from digest.delivery.select_papers import Request, Selection
 from digest.delivery.settle import cancel
-from digest.domain.delivery import PAPER_KINDS, Delivery, Kind
+from digest.domain.delivery import PAPER_KINDS, Delivery, Kind, stream_of
 from digest.domain.subscriber import Subscriber
+from digest.metrics import stage_metrics
 from digest.store import deliveries as ledger
 from digest.store import editions as edition_store
 from digest.store import feedback as feedback_store
@@ -76,11 +77,12 @@ def _compose_part(
     now: datetime,
     summary: Summary,
 ) -> list[ReadyDelivery]:
+    stream = stream_of(work[0].kind)
     for attempt in range(_COMPOSING_TRIES):
-        with delivery_context.database.read() as connection:
+        with stage_metrics(stream, "select", len(work)), delivery_context.database.read() as connection:
             composing = _gather_for_composing(delivery_context, connection, work, subscribers, now)
         try:
-            with delivery_context.database.begin() as connection:
+            with stage_metrics(stream, "compose", len(work)), delivery_context.database.begin() as connection:
                 outcome = Summary()
                 ready = _compose(delivery_context, connection, work, composing, now, outcome)
         except Conflict:

@@ -88,6 +88,10 @@ class Summary:
         self.to_retry += other.to_retry
         self.failed += other.failed
 
+    def copy(self) -> "Summary":
+        """Return the counts of now."""
+        return Summary(self.sent, self.skipped.copy(), self.to_retry.copy(), self.failed.copy(), self.stopped)
+
     @property
     def refusals(self) -> int:
         """Mails that the server refused for now."""

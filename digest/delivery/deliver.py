@@ -24,6 +24,7 @@ from digest.delivery.send import LIMIT_REACHED, MOST_DELAYS, Outcome, Sender
 from digest.delivery.settle import release
 from digest.domain.delivery import STREAMS, Delivery, Stream
 from digest.errors import TryLater
+from digest.metrics import STAGE_MAILS, count_settled, stage_metrics
 from digest.store import deliveries as ledger
 from digest.store import refusals as refusal_store
 
@@ -98,7 +99,10 @@ def deliver(
     """
     had_work = False
     sender: Sender | None = None
+    before = summary.copy()
     with ExitStack() as stack:
+        # Called last, when the mails of the sender are counted.
+        stack.callback(_count, stream, before, summary)
         while True:
             now = clock()
             admission = admit(delivery_context.database, delivery_context.account, stream, now)
@@ -108,10 +112,12 @@ def deliver(
             if admission.is_half_open and sender:
                 # Another process opened the breaker; finish what is queued here first.
                 break
-            work = _claim(delivery_context, admission, stream, only, now, summary)
+            with stage_metrics(stream, "claim"):
+                work = _claim(delivery_context, admission, stream, only, now, summary)
             if not work:
                 break
             had_work = True
+            STAGE_MAILS.labels(stream, "claim").inc(len(work))
             ready = compose_batch(delivery_context, work, now, summary)
             if ready and admission.is_half_open:
                 if not _try_server(
@@ -134,6 +140,14 @@ def deliver(
     if sender and sender.outcome.trouble:
         open_circuit(delivery_context.database, delivery_context.account, sender.outcome.trouble, clock())
     return had_work
+
+
+def _count(stream: Stream, before: Summary, after: Summary) -> None:
+    """Count the outcomes since `before` in the metrics."""
+    count_settled(stream, "sent", {"": after.sent - before.sent})
+    count_settled(stream, "skipped", after.skipped - before.skipped)
+    count_settled(stream, "to_retry", after.to_retry - before.to_retry)
+    count_settled(stream, "failed", after.failed - before.failed)
 
 
 def _claim(

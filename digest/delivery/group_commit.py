@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from digest.domain.delivery import Delivery
 from digest.errors import StopRun
+from digest.metrics import DeliveryMeter
 from digest.store.recording import StepWriter
 from digest.store.steps import AcceptedMail, Step
 
@@ -48,11 +49,16 @@ class GroupCommit:
     """Writes steps in groups. Errors are raised by `Ticket.wait`, not here."""
 
     def __init__(
-        self, writer: StepWriter, clock: Callable[[], datetime], longest_restart: timedelta = LONGEST_RESTART
+        self,
+        writer: StepWriter,
+        clock: Callable[[], datetime],
+        meter: DeliveryMeter,
+        longest_restart: timedelta = LONGEST_RESTART,
     ) -> None:
         self._writer = writer
         self._clock = clock
         self._longest_restart = longest_restart.total_seconds()
+        self._meter = meter
         self._waiting: list[Ticket] = []
         self._changed = threading.Condition()
         self._is_closed = False
@@ -85,8 +91,10 @@ class GroupCommit:
                 tickets, self._waiting = self._waiting, []
             if not tickets:
                 return
+            accepted = sum(ticket.step.accepted is not None for ticket in tickets)
             try:
-                wanted = self._write([ticket.step for ticket in tickets])
+                with self._meter.stage("record", accepted):
+                    wanted = self._write([ticket.step for ticket in tickets])
             except BaseException as error:  # noqa: BLE001 - each connection raises it for itself
                 for ticket in tickets:
                     ticket.settle(is_wanted=False, error=error)

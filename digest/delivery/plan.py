@@ -6,6 +6,7 @@ from datetime import date, datetime
 from digest.domain.schedule import latest_edition, local_date, next_due_at, sends_on
 from digest.domain.subscriber import Schedule
 from digest.errors import BadInput
+from digest.metrics import PLAN_SECONDS, PLANNED_DIGESTS, seconds_of
 from digest.store import subscribers as subscriber_store
 from digest.store.database import Database
 from digest.store.planning import (
@@ -52,14 +53,27 @@ def plan_due(database: Database, now: datetime, only: int | None = None) -> int:
     Concurrent or repeated planning writes no second row: subscriber, kind and edition are unique. `only` plans
     for one subscriber.
     """
-    return _plan(
+    return _measured(
         database, now, now, only, lambda schedule, is_first: due_edition_at(now, schedule, is_first=is_first)
     )
 
 
 def plan_edition(database: Database, edition_on: date, now: datetime, only: int | None = None) -> int:
     """Write a planned delivery for every active subscriber who gets an edition on that day; return how many are new."""
-    return _plan(database, now, None, only, lambda schedule, _: due_edition_on(edition_on, now, schedule))
+    return _measured(database, now, None, only, lambda schedule, _: due_edition_on(edition_on, now, schedule))
+
+
+def _measured(
+    database: Database,
+    now: datetime,
+    due_by: datetime | None,
+    only: int | None,
+    due_edition_of: Callable[[Schedule, bool], DueEdition | None],
+) -> int:
+    with seconds_of(PLAN_SECONDS):
+        planned = _plan(database, now, due_by, only, due_edition_of)
+    PLANNED_DIGESTS.inc(planned)
+    return planned
 
 
 def _plan(

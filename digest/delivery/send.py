@@ -10,6 +10,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from hashlib import sha256
@@ -22,6 +23,7 @@ from digest.delivery.build_envelope import build_envelope
 from digest.delivery.circuit_breaker import Trouble
 from digest.delivery.context import DeliveryContext, ReadyDelivery, Summary
 from digest.delivery.group_commit import GroupCommit, Ticket
+from digest.delivery.metered_connection import MeteredConnection
 from digest.delivery.send_queue import Job, SendQueue, Stop
 from digest.delivery.settle import Settlement, release
 from digest.domain.delivery import Stream
@@ -38,8 +40,8 @@ from digest.errors import (
     TryLater,
 )
 from digest.mail.addresses import read_address
-from digest.mail.envelope import Connection as Server
-from digest.mail.envelope import Envelope
+from digest.mail.envelope import Connection, Envelope
+from digest.metrics import DeliveryMeter
 from digest.store import refusals as refusal_store
 from digest.store.recording import StepWriter
 from digest.store.steps import AcceptedMail
@@ -113,16 +115,16 @@ class Sender:
         self._writer = StepWriter(
             delivery_context.database, f"{socket.gethostname()}:{getpid()}:{token_hex(4)}"
         )
-        self._commit = GroupCommit(self._writer, clock)
+        self._meter = DeliveryMeter(stream)
+        self._commit = GroupCommit(self._writer, clock, self._meter)
         self._counts = Summary()
         self._settlement = Settlement(delivery_context, clock, self._counts, stream)
         self._settling = threading.Lock()
         self._queue = SendQueue(self._most, self._start, delivery_context.is_stopping)
         self._threads: list[threading.Thread] = []
         self._counting = threading.Lock()
-        self._delays = 0
-        """Temporary refusals in a row."""
-        self._lost_connections = 0
+        self._delays = self._lost_connections = 0
+        """Temporary refusals in a row, and lost connections among them."""
         self._policy_domains: set[str] = set()
         """The recipients' domains of mails refused by policy."""
         self._unsaved: dict[date, str] = defaultdict(str)
@@ -154,7 +156,8 @@ class Sender:
     # The thread of a connection.
 
     def _start(self, slot: int) -> None:
-        thread = threading.Thread(target=self._connect, args=(slot,), name=f"mail-{slot}", daemon=True)
+        run = copy_context().run  # for the ids in the log
+        thread = threading.Thread(target=run, args=(self._connect, slot), name=f"mail-{slot}", daemon=True)
         self._threads.append(thread)
         thread.start()
 
@@ -162,13 +165,13 @@ class Sender:
         failure: BaseException | None = None
         try:
             with self._context.transport.open() as server:
-                self._serve(slot, server)
+                self._serve(slot, MeteredConnection(server, self._meter))
         except BaseException as error:  # noqa: BLE001 - raised again where the sender is used
             failure = error
         finally:
             self._queue.ended(slot, failure)
 
-    def _serve(self, slot: int, server: Server) -> None:
+    def _serve(self, slot: int, server: Connection) -> None:
         """Send mails until there are none or this connection is to end."""
         job, ticket = self._queue.take(), None
         while job is not None:
@@ -177,7 +180,7 @@ class Sender:
                 job = self._queue.take()
 
     def _handle(
-        self, slot: int, server: Server, job: Job, ticket: Ticket | None
+        self, slot: int, server: Connection, job: Job, ticket: Ticket | None
     ) -> tuple[Job | None, Ticket | None]:
         """Send one mail; return the next one, if it was checked in the same step that recorded this one."""
         one = job.ready
@@ -216,7 +219,8 @@ class Sender:
     def _admit(self, one: ReadyDelivery, ticket: Ticket) -> Envelope | None:
         """Build the mail during the commit of its check; return None if it must not be sent."""
         try:
-            envelope = build_envelope(self._context, one)
+            with self._meter.stage("render"):
+                envelope = build_envelope(self._context, one)
         except BadInput as unfit:
             ticket.wait()
             with self._settling:
@@ -265,6 +269,7 @@ class Sender:
     def _save_answers(self, unsaved: dict[date, str]) -> None:
         if not unsaved:
             return
+        self._meter.flush()
         with self._context.database.begin() as connection:
             for edition_on, answers in sorted(unsaved.items()):
                 refusal_store.add_answers(
@@ -379,6 +384,7 @@ class Sender:
             self._save_answers(self._unsaved)
         self._commit.close()
         self._writer.close_slots()
+        self._meter.flush()
         self._summary.add(self._counts)
         if stop := self._queue.stop_reason:
             self.outcome.trouble = stop.trouble

@@ -1,5 +1,6 @@
 """Records the outcome of mails that were not accepted: one transaction each, only while the claim is held."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,15 @@ def cancel(connection: Connection, one: Delivery, lost: Cancel, now: datetime, s
         summary.skipped[lost.reason] += 1
 
 
+_log = logging.getLogger(__name__)
+
+
+def _note(one: Delivery, outcome: str, answer: object = "") -> None:
+    """Log the outcome of a mail that was not accepted, with its ids and without its address."""
+    ids = {"delivery_id": one.id, "edition_on": one.edition_on}
+    _log.info("a mail was not sent: %s%s", outcome, f" ({answer})" if answer else "", extra=ids)
+
+
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """Records and counts the outcomes of one stream. Not thread-safe."""
@@ -41,6 +51,7 @@ class Settlement:
         with self._settling(claimed) as connection:
             if connection:
                 cancel(connection, claimed, Cancel("withdrawn"), self.clock(), self.summary)
+                _note(claimed, "withdrawn")
 
     def without_address(self, claimed: Delivery, unfit: BadInput) -> None:
         """Record that the stored address cannot be sent to."""
@@ -51,9 +62,11 @@ class Settlement:
                     connection, claimed.id, reason, self.clock(), failed=True, answer=str(unfit)
                 )
         self.summary.failed[reason] += 1
+        _note(claimed, reason, unfit)
 
     def retry_later(self, claimed: Delivery, later: TryLater, *, is_counted: bool = True) -> None:
         """Retry a mail after a pause. `is_counted`: count it as a temporary refusal by the server."""
+        _note(claimed, SERVER_BUSY, later)
         wait = pause(claimed.attempts, later.seconds, self.delivery_context.rng.random())
         with self._settling(claimed) as connection:
             if connection and isinstance(later, MailboxFull) and self._is_full_too_often(connection, claimed):
@@ -79,6 +92,7 @@ class Settlement:
         `answers_before` are earlier answers that are not stored yet.
         """
         claimed, now = one.delivery, self.clock()
+        _note(claimed, "the server refuses the address", never)
         with self._settling(claimed) as connection:
             if connection is None:
                 return Answers()

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TypeVar
 
 from digest.domain.retention import Retention
+from digest.metrics import DELETED_ROWS, RETENTION_SECONDS, seconds_of
 from digest.store import fetches as fetch_store
 from digest.store import inbound as inbound_store
 from digest.store import refusals as refusal_store
@@ -69,6 +70,16 @@ def delete_old(
 
     Small transactions with pauses between them, so that no sender waits long. Stops after LONGEST_REDUCING.
     """
+    with seconds_of(RETENTION_SECONDS):
+        deleted = _delete_old(database, retention, now, is_stopping)
+    DELETED_ROWS.labels("fetches").inc(deleted.fetches)
+    DELETED_ROWS.labels("deliveries").inc(deleted.deliveries)
+    return deleted
+
+
+def _delete_old(
+    database: Database, retention: Retention, now: datetime, is_stopping: Callable[[], bool]
+) -> Deleted:
     with database.begin() as connection:
         fetches = fetch_store.delete_fetches(connection, now - FETCH_RETENTION)
         delete_stale(connection, now)

@@ -1,5 +1,6 @@
 """The daily run in one process: fetch feeds, update profiles, plan, deliver."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -22,6 +23,7 @@ from digest.subscribers.pending_feedback import FetchedById, PapersById, apply_a
 from digest.subscribers.profiles import ProfileBuilder, rebuild_outdated
 
 _PAGE = 500
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +103,22 @@ def run(
     else:
         report.planned = plan_edition(delivery_context.database, job.edition_on, now, job.only)
     report.deliveries = deliver_ready(delivery_context, clock, job.only)
+    _log_result(report)
     if job.retention is not None:
         delete_old(delivery_context.database, job.retention, clock(), delivery_context.is_stopping)
     return report
+
+
+def _log_result(report: Report) -> None:
+    summary = report.deliveries
+    _log.info(
+        "%s planned, %s sent, %s skipped, %s waiting, %s failed",
+        report.planned,
+        summary.sent,
+        summary.skipped.total(),
+        summary.to_retry.total(),
+        summary.failed.total(),
+    )
 
 
 def dry_run(database: Database, composer: Composer, job: Job, now: datetime) -> list[Selection]:

@@ -102,9 +102,6 @@ def _read(container: Container, names: Collection[str], back: timedelta) -> None
         fetched = fetch(
             container.database, container.source(name), since, container.clock, container.is_stopping
         )
-        _log.info(
-            "%s: %s papers, %s new (%s)", name, fetched.intake.seen, fetched.intake.added, fetched.status
-        )
         if fetched.error:
             _log.warning("%s: %s", name, fetched.error)
     if container.second_opinion is not None:

@@ -5,10 +5,12 @@ import time
 from collections.abc import Callable, Sequence
 from threading import Event, Thread
 
+from digest import logs
 from digest.domain.delivery import Stream
 from digest.errors import DigestError
 from digest.jobs import recurring
 from digest.jobs.timetable import TIMETABLE, Entry
+from digest.metrics import job_metrics
 from digest.wiring import Container
 
 _log = logging.getLogger(__name__)
@@ -50,16 +52,22 @@ class Runner:
             # The digests that are due at the start then include the papers of the first fetch.
             self._has_fetched.wait(_FIRST_FETCH_SECONDS)
         while not self._stopping.is_set():
+            self._run_once(entry, job)
+            if entry.job == "fetch":
+                self._has_fetched.set()
+            self._stopping.wait(entry.every.total_seconds())
+
+    def _run_once(self, entry: Entry, job: Callable[[], object]) -> None:
+        # The error is logged with the ids of the run.
+        with logs.bound(run_id=logs.new_run_id(), job=entry.job):
             try:
-                job()
+                with job_metrics(entry.job):
+                    job()
             except DigestError as error:
                 _log.warning("%s: %s", entry.job, error)
             except Exception:  # noqa: BLE001 - a fault in one job must not end the others
                 if not self._stopping.is_set():
                     _log.exception("%s failed", entry.job)
-            if entry.job == "fetch":
-                self._has_fetched.set()
-            self._stopping.wait(entry.every.total_seconds())
 
     def _job(self, entry: Entry) -> Callable[[], object]:
         if entry.job == "sweep":

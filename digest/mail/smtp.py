@@ -94,7 +94,9 @@ class SmtpConnection:
                 return self._deliver(commands, content)
         except _Gone as gone:
             if gone.goodbye and is_too_fast(gone.goodbye):
-                raise SlowDown(f"The mail server asks to slow down: {gone}.") from gone
+                slow_down = SlowDown(f"The mail server asks to slow down: {gone}.")
+                slow_down.answer_code = gone.goodbye.code
+                raise slow_down from gone
             if gone.goodbye:
                 raise ServerFull(f"The mail server accepts no mail now: {gone}.") from gone
             raise ConnectionLost(f"The mail server ended the connection ({gone}).") from gone

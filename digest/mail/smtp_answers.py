@@ -3,7 +3,17 @@
 import re
 from dataclasses import dataclass
 
-from digest.errors import DigestError, MailboxFull, NeverSend, PolicyRefused, SlowDown, StopRun, TryLater
+from digest.errors import (
+    ConnectionLost,
+    DigestError,
+    MailboxFull,
+    NeverSend,
+    NoConnection,
+    PolicyRefused,
+    SlowDown,
+    StopRun,
+    TryLater,
+)
 from digest.text.formatting import one_line
 
 _ENHANCED = re.compile(r"^\s*([245]\.\d{1,3}\.\d{1,3})\b")
@@ -80,8 +90,26 @@ def policy_advice(text: str) -> str:
     return "ask who runs it"
 
 
+def answer_class(answer: str | DigestError) -> str:
+    """Return the class of a server's answer or of the error for it: 2xx, 4xx, 5xx or connection.
+
+    "" for what no mail server answered, such as the path of a file.
+    """
+    if isinstance(answer, str):
+        return f"{answer[0]}xx" if answer[:1].isdigit() else ""
+    if answer.answer_code:
+        return f"{answer.answer_code // 100}xx"
+    return "connection" if isinstance(answer, ConnectionLost | NoConnection) else ""
+
+
 def sort_refusal(step: str, answer: Answer, *, has_taken_mail: bool) -> DigestError:
     """Return the error for an answer to MAIL, RCPT or DATA; see the table in `digest.mail.smtp`."""
+    error = _error_for(step, answer, has_taken_mail=has_taken_mail)
+    error.answer_code = answer.code
+    return error
+
+
+def _error_for(step: str, answer: Answer, *, has_taken_mail: bool) -> DigestError:
     status = answer.status
     if is_too_fast(answer):
         return SlowDown(f"The mail server asks to slow down: {answer}.")

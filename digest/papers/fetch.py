@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 
 from digest.domain.paper import FeedItem, FetchStatus
 from digest.errors import StopRun, TryLater
+from digest.metrics import FETCH_SECONDS, FETCHED_ITEMS, FETCHES
 from digest.papers.ingest import IngestResult, ingest
 from digest.papers.sources.common import Rejected, Source
 from digest.store import fetches as fetch_store
@@ -57,7 +58,8 @@ def fetch(
         fetch_id = fetch_store.begin_fetch(connection, source.name, now)
     intake = IngestResult()
     try:
-        ingest(database, _until_stopping(source, since, now, is_stopping), now, result=intake)
+        with FETCH_SECONDS.labels(source.name).time():
+            ingest(database, _until_stopping(source, since, now, is_stopping), now, result=intake)
     except Exception as fault:  # noqa: BLE001 - the other feeds go on
         _log.error("%s: %s: %s", source.name, _place_of(fault), fault)
         intake.error = StopRun(
@@ -65,6 +67,10 @@ def fetch(
             f"({_place_of(fault)}); please report it."
         )
     fetched = Fetched(source.name, fetch_status(intake), intake)
+    _log.info("%s: %s papers, %s new (%s)", source.name, intake.seen, intake.added, fetched.status)
+    FETCHES.labels(source.name, fetched.status).inc()
+    FETCHED_ITEMS.labels(source.name, "stored").inc(intake.seen)
+    FETCHED_ITEMS.labels(source.name, "rejected").inc(len(intake.rejected))
     with database.begin() as connection:
         fetch_store.end_fetch(
             connection,

@@ -8,6 +8,7 @@ from itertools import islice
 
 from digest.domain.paper import FeedItem, Paper, Popularity
 from digest.errors import DigestError
+from digest.metrics import INGESTED_PAPERS
 from digest.papers.identifiers import id_month, is_title_id, title_id
 from digest.papers.sources.common import Rejected
 from digest.ranking.terms import Statistics, count_terms, pack_counts, unpack_counts
@@ -59,6 +60,22 @@ def ingest(
     Idempotent. `result` is filled in place, so a caller that passes one has it even when an error is raised.
     """
     result = IngestResult() if result is None else result
+    try:
+        _ingest(database, items, now, progress, result)
+    finally:
+        for outcome in ("added", "changed", "unchanged"):
+            INGESTED_PAPERS.labels(outcome).inc(getattr(result, outcome))
+        INGESTED_PAPERS.labels("rejected").inc(len(result.rejected))
+    return result
+
+
+def _ingest(
+    database: Database,
+    items: Iterable[FeedItem | Rejected],
+    now: datetime,
+    progress: Callable[[IngestResult], None],
+    result: IngestResult,
+) -> None:
     good_items = _usable(items, now.date(), result)
     while result.error is None and (chunk := _next_chunk(good_items, result)):
         with database.begin() as connection:
@@ -69,7 +86,6 @@ def ingest(
         with database.begin() as connection:
             paper_store.lock_ingestion(connection)
             count_new_papers(connection, now)
-    return result
 
 
 def _usable(items: Iterable[FeedItem | Rejected], today: date, result: IngestResult) -> Iterator[FeedItem]:

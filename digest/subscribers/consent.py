@@ -11,6 +11,7 @@ from digest.domain.address import Address
 from digest.domain.delivery import CONFIRM_DAYS, RECIPIENTS, Kind
 from digest.domain.subscriber import Status, Subscriber, SuppressionEvent
 from digest.errors import BadLink, NotFound
+from digest.metrics import DELETED_ROWS
 from digest.store import consents as consent_store
 from digest.store import deliveries as ledger
 from digest.store import delivery_reports
@@ -190,4 +191,6 @@ def purge_unconfirmed(database: Database, now: datetime) -> int:
     Those who had confirmed earlier become unsubscribed again instead.
     """
     with database.begin() as connection:
-        return subscriber_store.delete_unconfirmed(connection, now - timedelta(days=CONFIRM_DAYS))
+        deleted = subscriber_store.delete_unconfirmed(connection, now - timedelta(days=CONFIRM_DAYS))
+    DELETED_ROWS.labels("unconfirmed").inc(deleted)
+    return deleted

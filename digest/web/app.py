@@ -37,8 +37,9 @@ from digest.web import (
     webhooks,
 )
 from digest.web.context import RECHECK, WebContext
+from digest.web.metrics import count_answer
 from digest.web.middleware import Safety
-from digest.wiring import VERSION, Container
+from digest.wiring import VERSION, Container, start_reporting
 
 HEADINGS = {
     400: "That did not work",
@@ -107,15 +108,16 @@ def create_app(container: Container, recheck: timedelta = RECHECK, stopping: Eve
         Safety,
         problem=partial(error_response, context),
         https=context.base_url.startswith("https:"),
-        count_answer=context.metrics.count_answer,
+        count_answer=count_answer,
     )
     return app
 
 
 def application() -> FastAPI:
     """Return the application for the settings of the environment. Raises BadInput for an invalid setting."""
-    stopping = Event()
-    return create_app(Container(read_settings(), utc_now, stopping.is_set), stopping=stopping)
+    stopping, settings = Event(), read_settings()
+    start_reporting(settings)
+    return create_app(Container(settings, utc_now, stopping.is_set), stopping=stopping)
 
 
 @asynccontextmanager

@@ -49,7 +49,7 @@ class WebContext:
         """Sends the requested mails."""
         self.alarm_watch = AlarmWatch(container, stopping)
         self.catalogue = Catalogue(container.database, container.clock, recheck)
-        self.metrics = Metrics(container.database, container.clock)
+        self.metrics = Metrics(container)
         self.page_cache: RevisionCache[HTMLResponse] = RevisionCache(_CACHED_PAGES)
         self.search_cache: RevisionCache[HTMLResponse] = RevisionCache(_CACHED_SEARCHES)
         self.base_url = container.settings.base_url

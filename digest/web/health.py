@@ -1,8 +1,9 @@
 """For monitoring: whether the process is alive, whether it is ready, and its metrics."""
 
 import logging
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Header
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
@@ -34,6 +35,12 @@ def ready(context: Context) -> Response:
 
 
 @router.get("/metrics")
-def metrics(context: Context) -> Response:
-    """Return the metrics of this installation's web side."""
-    return Response(context.metrics.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+def metrics(context: Context, authorization: Annotated[str, Header()] = "") -> Response:
+    """Return the metrics that everybody may see; with the token, all. A wrong token is refused."""
+    found = context.metrics
+    if not authorization:
+        return Response(found.public(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+    if not found.allows_all(authorization):
+        problem = "The token is not the one in DIGEST_METRICS_TOKEN.\n"
+        return PlainTextResponse(problem, 401, {"WWW-Authenticate": "Bearer"})
+    return Response(found.all(), media_type=CONTENT_TYPE_PLAIN_0_0_4)

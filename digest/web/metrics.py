@@ -1,48 +1,74 @@
-"""The figures at /metrics, in the text format of Prometheus. None of them is about a subscriber.
+"""The metrics at /metrics, in the text format of Prometheus. None of them is about a subscriber.
 
-Where PROMETHEUS_MULTIPROC_DIR names a folder, each process counts in a file of that folder, and every process
-returns the sum. `digest web` sets it when it starts more than one process.
+Everybody may see how many papers there are and how requests were answered. What else this installation counts, and its
+state as `digest status` knows it, needs the token of DIGEST_METRICS_TOKEN.
 """
 
-import os
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, time
+import hmac
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 
-from prometheus_client import CollectorRegistry, Counter, Metric, disable_created_metrics, generate_latest
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.registry import Collector
+from starlette.types import Scope
 
+from digest.metrics import WEB_ANSWERS, WEB_SECONDS
+from digest.metrics_export import all_metrics, as_text
+from digest.status.gauges import StatusGauges, paper_gauges
 from digest.store import papers as paper_store
 from digest.store.database import Database
+from digest.wiring import Container
 
-disable_created_metrics()  # type: ignore[no-untyped-call]
+_PUBLIC = "digest_web_"
+
+
+def count_answer(scope: Scope, status: int, seconds: float) -> None:
+    """Count one response, by the pattern of its route: paths hold subscribers' links."""
+    route = getattr(scope.get("route"), "path", "") or ("/static" if "endpoint" in scope else "none")
+    WEB_ANSWERS.labels(route, status).inc()
+    WEB_SECONDS.labels(route).observe(seconds)
 
 
 class Metrics:
-    """The counters of one web application, and the gauges that are read from the database."""
+    """What one web application shows at /metrics."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
-        self._gauges = _PaperGauges(database, clock)
-        self._answers = Counter("digest_web_answers", "HTTP responses by status.", ["status"], registry=None)
+    def __init__(self, container: Container) -> None:
+        self._papers = _PaperGauges(container.database, container.clock)
+        self._status = StatusGauges(container)
+        token = container.settings.metrics_token
+        self._expected = f"Bearer {token.get_secret_value()}".encode() if token else None
 
-    def count_answer(self, status: int) -> None:
-        """Count one response."""
-        self._answers.labels(status).inc()
+    def allows_all(self, authorization: str) -> bool:
+        """Return whether a request with this header may see everything."""
+        given = authorization.encode()
+        return self._expected is not None and hmac.compare_digest(given, self._expected)
 
-    def text(self) -> bytes:
-        """Return all figures in the text format, version 0.0.4. Raises StopRun without a database."""
+    def public(self) -> bytes:
+        """Return what everybody may see. Raises StopRun without a database."""
         registry = CollectorRegistry()
-        registry.register(self._gauges)
-        if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        else:
-            registry.register(self._answers)
-        return generate_latest(registry)
+        registry.register(_WebCounts())
+        registry.register(self._papers)
+        return as_text(registry)
+
+    def all(self) -> bytes:
+        """Return everything; without a database, all but what is read from it."""
+        return as_text(all_metrics(self._status))
+
+
+class _WebCounts(Collector):
+    """The counts of responses alone."""
+
+    def describe(self) -> list[Metric]:
+        """Return nothing: without this, registering would collect."""
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the counts of all processes that count together."""
+        return (family for family in all_metrics().collect() if family.name.startswith(_PUBLIC))
 
 
 class _PaperGauges(Collector):
-    """How many papers are stored, and how old the newest is."""
+    """The gauges about papers alone, which need no look at the ledger."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
@@ -58,11 +84,4 @@ class _PaperGauges(Collector):
         with self._database.read() as connection:
             count = paper_store.count_papers(connection)
             newest_on = paper_store.newest_announcement(connection, now.date())
-        yield GaugeMetricFamily("digest_papers", "Stored papers.", count)
-        if newest_on is not None:
-            age = now - datetime.combine(newest_on, time(), UTC)
-            yield GaugeMetricFamily(
-                "digest_newest_paper_age_seconds",
-                "Seconds since the day of the newest announcement began (UTC).",
-                age.total_seconds(),
-            )
+        yield from paper_gauges(count, newest_on, now)

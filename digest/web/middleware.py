@@ -5,6 +5,7 @@ link can.
 """
 
 import logging
+import time
 from collections.abc import Callable
 
 from starlette.datastructures import MutableHeaders
@@ -38,8 +39,14 @@ class Safety:
     """ASGI middleware around the whole application."""
 
     def __init__(
-        self, app: ASGIApp, problem: Problem, count_answer: Callable[[int], None], *, https: bool
+        self,
+        app: ASGIApp,
+        problem: Problem,
+        count_answer: Callable[[Scope, int, float], None],
+        *,
+        https: bool,
     ) -> None:
+        """`count_answer` gets the scope, the status, and the seconds until the response began."""
         self._app = app
         self._problem = problem
         self._headers = dict(HEADERS)
@@ -81,8 +88,9 @@ class _Exchange:
         receive: Receive,
         send: Send,
         headers: dict[str, str],
-        count_answer: Callable[[int], None],
+        count_answer: Callable[[Scope, int, float], None],
     ) -> None:
+        self._began = time.perf_counter()
         self._is_head = scope["method"] == "HEAD"
         # HEAD is GET without the body (RFC 9110 section 9.3.2).
         self.scope = {**scope, "method": "GET"} if self._is_head else scope
@@ -103,7 +111,7 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            self._count_answer(message["status"])
+            self._count_answer(self.scope, message["status"], time.perf_counter() - self._began)
             headers = MutableHeaders(scope=message)
             for name, value in self._headers.items():
                 headers.setdefault(name, value)

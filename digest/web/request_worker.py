@@ -10,6 +10,7 @@ from threading import Event, Thread
 from digest.domain.delivery import Stream
 from digest.errors import DigestError
 from digest.jobs import recurring
+from digest.jobs.observed import observed
 from digest.wiring import Container
 
 RECHECK_SECONDS = 20.0
@@ -53,9 +54,10 @@ class RequestWorker:
     def work(self) -> None:
         """Plan the requested mails, then send all planned transactional mails."""
         try:
-            recurring.answer_requests(self._container)
-            while recurring.deliver(self._container, Stream.TRANSACTIONAL):
-                pass
+            with observed("requests"):
+                recurring.answer_requests(self._container)
+                while recurring.deliver(self._container, Stream.TRANSACTIONAL):
+                    pass
         except DigestError as error:
             # Requests and mails stay in the database for the next turn.
             _log.warning("requested mails wait: %s", error)

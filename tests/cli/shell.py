@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from digest.cli import main
+from digest.logs import PRODUCT_LOGGERS
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,12 @@ class Shell:
         """Run the command with any exit code."""
         out, err = _stream(), _stream()
         with placed(self.folder, words, {**self.environment, **environment}):
-            with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+            with (
+                restored_logging(),
+                redirect_stdout(out),
+                redirect_stderr(err),
+                pytest.raises(SystemExit) as ended,
+            ):
                 main()
             out.flush()
             err.flush()
@@ -74,6 +81,21 @@ class Shell:
         answer = self.tries(*words, **environment)
         assert (answer.code, answer.raw) == (2, b""), answer
         return answer.error
+
+
+@contextmanager
+def restored_logging() -> Iterator[None]:
+    """Leave the logging of the other tests as it was."""
+    loggers = [logging.getLogger(name) for name in ("", *PRODUCT_LOGGERS, "alembic")]
+    levels = [one.level for one in loggers]
+    handlers = list(loggers[0].handlers)
+    try:
+        yield
+    finally:
+        for one, level in zip(loggers, levels, strict=True):
+            one.setLevel(level)
+        for handler in [one for one in loggers[0].handlers if one not in handlers]:
+            loggers[0].removeHandler(handler)
 
 
 def _stream() -> io.TextIOWrapper:

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from digest.delivery.group_commit import GroupCommit
+from digest.domain.delivery import Stream
 from digest.errors import StopRun
+from digest.metrics import DeliveryMeter
 from digest.store.database import Database
 from digest.store.recording import StepWriter
 from digest.store.steps import Step
@@ -28,7 +30,7 @@ def test_answers_are_recorded_in_groups(database: Database) -> None:
 
     writer = Slow(database, "test")
     writer.open_slots(10, at(TUESDAY))
-    group = GroupCommit(writer, lambda: at(TUESDAY))
+    group = GroupCommit(writer, lambda: at(TUESDAY), DeliveryMeter(Stream.DIGEST))
     group.start()
     first = group.submit(0, None, None)
     time.sleep(0.02)
@@ -44,7 +46,9 @@ def test_a_failed_record_is_raised_for_each_connection(database: Database) -> No
         def write(self, *_: object) -> set[int]:
             raise StopRun("no database")
 
-    group = GroupCommit(Broken(database, "test"), lambda: at(TUESDAY), timedelta())
+    group = GroupCommit(
+        Broken(database, "test"), lambda: at(TUESDAY), DeliveryMeter(Stream.DIGEST), timedelta()
+    )
     group.start()
     tickets = [group.submit(slot, None, None) for slot in range(3)]
     for ticket in tickets:

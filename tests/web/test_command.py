@@ -147,7 +147,7 @@ def test_metrics_of_every_process_are_the_sum_of_all(sqlite_url: str, port: int,
         # Each request opens a new connection, which either process may accept.
         assert [request(port, "/nothing")[0] for _ in range(20)] == [404] * 20
         found = [request(port, "/metrics")[1] for _ in range(8)]
-        assert all('digest_web_answers_total{status="404"} 20.0\n' in text for text in found)
+        assert all('digest_web_answers_total{route="none",status="404"} 20.0\n' in text for text in found)
         assert all("digest_papers 0.0\n" in text for text in found)
     finally:
         process.terminate()

@@ -6,6 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from prometheus_client import REGISTRY
 
 from digest.store.schema import upgrade
 from digest.web.app import create_app
@@ -201,11 +202,18 @@ def test_ready_requires_a_database_of_the_present_version(clock: Clock, tmp_path
 
 def test_metrics_have_no_data_about_subscribers(client: Client, with_papers: Container) -> None:
     add_subscriber(with_papers.database)
+
+    def count() -> float:
+        return REGISTRY.get_sample_value("digest_web_answers_total", answer) or 0.0
+
+    answer = {"route": "none", "status": "404"}
+    before = count()
     client.get("/nothing")
+    assert count() == before + 1
     lines = client.get("/metrics").text
     assert "digest_papers 12.0\n" in lines
     assert "digest_newest_paper_age_seconds " in lines
-    assert 'digest_web_answers_total{status="404"} 1.0\n' in lines
+    assert f'digest_web_answers_total{{route="none",status="404"}} {before + 1}\n' in lines
     assert "_created" not in lines
     assert "subscriber" not in lines
 
