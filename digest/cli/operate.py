@@ -52,6 +52,7 @@ def _load_sample() -> None:
     """Store the papers of the demo, and set DIGEST_SOURCES=sample in .env unless it is set."""
     from digest.papers.ingest import ingest
     from digest.papers.sources.sample import SampleFeed
+    from digest.private_files import make_file
 
     with opened() as container:
         now = container.clock()
@@ -64,6 +65,7 @@ def _load_sample() -> None:
     if is_set:
         output.warn(f"DIGEST_SOURCES is {','.join(sources)}; set it to sample to read no feeds.")
         return
+    make_file(_ENV)
     with _ENV.open("a+", encoding="utf-8") as file:
         file.seek(0)
         text = file.read()

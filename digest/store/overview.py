@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, Float, case, cast, func, literal, select, text, union_all
 
@@ -194,6 +195,22 @@ def share_of_pages(connection: Connection) -> float | None:
     used = connection.execute(text("PRAGMA page_count")).scalar_one()
     most = connection.execute(text("PRAGMA max_page_count")).scalar_one()
     return float(used) / float(most)
+
+
+def database_bytes(connection: Connection) -> int:
+    """Return the size of the database."""
+    if connection.dialect.name == "sqlite":
+        pages = connection.execute(text("PRAGMA page_count")).scalar_one()
+        return int(pages) * int(connection.execute(text("PRAGMA page_size")).scalar_one())
+    size: int = connection.execute(select(func.pg_database_size(func.current_database()))).scalar_one()
+    return size
+
+
+def server_folder(connection: Connection) -> Path | None:
+    """Return the data folder of a PostgreSQL server, which it tells privileged users only; else None."""
+    query = text("SELECT setting FROM pg_settings WHERE name = 'data_directory'")
+    folder = connection.execute(query).scalar_one_or_none()
+    return Path(folder) if folder else None
 
 
 def _count(which: ColumnElement[bool]) -> ColumnElement[int]:
