@@ -84,7 +84,7 @@ def test_the_ledger_is_read_from_the_database(database: Database) -> None:
         )
     planning, strayed, zones, queue, settled = examine_ledger(database, STALE, NOW)
     assert (strayed.state, "1 subscriber would" in strayed.finding) == ("warning", True)
-    assert (planning.state, queue.state, settled.state) == ("warning", "warning", "bad")
+    assert (planning.state, zones.state, queue.state, settled.state) == ("warning", "good", "warning", "bad")
     assert planning.finding == "1 digest should have been planned, the first 5 hours ago."
     assert "1 delivery waits to be sent, the first for 3 hours" in queue.finding
     assert "1 will be tried again (Asks to wait)" in queue.finding
