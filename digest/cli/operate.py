@@ -36,7 +36,10 @@ def init(
         with output.progress("recounting terms") as show:
             recounted = recount(container.database, container.clock(), show)
         if recounted:
-            rebuilt = rebuild_outdated(container.database, container.profiles, container.clock())
+            with output.progress("rebuilding profiles") as show:
+                rebuilt = rebuild_outdated(
+                    container.database, container.profiles, container.clock(), progress=show
+                )
             output.say(f"Recounted all terms and rebuilt {counted(rebuilt, 'profile')}.")
     if before is None:
         output.say(f"Created {location}.")

@@ -101,6 +101,8 @@ def judge_feed(feed: FeedFacts, calendar: Calendar, now: datetime, *, was_used: 
     name, advice = f"feed {feed.source}", f"Try it with: digest papers fetch {feed.source}"
     state = freshness(feed, calendar, now)
     if state is Freshness.UNREAD or feed.finished_at is None:
+        if feed.source == "sample":
+            return good(name, "not read; its papers are loaded by: digest init --sample")
         if was_used:
             return warning(name, "not read: it is in DIGEST_SOURCES, and was never fetched.", advice)
         return Check(name, State.GOOD, "not read yet.", "Read the feeds with: digest papers fetch")

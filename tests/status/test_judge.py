@@ -191,3 +191,9 @@ def test_the_verdict_and_the_exit_code_are_those_of_the_worst_finding() -> None:
     assert exit_code([fine, doubt]) == 1
     assert verdict([fine, doubt, fault]).startswith("1 fault and 1 warning:")
     assert exit_code([fine, doubt, fault]) == 2
+
+
+def test_the_sample_needs_no_reading() -> None:
+    for was_used in (True, False):
+        check = judge_feed(FeedFacts("sample"), CALENDAR, at(WEDNESDAY), was_used=was_used)
+        assert (check.state, check.advice) == (State.GOOD, "")
