@@ -25,6 +25,7 @@ from digest.domain.delivery import (
 )
 from digest.store.conditions import one_of
 from digest.store.models import deliveries, picks
+from digest.store.overview import forget_totals
 from digest.store.papers import upsert
 
 RETRIABLE = (DeliveryStatus.FAILED, DeliveryStatus.SKIPPED)
@@ -260,4 +261,8 @@ def retry_edition(
 def _retry(connection: Connection, which: ColumnElement[bool], now: datetime) -> int:
     statement = update(deliveries).where(which)
     planned = {"status": "planned", "next_try_at": now, "due_at": now, "settled_at": None}
-    return connection.execute(statement.values(**planned, attempts=0, reason="")).rowcount
+    changed = statement.values(**planned, attempts=0, reason="").returning(deliveries.c.edition_on)
+    editions = connection.execute(changed).scalars().all()
+    if editions:
+        forget_totals(connection, min(editions))
+    return len(editions)
