@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format screenshots clean
+.PHONY: help demo test check format reference screenshots clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,6 +38,9 @@ check: $(VENV)/develop ## Check style and types
 format: $(VENV)/develop ## Put the code into its form
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
+
+reference: $(VENV)/develop ## Write docs/reference.md from the help of all commands
+	@$(BIN)/python -m tests.reference
 
 clean: ## Remove the environment and all caches
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache demo-outbox

@@ -1,6 +1,7 @@
 """Files and folders that only their owner can read, whatever the umask: they hold addresses or keys."""
 
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
@@ -42,3 +43,8 @@ def open_for_writing(path: Path) -> TextIO:
 def is_open_to_others(path: Path) -> bool:
     """Return whether a path exists and users other than its owner have any right to it."""
     return path.exists() and bool(path.stat().st_mode & _OTHERS)
+
+
+def take_from_others(path: Path) -> None:
+    """Take all rights to a path away from users other than its owner. Raises OSError."""
+    path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_OTHERS)

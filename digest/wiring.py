@@ -275,6 +275,7 @@ class Container:
             signer=self.signer,
             limits=self.limits,
             connections=ConnectionAllowance(connections_of(settings.mail_url.get_secret_value())),
+            profiles=self.profiles,
             account=self.account,
             is_stopping=self.is_stopping,
         )

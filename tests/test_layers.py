@@ -88,7 +88,12 @@ ORDER = list(LAYERS)
 OUTSIDE = {
     "sqlalchemy": ("digest.store", "digest.bench"),
     "alembic": ("digest.store",),
-    "httpx": ("digest.papers.sources", "digest.papers.summary_service", "digest.status.channels"),
+    "httpx": (
+        "digest.papers.sources",
+        "digest.papers.summary_service",
+        "digest.status.channels",
+        "digest.doctor.one_click",
+    ),
     "smtplib": ("digest.mail", "digest.doctor"),
     "cryptography": ("digest.mail",),
     "flufl": ("digest.mail",),

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from digest.demo import write_demo
-from digest.doctor.permissions import examine_rights, judge_rights
+from digest.doctor.permissions import examine_rights, fix_rights, judge_rights, private_paths
 from digest.mail.envelope import Envelope
 from digest.mail.transports import transport_from
 from digest.private_files import is_open_to_others, make_folder, open_for_writing
+from digest.settings import Settings
 from digest.store.database import Database
 from digest.store.schema import upgrade
 from tests.factories import TUESDAY, add_subscriber, at
@@ -30,7 +31,7 @@ def test_the_database_and_its_log_are_private(tmp_path: Path) -> None:
     with database.read():
         found = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
     assert found == {"digest.db": 0o600, "digest.db-wal": 0o600, "digest.db-shm": 0o600}
-    assert examine_rights(database, None).state == "good"
+    assert examine_rights(private_paths(Settings(), database, None)).state == "good"
     database.close()
 
 
@@ -64,16 +65,31 @@ def test_the_rights_of_an_existing_file_are_reduced_but_not_of_a_folder(tmp_path
         file.write("gone")
 
 
-def test_the_doctor_names_files_that_others_can_read_and_the_command(sqlite_url: str, tmp_path: Path) -> None:
+def test_the_doctor_names_files_that_others_can_read_and_takes_their_rights(
+    sqlite_url: str, tmp_path: Path
+) -> None:
     database = Database(sqlite_url)
     transport = transport_from(f"maildir:{tmp_path / 'out box'}")
+    paths = private_paths(
+        Settings(dkim_keys=("papers.ac:s1:mail.key", "nonsense", "papers.ac:s2:absent.key")),
+        database,
+        transport,
+    )
     with database.read():
-        assert examine_rights(database, transport).state == "good"
+        assert examine_rights(paths).state == "good"
+        assert fix_rights(paths) == []
         (tmp_path / "digest.db").chmod(0o644)
         (tmp_path / "out box").mkdir(mode=0o755)
-        check = examine_rights(database, transport)
+        for name in (".env", "mail.key"):
+            (tmp_path / name).write_text("")
+            (tmp_path / name).chmod(0o640)
+        check = examine_rights(paths)
     database.close()
     assert check.state == "warning"
-    assert f"chmod go= {tmp_path}/digest.db" in check.advice
+    assert f"chmod go= .env mail.key {tmp_path}/digest.db" in check.advice
     assert f"'{tmp_path}/out box'" in check.advice
     assert judge_rights([]).state == "good"
+    (fixed,) = fix_rights(paths)
+    assert (fixed.state, ".env, mail.key" in fixed.finding) == ("good", True)
+    assert (tmp_path / "out box").stat().st_mode & 0o777 == 0o700
+    assert examine_rights(paths).state == "good"

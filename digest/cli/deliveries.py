@@ -173,18 +173,44 @@ def show(
 @application.command()
 def retry(
     deliveries: Annotated[
-        list[int], typer.Argument(metavar="ID...", max=LARGEST_ID, help="The ids that `list` shows.")
-    ],
+        list[int] | None,
+        typer.Argument(metavar="[ID]...", max=LARGEST_ID, help="The ids that `list` shows."),
+    ] = None,
+    date: Annotated[str | None, typer.Option(metavar="DATE", help="All failed ones of this edition.")] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option("--reason", metavar="TEXT", help="Only those whose reason contains this; with --date."),
+    ] = None,
+    status: Annotated[
+        DeliveryStatus, typer.Option(help="With --date: failed or skipped ones.")
+    ] = DeliveryStatus.FAILED,
 ) -> None:
     """Set failed or skipped deliveries to planned; the next `digest run` sends them.
 
-    Example: digest deliveries retry 42 43
+    Those given by id, or all failed ones of an edition. Nobody who has left gets a mail: this is checked again.
+
+    Example: digest deliveries retry --date 2026-11-20 --reason "450"
     """
-    from digest.errors import NotFound
+    from digest.errors import BadInput, NotFound
     from digest.store import deliveries as ledger
 
+    day = parse_date(date)
+    if bool(deliveries) == (day is not None):
+        raise BadInput("Give ids, or --date; see: digest deliveries retry --help")
+    if reason is not None and day is None:
+        raise BadInput("--reason needs --date; see: digest deliveries retry --help")
+    if status not in ledger.RETRIABLE:
+        raise BadInput(
+            f"Mails that are {status} cannot be retried; choose from {', '.join(ledger.RETRIABLE)}."
+        )
     with opened() as container, container.database.begin() as connection:
-        planned = ledger.retry(connection, deliveries, container.clock())
+        now = container.clock()
+        if day is None:
+            planned = ledger.retry(connection, deliveries or (), now)
+        else:
+            planned = ledger.retry_edition(connection, day, status, reason or "", now)
     if not planned:
         raise NotFound("None of these deliveries is failed or skipped; see: digest deliveries list")
-    output.say(f"{planned} of {len(deliveries)} planned again.")
+    output.say(
+        f"{planned:,} of {len(deliveries):,} planned again." if deliveries else f"{planned:,} planned again."
+    )

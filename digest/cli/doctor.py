@@ -17,15 +17,25 @@ def doctor(
     mail: Annotated[
         bool,
         typer.Option(
-            "--mail", help="Also connect to the mail server, up to MAIL FROM, and look up SPF and DMARC."
+            "--mail",
+            help="Also connect to the mail server, up to MAIL FROM, look up SPF, DKIM, DMARC and reverse DNS, and "
+            "ask the public pages to unsubscribe nobody.",
         ),
     ] = False,
     feeds: Annotated[bool, typer.Option("--feeds", help="Also request each feed once.")] = False,
+    fix: Annotated[
+        bool,
+        typer.Option(
+            "--fix", help="First take the rights of other users to files with addresses or keys away."
+        ),
+    ] = False,
     json_output: JsonOutput = False,
 ) -> None:
     """Check settings, database, papers, deliveries, broker and mail; say what to do about each fault.
 
-    Sends nothing and changes nothing. Exit code 0: all checks are good; 1: there are warnings; 2: a check is bad.
+    Sends nothing, and without --fix changes nothing. Exit code 0: all checks are good; 1: there are warnings; 2: a
+    check is bad. Only rights of files are corrected by --fix: upgrading a database needs its processes stopped, and
+    expired leases end by themselves.
 
     Example: digest doctor --mail --feeds
     """
@@ -33,7 +43,7 @@ def doctor(
     from digest.doctor.run_checks import examine
 
     checks: list[Check] = []
-    for check in examine(opened, mail=mail, feeds=feeds):
+    for check in examine(opened, mail=mail, feeds=feeds, fix=fix):
         checks.append(check)
         if not json_output:
             _show(check)

@@ -8,8 +8,11 @@ import typer
 from digest.cli import output
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from digest.domain.paper import Paper
-    from digest.evaluation.benchmark import Corpus, ReadingList, Task
+    from digest.evaluation.benchmark import Corpus, Figures, ReadingList, Scorer, Task
     from digest.evaluation.dense import Vectors
     from digest.evaluation.topics import Benchmark
 
@@ -127,12 +130,30 @@ def _check_choice(what: str, given: str | None, choices: tuple[str, ...]) -> Non
 
 def _measured(made: "list[Task]", kinds: tuple[str, ...], against: str | None) -> dict[str, Any]:
     from digest.evaluation.benchmark import costs, summary
-    from digest.evaluation.benchmark import evaluate as measured
 
-    record = summary(made, measured(made, kinds), costs(made, kinds))
+    record = summary(made, _figures(made, kinds), costs(made, kinds))
     if against is not None:
         record["against"] = _against(against, made, record, kinds)
     return record
+
+
+def _figures(
+    made: "list[Task]", kinds: tuple[str, ...], scorer: "Scorer | None" = None
+) -> "dict[str, list[Figures]]":
+    """Return the figures of every list, and show how many are done."""
+    from digest.evaluation.benchmark import as_delivered, evaluate
+
+    done = 0
+    with output.progress("reading lists", len(made) * len(kinds)) as show:
+
+        def shown(task: "Task", kind: str) -> "NDArray[np.float32]":
+            nonlocal done
+            scores = (scorer or as_delivered)(task, kind)
+            done += 1
+            show(done)
+            return scores
+
+        return evaluate(made, kinds, shown)
 
 
 def _dense(made: "list[Task]", corpus: "Corpus", vectors: "Vectors") -> dict[str, float]:
@@ -208,12 +229,11 @@ def _against(
 
     from digest.errors import BadInput
     from digest.evaluation.benchmark import SCORERS, compare
-    from digest.evaluation.benchmark import evaluate as measured
 
     if other in SCORERS:
         rivals = {
             kind: [f["ndcg@50"] for f in found]
-            for kind, found in measured(made, kinds, SCORERS[other]).items()
+            for kind, found in _figures(made, kinds, SCORERS[other]).items()
         }
     else:
         earlier = _json(Path(other))

@@ -37,7 +37,10 @@ def init(
         with output.progress("recounting terms") as show:
             recounted = recount(container.database, container.clock(), show)
         if recounted:
-            rebuilt = rebuild_outdated(container.database, container.profiles, container.clock())
+            with output.progress("rebuilding profiles") as show:
+                rebuilt = rebuild_outdated(
+                    container.database, container.profiles, container.clock(), progress=show
+                )
             output.say(f"Recounted all terms and rebuilt {counted(rebuilt, 'profile')}.")
     if before is None:
         output.say(f"Created {location}.")
@@ -55,6 +58,7 @@ def _load_sample() -> None:
     """Store the papers of the demo, and set DIGEST_SOURCES=sample in .env unless it is set."""
     from digest.papers.ingest import ingest
     from digest.papers.sources.sample import SampleFeed
+    from digest.private_files import make_file
 
     with opened() as container:
         now = container.clock()
@@ -67,6 +71,7 @@ def _load_sample() -> None:
     if is_set:
         output.warn(f"DIGEST_SOURCES is {','.join(sources)}; set it to sample to read no feeds.")
         return
+    make_file(_ENV)
     with _ENV.open("a+", encoding="utf-8") as file:
         file.seek(0)
         text = file.read()

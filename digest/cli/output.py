@@ -8,12 +8,14 @@ from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, TypeVar
 
 import typer
 
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _REJECTIONS_SHOWN = 20
+_SHOWN_EVERY = 100
+Item = TypeVar("Item")
 
 
 class MailFormat(StrEnum):
@@ -150,3 +152,13 @@ def progress(what: str, total: int | None = None) -> Iterator[Progress]:
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(what, total=total)
         yield lambda done, total=None: bars.update(task, completed=done, total=total)
+
+
+def shown(items: Iterable[Item], show: Progress) -> Iterator[Item]:
+    """Yield items, and show how many were yielded."""
+    done = 0
+    for done, item in enumerate(items, 1):
+        yield item
+        if done % _SHOWN_EVERY == 0:
+            show(done)
+    show(done)

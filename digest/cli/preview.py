@@ -41,6 +41,7 @@ def preview(
     """
     from digest.delivery.preview import preview as choose_papers
     from digest.delivery.preview import preview_mail
+    from digest.subscribers.profiles import build_missing
     from digest.subscribers.signup import find_subscriber
 
     day = parse_date(date)
@@ -48,6 +49,8 @@ def preview(
         at = min(container.clock(), end_of(day)) if day else container.clock()
         with container.database.read() as connection:
             subscriber = find_subscriber(connection, address)
+        build_missing(container.database, container.profiles, [subscriber.id], at)
+        with container.database.read() as connection:
             selection = choose_papers(connection, container.composer, subscriber, day or at.date(), at)
         mail = preview_mail(selection, container.imprint, container.links, container.renderer, at)
     if open_:
@@ -81,12 +84,15 @@ def explain(
     Example: digest explain ana@example.org 2508.13426
     """
     from digest.delivery.preview import explain as explain_paper
+    from digest.subscribers.profiles import build_missing
     from digest.subscribers.signup import find_subscriber
 
-    with opened() as container, container.database.read() as connection:
-        found = explain_paper(
-            connection, container.selection_settings, find_subscriber(connection, address), paper_id
-        )
+    with opened() as container:
+        with container.database.read() as connection:
+            subscriber = find_subscriber(connection, address)
+        build_missing(container.database, container.profiles, [subscriber.id], container.clock())
+        with container.database.read() as connection:
+            found = explain_paper(connection, container.selection_settings, subscriber, paper_id)
         has_second_opinion = container.second_opinion is not None
     if json_output:
         output.as_json(

@@ -126,28 +126,40 @@ def _fields(parameters: Mapping[str, Any]) -> dict[str, Any]:
 @application.command("list")
 def list_(
     status: Annotated[Status | None, typer.Option(help="Only subscribers in this state.")] = None,
+    frequency: Annotated[Frequency | None, typer.Option(help="Only subscribers with this frequency.")] = None,
+    search: Annotated[
+        str | None,
+        typer.Option("--search", metavar="TEXT", help="Only those with this in their address or interests."),
+    ] = None,
     top: Annotated[int, typer.Option(min=1, max=100_000, help="How many subscribers at most.")] = 100,
+    page: Annotated[int, typer.Option(min=1, max=100_000, help="Which page of so many subscribers.")] = 1,
     json_output: JsonOutput = False,
 ) -> None:
     """List subscribers in the order they signed up.
 
-    Example: digest subscribers list --status active
+    Example: digest subscribers list --status active --search splatting --page 2
     """
-    from digest.store.subscribers import count_by_status, page
+    from digest.store import subscriber_search
     from digest.text.formatting import counted
 
+    wanted = subscriber_search.Wanted(status, frequency, search or "")
     with opened() as container, container.database.read() as connection:
-        found = page(connection, limit=top, status=status)
-        counts = count_by_status(connection)
-    total = sum(counts.values()) if status is None else counts.get(status, 0)
+        total = subscriber_search.count(connection, wanted)
+        found = subscriber_search.find(connection, wanted, top, (page - 1) * top)
+    pages = -(-total // top)
     output.rows(
         ("address", "status", "frequency", "hour", "timezone", "topics", "next_due_at"),
         [_record(one) for one in found],
         json_output=json_output,
-        empty="There are no such subscribers; add one with: digest subscribers add EMAIL",
+        empty=f"There is no page {page}; the last is {pages}."
+        if total
+        else "There are no such subscribers; add one with: digest subscribers add EMAIL",
     )
-    if len(found) < total:
-        output.warn(f"These are {len(found):,} of {counted(total, 'subscriber')}; --top {total} shows all.")
+    if 0 < len(found) < total:
+        further = f"--page {page + 1} shows more" if page < pages else f"this is the last page of {pages}"
+        output.warn(
+            f"These are {len(found):,} of {counted(total, 'subscriber')}; {further}, --top {total} shows all."
+        )
 
 
 @application.command()
@@ -344,10 +356,14 @@ def export(
 
     Example: digest subscribers export subscribers.jsonl
     """
+    from digest.store.subscribers import count_by_status
     from digest.subscribers.import_export import export_lines
 
     with opened() as container:
-        output.lines_to(file, export_lines(container.database))
+        with container.database.read() as connection:
+            total = sum(count_by_status(connection).values())
+        with output.progress("subscribers", total) as show:
+            output.lines_to(file, output.shown(export_lines(container.database), show))
 
 
 def _report(subscriber: "Subscriber", *, json_output: bool) -> None:

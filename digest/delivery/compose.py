@@ -20,6 +20,7 @@ from digest.store import picks as pick_store
 from digest.store import subscribers as subscriber_store
 from digest.store.database import Conflict, Connection
 from digest.store.picks import Composition
+from digest.subscribers.profiles import build_missing
 
 _COMPOSING_TRIES = 3
 
@@ -49,6 +50,8 @@ def compose_batch(
     with delivery_context.database.read() as connection:
         subscribers = subscriber_store.find_by_ids(connection, {one.subscriber_id for one in work})
     work = _cancel_lost(delivery_context, work, subscribers, now, summary)
+    awaited = {one.subscriber_id for one in work if one.kind in PAPER_KINDS}
+    build_missing(delivery_context.database, delivery_context.profiles, awaited, now)
     ready: list[ReadyDelivery] = []
     for part in _by_turns(work):
         ready += _compose_part(delivery_context, part, subscribers, now, summary)

@@ -16,6 +16,7 @@ from digest.mail.envelope import Transport
 from digest.mail.rendering import Renderer
 from digest.store.database import Database
 from digest.subscribers.links import Links
+from digest.subscribers.profiles import ProfileBuilder
 
 LEASE = timedelta(minutes=15)
 """How long a claim lasts. Mails not sent after half of it are released."""
@@ -45,6 +46,8 @@ class DeliveryContext:
     limits: Limits = field(default_factory=NoLimits)
     connections: "ConnectionAllowance" = field(default_factory=lambda: ConnectionAllowance(1))
     """How many connections to the mail server may be open at once."""
+    profiles: ProfileBuilder = field(default_factory=ProfileBuilder)
+    """Builds profiles that are missing before a mail is composed."""
     account: str = "mail"
     """Mail server and user, to which limits and circuit breakers apply."""
     is_stopping: Callable[[], bool] = lambda: False

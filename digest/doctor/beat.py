@@ -6,6 +6,7 @@ from typing import cast
 from redis import Redis
 from redis.exceptions import RedisError
 
+from digest.doctor.check import Check, bad, good
 from digest.errors import StopRun
 
 SCHEDULE_KEY = "digest:beat::schedule"
@@ -30,3 +31,27 @@ def require_beat(redis_url: str, now: datetime) -> None:
         raise StopRun(
             f"No beat runs: a task due at {due_at:%Y-%m-%d %H:%M} UTC was not started; start one with: digest beat"
         )
+
+
+def examine_beat(redis_url: str, now: datetime) -> list[Check]:
+    """Check that a beat starts tasks, where one is needed."""
+    silence = beat_silence(redis_url, now)
+    return [] if silence is None else [judge_beat(silence)]
+
+
+def beat_silence(redis_url: str, now: datetime) -> str | None:
+    """Return why the beat is silent; "" if it is not; None without Redis, where no beat is needed."""
+    if not redis_url:
+        return None
+    try:
+        require_beat(redis_url, now)
+    except StopRun as error:
+        return str(error)
+    return ""
+
+
+def judge_beat(silence: str) -> Check:
+    """Judge whether the beat starts tasks; `silence` says why not."""
+    if not silence:
+        return good("beat", "It starts tasks.")
+    return bad("beat", silence, "Nothing is planned or sent without a beat; run: digest beat")

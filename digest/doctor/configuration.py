@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Collection
+from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +19,9 @@ _ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?(DIGEST_\w+)\s*=", re.MULTILINE | r
 # Settings of the test suite, which may be set in a developer's environment.
 _OTHERS = "DIGEST_TEST_"
 _SHORTEST_KEY = 16
+_FEWEST_CHARACTERS = 8
+# A random key has none of these.
+_EASY_WORDS = ("change", "secret", "password", "passwort", "example", "digest")
 # Reserved names (RFC 2606, RFC 6762, RFC 8375) and names in use on local networks.
 _NO_DOMAINS = (
     "localhost", "local", "localdomain", "internal", "lan", "home.arpa",
@@ -47,6 +51,7 @@ def judge_settings(settings: Settings, names: Collection[str], server: Server | 
         judge_base_url(settings.base_url, server),
         judge_sender(settings.sender, server),
         judge_contact(settings.contact, settings.sources),
+        judge_waits(settings.late_feed_wait, settings.stale_after),
     ]
 
 
@@ -87,6 +92,12 @@ def judge_secret_key(key: str | None, *, has_one_file: bool) -> Check:
         return warning(
             name,
             f"DIGEST_SECRET_KEY is shorter than {_SHORTEST_KEY} characters, so links can be forged.",
+            f"{advice} Links in mails already sent then stop working.",
+        )
+    if len(set(key)) < _FEWEST_CHARACTERS or any(word in key.lower() for word in _EASY_WORDS):
+        return warning(
+            name,
+            "DIGEST_SECRET_KEY is easy to guess, so links can be forged.",
             f"{advice} Links in mails already sent then stop working.",
         )
     return good(name, "Set.")
@@ -144,4 +155,16 @@ def judge_contact(contact: str, sources: Collection[str]) -> Check:
         name,
         "Requests to feeds name no contact.",
         "Set DIGEST_CONTACT to a mail address or a web page of yours.",
+    )
+
+
+def judge_waits(late_feed_wait: timedelta, stale_after: timedelta) -> Check:
+    """Judge whether a digest that waits for a late feed is sent before it is too late."""
+    name = "waits"
+    if late_feed_wait < stale_after:
+        return good(name, "Digests wait for a late feed for less time than they may be late.")
+    return warning(
+        name,
+        "DIGEST_LATE_FEED_WAIT is not less than DIGEST_STALE_AFTER, so digests of a day with a late feed are cancelled.",
+        "Set DIGEST_LATE_FEED_WAIT to some hours less.",
     )

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from digest.doctor.check import Check, bad, good, warning
+from digest.doctor.space import judge_space, read_space
 from digest.store import health, papers, subscribers
 from digest.store.database import Database
 from digest.store.schema import newest_revision, present_revision
@@ -42,7 +43,10 @@ def examine_database(database: Database, clock: Callable[[], datetime]) -> list[
         theirs = health.clock_of(connection)
         after = clock()
         checks = [
-            judge_holdings(location, papers.count_papers(connection), subscribers.count_by_status(connection))
+            judge_holdings(
+                location, papers.count_papers(connection), subscribers.count_by_status(connection)
+            ),
+            judge_space(read_space(connection, database)),
         ]
         if theirs is not None:
             checks.append(judge_clock(theirs - (before + (after - before) / 2)))
@@ -104,15 +108,16 @@ def judge_holdings(location: str, paper_count: int, subscriber_counts: Mapping[s
     return good(name, finding)
 
 
-def judge_clock(difference: timedelta) -> Check:
-    """Judge the difference between the clocks of the database and of this machine; positive if it is ahead."""
-    name = "database clock"
+def judge_clock(
+    difference: timedelta, name: str = "database clock", server: str = "database server"
+) -> Check:
+    """Judge the difference between the clocks of a server and of this machine; positive if it is ahead."""
     if abs(difference) <= _CLOCKS_AGREE:
         return good(name, "Agrees with this machine's within a minute.")
     direction = "ahead of" if difference > timedelta() else "behind"
     return warning(
         name,
-        f"The database server's clock is {in_words(abs(difference))} {direction} this machine's.",
+        f"The {server}'s clock is {in_words(abs(difference))} {direction} this machine's.",
         "Set both by NTP: when clocks differ, mails go out at the wrong time or are claimed by two machines.",
     )
 

@@ -6,7 +6,7 @@ import dns.exception
 import dns.resolver
 
 from digest.doctor.check import Check, bad, good, warning
-from digest.doctor.sender_domain import Lookup, look_up
+from digest.doctor.sender_domain import Lookup, is_related, look_up
 from digest.mail.dkim import DkimKey
 from digest.mail.dkim_keys import record_name, record_value
 
@@ -30,7 +30,7 @@ def examine_dkim(
     except (dns.exception.DNSException, OSError):
         return [judge_record(keys[0], Lookup(record_name(keys[0]), "unknown"))]
     checks = [judge_record(key, look_up(record_name(key), asked)) for key in keys]
-    if not any(_is_aligned(key.domain, domain) for key in keys):
+    if not any(is_related(key.domain, domain) for key in keys):
         checks.append(
             bad(
                 _NAME,
@@ -83,8 +83,3 @@ def _tags(text: str) -> dict[str, str]:
     """Return the tags of a record; spaces in it mean nothing."""
     parts = (part.partition("=") for part in "".join(text.split()).split(";"))
     return {name: value for name, sign, value in parts if sign}
-
-
-def _is_aligned(signing: str, sender: str) -> bool:
-    """Return whether two domains are one, or one is below the other, which is what DMARC asks for by default."""
-    return signing == sender or sender.endswith(f".{signing}") or signing.endswith(f".{sender}")

@@ -1,12 +1,13 @@
 """Checks each feed with one request: whether it answers, and with papers."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 
 from digest.doctor.check import Check, attempt, bad, good, quoted, warning
+from digest.doctor.database import judge_clock
 from digest.errors import DigestError
 from digest.papers.calendar import EASTERN, announces_on, last_expected
 from digest.papers.sources.common import Rejected, Source
@@ -40,11 +41,13 @@ class Sample:
 
 
 @contextmanager
-def fetcher_without_retries(settings: Settings, version: str, now: datetime) -> Iterator[Fetcher]:
+def fetcher_without_retries(
+    settings: Settings, version: str, clock: Callable[[], datetime]
+) -> Iterator[Fetcher]:
     """Yield a fetcher that does not retry."""
     fetcher = Fetcher(
         user_agent=user_agent(version, settings.base_url, settings.contact),
-        now=lambda: now,
+        now=clock,
         timeout=settings.fetch_timeout,
         largest_body=settings.fetch_limit_mb * 2**20,
         tries=1,
@@ -54,17 +57,23 @@ def fetcher_without_retries(settings: Settings, version: str, now: datetime) -> 
 
 
 def examine_feeds(
-    settings: Settings, version: str, holidays: Collection[date], now: datetime
+    settings: Settings, version: str, holidays: Collection[date], clock: Callable[[], datetime]
 ) -> Iterator[Check]:
-    """Request the papers of the newest announcement from each feed in the settings, at arXiv's rate limit."""
+    """Request the papers of the newest announcement from each feed in the settings, at arXiv's rate limit.
+
+    Their answers tell the time, too, which this machine's clock must agree with.
+    """
+    now = clock()
     since = last_expected(now, holidays)
     pacer = pacer_from(settings)
     is_quiet = not announces_on(now.astimezone(EASTERN).date(), holidays)
-    with fetcher_without_retries(settings, version, now) as fetcher:
+    with fetcher_without_retries(settings, version, clock) as fetcher:
         for name in settings.sources:
             source = source_named(name, settings, fetcher, pacer)
             sample = attempt(_check_name(name), partial(read_sample, source, since, now))
             yield sample if isinstance(sample, Check) else judge_sample(sample, is_quiet=is_quiet)
+        if fetcher.clock_difference is not None:
+            yield judge_clock(fetcher.clock_difference, "feed clock", "feed")
 
 
 def _check_name(source: str) -> str:

@@ -91,6 +91,8 @@ def judge_reading(source: str, reading: Reading | None, now: datetime) -> Check:
     """Judge the last fetch of a feed."""
     name = f"feed {source}"
     advice = f"Try it with: digest papers fetch {source}"
+    if reading is None and source == "sample":
+        return good(name, "Its papers are loaded by: digest init --sample")
     if reading is None:
         return warning(name, "It was never read.", advice)
     ago = f"{in_words(now - reading.finished_at)} ago"

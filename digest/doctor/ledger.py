@@ -1,9 +1,11 @@
 """Checks the ledger of deliveries: whether they are planned, sent in time, and accepted."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from digest.doctor.check import Check, bad, good, quoted, warning
 from digest.doctor.database import in_words
+from digest.domain.subscriber import is_time_zone
 from digest.store import health
 from digest.store.database import Database
 from digest.store.health import Queue, Settled
@@ -22,11 +24,13 @@ def examine_ledger(database: Database, stale_after: timedelta, now: datetime) ->
     with health.reading(database) as connection:
         count, since = health.unplanned_subscribers(connection, now - _ONE_RUN_LATE)
         strayed = health.strayed_subscribers(connection, now)
+        zones = health.time_zones(connection)
         waiting = health.queue(connection, now)
         settled = health.settled_since(connection, now - _DAY)
     return [
         judge_planning(count, since, stale_after, now),
         judge_strayed(strayed),
+        judge_zones(zones),
         judge_queue(waiting, stale_after, now),
         judge_settled(settled),
     ]
@@ -52,6 +56,20 @@ def judge_strayed(count: int) -> Check:
         f"{count:,} subscriber{'s' * (count != 1)} would wait longer than the schedule allows. "
         "A clock that was ahead can cause this.",
         "Set the clock by NTP; the next `digest run`, or the workers within a minute, correct the times.",
+    )
+
+
+def judge_zones(zones: Mapping[str, int]) -> Check:
+    """Judge whether this machine knows the time zones of all active subscribers, who are counted by zone."""
+    name = "time zones"
+    unknown = {zone: count for zone, count in zones.items() if not is_time_zone(zone)}
+    if not unknown:
+        return good(name, f"This machine knows all {counted(len(zones), 'time zone')} of the subscribers.")
+    return bad(
+        name,
+        f"This machine does not know {quoted(', '.join(sorted(unknown)))}, so "
+        f"{counted(sum(unknown.values()), 'subscriber')} cannot be planned.",
+        "Upgrade the Python package tzdata here, or: digest subscribers edit EMAIL --timezone TZ",
     )
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
+from pathlib import Path
 
+from digest.doctor.beat import examine_beat
 from digest.doctor.broker import examine_broker
 from digest.doctor.check import Check, State, attempt, attempted, good
 from digest.doctor.configuration import is_local_domain, judge_settings, names_given
@@ -12,12 +14,15 @@ from digest.doctor.dkim_records import examine_dkim
 from digest.doctor.feeds import examine_feeds
 from digest.doctor.folder import examine_transport
 from digest.doctor.freshness import examine_library
+from digest.doctor.host_names import examine_reverse_dns, sending_host
 from digest.doctor.ledger import examine_ledger
 from digest.doctor.mail_server import judge_probe
-from digest.doctor.permissions import examine_rights
+from digest.doctor.one_click import examine_one_click
+from digest.doctor.permissions import examine_rights, fix_rights, private_paths
 from digest.doctor.rollback import examine_restored
 from digest.doctor.sender_domain import examine_sender_domain
 from digest.doctor.smtp_probe import TIMEOUT_SECONDS, probe
+from digest.doctor.templates import examine_templates
 from digest.mail.addresses import read_address
 from digest.mail.dkim_keys import read_keys
 from digest.mail.smtp import SmtpTransport
@@ -32,11 +37,12 @@ def examine(
     *,
     mail: bool = False,
     feeds: bool = False,
+    fix: bool = False,
 ) -> Iterator[Check]:
     """Yield the result of each check as soon as it is known. Raises nothing: errors become checks.
 
-    `mail` also connects to the mail server and queries the DNS of the sender's domain; `feeds` requests each feed
-    once.
+    `mail` also connects to the mail server and the public pages, and queries the DNS of the sender's domain; `feeds`
+    requests each feed once. `fix` first corrects what is safe to correct, and yields what was done.
     """
     with ExitStack() as stack:
         container = attempt(
@@ -45,17 +51,20 @@ def examine(
         if isinstance(container, Check):
             yield container
             return
+        if fix:
+            yield from attempted("fix", lambda: fix_rights(_private_paths(container)))
         yield from _settings(container)
         yield from _stored(container)
         broker = container.settings.broker_url
         if broker is not None:
             yield from attempted("broker", lambda: [examine_broker(broker.get_secret_value())])
+        yield from attempted("beat", lambda: examine_beat(container.redis_url, container.clock()))
         yield from attempted("mail", lambda: _mail(container, thorough=mail))
         if feeds:
             yield from attempted(
                 "feeds",
                 lambda: examine_feeds(
-                    container.settings, VERSION, holidays_of(container.settings), container.clock()
+                    container.settings, VERSION, holidays_of(container.settings), container.clock
                 ),
             )
 
@@ -83,6 +92,10 @@ def _server(container: Container) -> Server | None:
     return transport.server if isinstance(transport, SmtpTransport) else None
 
 
+def _private_paths(container: Container) -> list[Path]:
+    return private_paths(container.settings, container.database, _known_transport(container))
+
+
 def _stored(container: Container) -> Iterator[Check]:
     """Check the database, and its content if the database is sound."""
     found = attempted(
@@ -91,6 +104,7 @@ def _stored(container: Container) -> Iterator[Check]:
         "Check DIGEST_DATABASE_URL; a / # @ or : in the password must be percent-encoded.",
     )
     yield from found
+    yield from attempted("file rights", lambda: [examine_rights(_private_paths(container))])
     if any(check.state is State.BAD for check in found):
         return
     settings, now = container.settings, container.clock()
@@ -105,7 +119,14 @@ def _stored(container: Container) -> Iterator[Check]:
     yield from attempted(
         "ledger", lambda: [examine_restored(container.database, transport, container.sent_mark.read(), now)]
     )
-    yield from attempted("file rights", lambda: [examine_rights(container.database, transport)])
+    yield from attempted(
+        "templates",
+        lambda: [
+            examine_templates(
+                lambda: container.renderer, container.links, container.imprint, container.clock()
+            )
+        ],
+    )
 
 
 def _mail(container: Container, *, thorough: bool) -> Iterator[Check]:
@@ -114,6 +135,7 @@ def _mail(container: Container, *, thorough: bool) -> Iterator[Check]:
         yield examine_transport(_transport(container))
     elif thorough:
         yield from _smtp(server, container)
+        yield from attempted("one-click", lambda: examine_one_click(container.links, container.clock))
     else:
         yield good("mail", f"Is sent over {server}, which was not checked; to check it: digest doctor --mail")
 
@@ -124,6 +146,18 @@ def _smtp(server: Server, container: Container) -> Iterator[Check]:
     yield from judge_probe(probe(server_with_timeout, sender), container.clock())
     domain = attempt("sender", lambda: read_address(sender).domain)
     # The check of the settings reports an invalid address and a local domain.
-    if not isinstance(domain, Check) and not is_local_domain(domain):
-        yield from examine_sender_domain(domain)
-        yield from attempted("DKIM", lambda: examine_dkim(read_keys(container.settings.dkim_keys), domain))
+    if isinstance(domain, Check) or is_local_domain(domain):
+        return
+    keys = attempt("DKIM", lambda: read_keys(container.settings.dkim_keys))
+    signing = () if isinstance(keys, Check) else keys
+    yield from attempted(
+        "SPF",
+        lambda: examine_sender_domain(
+            domain,
+            return_domain=container.settings.return_path.rpartition("@")[2],
+            signing_domains=[key.domain for key in signing],
+        ),
+    )
+    yield from [keys] if isinstance(keys, Check) else attempted("DKIM", lambda: examine_dkim(keys, domain))
+    host = sending_host(server, domain)
+    yield from attempted("reverse DNS", lambda: [examine_reverse_dns(host)])

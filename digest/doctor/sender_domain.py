@@ -28,25 +28,41 @@ class Lookup:
     texts: tuple[str, ...] = ()
 
 
-def examine_sender_domain(domain: str, resolver: dns.resolver.Resolver | None = None) -> list[Check]:
-    """Check SPF and DMARC of a domain, with the system's resolver unless another is given."""
+def examine_sender_domain(
+    domain: str,
+    resolver: dns.resolver.Resolver | None = None,
+    *,
+    return_domain: str = "",
+    signing_domains: Sequence[str] = (),
+) -> list[Check]:
+    """Check SPF and DMARC of the sender's domain, with the system's resolver unless another is given.
+
+    `return_domain` is the domain of MAIL FROM, which SPF is about, if it is another than the sender's;
+    `signing_domains` are those of the DKIM keys.
+    """
+    envelope = return_domain or domain
     try:
-        asked = resolver or _system_resolver()
+        asked = resolver or system_resolver()
     except (dns.exception.DNSException, OSError):
-        return [judge_spf(Lookup(domain, "unknown"))]
-    spf = look_up(domain, asked)
+        return [judge_spf(Lookup(envelope, "unknown"))]
+    spf = look_up(envelope, asked)
     checks = [judge_spf(spf)]
-    if spf.state == "answered":
-        found: list[Lookup] = []
-        for name in dmarc_names(domain):
-            found.append(look_up(name, asked))
-            if found[-1].state == "unknown" or _dmarc_records(found[-1]):
-                break
-        checks.append(judge_dmarc(domain, found))
+    if spf.state != "answered":
+        return checks
+    found: list[Lookup] = []
+    for name in dmarc_names(domain):
+        found.append(look_up(name, asked))
+        if found[-1].state == "unknown" or _dmarc_records(found[-1]):
+            break
+    checks.append(judge_dmarc(domain, found))
+    if records := _dmarc_records(found[-1]):
+        policy_domain = found[-1].name.removeprefix("_dmarc.")
+        checks.append(judge_alignment(domain, envelope, signing_domains, policy_domain, records[0]))
     return checks
 
 
-def _system_resolver() -> dns.resolver.Resolver:
+def system_resolver() -> dns.resolver.Resolver:
+    """Return the resolver of this machine, with a time limit."""
     resolver = dns.resolver.Resolver()
     resolver.lifetime = _SECONDS
     return resolver
@@ -130,6 +146,44 @@ def judge_dmarc(domain: str, lookups: Sequence[Lookup]) -> Check:
         f"{domain} has no DMARC record, which large providers require of bulk senders.",
         f'Publish a TXT record at _dmarc.{domain}; "v=DMARC1; p=none" is enough to start with.',
     )
+
+
+def judge_alignment(
+    domain: str, return_domain: str, signing_domains: Sequence[str], policy_domain: str, record: str
+) -> Check:
+    """Judge whether SPF or DKIM counts for DMARC: their domain must fit the sender's (RFC 7489, section 3.1).
+
+    `policy_domain` is the domain with the DMARC record; the domains below it belong together unless the record
+    says that they must be equal.
+    """
+    name = "DMARC alignment"
+    tags = record.lower().replace(" ", "").split(";")
+    spf = is_aligned(return_domain, domain, policy_domain, is_strict="aspf=s" in tags)
+    dkim = any(is_aligned(one, domain, policy_domain, is_strict="adkim=s" in tags) for one in signing_domains)
+    if dkim:
+        return good(name, f"The signature counts for {domain}{', and SPF does' if spf else ''}.")
+    if spf:
+        return good(name, f"SPF counts for {domain}, as {return_domain} is its domain.")
+    state = bad if signing_domains else warning
+    return state(
+        name,
+        f"Neither SPF ({return_domain}) nor DKIM counts for {domain}, so receivers apply its DMARC policy to the mails.",
+        f"Sign with a key of {domain} (digest dkim keygen), or set DIGEST_RETURN_PATH to an address there.",
+    )
+
+
+def is_aligned(one: str, sender: str, policy_domain: str, *, is_strict: bool = False) -> bool:
+    """Return whether a domain fits the sender's: equal, or both belong to the domain with the policy."""
+    if is_strict:
+        return one == sender
+    return all(
+        name == policy_domain or name.endswith(f".{policy_domain}") for name in (one, sender)
+    ) or is_related(one, sender)
+
+
+def is_related(one: str, other: str) -> bool:
+    """Return whether two domains are one, or one is below the other."""
+    return one == other or one.endswith(f".{other}") or other.endswith(f".{one}")
 
 
 def _dmarc_records(lookup: Lookup) -> list[str]:

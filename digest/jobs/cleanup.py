@@ -12,6 +12,7 @@ from digest.domain.retention import Retention
 from digest.metrics import DELETED_ROWS, RETENTION_SECONDS, seconds_of
 from digest.store import fetches as fetch_store
 from digest.store import inbound as inbound_store
+from digest.store import overview
 from digest.store import refusals as refusal_store
 from digest.store import retention as retention_store
 from digest.store.database import Connection, Database
@@ -66,7 +67,7 @@ class Deleted:
 def delete_old(
     database: Database, retention: Retention, now: datetime, is_stopping: Callable[[], bool] = lambda: False
 ) -> Deleted:
-    """Delete old fetches, answers and reports; reduce old mails, picks and popularity snapshots.
+    """Delete old fetches, answers and reports; reduce old mails, picks and popularity snapshots; sum old editions up.
 
     Small transactions with pauses between them, so that no sender waits long. Stops after LONGEST_REDUCING.
     """
@@ -86,6 +87,7 @@ def _delete_old(
         delete_calls(connection, (now - SUMMARY_CALLS_KEPT).date())
         refusal_store.delete_evidence(connection, (now - EVIDENCE_KEPT).date())
         inbound_store.delete_reports(connection, now - REPORTS_KEPT)
+        overview.store_totals(connection, now.date())
     steps = _Steps(database, is_stopping)
     deliveries = _reduce_mails(steps, retention, now)
     _thin_popularity(steps, retention, now)

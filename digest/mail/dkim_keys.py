@@ -38,6 +38,12 @@ def read_keys(entries: Iterable[str]) -> tuple[DkimKey, ...]:
     return keys
 
 
+def key_files(entries: Iterable[str]) -> list[Path]:
+    """Return the files that DIGEST_DKIM_KEYS names; those that are not written as they should are left out."""
+    files = (entry.split(":", 2)[2:] for entry in entries)
+    return [Path(file[0]).expanduser() for file in files if file and file[0]]
+
+
 def _read_key(entry: str) -> DkimKey:
     domain, _, rest = entry.partition(":")
     selector, _, file = rest.partition(":")

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from digest.doctor.space import Space
 from digest.domain.pace import Pace
 from digest.domain.paper import FetchStatus
 from digest.store.circuit_breakers import Circuit
@@ -70,17 +71,6 @@ class MailServer:
     answers: ServerAnswers
     inbound: Mapping[tuple[str, str], int]
     """Reports of the last day by (kind, outcome)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Space:
-    """The room left for the database."""
-
-    free_bytes: int | None
-    """Free space of the disk of the SQLite file; None for a database on a server."""
-    total_bytes: int | None
-    share_used: float | None
-    """How much of its largest size a SQLite database has reached."""
 
 
 @dataclass(frozen=True, slots=True)

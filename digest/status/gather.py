@@ -1,13 +1,12 @@
 """Reads the state of an installation in one read-only transaction."""
 
-import shutil
 from datetime import datetime, timedelta
 
-from digest.doctor.beat import require_beat
+from digest.doctor.beat import beat_silence
 from digest.doctor.rollback import last_known
-from digest.errors import DigestError
+from digest.doctor.space import read_space
 from digest.papers.sources.configured import holidays_of
-from digest.status.facts import Calendar, Facts, FeedFacts, Ledger, MailServer, Space
+from digest.status.facts import Calendar, Facts, FeedFacts, Ledger, MailServer
 from digest.store import (
     circuit_breakers,
     delivery_reports,
@@ -20,7 +19,7 @@ from digest.store import (
     refusals,
     subscribers,
 )
-from digest.store.database import Connection, Database
+from digest.store.database import Connection
 from digest.wiring import Container
 
 EDITIONS_SHOWN = 30
@@ -52,8 +51,8 @@ def gather(container: Container) -> Facts:
             # The day has begun already in the east.
             editions=overview.edition_figures(connection, now.date() + _DAY, EDITIONS_SHOWN + 1),
             server=_server(container, connection, now),
-            space=_space(connection, database),
-            beat=_beat(container, now),
+            space=read_space(connection, database),
+            beat=beat_silence(container.redis_url, now),
         )
 
 
@@ -107,21 +106,3 @@ def _server(container: Container, connection: Connection, now: datetime) -> Mail
         answers=overview.answers_since(connection, now - _LEDGER_SHOWN),
         inbound=inbound.count_reports(connection, now - _DAY),
     )
-
-
-def _space(connection: Connection, database: Database) -> Space:
-    file = health.file_of(database)
-    if file is None:
-        return Space(None, None, None)
-    disk = shutil.disk_usage(file.resolve().parent)
-    return Space(disk.free, disk.total, overview.share_of_pages(connection))
-
-
-def _beat(container: Container, now: datetime) -> str | None:
-    if not container.redis_url:
-        return None
-    try:
-        require_beat(container.redis_url, now)
-    except DigestError as error:
-        return str(error)
-    return ""

@@ -7,13 +7,15 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from digest.delivery.decisions import STALE
+from digest.doctor.beat import judge_beat
 from digest.doctor.check import Check, State, bad, good, quoted, warning
 from digest.doctor.database import in_words
 from digest.doctor.freshness import missed_announcements
 from digest.doctor.ledger import judge_planning, judge_queue, judge_settled, judge_strayed
 from digest.doctor.rollback import judge_restored
+from digest.doctor.space import judge_space
 from digest.papers.calendar import EASTERN, announces_on, is_weekday, last_expected, out_at
-from digest.status.facts import Calendar, Facts, FeedFacts, Ledger, Space
+from digest.status.facts import Calendar, Facts, FeedFacts, Ledger
 from digest.store.circuit_breakers import Circuit
 from digest.store.overview import EDITION_KINDS, ServerAnswers
 from digest.store.refusals import DoubtfulEdition
@@ -27,9 +29,6 @@ _FEW_BOUNCES, _FEW_COMPLAINTS = 5, 2
 """So many say nothing about a list, whatever their share."""
 _FAILING_FOR = timedelta(days=1)
 _FORGOTTEN_AFTER = timedelta(days=2)
-_LEAST_FREE, _LITTLE_FREE = 200 * 2**20, 2 * 2**30
-_LEAST_SHARE, _LITTLE_SHARE = 0.01, 0.05
-_ALMOST_FULL = 0.9
 
 
 class Freshness(StrEnum):
@@ -104,6 +103,8 @@ def judge_feed(feed: FeedFacts, calendar: Calendar, now: datetime, *, was_used: 
     name, advice = f"feed {feed.source}", f"Try it with: digest papers fetch {feed.source}"
     state = freshness(feed, calendar, now)
     if state is Freshness.UNREAD or feed.finished_at is None:
+        if feed.source == "sample":
+            return good(name, "not read; its papers are loaded by: digest init --sample")
         if was_used:
             return warning(name, "not read: it is in DIGEST_SOURCES, and was never fetched.", advice)
         return Check(name, State.GOOD, "not read yet.", "Read the feeds with: digest papers fetch")
@@ -258,36 +259,3 @@ def _judge_rate(
     if not is_many or of_limit < warned_at:
         return good(name, finding)
     return bad(name, finding, advice) if of_limit > 1 else warning(name, finding, advice)
-
-
-def judge_space(space: Space) -> Check:
-    """Judge whether the disk of the database, or the database itself, is nearly full."""
-    name = "disk"
-    if space.free_bytes is None or space.total_bytes is None:
-        return good(name, "The database is on a server; watch its disk there.")
-    advice = "Free space, or move the database to a larger disk (DIGEST_DATABASE_URL)."
-    if space.share_used is not None and space.share_used > _ALMOST_FULL:
-        finding = f"The database has {space.share_used:.0%} of its largest size."
-        return bad(name, finding, "Move to PostgreSQL, or delete what is not needed.")
-    share = space.free_bytes / max(space.total_bytes, 1)
-    finding = f"{_size(space.free_bytes)} free for the database ({share:.0%})."
-    if space.free_bytes < _LEAST_FREE or (share < _LEAST_SHARE and space.free_bytes < _LITTLE_FREE):
-        return bad(name, finding, advice)
-    if space.free_bytes < _LITTLE_FREE and share < _LITTLE_SHARE:
-        return warning(name, finding, advice)
-    return good(name, finding)
-
-
-def judge_beat(silence: str) -> Check:
-    """Judge whether the beat starts tasks; `silence` says why not."""
-    if not silence:
-        return good("beat", "It starts tasks.")
-    return bad("beat", silence, "Nothing is planned or sent without a beat; run: digest beat")
-
-
-def _size(number: float) -> str:
-    for unit in ("bytes", "kB", "MB"):
-        if number < 1024:
-            return f"{number:,.0f} {unit}"
-        number /= 1024
-    return f"{number:,.1f} GB"

@@ -15,10 +15,20 @@ from sqlalchemy import (
     update,
 )
 
-from digest.domain.delivery import TRANSACTIONAL_KINDS, Delivery, Kind, Stream, stream_of
+from digest.domain.delivery import (
+    TRANSACTIONAL_KINDS,
+    Delivery,
+    DeliveryStatus,
+    Kind,
+    Stream,
+    stream_of,
+)
 from digest.store.conditions import one_of
 from digest.store.models import deliveries, picks
+from digest.store.overview import forget_totals
 from digest.store.papers import upsert
+
+RETRIABLE = (DeliveryStatus.FAILED, DeliveryStatus.SKIPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,9 +246,23 @@ def hasten(connection: Connection, subscriber_id: int, kind: Kind, now: datetime
 
 def retry(connection: Connection, delivery_ids: Collection[int], now: datetime) -> int:
     """Set failed or skipped deliveries to planned, due now; return how many."""
-    statement = (
-        update(deliveries)
-        .where(one_of(deliveries.c.id, delivery_ids), deliveries.c.status.in_(("failed", "skipped")))
-        .values(status="planned", next_try_at=now, due_at=now, attempts=0, reason="", settled_at=None)
-    )
-    return connection.execute(statement).rowcount
+    return _retry(connection, one_of(deliveries.c.id, delivery_ids) & deliveries.c.status.in_(RETRIABLE), now)
+
+
+def retry_edition(
+    connection: Connection, edition_on: date, status: DeliveryStatus, reason: str, now: datetime
+) -> int:
+    """Do the same with all deliveries of an edition with this status whose reason, or server's answer, contains a text."""
+    found = func.lower(deliveries.c.reason + " " + func.coalesce(deliveries.c.smtp_answer, ""))
+    which = (deliveries.c.edition_on == edition_on) & (deliveries.c.status == status)
+    return _retry(connection, which & found.contains(reason.lower(), autoescape=True), now)
+
+
+def _retry(connection: Connection, which: ColumnElement[bool], now: datetime) -> int:
+    statement = update(deliveries).where(which)
+    planned = {"status": "planned", "next_try_at": now, "due_at": now, "settled_at": None}
+    changed = statement.values(**planned, attempts=0, reason="").returning(deliveries.c.edition_on)
+    editions = connection.execute(changed).scalars().all()
+    if editions:
+        forget_totals(connection, min(editions))
+    return len(editions)

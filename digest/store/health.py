@@ -138,6 +138,13 @@ def strayed_subscribers(connection: Connection, now: datetime) -> int:
     return connection.execute(query).scalar_one()
 
 
+def time_zones(connection: Connection) -> dict[str, int]:
+    """Count active subscribers by time zone."""
+    zone = subscribers.c.timezone
+    query = select(zone, func.count()).where(subscribers.c.status == "active").group_by(zone)
+    return dict(connection.execute(query).all())
+
+
 def last_sent_at(connection: Connection) -> datetime | None:
     """Return when the last mail was recorded as sent; None if none was."""
     query = select(func.max(deliveries.c.settled_at)).where(deliveries.c.status == "sent")

@@ -269,6 +269,7 @@ deliveries = Table(
     check_one_of("status", DeliveryStatus),
     # For reports. Rows are written in the order of editions, so a block range index is as good as a tree and costs nothing.
     Index(None, "edition_on", postgresql_using="brin"),
+    Index(None, "settled_at", postgresql_using="brin"),
     # A million deliveries can share one instant; the id in the index lets a claim read only its own rows.
     Index(
         "ix_deliveries_open",

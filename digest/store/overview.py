@@ -1,9 +1,22 @@
 """Queries for the overview of an installation: figures of editions, growth, rates, and the size of the database."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
-from sqlalchemy import ColumnElement, Connection, Float, case, cast, func, literal, select, text, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    case,
+    cast,
+    delete,
+    func,
+    literal,
+    select,
+    text,
+    union_all,
+)
 
 from digest.domain.delivery import PLANNED_KINDS, DeliveryStatus, Kind
 from digest.store.mail_server_models import inbound_reports, server_answers
@@ -17,12 +30,16 @@ from digest.store.models import (
     suppression_log,
     term_statistics,
 )
+from digest.store.retention_models import edition_totals
 
 _DAY = timedelta(days=1)
 EDITION_KINDS = (*PLANNED_KINDS, Kind.CATCH_UP)
 """The kinds of an edition."""
 # Deliveries of older editions are cancelled; this lets a query read the newest rows only.
 _RECENT_EDITIONS = 4 * _DAY
+# Few papers are rated later than a week after their mail.
+_TOTALS_AFTER = 7 * _DAY
+_TOTALS_OF = 40 * _DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +92,36 @@ class ServerAnswers:
 
 
 def edition_figures(connection: Connection, newest: date, days: int) -> list[EditionFigures]:
-    """Return the figures of the editions of the last days up to `newest`, the oldest first."""
+    """Return the figures of the editions of the last days up to `newest`, the oldest first.
+
+    Those of old editions are read as `store_totals` stored them.
+    """
     since = newest - (days - 1) * _DAY
+    query = (
+        select(*(edition_totals.c[name] for name in EditionFigures.__slots__))
+        .where(edition_totals.c.edition_on.between(since, newest))
+        .order_by(edition_totals.c.edition_on)
+    )
+    stored = [EditionFigures(*row) for row in connection.execute(query)]
+    return stored + _counted_figures(connection, stored[-1].edition_on + _DAY if stored else since, newest)
+
+
+def store_totals(connection: Connection, newest: date) -> int:
+    """Store the figures of editions that are so old that only an operator can change them; return of how many."""
+    last = connection.execute(select(func.max(edition_totals.c.edition_on))).scalar_one()
+    since = last + _DAY if last else newest - _TOTALS_OF
+    found = _counted_figures(connection, since, newest - _TOTALS_AFTER)
+    if found:
+        connection.execute(edition_totals.insert(), [asdict(one) for one in found])
+    return len(found)
+
+
+def forget_totals(connection: Connection, since: date) -> None:
+    """Let the figures of an edition and of later ones be counted again, as its deliveries have changed."""
+    connection.execute(delete(edition_totals).where(edition_totals.c.edition_on >= since))
+
+
+def _counted_figures(connection: Connection, since: date, newest: date) -> list[EditionFigures]:
     status = deliveries.c.status
     delay = _seconds(connection, deliveries.c.settled_at) - _seconds(connection, deliveries.c.due_at)
     query = (
@@ -90,7 +135,7 @@ def edition_figures(connection: Connection, newest: date, days: int) -> list[Edi
         .group_by(deliveries.c.edition_on)
         .order_by(deliveries.c.edition_on)
     )
-    rated = _taps(connection, since)
+    rated = _taps(connection, since, newest)
     return [
         EditionFigures(
             edition_on,
@@ -105,7 +150,7 @@ def edition_figures(connection: Connection, newest: date, days: int) -> list[Edi
     ]
 
 
-def _taps(connection: Connection, since: date) -> dict[date, int]:
+def _taps(connection: Connection, since: date, newest: date) -> dict[date, int]:
     """Count the ratings of papers by the edition whose mail had them."""
     query = (
         select(deliveries.c.edition_on, func.count())
@@ -117,7 +162,7 @@ def _taps(connection: Connection, since: date) -> dict[date, int]:
         )
         .join(deliveries, deliveries.c.id == picks.c.delivery_id)
         .where(
-            deliveries.c.edition_on >= since,
+            deliveries.c.edition_on.between(since, newest),
             # A paper is rated after the mail with it: this bounds the ratings that are read.
             feedback.c.given_at >= _midnight(since) - 2 * _DAY,
         )
@@ -194,6 +239,22 @@ def share_of_pages(connection: Connection) -> float | None:
     used = connection.execute(text("PRAGMA page_count")).scalar_one()
     most = connection.execute(text("PRAGMA max_page_count")).scalar_one()
     return float(used) / float(most)
+
+
+def database_bytes(connection: Connection) -> int:
+    """Return the size of the database."""
+    if connection.dialect.name == "sqlite":
+        pages = connection.execute(text("PRAGMA page_count")).scalar_one()
+        return int(pages) * int(connection.execute(text("PRAGMA page_size")).scalar_one())
+    size: int = connection.execute(select(func.pg_database_size(func.current_database()))).scalar_one()
+    return size
+
+
+def server_folder(connection: Connection) -> Path | None:
+    """Return the data folder of a PostgreSQL server, which it tells privileged users only; else None."""
+    query = text("SELECT setting FROM pg_settings WHERE name = 'data_directory'")
+    folder = connection.execute(query).scalar_one_or_none()
+    return Path(folder) if folder else None
 
 
 def _count(which: ColumnElement[bool]) -> ColumnElement[int]:

@@ -1,10 +1,10 @@
-"""The tables of what is stored for ever about mails that are deleted."""
+"""The tables of what is stored for ever about mails that are old or deleted."""
 
-from sqlalchemy import BigInteger, Column, Date, ForeignKey, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Column, Date, Float, ForeignKey, Index, Integer, LargeBinary, Table, Text
 
 from digest.store.models import BigId, Instant, metadata
 
-__all__ = ["delivery_counts", "received_papers", "retention_marks"]
+__all__ = ["delivery_counts", "edition_totals", "received_papers", "retention_marks"]
 
 # The papers of a subscriber's old mails: one list for each month of editions.
 received_papers = Table(
@@ -32,6 +32,19 @@ delivery_counts = Table(
     Column("deliveries", Integer, nullable=False),
     # When the last of them was settled.
     Column("settled_at", Instant, nullable=False),
+)
+
+# The figures of old editions, so that a chart of them does not count a million deliveries each time.
+edition_totals = Table(
+    "edition_totals",
+    metadata,
+    Column("edition_on", Date, primary_key=True),
+    Column("sent", Integer, nullable=False),
+    Column("skipped", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("open", Integer, nullable=False),
+    Column("delay_seconds", Float),
+    Column("taps", Integer, nullable=False),
 )
 
 # How far each part of the retention has got: a delivery id, or an hour since 1970.

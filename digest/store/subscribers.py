@@ -88,13 +88,9 @@ def find_by_ids(connection: Connection, subscriber_ids: Collection[int]) -> dict
     return {subscriber.id: subscriber for subscriber in _read(connection, query)}
 
 
-def page(
-    connection: Connection, after: int = 0, limit: int = 1000, status: Status | None = None
-) -> list[Subscriber]:
+def page(connection: Connection, after: int = 0, limit: int = 1000) -> list[Subscriber]:
     """Return a page of subscribers with an id above `after`, by id."""
     query = select(subscribers).where(subscribers.c.id > after).order_by(subscribers.c.id).limit(limit)
-    if status is not None:
-        query = query.where(subscribers.c.status == status)
     return _read(connection, query)
 
 

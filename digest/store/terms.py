@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, func, select
 
 from digest.errors import NotFound
-from digest.ranking.profile import Profile
+from digest.ranking.profile import NO_PROFILE, Profile
 from digest.ranking.terms import SPACE, Statistics
 from digest.store.conditions import one_of
 from digest.store.models import profiles, term_statistics
@@ -84,12 +84,23 @@ def outdated_profiles(connection: Connection, version: int, limit: int) -> list[
     return list(connection.execute(query).scalars())
 
 
+def unbuilt_profiles(connection: Connection, subscriber_ids: Collection[int]) -> list[int]:
+    """Return those of these subscribers whose profile is still to be built, see `ProfileBuilder.defer`."""
+    query = select(profiles.c.subscriber_id).where(
+        one_of(profiles.c.subscriber_id, subscriber_ids),
+        profiles.c.statistics_version == NO_PROFILE.statistics_version,
+        profiles.c.vector == NO_PROFILE.to_bytes(),
+    )
+    return list(connection.execute(query).scalars())
+
+
 def read_profiles(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, Profile]:
-    """Return the stored profiles by subscriber; subscribers without one are left out."""
+    """Return the stored profiles by subscriber; subscribers without one, or with one to be built, are left out."""
     query = select(profiles.c.subscriber_id, profiles.c.vector).where(
         one_of(profiles.c.subscriber_id, subscriber_ids)
     )
-    return {subscriber_id: Profile.from_bytes(vector) for subscriber_id, vector in connection.execute(query)}
+    read = ((row.subscriber_id, Profile.from_bytes(row.vector)) for row in connection.execute(query))
+    return {subscriber_id: profile for subscriber_id, profile in read if profile.interests}
 
 
 def save_profiles(connection: Connection, built: Mapping[int, Profile], now: datetime) -> None:

@@ -63,6 +63,13 @@ class ProfileBuilder:
         term_store.save_profiles(connection, built, now)
         term_store.delete_profiles(connection, set(subscriber_ids) - built.keys())
 
+    def defer(self, connection: Connection, subscriber_ids: Collection[int], now: datetime) -> None:
+        """Store that the profiles of these new subscribers are still to be built.
+
+        `rebuild_outdated` does it, and `build_missing` before their first mail.
+        """
+        term_store.save_profiles(connection, dict.fromkeys(subscriber_ids, NO_PROFILE), now)
+
     def build(
         self, connection: Connection, topics: Sequence[str], verdicts: Sequence[tuple[int, str]]
     ) -> Profile:
@@ -120,11 +127,12 @@ def rebuild_outdated(
     builder: ProfileBuilder,
     now: datetime,
     is_over: Callable[[], bool] = lambda: False,
+    progress: Callable[[int], None] = lambda _done: None,
 ) -> int:
     """Rebuild the profiles that were built with older term weights; return how many.
 
     Each page of profiles is one transaction. When `is_over` returns True after a page, the rest is left to the next
-    call: an old profile stays valid and gives the same scores as before.
+    call: an old profile stays valid and gives the same scores as before. `progress` is told how many are done.
     """
     done = 0
     while not (done and is_over()):
@@ -137,4 +145,16 @@ def rebuild_outdated(
                 term_store.delete_unused_statistics(connection)
                 return done
         done += len(page)
+        progress(done)
     return done
+
+
+def build_missing(
+    database: Database, builder: ProfileBuilder, subscriber_ids: Collection[int], now: datetime
+) -> None:
+    """Build the profiles of these subscribers that are still to be built, in transactions of one page."""
+    with database.read() as connection:
+        missing = term_store.unbuilt_profiles(connection, subscriber_ids)
+    for start in range(0, len(missing), _PAGE):
+        with database.begin() as connection:
+            builder.rebuild(connection, missing[start : start + _PAGE], now)

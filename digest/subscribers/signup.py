@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from digest.domain.address import Address
@@ -112,10 +112,12 @@ def subscribe_many(
     *,
     confirmed: bool,
     how: str,
+    defers_profiles: bool = False,
 ) -> list[Subscriber | BadInput]:
     """Add subscribers; return for each application the subscriber, or the BadInput that refuses it.
 
-    With `confirmed`, they have consented already; otherwise confirmation mails are planned.
+    With `confirmed`, they have consented already; otherwise confirmation mails are planned. With `defers_profiles`,
+    their profiles are built later, see `ProfileBuilder.defer`.
     """
     results: list[Subscriber | BadInput] = []
     refusals = _Refusals(connection, secret, applications)
@@ -149,19 +151,22 @@ def subscribe_many(
         for paper_id, verdict in verdicts.items()
     ]
     _save_verdicts(connection, rated, now)
-    stored = subscriber_store.find_by_ids(connection, subscriber_ids)
-    for subscriber_id, (index, _, _) in zip(subscriber_ids, accepted, strict=True):
-        results[index] = stored[subscriber_id]
-    agreed = [subscriber_id for subscriber_id in subscriber_ids if stored[subscriber_id].status in _AGREED]
+    stored: list[Subscriber] = []
+    for subscriber_id, (index, subscriber, _) in zip(subscriber_ids, accepted, strict=True):
+        added = replace(subscriber, id=subscriber_id)
+        results[index] = added
+        stored.append(added)
+    agreed = [one.id for one in stored if one.status in _AGREED]
     consent_store.record_consents(connection, agreed, CONSENT, how, now)
-    asked = [subscriber_id for subscriber_id in subscriber_ids if stored[subscriber_id].status == "pending"]
+    asked = [one.id for one in stored if one.status == "pending"]
     ledger.plan(
         connection, Kind.CONFIRM, [NewDelivery(subscriber_id, now.date(), now) for subscriber_id in asked]
     )
-    for one in stored.values():
+    for one in stored:
         if one.status == "suppressed":
             suppression_store.suppress(connection, address_hash(one.address, secret), how, now)
-    builder.rebuild(connection, subscriber_ids, now)
+    store_profiles = builder.defer if defers_profiles else builder.rebuild
+    store_profiles(connection, subscriber_ids, now)
     return results
 
 

@@ -2,26 +2,14 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
-import typer.main
-from typer.core import TyperGroup
 
 from digest import cli
-from digest.cli.app import application
 from tests.cli.shell import Shell
+from tests.reference import FILE, commands, reference
 
 HEAVY = {"numpy", "scipy", "sklearn", "sqlalchemy", "httpx", "celery", "fastapi", "jinja2", "feedparser"}
-
-
-def commands(group: object = None, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield the names of every command and group, beginning with `digest` itself."""
-    yield path
-    found = group or typer.main.get_command(application)
-    if isinstance(found, TyperGroup):
-        for name, command in found.commands.items():
-            yield from commands(command, (*path, name))
 
 
 @pytest.mark.parametrize("words", list(commands()), ids=lambda words: " ".join(words) or "digest")
@@ -54,6 +42,10 @@ def test_the_documented_commands_exist() -> None:
     assert {("subscribers", name) for name in subscribers} <= found
     assert {("deliveries", name) for name in deliveries} <= found
     assert {("suppressions", name) for name in suppressions} <= found
+
+
+def test_the_page_of_all_commands_is_up_to_date() -> None:
+    assert FILE.read_text(encoding="utf-8") == reference(), "docs/reference.md differs; run: make reference"
 
 
 def test_the_version_is_printed(empty: Shell) -> None:

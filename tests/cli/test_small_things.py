@@ -2,6 +2,8 @@
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -95,7 +97,14 @@ def test_a_truncated_list_of_subscribers_says_so(digest: Shell) -> None:
     digest("subscribers", "add", "bo@example.org")
     answer = digest("subscribers", "list", "--top", "1")
     assert len(answer.lines) == 1
-    assert answer.err == "These are 1 of 2 subscribers; --top 2 shows all.\n"
+    assert answer.err == "These are 1 of 2 subscribers; --page 2 shows more, --top 2 shows all.\n"
+    last = digest("subscribers", "list", "--top", "1", "--page", "2")
+    assert last.cells[0][0] == "bo@example.org"
+    assert last.err == "These are 1 of 2 subscribers; this is the last page of 2, --top 2 shows all.\n"
+    assert (
+        digest("subscribers", "list", "--top", "1", "--page", "3").err
+        == "There is no page 3; the last is 2.\n"
+    )
     assert digest("subscribers", "list", "--top", "1", "--status", "pending").err == ""
 
 
@@ -120,3 +129,54 @@ def test_a_mail_without_votes_has_no_section_everyone(empty: Shell) -> None:
         assert re.search("new this week", mail, re.IGNORECASE)
         assert not re.search("everyone reads", mail, re.IGNORECASE)
     assert {cells[5] for cells in empty("papers", "list").cells} == {"new"}
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["--search", "SPLATS"], ["ana@example.org"]),
+        (["--search", "bo_"], ["bo_x@example.org"]),
+        (["--search", "example.org"], ["ana@example.org", "bo_x@example.org"]),
+        (["--search", "o_x"], ["bo_x@example.org"]),
+        (["--search", "a_a"], []),
+        (["--search", "%"], []),
+        (["--frequency", "weekly"], ["bo_x@example.org"]),
+        (["--frequency", "weekly", "--status", "active"], []),
+        (["--status", "active", "--search", "example"], ["ana@example.org"]),
+    ],
+)
+def test_subscribers_are_found(digest: Shell, words: list[str], found: list[str]) -> None:
+    digest("subscribers", "add", "bo_x@example.org", "--frequency", "weekly")
+    assert [one["address"] for one in digest("subscribers", "list", *words, "--json").json] == found
+
+
+def test_the_failed_mails_of_an_edition_are_retried_by_reason(digest: Shell) -> None:
+    digest("subscribers", "add", "bo@example.org", "--confirmed")
+    digest("run", "--no-fetch", "--now", "2025-11-20T12:00", DIGEST_MAIL_URL="file:mails")
+    with closing(sqlite3.connect(digest.folder / "digest.db")) as connection, connection:
+        connection.execute(
+            "UPDATE deliveries SET status = 'failed', reason = 'refused', smtp_answer = '450 4.2.2 full'"
+        )
+    retry = ("deliveries", "retry", "--date")
+    for wrong in (["2025-11-20", "--reason", "551"], ["2025-11-21"], ["2025-11-20", "--status", "skipped"]):
+        assert "None of these deliveries" in digest.fails(*retry, *wrong)
+    assert digest(*retry, "2025-11-20", "--reason", "450 4.2").lines == ["2 planned again."]
+    assert {one["status"] for one in digest("deliveries", "list", "--json").json} == {"planned"}
+    sent = digest(
+        "run", "--no-fetch", "--now", "2025-11-20T13:00", "--json", DIGEST_MAIL_URL="file:mails"
+    ).json
+    assert sent["sent"] == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["1", "--date", "2025-11-20"],
+        ["1", "--reason", "450"],
+        ["--date", "soon"],
+        ["--date", "2025-11-20", "--status", "sent"],
+    ],
+)
+def test_what_cannot_be_retried_is_one_line(digest: Shell, words: list[str]) -> None:
+    assert digest.fails("deliveries", "retry", *words)

@@ -13,6 +13,10 @@ FAR = Server("mail.example.org", 587, Tls.REQUIRED, "me", "s3cret/+")
 REAL_SENDER = "Papers <digest@papers.ac>"
 
 
+Zone = dict[str, list[str] | None]
+"""The records of a name server: TXT by `name`, others by `name TYPE`. None: no records of this type."""
+
+
 # The database
 
 

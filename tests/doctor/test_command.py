@@ -137,3 +137,14 @@ def test_a_pipe_with_another_encoding_gets_plain_signs(tmp_path: Path) -> None:
     assert found.returncode == 2
     assert b"x database: " in found.stdout
     assert found.stderr == b""
+
+
+def test_only_with_fix_are_rights_taken_away(run: Callable[..., Result], sqlite_url: str) -> None:
+    Path("digest.db").chmod(0o644)
+    assert "! file rights" in run(database_url=sqlite_url).stdout
+    assert Path("digest.db").stat().st_mode & 0o777 == 0o644
+    fixed = run("--fix", database_url=sqlite_url).stdout
+    assert fixed.startswith("✓ fix: Took the rights of other users to ")
+    assert "✓ file rights" in fixed
+    assert Path("digest.db").stat().st_mode & 0o777 == 0o600
+    assert "fix:" not in run("--fix", database_url=sqlite_url).stdout

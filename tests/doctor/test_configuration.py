@@ -1,3 +1,4 @@
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from digest.doctor.configuration import (
     judge_names,
     judge_secret_key,
     judge_sender,
+    judge_waits,
     names_given,
 )
 from digest.mail.smtp_session import Server, Tls
@@ -26,6 +28,8 @@ NEAR = Server("localhost", 25, Tls.NONE)
         (None, False, "warning"),
         ("k3y", True, "warning"),
         ("0123456789abcdef" * 4, False, "good"),
+        ("00000000111111112222222233333333", False, "warning"),
+        ("please-change-me-to-something-else", False, "warning"),
     ],
 )
 def test_the_secret_key_is_judged(key: str | None, has_one_file: bool, state: str) -> None:
@@ -85,3 +89,8 @@ def test_a_misspelled_setting_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "TEST" not in check.finding
     assert "s3cret" not in repr(check)
     assert judge_names(["DIGEST_CONTACT"]).state == "good"
+
+
+def test_a_wait_for_a_late_feed_must_be_shorter_than_the_latest_time_to_send() -> None:
+    assert judge_waits(timedelta(hours=6), timedelta(hours=20)).state == "good"
+    assert judge_waits(timedelta(hours=20), timedelta(hours=20)).state == "warning"

@@ -9,10 +9,7 @@ import pytest
 from digest.doctor.dkim_records import examine_dkim
 from digest.mail.dkim import DkimKey
 from digest.mail.dkim_keys import make_key, record_value
-from tests.doctor.helpers import closed_port
-from tests.doctor.test_sender_domain import Zone, resolve
-
-__all__ = ["resolve"]
+from tests.doctor.helpers import Zone, closed_port
 
 NAME = "s1._domainkey.papers.ac"
 Resolve = Callable[[Zone], dns.resolver.Resolver]

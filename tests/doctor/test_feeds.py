@@ -34,7 +34,9 @@ def test_each_feed_is_requested_once_and_its_papers_are_reported(feeds: FeedServ
     item = {"paper": {"id": "2603.01234", "title": "A title", "summary": "An abstract.", "upvotes": 3}}
     feeds.serve("/api/daily_papers", Reply(json.dumps([item, {"paper": {}}, *[item] * 20]).encode()))
     feeds.serve("/atom/cs.AI", Reply(status=503))
-    first, second = examine_feeds(asking(feeds), "1.0", (), NOW)
+    first, second, *clock = examine_feeds(asking(feeds), "1.0", (), lambda: NOW)
+    # The feeds are of today, and the clock of this test is not.
+    assert [check.name for check in clock if check.state == "warning"] == ["feed clock"]
     assert (first.state, second.state) == ("good", "bad")
     assert first.finding == f"It has 21 papers, the newest of {TODAY}."
     assert "503" in second.finding

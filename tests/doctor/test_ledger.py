@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import insert
 
-from digest.doctor.ledger import examine_ledger, judge_planning, judge_queue, judge_settled
+from digest.doctor.ledger import examine_ledger, judge_planning, judge_queue, judge_settled, judge_zones
 from digest.store.database import Database
 from digest.store.health import Queue, Settled
 from digest.store.models import deliveries, subscribers
@@ -82,9 +82,9 @@ def test_the_ledger_is_read_from_the_database(database: Database) -> None:
                 a_delivery(11, "claimed", next_try_at=NOW + timedelta(minutes=5)),
             ],
         )
-    planning, strayed, queue, settled = examine_ledger(database, STALE, NOW)
+    planning, strayed, zones, queue, settled = examine_ledger(database, STALE, NOW)
     assert (strayed.state, "1 subscriber would" in strayed.finding) == ("warning", True)
-    assert (planning.state, queue.state, settled.state) == ("warning", "warning", "bad")
+    assert (planning.state, zones.state, queue.state, settled.state) == ("warning", "good", "warning", "bad")
     assert planning.finding == "1 digest should have been planned, the first 5 hours ago."
     assert "1 delivery waits to be sent, the first for 3 hours" in queue.finding
     assert "1 will be tried again (Asks to wait)" in queue.finding
@@ -93,3 +93,9 @@ def test_the_ledger_is_read_from_the_database(database: Database) -> None:
 
 def test_an_empty_ledger_is_good(database: Database) -> None:
     assert {check.state for check in examine_ledger(database, STALE, NOW)} == {"good"}
+
+
+def test_a_time_zone_that_this_machine_does_not_know_is_reported() -> None:
+    assert judge_zones({"UTC": 4, "Asia/Tokyo": 1}).state == "good"
+    check = judge_zones({"UTC": 4, "Mars/Base": 2})
+    assert (check.state, "Mars/Base, so 2 subscribers" in check.finding) == ("bad", True)

@@ -1,66 +1,21 @@
-import socket
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import dns.flags
-import dns.message
-import dns.rcode
 import dns.resolver
-import dns.rrset
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.doctor.sender_domain import Lookup, dmarc_names, examine_sender_domain, judge_dmarc, judge_spf
-from tests.doctor.helpers import closed_port
+from digest.doctor.sender_domain import (
+    Lookup,
+    dmarc_names,
+    examine_sender_domain,
+    judge_alignment,
+    judge_dmarc,
+    judge_spf,
+)
+from tests.doctor.helpers import Zone, closed_port
 
 # The sender's domain
-
-Zone = dict[str, list[str] | None]
-
-
-@pytest.fixture
-def resolve() -> Iterator[Callable[[Zone], dns.resolver.Resolver]]:
-    """Start name servers with TXT records by name; None: no records; a name that is not listed does not exist."""
-    sockets: list[socket.socket] = []
-    threads: list[threading.Thread] = []
-
-    def answer(zone: Zone, question: bytes) -> bytes:
-        query = dns.message.from_wire(question)
-        response = dns.message.make_response(query, recursion_available=True)
-        name = query.question[0].name
-        texts = zone.get(name.to_text(omit_final_dot=True), [])
-        if texts == []:
-            response.set_rcode(dns.rcode.NXDOMAIN)
-        elif texts is not None:
-            quoted = [" ".join(f'"{piece}"' for piece in one.split("|")) for one in texts]
-            response.answer.append(dns.rrset.from_text_list(name, 60, "IN", "TXT", quoted))
-        return response.to_wire()
-
-    def run(listener: socket.socket, zone: Zone) -> None:
-        while True:
-            question, asker = listener.recvfrom(4096)
-            if not question:
-                return
-            listener.sendto(answer(zone, question), asker)
-
-    def start(zone: Zone) -> dns.resolver.Resolver:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        listener.bind(("127.0.0.1", 0))
-        sockets.append(listener)
-        threads.append(threading.Thread(target=run, args=(listener, zone)))
-        threads[-1].start()
-        resolver = dns.resolver.Resolver(configure=False)
-        resolver.nameservers = ["127.0.0.1"]
-        resolver.port = listener.getsockname()[1]
-        return resolver
-
-    yield start
-    for listener, thread in zip(sockets, threads, strict=True):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
-            last.sendto(b"", listener.getsockname())
-        thread.join(10)
-        listener.close()
 
 
 def test_a_domain_with_spf_and_dmarc_is_good(resolve: Callable[[Zone], dns.resolver.Resolver]) -> None:
@@ -70,8 +25,8 @@ def test_a_domain_with_spf_and_dmarc_is_good(resolve: Callable[[Zone], dns.resol
             "_dmarc.papers.ac": ["v=DMARC1; p=quarantine"],
         }
     )
-    spf, dmarc = examine_sender_domain("news.papers.ac", resolver)
-    assert (spf.state, dmarc.state) == ("good", "good")
+    spf, dmarc, alignment = examine_sender_domain("news.papers.ac", resolver)
+    assert (spf.state, dmarc.state, alignment.state) == ("good", "good", "good")
     assert "include:mail.example.org -all" in spf.finding
     assert dmarc.finding == "_dmarc.papers.ac says v=DMARC1; p=quarantine"
 
@@ -135,3 +90,37 @@ def test_dmarc_is_looked_up_in_at_most_eight_names(labels: list[str]) -> None:
     assert names[0] == f"_dmarc.{'.'.join(labels)}"
     assert len(names) <= 8
     assert names[-1] == f"_dmarc.{'.'.join(labels[-2:])}"
+
+
+def test_spf_is_looked_up_at_the_domain_of_the_return_path(
+    resolve: Callable[[Zone], dns.resolver.Resolver],
+) -> None:
+    zone: Zone = {
+        "papers.ac": ["v=spf1 -all"],
+        "bounces.example.org": ["v=spf1 mx -all"],
+        "_dmarc.papers.ac": ["v=DMARC1; p=reject"],
+    }
+    spf, _, alignment = examine_sender_domain(
+        "papers.ac", resolve(zone), return_domain="bounces.example.org", signing_domains=["papers.ac"]
+    )
+    assert spf.finding == "bounces.example.org says v=spf1 mx -all"
+    assert alignment.state == "good"
+
+
+@pytest.mark.parametrize(
+    ("returns", "signs", "record", "state"),
+    [
+        ("news.papers.ac", ["news.papers.ac"], "v=DMARC1; p=none", "good"),
+        ("bounces.papers.ac", [], "v=DMARC1; p=none", "good"),
+        ("bounces.papers.ac", [], "v=DMARC1; p=none; aspf=s", "warning"),
+        ("provider.example", ["papers.ac"], "v=DMARC1; p=none", "good"),
+        ("provider.example", ["papers.ac"], "v=DMARC1; p=none; adkim = s", "bad"),
+        ("provider.example", ["provider.example"], "v=DMARC1; p=none", "bad"),
+        ("otherpapers.ac", ["otherpapers.ac"], "v=DMARC1; p=none", "bad"),
+        ("provider.example", [], "v=DMARC1; p=none", "warning"),
+    ],
+)
+def test_spf_or_dkim_must_fit_the_sender(returns: str, signs: list[str], record: str, state: str) -> None:
+    check = judge_alignment("news.papers.ac", returns, signs, "papers.ac", record)
+    assert check.state == state
+    assert (state == "good") is not bool(check.advice)

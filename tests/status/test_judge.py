@@ -6,8 +6,9 @@ import pytest
 
 from digest.delivery.decisions import STALE
 from digest.doctor.check import State, exit_code
+from digest.doctor.space import Space, judge_space
 from digest.domain.paper import FetchStatus
-from digest.status.facts import Calendar, FeedFacts, Ledger, Space
+from digest.status.facts import Calendar, FeedFacts, Ledger
 from digest.status.judge import (
     Freshness,
     freshness,
@@ -15,7 +16,6 @@ from digest.status.judge import (
     judge_complaints,
     judge_edition,
     judge_feed,
-    judge_space,
     judge_waiting,
     last_edition,
     verdict,
@@ -124,6 +124,8 @@ def test_complaints_are_judged_at_a_third_of_three_per_mille_and_above_it(
     ("space", "state"),
     [
         (Space(None, None, None), State.GOOD),
+        (Space(None, None, None, 7 * GB), State.GOOD),
+        (Space(GB, 40 * GB, None, 7 * GB), State.WARNING),
         (Space(50 * GB, 100 * GB, 0.1), State.GOOD),
         (Space(4 * GB, 4000 * GB, 0.1), State.GOOD),
         (Space(GB, 40 * GB, 0.1), State.WARNING),
@@ -189,3 +191,9 @@ def test_the_verdict_and_the_exit_code_are_those_of_the_worst_finding() -> None:
     assert exit_code([fine, doubt]) == 1
     assert verdict([fine, doubt, fault]).startswith("1 fault and 1 warning:")
     assert exit_code([fine, doubt, fault]) == 2
+
+
+def test_the_sample_needs_no_reading() -> None:
+    for was_used in (True, False):
+        check = judge_feed(FeedFacts("sample"), CALENDAR, at(WEDNESDAY), was_used=was_used)
+        assert (check.state, check.advice) == (State.GOOD, "")

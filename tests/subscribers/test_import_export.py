@@ -2,18 +2,24 @@
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import select
 
 from digest.delivery.plan import plan_due
-from digest.domain.subscriber import STATUSES, Status
+from digest.domain.subscriber import FREQUENCIES, LAYOUTS, STATUSES, Status
 from digest.errors import BadInput
 from digest.store import consents as consent_store
+from digest.store import overview
+from digest.store import picks as pick_store
 from digest.store import subscribers as subscriber_store
 from digest.store import terms as term_store
 from digest.store.database import Database
@@ -22,14 +28,16 @@ from digest.store.schema import upgrade
 from digest.subscribers.import_export import Imported, change_from, export_lines, import_subscribers
 from digest.subscribers.preferences import change
 from digest.subscribers.privacy import personal_data
-from digest.subscribers.profiles import ProfileBuilder
+from digest.subscribers.profiles import ProfileBuilder, build_missing
 from tests.factories import (
     SECRET,
     TUESDAY,
     add_papers,
     add_subscriber,
     at,
+    deliver_due,
     deliveries_of,
+    delivery_context,
     make_papers,
     subscriber_now,
 )
@@ -297,3 +305,67 @@ def test_progress_is_reported_after_each_transaction(database: Database, tmp_pat
     ]
     assert seen == [0, 500, 1000, 1100]
     assert sum(1 for _ in export_lines(database)) == 1100
+
+
+def test_profiles_of_a_long_file_are_built_before_the_first_mail(database: Database, tmp_path: Path) -> None:
+    add_papers(database, *make_papers(40))
+    records = [{"address": f"r{number}@example.org", "topics": "gaussian splatting"} for number in range(501)]
+    assert take(database, write(tmp_path, *records)).added == 501
+    first, last = (subscriber_now(database, f"r{number}@example.org").id for number in (0, 500))
+    with database.read() as connection:
+        assert term_store.read_profiles(connection, [first, last]) == {}
+        assert overview.count_outdated_profiles(connection) == 501
+    build_missing(database, ProfileBuilder(), [first], at(TUESDAY))
+    with database.read() as connection:
+        assert set(term_store.read_profiles(connection, [first, last])) == {first}
+        assert term_store.unbuilt_profiles(connection, [first, last]) == [last]
+    assert deliver_due(delivery_context(database), at(TUESDAY)).sent == 501
+    with database.read() as connection:
+        built = term_store.read_profiles(connection, range(first, last + 1))
+    assert len({profile.to_bytes() for profile in built.values()}) == 1
+    assert len(built) == 501
+    (mail,) = deliveries_of(database, subscriber_now(database, "r500@example.org"))
+    with database.read() as connection:
+        (picks,) = pick_store.read_picks(connection, [(mail.id, last)]).values()
+    assert "for_you" in {pick.section for pick in picks}
+
+
+WORDS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=20)
+RECORDS = st.fixed_dictionaries(
+    {
+        "status": st.sampled_from(STATUSES),
+        "topics": st.lists(WORDS, max_size=3, unique=True),
+        "must": st.lists(WORDS, max_size=2, unique=True),
+        "mute": st.lists(WORDS, max_size=2, unique=True),
+        "follow": st.lists(WORDS, max_size=2, unique=True),
+        "categories": st.lists(st.sampled_from(["cs.CL", "hep-th"]), max_size=2, unique=True),
+        "timezone": st.sampled_from(["UTC", "Asia/Tokyo", "America/Argentina/Buenos_Aires"]),
+        "hour": st.integers(0, 23),
+        "frequency": st.sampled_from(FREQUENCIES),
+        "max_papers": st.integers(1, 50),
+        "layout": st.sampled_from(LAYOUTS),
+        "paused_until": st.none() | st.dates(date(2026, 1, 1), date(2030, 1, 1)).map(str),
+        # Stored papers and others, which become pending feedback.
+        "likes": st.lists(st.sampled_from(["2603.00001", "2603.00009"]), max_size=2, unique=True),
+        "dislikes": st.lists(st.sampled_from(["2603.00002", "2603.00010"]), max_size=2, unique=True),
+    }
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(RECORDS, max_size=4))
+def test_any_subscribers_are_exported_as_they_were_imported(
+    sqlite_url: str, records: list[dict[str, Any]]
+) -> None:
+    given_records = [{"address": f"r{number}@example.org", **record} for number, record in enumerate(records)]
+    with TemporaryDirectory() as folder:
+        shutil.copy(sqlite_url.removeprefix("sqlite:///"), Path(folder) / "digest.db")
+        database = Database(f"sqlite:///{folder}/digest.db")
+        add_papers(database, *make_papers(3))
+        assert take(database, write(Path(folder), *given_records)).rejected == []
+        exported = [json.loads(line) for line in export_lines(database)]
+        database.close()
+    for record in (*given_records, *exported):
+        for name in ("likes", "dislikes"):
+            record[name].sort()
+    assert exported == given_records

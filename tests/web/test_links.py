@@ -17,6 +17,8 @@ import uvicorn
 
 from digest.delivery.build_mail import build_mail
 from digest.delivery.preview import read_mail
+from digest.delivery.sample_mail import NO_KEY
+from digest.doctor.one_click import PageAnswer, judge_one_click
 from digest.domain.delivery import CONFIRM_DAYS, KINDS, PAPER_KINDS, Kind
 from digest.domain.subscriber import Status, Subscriber
 from digest.jobs.daily import Job, run
@@ -378,3 +380,16 @@ def test_the_secret_of_the_tests_is_that_of_the_application(
     assert container.secret == SECRET
     with container.database.read() as connection:
         assert find_subscriber(connection, subscriber.address).key == subscriber.key
+
+
+@pytest.mark.usefixtures("subscriber")
+def test_the_pages_answer_the_doctor_as_rfc_8058_asks_and_change_nothing(
+    client: Client, container: Container
+) -> None:
+    before = dump(container)
+    link = container.links.link("unsubscribe", NO_KEY, container.clock().date())
+    answer = client.post(link, data={"List-Unsubscribe": "One-Click"})
+    found = PageAnswer(BASE_URL, answer.status_code, answer.headers.get("Location", ""))
+    assert judge_one_click(found).state == "good"
+    assert "Set-Cookie" not in answer.headers
+    assert dump(container) == before

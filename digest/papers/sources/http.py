@@ -145,6 +145,8 @@ class Fetcher:
         # Jitter: keeps many clients from retrying at the same moment.
         self._random = random or Random()  # noqa: S311
         self._monotonic = monotonic
+        self.clock_difference: timedelta | None = None
+        """How much the clock of the last server was ahead of this machine's; None if it did not tell the time."""
 
     def close(self) -> None:
         """Close all connections."""
@@ -213,6 +215,8 @@ class Fetcher:
     def _request(self, url: httpx.URL, readable_errors: frozenset[int]) -> Answer | httpx.URL:
         try:
             with self._client.stream("GET", url) as response:
+                date = http_date(response.headers.get("Date", ""))
+                self.clock_difference = date - self._now() if date else None
                 if response.next_request is not None:
                     return response.next_request.url
                 self._judge(response, readable_errors)
@@ -241,13 +245,8 @@ class Fetcher:
         value = response.headers.get("Retry-After", "").strip()
         if value.isascii() and value.isdigit():
             return min(_LONGEST_ASKED, float(value[:9]))
-        try:
-            until = parsedate_to_datetime(value)
-            aware = until if until.tzinfo else until.replace(tzinfo=UTC)
-            seconds = (aware - self._now()).total_seconds()
-        except (ValueError, TypeError, OverflowError):
-            return None
-        return min(_LONGEST_ASKED, max(0.0, seconds))
+        until = http_date(value)
+        return min(_LONGEST_ASKED, max(0.0, (until - self._now()).total_seconds())) if until else None
 
     def _read(self, response: httpx.Response) -> Answer:
         body = BytesIO()
@@ -271,6 +270,15 @@ class Fetcher:
             part = answer(f"{host} broke off in the middle of its answer") if body.tell() else None
             raise _Passing("broke off in the middle of its answer", part=part) from None
         return answer()
+
+
+def http_date(text: str) -> datetime | None:
+    """Return the instant of a date in a header (RFC 9110, section 5.6.7); None if it is not one."""
+    try:
+        instant = parsedate_to_datetime(text)
+        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _unusable(address: str) -> StopRun:
