@@ -35,7 +35,7 @@ class _OneOf(FunctionElement[bool]):
     inherit_cache = True
     type = Boolean()
 
-    def self_group(self, against: OperatorType | None = None) -> "_OneOf":
+    def self_group(self, against: OperatorType | None = None) -> "_OneOf":  # noqa: ARG002 - SQLAlchemy's signature
         """Return the condition itself; its compiled form is in parentheses.
 
         SQLAlchemy would write `... = 1` for SQLite, which then reads the whole table instead of an index.
