@@ -11,6 +11,7 @@ from digest.domain.paper import Popularity
 from digest.errors import BadInput, NotFound
 from digest.papers.identifiers import canonical_id
 from digest.ranking.index import Hit, TermIndex
+from digest.ranking.starters import spread
 from digest.ranking.terms import unpack_counts
 from digest.ranking.trending import Trend, Watched, explain_trending, popularity_line, trending
 from digest.store import papers as paper_store
@@ -19,6 +20,8 @@ from digest.store.database import Connection
 from digest.store.papers import Listing, StoredPaper
 
 TRENDING_DAYS = timedelta(days=7)
+_AROUND = 60
+"""Papers that fit typed words, of which a few are offered."""
 _CHUNK = 4096
 """Papers per batch; all in one batch would take five times the memory of the result."""
 
@@ -134,6 +137,22 @@ class Library:
         counts = unpack_counts(list(paper_store.read_terms(connection, [row_id]).values()))
         found = self._found(self._index.similar(counts, top + 1, self._facets.among(since, category)))
         return [one for one in found if one.row_id != row_id][:top]
+
+    def starters(
+        self, connection: Connection, topics: Sequence[str], count: int, since: date | None = None
+    ) -> list[int]:
+        """Return the row ids of papers around these words, spread over their subthemes; none when no word is known."""
+        found: dict[int, float] = {}
+        for topic in topics:
+            for row_id, fit in self.search(topic, max(count, _AROUND // len(topics)), since):
+                found[row_id] = max(fit, found.get(row_id, 0.0))
+        blobs = paper_store.read_terms(connection, found)
+        if not blobs:
+            return []
+        rows = self._index.statistics.weigh(unpack_counts(list(blobs.values())))
+        fits = np.array([found[row_id] for row_id in blobs], np.float32)
+        row_ids = list(blobs)
+        return [row_ids[place] for place in spread(rows, fits, count)]
 
     def _found(self, hits: list[Hit]) -> list[Found]:
         return [Found(int(self._row_ids[hit.row]), hit.score) for hit in hits]

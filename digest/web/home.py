@@ -50,11 +50,13 @@ def _home_without_words(context: WebContext) -> HTMLResponse:
 
 def _home(context: WebContext, words: str) -> HTMLResponse:
     shown = preview_for(context, Interests(topics=(words,))) if words else NO_PREVIEW
+    found = context.catalogue.trending("week")
     return context.page(
         "home.html",
         fields=sign_up_fields(topics=words),
         examples=EXAMPLES,
-        groups=trending_and_new(context.catalogue.trending("week").everything[:PAPERS_SHOWN]),
+        groups=trending_and_new(found.everything[:PAPERS_SHOWN]),
+        curves=found.curves,
         is_mail=True,
         **shown,
     )

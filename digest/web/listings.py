@@ -45,6 +45,7 @@ def _trending(context: WebContext, period: Period, category: str) -> Response:
         category=category,
         categories=found.categories,
         groups=trending_and_new(found.papers(category)),
+        curves=found.curves,
     )
     # Requests for categories that do not exist must not evict other pages.
     if not category or category in found.by_category:

@@ -66,14 +66,14 @@ class Pages:
         """Render a template with these values."""
         return self._environment.get_template(name).render(values)
 
-    def _listed(self, card: Card, level: int = 3) -> Markup:
-        """Render a paper as an item of a public list."""
-        rendered: Markup = self._macros.paper(card, level=level)  # type: ignore[attr-defined]
+    def _listed(self, card: Card, level: int = 3, curve: str = "") -> Markup:
+        """Render a paper as an item of a public list; `curve` holds the points of its votes."""
+        rendered: Markup = self._macros.paper(card, level=level, curve=curve)  # type: ignore[attr-defined]
         return rendered
 
-    def _listed_briefly(self, card: Card) -> Markup:
+    def _listed_briefly(self, card: Card, curve: str = "") -> Markup:
         """Render a paper with one sentence in place of its abstract."""
-        rendered: Markup = self._macros.brief(card)  # type: ignore[attr-defined]
+        rendered: Markup = self._macros.brief(card, curve=curve)  # type: ignore[attr-defined]
         return rendered
 
 

@@ -139,7 +139,8 @@ def confirm_now(context: Context, token: str) -> Response:
         context.container.database, context.container.secret, subscriber.address, context.now(), "web"
     )
     context.request_worker.wake()
-    return show_preferences(context, confirmed, context.token("preferences", confirmed), "confirmed")
+    done = "started" if confirmed.interests.topics else "confirmed"
+    return show_preferences(context, confirmed, context.token("preferences", confirmed), done)
 
 
 @router.post("/confirm/{token}/again")

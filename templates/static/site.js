@@ -29,8 +29,12 @@ for (const form of document.querySelectorAll("form[data-preview]")) {
     // A form that cannot be saved yet, such as half a category, leaves the previous papers in place.
     if (isWrong) return;
     for (const id of ["preview-heading", "preview-papers", "starters"]) {
-      const part = found.getElementById(id);
-      if (part) document.getElementById(id)?.replaceWith(part);
+      const [now, then] = [document.getElementById(id), found.getElementById(id)];
+      if (!now || !then) continue;
+      // The list that holds the focus stays: a box that is ticked must not vanish. What the visitor unfolded stays open.
+      if (id === "starters" && now.contains(document.activeElement)) continue;
+      if (now.querySelector("details")?.open) then.querySelector("details")?.setAttribute("open", "");
+      now.replaceWith(then);
     }
   };
   const ask = (fields, signal) =>
