@@ -142,17 +142,12 @@ class Library:
         self, connection: Connection, topics: Sequence[str], count: int, since: date | None = None
     ) -> list[int]:
         """Return the row ids of papers around these words, spread over their subthemes; none when no word is known."""
-        found: dict[int, float] = {}
-        for topic in topics:
-            for row_id, fit in self.search(topic, max(count, _AROUND // len(topics)), since):
-                found[row_id] = max(fit, found.get(row_id, 0.0))
+        each = max(count, _AROUND // max(1, len(topics)))
+        found = {row_id for topic in topics for row_id, _ in self.search(topic, each, since)}
         blobs = paper_store.read_terms(connection, found)
-        if not blobs:
-            return []
         rows = self._index.statistics.weigh(unpack_counts(list(blobs.values())))
-        fits = np.array([found[row_id] for row_id in blobs], np.float32)
         row_ids = list(blobs)
-        return [row_ids[place] for place in spread(rows, fits, count)]
+        return [row_ids[place] for place in spread(rows, count)]
 
     def _found(self, hits: list[Hit]) -> list[Found]:
         return [Found(int(self._row_ids[hit.row]), hit.score) for hit in hits]

@@ -24,6 +24,7 @@ from digest.errors import BadInput, BadLink, DigestError, NotFound, StopRun, Try
 from digest.settings import read_settings
 from digest.web import (
     api,
+    daily,
     feedback,
     feeds,
     health,
@@ -88,6 +89,7 @@ def create_app(container: Container, recheck: timedelta = RECHECK, stopping: Eve
     for group in (
         home,
         listings,
+        daily,
         signup,
         preferences,
         feedback,

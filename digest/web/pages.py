@@ -11,6 +11,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from digest.domain.categories import NAMES
 from digest.domain.pick import Card, Pick, is_web_address
 from digest.mail import paper_facts
 from digest.mail.content import HEADINGS, heading_of
@@ -39,18 +40,21 @@ class Pages:
             day=formatting.day,
             short_day=formatting.short_day,
             weekday=formatting.weekday,
+            month=lambda day: f"{formatting.MONTHS[day.month - 1]} {day.year}",
             line=formatting.one_line,
             emphasised=emphasised,
             authors=lambda names: formatting.author_line(names, 5),
             excerpt=lambda text: formatting.excerpt(text, EXCERPT),
             paragraphs=paragraphs,
             paper_path=paper_path,
+            topic_path=topic_path,
             mail_authors=lambda card: paper_facts.authors_in_text(paper_facts.authors(card)),
             mail_facts=lambda card: " · ".join(paper_facts.facts(card)),
             # The best sentence of an abstract takes a millisecond to find.
             sentence=lru_cache(_CACHED_CARDS)(paper_facts.sentence),
         )
         self._environment.tests["web_address"] = is_web_address
+        self._environment.tests["category_name"] = NAMES.__contains__
         self._environment.globals.update(
             shared,
             version=_fingerprint(static),
@@ -66,14 +70,14 @@ class Pages:
         """Render a template with these values."""
         return self._environment.get_template(name).render(values)
 
-    def _listed(self, card: Card, level: int = 3, curve: str = "") -> Markup:
-        """Render a paper as an item of a public list; `curve` holds the points of its votes."""
-        rendered: Markup = self._macros.paper(card, level=level, curve=curve)  # type: ignore[attr-defined]
+    def _listed(self, card: Card, level: int = 3) -> Markup:
+        """Render a paper as an item of a public list."""
+        rendered: Markup = self._macros.paper(card, level=level)  # type: ignore[attr-defined]
         return rendered
 
-    def _listed_briefly(self, card: Card, curve: str = "") -> Markup:
-        """Render a paper with one sentence in place of its abstract."""
-        rendered: Markup = self._macros.brief(card, curve=curve)  # type: ignore[attr-defined]
+    def _listed_briefly(self, card: Card, curve: str = "", level: int = 3) -> Markup:
+        """Render a paper with one sentence in place of its abstract; `curve` holds the points of its votes."""
+        rendered: Markup = self._macros.brief(card, curve=curve, level=level)  # type: ignore[attr-defined]
         return rendered
 
 
@@ -98,6 +102,11 @@ def _under_headings(numbered: list[tuple[int, Pick]]) -> Sections:
 def paper_path(paper_id: str) -> str:
     """Return the path of a paper's page."""
     return f"/papers/{quote(paper_id, safe='/:')}"
+
+
+def topic_path(words: str) -> str:
+    """Return the path of a topic's page."""
+    return f"/t/{quote('-'.join(words.lower().split()), safe='')}"
 
 
 def links_of(card: Card) -> list[tuple[str, str]]:
