@@ -11,6 +11,7 @@ from digest.domain.paper import Popularity
 from digest.errors import BadInput, NotFound
 from digest.papers.identifiers import canonical_id
 from digest.ranking.index import Hit, TermIndex
+from digest.ranking.profile import Profile
 from digest.ranking.starters import spread
 from digest.ranking.terms import unpack_counts
 from digest.ranking.trending import Trend, Watched, explain_trending, popularity_line, trending
@@ -139,11 +140,13 @@ class Library:
         return [one for one in found if one.row_id != row_id][:top]
 
     def starters(
-        self, connection: Connection, topics: Sequence[str], count: int, since: date | None = None
+        self, connection: Connection, profile: Profile, count: int, since: date | None = None
     ) -> list[int]:
-        """Return the row ids of papers around these words, spread over their subthemes; none when no word is known."""
-        each = max(count, _AROUND // max(1, len(topics)))
-        found = {row_id for topic in topics for row_id, _ in self.search(topic, each, since)}
+        """Return the row ids of papers around a profile's interests, spread over their subthemes."""
+        among, interests = self._facets.among(since, None), profile.interests
+        each = max(count, _AROUND // max(1, len(interests)))
+        hits = [hit for one in interests for hit in self._index.fitting(one.terms, one.weights, each, among)]
+        found = {row_id for row_id, _ in self._found(hits)}
         blobs = paper_store.read_terms(connection, found)
         rows = self._index.statistics.weigh(unpack_counts(list(blobs.values())))
         row_ids = list(blobs)

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 from digest.delivery.candidates import card_of
 from digest.domain.pick import Card
 from digest.papers.search import Found, Library, find_paper, listed_under, trending_papers
+from digest.ranking.profile import Profile
 from digest.store import papers as paper_store
 from digest.store import terms as term_store
 from digest.store.database import Connection, Database
@@ -146,18 +147,18 @@ class Catalogue:
                 self._cards.put(one.row_id, revision, card)
         return [(known[row_id], fit) for row_id, fit in found]
 
-    def starters(self, topics: Sequence[str] = ()) -> list[Card]:
+    def starters(self, profile: Profile) -> list[Card]:
         """Return a dozen recent papers for a subscriber to choose from.
 
-        They are around the words of these topics, spread over their subthemes. Where these are too few, the others are
+        They are around the interests of a profile, spread over their subthemes. Where these are too few, the others are
         trending ones of varied categories.
         """
         offered: list[Card] = []
-        if topics:
+        if profile.interests:
             library = self._library.get(self.revision()[:2]).value
             with self._database.read() as connection:
                 newest_on = paper_store.newest_announcement(connection, self._clock().date())
-                found = library.starters(connection, topics, STARTERS, newest_on and newest_on - MONTH)
+                found = library.starters(connection, profile, STARTERS, newest_on and newest_on - MONTH)
             offered = [card for card, _ in self._shown([Found(row_id, 1.0) for row_id in found])]
         known = {card.paper_id for card in offered}
         others = [card for card in self.trending("week").everything if card.paper_id not in known]

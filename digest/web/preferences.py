@@ -120,7 +120,9 @@ def show_preferences(
 
 def _starters(context: WebContext, connection: Connection, topics: str, ticked: set[str]) -> list[Card]:
     """Return the papers to choose from, and those of `ticked` that are no longer among them."""
-    offered = context.catalogue.starters(clean_words(topics.splitlines())[:MOST_INTERESTS])
+    # Without the papers that are marked: the list must not change with every tick.
+    words = clean_words(topics.splitlines())[:MOST_INTERESTS]
+    offered = context.catalogue.starters(context.container.profiles.build(connection, words, []))
     missing = sorted(ticked - {card.paper_id for card in offered})[:RATED_SHOWN]
     return [
         *offered,

@@ -110,7 +110,7 @@ def set_preferences_by_keyboard(page: Page, installation: Installation, address:
     expect(page.get_by_role("heading", name="You are subscribed")).to_be_visible()
     reach(page, page.get_by_label("Topics, in your own words"))
     page.keyboard.type("robot grasping")
-    expect(page.locator("#preview").get_by_text("Matches").first).to_be_visible()
+    expect(page.locator("#preview .why").first).to_be_visible()
     reach(page, page.get_by_label("How often"))
     page.keyboard.type("Once")
     reach(page, page.get_by_role("checkbox").first)

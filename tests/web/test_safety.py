@@ -109,7 +109,7 @@ def test_hostile_text_is_escaped_in_feeds_and_json(
         assert FOREIGN_HOST not in answer.text + str(answer.headers.raw), path
         if kind.endswith("json"):
             assert answer.json() is not None, path
-        if path.endswith(".xml"):
+        if path.endswith(".xml") and "/daily" not in path:
             titles = ET.fromstring(answer.content).iter("{http://www.w3.org/2005/Atom}title")
             assert any("alert(1)" in (title.text or "") for title in titles), path
     assert kinds >= {"application/atom+xml", "application/feed+json", "application/json"}
