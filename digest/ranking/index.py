@@ -57,7 +57,8 @@ class TermIndex:
         query_row = self.statistics.weigh(count_terms([("", query)]))
         fit, held = self._empty(), self._empty()
         share = query_row.data / max(query_row.data.sum(), STEP)
-        for (rows, weights), weight, part in zip(self._lists(query_row), query_row.data, share, strict=True):
+        lists = self._lists(query_row.indices)
+        for (rows, weights), weight, part in zip(lists, query_row.data, share, strict=True):
             fit[rows] += weights * np.float32(weight * STEP)
             held[rows] += part
         return self._best(fit * held**2, limit, among)
@@ -67,17 +68,27 @@ class TermIndex:
     ) -> list[Hit]:
         """Return the papers closest to one row of raw counts; mask the paper itself if it is stored."""
         query_row = self.statistics.weigh(counts[:1])
+        return self.fitting(query_row.indices, query_row.data, limit, among)
+
+    def fitting(
+        self,
+        terms: NDArray[np.int32],
+        weights: NDArray[np.float32],
+        limit: int = 10,
+        among: NDArray[np.bool_] | None = None,
+    ) -> list[Hit]:
+        """Return the papers with the highest products with a vector, such as an interest of the same statistics."""
         fit = self._empty()
-        for (rows, weights), weight in zip(self._lists(query_row), query_row.data, strict=True):
-            fit[rows] += weights * np.float32(weight * STEP)
+        for (rows, held), weight in zip(self._lists(terms), weights, strict=True):
+            fit[rows] += held * np.float32(weight * STEP)
         return self._best(fit, limit, among)
 
     def _empty(self) -> NDArray[np.float32]:
         return np.zeros(self.postings.shape[0], np.float32)
 
-    def _lists(self, query_row: csr_matrix) -> Iterator[tuple[NDArray[np.int32], NDArray[np.uint16]]]:
+    def _lists(self, terms: NDArray[np.int32]) -> Iterator[tuple[NDArray[np.int32], NDArray[np.uint16]]]:
         """Yield the papers that hold each term, and its weights there; no paper stands twice in a list."""
-        starts, ends = self.postings.indptr[query_row.indices], self.postings.indptr[query_row.indices + 1]
+        starts, ends = self.postings.indptr[terms], self.postings.indptr[terms + 1]
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
             yield self.postings.indices[start:end], self.postings.data[start:end]
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 
 from digest.domain.subscriber import Verdict
 from digest.store.conditions import one_of
@@ -61,6 +61,29 @@ def marked_since(
     for row in connection.execute(query):
         marked[row.subscriber_id].append((row.title, row.paper_id))
     return dict(marked)
+
+
+def marked_together(connection: Connection, paper_row_id: int, least: int, most: int) -> list[int]:
+    """Return the papers that subscribers wanted more of together with this one, those of the most subscribers first.
+
+    Papers of fewer than `least` subscribers are left out, so that no page tells what a single subscriber marked.
+    """
+    others, count = feedback.alias(), func.count()
+    query = (
+        select(others.c.paper_row_id)
+        .join(feedback, feedback.c.subscriber_id == others.c.subscriber_id)
+        .where(
+            feedback.c.paper_row_id == paper_row_id,
+            feedback.c.verdict == "more",
+            others.c.verdict == "more",
+            others.c.paper_row_id != paper_row_id,
+        )
+        .group_by(others.c.paper_row_id)
+        .having(count >= least)
+        .order_by(count.desc(), others.c.paper_row_id.desc())
+        .limit(most)
+    )
+    return list(connection.execute(query).scalars())
 
 
 def read_feedback(

@@ -169,6 +169,18 @@ def newest_announcement(connection: Connection, through: date) -> date | None:
     return found
 
 
+def announcement_days(connection: Connection, through: date, most: int) -> dict[date, int]:
+    """Return the last days with announced papers up to a date, the newest first, and how many papers each has."""
+    query = (
+        select(papers.c.announced_on, func.count())
+        .where(_HAS_STATED_DATE, papers.c.announced_on <= through)
+        .group_by(papers.c.announced_on)
+        .order_by(papers.c.announced_on.desc())
+        .limit(most)
+    )
+    return dict(connection.execute(query).all())
+
+
 def count_papers(connection: Connection) -> int:
     """Return how many papers are stored."""
     return connection.execute(select(func.count()).select_from(papers)).scalar_one()

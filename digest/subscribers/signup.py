@@ -170,6 +170,31 @@ def subscribe_many(
     return results
 
 
+def replace_preferences(
+    connection: Connection,
+    builder: ProfileBuilder,
+    pending: Subscriber,
+    application: Application,
+    now: datetime,
+) -> None:
+    """Give a subscriber who never confirmed the preferences of a later sign-up, if it has any."""
+    if application == Application(application.address):
+        return
+    changed = replace(
+        pending,
+        schedule=application.schedule,
+        max_papers=application.max_papers,
+        layout=application.layout,
+        interests=application.interests,
+    )
+    subscriber_store.update_subscriber(connection, changed)
+    for row_id in paper_store.row_ids_of(
+        connection, [canonical_id(one) for one in application.likes]
+    ).values():
+        feedback_store.save_feedback(connection, pending.id, row_id, Verdict.MORE, now)
+    builder.rebuild(connection, [pending.id], now)
+
+
 def _save_verdicts(connection: Connection, rated: Sequence[tuple[int, str, Verdict]], now: datetime) -> None:
     """Store verdicts (subscriber id, canonical paper id, verdict); those on papers not stored become pending."""
     stored_papers = paper_store.row_ids_of(connection, {paper_id for _, paper_id, _ in rated})

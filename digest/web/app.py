@@ -24,10 +24,12 @@ from digest.errors import BadInput, BadLink, DigestError, NotFound, StopRun, Try
 from digest.settings import read_settings
 from digest.web import (
     api,
+    daily,
     feedback,
     feeds,
     health,
     home,
+    listings,
     operator,
     opinions,
     papers,
@@ -39,6 +41,7 @@ from digest.web import (
 from digest.web.context import RECHECK, WebContext
 from digest.web.metrics import count_answer
 from digest.web.middleware import Safety
+from digest.web.visitors import warm_examples
 from digest.wiring import VERSION, Container, start_reporting
 
 HEADINGS = {
@@ -86,6 +89,8 @@ def create_app(container: Container, recheck: timedelta = RECHECK, stopping: Eve
     app.state.context = context
     for group in (
         home,
+        listings,
+        daily,
         signup,
         preferences,
         feedback,
@@ -137,6 +142,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def _prepare(context: WebContext) -> None:
     context.warm()
+    warm_examples(context)
     # The prepared objects live as long as the process. A full garbage collection that traverses them takes 0.1 s.
     gc.collect()
     gc.freeze()

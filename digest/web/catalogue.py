@@ -1,7 +1,7 @@
 """Search, similar papers and trending lists for the pages: prepared once per process, again when papers arrive."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from time import monotonic
@@ -10,11 +10,13 @@ from typing import Literal, get_args
 from digest.delivery.candidates import card_of
 from digest.domain.pick import Card
 from digest.papers.search import Found, Library, find_paper, listed_under, trending_papers
+from digest.ranking.profile import Profile
 from digest.store import papers as paper_store
 from digest.store import terms as term_store
 from digest.store.database import Connection, Database
 from digest.store.papers import StoredPaper
 from digest.web.cache import CachedValue, CacheEntry, RevisionCache
+from digest.web.vote_curves import in_words, vote_curve
 
 Period = Literal["today", "week", "month"]
 PERIODS: tuple[Period, ...] = get_args(Period)
@@ -37,6 +39,8 @@ class Trending:
     """By category (`cs.CL`) and by archive (`cs`)."""
     categories: tuple[str, ...]
     """The categories with the most papers, sorted by name."""
+    curves: Mapping[str, str]
+    """The curve of votes of each paper that has some, by paper_id; see `digest.web.vote_curves`."""
 
     def papers(self, category: str | None) -> tuple[Card, ...]:
         """Return the trending papers, of one category if it is named."""
@@ -115,6 +119,13 @@ class Catalogue:
         with self._database.read() as connection:
             return self.cards(connection, [find_paper(connection, paper_id)])[0]
 
+    def votes(self, connection: Connection, stored: StoredPaper) -> tuple[str, str]:
+        """Return the curve of a paper's votes, and the same in words; both empty without votes."""
+        now = self._clock()
+        seen = paper_store.popularity_of(connection, [stored.row_id], now).get(stored.row_id, [])
+        curve = vote_curve(seen, stored.stated_on, now)
+        return curve, in_words(seen) if curve else ""
+
     def cards(self, connection: Connection, stored: Sequence[StoredPaper]) -> list[Card]:
         """Return stored papers as cards."""
         now = self._clock()
@@ -136,9 +147,22 @@ class Catalogue:
                 self._cards.put(one.row_id, revision, card)
         return [(known[row_id], fit) for row_id, fit in found]
 
-    def starters(self) -> list[Card]:
-        """Return a dozen recent papers of varied categories, for a new subscriber to choose from."""
-        return varied(self.trending("week").everything, STARTERS)
+    def starters(self, profile: Profile) -> list[Card]:
+        """Return a dozen recent papers for a subscriber to choose from.
+
+        They are around the interests of a profile, spread over their subthemes. Where these are too few, the others are
+        trending ones of varied categories.
+        """
+        offered: list[Card] = []
+        if profile.interests:
+            library = self._library.get(self.revision()[:2]).value
+            with self._database.read() as connection:
+                newest_on = paper_store.newest_announcement(connection, self._clock().date())
+                found = library.starters(connection, profile, STARTERS, newest_on and newest_on - MONTH)
+            offered = [card for card, _ in self._shown([Found(row_id, 1.0) for row_id in found])]
+        known = {card.paper_id for card in offered}
+        others = [card for card in self.trending("week").everything if card.paper_id not in known]
+        return [*offered, *varied(others, STARTERS - len(offered))]
 
     def _read_library(self) -> Library:
         with self._database.read() as connection:
@@ -154,7 +178,6 @@ class Catalogue:
             since = {"today": newest_on, "week": None, "month": newest_on and newest_on - MONTH}[period]
             most = paper_store.count_papers(connection)
             found = trending_papers(connection, now, since, None, most)
-        counted = Counter(category for stored, _, _ in found for category in stored.paper.categories)
         lists: dict[str, list[StoredPaper]] = {}
         lines: dict[int, str] = {}
         for stored, _, line in found:
@@ -163,17 +186,26 @@ class Catalogue:
                 of_name = lists.setdefault(name, [])
                 if len(of_name) < PER_CATEGORY:
                     of_name.append(stored)
+        counted = Counter(category for stored, _, _ in found for category in stored.paper.categories)
+        shown = {stored.row_id: stored for listed in lists.values() for stored in listed}
         made = {
-            stored.row_id: replace(card_of(stored, [], now), popularity=lines[stored.row_id])
-            for listed in lists.values()
-            for stored in listed
+            row_id: replace(card_of(stored, [], now), popularity=lines[row_id])
+            for row_id, stored in shown.items()
         }
         by_category = {name: tuple(made[one.row_id] for one in listed) for name, listed in lists.items()}
         return Trending(
             everything=by_category.pop("", ()),
             by_category=by_category,
             categories=tuple(sorted(name for name, _ in counted.most_common(CATEGORIES_SHOWN))),
+            curves=self._curves(
+                [shown[row_id] for row_id, line in lines.items() if line and row_id in shown], now
+            ),
         )
+
+    def _curves(self, voted: Sequence[StoredPaper], now: datetime) -> dict[str, str]:
+        with self._database.read() as connection:
+            seen = paper_store.popularity_of(connection, [one.row_id for one in voted], now)
+        return {one.paper.id: vote_curve(seen.get(one.row_id, []), one.stated_on, now) for one in voted}
 
 
 def trending_and_new(cards: Sequence[Card]) -> list[tuple[Literal["trending", "new"], list[Card]]]:

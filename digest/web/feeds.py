@@ -123,29 +123,30 @@ def _midnight(day: date) -> datetime:
 
 def _atom(feed: Feed) -> Response:
     root = ET.Element("feed", {"xmlns": ATOM})
-    _add(root, "id", feed.url)
-    _add(root, "title", feed.title)
-    _add(root, "updated", feed.at.isoformat())
+    add_text(root, "id", feed.url)
+    add_text(root, "title", feed.title)
+    add_text(root, "updated", feed.at.isoformat())
     ET.SubElement(root, "link", {"rel": "self", "href": feed.url})
     ET.SubElement(root, "link", {"rel": "alternate", "href": feed.home})
-    _add(ET.SubElement(root, "author"), "name", "Trending papers")
+    add_text(ET.SubElement(root, "author"), "name", "Trending papers")
     for item in feed.items:
         entry = ET.SubElement(root, "entry")
-        _add(entry, "id", feed.address_of(item.card))
-        _add(entry, "title", item.card.title)
-        _add(entry, "updated", item.at.isoformat())
-        _add(entry, "published", _midnight(item.card.announced_on or item.at.date()).isoformat())
+        add_text(entry, "id", feed.address_of(item.card))
+        add_text(entry, "title", item.card.title)
+        add_text(entry, "updated", item.at.isoformat())
+        add_text(entry, "published", _midnight(item.card.announced_on or item.at.date()).isoformat())
         ET.SubElement(entry, "link", {"rel": "alternate", "href": feed.address_of(item.card)})
         for name in item.card.authors:
-            _add(ET.SubElement(entry, "author"), "name", name)
+            add_text(ET.SubElement(entry, "author"), "name", name)
         for category in item.card.categories:
             ET.SubElement(entry, "category", {"term": one_line(category)})
-        _add(entry, "summary", _summary(item))
+        add_text(entry, "summary", _summary(item))
     content = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return Response(content, media_type="application/atom+xml")
 
 
-def _add(parent: ET.Element, name: str, text: str) -> None:
+def add_text(parent: ET.Element, name: str, text: str) -> None:
+    """Add an element with a text on one line."""
     ET.SubElement(parent, name).text = one_line(text)
 
 

@@ -11,13 +11,20 @@ from starlette.concurrency import run_in_threadpool
 from digest.domain.pick import Card
 from digest.errors import BadInput, NotFound
 from digest.papers.identifiers import canonical_id
+from digest.papers.search import find_paper
+from digest.store import feedback as feedback_store
+from digest.store import papers as paper_store
 from digest.text.formatting import one_line
 from digest.web.citations import bibtex, ris
 from digest.web.context import Context, WebContext
+from digest.web.sign_up_form import sign_up_fields
 
 router = APIRouter(include_in_schema=False)
 FOUND = 30
 SIMILAR = 10
+MARKED_SHOWN = 5
+LEAST_SUBSCRIBERS = 3
+"""Subscribers who must have marked two papers before a page says that they belong together: see docs/privacy.md."""
 LONGEST_QUERY = 1000
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -101,8 +108,22 @@ def as_ris(context: Context, paper_id: str) -> Response:
 def paper(context: Context, paper_id: str) -> Response:
     """Show one paper and the papers most similar to it."""
     card = _card(context, paper_id)
-    similar = [one for one, _ in context.catalogue.similar(card.paper_id, SIMILAR)]
-    return context.page("paper.html", card=card, similar=similar)
+    with context.container.database.read() as connection:
+        stored = find_paper(connection, card.paper_id)
+        curve, votes = context.catalogue.votes(connection, stored)
+        together = feedback_store.marked_together(connection, stored.row_id, LEAST_SUBSCRIBERS, MARKED_SHOWN)
+        found = paper_store.find_by_row_ids(connection, together)
+        marked = context.catalogue.cards(connection, [found[row_id] for row_id in together])
+    return context.page(
+        "paper.html",
+        card=card,
+        curve=curve,
+        votes=votes,
+        marked=marked,
+        similar=[one for one, _ in context.catalogue.similar(card.paper_id, SIMILAR)],
+        bibtex=bibtex(card),
+        fields=sign_up_fields(like=card.paper_id),
+    )
 
 
 def _card(context: WebContext, paper_id: str) -> Card:

@@ -13,9 +13,10 @@ from limits import RateLimitItemPerHour
 
 from digest.delivery.decisions import NOTES, quiet_reason
 from digest.domain.pick import Card
-from digest.domain.subscriber import FREQUENCIES, Subscriber, Verdict
+from digest.domain.subscriber import FREQUENCIES, Subscriber, Verdict, clean_words
 from digest.errors import BadInput, NotFound, TryLater
 from digest.papers.identifiers import canonical_id
+from digest.ranking.profile import MOST_INTERESTS
 from digest.store import editions as edition_store
 from digest.store import feedback as feedback_store
 from digest.store import papers as paper_store
@@ -30,20 +31,23 @@ from digest.subscribers.profile_terms import describe_profile
 from digest.text.formatting import one_line
 from digest.web.context import Context, WebContext
 from digest.web.forms import Form, Posted
+from digest.web.visitors import NO_PREVIEW
 
 router = APIRouter(include_in_schema=False)
 PAST_DIGESTS = 30
 RATED_SHOWN = 200
 PREVIEWS = RateLimitItemPerHour(1000)
 """Per subscriber: as many as five minutes of continuous typing cause."""
+LONGEST_TYPED = 20_000
+"""Characters of the topics for which papers are offered."""
 _WORDS = ("topics", "must", "mute", "follow")
-_NOT_SHOWN: dict[str, Any] = {"selection": None, "note": "", "problem": ""}
 _CONTINENTS = {
     "Africa", "America", "Antarctica", "Arctic", "Asia",
     "Atlantic", "Australia", "Europe", "Indian", "Pacific",
 }  # fmt: skip
 DONE = {
     "confirmed": "Your subscription is confirmed. Tell us what you work on, and the first digest comes soon.",
+    "started": "Your subscription is confirmed, and the first digest is on its way.",
     "saved": "Saved.",
     "paused": "Paused. You get no mail until the pause ends.",
     "resumed": "Welcome back. You get mail again.",
@@ -77,14 +81,15 @@ def show_preferences(
         papers = paper_store.find_by_row_ids(connection, [row_id for row_id, _ in said])
         known = describe_profile(connection, context.container.profiles, subscriber)
         past = edition_store.sent_editions(connection, [subscriber.id], PAST_DIGESTS)
-        shown: dict[str, Any] = _NOT_SHOWN
-        if not wrong and (typed is not None or done in {"saved", "confirmed"}):
+        shown: dict[str, Any] = NO_PREVIEW
+        if not wrong and (typed is not None or done in {"saved", "confirmed", "started"}):
             try:
                 shown = _previewed(context, connection, subscriber, typed)
             except (BadInput, NotFound) as error:
                 wrong = str(error)
         ticked = set(typed.all("like")) if typed is not None else set()
-        starters = _starters(context, connection, ticked)
+        fields = _fields(subscriber, typed)
+        starters = _starters(context, connection, fields["topics"], ticked)
     rated = {stored.paper.id for stored in papers.values()}
     return context.private_page(
         "preferences.html",
@@ -92,11 +97,12 @@ def show_preferences(
         subscriber=subscriber,
         token=token,
         done=DONE.get(done, ""),
-        is_new=done == "confirmed" or (typed is not None and bool(typed.text("new"))),
+        is_new=done in {"confirmed", "started"} or (typed is not None and bool(typed.text("new"))),
         wrong=wrong,
-        fields=_fields(subscriber, typed),
+        fields=fields,
         is_typed=typed is not None,
         ticked=ticked,
+        is_unknown=not said and not subscriber.interests.topics,
         frequencies=FREQUENCIES,
         zones=zones(subscriber.schedule.timezone),
         starters=[card for card in starters if card.paper_id not in rated],
@@ -107,13 +113,16 @@ def show_preferences(
               for edition_on in past.get(subscriber.id, [])],
         feed=context.token("feed", subscriber, subscriber.created_at.date()),
         tomorrow=context.now().date() + timedelta(days=1),
+        is_mail=False,
         **shown,
     )  # fmt: skip
 
 
-def _starters(context: WebContext, connection: Connection, ticked: set[str]) -> list[Card]:
+def _starters(context: WebContext, connection: Connection, topics: str, ticked: set[str]) -> list[Card]:
     """Return the papers to choose from, and those of `ticked` that are no longer among them."""
-    offered = context.catalogue.starters()
+    # Without the papers that are marked: the list must not change with every tick.
+    words = clean_words(topics.splitlines())[:MOST_INTERESTS]
+    offered = context.catalogue.starters(context.container.profiles.build(connection, words, []))
     missing = sorted(ticked - {card.paper_id for card in offered})[:RATED_SHOWN]
     return [
         *offered,
@@ -185,12 +194,30 @@ def preview_form(context: Context, token: str, form: Posted) -> Response:
         raise TryLater("Too many previews; please save your changes, or continue in an hour.", 3600)
     if form.text("part") != "preview":
         return show_preferences(context, subscriber, token, "", form)
+    ticked = set(form.all("like"))
     with context.container.database.read() as connection:
         try:
             shown = _previewed(context, connection, subscriber, form)
         except (BadInput, NotFound) as error:
-            shown = {**_NOT_SHOWN, "problem": str(error)}
-    return context.private_page("_preview.html", **shown)
+            shown = {**NO_PREVIEW, "problem": str(error)}
+        rated = _rated(connection, subscriber)
+        starters = _starters(context, connection, form.raw("topics")[:LONGEST_TYPED], ticked)
+    return context.private_page(
+        "preview_part.html",
+        is_mail=False,
+        is_new=bool(form.text("new")),
+        ticked=ticked,
+        is_unknown=False,
+        starters=[card for card in starters if card.paper_id not in rated],
+        **shown,
+    )
+
+
+def _rated(connection: Connection, subscriber: Subscriber) -> set[str]:
+    """Return the ids of the papers that a subscriber rated last."""
+    said = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])[-RATED_SHOWN:]
+    papers = paper_store.find_by_row_ids(connection, [row_id for row_id, _ in said])
+    return {stored.paper.id for stored in papers.values()}
 
 
 def _previewed(
@@ -206,7 +233,7 @@ def _previewed(
         planned = draft(connection, context.container.profiles, subscriber, changes, context.now(), likes)
     selection = context.preview(connection, subscriber, planned)
     note = "" if selection.picks else NOTES[quiet_reason(selection.considered, selection.state)]
-    return {**_NOT_SHOWN, "selection": selection, "note": note, "today": context.today(subscriber)}
+    return {**NO_PREVIEW, "selection": selection, "note": note, "today": context.today(subscriber)}
 
 
 def _changes(connection: Connection, form: Form) -> tuple[Change, list[str]]:

@@ -1,6 +1,6 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Request
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request
 
 pytestmark = pytest.mark.browser
 
@@ -24,6 +24,11 @@ def faults(page: Page, *rules: str) -> list[tuple[str, list[str]]]:
         options["runOnly"] = list(rules)
     found = Axe().run(page, options=options).response["violations"]
     return [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found]
+
+
+def reason(preview: Locator, words: str) -> Locator:
+    """Return the first reason of a preview that names some words."""
+    return preview.locator(".why", has_text=words).first
 
 
 def watched(page: Page) -> list[Request]:

@@ -15,6 +15,8 @@ pytestmark = pytest.mark.browser
 
 PAGES: dict[str, Callable[[Installation, Subscriber], str]] = {
     "home": lambda installation, _: installation.url,
+    "home with words": lambda installation, _: f"{installation.url}/?topics=robot+grasping",
+    "trending": lambda installation, _: f"{installation.url}/trending",
     "search": lambda installation, _: f"{installation.url}/search?q=robot+grasping",
     "empty search": lambda installation, _: f"{installation.url}/search?q=zzzz",
     "paper": lambda installation, _: f"{installation.url}/papers/2611.90140",
@@ -94,7 +96,8 @@ def sign_up_by_keyboard(page: Page, installation: Installation, address: str) ->
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
-    expect(page.get_by_label("Your email address")).to_be_focused()
+    expect(page.get_by_label("What do you work on?")).to_be_focused()
+    reach(page, page.get_by_label("Your email address"))
     page.keyboard.type(address)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Check your inbox")).to_be_visible()
@@ -107,15 +110,15 @@ def set_preferences_by_keyboard(page: Page, installation: Installation, address:
     expect(page.get_by_role("heading", name="You are subscribed")).to_be_visible()
     reach(page, page.get_by_label("Topics, in your own words"))
     page.keyboard.type("robot grasping")
-    expect(page.locator("#preview").get_by_text("Matches").first).to_be_visible()
+    expect(page.locator("#preview .why").first).to_be_visible()
+    reach(page, page.get_by_label("How often"))
+    page.keyboard.type("Once")
     reach(page, page.get_by_role("checkbox").first)
     page.keyboard.press("Space")
     reach(page, page.get_by_text("Filters"))
     page.keyboard.press("Enter")
     reach(page, page.get_by_label("Never show papers with"))
     page.keyboard.type("clinical")
-    reach(page, page.get_by_label("How often"))
-    page.keyboard.type("Once")
     press(page, "Save")
     expect(page.get_by_role("status").first).to_contain_text("Saved")
     stored = subscriber_now(installation.container.database, address)
@@ -185,7 +188,7 @@ def test_buttons_and_fields_are_large_enough_for_touch(
 ) -> None:
     context = tab(chromium, viewport={"width": 375, "height": 800}, has_touch=True)
     page: Page = context.new_page()
-    for name in ("home", "preferences", "unsubscribe", "feedback"):
+    for name in ("home with words", "preferences", "unsubscribe", "feedback"):
         page.goto(PAGES[name](installation, subscriber))
         small = page.evaluate(
             "[...document.querySelectorAll('button:not(.small), input:not([type=checkbox]):not([type=hidden]), select')]"

@@ -56,7 +56,7 @@ def confirm_and_set_preferences(subscriber: SubscriberTab) -> None:
     subscriber.page.get_by_label("How often").select_option("daily")
     subscriber.page.get_by_role("button", name="Save").click()
     expect(subscriber.page.get_by_role("status").first).to_contain_text("Saved")
-    expect(subscriber.page.locator("#preview").get_by_text("Matches").first).to_be_visible()
+    expect(subscriber.page.locator("#preview .why").first).to_be_visible()
     subscriber.check_accessibility()
     assert subscriber_now(
         subscriber.installation.container.database, subscriber.address

@@ -59,3 +59,11 @@ def test_a_mask_shows_what_lies_behind_better_papers() -> None:
 def test_the_best_come_first_and_ties_in_order_of_place() -> None:
     assert best(np.array([1, 3, 0, 3, 2], np.float32), 3).tolist() == [1, 3, 4]
     assert best(np.array([0, -1, 0.5], np.float32), 3).tolist() == [2]
+
+
+def test_a_vector_finds_the_papers_with_the_highest_products() -> None:
+    row = STATISTICS.weigh(COUNTS[60])
+    weights = row.data * np.linspace(-1, 1, row.nnz, dtype=np.float32)
+    expected = STATISTICS.weigh(COUNTS) @ np.bincount(row.indices, weights, COUNTS.shape[1])
+    hits = INDEX.fitting(row.indices, weights, 5)
+    assert [hit.row for hit in hits] == list(np.argsort(-expected, kind="stable")[:5])

@@ -81,7 +81,8 @@ class Crawl:
         get = self.client.get
         hostile = quote(ATTACK)
         for path in (
-            *("/", "/?period=today", "/?period=month", f"/?category={hostile}", "/?category=cs.LG"),
+            *("/", "/?topics=gaussian+splatting", f"/?topics={hostile}", "/?topics=zzzz"),
+            *("/preview?topics=gaussian+splatting", f"/preview?topics={hostile}", "/preview"),
             *(
                 "/trending",
                 "/trending?period=month",
@@ -90,6 +91,8 @@ class Crawl:
             ),
             *("/search", "/search?q=gaussian", f"/search?q={hostile}", "/search?q=2603.00001"),
             *(f"/search?q=splatting&category={hostile}", "/search?q=splatting&since=2026-03-03"),
+            *("/daily", "/daily/2026-03-03", f"/daily/{hostile}", "/c/cs.CV", f"/c/{hostile}"),
+            *("/t/gaussian-splatting", f"/t/{hostile}"),
             *("/papers/2603.00001", "/papers/2603.00004", "/about", "/docs", "/subscribe", "/links"),
         ):
             yield path, get(path)
@@ -136,6 +139,8 @@ class Crawl:
             "categories": "cs.CV",
         }
         yield "preferences, previewed", client.post(f"{preferences}/preview", data=typed)
+        part = {**typed, "part": "preview", "like": ATTACK}
+        yield "preferences, preview alone", client.post(f"{preferences}/preview", data=part)
         yield (
             "preferences, preview of an error",
             client.post(f"{preferences}/preview", data={"timezone": ATTACK}),
@@ -198,7 +203,7 @@ class Crawl:
         client = self.client
         yield "no such page", client.get(f"/nothing/{quote(ATTACK)}")
         yield "no such paper", client.get(f"/papers/{quote(ATTACK)}")
-        yield "no such time", client.get(f"/?period={quote(ATTACK)}")
+        yield "no such time", client.get(f"/trending?period={quote(ATTACK)}")
         yield "no such day", client.get(f"/search?q=x&since={quote(ATTACK)}")
         yield "no such method", client.request("DELETE", "/")
         yield "a query too long", client.get("/search", params={"q": "x" * 20_001})
@@ -227,6 +232,7 @@ def other_documents(client: Client, subscriber: Subscriber) -> Iterator[tuple[st
         *(
             "/feed.xml",
             "/feed.json",
+            "/daily.xml",
             f"{own}.xml",
             f"{own}.json",
             f"{path_of('preferences', subscriber)}/export",

@@ -64,8 +64,8 @@ def test_hostile_text_is_escaped_on_every_page(crawl: Crawl) -> None:
         assert "\u202e" not in page, name
         assert "50337" not in page, name
         for tag, attributes in Tags(page).tags:
-            assert tag not in {"img", "base", "style", "iframe", "object", "embed"}, name
-            assert tag != "script" or (attributes.get("src") or "").startswith("/static/"), name
+            assert tag not in {"base", "style", "iframe", "object", "embed"}, name
+            assert tag not in {"img", "script"} or (attributes.get("src") or "").startswith("/static/"), name
             assert not [one for one in attributes if one.startswith("on") or one == "style"], name
             for one in ("href", "action", "src", "formaction"):
                 assert re.match(r"https?://|/(?!/)|#|$", attributes.get(one) or ""), (name, attributes)
@@ -109,7 +109,7 @@ def test_hostile_text_is_escaped_in_feeds_and_json(
         assert FOREIGN_HOST not in answer.text + str(answer.headers.raw), path
         if kind.endswith("json"):
             assert answer.json() is not None, path
-        if path.endswith(".xml"):
+        if path.endswith(".xml") and "/daily" not in path:
             titles = ET.fromstring(answer.content).iter("{http://www.w3.org/2005/Atom}title")
             assert any("alert(1)" in (title.text or "") for title in titles), path
     assert kinds >= {"application/atom+xml", "application/feed+json", "application/json"}
