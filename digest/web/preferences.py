@@ -20,6 +20,7 @@ from digest.store import editions as edition_store
 from digest.store import feedback as feedback_store
 from digest.store import papers as paper_store
 from digest.store.database import Connection
+from digest.subscribers.author_suggestions import suggest_authors
 from digest.subscribers.bibliography import read_pasted
 from digest.subscribers.consent import resubscribe, subscriber_of, unsubscribe
 from digest.subscribers.feedback import record_feedback
@@ -85,7 +86,9 @@ def show_preferences(
                 wrong = str(error)
         ticked = set(typed.all("like")) if typed is not None else set()
         starters = _starters(context, connection, ticked)
+    fields = _fields(subscriber, typed)
     rated = {stored.paper.id for stored in papers.values()}
+    liked = [papers[row_id].paper for row_id, verdict in said if verdict == Verdict.MORE]
     return context.private_page(
         "preferences.html",
         422 if wrong else 200,
@@ -94,13 +97,14 @@ def show_preferences(
         done=DONE.get(done, ""),
         is_new=done == "confirmed" or (typed is not None and bool(typed.text("new"))),
         wrong=wrong,
-        fields=_fields(subscriber, typed),
+        fields=fields,
         is_typed=typed is not None,
         ticked=ticked,
         frequencies=FREQUENCIES,
         zones=zones(subscriber.schedule.timezone),
         starters=[card for card in starters if card.paper_id not in rated],
-        liked=[papers[row_id].paper for row_id, verdict in said if verdict == Verdict.MORE],
+        liked=liked,
+        suggested=suggest_authors(liked, fields["follow"].splitlines()),
         disliked=[papers[row_id].paper for row_id, verdict in said if verdict == Verdict.LESS],
         known=known,
         past=[(edition_on, context.token("digest", subscriber, edition_on))
@@ -216,6 +220,7 @@ def _changes(connection: Connection, form: Form) -> tuple[Change, list[str]]:
         likes += _known_papers(connection, pasted)
     fields: dict[str, Any] = {
         **{name: list(form.lines(name)) for name in _WORDS},
+        "follow": [*form.lines("follow"), *form.all("follow_also")],
         "categories": list(form.words("categories")),
         **{name: form.text(name) for name in ("timezone", "frequency", "layout")},
         **{name: form.number(name) for name in ("hour", "max_papers") if name in form},
