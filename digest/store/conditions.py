@@ -12,6 +12,7 @@ from sqlalchemy import Boolean, ColumnElement, Dialect, Integer, Text, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeDecorator
 
 from digest.store.bulk import array_literal
@@ -34,6 +35,13 @@ class _OneOf(FunctionElement[bool]):
     inherit_cache = True
     type = Boolean()
 
+    def self_group(self, against: OperatorType | None = None) -> "_OneOf":  # noqa: ARG002 - SQLAlchemy's signature
+        """Return the condition itself; its compiled form is in parentheses.
+
+        SQLAlchemy would write `... = 1` for SQLite, which then reads the whole table instead of an index.
+        """
+        return self
+
 
 def one_of(column: ColumnElement[Any], values: Collection[int] | Collection[str]) -> ColumnElement[bool]:
     """Return the condition that a column of integers or texts has one of these values."""
@@ -43,11 +51,11 @@ def one_of(column: ColumnElement[Any], values: Collection[int] | Collection[str]
 @compiles(_OneOf)
 def _in_json(element: _OneOf, compiler: SQLCompiler, **options: Any) -> str:
     column, values = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - compiled clauses
+    return f"({column} IN (SELECT value FROM json_each({values})))"  # noqa: S608 - compiled clauses
 
 
 @compiles(_OneOf, "postgresql")
 def _any_of_array(element: _OneOf, compiler: SQLCompiler, **options: Any) -> str:
     column, values = (compiler.process(clause, **options) for clause in element.clauses)
     kind = "bigint" if isinstance(next(iter(element.clauses)).type, Integer) else "text"
-    return f"{column} = ANY(CAST(CAST({values} AS text) AS {kind}[]))"
+    return f"({column} = ANY(CAST(CAST({values} AS text) AS {kind}[])))"

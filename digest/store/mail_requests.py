@@ -1,7 +1,9 @@
 """Queries about pending requests for mail, and about the number of confirmations per mailbox."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
@@ -17,25 +19,31 @@ class StoredRequest:
     id: int
     kind: Kind
     address: str
+    preferences: Mapping[str, Any]
+    """What the sign-up form said besides the address, by the names of a `SubscriberRecord`."""
 
 
-def add_request(connection: Connection, kind: Kind, address: str, now: datetime) -> None:
+def add_request(
+    connection: Connection, kind: Kind, address: str, preferences: Mapping[str, Any], now: datetime
+) -> None:
     """Store a request."""
-    row = {"kind": kind, "address": address, "requested_at": now}
+    row: dict[str, Any] = {"kind": kind, "address": address, "requested_at": now}
+    if preferences:
+        row["preferences"] = dict(preferences)
     connection.execute(mail_requests.insert().values(row))
 
 
 def next_request(connection: Connection, after: int) -> StoredRequest | None:
     """Return the oldest request with an id above `after`, locked; requests locked by others are skipped."""
     query = (
-        select(mail_requests.c.id, mail_requests.c.kind, mail_requests.c.address)
+        select(mail_requests.c.id, mail_requests.c.kind, mail_requests.c.address, mail_requests.c.preferences)
         .where(mail_requests.c.id > after)
         .order_by(mail_requests.c.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
     row = connection.execute(query).one_or_none()
-    return StoredRequest(row.id, Kind(row.kind), row.address) if row else None
+    return StoredRequest(row.id, Kind(row.kind), row.address, row.preferences or {}) if row else None
 
 
 def delete_request(connection: Connection, request_id: int) -> None:

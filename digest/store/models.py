@@ -208,6 +208,7 @@ feedback = Table(
     Column("verdict", Text, nullable=False),
     Column("given_at", Instant, nullable=False),
     check_one_of("verdict", Verdict),
+    Index(None, "paper_row_id"),
 )
 
 # Feedback on a paper that is not stored yet; it moves to `feedback` when the paper is stored.
@@ -357,6 +358,8 @@ mail_requests = Table(
     Column("kind", Text, nullable=False),
     Column("address", Text, nullable=False),
     Column("requested_at", Instant, nullable=False),
+    # What the sign-up form said besides the address; NULL for nothing.
+    Column("preferences", Document),
     check_one_of("kind", (Kind.CONFIRM, Kind.LINKS)),
     sqlite_autoincrement=True,
 )

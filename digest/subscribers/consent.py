@@ -23,7 +23,14 @@ from digest.store.in_flight import wait_until_settled
 from digest.subscribers.addresses import address_hash, mailbox_hash
 from digest.subscribers.arrivals import plan_goodbye
 from digest.subscribers.profiles import ProfileBuilder
-from digest.subscribers.signup import CONSENT, REFUSAL, Application, log_event, subscribe_many
+from digest.subscribers.signup import (
+    CONSENT,
+    REFUSAL,
+    Application,
+    log_event,
+    replace_preferences,
+    subscribe_many,
+)
 
 CONFIRMATIONS_PER_MAILBOX = 3
 """Per day (UTC), for all spellings of the address together."""
@@ -45,13 +52,16 @@ def request_subscription(
     """Plan the confirmation that a sign-up asks for; return its subscriber, or None when no mail is sent.
 
     A confirmation is sent to an address that is new, never confirmed or unsubscribed, once per day (UTC), and at most
-    CONFIRMATIONS_PER_MAILBOX times per day to one mailbox. Active, paused and suppressed subscribers are not changed.
+    CONFIRMATIONS_PER_MAILBOX times per day to one mailbox. Until somebody confirms, the preferences of the last
+    sign-up apply. Active, paused and suppressed subscribers are not changed.
     """
     address = application.address
     if suppression_store.suppressed(connection, {address_hash(address.mailbox, secret)}):
         return None
     known = subscriber_store.find_by_address_key(connection, address.key)
     if known is not None:
+        if known.status == "pending" and known.confirmed_at is None:
+            replace_preferences(connection, builder, known, application, now)
         return known if _plan_confirmation(connection, secret, known, now) else None
     if not _has_room(connection, secret, address.mailbox, now):
         return None

@@ -1,4 +1,4 @@
-"""Requests by address alone: for a subscription, or for a subscriber's links.
+"""Requests of somebody who has only typed an address: for a subscription, or for a subscriber's links.
 
 Neither the answer nor its time may show whether an address is a subscriber's. So a request is only stored, with one
 statement for every address, and a background job processes it within seconds. It is deleted in the transaction
@@ -6,26 +6,40 @@ that plans its mail, so a crash neither loses nor repeats it.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from digest.domain.address import Address
 from digest.domain.delivery import Kind
 from digest.errors import StopRun
+from digest.papers.identifiers import canonical_id
 from digest.store import mail_requests as store
 from digest.store.database import Conflict, Connection, Database
 from digest.subscribers.addresses import parse_address
 from digest.subscribers.consent import request_links, request_subscription
+from digest.subscribers.import_export import application_from
 from digest.subscribers.profiles import ProfileBuilder
-from digest.subscribers.signup import Application
 
 _log = logging.getLogger(__name__)
 
 
-def request_mail(database: Database, kind: Kind, address: Address, now: datetime) -> None:
-    """Store a request for a confirmation or for the links."""
+def request_mail(
+    database: Database,
+    kind: Kind,
+    address: Address,
+    now: datetime,
+    preferences: Mapping[str, Any] | None = None,
+) -> None:
+    """Store a request for a confirmation or for the links.
+
+    `preferences` are those of a new subscriber, by the names of a `SubscriberRecord`. Raises BadInput for an invalid one.
+    """
+    given = dict(preferences or {})
+    for paper_id in application_from(**given, address=address.mailbox).likes:
+        canonical_id(paper_id)
     with database.begin() as connection:
-        store.add_request(connection, kind, address.mailbox, now)
+        store.add_request(connection, kind, address.mailbox, given, now)
 
 
 def process_requests(
@@ -71,10 +85,10 @@ def _answer(
     request: store.StoredRequest,
     now: datetime,
 ) -> bool:
-    address = parse_address(request.address)
     if request.kind is Kind.LINKS:
-        return request_links(connection, secret, address, now) is not None
-    return request_subscription(connection, builder, secret, Application(address), now) is not None
+        return request_links(connection, secret, parse_address(request.address), now) is not None
+    application = application_from(**request.preferences, address=request.address)
+    return request_subscription(connection, builder, secret, application, now) is not None
 
 
 def delete_confirmation_counts(database: Database, now: datetime) -> None:

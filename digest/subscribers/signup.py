@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from digest.domain.address import Address
@@ -163,6 +163,31 @@ def subscribe_many(
             suppression_store.suppress(connection, address_hash(one.address, secret), how, now)
     builder.rebuild(connection, subscriber_ids, now)
     return results
+
+
+def replace_preferences(
+    connection: Connection,
+    builder: ProfileBuilder,
+    pending: Subscriber,
+    application: Application,
+    now: datetime,
+) -> None:
+    """Give a subscriber who never confirmed the preferences of a later sign-up, if it has any."""
+    if application == Application(application.address):
+        return
+    changed = replace(
+        pending,
+        schedule=application.schedule,
+        max_papers=application.max_papers,
+        layout=application.layout,
+        interests=application.interests,
+    )
+    subscriber_store.update_subscriber(connection, changed)
+    for row_id in paper_store.row_ids_of(
+        connection, [canonical_id(one) for one in application.likes]
+    ).values():
+        feedback_store.save_feedback(connection, pending.id, row_id, Verdict.MORE, now)
+    builder.rebuild(connection, [pending.id], now)
 
 
 def _save_verdicts(connection: Connection, rated: Sequence[tuple[int, str, Verdict]], now: datetime) -> None:

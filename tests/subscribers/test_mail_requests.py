@@ -8,25 +8,31 @@ import pytest
 from sqlalchemy import event
 
 from digest.domain.delivery import Kind
-from digest.domain.subscriber import Status
+from digest.domain.subscriber import Frequency, Interests, Schedule, Status
 from digest.errors import BadInput, StopRun
 from digest.store import delivery_reports
 from digest.store import subscribers as subscriber_store
 from digest.store import suppressions as suppression_store
+from digest.store import terms as term_store
 from digest.store.database import Database
+from digest.store.feedback import read_feedback
 from digest.store.models import confirmation_counts
 from digest.store.models import mail_requests as request_table
 from digest.subscribers.addresses import address_hash, parse_address
 from digest.subscribers.consent import CONFIRMATIONS_PER_MAILBOX, request_confirmation_again, unsubscribe
 from digest.subscribers.mail_requests import delete_confirmation_counts, process_requests, request_mail
 from digest.subscribers.profiles import ProfileBuilder
+from digest.subscribers.signup import confirm
 from tests.factories import (
     SECRET,
     WEDNESDAY,
+    add_papers,
     add_subscriber,
     at,
     deliveries_of,
     delivery_context,
+    make_papers,
+    set_status,
     subscriber_now,
     together,
     whole_run,
@@ -211,3 +217,62 @@ def test_counts_of_past_days_are_deleted_and_contain_no_address(database: Databa
     delete_confirmation_counts(database, NOW + timedelta(days=2))
     with database.read() as connection:
         assert connection.execute(confirmation_counts.select()).all() == []
+
+
+PREFERENCES: dict[str, Any] = {
+    "topics": ["KV cache compression"],
+    "categories": ["cs.LG"],
+    "likes": ["2603.00002", "2603.09999"],
+    "timezone": "Europe/Berlin",
+    "hour": 18,
+    "frequency": "weekdays",
+}
+
+
+def test_a_request_carries_the_first_preferences(database: Database) -> None:
+    add_papers(database, *make_papers(3))
+    request_mail(database, Kind.CONFIRM, parse_address("ada@example.org"), NOW, PREFERENCES)
+    assert take(database) == 1
+    added = subscriber_now(database, "ada@example.org")
+    assert added.status == "pending"
+    assert added.interests == Interests(topics=("KV cache compression",), categories=("cs.LG",))
+    assert added.schedule == Schedule("Europe/Berlin", 18, Frequency.WEEKDAYS)
+    with database.read() as connection:
+        assert len(read_feedback(connection, [added.id])[added.id]) == 1
+        assert term_store.read_profiles(connection, [added.id])[added.id].interests
+
+
+def test_the_preferences_of_the_last_sign_up_apply_until_somebody_confirms(database: Database) -> None:
+    for topic in ("speech recognition", "protein folding"):
+        request_mail(
+            database, Kind.CONFIRM, parse_address("ada@example.org"), NOW, {"topics": [topic], "hour": 9}
+        )
+        take(database)
+    request(database, "ada@example.org")
+    take(database)
+    ada = subscriber_now(database, "ada@example.org")
+    assert (ada.interests.topics, ada.schedule.hour) == (("protein folding",), 9)
+    confirm(database, SECRET, ada.address, NOW, "test")
+    for status in (Status.ACTIVE, Status.UNSUBSCRIBED):
+        set_status(database, ada, status)
+        request_mail(database, Kind.CONFIRM, parse_address("ada@example.org"), NOW, {"topics": ["spam"]})
+        take(database)
+        assert subscriber_now(database, "ada@example.org").interests.topics == ("protein folding",)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"hour": 24},
+        {"frequency": "hourly"},
+        {"timezone": "Nowhere/City"},
+        {"topics": ["x" * 501]},
+        {"categories": ["no category"]},
+        {"likes": ["no id"]},
+    ],
+    ids=str,
+)
+def test_a_request_with_an_invalid_preference_is_refused(database: Database, wrong: dict[str, Any]) -> None:
+    with pytest.raises(BadInput):
+        request_mail(database, Kind.CONFIRM, parse_address("ada@example.org"), NOW, wrong)
+    assert waiting(database) == []
