@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format screenshots clean
+.PHONY: help demo test check format pictures clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,6 +38,9 @@ check: $(VENV)/develop ## Check style and types
 format: $(VENV)/develop ## Put the code into its form
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
+
+pictures: $(VENV)/develop ## Make the pictures of a mail that the pages show; needs Chromium
+	@$(BIN)/python -m tests.browser.pictures
 
 clean: ## Remove the environment and all caches
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache demo-outbox

@@ -28,6 +28,7 @@ from digest.web import (
     feeds,
     health,
     home,
+    listings,
     operator,
     opinions,
     papers,
@@ -38,6 +39,7 @@ from digest.web import (
 )
 from digest.web.context import RECHECK, WebContext
 from digest.web.middleware import Safety
+from digest.web.visitors import warm_examples
 from digest.wiring import VERSION, Container
 
 HEADINGS = {
@@ -85,6 +87,7 @@ def create_app(container: Container, recheck: timedelta = RECHECK, stopping: Eve
     app.state.context = context
     for group in (
         home,
+        listings,
         signup,
         preferences,
         feedback,
@@ -135,6 +138,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def _prepare(context: WebContext) -> None:
     context.warm()
+    warm_examples(context)
     # The prepared objects live as long as the process. A full garbage collection that traverses them takes 0.1 s.
     gc.collect()
     gc.freeze()

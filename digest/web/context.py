@@ -36,6 +36,9 @@ RECHECK = timedelta(seconds=5)
 """New papers show on the pages after this time at the latest."""
 _CACHED_PAGES = 200
 _CACHED_SEARCHES = 100
+_CACHED_PREVIEWS = 500
+"""About 10 MB."""
+_PREVIEW_THREADS = 2
 _REQUEST_THREADS = 2
 _log = logging.getLogger("digest.web")
 
@@ -52,6 +55,8 @@ class WebContext:
         self.metrics = Metrics(container.database, container.clock)
         self.page_cache: RevisionCache[HTMLResponse] = RevisionCache(_CACHED_PAGES)
         self.search_cache: RevisionCache[HTMLResponse] = RevisionCache(_CACHED_SEARCHES)
+        self.preview_cache: RevisionCache[HTMLResponse] = RevisionCache(_CACHED_PREVIEWS)
+        """Pages for what a visitor typed."""
         self.base_url = container.settings.base_url
         self.root = urlsplit(self.base_url).path.rstrip("/")
         """The path of the base URL, which every path of a page starts with; empty at the top of a host."""
@@ -69,7 +74,9 @@ class WebContext:
             },
         )
         self.previews = FixedWindowRateLimiter(MemoryStorage())
-        """Counts the previews of each subscriber."""
+        """Counts the previews of each subscriber, and of each network of visitors."""
+        self.preview_threads = CapacityLimiter(_PREVIEW_THREADS)
+        """Limits the threads that make previews for visitors, so that pages and searches do not wait for them."""
         self.mail_request_threads = CapacityLimiter(_REQUEST_THREADS)
         """Limits the threads that store mail requests. Under load they wait for each other, pages do not."""
 

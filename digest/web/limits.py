@@ -102,6 +102,11 @@ def mail_limits(host: str, domain: str) -> dict[str, int]:
     }
 
 
+def network_of(host: str) -> str:
+    """Return the key of an IPv4 address, or of the network of 64 bits of an IPv6 one."""
+    return next(iter(_network_limits(host)))
+
+
 def _network_limits(host: str) -> dict[str, int]:
     """Return the limits of an IPv4 address, or of the first 64 and the first 48 bits of an IPv6 one."""
     try:

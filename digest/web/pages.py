@@ -1,8 +1,9 @@
 """Renders the templates of the web side: compiled once, everything escaped, an undefined variable is an error."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -10,11 +11,15 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from digest.domain.pick import Card, is_web_address
+from digest.domain.pick import Card, Pick, is_web_address
+from digest.mail import paper_facts
+from digest.mail.content import HEADINGS, heading_of
 from digest.text import formatting
 from digest.text.emphasis import emphasised
 
 EXCERPT = 280
+FIRST_PICKS = 4
+"""Picks of a preview that are shown; the others unfold. On a phone they fill one screen."""
 _CACHED_CARDS = 3000
 """About 10 MB."""
 
@@ -40,14 +45,20 @@ class Pages:
             excerpt=lambda text: formatting.excerpt(text, EXCERPT),
             paragraphs=paragraphs,
             paper_path=paper_path,
+            mail_authors=lambda card: paper_facts.authors_in_text(paper_facts.authors(card)),
+            mail_facts=lambda card: " · ".join(paper_facts.facts(card)),
+            # The best sentence of an abstract takes a millisecond to find.
+            sentence=lru_cache(_CACHED_CARDS)(paper_facts.sentence),
         )
         self._environment.tests["web_address"] = is_web_address
         self._environment.globals.update(
             shared,
             version=_fingerprint(static),
             links_of=links_of,
+            parts_of=parts_of,
             # Lists of papers are the largest part of most pages, and the same papers are on several pages.
             listed=lru_cache(_CACHED_CARDS)(self._listed),
+            listed_briefly=lru_cache(_CACHED_CARDS)(self._listed_briefly),
         )
         self._macros = self._environment.get_template("_papers.html").make_module()
 
@@ -59,6 +70,29 @@ class Pages:
         """Render a paper as an item of a public list."""
         rendered: Markup = self._macros.paper(card, level=level)  # type: ignore[attr-defined]
         return rendered
+
+    def _listed_briefly(self, card: Card) -> Markup:
+        """Render a paper with one sentence in place of its abstract."""
+        rendered: Markup = self._macros.brief(card)  # type: ignore[attr-defined]
+        return rendered
+
+
+Sections = list[tuple[str, list[tuple[int, Pick]]]]
+"""Headings, each with its picks and their numbers."""
+
+
+def parts_of(picks: Sequence[Pick]) -> tuple[Sections, Sections]:
+    """Return the first picks of a preview, and those that unfold; each under the headings of a mail, numbered."""
+    order = list(HEADINGS)
+    numbered = list(
+        enumerate(sorted(picks, key=lambda one: order.index(heading_of(one.section, one.card))), 1)
+    )
+    return _under_headings(numbered[:FIRST_PICKS]), _under_headings(numbered[FIRST_PICKS:])
+
+
+def _under_headings(numbered: list[tuple[int, Pick]]) -> Sections:
+    groups = groupby(numbered, lambda one: HEADINGS[heading_of(one[1].section, one[1].card)])
+    return [(heading, list(group)) for heading, group in groups]
 
 
 def paper_path(paper_id: str) -> str:

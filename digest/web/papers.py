@@ -14,6 +14,7 @@ from digest.papers.identifiers import canonical_id
 from digest.text.formatting import one_line
 from digest.web.citations import bibtex, ris
 from digest.web.context import Context, WebContext
+from digest.web.sign_up_form import sign_up_fields
 
 router = APIRouter(include_in_schema=False)
 FOUND = 30
@@ -102,7 +103,7 @@ def paper(context: Context, paper_id: str) -> Response:
     """Show one paper and the papers most similar to it."""
     card = _card(context, paper_id)
     similar = [one for one, _ in context.catalogue.similar(card.paper_id, SIMILAR)]
-    return context.page("paper.html", card=card, similar=similar)
+    return context.page("paper.html", card=card, similar=similar, fields=sign_up_fields(like=card.paper_id))
 
 
 def _card(context: WebContext, paper_id: str) -> Card:

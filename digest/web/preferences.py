@@ -31,6 +31,7 @@ from digest.subscribers.profile_terms import describe_profile
 from digest.text.formatting import one_line
 from digest.web.context import Context, WebContext
 from digest.web.forms import Form, Posted
+from digest.web.visitors import NO_PREVIEW
 
 router = APIRouter(include_in_schema=False)
 PAST_DIGESTS = 30
@@ -38,7 +39,6 @@ RATED_SHOWN = 200
 PREVIEWS = RateLimitItemPerHour(1000)
 """Per subscriber: as many as five minutes of continuous typing cause."""
 _WORDS = ("topics", "must", "mute", "follow")
-_NOT_SHOWN: dict[str, Any] = {"selection": None, "note": "", "problem": ""}
 _CONTINENTS = {
     "Africa", "America", "Antarctica", "Arctic", "Asia",
     "Atlantic", "Australia", "Europe", "Indian", "Pacific",
@@ -78,7 +78,7 @@ def show_preferences(
         papers = paper_store.find_by_row_ids(connection, [row_id for row_id, _ in said])
         known = describe_profile(connection, context.container.profiles, subscriber)
         past = edition_store.sent_editions(connection, [subscriber.id], PAST_DIGESTS)
-        shown: dict[str, Any] = _NOT_SHOWN
+        shown: dict[str, Any] = NO_PREVIEW
         if not wrong and (typed is not None or done in {"saved", "confirmed"}):
             try:
                 shown = _previewed(context, connection, subscriber, typed)
@@ -111,6 +111,7 @@ def show_preferences(
               for edition_on in past.get(subscriber.id, [])],
         feed=context.token("feed", subscriber, subscriber.created_at.date()),
         tomorrow=context.now().date() + timedelta(days=1),
+        is_mail=False,
         **shown,
     )  # fmt: skip
 
@@ -193,8 +194,8 @@ def preview_form(context: Context, token: str, form: Posted) -> Response:
         try:
             shown = _previewed(context, connection, subscriber, form)
         except (BadInput, NotFound) as error:
-            shown = {**_NOT_SHOWN, "problem": str(error)}
-    return context.private_page("_preview.html", **shown)
+            shown = {**NO_PREVIEW, "problem": str(error)}
+    return context.private_page("_preview.html", is_mail=False, **shown)
 
 
 def _previewed(
@@ -210,7 +211,7 @@ def _previewed(
         planned = draft(connection, context.container.profiles, subscriber, changes, context.now(), likes)
     selection = context.preview(connection, subscriber, planned)
     note = "" if selection.picks else NOTES[quiet_reason(selection.considered, selection.state)]
-    return {**_NOT_SHOWN, "selection": selection, "note": note, "today": context.today(subscriber)}
+    return {**NO_PREVIEW, "selection": selection, "note": note, "today": context.today(subscriber)}
 
 
 def _changes(connection: Connection, form: Form) -> tuple[Change, list[str]]:

@@ -10,6 +10,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from digest.delivery.composed_mail import about, schedule_in_words
 from digest.domain.delivery import CONFIRM_DAYS, Kind
 from digest.domain.subscriber import Status, Subscriber
 from digest.errors import NotFound, TryLater
@@ -28,13 +29,14 @@ from digest.web.context import Context, WebContext
 from digest.web.forms import Form, Posted
 from digest.web.limits import mail_limits
 from digest.web.preferences import show_preferences
+from digest.web.sign_up_form import preferences_from, sign_up_fields, typed_fields
 
 router = APIRouter(include_in_schema=False)
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A kind of mail that is requested with an address alone, and its two pages."""
+    """A kind of mail that is requested with an address, and its two pages."""
 
     form: str
     answer: str
@@ -48,7 +50,7 @@ _LINKS = _Request("links.html", "links_sent.html", Kind.LINKS)
 @router.get("/subscribe")
 def sign_up_form(context: Context) -> Response:
     """Show the sign-up form."""
-    return context.page(_SIGN_UP.form, typed="")
+    return context.page(_SIGN_UP.form, fields=sign_up_fields(), is_again=False)
 
 
 @router.post("/subscribe")
@@ -65,7 +67,7 @@ async def sign_up(context: Context, request: Request, form: Posted) -> Response:
 @router.get("/links")
 def links_form(context: Context) -> Response:
     """Show the form for a subscriber who has lost their links."""
-    return context.page(_LINKS.form, typed="")
+    return context.page(_LINKS.form, fields=sign_up_fields(), is_again=False)
 
 
 @router.post("/links")
@@ -78,17 +80,21 @@ async def send_links(context: Context, request: Request, form: Posted) -> Respon
 
 def _take_request(context: WebContext, kind: _Request, request: Request, form: Form) -> Response:
     address = parse_address(form.raw("email")[:400])
+    preferences = preferences_from(form) if kind is _SIGN_UP else {}
     # The field is invisible to people. A program that fills it in gets the same response and no mail.
     if not form.raw("website"):
         form_token = form.raw("form_token")[:100]
         if not context.form_tokens.is_old_enough(form_token):
             return context.private_page(
-                kind.form, typed=address.typed, form_token=context.form_tokens.renewed(form_token)
+                kind.form,
+                fields={**typed_fields(form), "email": address.typed},
+                is_again=True,
+                form_token=context.form_tokens.renewed(form_token),
             )
         host = request.client.host if request.client else ""
         if not context.limits.allow(mail_limits(host, address.domain)):
             raise TryLater("Too many mails were requested; please try again in an hour.", 3600)
-        request_mail(context.container.database, kind.kind, address, context.now())
+        request_mail(context.container.database, kind.kind, address, context.now(), preferences)
         context.request_worker.wake()
     return context.private_page(kind.answer, days=CONFIRM_DAYS)
 
@@ -109,6 +115,8 @@ def _confirmation(context: WebContext, token: str, claim: Claim, subscriber: Sub
         status,
         token=token,
         subscriber_status=subscriber.status,
+        about=about(subscriber.interests.topics),
+        schedule=schedule_in_words(subscriber.schedule),
         is_expired=_is_expired(context, claim),
         days=CONFIRM_DAYS,
     )

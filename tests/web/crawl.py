@@ -81,7 +81,8 @@ class Crawl:
         get = self.client.get
         hostile = quote(ATTACK)
         for path in (
-            *("/", "/?period=today", "/?period=month", f"/?category={hostile}", "/?category=cs.LG"),
+            *("/", "/?topics=gaussian+splatting", f"/?topics={hostile}", "/?topics=zzzz"),
+            *("/preview?topics=gaussian+splatting", f"/preview?topics={hostile}", "/preview"),
             *(
                 "/trending",
                 "/trending?period=month",
@@ -198,7 +199,7 @@ class Crawl:
         client = self.client
         yield "no such page", client.get(f"/nothing/{quote(ATTACK)}")
         yield "no such paper", client.get(f"/papers/{quote(ATTACK)}")
-        yield "no such time", client.get(f"/?period={quote(ATTACK)}")
+        yield "no such time", client.get(f"/trending?period={quote(ATTACK)}")
         yield "no such day", client.get(f"/search?q=x&since={quote(ATTACK)}")
         yield "no such method", client.request("DELETE", "/")
         yield "a query too long", client.get("/search", params={"q": "x" * 20_001})
