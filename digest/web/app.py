@@ -34,6 +34,7 @@ from digest.web import (
     papers,
     preferences,
     signup,
+    teams,
     web_view,
     webhooks,
 )
@@ -89,6 +90,7 @@ def create_app(container: Container, recheck: timedelta = RECHECK, stopping: Eve
         home,
         listings,
         signup,
+        teams,
         preferences,
         feedback,
         opinions,

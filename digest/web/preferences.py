@@ -14,7 +14,7 @@ from limits import RateLimitItemPerHour
 from digest.delivery.decisions import NOTES, quiet_reason
 from digest.domain.pick import Card
 from digest.domain.subscriber import FREQUENCIES, Subscriber, Verdict
-from digest.errors import BadInput, NotFound, TryLater
+from digest.errors import BadInput, BadLink, NotFound, TryLater
 from digest.papers.identifiers import canonical_id
 from digest.store import editions as edition_store
 from digest.store import feedback as feedback_store
@@ -31,6 +31,7 @@ from digest.subscribers.profile_terms import describe_profile
 from digest.text.formatting import one_line
 from digest.web.context import Context, WebContext
 from digest.web.forms import Form, Posted
+from digest.web.team_actions import TEAM_ACTIONS, team_values
 from digest.web.visitors import NO_PREVIEW
 
 router = APIRouter(include_in_schema=False)
@@ -50,6 +51,9 @@ DONE = {
     "resumed": "Welcome back. You get mail again.",
     "forgotten": "Removed. That paper no longer affects your digests.",
     "left": "You are unsubscribed. We send you no more mail.",
+    "invited": "Send this link to your colleagues: whoever opens it can share your topics and ratings.",
+    "joined": "You share the topics and ratings of this team now.",
+    "team_left": "You left the team. You keep a copy of its topics and ratings.",
 }
 
 
@@ -77,6 +81,7 @@ def show_preferences(
         said = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])[-RATED_SHOWN:]
         papers = paper_store.find_by_row_ids(connection, [row_id for row_id, _ in said])
         known = describe_profile(connection, context.container.profiles, subscriber)
+        team = team_values(context, connection, subscriber)
         past = edition_store.sent_editions(connection, [subscriber.id], PAST_DIGESTS)
         shown: dict[str, Any] = NO_PREVIEW
         if not wrong and (typed is not None or done in {"saved", "confirmed"}):
@@ -112,6 +117,7 @@ def show_preferences(
         feed=context.token("feed", subscriber, subscriber.created_at.date()),
         tomorrow=context.now().date() + timedelta(days=1),
         is_mail=False,
+        **team,
         **shown,
     )  # fmt: skip
 
@@ -170,7 +176,7 @@ def act(context: Context, token: str, form: Posted) -> Response:
         raise BadInput("This page has no such button; please open it again from your mail.")
     try:
         done = action(context, subscriber, form)
-    except (BadInput, NotFound) as error:
+    except (BadInput, BadLink, NotFound) as error:
         return show_preferences(context, subscriber, token, "", form, str(error))
     if done == "erased":
         return context.private_page("erased.html")
@@ -305,6 +311,7 @@ _ACTIONS: dict[str, Callable[[WebContext, Subscriber, Form], str]] = {
     "forget": _remove_feedback,
     "unsubscribe": _unsubscribe,
     "erase": _erase,
+    **TEAM_ACTIONS,
 }
 
 

@@ -6,7 +6,7 @@ The first page shows the start of a mail (light and dark), and other sites show 
 import base64
 import sys
 import tempfile
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright

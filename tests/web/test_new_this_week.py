@@ -23,7 +23,9 @@ def mixed(unvoted: Client, container: Container) -> Client:
 
 def headings(page: str) -> list[str]:
     """Return the headings of the lists of papers."""
-    return [" ".join(one.split()) for one in re.findall(r'<h2[^>]* class="section">(.*?)</h2>', page, re.DOTALL)]
+    return [
+        " ".join(one.split()) for one in re.findall(r'<h2[^>]* class="section">(.*?)</h2>', page, re.DOTALL)
+    ]
 
 
 def test_without_votes_the_home_page_lists_papers_as_new(unvoted: Client) -> None:
