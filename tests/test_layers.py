@@ -28,6 +28,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "digest.papers.search",
         "digest.subscribers.arrivals",
         "digest.subscribers.signup",
+        "digest.subscribers.teams",
         "digest.subscribers.consent",
         "digest.subscribers.feedback",
         "digest.subscribers.profile_terms",

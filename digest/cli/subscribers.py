@@ -42,7 +42,11 @@ Mute = Annotated[
 ]
 Follow = Annotated[
     list[str] | None,
-    typer.Option("--follow", metavar="AUTHOR", help="An author whose papers come first; repeatable."),
+    typer.Option(
+        "--follow",
+        metavar="AUTHOR",
+        help="An author whose papers come first, or a|b for two names of one; repeatable.",
+    ),
 ]
 Categories = Annotated[
     list[str] | None,

@@ -54,6 +54,7 @@ def _digest(mail: ComposedMail, links: Links, renderer: Renderer) -> Message:
             opinion_url=links.link("opinion", subscriber_key, day),
             marked=mail.marked,
             away_since=mail.away_since,
+            share_url=links.share(mail.about),
         )
     )
     sender = read_address(imprint.sender).mailbox

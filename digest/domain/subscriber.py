@@ -164,6 +164,8 @@ class Subscriber:
     paused_until: date | None = None
     confirmed_at: datetime | None = None
     layout: Layout = Layout.FULL
+    team: str | None = None
+    """Random; equal for the members of a team, who share topics, filters and ratings. None: in no team."""
 
 
 def clean_words(texts: list[str] | tuple[str, ...]) -> tuple[str, ...]:

@@ -66,6 +66,8 @@ class DigestContent:
     """Title and address of papers that the subscriber marked lately; shown in a weekly digest."""
     away_since: date | None = None
     """The day of the last digest before a pause; shown in a catch-up."""
+    share_url: str = ""
+    """The page that shows a colleague the digest for the same topics. May be empty."""
 
 
 @dataclass(frozen=True, slots=True)

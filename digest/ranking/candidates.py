@@ -12,11 +12,30 @@ from scipy.sparse import csr_matrix
 from digest.domain.paper import Paper
 from digest.ranking.duplicates import duplicate_groups
 from digest.ranking.explain import Row
-from digest.ranking.matching import alternatives, folded, name_parts, same_author
+from digest.ranking.matching import (
+    alternatives,
+    author_names,
+    folded,
+    is_by_initials,
+    name_parts,
+    same_author,
+)
 from digest.ranking.naming import Naming
 from digest.ranking.profile import Profile
 from digest.ranking.scoring import Scores, score
 from digest.ranking.terms import Statistics
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorMatch:
+    """A paper by an author that a subscriber follows."""
+
+    index: int
+    """Its place among the candidates."""
+    name: str
+    """The author as the paper prints the name."""
+    by_initials: bool
+    """Whether no given name is written out in both names, so that it may be another person."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +55,7 @@ class Candidates:
     by_trend: list[int]
     """Places, the most trending first."""
     _masks: dict[object, NDArray[np.bool_]] = field(default_factory=dict)
-    _follows: dict[str, tuple[tuple[int, str], ...]] = field(default_factory=dict)
+    _follows: dict[str, tuple[AuthorMatch, ...]] = field(default_factory=dict)
     _namings: dict[tuple[int, int], Naming] = field(default_factory=dict)
     _similarity: dict[int, NDArray[np.float16]] = field(default_factory=dict)
 
@@ -168,13 +187,22 @@ class Candidates:
             self._masks[key] = mask
         return mask
 
-    def by_author(self, author: str) -> tuple[tuple[int, str], ...]:
-        """Return (place, name as printed) of the papers by a followed author; initials and accents fold."""
+    def by_author(self, author: str) -> tuple[AuthorMatch, ...]:
+        """Return the papers by a followed author, each once.
+
+        Initials and accents fold, and `a|b` are two names of one person.
+        """
         found = self._follows.get(author)
         if found is None:
-            parts = name_parts(author)
-            known = self._authors.get(parts[-1], []) if parts else []
-            found = tuple({index: name for index, other, name in known if same_author(parts, other)}.items())
+            matches: dict[int, AuthorMatch] = {}
+            for parts in author_names(author):
+                for index, other, name in self._authors.get(parts[-1], []):
+                    if same_author(parts, other):
+                        match = AuthorMatch(index, name, is_by_initials(parts, other))
+                        matches[index] = min(
+                            matches.get(index, match), match, key=lambda one: one.by_initials
+                        )
+            found = tuple(matches.values())
             self._follows[author] = found
         return found
 

@@ -20,6 +20,8 @@ FLOOR = 0.17
 Of the papers that score this much for a judged topic line, three in ten were near it or better; with it, six in ten of
 the papers shown are (docs/ranking.md).
 """
+MOST_BY_INITIALS = 3
+"""Papers of one followed author of whom the paper and the subscriber share only initials, in one digest."""
 _REPEATED = 0.95
 """What each pick of an interest leaves of the value of its next one, beside other interests."""
 _ALIKE = 0.3
@@ -46,8 +48,6 @@ class Rules:
     """Share of the papers picked by taste; the others are what everyone reads."""
     floor: float = FLOOR
     """A paper that scores less is not picked by taste."""
-    follow_most: int = 3
-    """Papers of followed authors at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def select(
     rules: Rules,
     seen: AbstractSet[str] = frozenset(),
 ) -> list[RankedPick]:
-    """Pick at most `rules.size` papers: followed authors, then by taste, then what everyone reads.
+    """Pick at most `rules.size` papers: all of followed authors, then by taste, then what everyone reads.
 
     `values` and `interests` are the subscriber's rows of `Scores`; `seen` holds the ids of all papers the
     subscriber ever got, and neither they nor their near-duplicates come again. When one section is short
@@ -83,7 +83,7 @@ def select(
     picks = _Picks(candidates, values, interests, taken)
     size = max(0, rules.size)
     for index, author in _followed(candidates, values, rules):
-        if len(picks.picks) >= min(rules.follow_most, size):
+        if len(picks.picks) >= size:
             break
         picks.take(index, Section.FOR_YOU, author)
     allowed = candidates.allowed(rules.must, rules.mute, rules.categories)
@@ -224,10 +224,17 @@ class _Paper:
 
 
 def _followed(candidates: Candidates, values: NDArray[np.float32], rules: Rules) -> list[tuple[int, str]]:
-    """Papers of followed authors that no mute word or withdrawal forbids, best first."""
+    """Return the papers of followed authors that no mute word or withdrawal forbids, and the names, best first.
+
+    Of those that share only initials with a followed name, the best few count: many are by other people.
+    """
     if not rules.follow:
         return []
     allowed = candidates.allowed((), rules.mute, ())
-    found = {index: name for author in rules.follow for index, name in candidates.by_author(author)}
-    allowed_papers = [(index, name) for index, name in found.items() if allowed[index]]
-    return sorted(allowed_papers, key=lambda pair: (-values[pair[0]], pair[0]))
+    found: dict[int, str] = {}
+    for author in rules.follow:
+        matches = [one for one in candidates.by_author(author) if allowed[one.index]]
+        matches.sort(key=lambda one: (one.by_initials, -values[one.index], one.index))
+        certain = sum(not one.by_initials for one in matches)
+        found |= {one.index: one.name for one in matches[: max(certain, MOST_BY_INITIALS)]}
+    return sorted(found.items(), key=lambda pair: (-values[pair[0]], pair[0]))

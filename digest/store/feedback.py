@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, literal, select, true
 
 from digest.domain.subscriber import Verdict
 from digest.store.conditions import one_of
@@ -13,7 +13,13 @@ from digest.store.papers import upsert
 
 
 def save_feedback(
-    connection: Connection, subscriber_id: int, paper_row_id: int, verdict: Verdict | None, now: datetime
+    connection: Connection,
+    subscriber_id: int,
+    paper_row_id: int,
+    verdict: Verdict | None,
+    now: datetime,
+    *,
+    from_team: bool = False,
 ) -> None:
     """Store or replace a subscriber's verdict on a paper; None deletes it."""
     if verdict is None:
@@ -21,14 +27,28 @@ def save_feedback(
         connection.execute(delete(feedback).where(gone))
         return
     statement = upsert(connection)(feedback).values(
-        subscriber_id=subscriber_id, paper_row_id=paper_row_id, verdict=verdict, given_at=now
+        subscriber_id=subscriber_id,
+        paper_row_id=paper_row_id,
+        verdict=verdict,
+        given_at=now,
+        from_team=from_team,
     )
+    new = statement.excluded
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["subscriber_id", "paper_row_id"],
-            set_={"verdict": statement.excluded.verdict, "given_at": statement.excluded.given_at},
+            set_={"verdict": new.verdict, "given_at": new.given_at, "from_team": new.from_team},
         )
     )
+
+
+def copy_feedback(connection: Connection, source_id: int, target_id: int) -> None:
+    """Copy all verdicts of a subscriber to another one, in their order; verdicts that exist are kept."""
+    of_source = select(
+        literal(target_id), feedback.c.paper_row_id, feedback.c.verdict, feedback.c.given_at, true()
+    ).where(feedback.c.subscriber_id == source_id)
+    columns = ["subscriber_id", "paper_row_id", "verdict", "given_at", "from_team"]
+    connection.execute(upsert(connection)(feedback).from_select(columns, of_source).on_conflict_do_nothing())
 
 
 def save_verdicts(connection: Connection, said: Iterable[tuple[int, int, Verdict]], now: datetime) -> None:
@@ -44,7 +64,10 @@ def save_verdicts(connection: Connection, said: Iterable[tuple[int, int, Verdict
 def marked_since(
     connection: Connection, subscriber_ids: Collection[int], since: datetime
 ) -> dict[int, list[tuple[str, str]]]:
-    """Return title and paper_id of the papers that subscribers wanted more of since an instant, the newest first."""
+    """Return title and paper_id of the papers that subscribers wanted more of since an instant, the newest first.
+
+    Verdicts of other members of a team do not count.
+    """
     if not subscriber_ids:
         return {}
     query = (
@@ -53,6 +76,7 @@ def marked_since(
         .where(
             one_of(feedback.c.subscriber_id, subscriber_ids),
             feedback.c.verdict == "more",
+            ~feedback.c.from_team,
             feedback.c.given_at >= since,
         )
         .order_by(feedback.c.given_at.desc(), papers.c.id)

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -179,6 +180,8 @@ subscribers = Table(
     Column("created_at", Instant, nullable=False),
     Column("confirmed_at", Instant),
     Column("layout", Text, nullable=False, server_default="full"),
+    # Random; equal for the members of a team, who share topics and ratings. Null: in no team.
+    Column("team", Text, index=True),
     check_one_of("status", Status),
     check_one_of("frequency", Frequency),
     check_one_of("layout", Layout),
@@ -207,6 +210,8 @@ feedback = Table(
     Column("paper_row_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True),
     Column("verdict", Text, nullable=False),
     Column("given_at", Instant, nullable=False),
+    # Given by another member of the team.
+    Column("from_team", Boolean, nullable=False, server_default=false()),
     check_one_of("verdict", Verdict),
     Index(None, "paper_row_id"),
 )
@@ -221,6 +226,7 @@ pending_feedback = Table(
     Column("given_at", Instant, nullable=False),
     # When the paper was last requested from arXiv; null: never.
     Column("asked_at", Instant),
+    Column("from_team", Boolean, nullable=False, server_default=false()),
     check_one_of("verdict", Verdict),
     Index(None, "paper_id"),
 )

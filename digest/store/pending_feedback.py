@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, or_, select, tuple_, update
+from sqlalchemy import Connection, delete, func, literal, or_, select, true, tuple_, update
 
 from digest.domain.subscriber import Verdict
 from digest.store.conditions import one_of
@@ -18,19 +18,32 @@ MOST_PENDING = 2000
 _pending = pending_feedback.c
 
 
-def save_pending(connection: Connection, said: Iterable[tuple[int, str, Verdict]], now: datetime) -> None:
+def save_pending(
+    connection: Connection,
+    said: Iterable[tuple[int, str, Verdict]],
+    now: datetime,
+    *,
+    from_team: bool = False,
+) -> None:
     """Store (subscriber_id, paper_id, verdict); a later verdict on the same paper replaces an earlier one."""
     said = list(said)
     if not said:
         return
     rows = [
-        {"subscriber_id": subscriber_id, "paper_id": paper_id, "verdict": verdict, "given_at": now}
+        {
+            "subscriber_id": subscriber_id,
+            "paper_id": paper_id,
+            "verdict": verdict,
+            "given_at": now,
+            "from_team": from_team,
+        }
         for subscriber_id, paper_id, verdict in said
     ]
     statement = upsert(connection)(pending_feedback)
+    new = statement.excluded
     statement = statement.on_conflict_do_update(
         index_elements=["subscriber_id", "paper_id"],
-        set_={"verdict": statement.excluded.verdict, "given_at": statement.excluded.given_at},
+        set_={"verdict": new.verdict, "given_at": new.given_at, "from_team": new.from_team},
     )
     connection.execute(statement, rows)
     _bound(connection, {subscriber_id for subscriber_id, _, _ in said})
@@ -67,6 +80,16 @@ def read_pending(
     return dict(said)
 
 
+def copy_pending(connection: Connection, source_id: int, target_id: int) -> None:
+    """Copy all pending verdicts of a subscriber to another one; verdicts that exist are kept."""
+    of_source = select(
+        literal(target_id), _pending.paper_id, _pending.verdict, _pending.given_at, _pending.asked_at, true()
+    ).where(_pending.subscriber_id == source_id)
+    columns = ["subscriber_id", "paper_id", "verdict", "given_at", "asked_at", "from_team"]
+    copied = upsert(connection)(pending_feedback).from_select(columns, of_source)
+    connection.execute(copied.on_conflict_do_nothing())
+
+
 def ids_to_request(
     connection: Connection, given_after: datetime, asked_before: datetime, limit: int
 ) -> list[str]:
@@ -98,6 +121,7 @@ class Arrival:
     paper_id: str
     verdict: Verdict
     given_at: datetime
+    from_team: bool
     paper_row_id: int
 
 
@@ -109,6 +133,7 @@ def arrived(connection: Connection, limit: int) -> list[Arrival]:
             _pending.paper_id,
             _pending.verdict,
             _pending.given_at,
+            _pending.from_team,
             papers.c.id.label("paper_row_id"),
         )
         .join(papers, papers.c.paper_id == _pending.paper_id)
@@ -116,7 +141,14 @@ def arrived(connection: Connection, limit: int) -> list[Arrival]:
         .limit(limit)
     )
     return [
-        Arrival(row.subscriber_id, row.paper_id, Verdict(row.verdict), row.given_at, row.paper_row_id)
+        Arrival(
+            row.subscriber_id,
+            row.paper_id,
+            Verdict(row.verdict),
+            row.given_at,
+            row.from_team,
+            row.paper_row_id,
+        )
         for row in connection.execute(query)
     ]
 
@@ -129,6 +161,7 @@ def settle(connection: Connection, arrivals: Collection[Arrival]) -> None:
             "paper_row_id": one.paper_row_id,
             "verdict": one.verdict,
             "given_at": one.given_at,
+            "from_team": one.from_team,
         }
         for one in arrivals
     ]

@@ -45,6 +45,7 @@ def _subscriber(row: Row[Any], asked: Interests) -> Subscriber:
         paused_until=row.paused_until,
         confirmed_at=row.confirmed_at,
         layout=Layout(row.layout),
+        team=row.team,
     )
 
 
@@ -86,6 +87,33 @@ def find_by_ids(connection: Connection, subscriber_ids: Collection[int]) -> dict
     """Return these subscribers by id."""
     query = select(subscribers).where(one_of(subscribers.c.id, subscriber_ids))
     return {subscriber.id: subscriber for subscriber in _read(connection, query)}
+
+
+def find_team(connection: Connection, team: str) -> list[Subscriber]:
+    """Return the members of a team by id; none for an unknown team."""
+    return _read(connection, select(subscribers).where(subscribers.c.team == team).order_by(subscribers.c.id))
+
+
+def lock_team(connection: Connection, team: str) -> None:
+    """Lock the rows of a team's members, by id; SQLite has one writer and no row locks."""
+    query = select(subscribers.c.id).where(subscribers.c.team == team).order_by(subscribers.c.id)
+    connection.execute(query.with_for_update())
+
+
+def rename_team(connection: Connection, team: str, new: str) -> None:
+    """Give a team another random name, so that links with the old one are invalid."""
+    connection.execute(update(subscribers).where(subscribers.c.team == team).values(team=new))
+
+
+def set_team(connection: Connection, subscriber_id: int, team: str | None) -> None:
+    """Put a subscriber into a team, or into none."""
+    connection.execute(update(subscribers).where(subscribers.c.id == subscriber_id).values(team=team))
+
+
+def replace_interests(connection: Connection, asked: Collection[tuple[int, Interests]]) -> None:
+    """Overwrite the interests of these subscribers (subscriber_id, interests)."""
+    connection.execute(delete(interests).where(one_of(interests.c.subscriber_id, [one for one, _ in asked])))
+    _insert_interests(connection, asked)
 
 
 def page(connection: Connection, after: int = 0, limit: int = 1000) -> list[Subscriber]:
@@ -173,8 +201,7 @@ def insert_subscribers(connection: Connection, new: Collection[Subscriber]) -> l
 def update_subscriber(connection: Connection, changed: Subscriber) -> None:
     """Overwrite a subscriber's row and interests."""
     connection.execute(update(subscribers).where(subscribers.c.id == changed.id).values(**_columns(changed)))
-    connection.execute(delete(interests).where(interests.c.subscriber_id == changed.id))
-    _insert_interests(connection, [(changed.id, changed.interests)])
+    replace_interests(connection, [(changed.id, changed.interests)])
 
 
 def _columns(one: Subscriber) -> dict[str, Any]:
@@ -189,6 +216,7 @@ def _columns(one: Subscriber) -> dict[str, Any]:
         "paused_until": one.paused_until,
         "confirmed_at": one.confirmed_at,
         "layout": one.layout,
+        "team": one.team,
     }
 
 

@@ -4,13 +4,14 @@ Only the mail to an address, at most one of each kind per day, shows whether the
 Requests by address come through `digest.subscribers.mail_requests`.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from digest.domain.address import Address
 from digest.domain.delivery import CONFIRM_DAYS, RECIPIENTS, Kind
 from digest.domain.subscriber import Status, Subscriber, SuppressionEvent
-from digest.errors import BadLink, NotFound
+from digest.errors import BadInput, BadLink, NotFound
 from digest.metrics import DELETED_ROWS
 from digest.store import consents as consent_store
 from digest.store import deliveries as ledger
@@ -32,6 +33,7 @@ from digest.subscribers.signup import (
     replace_preferences,
     subscribe_many,
 )
+from digest.subscribers.teams import join_team
 
 CONFIRMATIONS_PER_MAILBOX = 3
 """Per day (UTC), for all spellings of the address together."""
@@ -63,11 +65,30 @@ def request_subscription(
     if known is not None:
         if known.status == "pending" and known.confirmed_at is None:
             replace_preferences(connection, builder, known, application, now)
+            _join_team(connection, builder, known, application, now)
         return known if _plan_confirmation(connection, secret, known, now) else None
     if not _has_room(connection, secret, address.mailbox, now):
         return None
-    added = subscribe_many(connection, builder, secret, [application], now, confirmed=False, how="web")[0]
-    return added if isinstance(added, Subscriber) else None
+    alone = replace(application, team=None)
+    added = subscribe_many(connection, builder, secret, [alone], now, confirmed=False, how="web")[0]
+    if not isinstance(added, Subscriber):
+        return None
+    _join_team(connection, builder, added, application, now)
+    return added
+
+
+def _join_team(
+    connection: Connection,
+    builder: ProfileBuilder,
+    added: Subscriber,
+    application: Application,
+    now: datetime,
+) -> None:
+    """Put a new subscriber into the team of the invitation; one that ended meanwhile is left out."""
+    if application.team is None:
+        return
+    with suppress(BadLink, BadInput):
+        join_team(connection, builder, added, application.team, now)
 
 
 def _has_room(connection: Connection, secret: bytes, address: str, now: datetime) -> bool:

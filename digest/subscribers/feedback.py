@@ -17,6 +17,7 @@ from digest.store import terms as term_store
 from digest.store.database import Connection, Database
 from digest.subscribers.consent import subscriber_of
 from digest.subscribers.profiles import ProfileBuilder
+from digest.subscribers.teams import lock_team, share
 
 TERMS_SHOWN = 5
 _NOTICEABLE = 0.002
@@ -48,6 +49,8 @@ def record_feedback(
 ) -> Effect:
     """Store a subscriber's verdict on a paper and rebuild the profile; None deletes an earlier verdict.
 
+    In a team, the verdict is that of all members.
+
     Raises NotFound for an unknown subscriber or paper, and BadInput for an invalid paper id.
     """
     canonical = canonical_id(paper_id)
@@ -57,11 +60,13 @@ def record_feedback(
         statistics = builder.reference(connection).statistics
     with database.begin() as connection:
         subscriber = subscriber_of(connection, key)
+        lock_team(connection, subscriber)
         stored = find_paper(connection, canonical)
         before = _profile(connection, subscriber.id)
         earlier = verdict_on(connection, subscriber, stored.row_id)
         feedback_store.save_feedback(connection, subscriber.id, stored.row_id, verdict, now)
         builder.rebuild(connection, [subscriber.id], now)
+        share(connection, builder, subscriber, now, verdicts={stored.row_id: verdict})
         after = _profile(connection, subscriber.id)
         counts = unpack_counts(list(paper_store.read_terms(connection, [stored.row_id]).values()))
     buckets = [int(bucket) for bucket in counts.indices]

@@ -62,6 +62,8 @@ class SubscriberRecord(BaseModel):
     layout: Layout | None = None
     status: Status | None = None
     paused_until: date | None = None
+    team: str | None = None
+    """Random; equal for the members of a team."""
 
     def application(self) -> Application:
         """Return the application that this record makes. Raises BadInput."""
@@ -76,7 +78,7 @@ class SubscriberRecord(BaseModel):
             ),
             likes=_cleaned("likes", self.likes or ()),
             dislikes=_cleaned("dislikes", self.dislikes or ()),
-            **self._given("max_papers", "layout", "status", "paused_until"),
+            **self._given("max_papers", "layout", "status", "paused_until", "team"),
         )
 
     def _given(self, *names: str) -> dict[str, Any]:
@@ -147,6 +149,7 @@ def record_of(subscriber: Subscriber) -> dict[str, Any]:
         "max_papers": subscriber.max_papers,
         "layout": subscriber.layout,
         "paused_until": subscriber.paused_until,
+        "team": subscriber.team,
     }
 
 

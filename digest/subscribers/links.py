@@ -1,4 +1,4 @@
-"""Signed links: each is valid for one subscriber and one purpose.
+"""Signed links: each is valid for one subscriber (an invitation: for one team) and one purpose.
 
 A token is `<subscriber's key>.<date>.<signature>`. The signature (HMAC-SHA256 through itsdangerous) covers the
 purpose, so a token for one page is refused on another. Equal inputs give equal links, so a mail can be rebuilt
@@ -20,7 +20,16 @@ from digest.errors import BadLink
 from digest.subscribers.short_links import PaperClaim, PaperTokens
 
 Purpose = Literal[
-    "confirm", "preferences", "unsubscribe", "feedback", "digest", "archive", "feed", "opinion", "undo"
+    "confirm",
+    "preferences",
+    "unsubscribe",
+    "feedback",
+    "digest",
+    "archive",
+    "feed",
+    "opinion",
+    "undo",
+    "team",
 ]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 
@@ -62,6 +71,14 @@ class Links:
         """Return the absolute link to the page of a purpose for one subscriber."""
         token = self._signers[purpose].sign(f"{subscriber_key}.{issued_on:%Y%m%d}").decode()
         return f"{self._base_url}/{purpose}/{token}"
+
+    def share(self, about: str) -> str:
+        """Return the link to the first page with the digest for some topics, which says nothing of who shares it.
+
+        `about` holds the topics as `digest.delivery.composed_mail.about` writes them; one that is cut off is left out.
+        """
+        topics = [topic for topic in about.split(" · ") if not topic.endswith("…")]
+        return f"{self.home}?topics={quote('; '.join(topics), safe='')}" if any(topics) else self.home
 
     def feed(self, subscriber_key: str, issued_on: date) -> str:
         """Return the link to a subscriber's own feed, as Atom."""

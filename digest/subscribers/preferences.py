@@ -27,6 +27,7 @@ from digest.store.pending_feedback import save_pending
 from digest.subscribers.arrivals import hasten_welcome, plan_catch_ups
 from digest.subscribers.profiles import ProfileBuilder
 from digest.subscribers.signup import check_max_papers, find_subscriber, log_event
+from digest.subscribers.teams import lock_team, share
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +83,32 @@ def change(
     likes: Sequence[str] = (),
     dislikes: Sequence[str] = (),
 ) -> Subscriber:
-    """Change a subscriber and rebuild the profile. Raises NotFound, or BadInput for an invalid value.
+    """Change a subscriber and rebuild the profile; interests and ratings apply to the whole team. Raises NotFound, or BadInput for an invalid value.
 
     Feedback on a paper that is not stored stays pending, see `digest.subscribers.pending_feedback`.
     """
     with database.begin() as connection:
         subscriber = find_subscriber(connection, address)
-        subscriber_store.update_subscriber(connection, changes.applied(subscriber, now))
+        lock_team(connection, subscriber)
+        changed = changes.applied(subscriber, now)
+        subscriber_store.update_subscriber(connection, changed)
         verdicts = {canonical_id(paper): Verdict.MORE for paper in likes}
         verdicts |= {canonical_id(paper): Verdict.LESS for paper in dislikes}
         row_ids = paper_store.row_ids_of(connection, verdicts.keys())
         for paper_id, row_id in row_ids.items():
             feedback_store.save_feedback(connection, subscriber.id, row_id, verdicts[paper_id], now)
-        pending = [(subscriber.id, one, verdicts[one]) for one in verdicts if one not in row_ids]
-        save_pending(connection, pending, now)
+        pending = {one: verdict for one, verdict in verdicts.items() if one not in row_ids}
+        save_pending(connection, [(subscriber.id, one, verdict) for one, verdict in pending.items()], now)
         builder.rebuild(connection, [subscriber.id], now)
+        share(
+            connection,
+            builder,
+            subscriber,
+            now,
+            interests=changed.interests,
+            verdicts={row_id: verdicts[paper_id] for paper_id, row_id in row_ids.items()},
+            pending=pending,
+        )
         hasten_welcome(connection, subscriber, now)
         return subscriber_store.find_by_ids(connection, [subscriber.id])[subscriber.id]
 

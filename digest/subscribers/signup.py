@@ -61,6 +61,8 @@ class Application:
     """The status in the installation they are imported from; None for a new subscriber. An import never restarts mail."""
     paused_until: date | None = None
     """The end of a pause in the installation they are imported from."""
+    team: str | None = None
+    """The team that they belong to; see `digest.subscribers.teams`."""
 
     def __post_init__(self) -> None:
         """Raise BadInput for a number of papers out of range."""
@@ -141,6 +143,7 @@ def subscribe_many(
             interests=application.interests,
             confirmed_at=now if status in _AGREED else None,
             paused_until=application.paused_until if status == application.status else None,
+            team=application.team,
         )
         accepted.append((len(results), subscriber, verdicts))
         results.append(subscriber)

@@ -35,6 +35,7 @@ from digest.web import (
     papers,
     preferences,
     signup,
+    teams,
     web_view,
     webhooks,
 )
@@ -92,6 +93,7 @@ def create_app(container: Container, recheck: timedelta = RECHECK, stopping: Eve
         listings,
         daily,
         signup,
+        teams,
         preferences,
         feedback,
         opinions,

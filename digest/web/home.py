@@ -10,7 +10,7 @@ from digest.domain.subscriber import Interests
 from digest.ranking import trending as formula
 from digest.web.catalogue import trending_and_new
 from digest.web.context import Context, WebContext
-from digest.web.sign_up_form import sign_up_fields
+from digest.web.sign_up_form import sign_up_fields, split_topics
 from digest.web.visitors import (
     EXAMPLES,
     NO_PREVIEW,
@@ -49,7 +49,7 @@ def _home_without_words(context: WebContext) -> HTMLResponse:
 
 
 def _home(context: WebContext, words: str) -> HTMLResponse:
-    shown = preview_for(context, Interests(topics=(words,))) if words else NO_PREVIEW
+    shown = preview_for(context, Interests(topics=split_topics(words))) if words else NO_PREVIEW
     found = context.catalogue.trending("week")
     return context.page(
         "home.html",

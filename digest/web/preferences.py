@@ -14,13 +14,14 @@ from limits import RateLimitItemPerHour
 from digest.delivery.decisions import NOTES, quiet_reason
 from digest.domain.pick import Card
 from digest.domain.subscriber import FREQUENCIES, Subscriber, Verdict, clean_words
-from digest.errors import BadInput, NotFound, TryLater
+from digest.errors import BadInput, BadLink, NotFound, TryLater
 from digest.papers.identifiers import canonical_id
 from digest.ranking.profile import MOST_INTERESTS
 from digest.store import editions as edition_store
 from digest.store import feedback as feedback_store
 from digest.store import papers as paper_store
 from digest.store.database import Connection
+from digest.subscribers.author_suggestions import suggest_authors
 from digest.subscribers.bibliography import read_pasted
 from digest.subscribers.consent import resubscribe, subscriber_of, unsubscribe
 from digest.subscribers.feedback import record_feedback
@@ -31,6 +32,7 @@ from digest.subscribers.profile_terms import describe_profile
 from digest.text.formatting import one_line
 from digest.web.context import Context, WebContext
 from digest.web.forms import Form, Posted
+from digest.web.team_actions import TEAM_ACTIONS, team_values
 from digest.web.visitors import NO_PREVIEW
 
 router = APIRouter(include_in_schema=False)
@@ -53,6 +55,9 @@ DONE = {
     "resumed": "Welcome back. You get mail again.",
     "forgotten": "Removed. That paper no longer affects your digests.",
     "left": "You are unsubscribed. We send you no more mail.",
+    "invited": "Send this link to your colleagues: whoever opens it can share your topics and ratings.",
+    "joined": "You share the topics and ratings of this team now.",
+    "team_left": "You left the team. You keep a copy of its topics and ratings.",
 }
 
 
@@ -80,6 +85,7 @@ def show_preferences(
         said = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])[-RATED_SHOWN:]
         papers = paper_store.find_by_row_ids(connection, [row_id for row_id, _ in said])
         known = describe_profile(connection, context.container.profiles, subscriber)
+        team = team_values(context, connection, subscriber)
         past = edition_store.sent_editions(connection, [subscriber.id], PAST_DIGESTS)
         shown: dict[str, Any] = NO_PREVIEW
         if not wrong and (typed is not None or done in {"saved", "confirmed", "started"}):
@@ -91,6 +97,7 @@ def show_preferences(
         fields = _fields(subscriber, typed)
         starters = _starters(context, connection, fields["topics"], ticked)
     rated = {stored.paper.id for stored in papers.values()}
+    liked = [papers[row_id].paper for row_id, verdict in said if verdict == Verdict.MORE]
     return context.private_page(
         "preferences.html",
         422 if wrong else 200,
@@ -106,7 +113,8 @@ def show_preferences(
         frequencies=FREQUENCIES,
         zones=zones(subscriber.schedule.timezone),
         starters=[card for card in starters if card.paper_id not in rated],
-        liked=[papers[row_id].paper for row_id, verdict in said if verdict == Verdict.MORE],
+        liked=liked,
+        suggested=suggest_authors(liked, fields["follow"].splitlines()),
         disliked=[papers[row_id].paper for row_id, verdict in said if verdict == Verdict.LESS],
         known=known,
         past=[(edition_on, context.token("digest", subscriber, edition_on))
@@ -114,6 +122,7 @@ def show_preferences(
         feed=context.token("feed", subscriber, subscriber.created_at.date()),
         tomorrow=context.now().date() + timedelta(days=1),
         is_mail=False,
+        **team,
         **shown,
     )  # fmt: skip
 
@@ -174,7 +183,7 @@ def act(context: Context, token: str, form: Posted) -> Response:
         raise BadInput("This page has no such button; please open it again from your mail.")
     try:
         done = action(context, subscriber, form)
-    except (BadInput, NotFound) as error:
+    except (BadInput, BadLink, NotFound) as error:
         return show_preferences(context, subscriber, token, "", form, str(error))
     if done == "erased":
         return context.private_page("erased.html")
@@ -243,6 +252,7 @@ def _changes(connection: Connection, form: Form) -> tuple[Change, list[str]]:
         likes += _known_papers(connection, pasted)
     fields: dict[str, Any] = {
         **{name: list(form.lines(name)) for name in _WORDS},
+        "follow": [*form.lines("follow"), *form.all("follow_also")],
         "categories": list(form.words("categories")),
         **{name: form.text(name) for name in ("timezone", "frequency", "layout")},
         **{name: form.number(name) for name in ("hour", "max_papers") if name in form},
@@ -326,6 +336,7 @@ _ACTIONS: dict[str, Callable[[WebContext, Subscriber, Form], str]] = {
     "forget": _remove_feedback,
     "unsubscribe": _unsubscribe,
     "erase": _erase,
+    **TEAM_ACTIONS,
 }
 
 

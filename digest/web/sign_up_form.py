@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
-from digest.domain.subscriber import Frequency, Schedule
+from digest.domain.subscriber import Frequency, Schedule, clean_words
 from digest.web.forms import Form
 
 FREQUENCIES_OFFERED = (Frequency.DAILY, Frequency.WEEKDAYS, Frequency.WEEKLY)
@@ -26,7 +26,7 @@ def typed_fields(form: Form) -> dict[str, str]:
 def preferences_from(form: Form) -> dict[str, Any]:
     """Return what a form says besides the address, by the names of a `SubscriberRecord`. Raises BadInput."""
     said: dict[str, Any] = {
-        "topics": list(form.lines("topics")),
+        "topics": list(split_topics(form.text("topics"))),
         "likes": list(form.all("like")),
         "categories": list(form.words("categories")),
         "frequency": form.text("frequency"),
@@ -34,6 +34,11 @@ def preferences_from(form: Form) -> dict[str, Any]:
         "hour": form.number("hour") if form.text("hour") else None,
     }
     return {name: value for name, value in said.items() if value not in ("", None, [])}
+
+
+def split_topics(text: str) -> tuple[str, ...]:
+    """Return the topics of a field of one line, which semicolons separate."""
+    return clean_words(text.split(";"))
 
 
 def known_timezone(name: str) -> str:

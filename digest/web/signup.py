@@ -5,6 +5,7 @@ GET shows a page with one button; only POST changes anything.
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Request
@@ -35,7 +36,7 @@ router = APIRouter(include_in_schema=False)
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class MailRequest:
     """A kind of mail that is requested with an address, and its two pages."""
 
     form: str
@@ -43,14 +44,14 @@ class _Request:
     kind: Kind
 
 
-_SIGN_UP = _Request("subscribe.html", "subscribed.html", Kind.CONFIRM)
-_LINKS = _Request("links.html", "links_sent.html", Kind.LINKS)
+SIGN_UP = MailRequest("subscribe.html", "subscribed.html", Kind.CONFIRM)
+_LINKS = MailRequest("links.html", "links_sent.html", Kind.LINKS)
 
 
 @router.get("/subscribe")
 def sign_up_form(context: Context) -> Response:
     """Show the sign-up form."""
-    return context.page(_SIGN_UP.form, fields=sign_up_fields(), is_again=False)
+    return context.page(SIGN_UP.form, fields=sign_up_fields(), is_again=False)
 
 
 @router.post("/subscribe")
@@ -60,7 +61,7 @@ async def sign_up(context: Context, request: Request, form: Posted) -> Response:
     Neither the response nor its time depends on whether the address is known.
     """
     return await to_thread.run_sync(
-        _take_request, context, _SIGN_UP, request, form, limiter=context.mail_request_threads
+        take_request, context, SIGN_UP, request, form, limiter=context.mail_request_threads
     )
 
 
@@ -74,13 +75,27 @@ def links_form(context: Context) -> Response:
 async def send_links(context: Context, request: Request, form: Posted) -> Response:
     """Request a mail with a subscriber's links. The response does not depend on whether there is one either."""
     return await to_thread.run_sync(
-        _take_request, context, _LINKS, request, form, limiter=context.mail_request_threads
+        take_request, context, _LINKS, request, form, limiter=context.mail_request_threads
     )
 
 
-def _take_request(context: WebContext, kind: _Request, request: Request, form: Form) -> Response:
+def take_request(
+    context: WebContext,
+    kind: MailRequest,
+    request: Request,
+    form: Form,
+    team: str | None = None,
+    **shown: Any,
+) -> Response:
+    """Store the request of a posted form, unless a program seems to have sent it; return the page that follows.
+
+    `team` is the one that a new subscriber joins; `shown` are further values of the form's page. Raises BadInput for
+    an invalid field, and TryLater over the limits.
+    """
     address = parse_address(form.raw("email")[:400])
-    preferences = preferences_from(form) if kind is _SIGN_UP else {}
+    preferences = preferences_from(form) if kind.kind is Kind.CONFIRM else {}
+    if team is not None:
+        preferences["team"] = team
     # The field is invisible to people. A program that fills it in gets the same response and no mail.
     if not form.raw("website"):
         form_token = form.raw("form_token")[:100]
@@ -90,6 +105,7 @@ def _take_request(context: WebContext, kind: _Request, request: Request, form: F
                 fields={**typed_fields(form), "email": address.typed},
                 is_again=True,
                 form_token=context.form_tokens.renewed(form_token),
+                **shown,
             )
         host = request.client.host if request.client else ""
         if not context.limits.allow(mail_limits(host, address.domain)):

@@ -18,6 +18,7 @@ from digest.subscribers.preferences import Draft
 from digest.text.formatting import one_line
 from digest.web.context import WebContext
 from digest.web.limits import network_of
+from digest.web.sign_up_form import split_topics
 
 LONGEST_TOPICS = 200
 """Characters of the words that a visitor types. Every interest that they list costs time."""
@@ -31,7 +32,7 @@ _log = logging.getLogger("digest.web")
 
 
 def topics_from(text: str) -> str:
-    """Return typed words on one line, cut to LONGEST_TOPICS."""
+    """Return typed words on one line, cut to LONGEST_TOPICS; semicolons separate topics."""
     return one_line(text[:1000])[:LONGEST_TOPICS].strip()
 
 
@@ -77,7 +78,7 @@ def _made(
 
 def preview_part(context: WebContext, topics: str) -> HTMLResponse:
     """Return the preview alone, as the script of the first page shows it."""
-    shown = preview_for(context, Interests(topics=(topics,) if topics else ()))
+    shown = preview_for(context, Interests(topics=split_topics(topics)))
     return context.page("_preview.html", is_mail=True, **shown)
 
 

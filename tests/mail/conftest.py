@@ -97,6 +97,7 @@ def make_content(make_card: Callable[..., Card]) -> Callable[..., DigestContent]
             "operator": "Ada Grün, Example University",
             "postal_address": "Example University\n1 Science Road\n12345 Exampleton",
             "opinion_url": f"{BASE}/opinion/{TOKEN}",
+            "share_url": f"{BASE}/?topics=gaussian%20splatting",
         }
         return DigestContent(**{**usual, **changes})  # type: ignore[arg-type]  # tests name fields freely
 

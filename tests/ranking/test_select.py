@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from digest.domain.paper import Paper
 from digest.ranking.corpus import ReferenceCorpus
 from digest.ranking.profile import Interest, Profile, build_profile
-from digest.ranking.select import Candidates, RankedPick, Rules, score, select
+from digest.ranking.select import MOST_BY_INITIALS, Candidates, RankedPick, Rules, score, select
 from digest.ranking.terms import Statistics, count_terms
 from digest.ranking.trending import NEWNESS
 from tests.ranking.texts import FIELDS, papers
@@ -193,6 +193,11 @@ def test_categories_count_cross_lists_and_whole_archives() -> None:
         ("Yann LeCun", "Yoshua LeCun", False),
         ("LeCun", "Yann LeCun", False),
         ("Wei Li", "Wei Liu", False),
+        ("Jane Doe-Smith", "J. Q. Doe-Smith", True),
+        ("Jane Doe-Smith", "Jane Smith", False),
+        ("Jean-Pierre Serre", "J.-P. Serre", True),
+        ("Jean-Pierre Serre", "Jean Pierre Serre", True),
+        ("Serre, J.-P.", "Jean-Pierre Serre", True),
         ("", "Yann LeCun", False),
     ],
 )
@@ -202,10 +207,34 @@ def test_followed_authors_fold_initials_and_accents(followed: str, printed: str,
     assert (first.author == printed) is same
 
 
-def test_followed_authors_come_first_within_their_cap_whatever_the_filters() -> None:
-    follow = tuple(f"A. Writer{place}" for place in range(20, 30))
+def test_a_name_with_initials_brings_few_papers_as_they_may_be_by_others() -> None:
+    same_initial = [replace(paper, authors=(f"Anna{number} Writer",)) for number, paper in enumerate(PAPERS)]
+    on = candidates(same_initial)
+    by_initial = picks(Rules(follow=("A. Writer",)), on=on)
+    assert sum(bool(pick.author) for pick in by_initial) == MOST_BY_INITIALS
+    # Papers that print the whole name are hers, however many there are.
+    hers = [replace(paper, authors=("Anna B. Writer",)) for paper in PAPERS[:6]]
+    on = candidates([*hers, *same_initial[6:]])
+    assert {pick.author for pick in picks(Rules(follow=("Anna Writer",)), on=on)} == {"Anna B. Writer", ""}
+    assert sum(bool(pick.author) for pick in picks(Rules(follow=("Anna Writer",)), on=on)) == 6
+
+
+def test_an_author_may_have_several_names() -> None:
+    three = [
+        replace(PAPERS[0], authors=("Jane Doe",)),
+        replace(PAPERS[10], authors=("J. Q. Doe-Smith",)),
+        replace(PAPERS[20], authors=("Jane Smith",)),
+    ]
+    on = candidates(three)
+    chosen = picks(Rules(follow=("Jane Doe | Jane Q. Doe-Smith",)), on=on)
+    assert {pick.author for pick in chosen if pick.author} == {"Jane Doe", "J. Q. Doe-Smith"}
+
+
+def test_all_papers_of_followed_authors_come_first_whatever_the_filters() -> None:
+    follow = tuple(f"A. Writer{place}" for place in range(20, 25))
     chosen = picks(Rules(follow=follow, must=("camera",), categories=("cs.CV",)))
-    assert [bool(pick.author) for pick in chosen[:4]] == [True, True, True, False]
+    assert [bool(pick.author) for pick in chosen] == [True] * 5 + [False] * (len(chosen) - 5)
+    assert sum(bool(pick.author) for pick in picks(Rules(follow=follow, size=3))) == 3
     muted = picks(Rules(follow=follow, mute=("unlearning",)))
     assert all("unlearning" not in (PAPERS[c.index].title + PAPERS[c.index].abstract).lower() for c in muted)
 
@@ -220,7 +249,6 @@ def test_followed_authors_come_first_within_their_cap_whatever_the_filters() -> 
         size=st.integers(0, 50),
         for_you=st.floats(0, 1),
         floor=st.floats(0, 1),
-        follow_most=st.integers(0, 5),
     ),
     st.sets(st.sampled_from([paper.id for paper in PAPERS])),
 )

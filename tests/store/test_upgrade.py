@@ -55,7 +55,8 @@ OLD_COLUMNS = {
 # Columns that were added since.
 NEW_COLUMNS = {
     "papers": {"summary"},
-    "subscribers": {"layout"},
+    "subscribers": {"layout", "team"},
+    "feedback": {"from_team"},
     "deliveries": {"opinion"},
     "cards": {"used_on"},
 }

@@ -170,6 +170,17 @@ class Crawl:
             yield f"opinion, {given}", client.post(opinion, data={"answer": given})
         yield "archive", client.get(path_of("archive", subscriber))
         yield (
+            "preferences, wrong invitation",
+            client.post(preferences, data={"do": "join", "invitation": ATTACK}),
+        )
+        client.post(preferences, data={"do": "invite"})
+        yield "preferences, invited", client.get(f"{preferences}?done=invited")
+        team = subscriber_now(self.container.database, subscriber.address).team or ""
+        invitation = links().link("team", team, WEDNESDAY).removeprefix(BASE_URL)
+        yield "team", client.get(invitation)
+        yield "team, too soon", client.post(invitation, data={"email": "bo@example.org", "topics": ATTACK})
+        yield "team, wrong address", client.post(invitation, data={"email": ATTACK})
+        yield (
             "web view, unknown day",
             client.get(
                 links().link("digest", subscriber.key, WEDNESDAY + timedelta(days=9)).removeprefix(BASE_URL)

@@ -139,6 +139,20 @@ def test_ticked_papers_are_liked_and_each_can_be_removed(
         assert connection.exec_driver_sql("select count(*) from feedback").scalar() == 1
 
 
+def test_authors_of_liked_papers_are_offered_and_a_tick_follows_them(
+    client: Client, container: Container, subscriber: Subscriber
+) -> None:
+    page = send(client, subscriber, like=["2603.00002", "2603.00006"], follow="Ada Lovelace")
+    # Both papers are by Bo Li; each has another first author.
+    assert re.findall(r'name="follow_also" value="([^"]+)"', page) == ["Bo Li"]
+    page = send(client, subscriber, follow="Ada Lovelace", follow_also=["Bo Li"])
+    assert subscriber_now(container.database, subscriber.address).interests.follow == (
+        "Ada Lovelace",
+        "Bo Li",
+    )
+    assert "follow_also" not in page
+
+
 def test_the_page_shows_the_terms_of_the_profile(
     client: Client, container: Container, subscriber: Subscriber
 ) -> None:
