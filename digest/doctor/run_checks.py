@@ -144,7 +144,7 @@ def _smtp(server: Server, container: Container) -> Iterator[Check]:
     sender = container.settings.sender
     server_with_timeout = replace(server, timeout_seconds=min(server.timeout_seconds, TIMEOUT_SECONDS))
     yield from judge_probe(probe(server_with_timeout, sender), container.clock())
-    domain = attempt("sender", lambda: read_address(sender).domain)
+    domain = attempt("sender", lambda: read_address(sender).domain.lower())
     # The check of the settings reports an invalid address and a local domain.
     if isinstance(domain, Check) or is_local_domain(domain):
         return
@@ -154,7 +154,7 @@ def _smtp(server: Server, container: Container) -> Iterator[Check]:
         "SPF",
         lambda: examine_sender_domain(
             domain,
-            return_domain=container.settings.return_path.rpartition("@")[2],
+            return_domain=container.settings.return_path.rpartition("@")[2].lower(),
             signing_domains=[key.domain for key in signing],
         ),
     )

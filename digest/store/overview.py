@@ -107,7 +107,7 @@ def edition_figures(connection: Connection, newest: date, days: int) -> list[Edi
 
 
 def store_totals(connection: Connection, newest: date) -> int:
-    """Store the figures of editions that are so old that only an operator can change them; return of how many."""
+    """Store the figures of editions that are so old that only an operator changes them; return how many."""
     last = connection.execute(select(func.max(edition_totals.c.edition_on))).scalar_one()
     since = last + _DAY if last else newest - _TOTALS_OF
     found = _counted_figures(connection, since, newest - _TOTALS_AFTER)

@@ -130,21 +130,7 @@ def subscribe_many(
         except BadInput as refusal:
             results.append(refusal)
             continue
-        status = application.first_status(confirmed=confirmed)
-        subscriber = Subscriber(
-            id=0,
-            key=secrets.token_hex(8),
-            address=application.address.mailbox,
-            status=status,
-            schedule=application.schedule,
-            max_papers=application.max_papers,
-            layout=application.layout,
-            created_at=now,
-            interests=application.interests,
-            confirmed_at=now if status in _AGREED else None,
-            paused_until=application.paused_until if status == application.status else None,
-            team=application.team,
-        )
+        subscriber = _new_subscriber(application, now, confirmed=confirmed)
         accepted.append((len(results), subscriber, verdicts))
         results.append(subscriber)
     subscriber_ids = subscriber_store.insert_subscribers(connection, [one for _, one, _ in accepted])
@@ -196,6 +182,25 @@ def replace_preferences(
     ).values():
         feedback_store.save_feedback(connection, pending.id, row_id, Verdict.MORE, now)
     builder.rebuild(connection, [pending.id], now)
+
+
+def _new_subscriber(application: Application, now: datetime, *, confirmed: bool) -> Subscriber:
+    """Return the subscriber of an accepted application, who is not stored yet."""
+    status = application.first_status(confirmed=confirmed)
+    return Subscriber(
+        id=0,
+        key=secrets.token_hex(8),
+        address=application.address.mailbox,
+        status=status,
+        schedule=application.schedule,
+        max_papers=application.max_papers,
+        layout=application.layout,
+        created_at=now,
+        interests=application.interests,
+        confirmed_at=now if status in _AGREED else None,
+        paused_until=application.paused_until if status == application.status else None,
+        team=application.team,
+    )
 
 
 def _save_verdicts(connection: Connection, rated: Sequence[tuple[int, str, Verdict]], now: datetime) -> None:

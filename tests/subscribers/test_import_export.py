@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from digest.delivery.plan import plan_due
-from digest.domain.subscriber import FREQUENCIES, LAYOUTS, STATUSES, Status
+from digest.domain.subscriber import FREQUENCIES, LAYOUTS, STATUSES, Status, clean_words
 from digest.errors import BadInput
 from digest.store import consents as consent_store
 from digest.store import overview
@@ -309,7 +309,14 @@ def test_progress_is_reported_after_each_transaction(database: Database, tmp_pat
 
 def test_profiles_of_a_long_file_are_built_before_the_first_mail(database: Database, tmp_path: Path) -> None:
     add_papers(database, *make_papers(40))
-    records = [{"address": f"r{number}@example.org", "topics": "gaussian splatting"} for number in range(501)]
+    records = [
+        {
+            "address": f"r{number}@example.org",
+            "topics": "gaussian splatting",
+            "frequency": "daily" if number in {0, 500} else "off",
+        }
+        for number in range(501)
+    ]
     assert take(database, write(tmp_path, *records)).added == 501
     first, last = (subscriber_now(database, f"r{number}@example.org").id for number in (0, 500))
     with database.read() as connection:
@@ -319,18 +326,18 @@ def test_profiles_of_a_long_file_are_built_before_the_first_mail(database: Datab
     with database.read() as connection:
         assert set(term_store.read_profiles(connection, [first, last])) == {first}
         assert term_store.unbuilt_profiles(connection, [first, last]) == [last]
-    assert deliver_due(delivery_context(database), at(TUESDAY)).sent == 501
+    assert deliver_due(delivery_context(database), at(TUESDAY)).sent == 2
     with database.read() as connection:
         built = term_store.read_profiles(connection, range(first, last + 1))
-    assert len({profile.to_bytes() for profile in built.values()}) == 1
-    assert len(built) == 501
+    assert set(built) == {first, last}
+    assert built[first].to_bytes() == built[last].to_bytes()
     (mail,) = deliveries_of(database, subscriber_now(database, "r500@example.org"))
     with database.read() as connection:
         (picks,) = pick_store.read_picks(connection, [(mail.id, last)]).values()
     assert "for_you" in {pick.section for pick in picks}
 
 
-WORDS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=20)
+WORDS = st.text(min_size=1, max_size=20).map(lambda text: next(iter(clean_words([text])), "x"))
 RECORDS = st.fixed_dictionaries(
     {
         "status": st.sampled_from(STATUSES),
@@ -352,7 +359,7 @@ RECORDS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(RECORDS, max_size=4))
 def test_any_subscribers_are_exported_as_they_were_imported(
     sqlite_url: str, records: list[dict[str, Any]]
