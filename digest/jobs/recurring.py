@@ -110,9 +110,14 @@ def _read(container: Container, names: Collection[str], back: timedelta) -> None
             _log.info("%s vectors of new papers", stored)
 
 
+def require_current_database(container: Container) -> None:
+    """Raise StopRun if the database was rolled back: its mails would be sent again. Too slow for every batch."""
+    require_current(container.database, container.sent_mark.read())
+
+
 def plan(container: Container) -> None:
     """Plan a digest for every subscriber who is due. Raises StopRun if the database was rolled back."""
-    require_current(container.database, container.sent_mark.read())
+    require_current_database(container)
     planned = plan_due(container.database, container.clock())
     if planned:
         _log.info("%s digests planned", planned)
@@ -129,11 +134,7 @@ def answer_requests(container: Container) -> int:
 
 
 def deliver(container: Container, stream: Stream) -> bool:
-    """Deliver batches of a stream, the last one begun within DELIVERING; return whether more may be ready.
-
-    Raises StopRun if the database was rolled back.
-    """
-    require_current(container.database, container.sent_mark.read())
+    """Deliver batches of a stream, the last one begun within DELIVERING; return whether more may be ready."""
     summary, started_at = Summary(), container.clock()
     until = started_at + DELIVERING
 
@@ -174,8 +175,9 @@ def deliver(container: Container, stream: Stream) -> bool:
 def backlog(container: Container) -> Backlog:
     """Count the batches that are ready: due, to be retried, or claimed by a worker whose lease has ended.
 
-    0 while the circuit breaker is open, at most 1 when it is half-open.
+    0 while the circuit breaker is open, at most 1 when it is half-open. Raises StopRun if the database was rolled back.
     """
+    require_current_database(container)
     return Backlog(_ready_batches(container, Stream.TRANSACTIONAL), _ready_batches(container, Stream.DIGEST))
 
 

@@ -76,7 +76,8 @@ class Runner:
         return lambda: job(self._container)
 
     def deliver_all(self) -> None:
-        """Deliver batch by batch until nothing is ready or the process stops."""
+        """Deliver batch by batch until nothing is ready or the process stops. Raises StopRun."""
+        recurring.require_current_database(self._container)
         more = True
         while more and not self._stopping.is_set():
             # Subscribers wait for transactional mails, so these are sent between any two batches of digests.

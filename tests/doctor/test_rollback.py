@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from digest.delivery.plan import plan_due
 from digest.doctor.rollback import examine_restored, judge_restored, newest_mails
 from digest.domain.delivery import Stream
+from digest.errors import StopRun
 from digest.jobs import recurring
 from digest.mail.transports import transport_from
 from digest.settings import Settings
@@ -156,7 +157,43 @@ def test_workers_update_the_mark_and_a_rolled_back_database_is_older(
     container.close()
 
 
-def test_without_redis_there_is_no_mark() -> None:
+def test_without_redis_the_mark_is_a_private_file_of_one_installation(tmp_path: Path) -> None:
+    file = tmp_path / "digest.db.sent-until"
+    mark = SentMark("", "installation", file)
+    assert mark.read() is None
+    mark.note(at(TUESDAY))
+    mark.note(at(MONDAY))
+    assert mark.read() == at(TUESDAY)
+    assert file.stat().st_mode & 0o077 == 0
+    assert SentMark("", "another", file).read() is None
+    file.write_text("half a li")
+    assert mark.read() is None
+    mark.note(at(TUESDAY))
+    mark.forget()
+    assert mark.read() is None
+    # A disk that cannot be written stops no mail.
+    SentMark("", "installation", tmp_path / "missing" / "mark").note(at(TUESDAY))
+
+
+@pytest.mark.services
+def test_nothing_is_planned_or_started_in_a_rolled_back_database(database: Database, redis_url: str) -> None:
+    settings = Settings.model_construct(
+        database_url=SecretStr(database.engine.url.render_as_string(hide_password=False)),
+        broker_url=SecretStr(redis_url),
+        mail_url=SecretStr("memory:"),
+    )
+    container = Container(settings, Clock(at(TUESDAY)))
+    recurring.plan(container)
+    container.sent_mark.note(at(MONDAY))
+    for job in (recurring.plan, recurring.backlog):
+        with pytest.raises(StopRun, match="it was rolled back"):
+            job(container)
+    container.sent_mark.forget()
+    recurring.plan(container)
+    container.close()
+
+
+def test_without_redis_and_a_file_there_is_no_mark() -> None:
     for url in ("", f"redis://127.0.0.1:{free_port()}/0"):
         mark = SentMark(url, "installation")
         mark.note(at(TUESDAY))
