@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from digest.domain.categories import known_category
+from digest.domain.categories import arxiv_category
 from digest.errors import BadInput
 
 _LIMIT = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
@@ -290,7 +290,7 @@ class Settings(BaseSettings):
     @classmethod
     def _known_categories(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         try:
-            return tuple(map(known_category, value))
+            return tuple(map(arxiv_category, value))
         except BadInput as error:
             raise ValueError(str(error).rstrip(".")) from None
 

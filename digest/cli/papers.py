@@ -27,7 +27,7 @@ Since = Annotated[
     str | None, typer.Option(metavar="DATE", help="Only papers announced on that day or later.")
 ]
 Category = Annotated[
-    str | None, typer.Option(metavar="CAT", help="Only papers of this category, as cs.CL or cs.")
+    str | None, typer.Option(metavar="CAT", help="Only papers of this category, as cs.CL, cs or biorxiv.")
 ]
 
 
@@ -319,15 +319,18 @@ def _brief(stored: "StoredPaper") -> dict[str, Any]:
 @application.command()
 def categories(
     archive: Annotated[
-        str | None, typer.Argument(metavar="[ARCHIVE]", help="Only categories of this archive, as cs.")
+        str | None,
+        typer.Argument(
+            metavar="[ARCHIVE]", help="Only categories of this archive or source, as cs or biorxiv."
+        ),
     ] = None,
     json_output: JsonOutput = False,
 ) -> None:
-    """List arXiv's categories with their names.
+    """List the categories of arXiv, bioRxiv, medRxiv and OpenAlex with their names.
 
     Example: digest papers categories cs
     """
-    from digest.domain.categories import NAMES, known_category
+    from digest.domain.categories import NAMES, is_within, known_category
 
     wanted = archive and known_category(archive)
     output.rows(
@@ -335,7 +338,7 @@ def categories(
         [
             {"category": one, "name": name}
             for one, name in NAMES.items()
-            if not wanted or one == wanted or one.startswith(f"{wanted}.")
+            if not wanted or is_within(one, wanted)
         ],
         json_output=json_output,
         empty="There are none.",

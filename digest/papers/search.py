@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from digest.domain.categories import field_of
 from digest.domain.paper import Popularity
 from digest.errors import BadInput, NotFound
 from digest.papers.identifiers import canonical_id
@@ -85,8 +86,8 @@ def explain_trend(connection: Connection, now: datetime, paper_id: str) -> tuple
 
 
 def listed_under(categories: Sequence[str]) -> set[str]:
-    """Return these categories (`cs.CL`) and their archives (`cs`)."""
-    return {*categories, *(category.partition(".")[0] for category in categories)}
+    """Return these categories (`cs.CL`) and their archives and sources (`cs`)."""
+    return {*categories, *map(field_of, categories)}
 
 
 class Found(NamedTuple):

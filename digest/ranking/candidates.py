@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from digest.domain.categories import is_within
 from digest.domain.paper import Paper
 from digest.ranking.duplicates import duplicate_groups
 from digest.ranking.explain import Row
@@ -140,12 +141,13 @@ class Candidates:
         return mask
 
     def within(self, category: str) -> NDArray[np.bool_]:
-        """Mask the papers listed in a category (`cs.CV`) or a whole archive (`cs`), cross-lists included."""
+        """Mask the papers listed in a category (`cs.CV`) or a whole archive or source (`cs`), cross-lists included."""
         key = ("category", category)
         mask = self._masks.get(key)
         if mask is None:
-            prefix = category.lower()
-            mask = np.array([_listed(paper.categories, prefix) for paper in self.papers], bool)
+            mask = np.array(
+                [any(is_within(one, category) for one in paper.categories) for paper in self.papers], bool
+            )
             self._masks[key] = mask
         return mask
 
@@ -177,7 +179,3 @@ class Candidates:
             found = tuple({index: name for index, other, name in known if same_author(parts, other)}.items())
             self._follows[author] = found
         return found
-
-
-def _listed(categories: Sequence[str], prefix: str) -> bool:
-    return any(c.lower() == prefix or c.lower().startswith(prefix + ".") for c in categories)

@@ -30,7 +30,7 @@ MOST_REJECTED = 1_000
 LONGEST_COMMENT = 2_000
 """Characters of an author's comment that are read."""
 
-_CATEGORY = re.compile(r"[a-z]+(?:-[a-z]+)*(?:\.[A-Za-z]+(?:-[A-Za-z]+)*)?")
+_CATEGORY = re.compile(r"[a-z]+(?:-[a-z]+)*(?:\.[A-Za-z]+(?:-[A-Za-z]+)*)?|[a-z]+:[a-z0-9]+(?:-[a-z0-9]+)*")
 _WITHDRAWN_COMMENT = re.compile(
     r"\b(?:withdrawn|withdraws)\b(?!\s+from\b(?!\s+(?:the\s+)?arxiv\b))", re.IGNORECASE
 )
@@ -145,8 +145,8 @@ _TEX_SIGNS = re.compile(r"[\\{}$~^`]|''|--|  ")
 
 
 def _categories(categories: Sequence[str]) -> tuple[str, ...]:
-    """Return arXiv's categories, each once, in order; classes of other schemes are dropped."""
-    known = (name for name in categories[:MOST_CATEGORIES] if len(name) < 40 and _CATEGORY.fullmatch(name))
+    """Return the categories of arXiv and other sources, each once, in order; classes of other schemes are dropped."""
+    known = (name for name in categories[:MOST_CATEGORIES] if len(name) <= 60 and _CATEGORY.fullmatch(name))
     return tuple(dict.fromkeys(known))
 
 
