@@ -53,7 +53,8 @@ OLD_COLUMNS = {
 }
 # Columns that were added since.
 NEW_COLUMNS = {
-    "papers": {"summary"},
+    "papers": {"summary", "same_work_as"},
+    "popularity": {"citations"},
     "subscribers": {"layout"},
     "deliveries": {"opinion"},
     "cards": {"used_on"},
