@@ -47,7 +47,9 @@ def fetch(
     ] = None,
     json_output: JsonOutput = False,
 ) -> None:
-    """Read feeds: huggingface, arxiv, arxiv-oai, arxiv-api, sample. With --id, single papers.
+    """Read feeds: huggingface, arxiv, arxiv-oai, arxiv-api, biorxiv, medrxiv, openalex, rss, sample. With --id, single papers.
+
+    rss reads all feeds of DIGEST_RSS_FEEDS, rss:NAME one of them.
 
     Ratings of papers that were not stored yet count as soon as these papers arrive.
 
@@ -55,12 +57,14 @@ def fetch(
     """
     from digest.papers.fetch import DAYS_BACK
     from digest.papers.fetch import fetch as read_feed
+    from digest.settings import expanded
     from digest.subscribers.pending_feedback import apply_arrived
 
     start = parse_date(since)
     with opened() as container:
         today = container.clock().date()
-        feeds = [] if ids else [container.source(name) for name in sources or container.settings.sources]
+        names = expanded(sources or container.settings.sources, container.settings.rss_feeds)
+        feeds = [] if ids else [container.source(name) for name in names]
         done = [
             read_feed(container.database, feed, start or today - DAYS_BACK, container.clock) for feed in feeds
         ]
@@ -94,10 +98,12 @@ def fetch(
 def _fetch_by_id(container: "Container", ids: list[str]) -> "Fetched":
     from digest.errors import BadInput
     from digest.papers.fetch import Fetched, fetch_status
-    from digest.papers.identifiers import canonical_id
+    from digest.papers.identifiers import canonical_id, is_arxiv_id
     from digest.papers.ingest import ingest
 
     wanted = list(dict.fromkeys(map(canonical_id, ids)))
+    if foreign := [one for one in wanted if not is_arxiv_id(one)]:
+        raise BadInput(f"{foreign[0]} is not an id of arXiv; other papers come with their feeds.")
     source = container.papers_by_id(is_watched=True)
     if source is None:
         raise BadInput("With DIGEST_SOURCES=sample no paper is fetched; remove it from the settings first.")
