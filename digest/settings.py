@@ -26,8 +26,6 @@ _MAILBOX = re.compile(r"[A-Za-z0-9._-]{1,37}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,200}[
 SOURCE_NAMES = (
     "huggingface", "arxiv", "arxiv-oai", "arxiv-api", "biorxiv", "medrxiv", "openalex", "rss", "sample",
 )  # fmt: skip
-CALENDAR_SOURCES = frozenset({"huggingface", "arxiv", "arxiv-oai", "arxiv-api"})
-"""The sources that follow arXiv's calendar of announcements."""
 _FEED = re.compile(r"(?P<name>[a-z0-9]+(?:-[a-z0-9]+)*)=(?P<address>https?://[^/\s]+\S*)")
 _LONGEST_FEED_NAME = 40
 

@@ -118,7 +118,7 @@ def import_(
 ) -> None:
     """Import papers from files: JSON lines, a saved Hugging Face page, a saved arXiv feed, a saved listing page.
 
-    A JSON line has id, title, abstract, authors, categories, date and, optionally, upvotes.
+    A JSON line has id or doi, title, abstract, authors, categories, date and, optionally, upvotes.
 
     Example: digest papers import papers.jsonl.gz
     """
@@ -247,7 +247,7 @@ def trending(
         return
     output.say(stored.paper.title)
     output.say(
-        f"points    {trend.points:10.2f}  upvotes + comments / 2 + stars / 10, from {trend.snapshots} snapshots"
+        f"points    {trend.points:10.2f}  upvotes + comments / 2 + stars / 10 + 2 x citations, from {trend.snapshots} snapshots"
     )
     output.say(f"velocity  {trend.velocity:10.2f}  gains, each halved every two days")
     output.say(f"typical   {trend.typical:10.2f}  of {trend.field or 'no field'}, announced on that weekday")

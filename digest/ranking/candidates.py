@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from digest.domain.categories import is_within
+from digest.domain.categories import field_of, is_within
 from digest.domain.paper import Paper
 from digest.ranking.duplicates import duplicate_groups
 from digest.ranking.explain import Row
@@ -18,6 +18,7 @@ from digest.ranking.naming import Naming
 from digest.ranking.profile import Profile
 from digest.ranking.scoring import Scores, score
 from digest.ranking.terms import Statistics
+from digest.ranking.trending import NEWNESS, trend_order
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +37,10 @@ class Candidates:
     withdrawn: NDArray[np.bool_]
     by_trend: list[int]
     """Places, the most trending first."""
+    fields: list[str]
+    """The archive or source of each paper's primary category, "" without one."""
+    voted_fields: frozenset[str]
+    """Those in which a paper trends."""
     _masks: dict[object, NDArray[np.bool_]] = field(default_factory=dict)
     _follows: dict[str, tuple[tuple[int, str], ...]] = field(default_factory=dict)
     _namings: dict[tuple[int, int], Naming] = field(default_factory=dict)
@@ -53,6 +58,7 @@ class Candidates:
         versions = {version.version: version for version in statistics}
         rows = {number: version.weigh(counts) for number, version in versions.items()}
         some = next(iter(rows.values()), csr_matrix(counts.shape, dtype=np.float32))
+        fields = [field_of(paper.categories[0]) if paper.categories else "" for paper in papers]
         return cls(
             tuple(papers),
             rows,
@@ -61,7 +67,9 @@ class Candidates:
             duplicate_groups([paper.title for paper in papers], some),
             {paper.id: index for index, paper in enumerate(papers)},
             np.array([paper.withdrawn for paper in papers], bool),
-            np.argsort(-trending, kind="stable").tolist(),
+            trend_order(fields, trending),
+            fields,
+            frozenset(fields[index] for index in np.flatnonzero(trending > NEWNESS)),
         )
 
     # The next two are made when the first subscriber asks for a word or an author.

@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 from limits import RateLimitItemPerHour
 
 from digest.delivery.decisions import NOTES, quiet_reason
+from digest.domain.categories import category_groups
 from digest.domain.pick import Card
 from digest.domain.subscriber import FREQUENCIES, Subscriber, Verdict
 from digest.errors import BadInput, NotFound, TryLater
@@ -107,6 +108,7 @@ def show_preferences(
               for edition_on in past.get(subscriber.id, [])],
         feed=context.token("feed", subscriber, subscriber.created_at.date()),
         tomorrow=context.now().date() + timedelta(days=1),
+        category_groups=category_groups(context.container.settings.sources),
         **shown,
     )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """bioRxiv and medRxiv: pages, versions, withdrawals, and the typesetting of their abstracts."""
 
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.papers.feed_server import FeedServer, Reply, Request
 DAY = "/details/biorxiv/2026-03-04/2026-03-04"
 
 
-def serve(feeds: FeedServer, *records: dict[str, object]) -> None:
+def serve(feeds: FeedServer, *records: dict[str, Any]) -> None:
     feeds.serve(f"{DAY}/0/json", Reply(samples.biorxiv_page(*records)))
 
 
@@ -56,7 +57,7 @@ def test_a_later_version_is_no_announcement(feeds: FeedServer, make: Make) -> No
     ],
 )
 def test_a_withdrawal_is_detected_and_keeps_the_title(
-    feeds: FeedServer, make: Make, changes: dict[str, object], title: str
+    feeds: FeedServer, make: Make, changes: dict[str, Any], title: str
 ) -> None:
     serve(feeds, samples.biorxiv_record(**changes))
     (item,), _, _ = gathered(make("biorxiv"))
