@@ -34,6 +34,10 @@ _OPENALEX = """
 """
 _LONGEST = 60
 _NOT_LETTERS = re.compile("[^a-z0-9]+")
+CATEGORY_FORM = re.compile(
+    r"[a-z]+(?:-[a-z]+)*(?:\.[A-Za-z]+(?:-[A-Za-z]+)*)?|[a-z]+:[a-z0-9]+(?:-[a-z0-9]+)*"
+)
+"""How a category is written: arXiv's `cs.CL` and `hep-th`, and those of other sources."""
 FEED_CATEGORY = re.compile(r"rss:[a-z0-9]+(?:-[a-z0-9]+)*")
 """The category of an RSS or Atom feed, which the settings name."""
 

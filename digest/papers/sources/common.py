@@ -13,6 +13,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from digest.domain.paper import FeedItem, Paper
+from digest.domain.source_categories import CATEGORY_FORM
 from digest.errors import BadInput, TryLater
 from digest.papers.identifiers import canonical_id, title_id
 from digest.text.characters import visible
@@ -31,7 +32,6 @@ MOST_REJECTED = 1_000
 LONGEST_COMMENT = 2_000
 """Characters of an author's comment that are read."""
 
-_CATEGORY = re.compile(r"[a-z]+(?:-[a-z]+)*(?:\.[A-Za-z]+(?:-[A-Za-z]+)*)?|[a-z]+:[a-z0-9]+(?:-[a-z0-9]+)*")
 _WITHDRAWN_COMMENT = re.compile(
     r"\b(?:withdrawn|withdraws)\b(?!\s+from\b(?!\s+(?:the\s+)?arxiv\b))", re.IGNORECASE
 )
@@ -150,7 +150,9 @@ _TEX_SIGNS = re.compile(r"[\\{}$~^`]|''|--|  ")
 
 def _categories(categories: Sequence[str]) -> tuple[str, ...]:
     """Return the categories of arXiv and other sources, each once, in order; classes of other schemes are dropped."""
-    known = (name for name in categories[:MOST_CATEGORIES] if len(name) <= 60 and _CATEGORY.fullmatch(name))
+    known = (
+        name for name in categories[:MOST_CATEGORIES] if len(name) <= 60 and CATEGORY_FORM.fullmatch(name)
+    )
     return tuple(dict.fromkeys(known))
 
 
