@@ -1,4 +1,4 @@
-"""Several sources in one installation: each is read for itself, and a reader of two fields gets both."""
+"""Several sources in one installation: each is read for itself, and a subscriber of two fields gets both."""
 
 import pytest
 
@@ -58,8 +58,8 @@ def read_all(database: Database, make: Make) -> dict[str, Fetched]:
     return {name: fetch(database, make(name), TODAY, lambda: NOW) for name in names}
 
 
-def fields_of(database: Database, reader: Subscriber) -> set[str]:
-    (received,) = received_by(database, reader).values()
+def fields_of(database: Database, subscriber: Subscriber) -> set[str]:
+    (received,) = received_by(database, subscriber).values()
     return {"biology" if paper_id.startswith("10.") else "computing" for paper_id in received}
 
 
@@ -90,20 +90,20 @@ def test_a_reader_of_two_fields_gets_both(
 ) -> None:
     serve_two_fields(feeds)
     read_all(database, make)
-    reader = add_subscriber(database, topics=topics, max_papers=8)
+    subscriber = add_subscriber(database, topics=topics, max_papers=8)
     assert deliver_due(delivery_context(database), NOW).sent == 1
-    assert fields_of(database, reader) == fields
+    assert fields_of(database, subscriber) == fields
 
 
 def test_a_source_can_be_the_only_category(database: Database, feeds: FeedServer, make: Make) -> None:
     serve_two_fields(feeds)
     read_all(database, make)
-    readers = [
+    subscribers = [
         add_subscriber(database, f"{number}@example.org", categories=(category,))
         for number, category in enumerate(("biorxiv", "biorxiv:biochemistry", "cs"))
     ]
     assert deliver_due(delivery_context(database), NOW).sent == 3
-    assert [fields_of(database, one) for one in readers] == [{"biology"}, {"biology"}, {"computing"}]
+    assert [fields_of(database, one) for one in subscribers] == [{"biology"}, {"biology"}, {"computing"}]
     with database.read() as connection:
         listed = trending_papers(connection, NOW, None, "biorxiv", 100)
     assert len(listed) == len(WORDS)
