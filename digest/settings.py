@@ -5,15 +5,16 @@ Every field is an environment variable `DIGEST_<NAME>`; its description is the h
 """
 
 import re
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from digest.domain.categories import known_category
+from digest.domain.categories import arxiv_category
 from digest.errors import BadInput
 from digest.logs import LogFormat, LogLevel
 
@@ -23,7 +24,11 @@ _USER_INFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 # The key that is added after a + needs 27 of the 64 characters before the @.
 _MAILBOX = re.compile(r"[A-Za-z0-9._-]{1,37}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,200}[A-Za-z0-9])?")
-SOURCE_NAMES = ("huggingface", "arxiv", "arxiv-oai", "arxiv-api", "sample")
+SOURCE_NAMES = (
+    "huggingface", "arxiv", "arxiv-oai", "arxiv-api", "biorxiv", "medrxiv", "openalex", "rss", "sample",
+)  # fmt: skip
+_FEED = re.compile(r"(?P<name>[a-z0-9]+(?:-[a-z0-9]+)*)=(?P<address>https?://[^/\s]+\S*)")
+_LONGEST_FEED_NAME = 40
 
 
 def _split_words(value: object) -> object:
@@ -38,6 +43,13 @@ _UNITS = {
     "m": timedelta(minutes=1),
     "s": timedelta(seconds=1),
 }
+
+
+def expanded(sources: Iterable[str], rss_feeds: Iterable[str]) -> tuple[str, ...]:
+    """Return names of feeds with `rss:NAME` for each feed of DIGEST_RSS_FEEDS in place of `rss`."""
+    feeds = [f"rss:{feed.partition('=')[0]}" for feed in rss_feeds]
+    named = (feeds if source == "rss" else [source] for source in sources)
+    return tuple(dict.fromkeys(name for names in named for name in names))
 
 
 def _read_span(value: object) -> object:
@@ -139,6 +151,20 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(
         None, description="Signs the links in mails. Empty: a key is generated and stored in the database."
     )
+    rss_feeds: WordList = Field(
+        (),
+        description="RSS and Atom feeds of journals and blogs, each as name=address; "
+        "`rss` in DIGEST_SOURCES reads them all.",
+    )
+    openalex_filter: str = Field(
+        "",
+        description="Which works to read from OpenAlex, in its form: topics, fields or journals, such as "
+        "primary_topic.field.id:28,type:article or primary_location.source.issn:0028-0836|1476-4687.",
+    )
+    openalex_key: SecretStr = Field(
+        SecretStr(""),
+        description="A key of OpenAlex, which is free; without it, few requests a day are allowed.",
+    )
     sources: WordList = Field(
         ("huggingface", "arxiv"), description=f"Feeds to fetch, of: {', '.join(SOURCE_NAMES)}."
     )
@@ -155,6 +181,10 @@ class Settings(BaseSettings):
     arxiv_api_url: str = Field(
         "https://export.arxiv.org/api/query", description="The address of arXiv's search API."
     )
+    biorxiv_url: str = Field(
+        "https://api.biorxiv.org", description="The address of the API of bioRxiv and medRxiv."
+    )
+    openalex_url: str = Field("https://api.openalex.org", description="The address of OpenAlex.")
     contact: str = Field(
         "",
         description="A mail address or page in the User-Agent, so that the operator of a feed can contact you.",
@@ -162,6 +192,9 @@ class Settings(BaseSettings):
     arxiv_pause: Span = Field(
         timedelta(seconds=3),
         description="The least time between two requests to arXiv; its terms ask for 3 s.",
+    )
+    fetch_pause: Span = Field(
+        timedelta(seconds=1), description="The least time between two requests to one other feed."
     )
     fetch_timeout: Span = Field(
         timedelta(seconds=30), gt=timedelta(0), description="How long to wait for an answer of a feed."
@@ -309,19 +342,37 @@ class Settings(BaseSettings):
             cls._web_address(value.get_secret_value())
         return value
 
+    @field_validator("rss_feeds")
+    @classmethod
+    def _named_feeds(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for feed in value:
+            match = _FEED.fullmatch(feed)
+            if match is None or len(match["name"]) > _LONGEST_FEED_NAME:
+                raise ValueError(
+                    f"{feed!r} is not a feed; write it like nature=https://www.nature.com/nature.rss"
+                )
+        return value
+
     @field_validator("sources")
     @classmethod
-    def _known_sources(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = [name for name in value if name not in SOURCE_NAMES]
+    def _known_sources(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        feeds = expanded(["rss"], info.data.get("rss_feeds", ()))
+        unknown = [name for name in value if name not in SOURCE_NAMES and name not in feeds]
         if unknown:
-            raise ValueError(f"there is no feed {unknown[0]!r}; choose from {', '.join(SOURCE_NAMES)}")
-        return value
+            raise ValueError(
+                f"there is no feed {unknown[0]!r}; choose from {', '.join([*SOURCE_NAMES, *feeds])}"
+            )
+        if "rss" in value and not feeds:
+            raise ValueError("rss reads the feeds of DIGEST_RSS_FEEDS, which is empty")
+        if "openalex" in value and not info.data.get("openalex_filter"):
+            raise ValueError("openalex needs DIGEST_OPENALEX_FILTER, which says what to read")
+        return expanded(value, info.data.get("rss_feeds", ()))
 
     @field_validator("arxiv_categories")
     @classmethod
     def _known_categories(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         try:
-            return tuple(map(known_category, value))
+            return tuple(map(arxiv_category, value))
         except BadInput as error:
             raise ValueError(str(error).rstrip(".")) from None
 
@@ -333,7 +384,15 @@ class Settings(BaseSettings):
             raise ValueError(f"{wrong[0]!r} is not a limit; write it like 14/second or 50000/day")
         return value
 
-    @field_validator("base_url", "huggingface_url", "arxiv_rss_url", "arxiv_oai_url", "arxiv_api_url")
+    @field_validator(
+        "base_url",
+        "huggingface_url",
+        "arxiv_rss_url",
+        "arxiv_oai_url",
+        "arxiv_api_url",
+        "biorxiv_url",
+        "openalex_url",
+    )
     @classmethod
     def _web_address(cls, value: str) -> str:
         parts = urlsplit(value)

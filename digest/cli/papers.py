@@ -27,7 +27,7 @@ Since = Annotated[
     str | None, typer.Option(metavar="DATE", help="Only papers announced on that day or later.")
 ]
 Category = Annotated[
-    str | None, typer.Option(metavar="CAT", help="Only papers of this category, as cs.CL or cs.")
+    str | None, typer.Option(metavar="CAT", help="Only papers of this category, as cs.CL, cs or biorxiv.")
 ]
 
 
@@ -47,7 +47,9 @@ def fetch(
     ] = None,
     json_output: JsonOutput = False,
 ) -> None:
-    """Read feeds: huggingface, arxiv, arxiv-oai, arxiv-api, sample. With --id, single papers.
+    """Read feeds: huggingface, arxiv, arxiv-oai, arxiv-api, biorxiv, medrxiv, openalex, rss, sample. With --id, single papers.
+
+    rss reads all feeds of DIGEST_RSS_FEEDS, rss:NAME one of them.
 
     Ratings of papers that were not stored yet count as soon as these papers arrive.
 
@@ -55,12 +57,14 @@ def fetch(
     """
     from digest.papers.fetch import DAYS_BACK
     from digest.papers.fetch import fetch as read_feed
+    from digest.settings import expanded
     from digest.subscribers.pending_feedback import apply_arrived
 
     start = parse_date(since)
     with opened() as container:
         today = container.clock().date()
-        feeds = [] if ids else [container.source(name) for name in sources or container.settings.sources]
+        names = expanded(sources or container.settings.sources, container.settings.rss_feeds)
+        feeds = [] if ids else [container.source(name) for name in names]
         done = [
             read_feed(container.database, feed, start or today - DAYS_BACK, container.clock) for feed in feeds
         ]
@@ -94,10 +98,12 @@ def fetch(
 def _fetch_by_id(container: "Container", ids: list[str]) -> "Fetched":
     from digest.errors import BadInput
     from digest.papers.fetch import Fetched, fetch_status
-    from digest.papers.identifiers import canonical_id
+    from digest.papers.identifiers import canonical_id, is_arxiv_id
     from digest.papers.ingest import ingest
 
     wanted = list(dict.fromkeys(map(canonical_id, ids)))
+    if foreign := [one for one in wanted if not is_arxiv_id(one)]:
+        raise BadInput(f"{foreign[0]} is not an id of arXiv; other papers come with their feeds.")
     source = container.papers_by_id(is_watched=True)
     if source is None:
         raise BadInput("With DIGEST_SOURCES=sample no paper is fetched; remove it from the settings first.")
@@ -112,7 +118,7 @@ def import_(
 ) -> None:
     """Import papers from files: JSON lines, a saved Hugging Face page, a saved arXiv feed, a saved listing page.
 
-    A JSON line has id, title, abstract, authors, categories, date and, optionally, upvotes.
+    A JSON line has id or doi, title, abstract, authors, categories, date and, optionally, upvotes.
 
     Example: digest papers import papers.jsonl.gz
     """
@@ -241,7 +247,7 @@ def trending(
         return
     output.say(stored.paper.title)
     output.say(
-        f"points    {trend.points:10.2f}  upvotes + comments / 2 + stars / 10, from {trend.snapshots} snapshots"
+        f"points    {trend.points:10.2f}  upvotes + comments / 2 + stars / 10 + 2 x citations, from {trend.snapshots} snapshots"
     )
     output.say(f"velocity  {trend.velocity:10.2f}  gains, each halved every two days")
     output.say(f"typical   {trend.typical:10.2f}  of {trend.field or 'no field'}, announced on that weekday")
@@ -319,15 +325,18 @@ def _brief(stored: "StoredPaper") -> dict[str, Any]:
 @application.command()
 def categories(
     archive: Annotated[
-        str | None, typer.Argument(metavar="[ARCHIVE]", help="Only categories of this archive, as cs.")
+        str | None,
+        typer.Argument(
+            metavar="[ARCHIVE]", help="Only categories of this archive or source, as cs or biorxiv."
+        ),
     ] = None,
     json_output: JsonOutput = False,
 ) -> None:
-    """List arXiv's categories with their names.
+    """List the categories of arXiv, bioRxiv, medRxiv and OpenAlex with their names.
 
     Example: digest papers categories cs
     """
-    from digest.domain.categories import NAMES, known_category
+    from digest.domain.categories import NAMES, is_within, known_category
 
     wanted = archive and known_category(archive)
     output.rows(
@@ -335,7 +344,7 @@ def categories(
         [
             {"category": one, "name": name}
             for one, name in NAMES.items()
-            if not wanted or one == wanted or one.startswith(f"{wanted}.")
+            if not wanted or is_within(one, wanted)
         ],
         json_output=json_output,
         empty="There are none.",

@@ -27,6 +27,7 @@ from digest.store import papers as paper_store
 from digest.store import terms as term_store
 from digest.store.database import Connection
 from digest.store.papers import StoredPaper
+from digest.store.same_works import absorbed_rows
 
 # Papers get votes for days after they are announced, so a trending paper may be a week old.
 TRENDING_DAYS = 7
@@ -57,7 +58,7 @@ class StoredCandidates:
     candidates: Candidates
     row_ids: list[int]
     earlier_copies: Mapping[int, str]
-    """Papers of earlier weeks that a candidate repeats under another id: their row to the candidate's id."""
+    """Rows of papers that a candidate repeats under another id, of earlier weeks or of the same work: to the candidate's id."""
     considered: int
     """How many of the papers are new in this window; the others are trending."""
     _stored: list[StoredPaper]
@@ -132,8 +133,8 @@ def card_of(stored: StoredPaper, snapshots: list[Popularity], now: datetime) -> 
         abstract=paper.abstract,
         categories=paper.categories,
         announced_on=stored.stated_on,
-        abstract_url=abstract_url(paper.id),
-        pdf_url=pdf_url(paper.id),
+        abstract_url=abstract_url(paper.id) or paper.links.get("page", ""),
+        pdf_url=pdf_url(paper.id) or paper.links.get("pdf", ""),
         links=tuple(
             (label, links[kind])
             for kind, label in (("code", "Code"), ("project", "Project"))
@@ -207,7 +208,7 @@ class CandidateCache:
                 trend_scores[indexes],
             ),
             row_ids=[one.row_id for one in stored],
-            earlier_copies=_earlier_copies(stored, around),
+            earlier_copies={**_earlier_copies(stored, around), **_absorbed_copies(connection, stored)},
             considered=int(new.sum()),
             _stored=stored,
             _popularity=snapshots,
@@ -223,6 +224,11 @@ def _earlier_copies(shown: list[StoredPaper], around: list[StoredPaper]) -> dict
         for one in around
         if one.title_id in by_title and one.row_id not in candidate_ids
     }
+
+
+def _absorbed_copies(connection: Connection, shown: list[StoredPaper]) -> dict[int, str]:
+    ids = {one.row_id: one.paper.id for one in shown}
+    return {row: ids[kept] for row, kept in absorbed_rows(connection, ids.keys()).items()}
 
 
 def _is_new(stored: StoredPaper, window: Window, now: datetime) -> bool:

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from digest.domain.paper import LastFetch
-from digest.papers.calendar import last_expected
+from digest.papers.calendar import CALENDAR_SOURCES, last_expected
 
 
 class FeedState(StrEnum):
@@ -38,4 +38,6 @@ def feed_state(
         return FeedState.HOLIDAY
     if not fetches:
         return FeedState.NO_FEED
-    return FeedState.FAULT if any(fetch.failed for fetch in fetches) else FeedState.LATE
+    # The papers that the calendar expects come from these; a broken feed of a journal is not why they are missing.
+    expected_from = [fetch for fetch in fetches if fetch.source in CALENDAR_SOURCES] or fetches
+    return FeedState.FAULT if any(fetch.failed for fetch in expected_from) else FeedState.LATE

@@ -9,7 +9,7 @@ from functools import partial
 from digest.doctor.check import Check, attempt, bad, good, quoted, warning
 from digest.doctor.database import judge_clock
 from digest.errors import DigestError
-from digest.papers.calendar import EASTERN, announces_on, last_expected
+from digest.papers.calendar import CALENDAR_SOURCES, EASTERN, announces_on, last_expected
 from digest.papers.sources.common import Rejected, Source
 from digest.papers.sources.configured import pacer_from, source_named
 from digest.papers.sources.http import Fetcher, user_agent
@@ -71,7 +71,8 @@ def examine_feeds(
         for name in settings.sources:
             source = source_named(name, settings, fetcher, pacer)
             sample = attempt(_check_name(name), partial(read_sample, source, since, now))
-            yield sample if isinstance(sample, Check) else judge_sample(sample, is_quiet=is_quiet)
+            is_free = name not in CALENDAR_SOURCES
+            yield sample if isinstance(sample, Check) else judge_sample(sample, is_quiet=is_quiet or is_free)
         if fetcher.clock_difference is not None:
             yield judge_clock(fetcher.clock_difference, "feed clock", "feed")
 
@@ -99,7 +100,7 @@ def read_sample(source: Source, since: date, now: datetime) -> Sample:
 
 
 def judge_sample(sample: Sample, *, is_quiet: bool) -> Check:
-    """Judge what a feed answered. `is_quiet`: arXiv announces no papers today."""
+    """Judge what a feed answered. `is_quiet`: no papers need to be announced today."""
     name = _check_name(sample.source)
     if sample.error and not sample.papers:
         return bad(name, sample.error, "If this persists, check the feed's URL in: digest settings")

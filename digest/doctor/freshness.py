@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from digest.doctor.check import Check, bad, good, quoted, warning
 from digest.doctor.database import in_words
 from digest.domain.paper import FetchStatus
-from digest.papers.calendar import announces_on, last_expected, out_at
+from digest.papers.calendar import CALENDAR_SOURCES, announces_on, last_expected, out_at
 from digest.store import fetches, health, papers
 from digest.store.database import Database
 from digest.text.formatting import counted
@@ -46,8 +46,12 @@ def examine_library(
             )
             for row in fetches.newest_fetches(connection, now)
         }
+    follows_calendar = not sources or any(source in CALENDAR_SOURCES for source in sources)
+    whole = judge_freshness(newest_on, holidays, grace, now, has_fetches=bool(readings))
+    if newest_on is not None and not follows_calendar:
+        whole = good(whole.name, f"The newest are of {newest_on}.")
     return [
-        judge_freshness(newest_on, holidays, grace, now, has_fetches=bool(readings)),
+        whole,
         *(judge_reading(source, readings.get(source), now) for source in sources),
     ]
 

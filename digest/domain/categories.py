@@ -1,7 +1,13 @@
-"""arXiv's archives and categories with their names (arxiv.org/category_taxonomy), and parsing of typed ones."""
+"""The categories of all sources with their names, and parsing of typed ones.
 
+arXiv's archives and categories are those of arxiv.org/category_taxonomy; `digest.domain.source_categories` has the
+others.
+"""
+
+from collections.abc import Collection
 from difflib import get_close_matches
 
+from digest.domain.source_categories import FEED_CATEGORY, SOURCE_CATEGORIES, SOURCE_TITLES
 from digest.errors import BadInput
 
 _TAXONOMY: dict[str, tuple[str, dict[str, str]]] = {
@@ -217,7 +223,7 @@ _TAXONOMY: dict[str, tuple[str, dict[str, str]]] = {
     ),
 }
 
-NAMES: dict[str, str] = {
+ARXIV_NAMES: dict[str, str] = {
     name: title
     for archive, (archive_title, categories) in _TAXONOMY.items()
     for name, title in (
@@ -226,14 +232,37 @@ NAMES: dict[str, str] = {
     )
 }
 """Archives (`cs`) and categories (`cs.CL`) with their names, each category after its archive."""
+NAMES: dict[str, str] = {**ARXIV_NAMES, **SOURCE_CATEGORIES}
+"""The categories of all sources with their names."""
 _FOLDED = {name.casefold(): name for name in NAMES}
 
 
+def field_of(category: str) -> str:
+    """Return the field of a category: arXiv's archive (`cs` of `cs.CL`), or the source (`biorxiv`)."""
+    source, colon, _ = category.partition(":")
+    return source if colon else category.partition(".")[0]
+
+
+def is_within(category: str, wider: str) -> bool:
+    """Whether a category is `wider`, or belongs to the archive or source of that name. Case is ignored."""
+    name, other = category.lower(), wider.lower()
+    return name == other or name.startswith((f"{other}.", f"{other}:"))
+
+
 def known_category(text: str) -> str:
-    """Return a category or archive as arXiv writes it, whatever the case. Raises BadInput with a suggestion."""
-    found = _FOLDED.get(text.strip().casefold())
+    """Return a category, archive or source as it is written here, whatever the case. Raises BadInput with a suggestion."""
+    folded = text.strip().casefold()
+    found = _FOLDED.get(folded) or (folded if FEED_CATEGORY.fullmatch(folded) else None)
     if found is None:
-        raise BadInput(f"There is no arXiv category {text!r}; {_suggestion(text)}")
+        raise BadInput(f"There is no category {text!r}; {_suggestion(text)}")
+    return found
+
+
+def arxiv_category(text: str) -> str:
+    """Return a category or archive as arXiv writes it, whatever the case. Raises BadInput with a suggestion."""
+    found = known_category(text)
+    if found not in ARXIV_NAMES:
+        raise BadInput(f"{found} is not a category of arXiv; write one like cs.CL or hep-th.")
     return found
 
 
@@ -248,4 +277,15 @@ def _suggestion(text: str) -> str:
     archive = wanted.partition(".")[0]
     if archive in _TAXONOMY and (endings := list(_TAXONOMY[archive][1])):
         return f"{archive} has {', '.join(f'{archive}.{ending}' for ending in endings)}."
-    return "write it like cs.CL or hep-th; all are listed by: digest papers categories"
+    return "write it like cs.CL, hep-th or biorxiv:neuroscience; all are listed by: digest papers categories"
+
+
+def category_groups(sources: Collection[str]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the categories to choose from as (title, (category, name) pairs): arXiv's archives, and those of `sources`."""
+    groups = [("arXiv", [(archive, title) for archive, (title, _) in _TAXONOMY.items()])]
+    for source, title in SOURCE_TITLES.items():
+        own = [(name, title) for name, title in SOURCE_CATEGORIES.items() if field_of(name) == source]
+        feeds = [(name, name.partition(":")[2]) for name in sources if name.startswith(f"{source}:")]
+        if source in sources or feeds:
+            groups.append((title, [*own, *feeds]))
+    return groups

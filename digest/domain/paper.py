@@ -1,7 +1,7 @@
 """Papers, their popularity, and items of feeds.
 
-The id of a paper is an arXiv id without
-version (`2508.13426`, `math/0611800`), or `title:<16 hex digits>` for a paper known only by its title.
+The id of a paper is an arXiv id without version (`2508.13426`, `math/0611800`), a DOI in lower case, or
+`title:<16 hex digits>` for a paper known only by its title.
 """
 
 from dataclasses import dataclass, field
@@ -20,13 +20,13 @@ class Paper:
     """Paragraphs separated by a newline; may be empty."""
     authors: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
-    """arXiv categories, the primary one first."""
+    """Categories of arXiv (`cs.CL`) and of other sources (`biorxiv:neuroscience`), the primary one first."""
     announced_on: date | None = None
     """The day subscribers could first read it: arXiv's listing date, or the day it entered a trending page.
     None when the feed gives none."""
     withdrawn: bool = False
     links: dict[str, str] = field(default_factory=dict)
-    """Further addresses by kind: `code`, `project`, `doi`. The abstract and PDF pages follow from the id."""
+    """Further addresses by kind: `code`, `project`, `doi`; `page` and `pdf` where they do not follow from the id."""
     raw_title: str = ""
     """The title as in the feed, with TeX and line breaks."""
     raw_abstract: str = ""
@@ -43,6 +43,8 @@ class Popularity:
     comments: int = 0
     stars: int | None = None
     """Stars of its code repository, where the page shows them."""
+    citations: int | None = None
+    """How many works cite it, where a source counts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class FeedItem:
 
     paper: Paper
     popularity: Popularity | None = None
+    other_ids: tuple[str, ...] = ()
+    """Further canonical ids of the same work, such as the DOI of its published version."""
 
 
 class FetchStatus(StrEnum):

@@ -1,11 +1,11 @@
 """Subscribers, their schedules and their interests."""
 
-import re
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from digest.domain.source_categories import CATEGORY_FORM
 from digest.errors import BadInput
 from digest.text.characters import visible
 
@@ -75,7 +75,6 @@ INTEREST_KINDS = tuple(InterestKind)
 
 LONGEST_WORDS = 500
 MOST_INTERESTS = 100
-_CATEGORY = re.compile(r"[a-z]+(?:-[a-z]+)*(?:\.[A-Za-z]{2}|\.[a-z]+(?:-[a-z]+)*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +142,8 @@ class Interests:
             if not words.strip() or len(words) > LONGEST_WORDS:
                 raise BadInput(f"An interest must have between 1 and {LONGEST_WORDS} characters.")
         for category in self.categories:
-            if not _CATEGORY.fullmatch(category):
-                raise BadInput(f"There is no arXiv category {category!r}; write it like cs.CL or hep-th.")
+            if not CATEGORY_FORM.fullmatch(category):
+                raise BadInput(f"There is no category {category!r}; write it like cs.CL or hep-th.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,10 @@ _SINCE = re.compile(r" (?:since yesterday|since \d+ days ago|today)\b")
 
 def facts(card: Card) -> list[str]:
     """Return the category in words, the date, the votes with their change, and the badges."""
-    category = [_SHORT_NAMES.get(name) or NAMES.get(name, name) for name in card.categories[:1]]
+    category = [
+        _SHORT_NAMES.get(name) or NAMES.get(name, name.partition(":")[2] or name)
+        for name in card.categories[:1]
+    ]
     parts = (
         *(formatting.shorten(name, 40) for name in category),
         formatting.short_day(card.announced_on) if card.announced_on else "",

@@ -28,6 +28,9 @@ DEFERRALS = frozenset(
 )  # fmt: skip
 """The days whose mailing arXiv has announced to defer; `holidays` adds others."""
 
+CALENDAR_SOURCES = frozenset({"huggingface", "arxiv", "arxiv-oai", "arxiv-api"})
+"""The sources that have papers on each day of an announcement; journals and other archives keep no calendar."""
+
 _DAY = timedelta(days=1)
 
 

@@ -2,12 +2,15 @@
 
 arXiv ids have two forms: `YYMM.NNNNN` since April 2007 (four digits after the dot until the end
 of 2014, five and later perhaps six since) and `archive/YYMMNNN` before. The id of a paper
-without an arXiv id is `title:` and sixteen hexadecimal digits of a hash of its title.
+without an arXiv id is its DOI in lower case (`10.1101/2026.01.14.123456`). Without either, it is `title:` and
+sixteen hexadecimal digits of a hash of its title.
 """
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from hashlib import blake2b
+from urllib.parse import quote, unquote
 
 from digest.errors import BadInput
 from digest.text.latex import one_line
@@ -20,7 +23,8 @@ _ARCHIVE_NAMES = """
 _ARCHIVES = frozenset(_ARCHIVE_NAMES.split())
 
 _LONGEST = 300
-_WRAPPING = " \t\r\n<>[](){}\"'`,;"
+_SPACES = " \t\r\n"
+_WRAPPING = _SPACES + "<>[](){}\"'`,;"
 _WEB_ADDRESS = re.compile(
     r"(?:https?://[^/?#]+|(?:[\w-]+\.)*(?:arxiv\.org|alphaxiv\.org|huggingface\.co|doi\.org))/(?P<path>[^?#]*)",
     re.IGNORECASE,
@@ -40,21 +44,32 @@ _OLD = re.compile(
     re.IGNORECASE,
 )
 _TITLE = re.compile(r"title:[0-9a-f]{16}")
+_DOI = re.compile(r"10\.[0-9]{4,9}/[!#$%&'()*+,./0-9:;<=>?@A-Z_a-z~\[\]-]{1,200}", re.ASCII)
+_DOI_PREFIX = re.compile(r"(?:info:)?doi[:/]\s*", re.IGNORECASE)
+_DOI_IN_PATH = re.compile(r"(?:\A|/)(?=10\.[0-9]{4,9}/)")
+_ARXIV_REGISTRANT = "10.48550/"
+# bioRxiv and medRxiv until and since December 2025; the addresses of their pages add a version to the DOI.
+_PREPRINT_PAGE = re.compile(
+    r"(10\.(?:1101|64898)/(?:[0-9]{4}\.[0-9]{2}\.[0-9]{2}\.)?[0-9]{6,8})(?:v[0-9].*|\.full.*)"
+)
+_DOI_VERSION = re.compile(r"[/._-]v[0-9]{1,3}\Z")
 _NO_LETTERS = re.compile("[^a-z0-9]+")
 _ACCENTS = re.compile("[\u0300-\u036f]")
 
 
 def canonical_id(text: str) -> str:
-    """Return the canonical id of the paper that `text` names: an arXiv id in any of its forms, or a title id.
+    """Return the canonical id of the paper that `text` names: an arXiv id or a DOI in any of its forms, or a title id.
 
-    Ids, versions, `arXiv:` and `oai:` prefixes and the addresses of abstract, PDF and HTML pages are
-    understood. Raises BadInput for anything else.
+    Ids, versions, `arXiv:`, `oai:` and `doi:` prefixes and the addresses of abstract, PDF and HTML pages are
+    understood. The DOI of an arXiv paper gives its arXiv id. Raises BadInput for anything else.
     """
     bare = text.strip(_WRAPPING)
     if _TITLE.fullmatch(bare):
         return bare
     # No id is that long; the cut bounds the work of the patterns below.
     bare = bare[:_LONGEST]
+    if doi := _doi(text.strip(_SPACES)[:_LONGEST]):
+        return doi
     address = _WEB_ADDRESS.match(bare)
     bare = _without_suffix(address["path"] if address else bare)
     prefix = _PREFIX.match(bare)
@@ -66,8 +81,71 @@ def canonical_id(text: str) -> str:
     if old and old["archive"].lower() in _ARCHIVES and (old["year"] >= "91" or old["serial"] < "0704"):
         return f"{old['archive'].lower()}/{old['serial']}"
     raise BadInput(
-        f"{_shown(text)} is not a paper id; give one like 2508.13426 or math/0611800, or its arXiv address."
+        f"{_shown(text)} is not a paper id; give one like 2508.13426 or math/0611800, a DOI, or its address."
     )
+
+
+def _doi(text: str) -> str:
+    """Return the DOI that a text is, or that is in the path of a web address, or ""; arXiv's DOIs are left out."""
+    bare = text.lstrip(_WRAPPING)
+    if address := _WEB_ADDRESS.match(bare):
+        path = unquote(address["path"])
+        start = _DOI_IN_PATH.search(path)
+        written = path[start.end() :] if start else ""
+    else:
+        prefix = _DOI_PREFIX.match(bare)
+        written = bare[prefix.end() :] if prefix else bare
+    doi = _PREPRINT_PAGE.sub(r"\1", _without_closing(written))
+    return doi.lower() if _DOI.fullmatch(doi) and not doi.startswith(_ARXIV_REGISTRANT) else ""
+
+
+def _without_closing(text: str) -> str:
+    """Remove what a sentence puts after a DOI; a closing bracket stays where the DOI has the opening one."""
+    while text:
+        last = text[-1]
+        is_closing = last in ")]>" and text.count(last) > text.count({")": "(", "]": "[", ">": "<"}[last])
+        if not is_closing and last not in " \t\r\n/.,;:\"'`}({<[":
+            return text
+        text = text[:-1]
+    return text
+
+
+def known_ids(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the canonical ids of those texts that are ids, each once."""
+    found: dict[str, None] = {}
+    for text in texts:
+        try:
+            found[canonical_id(text)] = None
+        except BadInput:
+            continue
+    return tuple(found)
+
+
+def is_doi(paper_id: str) -> bool:
+    """Whether a canonical id is a DOI."""
+    return paper_id.startswith("10.") and "/" in paper_id
+
+
+def is_arxiv_id(paper_id: str) -> bool:
+    """Whether a canonical id is an arXiv id."""
+    return not is_title_id(paper_id) and not is_doi(paper_id)
+
+
+def preferred_id(ids: Iterable[str]) -> str:
+    """Return the id under which a work with these canonical ids is stored: an arXiv id, else the first DOI."""
+    return min(ids, key=lambda one: (is_title_id(one), is_doi(one)))
+
+
+def may_be_same_work(one: str, other: str) -> bool:
+    """Whether two canonical ids can belong to one work.
+
+    arXiv gives one id to each work, and a publisher one DOI, apart from the DOIs of its versions.
+    """
+    if is_arxiv_id(one) and is_arxiv_id(other):
+        return one == other
+    if is_doi(one) and is_doi(other) and one.partition("/")[0] == other.partition("/")[0]:
+        return _DOI_VERSION.sub("", one) == _DOI_VERSION.sub("", other)
+    return True
 
 
 def _without_suffix(text: str) -> str:
@@ -119,16 +197,18 @@ def title_id(title: str) -> str:
 
 def abstract_url(paper_id: str) -> str:
     """Return the address of the abstract page of a canonical id, or "" for a title id."""
+    if is_doi(paper_id):
+        return f"https://doi.org/{quote(paper_id, safe='/:;()')}"
     return "" if is_title_id(paper_id) else f"https://arxiv.org/abs/{paper_id}"
 
 
 def pdf_url(paper_id: str) -> str:
-    """Return the address of the PDF of a canonical id, or "" for a title id."""
-    return "" if is_title_id(paper_id) else f"https://arxiv.org/pdf/{paper_id}"
+    """Return the address of the PDF of an arXiv id, or "" for another id."""
+    return f"https://arxiv.org/pdf/{paper_id}" if is_arxiv_id(paper_id) else ""
 
 
 def sort_key(paper_id: str) -> tuple[int, int, int, str]:
-    """Order canonical ids by year and month, then by number; title ids come first."""
+    """Order canonical ids by year and month, then by number; DOIs and title ids come first."""
     match = _NEW.fullmatch(paper_id) or _OLD.fullmatch(paper_id)
     if not match:
         return (0, 0, 0, paper_id)
@@ -138,6 +218,6 @@ def sort_key(paper_id: str) -> tuple[int, int, int, str]:
 
 
 def id_month(paper_id: str) -> tuple[int, int] | None:
-    """Return the (year, month) of the announcement, which an arXiv id holds; None for a title id."""
+    """Return the (year, month) of the announcement, which an arXiv id holds; None for another id."""
     year, month, _, _ = sort_key(paper_id)
     return (year, month) if year else None

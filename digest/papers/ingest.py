@@ -1,21 +1,20 @@
 """Storing papers: each paper of feeds and files becomes one row, with its term counts."""
 
-from calendar import monthrange
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import islice
 
-from digest.domain.paper import FeedItem, Paper, Popularity
+from digest.domain.paper import FeedItem, Popularity
 from digest.errors import DigestError
 from digest.metrics import INGESTED_PAPERS
-from digest.papers.identifiers import id_month, is_title_id, title_id
 from digest.papers.sources.common import Rejected
+from digest.papers.works import match_works
 from digest.ranking.terms import Statistics, count_terms, pack_counts, unpack_counts
 from digest.store import papers as paper_store
 from digest.store import terms as term_store
 from digest.store.database import Connection, Database
-from digest.store.papers import StoredPaper
+from digest.store.same_works import join_rows, save_ids
 
 # Large enough that the fixed cost of a statement is negligible, small enough that memory use stays constant.
 CHUNK = 1000
@@ -114,24 +113,11 @@ def _next_chunk(items: Iterator[FeedItem], result: IngestResult) -> list[FeedIte
     return chunk
 
 
-@dataclass(slots=True)
-class _Match:
-    """One paper of a chunk before (None: not stored) and after the update."""
-
-    before: StoredPaper | None
-    after: StoredPaper
-    snapshots: list[Popularity] = field(default_factory=list)
-
-    @property
-    def is_changed(self) -> bool:
-        return self.before is not None and self.before != self.after
-
-
 def _store_chunk(connection: Connection, chunk: list[FeedItem], now: datetime, result: IngestResult) -> None:
-    entries = _match_stored(connection, chunk, now)
-    added = [entry.after for entry in entries if entry.before is None]
-    changed = [entry.after for entry in entries if entry.is_changed]
-    row_ids = {entry.after.paper.id: entry.after.row_id for entry in entries}
+    works = match_works(connection, chunk, now)
+    added = [work.after for work in works if work.before is None]
+    changed = [work.after for work in works if work.is_changed]
+    row_ids = {work.after.paper.id: work.after.row_id for work in works}
     row_ids |= paper_store.insert_papers(connection, added, now)
     paper_store.update_papers(connection, changed, now)
 
@@ -140,99 +126,18 @@ def _store_chunk(connection: Connection, chunk: list[FeedItem], now: datetime, r
     paper_store.save_terms(
         connection, {row_ids[paper.id]: blob for paper, blob in zip(rewritten, blobs, strict=True)}
     )
+    join_rows(connection, [(row_id, work.after.row_id) for work in works for row_id in work.absorbed_row_ids])
+    save_ids(
+        connection, {one: row_ids[work.after.paper.id] for work in works for one in work.alternative_ids}
+    )
 
-    snapshots = {row_ids[entry.after.paper.id]: entry.snapshots for entry in entries if entry.snapshots}
-    result.seen += len(entries)
+    snapshots = {row_ids[work.after.paper.id]: work.snapshots for work in works if work.snapshots}
+    result.seen += len(works)
     result.added += len(added)
     result.changed += len(changed)
     result.snapshots += _store_snapshots(connection, snapshots)
-    dates = [entry.after.announced_on for entry in entries]
+    dates = [work.after.announced_on for work in works]
     result.newest_on = max(filter(None, [result.newest_on, *dates]), default=None)
-
-
-def _match_stored(connection: Connection, chunk: list[FeedItem], now: datetime) -> list[_Match]:
-    """Match each feed item with its stored paper: by id, or by title where one of them has no arXiv id."""
-    title_ids = {item.paper.id: title_id(item.paper.title) for item in chunk}
-    known = paper_store.find_known(connection, title_ids.keys(), set(title_ids.values()))
-    entries = [_Match(before=stored, after=stored) for stored in known]
-    by_id = {entry.after.paper.id: entry for entry in entries}
-    by_title = {entry.after.title_id: entry for entry in entries}
-    matched: dict[int, _Match] = {}
-    for item in chunk:
-        paper = item.paper
-        entry = by_id.get(paper.id)
-        if entry is None:
-            namesake = by_title.get(title_ids[paper.id])
-            if namesake and (is_title_id(paper.id) or is_title_id(namesake.after.paper.id)):
-                entry = namesake
-        if entry is None:
-            entry = _Match(before=None, after=new_stored_paper(paper, now))
-        else:
-            entry.after = merge(entry.after, paper)
-        by_id[entry.after.paper.id] = by_title[entry.after.title_id] = matched[id(entry)] = entry
-        if item.popularity is not None:
-            entry.snapshots.append(item.popularity)
-    return list(matched.values())
-
-
-def new_stored_paper(paper: Paper, now: datetime) -> StoredPaper:
-    """Return the row of a new paper; an unknown announcement date is estimated."""
-    announced_on = paper.announced_on or _estimated_date(paper.id, now)
-    return StoredPaper(
-        row_id=0,
-        paper=replace(paper, announced_on=announced_on),
-        title_id=title_id(paper.title),
-        announced_guessed=paper.announced_on is None,
-        first_seen_at=now,
-    )
-
-
-def _estimated_date(paper_id: str, now: datetime) -> date:
-    """Return today, or for an id of an earlier month the last day of that month."""
-    year, month = id_month(paper_id) or (now.year, now.month)
-    if (year, month) >= (now.year, now.month):
-        return now.date()
-    return date(year, month, monthrange(year, month)[1])
-
-
-def merge(stored: StoredPaper, paper: Paper) -> StoredPaper:
-    """Return the stored paper updated with a further feed item.
-
-    An item with categories is arXiv's own record: its text, authors and withdrawal replace the stored ones. An
-    item without them (from a page that lists papers) only fills empty fields, so that two feeds with different
-    texts do not overwrite each other on every fetch. A known date stays, because a later version is not a new
-    paper; but arXiv's date replaces the day on which a page listed the paper.
-    """
-    old = stored.paper
-    is_record = bool(paper.categories) or not old.categories
-    replaces_text = is_record and bool(paper.abstract or not old.abstract) and not is_title_id(paper.id)
-    text_from = paper if replaces_text else old
-    told = paper.announced_on is not None and (
-        stored.announced_guessed or (not old.categories and bool(paper.categories))
-    )
-    merged = replace(
-        old,
-        id=old.id if is_title_id(paper.id) else paper.id,
-        title=text_from.title,
-        abstract=text_from.abstract or old.abstract or paper.abstract,
-        raw_title=text_from.raw_title,
-        raw_abstract=text_from.raw_abstract or old.raw_abstract or paper.raw_abstract,
-        authors=(paper.authors if is_record else None) or old.authors or paper.authors,
-        categories=paper.categories or old.categories,
-        announced_on=paper.announced_on if told else old.announced_on,
-        withdrawn=paper.withdrawn if paper.categories else old.withdrawn or paper.withdrawn,
-        links={**old.links, **paper.links},
-        summary=paper.summary or (old.summary if text_from.abstract == old.abstract or not is_record else ""),
-    )
-    if (merged.title, merged.abstract) == (old.title, old.abstract):
-        # Different line breaks in the raw text are not a change.
-        merged = replace(merged, raw_title=old.raw_title, raw_abstract=old.raw_abstract)
-    return replace(
-        stored,
-        paper=merged,
-        title_id=title_id(merged.title),
-        announced_guessed=stored.announced_guessed and not told,
-    )
 
 
 def _store_snapshots(connection: Connection, snapshots: dict[int, list[Popularity]]) -> int:
@@ -241,11 +146,19 @@ def _store_snapshots(connection: Connection, snapshots: dict[int, list[Popularit
     fresh: list[tuple[int, Popularity]] = []
     for row_id, seen in snapshots.items():
         last = latest.get(row_id)
-        for snapshot in sorted(seen, key=lambda one: one.observed_at):
+        for counted in sorted(seen, key=lambda one: one.observed_at):
+            snapshot = counted if last is None else _completed(counted, last)
             if last is None or not _repeats(last, snapshot):
                 fresh.append((row_id, snapshot))
             last = snapshot if last is None else max(last, snapshot, key=lambda one: one.observed_at)
     return paper_store.save_popularity(connection, fresh)
+
+
+def _completed(counted: Popularity, last: Popularity) -> Popularity:
+    """Return a snapshot with the last counts of what its source does not count: citations, or all others."""
+    if counted.citations is None:
+        return replace(counted, citations=last.citations)
+    return replace(last, observed_at=counted.observed_at, citations=counted.citations)
 
 
 def _repeats(last: Popularity, snapshot: Popularity) -> bool:

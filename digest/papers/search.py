@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from digest.domain.categories import field_of
 from digest.domain.paper import Popularity
 from digest.errors import BadInput, NotFound
 from digest.papers.identifiers import canonical_id
@@ -14,7 +15,7 @@ from digest.ranking.index import Hit, TermIndex
 from digest.ranking.profile import Profile
 from digest.ranking.starters import spread
 from digest.ranking.terms import unpack_counts
-from digest.ranking.trending import Trend, Watched, explain_trending, popularity_line, trending
+from digest.ranking.trending import Trend, Watched, explain_trending, popularity_line, trend_order, trending
 from digest.store import papers as paper_store
 from digest.store import terms as term_store
 from digest.store.database import Connection
@@ -60,9 +61,11 @@ def trending_papers(
     snapshots = paper_store.popularity_of(connection, [one.row_id for one in around], now)
     scores = trending([trend_input(one, snapshots.get(one.row_id, [])) for one in around], now)
     lines = [popularity_line(snapshots.get(one.row_id, []), now) for one in around]
+    fields = [field_of(one.paper.categories[0]) if one.paper.categories else "" for one in around]
     order = [
         index
-        for index in np.lexsort((-scores, np.array([not line for line in lines], bool)))
+        # Stable: the order by trend remains within the papers with votes, and within the others.
+        for index in sorted(trend_order(fields, scores), key=lambda index: not lines[index])
         if category is None or category in listed_under(around[index].paper.categories)
     ]
     return [(around[index], float(scores[index]), lines[index]) for index in order[:top]]
@@ -89,8 +92,8 @@ def explain_trend(connection: Connection, now: datetime, paper_id: str) -> tuple
 
 
 def listed_under(categories: Sequence[str]) -> set[str]:
-    """Return these categories (`cs.CL`) and their archives (`cs`)."""
-    return {*categories, *(category.partition(".")[0] for category in categories)}
+    """Return these categories (`cs.CL`) and their archives and sources (`cs`)."""
+    return {*categories, *map(field_of, categories)}
 
 
 class Found(NamedTuple):

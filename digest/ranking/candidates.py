@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from digest.domain.categories import field_of, is_within
 from digest.domain.paper import Paper
 from digest.ranking.duplicates import duplicate_groups
 from digest.ranking.explain import Row
@@ -24,6 +25,7 @@ from digest.ranking.naming import Naming
 from digest.ranking.profile import Profile
 from digest.ranking.scoring import Scores, score
 from digest.ranking.terms import Statistics
+from digest.ranking.trending import NEWNESS, trend_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,10 @@ class Candidates:
     withdrawn: NDArray[np.bool_]
     by_trend: list[int]
     """Places, the most trending first."""
+    fields: list[str]
+    """The archive or source of each paper's primary category, "" without one."""
+    voted_fields: frozenset[str]
+    """Those in which a paper trends."""
     _masks: dict[object, NDArray[np.bool_]] = field(default_factory=dict)
     _follows: dict[str, tuple[AuthorMatch, ...]] = field(default_factory=dict)
     _namings: dict[tuple[int, int], Naming] = field(default_factory=dict)
@@ -71,6 +77,7 @@ class Candidates:
         versions = {version.version: version for version in statistics}
         rows = {number: version.weigh(counts) for number, version in versions.items()}
         some = next(iter(rows.values()), csr_matrix(counts.shape, dtype=np.float32))
+        fields = [field_of(paper.categories[0]) if paper.categories else "" for paper in papers]
         return cls(
             tuple(papers),
             rows,
@@ -79,7 +86,9 @@ class Candidates:
             duplicate_groups([paper.title for paper in papers], some),
             {paper.id: index for index, paper in enumerate(papers)},
             np.array([paper.withdrawn for paper in papers], bool),
-            np.argsort(-trending, kind="stable").tolist(),
+            trend_order(fields, trending),
+            fields,
+            frozenset(fields[index] for index in np.flatnonzero(trending > NEWNESS)),
         )
 
     # The next two are made when the first subscriber asks for a word or an author.
@@ -159,12 +168,13 @@ class Candidates:
         return mask
 
     def within(self, category: str) -> NDArray[np.bool_]:
-        """Mask the papers listed in a category (`cs.CV`) or a whole archive (`cs`), cross-lists included."""
+        """Mask the papers listed in a category (`cs.CV`) or a whole archive or source (`cs`), cross-lists included."""
         key = ("category", category)
         mask = self._masks.get(key)
         if mask is None:
-            prefix = category.lower()
-            mask = np.array([_listed(paper.categories, prefix) for paper in self.papers], bool)
+            mask = np.array(
+                [any(is_within(one, category) for one in paper.categories) for paper in self.papers], bool
+            )
             self._masks[key] = mask
         return mask
 
@@ -205,7 +215,3 @@ class Candidates:
             found = tuple(matches.values())
             self._follows[author] = found
         return found
-
-
-def _listed(categories: Sequence[str], prefix: str) -> bool:
-    return any(c.lower() == prefix or c.lower().startswith(prefix + ".") for c in categories)

@@ -1,6 +1,7 @@
 """What one subscriber gets from the candidates: filters, followed authors, two sections without repeats."""
 
 from collections import Counter
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -77,7 +78,8 @@ def select(
     `values` and `interests` are the subscriber's rows of `Scores`; `seen` holds the ids of all papers the
     subscriber ever got, and neither they nor their near-duplicates come again. When one section is short
     the other fills up. Withdrawn papers never come. What everyone reads has popularity to show for it;
-    only a subscriber without any taste gets papers there that are merely new.
+    only a subscriber without any taste gets papers there that are merely new. Whose papers are of fields in which
+    nobody votes gets fewer of what everyone reads in other fields, and more by taste.
     """
     taken = {int(candidates.groups[candidates.indexes[paper]]) for paper in candidates.indexes.keys() & seen}
     picks = _Picks(candidates, values, interests, taken)
@@ -92,18 +94,16 @@ def select(
     left = size - len(picks.picks)
     quota = round(left * min(1.0, max(0.0, rules.for_you)))
     picks.take_by_taste(fits, len(picks.picks) + quota)
-    start = len(picks.picks)
     # What is only new is read by nobody yet: it stands in for subscribers alone of whom we know nothing.
     least = NEWNESS if (interests >= 0).any() or picks.picks else 0.0
-    for index in candidates.by_trend:
-        if len(picks.picks) >= size or candidates.trending[index] <= least:
-            break
-        if allowed[index]:
-            picks.take(index, Section.EVERYONE)
-    everyone = picks.picks[start:]
-    if len(picks.picks) < size:
-        picks.take_by_taste(fits, size)
-    return picks.picks[:start] + picks.picks[start + len(everyone) :] + everyone
+    trending = [
+        index for index in candidates.by_trend if allowed[index] and candidates.trending[index] > least
+    ]
+    places = round((size - len(picks.picks)) * picks.share_of_voted_fields())
+    picks.take_trending(trending, len(picks.picks) + places)
+    picks.take_by_taste(fits, size)
+    picks.take_trending(trending, size)
+    return sorted(picks.picks, key=lambda pick: pick.section == Section.EVERYONE)
 
 
 class _Picks:
@@ -136,6 +136,20 @@ class _Picks:
             )
         )
         return True
+
+    def share_of_voted_fields(self) -> float:
+        """Return the share of the picks by taste whose field has votes; 1 without such picks."""
+        fields = [self._candidates.fields[pick.index] for pick in self.picks if pick.interest >= 0]
+        return (
+            sum(field in self._candidates.voted_fields for field in fields) / len(fields) if fields else 1.0
+        )
+
+    def take_trending(self, trending: Sequence[int], until: int) -> None:
+        """Take papers, the most trending first, until there are `until` picks."""
+        for index in trending:
+            if len(self.picks) >= until:
+                break
+            self.take(index, Section.EVERYONE)
 
     def take_by_taste(self, fits: NDArray[np.intp], until: int) -> None:
         """Take papers until there are `until` picks, interests in turn and no two papers too much alike.

@@ -1,6 +1,6 @@
 """What everyone reads: our own published trending formula over popularity snapshots.
 
-    points   = upvotes + comments / 2 + stars / 10
+    points   = upvotes + comments / 2 + stars / 10 + 2 x citations
     velocity = sum over snapshots of  gain x 2^(-age of the gain / 2 days)
     standing = velocity / (velocity + typical of its field and weekday + 4)
     score    = (0.1 + 0.9 x standing) x 2^(-age of the paper / 7 days)      0 < score <= 1
@@ -8,10 +8,11 @@
 A gain is what a snapshot shows above all earlier ones; what the first one shows is taken to have
 come evenly since the paper was announced. The typical velocity of a field is the mean over the
 papers of that field announced on the same weekday, drawn towards the mean over all papers the fewer
-there are. A paper without a snapshot has velocity 0, so it is placed by its newness. docs/trending.md
-works an example.
+there are. A paper without a snapshot has velocity 0, so it is placed by its newness; papers of one day
+come from each archive or source in turn. docs/trending.md works an example.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -64,12 +65,28 @@ class Trend:
 
 def points(snapshot: Popularity) -> float:
     """Fold what a page shows of a paper into one number."""
-    return snapshot.upvotes + snapshot.comments / 2 + (snapshot.stars or 0) / 10
+    stars, citations = snapshot.stars or 0, snapshot.citations or 0
+    return snapshot.upvotes + snapshot.comments / 2 + stars / 10 + 2 * citations
 
 
 def trending(papers: Sequence[Watched], now: datetime) -> NDArray[np.float32]:
     """Score each paper, 0 to 1; the papers given are also what each field's usual is measured on."""
     return np.array([trend.score for trend in explain_trending(papers, now)], np.float32)
+
+
+def trend_order(fields: Sequence[str], scores: NDArray[np.float32]) -> list[int]:
+    """Return the places of papers by score, the highest first; of equal scores, each field has its turn.
+
+    Papers without votes of one day have equal scores. In turn, a source with hundreds of papers a day leaves room for
+    one with a few.
+    """
+    seen: Counter[tuple[str, float]] = Counter()
+    turns: list[int] = []
+    for key in zip(fields, scores.tolist(), strict=True):
+        turns.append(seen[key])
+        seen[key] += 1
+    order: list[int] = np.lexsort((np.array(turns, np.int64), -scores)).tolist()
+    return order
 
 
 def explain_trending(papers: Sequence[Watched], now: datetime) -> list[Trend]:
@@ -152,9 +169,12 @@ def _halved(days: float, half_life: float) -> float:
 def popularity_line(snapshots: Sequence[Popularity], now: datetime) -> str:
     """Say a paper's popularity in a few words, `38 upvotes, +21 since yesterday`; "" when there is none."""
     known = sorted((s for s in snapshots if s.observed_at <= now), key=lambda s: s.observed_at)
-    if not known or known[-1].upvotes <= 0:
+    if not known:
         return ""
     latest = known[-1]
+    if latest.upvotes <= 0:
+        cited = latest.citations or 0
+        return "" if cited <= 0 else "1 citation" if cited == 1 else f"{cited:,} citations"
     words = "1 upvote" if latest.upvotes == 1 else f"{latest.upvotes:,} upvotes"
     earlier = [s for s in known[:-1] if s.observed_at.date() < latest.observed_at.date()]
     if not earlier or latest.upvotes <= earlier[-1].upvotes:

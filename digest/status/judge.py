@@ -14,7 +14,7 @@ from digest.doctor.freshness import missed_announcements
 from digest.doctor.ledger import judge_planning, judge_queue, judge_settled, judge_strayed
 from digest.doctor.rollback import judge_restored
 from digest.doctor.space import judge_space
-from digest.papers.calendar import EASTERN, announces_on, is_weekday, last_expected, out_at
+from digest.papers.calendar import CALENDAR_SOURCES, EASTERN, announces_on, is_weekday, last_expected, out_at
 from digest.status.facts import Calendar, Facts, FeedFacts, Ledger
 from digest.store.circuit_breakers import Circuit
 from digest.store.overview import EDITION_KINDS, ServerAnswers
@@ -83,8 +83,11 @@ def freshness(feed: FeedFacts, calendar: Calendar, now: datetime) -> Freshness:
         return Freshness.UNREAD
     if feed.status == "failed":
         return Freshness.FAULT
-    if feed.source != "sample" and _missed(feed, calendar, now):
+    # Journals and other archives have days without papers that no calendar tells.
+    if feed.source in CALENDAR_SOURCES and _missed(feed, calendar, now):
         return Freshness.LATE
+    if feed.source not in CALENDAR_SOURCES and feed.source != "sample":
+        return Freshness.FRESH
     today = now.astimezone(EASTERN).date()
     if announces_on(today, calendar.holidays):
         return Freshness.FRESH

@@ -109,6 +109,8 @@ papers = Table(
     Column("summary", Text, nullable=False, server_default=text("''")),
     Column("first_seen_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    # The row that stands for the same work; null for all but a few rows.
+    Column("same_work_as", BigId, index=True),
     # Ids are never reused: "every paper up to this id" stays true when the last one is deleted.
     sqlite_autoincrement=True,
 )
@@ -136,6 +138,7 @@ popularity = Table(
     Column("upvotes", Integer, nullable=False),
     Column("comments", Integer, nullable=False),
     Column("stars", Integer),
+    Column("citations", Integer),
     Index(None, "observed_at"),
 )
 

@@ -11,9 +11,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from digest.domain.paper import Paper, Popularity
 from digest.store.conditions import one_of
+from digest.store.identifier_models import alternative_ids
 from digest.store.models import paper_terms, papers, popularity
 
 _HAS_STATED_DATE = papers.c.announced_guessed.is_(False)
+# Of a work that was stored twice, only one row is a paper; see digest.store.same_works.
+_IS_PAPER = papers.c.same_work_as.is_(None)
 # The key of the lock: any number that no other lock uses.
 _INGESTION_LOCK = 7_234_002
 
@@ -27,6 +30,8 @@ class StoredPaper:
     title_id: str
     announced_guessed: bool
     first_seen_at: datetime
+    same_work_as: int | None = None
+    """The row that stands for the same work; None unless the work was stored twice."""
 
     @property
     def announced_on(self) -> date:
@@ -68,6 +73,7 @@ def _stored(row: Row[Any]) -> StoredPaper:
         title_id=row.title_id,
         announced_guessed=row.announced_guessed,
         first_seen_at=row.first_seen_at,
+        same_work_as=row.same_work_as,
     )
 
 
@@ -103,15 +109,21 @@ def lock_ingestion(connection: Connection) -> None:
 
 
 def find_known(connection: Connection, ids: Collection[str], title_ids: Collection[str]) -> list[StoredPaper]:
-    """Return the stored papers with one of these paper_ids or title ids."""
-    found = or_(one_of(papers.c.paper_id, ids), one_of(papers.c.title_id, title_ids))
-    return _read(connection, select(papers).where(found).order_by(papers.c.id))
+    """Return the stored papers with one of these ids (of any source) or title ids, by row id."""
+    condition = or_(one_of(papers.c.paper_id, ids), one_of(papers.c.title_id, title_ids))
+    found = {stored.row_id: stored for stored in _read(connection, select(papers).where(condition))}
+    named = select(alternative_ids.c.paper_row_id).where(one_of(alternative_ids.c.paper_id, ids))
+    others = {*connection.execute(named).scalars()}
+    others |= {stored.same_work_as for stored in found.values() if stored.same_work_as is not None}
+    found |= find_by_row_ids(connection, others - found.keys())
+    return [found[row_id] for row_id in sorted(found) if found[row_id].same_work_as is None]
 
 
 def find_by_paper_ids(connection: Connection, ids: Collection[str]) -> dict[str, StoredPaper]:
-    """Return the stored papers with these paper_ids, by paper_id; unknown ids are left out."""
-    rows = _read(connection, select(papers).where(one_of(papers.c.paper_id, ids)))
-    return {stored.paper.id: stored for stored in rows}
+    """Return the stored papers with these ids (of any source), by the id that was asked for; unknown ids are left out."""
+    row_ids = row_ids_of(connection, ids)
+    found = find_by_row_ids(connection, set(row_ids.values()))
+    return {paper_id: found[row_id] for paper_id, row_id in row_ids.items()}
 
 
 def find_by_row_ids(connection: Connection, row_ids: Collection[int]) -> dict[int, StoredPaper]:
@@ -123,9 +135,12 @@ def find_by_row_ids(connection: Connection, row_ids: Collection[int]) -> dict[in
 
 
 def row_ids_of(connection: Connection, ids: Collection[str]) -> dict[str, int]:
-    """Return the row ids of the papers with these paper_ids, by paper_id; unknown ids are left out."""
-    query = select(papers.c.paper_id, papers.c.id).where(one_of(papers.c.paper_id, ids))
-    return dict(connection.execute(query).all())
+    """Return the row ids of the papers with these ids (of any source), by id; unknown ids are left out."""
+    other = select(alternative_ids.c.paper_id, alternative_ids.c.paper_row_id).where(
+        one_of(alternative_ids.c.paper_id, ids)
+    )
+    own = select(papers.c.paper_id, papers.c.id).where(one_of(papers.c.paper_id, ids), _IS_PAPER)
+    return {**dict(connection.execute(other).all()), **dict(connection.execute(own).all())}
 
 
 def listings(connection: Connection) -> Iterator[Listing]:
@@ -150,7 +165,7 @@ def announced_between(
     Papers whose day no feed has given are left out. `seen_through` leaves out papers first seen later.
     """
     query = select(papers).where(
-        _HAS_STATED_DATE, papers.c.announced_on > after, papers.c.announced_on <= through
+        _IS_PAPER, _HAS_STATED_DATE, papers.c.announced_on > after, papers.c.announced_on <= through
     )
     if seen_through is not None:
         query = query.where(papers.c.first_seen_at <= seen_through)
@@ -159,7 +174,8 @@ def announced_between(
 
 def page(connection: Connection, after: int, limit: int) -> list[StoredPaper]:
     """Return a page of papers with a row id above `after`, by row id."""
-    return _read(connection, select(papers).where(papers.c.id > after).order_by(papers.c.id).limit(limit))
+    query = select(papers).where(_IS_PAPER, papers.c.id > after)
+    return _read(connection, query.order_by(papers.c.id).limit(limit))
 
 
 def newest_announcement(connection: Connection, through: date) -> date | None:
@@ -193,7 +209,8 @@ def newest_papers(
 
     With `since` or `through`, papers without a given day are left out.
     """
-    query = select(papers).order_by(papers.c.announced_on.desc(), papers.c.id.desc()).limit(top)
+    query = select(papers).where(_IS_PAPER)
+    query = query.order_by(papers.c.announced_on.desc(), papers.c.id.desc()).limit(top)
     stated = query.where(_HAS_STATED_DATE)
     if since is not None:
         stated = stated.where(papers.c.announced_on >= since)
@@ -290,6 +307,7 @@ def save_popularity(connection: Connection, snapshots: Iterable[tuple[int, Popul
             "upvotes": seen.upvotes,
             "comments": seen.comments,
             "stars": seen.stars,
+            "citations": seen.citations,
         }
         for row_id, seen in snapshots
     ]
@@ -316,7 +334,7 @@ def latest_popularity(connection: Connection, row_ids: Collection[int]) -> dict[
 
 
 def _snapshot(row: Row[Any]) -> Popularity:
-    return Popularity(row.observed_at, row.upvotes, row.comments, row.stars)
+    return Popularity(row.observed_at, row.upvotes, row.comments, row.stars, row.citations)
 
 
 def popularity_of(

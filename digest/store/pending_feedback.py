@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, func, literal, or_, select, true, tup
 
 from digest.domain.subscriber import Verdict
 from digest.store.conditions import one_of
+from digest.store.identifier_models import alternative_ids
 from digest.store.models import feedback, papers, pending_feedback
 from digest.store.papers import upsert
 
@@ -100,6 +101,8 @@ def ids_to_request(
             _pending.given_at > given_after,
             or_(_pending.asked_at.is_(None), _pending.asked_at < asked_before),
             _pending.paper_id.not_like("title:%"),
+            # A DOI; arXiv's own ids have at least four characters before the first dot.
+            _pending.paper_id.not_like("10.%"),
         )
         .distinct()
         .order_by(_pending.paper_id)
@@ -127,6 +130,8 @@ class Arrival:
 
 def arrived(connection: Connection, limit: int) -> list[Arrival]:
     """Return pending feedback whose paper is stored by now."""
+    own = (papers.c.paper_id == _pending.paper_id) & papers.c.same_work_as.is_(None)
+    row_id = func.coalesce(papers.c.id, alternative_ids.c.paper_row_id)
     query = (
         select(
             _pending.subscriber_id,
@@ -134,9 +139,11 @@ def arrived(connection: Connection, limit: int) -> list[Arrival]:
             _pending.verdict,
             _pending.given_at,
             _pending.from_team,
-            papers.c.id.label("paper_row_id"),
+            row_id.label("paper_row_id"),
         )
-        .join(papers, papers.c.paper_id == _pending.paper_id)
+        .outerjoin(papers, own)
+        .outerjoin(alternative_ids, alternative_ids.c.paper_id == _pending.paper_id)
+        .where(row_id.is_not(None))
         .order_by(_pending.subscriber_id, _pending.paper_id)
         .limit(limit)
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from digest.domain.delivery import Section
 from digest.domain.pick import Card, Pick, PickReason
@@ -16,6 +16,7 @@ from digest.store.conditions import one_of
 from digest.store.models import cards, deliveries, papers, picks
 from digest.store.papers import upsert
 from digest.store.received import month_received, received_long_ago
+from digest.store.same_works import absorbed_rows
 
 
 def received(
@@ -215,14 +216,16 @@ def received_papers(connection: Connection, subscriber_id: int, limit: int) -> l
 
 
 def received_on(connection: Connection, subscriber_id: int, paper_row_id: int) -> date | None:
-    """Return the edition in which a paper is or will be sent to a subscriber; None if there is none.
+    """Return the edition in which a paper is or will be sent to a subscriber, the first one; None if there is none.
 
     Of an old mail only the month is known: the result is its first day.
     """
+    row_ids = [paper_row_id, *absorbed_rows(connection, [paper_row_id])]
     query = (
-        select(deliveries.c.edition_on)
+        select(func.min(deliveries.c.edition_on))
         .join(picks, picks.c.delivery_id == deliveries.c.id)
-        .where(picks.c.subscriber_id == subscriber_id, picks.c.paper_row_id == paper_row_id)
+        .where(picks.c.subscriber_id == subscriber_id, one_of(picks.c.paper_row_id, row_ids))
     )
-    edition_on: date | None = connection.execute(query).scalar_one_or_none()
-    return edition_on or month_received(connection, subscriber_id, paper_row_id)
+    edition_on: date | None = connection.execute(query).scalar_one()
+    months = (month_received(connection, subscriber_id, row_id) for row_id in row_ids)
+    return edition_on or min(filter(None, months), default=None)

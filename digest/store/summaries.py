@@ -30,6 +30,7 @@ def claim_calls(connection: Connection, today: date, since: date, budget: int) -
             papers.c.summary == "",
             papers.c.abstract != "",
             papers.c.withdrawn.is_(False),
+            papers.c.same_work_as.is_(None),
             papers.c.id.not_in(called),
         )
         .order_by(func.coalesce(votes, 0).desc(), papers.c.announced_on.desc(), papers.c.id)

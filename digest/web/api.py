@@ -38,7 +38,10 @@ def _written_as_a_number(value: object) -> object:
 WHOLE = BeforeValidator(_written_as_a_number)
 Top = Annotated[int, Query(ge=1, le=100, description="How many papers at most."), WHOLE]
 Category = Annotated[
-    str, Query(max_length=60, description="Only papers of this category (cs.CL) or archive (cs).")
+    str,
+    Query(
+        max_length=60, description="Only papers of this category (cs.CL), archive (cs) or source (biorxiv)."
+    ),
 ]
 Since = Annotated[
     date | None,
@@ -54,11 +57,13 @@ class PaperOut(BaseModel):
     title: str
     authors: list[str]
     abstract: str
-    categories: list[str] = Field(description="arXiv categories, the primary one first.")
+    categories: list[str] = Field(
+        description="Categories of arXiv (cs.CL) and other sources (biorxiv:neuroscience), the primary one first."
+    )
     announced_on: date | None
     page: str = Field(description="Its page here.")
     links: dict[str, str] = Field(description="Its pages on other sites, by kind.")
-    popularity: str = Field(description="Votes, comments and stars, in words; may be empty.")
+    popularity: str = Field(description="Votes or citations, in words; may be empty.")
 
 
 class TrendingOut(PaperOut):

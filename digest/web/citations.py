@@ -3,7 +3,7 @@
 import re
 
 from digest.domain.pick import Card
-from digest.papers.identifiers import is_title_id
+from digest.papers.identifiers import is_arxiv_id, is_doi
 from digest.text.formatting import one_line
 
 _SPECIAL = {
@@ -17,13 +17,15 @@ def bibtex(card: Card) -> str:
     """Return a paper as one BibTeX entry."""
     family = _NO_KEY.sub("", (card.authors[0] if card.authors else "").lower().rpartition(" ")[2])
     year = str(card.announced_on.year) if card.announced_on else ""
+    is_on_arxiv = is_arxiv_id(card.paper_id)
     fields = {
         "title": f"{{{_escaped(card.title)}}}",
         "author": " and ".join(_escaped(name) for name in card.authors),
         "year": year,
-        "eprint": "" if is_title_id(card.paper_id) else card.paper_id,
-        "archiveprefix": "" if is_title_id(card.paper_id) else "arXiv",
-        "primaryclass": _escaped(next(iter(card.categories), "")),
+        "doi": _escaped(card.paper_id) if is_doi(card.paper_id) else "",
+        "eprint": card.paper_id if is_on_arxiv else "",
+        "archiveprefix": "arXiv" if is_on_arxiv else "",
+        "primaryclass": _escaped(next(iter(card.categories), "")) if is_on_arxiv else "",
         "url": card.abstract_url,
     }
     key = f"{family or 'paper'}{year}{_NO_KEY.sub('', card.paper_id.lower())}"
@@ -40,6 +42,7 @@ def ris(card: Card) -> str:
         ("PY", str(card.announced_on.year) if card.announced_on else ""),
         ("DA", f"{card.announced_on:%Y/%m/%d}" if card.announced_on else ""),
         ("AB", one_line(card.abstract)),
+        ("DO", card.paper_id if is_doi(card.paper_id) else ""),
         ("UR", card.abstract_url),
         ("ER", ""),
     ]

@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 from limits import RateLimitItemPerHour
 
 from digest.delivery.decisions import NOTES, quiet_reason
+from digest.domain.categories import category_groups
 from digest.domain.pick import Card
 from digest.domain.subscriber import FREQUENCIES, Subscriber, Verdict, clean_words
 from digest.errors import BadInput, BadLink, NotFound, TryLater
@@ -123,6 +124,7 @@ def show_preferences(
         tomorrow=context.now().date() + timedelta(days=1),
         is_mail=False,
         **team,
+        category_groups=category_groups(context.container.settings.sources),
         **shown,
     )  # fmt: skip
 

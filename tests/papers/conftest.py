@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -36,6 +37,11 @@ def configured(feeds: FeedServer) -> Settings:
         arxiv_oai_url=f"{feeds.address}/oai",
         arxiv_api_url=f"{feeds.address}/api/query",
         arxiv_categories=("cs.AI", "cs.CV"),
+        biorxiv_url=feeds.address,
+        openalex_url=feeds.address,
+        openalex_filter="primary_topic.field.id:28",
+        rss_feeds=(f"gulls={feeds.address}/feed.xml",),
+        fetch_pause=timedelta(0),
     )
 
 

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from digest.domain.paper import FeedItem
 from digest.errors import DigestError
 from digest.papers.sources.common import Rejected, Source
+from tests.papers import journal_samples as journals
 from tests.papers import samples
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -17,7 +18,16 @@ GOOD = {
         samples.oai_record("2603.00001"), samples.oai_record("2603.00002")
     ).encode(),
     "arxiv-api": samples.api_page(samples.api_entry("2603.00001"), samples.api_entry("2603.00002")).encode(),
+    "biorxiv": journals.biorxiv_page(
+        journals.biorxiv_record("2603.00001"), journals.biorxiv_record("2603.00002")
+    ),
+    "medrxiv": journals.biorxiv_page(
+        journals.biorxiv_record("2603.00001"), journals.biorxiv_record("2603.00002")
+    ),
+    "openalex": journals.works_page(journals.work("2603.00001"), journals.work("2603.00002")),
+    "rss:gulls": journals.rdf_feed(journals.rdf_item("2603.00001"), journals.rdf_item("2603.00002")).encode(),
 }
+"""One answer of each source, with two papers whose ids end in 2603.00001 and 2603.00002."""
 
 Make = Callable[[str], Source]
 
@@ -40,4 +50,5 @@ def gathered(
 
 
 def ids(items: list[FeedItem]) -> set[str]:
-    return {item.paper.id for item in items}
+    """Return the ids of papers, without the registrant that is the same in all DOIs of the samples."""
+    return {item.paper.id.removeprefix(f"{journals.REGISTRANT}/") for item in items}

@@ -21,6 +21,7 @@ from digest.papers.sources.configured import (
 )
 from digest.papers.sources.http import Fetcher, FreePacer
 from digest.settings import SOURCE_NAMES, Settings
+from tests.papers import journal_samples as journals
 from tests.papers import samples
 from tests.papers.feed_answers import GOOD, NOW, TODAY, Make, gathered, ids
 from tests.papers.feed_server import FeedServer, Reply, Request
@@ -30,13 +31,22 @@ PATHS = {
     "arxiv": "/atom/cs.AI+cs.CV",
     "arxiv-oai": "/oai",
     "arxiv-api": "/api/query",
+    "biorxiv": "/details/biorxiv/2026-03-04/2026-03-04/0/json",
+    "medrxiv": "/details/medrxiv/2026-03-04/2026-03-04/0/json",
+    "openalex": "/works",
+    "rss:gulls": "/feed.xml",
 }
+JSON_SOURCES = {"huggingface", "biorxiv", "medrxiv", "openalex"}
 
 EMPTY = {
     "huggingface": b"[]",
     "arxiv": samples.atom_feed().encode(),
     "arxiv-oai": samples.oai_error("noRecordsMatch", "nothing").encode(),
     "arxiv-api": samples.api_page().encode(),
+    "biorxiv": journals.NO_POSTS,
+    "medrxiv": journals.NO_POSTS,
+    "openalex": journals.works_page(),
+    "rss:gulls": journals.rdf_feed().encode(),
 }
 
 every_source = pytest.mark.parametrize("name", PATHS)
@@ -130,7 +140,7 @@ def test_a_huge_body_is_read_up_to_the_limit(feeds: FeedServer, make: Make, name
     assert time.perf_counter() - started < 5
 
 
-@pytest.mark.parametrize("name", [name for name in PATHS if name != "huggingface"])
+@pytest.mark.parametrize("name", [name for name in PATHS if name not in JSON_SOURCES])
 @pytest.mark.parametrize("bomb", [samples.ENTITY_BOMB, samples.EXTERNAL_ENTITY])
 def test_entity_bombs_are_refused(feeds: FeedServer, make: Make, name: str, bomb: str) -> None:
     feeds.serve(PATHS[name], Reply(bomb.encode()))
@@ -156,12 +166,18 @@ def test_a_wrong_charset_is_corrected(
 
 @every_source
 def test_a_bad_item_affects_only_itself(feeds: FeedServer, make: Make, name: str) -> None:
-    feeds.serve(PATHS[name], Reply(GOOD[name].replace(b"2603.00001", b"2613.00001")))
+    doi = f"{journals.REGISTRANT}/2603.00001".encode()
+    # OpenAlex and journals have works without an id, but none without a title.
+    bad = GOOD[name].replace(doi, b"gulls").replace(b"2603.00001", b"2613.00001")
+    reason = "is not a paper id"
+    if name in {"openalex", "rss:gulls"}:
+        bad, reason = GOOD[name].replace(b"Counting Gulls 2603.00001", b""), "the title is missing"
+    feeds.serve(PATHS[name], Reply(bad))
     items, rejected, error = gathered(make(name))
     assert (ids(items), error) == ({"2603.00002"}, None)
     assert rejected
     assert rejected[0].where.startswith(f"{name} ")
-    assert "is not a paper id" in rejected[0].reason
+    assert reason in rejected[0].reason
 
 
 # Withdrawals
@@ -200,16 +216,24 @@ def test_withdrawn_papers_are_marked(feeds: FeedServer, make: Make) -> None:
 
 
 def test_feeds_are_built_from_the_settings(fetcher: Fetcher) -> None:
-    settings = Settings(holidays=("2026-03-05",))
-    assert {source_named(name, settings, fetcher, FreePacer()).name for name in SOURCE_NAMES} == set(
-        SOURCE_NAMES
+    settings = Settings(
+        holidays=("2026-03-05",),
+        rss_feeds=("gulls=https://gulls.example.org/feed", "fog=https://fog.example.org/rss"),
+        openalex_filter="primary_topic.field.id:28",
+        sources=SOURCE_NAMES,
     )
+    assert settings.sources == (*SOURCE_NAMES[:-2], "rss:gulls", "rss:fog", "sample")
+    for name in settings.sources:
+        assert source_named(name, settings, fetcher, FreePacer()).name == name
     assert holidays_of(settings) == {date(2026, 3, 5)}
     fetcher_from(settings, "1.0", lambda: NOW).close()
     with pacer_from(settings).turn():
         pass
-    with pytest.raises(BadInput, match="choose from huggingface, arxiv"):
-        source_named("gulls", settings, fetcher, FreePacer())
+    for unknown in ("gulls", "rss:moss", "rss"):
+        with pytest.raises(BadInput, match=r"choose from huggingface, arxiv.*rss:gulls, rss:fog"):
+            source_named(unknown, settings, fetcher, FreePacer())
+    with pytest.raises(BadInput, match="DIGEST_OPENALEX_FILTER"):
+        source_named("openalex", Settings(), fetcher, FreePacer())
     with pytest.raises(BadInput, match="DIGEST_HOLIDAYS"):
         holidays_of(Settings(holidays=("tomorrow",)))
 
@@ -241,7 +265,7 @@ ABSURD = (
 
 
 @pytest.mark.parametrize("absurd", ABSURD)
-@pytest.mark.parametrize("name", [name for name in SOURCE_NAMES if name != "sample"])
+@every_source
 def test_an_impossible_date_affects_only_its_item(
     feeds: FeedServer, make: Make, name: str, absurd: str
 ) -> None:
@@ -252,6 +276,10 @@ def test_an_impossible_date_affects_only_its_item(
         "arxiv": lambda: dated(GOOD["arxiv"], "published", absurd),
         "arxiv-oai": lambda: dated(GOOD["arxiv-oai"], "created", absurd),
         "arxiv-api": lambda: dated(GOOD["arxiv-api"], "published", absurd),
+        "biorxiv": lambda: GOOD["biorxiv"].replace(b'"date": "2026-03-03', b'"date": "' + absurd.encode(), 1),
+        "medrxiv": lambda: GOOD["medrxiv"].replace(b'"date": "2026-03-03', b'"date": "' + absurd.encode(), 1),
+        "openalex": lambda: GOOD["openalex"].replace(b"2026-03-03", absurd.encode(), 1),
+        "rss:gulls": lambda: dated(GOOD["rss:gulls"], "dc:date", absurd),
     }[name]()
     assert absurd.encode() in bad
     feeds.serve(PATHS[name], Reply(bad))

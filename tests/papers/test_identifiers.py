@@ -9,9 +9,14 @@ from digest.papers.identifiers import (
     abstract_url,
     canonical_id,
     id_month,
+    is_arxiv_id,
+    is_doi,
     is_title_id,
+    known_ids,
+    may_be_same_work,
     normalised_title,
     pdf_url,
+    preferred_id,
     sort_key,
     title_id,
 )
@@ -105,6 +110,12 @@ def test_ids_are_canonical(text: str, paper_id: str) -> None:
         "math/0704001",  # the new form was in use already
         "title:0123",
         "https://example.org/about",
+        "10.12/gulls",  # a registrant has four digits at least
+        "10.1234/",
+        "10.1234/two words",
+        "10.1234/möwe",
+        "10.48550/gulls",  # the DOIs of arXiv contain arXiv ids
+        "10.1234/" + "9" * 300,
         "２５０８.13426",  # noqa: RUF001 - digits of another script
         "2508.13426\n2508.13427",
     ],
@@ -112,6 +123,83 @@ def test_ids_are_canonical(text: str, paper_id: str) -> None:
 def test_an_invalid_id_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(BadInput, match=r"give one like 2508\.13426"):
         canonical_id(text)
+
+
+BIORXIV = "10.1101/2024.01.16.575895"
+SICI = "10.1002/(sici)1096-8644(199601)99:1<1::aid-ajpa1>3.0.co;2-1"
+
+
+@pytest.mark.parametrize(
+    ("text", "paper_id"),
+    [
+        (BIORXIV, BIORXIV),
+        (f"doi:{BIORXIV}", BIORXIV),
+        (f"DOI: {BIORXIV}.", BIORXIV),
+        (f"info:doi/{BIORXIV}", BIORXIV),
+        (f"https://doi.org/{BIORXIV}", BIORXIV),
+        (f"dx.doi.org/{BIORXIV}", BIORXIV),
+        (f"{BIORXIV}v2", BIORXIV),
+        (f"https://www.biorxiv.org/content/{BIORXIV}v2.full.pdf", BIORXIV),
+        (f"https://www.biorxiv.org/content/{BIORXIV}v1?rss=1", BIORXIV),
+        ("https://www.medrxiv.org/content/10.64898/2026.01.14.26344001v1", "10.64898/2026.01.14.26344001"),
+        ("10.1038/S41586-024-00001-1", "10.1038/s41586-024-00001-1"),
+        ("https://link.springer.com/article/10.1007/s00125-024-1/", "10.1007/s00125-024-1"),
+        ("(see 10.1234/abc(1))"[5:], "10.1234/abc(1)"),
+        ("(10.1234/abc).", "10.1234/abc"),
+        (SICI.upper(), SICI),
+        ("https://doi.org/10.1002%2F(SICI)1096-8644(199601)99:1%3C1::AID-AJPA1%3E3.0.CO;2-1", SICI),
+    ],
+)
+def test_every_form_of_a_doi_gives_the_same_canonical_id(text: str, paper_id: str) -> None:
+    assert canonical_id(text) == paper_id
+    assert canonical_id(paper_id) == paper_id
+    assert canonical_id(abstract_url(paper_id)) == paper_id
+
+
+def test_kinds_of_ids_are_told_apart() -> None:
+    title = title_id("Gulls")
+    assert [is_doi(one) for one in (BIORXIV, "1001.1234", "math/0611800", title)] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert [is_arxiv_id(one) for one in (BIORXIV, "1001.1234", "math/0611800", title)] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+    assert known_ids(["", "NA", BIORXIV, f"doi:{BIORXIV}", "2508.13426v2"]) == (BIORXIV, "2508.13426")
+
+
+def test_an_arxiv_id_is_preferred_to_a_doi_and_a_doi_to_a_title_id() -> None:
+    title = title_id("Gulls")
+    assert preferred_id([title, BIORXIV, "2508.13426"]) == "2508.13426"
+    assert preferred_id([title, BIORXIV, "10.1038/x"]) == BIORXIV
+    assert preferred_id([title]) == title
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_possible"),
+    [
+        ("2508.13426", "2508.13427", False),
+        ("2508.13426", BIORXIV, True),
+        (BIORXIV, "10.1101/2024.01.16.575896", False),
+        (BIORXIV, "10.1038/s41586-024-00001-1", True),
+        ("10.21203/rs.3.rs-1/v1", "10.21203/rs.3.rs-1/v2", True),
+        ("10.20944/preprints202401.0001.v1", "10.20944/preprints202401.0002.v1", False),
+        ("2508.13426", "title:0123456789abcdef", True),
+    ],
+)
+def test_an_archive_or_publisher_gives_a_work_one_id(one: str, other: str, *, is_possible: bool) -> None:
+    assert may_be_same_work(one, other) is may_be_same_work(other, one) is is_possible
+
+
+@given(st.text() | st.text(alphabet="0123456789./v:arXiv-[]()<> ", max_size=60).map("10.1101/".__add__))
+def test_any_doi_is_canonical_once_read(text: str) -> None:
+    for paper_id in known_ids([text]):
+        assert canonical_id(paper_id) == paper_id
 
 
 @given(st.text() | st.text(alphabet="0123456789./v:arXiv-[]() ", max_size=60))
@@ -178,6 +266,11 @@ def test_arxiv_ids_have_pages_and_title_ids_have_none() -> None:
     assert abstract_url("2508.13426") == "https://arxiv.org/abs/2508.13426"
     assert pdf_url("math/0611800") == "https://arxiv.org/pdf/math/0611800"
     assert abstract_url(title_id("Gulls")) == pdf_url(title_id("Gulls")) == ""
+    assert (
+        abstract_url(SICI)
+        == "https://doi.org/10.1002/(sici)1096-8644(199601)99:1%3C1::aid-ajpa1%3E3.0.co;2-1"
+    )
+    assert pdf_url(BIORXIV) == ""
 
 
 def test_old_and_new_ids_sort_by_their_month() -> None:

@@ -11,10 +11,11 @@ from sqlalchemy import select
 from digest.domain.paper import FeedItem, Paper, Popularity
 from digest.errors import StopRun, TryLater
 from digest.papers.identifiers import title_id
-from digest.papers.ingest import IngestResult, ingest, merge, new_stored_paper
+from digest.papers.ingest import IngestResult, ingest
 from digest.papers.search import find_paper
 from digest.papers.sources.common import Rejected
 from digest.papers.sources.common import make_paper as paper_from_feed
+from digest.papers.works import merge, new_stored_paper
 from digest.ranking.scoring import score
 from digest.ranking.terms import unpack_counts
 from digest.store import papers as paper_store

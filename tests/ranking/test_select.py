@@ -118,6 +118,31 @@ def test_a_short_section_is_filled_by_the_other() -> None:
     assert sections(picks(Rules(), on=cold)) == ["for_you"] * 10
 
 
+@pytest.mark.parametrize(
+    ("topics", "everyone"),
+    [(["object tracking"], 3), (["machine unlearning"], 0), (["object tracking", "machine unlearning"], 1)],
+)
+def test_what_everyone_reads_has_the_share_of_the_fields_with_votes(topics: list[str], everyone: int) -> None:
+    # Nobody votes on the second half, which is biology.
+    mixed = [replace(paper, categories=("biorxiv:ecology",)) for paper in PAPERS[20:]]
+    votes = np.concatenate([HEAT[:20], np.full(20, NEWNESS / 2)]).astype(np.float32)
+    on = candidates([*PAPERS[:20], *mixed], votes)
+    assert on.voted_fields == {"cs"}
+    profile = build_profile(topics, NOTHING, NOTHING, REFERENCE)
+    assert sections(picks(Rules(), profile=profile, on=on)).count("everyone") == everyone
+    # Where there is nothing else, what everyone reads fills the mail.
+    nothing_fits = picks(Rules(floor=0.99), profile=profile, on=on)
+    assert sections(nothing_fits) == ["everyone"] * 10
+
+
+def test_new_papers_without_votes_come_from_each_source_in_turn() -> None:
+    many = [replace(paper, categories=("biorxiv:ecology",)) for paper in PAPERS[:20]]
+    few = [replace(paper, categories=("stat.ML",)) for paper in PAPERS[20:24]]
+    on = candidates([*many, *few], np.full(24, NEWNESS / 2, np.float32))
+    chosen = picks(Rules(), profile=STRANGER, on=on)
+    assert sum(on.fields[pick.index] == "stat" for pick in chosen) == 4
+
+
 def test_nothing_below_the_floor_is_picked_by_taste() -> None:
     assert all(pick.score >= 0.3 for pick in picks(Rules(floor=0.3)) if pick.section == "for_you")
 

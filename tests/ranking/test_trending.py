@@ -1,12 +1,13 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.domain.paper import Popularity
-from digest.ranking.trending import Watched, explain_trending, popularity_line, trending
+from digest.ranking.trending import Watched, explain_trending, points, popularity_line, trend_order, trending
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 TODAY = NOW.date()
@@ -116,3 +117,28 @@ def test_the_worked_example_of_the_documentation() -> None:
 )
 def test_popularity_in_a_few_words(snapshots: list[Popularity], line: str) -> None:
     assert popularity_line(snapshots, NOW) == line
+
+
+def test_citations_count_and_are_shown_where_nobody_votes() -> None:
+    cited = Popularity(NOW, 0, citations=3)
+    assert points(cited) == 6
+    assert popularity_line([cited], NOW) == "3 citations"
+    assert popularity_line([Popularity(NOW, 0, citations=1)], NOW) == "1 citation"
+    assert popularity_line([Popularity(NOW, 4, citations=1)], NOW) == "4 upvotes"
+    assert popularity_line([Popularity(NOW, 0, citations=0)], NOW) == ""
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([0.1, 0.2])), max_size=30))
+def test_papers_of_equal_scores_come_from_each_field_in_turn(papers: list[tuple[str, float]]) -> None:
+    fields = [field for field, _ in papers]
+    scores = np.array([score for _, score in papers], np.float32)
+    order = trend_order(fields, scores)
+    assert sorted(order) == list(range(len(papers)))
+    assert [scores[index] for index in order] == sorted(scores, reverse=True)
+    for score in set(scores.tolist()):
+        equal = [fields[index] for index in order if scores[index] == score]
+        for end in range(len(equal)):
+            counts = [equal[:end].count(field) for field in set(equal)]
+            left = [equal[end:].count(field) for field in set(equal)]
+            # No field is two ahead of one that has papers left.
+            assert all(a - b <= 1 for a in counts for b, rest in zip(counts, left, strict=True) if rest)

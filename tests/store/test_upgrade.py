@@ -54,7 +54,8 @@ OLD_COLUMNS = {
 }
 # Columns that were added since.
 NEW_COLUMNS = {
-    "papers": {"summary"},
+    "papers": {"summary", "same_work_as"},
+    "popularity": {"citations"},
     "subscribers": {"layout", "team"},
     "feedback": {"from_team"},
     "deliveries": {"opinion"},

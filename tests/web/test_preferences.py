@@ -82,7 +82,7 @@ def test_an_empty_field_clears_the_setting(
         ({"frequency": "hourly"}, "choose one of"),
         ({"max_papers": "0"}, "1 to 50"),
         ({"max_papers": "99999999999999999999"}, "1 to 50"),
-        ({"categories": "cs.CL; DROP"}, "no arXiv category"),
+        ({"categories": "cs.CL; DROP"}, "no category"),
         ({"topics": "x" * 501}, "between 1 and 500"),
         ({"topics": "\n".join(f"topic {n}" for n in range(101))}, "at most 100 are allowed"),
         ({"like": "nonsense"}, "not a paper id"),

@@ -109,7 +109,7 @@ def test_a_preview_of_invalid_input_shows_the_error(
 ) -> None:
     before = dump(container)
     for fields, said in (
-        ({"categories": "cs."}, "no arXiv category"),
+        ({"categories": "cs."}, "no category"),
         ({"pasted": "2603"}, "No paper was found"),
     ):
         shown = look(client, subscriber, **fields)

@@ -10,9 +10,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from digest.domain.paper import FeedItem, Paper
 from digest.errors import BadInput, StopRun, TryLater
 from digest.papers.calendar import estimated_listing
-from digest.papers.identifiers import canonical_id
-from digest.papers.sources.arxiv_feed import parse_moment
+from digest.papers.identifiers import canonical_id, known_ids
 from digest.papers.sources.common import Found, Rejected, make_paper, stopping_at_many_rejects
+from digest.papers.sources.dates import parse_moment
 from digest.papers.sources.http import Fetcher, Pacer
 from digest.papers.sources.xml import Document, Element, expect, parse
 
@@ -121,7 +121,7 @@ def _read(document: Document, name: str, holidays: Collection[date]) -> Found:
         if reason := _refusal(entry):
             raise StopRun(f"{name}: the search was refused ({reason}); check the categories in the settings.")
         try:
-            yield FeedItem(_paper(entry, holidays))
+            yield FeedItem(_paper(entry, holidays), other_ids=known_ids(entry.words("doi").split()))
         except BadInput as error:
             yield Rejected(f"{name} entry {number}", str(error))
     expect(document, {"feed"}, name)

@@ -8,20 +8,19 @@ the answer has as many entries as arXiv returns at most, each category is reques
 import re
 from collections.abc import Sequence
 from datetime import date, datetime
-from email.utils import parsedate_to_datetime
 
 from digest.domain.paper import FeedItem
 from digest.errors import BadInput
 from digest.papers.calendar import EASTERN
+from digest.papers.identifiers import known_ids
 from digest.papers.sources.common import Found, Rejected, make_paper, stopping_at_many_rejects
+from digest.papers.sources.dates import parse_moment
 from digest.papers.sources.http import Fetcher, Pacer
 from digest.papers.sources.xml import Element, expect, parse
 
 MOST_ENTRIES = 2000
 """The most entries in one answer of arXiv."""
 
-EARLIEST_YEAR, LATEST_YEAR = 1900, 2200
-_LONGEST_MOMENT = 100
 _ENTRIES = frozenset({"entry", "item"})
 _ANNOUNCEMENTS = frozenset({"new", "cross"})
 _ABSTRACT = re.compile(
@@ -86,7 +85,8 @@ def _item(entry: Element) -> FeedItem:
             ],
             announced_on=_announced_on(entry) if kind.lower() in _ANNOUNCEMENTS else None,
             links={"doi": f"https://doi.org/{doi}"} if doi else {},
-        )
+        ),
+        other_ids=known_ids(doi.split()),
     )
 
 
@@ -123,22 +123,4 @@ def _announced_on(entry: Element) -> date | None:
         moment = parse_moment(text)
         if moment:
             return moment.astimezone(EASTERN).date()
-    return None
-
-
-def parse_moment(text: str) -> datetime | None:
-    """Parse an instant in RFC 3339 or RFC 5322 form; None if it is neither or has no time zone.
-
-    Raises BadInput for a year outside EARLIEST_YEAR to LATEST_YEAR.
-    """
-    for read in (datetime.fromisoformat, parsedate_to_datetime):
-        try:
-            moment = read(text[:_LONGEST_MOMENT])
-        except (ValueError, TypeError):
-            continue
-        except OverflowError:
-            raise BadInput(f"the date {text[:40]!r} is out of range") from None
-        if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
-            raise BadInput(f"the date {text[:40]!r} is out of range")
-        return moment if moment.tzinfo else None
     return None

@@ -10,9 +10,9 @@ from datetime import date, datetime, time, timedelta
 from digest.domain.paper import FeedItem, Paper
 from digest.errors import BadInput, StopRun, TryLater
 from digest.papers.calendar import EASTERN, announces_on, estimated_listing
-from digest.papers.identifiers import canonical_id
-from digest.papers.sources.arxiv_feed import EARLIEST_YEAR, LATEST_YEAR
+from digest.papers.identifiers import canonical_id, known_ids
 from digest.papers.sources.common import Found, Rejected, make_paper, stopping_at_many_rejects
+from digest.papers.sources.dates import day_in
 from digest.papers.sources.http import Fetcher, Pacer
 from digest.papers.sources.xml import Document, Element, expect, parse
 
@@ -96,7 +96,7 @@ def _read(document: Document, name: str, holidays: Collection[date]) -> Found:
         if header is not None and header.attributes.get("status") == "deleted":
             continue
         try:
-            yield FeedItem(_paper(record, holidays))
+            yield FeedItem(_paper(record, holidays), other_ids=_dois(record))
         except BadInput as error:
             yield Rejected(f"{name} record {number}", str(error))
     expect(document, {"OAI-PMH"}, name)
@@ -131,8 +131,8 @@ def _paper(record: Element, holidays: Collection[date]) -> Paper:
         categories=data.words("categories").split(),
         announced_on=_announced_on(
             paper_id,
-            created_on=_day(data.words("created")),
-            stamped_on=None if data.words("updated") else _day(record.words("header", "datestamp")),
+            created_on=day_in(data.words("created")),
+            stamped_on=None if data.words("updated") else day_in(record.words("header", "datestamp")),
             holidays=holidays,
         ),
         comment=data.words("comments"),
@@ -145,14 +145,9 @@ def _name(author: Element) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _day(text: str) -> date | None:
-    try:
-        day = date.fromisoformat(text[:10])
-    except ValueError:
-        return None
-    if not EARLIEST_YEAR <= day.year <= LATEST_YEAR:
-        raise BadInput(f"the date {text[:40]!r} is out of range")
-    return day
+def _dois(record: Element) -> tuple[str, ...]:
+    data = record.first("metadata", "arXiv")
+    return known_ids(data.words("doi").split()) if data is not None else ()
 
 
 def _announced_on(

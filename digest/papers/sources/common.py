@@ -13,10 +13,12 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from digest.domain.paper import FeedItem, Paper
+from digest.domain.source_categories import CATEGORY_FORM
 from digest.errors import BadInput, TryLater
 from digest.papers.identifiers import canonical_id, title_id
 from digest.text.characters import visible
 from digest.text.latex import one_line, paragraphs
+from digest.text.markup import plain_line, plain_paragraphs
 
 LONGEST_TITLE = 1_000
 LONGEST_ABSTRACT = 20_000
@@ -30,7 +32,6 @@ MOST_REJECTED = 1_000
 LONGEST_COMMENT = 2_000
 """Characters of an author's comment that are read."""
 
-_CATEGORY = re.compile(r"[a-z]+(?:-[a-z]+)*(?:\.[A-Za-z]+(?:-[A-Za-z]+)*)?")
 _WITHDRAWN_COMMENT = re.compile(
     r"\b(?:withdrawn|withdraws)\b(?!\s+from\b(?!\s+(?:the\s+)?arxiv\b))", re.IGNORECASE
 )
@@ -102,8 +103,11 @@ def make_paper(
     withdrawn: bool = False,
     links: dict[str, str] | None = None,
     summary: str = "",
+    is_tex: bool = True,
 ) -> Paper:
     """Build a paper from a feed's raw fields; with an empty `paper_id` the id is derived from the title.
+
+    `is_tex` says whether TeX in title and abstract is resolved; elsewhere, `~` and `$` are ordinary signs.
 
     Raises BadInput with the reason when the fields do not make a paper.
     """
@@ -111,13 +115,13 @@ def make_paper(
     for field, text, longest in (("title", title, LONGEST_TITLE), ("abstract", abstract, LONGEST_ABSTRACT)):
         if len(text) > longest:
             raise BadInput(f"the {field} is {len(text):,} characters long; the most is {longest:,}")
-    readable_title = one_line(title)
+    readable_title = one_line(title) if is_tex else plain_line(title)
     if not readable_title:
         raise BadInput("the title is missing")
     return Paper(
         id=canonical_id(paper_id) if paper_id else title_id(readable_title),
         title=readable_title,
-        abstract=paragraphs(abstract),
+        abstract=paragraphs(abstract) if is_tex else plain_paragraphs(abstract),
         authors=_names(authors),
         categories=_categories(categories),
         announced_on=announced_on,
@@ -145,8 +149,10 @@ _TEX_SIGNS = re.compile(r"[\\{}$~^`]|''|--|  ")
 
 
 def _categories(categories: Sequence[str]) -> tuple[str, ...]:
-    """Return arXiv's categories, each once, in order; classes of other schemes are dropped."""
-    known = (name for name in categories[:MOST_CATEGORIES] if len(name) < 40 and _CATEGORY.fullmatch(name))
+    """Return the categories of arXiv and other sources, each once, in order; classes of other schemes are dropped."""
+    known = (
+        name for name in categories[:MOST_CATEGORIES] if len(name) <= 60 and CATEGORY_FORM.fullmatch(name)
+    )
     return tuple(dict.fromkeys(known))
 
 

@@ -8,9 +8,12 @@ from digest.errors import BadInput
 from digest.papers.sources.arxiv_api import ArxivApi
 from digest.papers.sources.arxiv_feed import ArxivFeed
 from digest.papers.sources.arxiv_oai import ArxivOai
+from digest.papers.sources.biorxiv import Biorxiv
 from digest.papers.sources.common import Source
 from digest.papers.sources.http import Fetcher, IntervalPacer, Pacer, user_agent
 from digest.papers.sources.huggingface import HuggingFace
+from digest.papers.sources.journal_feed import JournalFeed
+from digest.papers.sources.openalex import OpenAlex
 from digest.papers.sources.sample import SampleFeed
 from digest.settings import SOURCE_NAMES, Settings
 
@@ -31,7 +34,26 @@ def source_named(name: str, settings: Settings, fetcher: Fetcher, arxiv_pacer: P
         return ArxivOai(settings.arxiv_oai_url, categories, fetcher, arxiv_pacer, holidays=days)
     if name == "arxiv-api":
         return arxiv_api_from(settings, fetcher, arxiv_pacer)
-    raise BadInput(f"No feed is called {name!r}; choose from {', '.join(SOURCE_NAMES)}.")
+    return _source_beside_arxiv(name, settings, fetcher, IntervalPacer(settings.fetch_pause))
+
+
+def _source_beside_arxiv(name: str, settings: Settings, fetcher: Fetcher, pacer: Pacer) -> Source:
+    if name in {"biorxiv", "medrxiv"}:
+        return Biorxiv(name, settings.biorxiv_url, fetcher, pacer)
+    if name == "openalex":
+        if not settings.openalex_filter:
+            raise BadInput("openalex needs DIGEST_OPENALEX_FILTER, which says what to read.")
+        key = settings.openalex_key.get_secret_value()
+        return OpenAlex(
+            settings.openalex_url, settings.openalex_filter, key, settings.contact, fetcher, pacer
+        )
+    addresses = {
+        f"rss:{name}": address for name, _, address in (one.partition("=") for one in settings.rss_feeds)
+    }
+    if name in addresses:
+        return JournalFeed(name, addresses[name], fetcher, pacer)
+    known = [one for one in SOURCE_NAMES if one != "rss"]
+    raise BadInput(f"No feed is called {name!r}; choose from {', '.join([*known, *addresses])}.")
 
 
 def arxiv_api_from(settings: Settings, fetcher: Fetcher, arxiv_pacer: Pacer) -> ArxivApi:

@@ -4,6 +4,7 @@ Every request carries a User-Agent that names the installation. A feed that is b
 times with growing waits; a Retry-After header takes precedence. Requests to arXiv are made one at a time.
 """
 
+import logging
 import re
 import threading
 import time
@@ -33,6 +34,8 @@ _GZIP = 16 + zlib.MAX_WBITS
 _USER_INFO = re.compile(r"\A([a-z][a-z0-9+.-]*://)?.*@", re.IGNORECASE | re.DOTALL)
 """Everything up to the last @: a password may hold signs that end it in a well-formed address."""
 _FIRST_WAIT = 2.0
+# It logs whole addresses, and the key of a source is part of one.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 _LONGEST_WAIT = 60.0
 
 

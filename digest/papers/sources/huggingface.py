@@ -4,24 +4,22 @@ Nearly every field of the public JSON may be missing or null; unknown fields are
 every fetch reads all days since `since` again.
 """
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from digest.domain.paper import FeedItem, Popularity
-from digest.errors import BadInput, TryLater
+from digest.errors import BadInput
 from digest.papers.calendar import is_weekday
-from digest.papers.sources.arxiv_feed import parse_moment
 from digest.papers.sources.common import Found, Rejected, make_paper, stopping_at_many_rejects
+from digest.papers.sources.dates import parse_moment
 from digest.papers.sources.http import Fetcher
+from digest.papers.sources.json_records import JsonRecords, objects_of, text_of
 from digest.papers.sources.jsonl import item_from
-from digest.papers.sources.xml import decoded
 
 PAGE_SIZE = 100
 """The largest page of the API."""
 _MOST_PAGES = 20
-_HTML_STARTS = ("<!doctype", "<html", "<head", "<body")
 
 
 class HuggingFace:
@@ -59,43 +57,11 @@ def read_page(body: bytes, name: str, now: datetime, *, shown_on: date | None = 
 
     `shown_on` dates items that do not say when they were put on the page.
     """
-    text = decoded(body).lstrip("\ufeff \t\r\n")
-    if text[:20].lower().startswith(_HTML_STARTS):
-        raise TryLater(f"{name}: the answer is a web page (HTML) where JSON was expected.")
-    if not text.startswith("["):
-        raise TryLater(f"{name}: the answer is not a JSON list{_quoted_error(text)}.")
-    decoder = json.JSONDecoder()
-    position, number = _skip(text, 1), 0
-    while not text.startswith("]", position):
-        number += 1
-        try:
-            item, position = decoder.raw_decode(text, position)
-        except (ValueError, RecursionError):
-            what_is_stored = f"; {number - 1} complete items before it were kept" if number > 1 else ""
-            raise TryLater(
-                f"{name}: {cut or f'the answer breaks off in item {number}'}{what_is_stored}."
-            ) from None
+    for number, item in enumerate(JsonRecords(body, name, cut=cut), 1):
         try:
             yield _item(item, now, shown_on)
         except BadInput as error:
             yield Rejected(f"{name} item {number}", str(error))
-        position = _skip(text, position)
-
-
-def _skip(text: str, position: int) -> int:
-    """Return the position after white space and commas."""
-    while text[position : position + 1] in {" ", "\n", "\r", "\t", ","}:
-        position += 1
-    return position
-
-
-def _quoted_error(text: str) -> str:
-    """Return the message of the API's `{"error": ...}` in parentheses, or ""."""
-    try:
-        error = json.loads(text)["error"]
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return ""
-    return f" (it says: {error[:200]})" if isinstance(error, str) else ""
 
 
 def _item(item: Any, now: datetime, shown_on: date | None) -> FeedItem:
@@ -106,14 +72,14 @@ def _item(item: Any, now: datetime, shown_on: date | None) -> FeedItem:
         # A saved list may hold plain records, too.
         return item_from(item, now)
     paper = make_paper(
-        paper_id=_text(inner, "id"),
-        title=_text(inner, "title") or _text(item, "title"),
-        abstract=_text(inner, "summary") or _text(item, "summary"),
-        authors=_authors(inner.get("authors")),
+        paper_id=text_of(inner, "id"),
+        title=text_of(inner, "title") or text_of(item, "title"),
+        abstract=text_of(inner, "summary") or text_of(item, "summary"),
+        authors=_authors(inner),
         announced_on=_shown_on(inner) or shown_on,
         withdrawn=bool(inner.get("withdrawnAt")),
-        links={"code": _text(inner, "githubRepo"), "project": _text(inner, "projectPage")},
-        summary=_text(inner, "ai_summary"),
+        links={"code": text_of(inner, "githubRepo"), "project": text_of(inner, "projectPage")},
+        summary=text_of(inner, "ai_summary"),
     )
     popularity = Popularity(
         observed_at=now,
@@ -124,23 +90,16 @@ def _item(item: Any, now: datetime, shown_on: date | None) -> FeedItem:
     return FeedItem(paper, popularity)
 
 
-def _text(record: Mapping[str, Any], field: str) -> str:
-    value = record.get(field)
-    return value if isinstance(value, str) else ""
-
-
 def _count(record: Mapping[str, Any], field: str) -> int | None:
     value = record.get(field)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
 
 
-def _authors(entries: Any) -> list[str]:
-    if not isinstance(entries, list):
-        return []
-    shown = [entry for entry in entries if isinstance(entry, dict) and not entry.get("hidden")]
-    return [name for entry in shown if (name := _text(entry, "name"))]
+def _authors(paper: Mapping[str, Any]) -> list[str]:
+    shown = [entry for entry in objects_of(paper, "authors") if not entry.get("hidden")]
+    return [name for entry in shown if (name := text_of(entry, "name"))]
 
 
 def _shown_on(inner: Mapping[str, Any]) -> date | None:
-    moment = parse_moment(_text(inner, "submittedOnDailyAt"))
+    moment = parse_moment(text_of(inner, "submittedOnDailyAt"))
     return moment.astimezone(UTC).date() if moment else None

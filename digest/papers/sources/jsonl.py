@@ -1,4 +1,4 @@
-"""Papers as JSON records, one per line: `id, title, abstract, authors, categories, date, upvotes`.
+"""Papers as JSON records, one per line: `id, doi, title, abstract, authors, categories, date, upvotes`.
 
 Only the title and the abstract are required. Without an id, the id is derived from the title; without a date, the
 announcement date is unknown.
@@ -11,6 +11,7 @@ from typing import Any
 
 from digest.domain.paper import FeedItem, Popularity
 from digest.errors import BadInput
+from digest.papers.identifiers import known_ids
 from digest.papers.sources.common import Found, Rejected, make_paper
 
 LONGEST_LINE = 1_000_000
@@ -49,8 +50,9 @@ def item_from(record: Any, now: datetime) -> FeedItem:
     """Build a feed item from one record. Raises BadInput naming the field that is wrong."""
     if not isinstance(record, dict):
         raise BadInput("the line is not a JSON object")
+    dois = known_ids([_text(record, "doi", required=False)])
     paper = make_paper(
-        paper_id=_text(record, "id", required=False),
+        paper_id=_text(record, "id", required=False) or next(iter(dois), ""),
         title=_text(record, "title"),
         abstract=_text(record, "abstract"),
         authors=_texts(record, "authors"),
@@ -58,7 +60,8 @@ def item_from(record: Any, now: datetime) -> FeedItem:
         announced_on=_date(record),
     )
     upvotes = record.get("upvotes")
-    return FeedItem(paper, None if upvotes is None else Popularity(now, _count(upvotes)))
+    popularity = None if upvotes is None else Popularity(now, _count(upvotes))
+    return FeedItem(paper, popularity, dois)
 
 
 def _text(record: Mapping[str, Any], field: str, *, required: bool = True) -> str:

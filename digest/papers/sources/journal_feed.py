@@ -1,0 +1,123 @@
+"""Any RSS or Atom feed of a journal or blog.
+
+| Field | Read from the first of these elements that has it |
+|---|---|
+| id | a DOI or arXiv id in prism:doi, dc:identifier, guid, id, link; else the title |
+| title | title |
+| abstract | content:encoded, content, description, summary: the longest, as plain text |
+| authors | author/name, dc:creator, author; "Author(s):" in the text |
+| date | dc:date, pubDate, published, prism:publicationDate, updated; else the day on which it is read |
+
+The parser is digest.papers.sources.xml, as for arXiv's feeds: feedparser builds a whole document in memory, without a
+limit, and does not tell a document that breaks off from a complete one.
+"""
+
+import re
+from datetime import UTC, date, datetime
+
+from digest.domain.paper import FeedItem
+from digest.errors import BadInput
+from digest.papers.identifiers import known_ids, preferred_id
+from digest.papers.sources.common import Found, Rejected, make_paper, stopping_at_many_rejects
+from digest.papers.sources.dates import day_in, parse_moment
+from digest.papers.sources.http import Fetcher, Pacer
+from digest.papers.sources.xml import Element, expect, parse
+from digest.text.markup import has_tex, plain_line, plain_text
+
+_ENTRIES = frozenset({"entry", "item"})
+_TEXTS = ("encoded", "content", "description", "summary")
+_IDS = ("doi", "identifier", "guid", "id", "link")
+_DATES = ("date", "pubDate", "published", "publicationDate", "updated")
+_DEEPEST = 20
+# What publishers put before the abstract: Nature its citation, Elsevier a list of facts instead of the abstract.
+_CITATION = re.compile(r"\A[^\n]{0,150}?\bPublished online:[^\n]{0,80}?doi:\s?10\.\S+\s*", re.IGNORECASE)
+_HEADING = re.compile(r"\A\s*(?:abstract|summary)\b[\s.:]*", re.IGNORECASE)
+_FACT = re.compile(
+    r"^(?:Publication date|Source|Author\(s\)|Volume|DOI)\s*:(.*)$", re.IGNORECASE | re.MULTILINE
+)
+_AUTHORS = re.compile(r"^Author\(s\)\s*:(.*)$", re.IGNORECASE | re.MULTILINE)
+_IN_BRACKETS = re.compile(r"\S+@\S+\s*\(([^()]*)\)")
+
+
+class JournalFeed:
+    """One feed of the settings."""
+
+    def __init__(self, name: str, address: str, fetcher: Fetcher, pacer: Pacer) -> None:
+        """`name` is the source's name, `rss:` and the name in the settings; it is the category of the papers, too."""
+        self.name = name
+        self._address = address
+        self._fetcher = fetcher
+        self._pacer = pacer
+
+    def fetch(self, since: date, now: datetime) -> Found:
+        """Yield all entries of the feed, which has no earlier ones, so `since` is not used."""
+        del since
+        answer = self._fetcher.get(self._address, pacer=self._pacer)
+        yield from read_page(answer.body, self.name, now, charset=answer.charset, cut=answer.cut)
+
+
+@stopping_at_many_rejects
+def read_page(body: bytes, name: str, now: datetime, *, charset: str = "", cut: str = "") -> Found:
+    """Yield the papers of one feed document. Raises TryLater, after them, when it breaks off."""
+    document = parse(body, _ENTRIES, charset=charset, cut=cut)
+    for number, entry in enumerate(document.entries, 1):
+        try:
+            yield _item(entry, name, now.astimezone(UTC).date())
+        except BadInput as error:
+            yield Rejected(f"{name} entry {number}", str(error))
+    expect(document, {"feed", "rss", "RDF"}, name)
+
+
+def _item(entry: Element, name: str, today: date) -> FeedItem:
+    links = [link.attributes.get("href") or link.text.strip() for link in entry.all("link")]
+    ids = known_ids([*(entry.words(one) for one in _IDS), entry.attributes.get("about", ""), *links])
+    paper_id = preferred_id(ids) if ids else ""
+    text = max((plain_text(_whole_text(entry.first(one))) for one in _TEXTS), key=len).strip()
+    title = plain_text(_whole_text(entry.first("title")))
+    abstract = _HEADING.sub("", _FACT.sub("", _CITATION.sub("", text)).strip())
+    paper = make_paper(
+        paper_id=paper_id,
+        title=title,
+        abstract=abstract,
+        authors=_authors(entry, text),
+        categories=[name],
+        announced_on=min(_date(entry) or today, today),
+        links={"page": next(filter(None, links), "") or entry.words("guid")},
+        is_tex=has_tex(f"{title} {abstract}"),
+    )
+    return FeedItem(paper, other_ids=tuple(one for one in ids if one != paper_id))
+
+
+def _whole_text(element: Element | None, depth: int = 0) -> str:
+    """Return the text of an element and of those inside it, which Atom allows in place of escaped HTML."""
+    if element is None or depth > _DEEPEST:
+        return ""
+    inside = "\n".join(_whole_text(child, depth + 1) for child in element.children)
+    return f"{element.text}\n{inside}" if inside else element.text
+
+
+def _date(entry: Element) -> date | None:
+    for text in map(entry.words, _DATES):
+        moment = parse_moment(text)
+        day = moment.astimezone(UTC).date() if moment else day_in(text)
+        if day:
+            return day
+    return None
+
+
+def _authors(entry: Element, text: str) -> list[str]:
+    """Return the names; they are in one element each, or in one element with commas or semicolons."""
+    named = [author.words("name") or author.text.strip() for author in entry.all("author")]
+    named = named or [creator.text.strip() for creator in entry.all("creator")]
+    if not named and (found := _AUTHORS.search(text)):
+        named = [found[1]]
+    plain = [plain_line(_IN_BRACKETS.sub(r"\1", plain_text(name))) for name in named]
+    return _names(plain[0]) if len(plain) == 1 else plain
+
+
+def _names(text: str) -> list[str]:
+    if ";" in text:
+        return text.split(";")
+    parts = text.split(", ")
+    # "Fern, Ada" is one name, "Ada Fern, Bo Li" are two.
+    return parts if all(" " in part.strip() for part in parts) else [text]
