@@ -120,3 +120,13 @@ def test_a_mail_without_votes_has_no_section_everyone(empty: Shell) -> None:
         assert re.search("new this week", mail, re.IGNORECASE)
         assert not re.search("everyone reads", mail, re.IGNORECASE)
     assert {cells[5] for cells in empty("papers", "list").cells} == {"new"}
+
+
+def test_the_tables_go_back_for_a_former_version_and_an_upgrade_leaves_a_backup(digest: Shell) -> None:
+    assert "is at 0014; install the former version" in digest("db", "downgrade", "0014").out
+    assert "not a revision" in digest.fails("db", "downgrade", "9999")
+    upgraded = digest("init").lines
+    assert upgraded[0].startswith("Upgraded sqlite:///digest.db from 0014 to ")
+    assert upgraded[1] == "The database as it was is in digest.db.0014.backup."
+    assert (digest.folder / "digest.db.0014.backup").is_file()
+    assert "ana@example.org" in digest("subscribers", "list").out
