@@ -180,3 +180,13 @@ def test_the_failed_mails_of_an_edition_are_retried_by_reason(digest: Shell) -> 
 )
 def test_what_cannot_be_retried_is_one_line(digest: Shell, words: list[str]) -> None:
     assert digest.fails("deliveries", "retry", *words)
+
+
+def test_the_tables_go_back_for_a_former_version_and_an_upgrade_leaves_a_backup(digest: Shell) -> None:
+    assert "is at 0014; install the former version" in digest("db", "downgrade", "0014").out
+    assert "not a revision" in digest.fails("db", "downgrade", "9999")
+    upgraded = digest("init").lines
+    assert upgraded[0].startswith("Upgraded sqlite:///digest.db from 0014 to ")
+    assert upgraded[1] == "The database as it was is in digest.db.0014.backup."
+    assert (digest.folder / "digest.db.0014.backup").is_file()
+    assert "ana@example.org" in digest("subscribers", "list").out

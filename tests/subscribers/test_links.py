@@ -109,3 +109,28 @@ def test_a_feedback_link_contains_paper_and_verdict(paper_id: str) -> None:
     assert query == {"paper": [paper_id], "verdict": ["less"]}
     assert link.isascii()
     assert " " not in link
+
+
+@pytest.mark.parametrize(
+    ("purpose", "signature"),
+    [
+        ("confirm", "dEI9U2VwjJiOK3CCiRBIj0BHWqEN8fxmKIkFGZAlgtA"),
+        ("preferences", "C_2X7lKZY9bGBKo2GfWzbo3dt46tmegT4CbNVEEQQcs"),
+        ("unsubscribe", "3HF3Y47hhnvt1L-YfNxuDrCQJw2Qsax2sOWvsPS_nzE"),
+        ("feed", "8pWBjZbbTOCNXfbqelp0DVJkrbeyfDhKyXRaUbcyLLw"),
+    ],
+)
+def test_the_links_of_sent_mails_stay_valid(purpose: Purpose, signature: str) -> None:
+    token = f"0123456789abcdef.20260303.{signature}"
+    assert token_of(links().link(purpose, "0123456789abcdef", TUESDAY)) == token
+    assert links().read(purpose, token) == Claim("0123456789abcdef", TUESDAY)
+
+
+def test_the_addresses_of_feeds_and_feedback_pages() -> None:
+    made = Links("https://papers.example.org/", SECRET)
+    assert made.home == "https://papers.example.org/"
+    feed = made.feed("0123456789abcdef", TUESDAY)
+    assert feed == f"{made.link('feed', '0123456789abcdef', TUESDAY)}.xml"
+    (page,) = made.feedback_pages("0123456789abcdef", TUESDAY, ["2603.00001"])
+    assert page == "https://papers.example.org/f/JVYBI0VniavN7xRWAAGQxDKI2OXz8SCv"
+    assert made.read_paper(token_of(page)).paper_id == "2603.00001"

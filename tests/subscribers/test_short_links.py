@@ -70,3 +70,20 @@ def test_a_token_of_another_installation_is_refused() -> None:
     )
     with pytest.raises(BadLink):
         TOKENS.read(token)
+
+
+@pytest.mark.parametrize(
+    ("key", "paper_id", "token"),
+    [
+        ("0123456789abcdef", "2603.00001", "JVYBI0VniavN7xRWAAGQxDKI2OXz8SCv"),
+        ("0123456789abcdef", "1412.0001", "JVYBI0VniavN7wsIAAF7xXwiNk4yrSuX"),
+        ("0123456789abcdef", "math/9901001", "JVYBI0VniavN7wBtYXRoLzk5MDEwMDGRVfOla8iyVirQ"),
+        ("0123456789abcdef", "title:0123456789abcdef", "JVYBI0VniavN7wEBI0VniavN78PNye0EnxizxAw"),
+        ("ada", "2603.00001", "pVYDYWRhFFYAAd8P6p6Y_nBgZiU"),
+        ("ada", "title:0123456789abcdef", "pVYDYWRhAQEjRWeJq83vjOBHn4ZFV6afcA"),
+    ],
+)
+def test_the_tokens_of_sent_mails_stay_valid(key: str, paper_id: str, token: str) -> None:
+    day = date(2026, 3, 3)
+    assert TOKENS.token(TOKENS.start(key, day), paper_id) == token
+    assert TOKENS.read(token) == PaperClaim(key, day, paper_id)
