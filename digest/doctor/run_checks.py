@@ -144,10 +144,11 @@ def _smtp(server: Server, container: Container) -> Iterator[Check]:
     sender = container.settings.sender
     server_with_timeout = replace(server, timeout_seconds=min(server.timeout_seconds, TIMEOUT_SECONDS))
     yield from judge_probe(probe(server_with_timeout, sender), container.clock())
-    domain = attempt("sender", lambda: read_address(sender).domain.lower())
+    address = attempt("sender", lambda: read_address(sender))
     # The check of the settings reports an invalid address and a local domain.
-    if isinstance(domain, Check) or is_local_domain(domain):
+    if isinstance(address, Check) or is_local_domain(address.domain):
         return
+    domain = address.domain.lower()
     keys = attempt("DKIM", lambda: read_keys(container.settings.dkim_keys))
     signing = () if isinstance(keys, Check) else keys
     yield from attempted(
