@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from digest.doctor.beat import examine_beat
@@ -141,18 +140,15 @@ def _mail(container: Container, *, thorough: bool) -> Iterator[Check]:
         yield good("mail", f"Is sent over {server}, which was not checked; to check it: digest doctor --mail")
 
 
-def _domain_of(sender: str) -> str:
-    return read_address(sender).domain.lower()
-
-
 def _smtp(server: Server, container: Container) -> Iterator[Check]:
     sender = container.settings.sender
     server_with_timeout = replace(server, timeout_seconds=min(server.timeout_seconds, TIMEOUT_SECONDS))
     yield from judge_probe(probe(server_with_timeout, sender), container.clock())
-    domain = attempt("sender", partial(_domain_of, sender))
+    address = attempt("sender", lambda: read_address(sender))
     # The check of the settings reports an invalid address and a local domain.
-    if isinstance(domain, Check) or is_local_domain(domain):
+    if isinstance(address, Check) or is_local_domain(address.domain):
         return
+    domain = address.domain.lower()
     keys = attempt("DKIM", lambda: read_keys(container.settings.dkim_keys))
     signing = () if isinstance(keys, Check) else keys
     yield from attempted(
