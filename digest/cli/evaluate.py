@@ -37,7 +37,7 @@ _Study = Annotated[
     typer.Option(
         metavar="WHAT",
         help="Instead: subscribers who tap (taps), two interests in one (pairs), muting by example (less), marks beside "
-        "a line (marks), subthemes of lists with sections (diversity), or choices held against unseen lists and weeks (tuning, some minutes) or unseen topics (lines).",
+        "a line (marks), papers ticked beside a line (ticks), subthemes of lists with sections (diversity), or choices held against unseen lists and weeks (tuning, some minutes) or unseen topics (lines).",
     ),
 ]
 _Theme = Annotated[str, typer.Option(metavar="WORDS", help="What `--study less` mutes by example.")]

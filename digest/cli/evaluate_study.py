@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from digest.evaluation.benchmark import Corpus, Task
     from digest.evaluation.topics import Benchmark
 
-STUDIES = ("taps", "pairs", "less", "tuning", "marks", "lines", "diversity")
+STUDIES = ("taps", "pairs", "less", "tuning", "marks", "ticks", "lines", "diversity")
 _ONE_FIELD = 0.5
 """Lists at least this similar are about one field."""
 
@@ -28,8 +28,8 @@ def study_lists(study: str, corpus: "Corpus", made: "list[Task]", theme: str) ->
         before = [one for task in made for one in studies.earlier(task.reading_list, corpus)]
         weeks = {"own": made, "earlier": tasks(corpus, before)}
         return _taps(corpus, weeks) if study == "taps" else _tuning(weeks)
-    if study == "marks":
-        return _marks(made)
+    if study in {"marks", "ticks"}:
+        return _beside_a_line(study, made)
     if study == "pairs":
         joined = [
             {**asdict(half), "library_similarity": studies.library_similarity(one, other)}
@@ -53,12 +53,13 @@ def study_lists(study: str, corpus: "Corpus", made: "list[Task]", theme: str) ->
     }
 
 
-def _marks(made: "list[Task]") -> dict[str, Any]:
+def _beside_a_line(study: str, made: "list[Task]") -> dict[str, Any]:
     from digest.evaluation import studies
     from digest.evaluation.line_studies import marks
+    from digest.evaluation.ticks import ticks
 
     typed = [task for task in made if task.reading_list.topic]
-    found = [marks(task) for task in typed]
+    found = [(marks if study == "marks" else ticks)(task) for task in typed]
     return {
         "mean": studies.mean_of(found),
         "lists": [{"name": task.reading_list.name, **one} for task, one in zip(typed, found, strict=True)],

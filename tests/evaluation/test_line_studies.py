@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from digest.evaluation.benchmark import as_delivered, tasks
 from digest.evaluation.dense import Vectors, list_scores, rankers
 from digest.evaluation.line_studies import MARKS, held_out, line_tunings, marks
+from digest.evaluation.ticks import ticks
 from digest.evaluation.topics import Benchmark, digests, evaluate, measure
 from digest.ranking.terms import count_terms
 from digest.ranking.training import DEFAULT
@@ -67,6 +68,14 @@ def test_marks_beside_a_line_are_measured_one_after_the_other() -> None:
     found = marks(task)
     assert list(found) == [f"after {count}" for count in MARKS]
     assert all(0 < value <= 1 for value in found.values())
+
+
+def test_ticks_beside_a_line_are_measured_for_each_way_to_offer_papers() -> None:
+    (task,) = tasks(corpus_of(STORED), [reading()])
+    found = ticks(task)
+    assert list(found) == ["words", "arbitrary", "best", "spread"]
+    assert all(0 < value <= 1 for value in found.values())
+    assert found == ticks(task)
 
 
 def test_the_dense_scorer_is_measured_beside_the_other_methods(benchmark: Benchmark) -> None:

@@ -99,7 +99,7 @@ def test_a_preview_does_not_hide_the_first_question_of_a_new_subscriber(
     client: Client, subscriber: Subscriber
 ) -> None:
     page = client.post(f"{page_of(subscriber)}/preview", data={"topics": "robots", "new": "yes"}).text
-    assert "What do you work on?" in page
+    assert "You are subscribed" in page
     assert 'name="new"' in page
     assert "What we know about you" not in page
 
