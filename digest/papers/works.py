@@ -108,7 +108,8 @@ class _Works:
             for work in self._by_title[title_id(paper.title)].values()
             if self._by_id[next(iter(work.ids))] is work and _has_same_title(paper, work.after.paper)
         ]
-        possible = [work for work in (*named, *alike) if _is_possible([paper.id], work.ids)]
+        own_ids = own.ids if own is not None else [paper.id, *item.other_ids]
+        possible = [work for work in (*named, *alike) if work is own or _is_possible(own_ids, work.ids)]
         found = [own, *possible] if own is not None else possible
         return list({id(work): work for work in found}.values())
 

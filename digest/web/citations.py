@@ -22,7 +22,7 @@ def bibtex(card: Card) -> str:
         "title": f"{{{_escaped(card.title)}}}",
         "author": " and ".join(_escaped(name) for name in card.authors),
         "year": year,
-        "doi": _escaped(card.paper_id) if is_doi(card.paper_id) else "",
+        "doi": card.paper_id if is_doi(card.paper_id) else "",
         "eprint": card.paper_id if is_on_arxiv else "",
         "archiveprefix": "arXiv" if is_on_arxiv else "",
         "primaryclass": _escaped(next(iter(card.categories), "")) if is_on_arxiv else "",

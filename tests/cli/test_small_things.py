@@ -23,6 +23,8 @@ def test_a_category_that_does_not_exist_is_refused_with_a_suggestion(digest: She
     assert "cs.XX" in digest.fails("papers", "list", "--category", "cs.XX")
     assert "cs.XX" in digest.fails("papers", "fetch", DIGEST_ARXIV_CATEGORIES="cs.CL,cs.XX")
     assert ["cs.CL", "Computation and Language"] in digest("papers", "categories", "cs").cells
+    assert ["biorxiv:ecology", "Ecology"] in digest("papers", "categories", "biorxiv").cells
+    assert "not an id of arXiv" in digest.fails("papers", "fetch", "--id", "10.1101/2026.03.03.123456")
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,16 @@ def test_two_papers_of_arxiv_that_name_one_doi_stay_two(database: Database) -> N
     assert by_id(database, PUBLISHED).id == "2603.00001"
 
 
+def test_published_versions_of_one_journal_are_two_works(database: Database) -> None:
+    one = FeedItem(biology(), other_ids=(PUBLISHED,))
+    other = FeedItem(on_arxiv().paper, other_ids=("10.1038/s41586-026-00002-2",))
+    for _ in range(2):
+        take(database, one)
+        take(database, other)
+    assert {paper.id for paper in shown(database)} == {PREPRINT, ARXIV}
+    assert by_id(database, PUBLISHED).id == PREPRINT
+
+
 def retitled() -> FeedItem:
     """Return the work under the title that the journal gave it."""
     return published(
