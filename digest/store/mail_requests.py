@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, select
 
 from digest.domain.delivery import Kind
-from digest.store.models import confirmation_counts, mail_requests
+from digest.store.mail_request_models import confirmation_counts, mail_requests
 from digest.store.papers import upsert
 
 

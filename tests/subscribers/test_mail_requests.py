@@ -16,8 +16,8 @@ from digest.store import suppressions as suppression_store
 from digest.store import terms as term_store
 from digest.store.database import Database
 from digest.store.feedback import read_feedback
-from digest.store.models import confirmation_counts
-from digest.store.models import mail_requests as request_table
+from digest.store.mail_request_models import confirmation_counts
+from digest.store.mail_request_models import mail_requests as request_table
 from digest.subscribers.addresses import address_hash, parse_address
 from digest.subscribers.consent import CONFIRMATIONS_PER_MAILBOX, request_confirmation_again, unsubscribe
 from digest.subscribers.mail_requests import delete_confirmation_counts, process_requests, request_mail

@@ -16,7 +16,7 @@ from digest.clock import utc_now
 from digest.domain.delivery import DeliveryStatus, Kind
 from digest.store import delivery_reports
 from digest.store.database import Database
-from digest.store.models import mail_requests
+from digest.store.mail_request_models import mail_requests
 from digest.subscribers.addresses import parse_address
 from digest.subscribers.mail_requests import request_mail
 from digest.web.app import create_app
