@@ -4,78 +4,29 @@ Every field is an environment variable `DIGEST_<NAME>`; its description is the h
 `digest settings` prints. Secrets are masked in every representation.
 """
 
-import re
-from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from digest.domain.categories import arxiv_category
 from digest.errors import BadInput
 from digest.logs import LogFormat, LogLevel
-
-_LIMIT = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
-# Greedy: a password may contain an @.
-_USER_INFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@")
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
-# The key that is added after a + needs 27 of the 64 characters before the @.
-_MAILBOX = re.compile(r"[A-Za-z0-9._-]{1,37}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,200}[A-Za-z0-9])?")
-SOURCE_NAMES = (
-    "huggingface", "arxiv", "arxiv-oai", "arxiv-api", "biorxiv", "medrxiv", "openalex", "rss", "sample",
+from digest.setting_types import (
+    SOURCE_NAMES,
+    CategoryList,
+    FeedList,
+    HostAndPort,
+    HostName,
+    LimitList,
+    PlainMailbox,
+    SecretWebAddress,
+    Span,
+    WebAddress,
+    WordList,
+    known_sources,
 )  # fmt: skip
-_FEED = re.compile(r"(?P<name>[a-z0-9]+(?:-[a-z0-9]+)*)=(?P<address>https?://[^/\s]+\S*)")
-_LONGEST_FEED_NAME = 40
-
-
-def _split_words(value: object) -> object:
-    """Read a list that is written as `a,b c`."""
-    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
-
-
-_SPAN = re.compile(r"(?P<number>[0-9]{1,6}(?:\.[0-9]{1,6})?)\s*(?P<unit>[smhd]?)")
-_UNITS = {
-    "d": timedelta(days=1),
-    "h": timedelta(hours=1),
-    "m": timedelta(minutes=1),
-    "s": timedelta(seconds=1),
-}
-
-
-def expanded(sources: Iterable[str], rss_feeds: Iterable[str]) -> tuple[str, ...]:
-    """Return names of feeds with `rss:NAME` for each feed of DIGEST_RSS_FEEDS in place of `rss`."""
-    feeds = [f"rss:{feed.partition('=')[0]}" for feed in rss_feeds]
-    named = (feeds if source == "rss" else [source] for source in sources)
-    return tuple(dict.fromkeys(name for names in named for name in names))
-
-
-def _read_span(value: object) -> object:
-    """Read a time span like `30s`, `5m`, `20h` or `2d`; a bare number means seconds."""
-    if not isinstance(value, str):
-        return value
-    match = _SPAN.fullmatch(value.strip())
-    if match is None:
-        raise ValueError("write a time like 30s, 5m, 20h or 2d")
-    return _UNITS[match["unit"] or "s"] * float(match["number"])
-
-
-WordList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_words)]
-Span = Annotated[timedelta, BeforeValidator(_read_span)]
-
-
-def as_written(value: object) -> str:
-    """Return a value as it is written in the environment; secrets, and users in URLs, are masked."""
-    if value is None:
-        return ""
-    if isinstance(value, tuple):
-        return ",".join(as_written(one) for one in value)
-    if isinstance(value, timedelta):
-        unit = next((unit for unit, length in _UNITS.items() if value >= length and not value % length), "s")
-        return f"{value / _UNITS[unit]:g}{unit}"
-    return _USER_INFO.sub(r"\1***@", str(value))
 
 
 class Settings(BaseSettings):
@@ -98,19 +49,19 @@ class Settings(BaseSettings):
         description="How mail is sent: maildir:DIR, file:DIR (.eml files), smtp://user:password@host:587, "
         "smtps://user:password@host:465, console: (standard output), memory: (nowhere).",
     )
-    base_url: str = Field(
+    base_url: WebAddress = Field(
         "http://localhost:8000",
         description="The public address of the web pages; every link in a mail starts with it.",
     )
     sender: str = Field(
         "Trending papers <digest@localhost>", description="The From of every mail, as Name <address>."
     )
-    return_path: str = Field(
+    return_path: PlainMailbox = Field(
         "",
         description="The address that bounces go to, as local@domain; each mail gets one of its own, local+KEY@domain. "
         "Empty: the sender's.",
     )
-    ehlo_name: str = Field(
+    ehlo_name: HostName = Field(
         "", description="The host name for EHLO to the mail server. Empty: the host of DIGEST_BASE_URL."
     )
     dkim_keys: WordList = Field(
@@ -151,7 +102,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(
         None, description="Signs the links in mails. Empty: a key is generated and stored in the database."
     )
-    rss_feeds: WordList = Field(
+    rss_feeds: FeedList = Field(
         (),
         description="RSS and Atom feeds of journals and blogs, each as name=address; "
         "`rss` in DIGEST_SOURCES reads them all.",
@@ -168,23 +119,23 @@ class Settings(BaseSettings):
     sources: WordList = Field(
         ("huggingface", "arxiv"), description=f"Feeds to fetch, of: {', '.join(SOURCE_NAMES)}."
     )
-    arxiv_categories: WordList = Field(
+    arxiv_categories: CategoryList = Field(
         ("cs.AI", "cs.CL", "cs.CV", "cs.LG", "stat.ML"), description="arXiv categories to read."
     )
-    huggingface_url: str = Field("https://huggingface.co", description="The address of Hugging Face.")
-    arxiv_rss_url: str = Field(
+    huggingface_url: WebAddress = Field("https://huggingface.co", description="The address of Hugging Face.")
+    arxiv_rss_url: WebAddress = Field(
         "https://rss.arxiv.org", description="The address of arXiv's RSS and Atom feeds."
     )
-    arxiv_oai_url: str = Field(
+    arxiv_oai_url: WebAddress = Field(
         "https://oaipmh.arxiv.org/oai", description="The base address of arXiv's OAI-PMH interface."
     )
-    arxiv_api_url: str = Field(
+    arxiv_api_url: WebAddress = Field(
         "https://export.arxiv.org/api/query", description="The address of arXiv's search API."
     )
-    biorxiv_url: str = Field(
+    biorxiv_url: WebAddress = Field(
         "https://api.biorxiv.org", description="The address of the API of bioRxiv and medRxiv."
     )
-    openalex_url: str = Field("https://api.openalex.org", description="The address of OpenAlex.")
+    openalex_url: WebAddress = Field("https://api.openalex.org", description="The address of OpenAlex.")
     contact: str = Field(
         "",
         description="A mail address or page in the User-Agent, so that the operator of a feed can contact you.",
@@ -255,7 +206,7 @@ class Settings(BaseSettings):
         le=timedelta(hours=1),
         description="How long a worker may hold a batch; then another worker takes it over, such as after a crash.",
     )
-    mail_limits: WordList = Field(
+    mail_limits: LimitList = Field(
         (),
         description="Limits of the mail provider, such as 14/second,50000/day, for all workers together.",
     )
@@ -265,7 +216,7 @@ class Settings(BaseSettings):
         description="Who is told when something turns bad, and when it is good again: mailto:ADDRESS, a webhook https://..., "
         "or a command. Empty: nobody.",
     )
-    heartbeat_url: SecretStr | None = Field(
+    heartbeat_url: SecretWebAddress | None = Field(
         None,
         description="An address that is called after each good daily run, so that a service such as healthchecks.io "
         "notices when there is none. Empty: none.",
@@ -274,7 +225,7 @@ class Settings(BaseSettings):
         False,
         description="Serve the page of `digest status --html` at a secret link; `digest operator-link` prints it.",
     )
-    metrics_address: str = Field(
+    metrics_address: HostAndPort = Field(
         "",
         description="The host:port at which a worker, a beat or `digest up` serves its metrics for Prometheus; each "
         "process its own. Empty: none.",
@@ -313,92 +264,13 @@ class Settings(BaseSettings):
         "DIGEST_KEEP_CONTENTS the newest of each paper.",
     )
 
-    @field_validator("return_path")
-    @classmethod
-    def _plain_mailbox(cls, value: str) -> str:
-        if value and not _MAILBOX.fullmatch(value):
-            raise ValueError("write an address without a name and without +, like bounces@papers.example.org")
-        return value
-
-    @field_validator("ehlo_name")
-    @classmethod
-    def _host_name(cls, value: str) -> str:
-        if value and not _HOST.fullmatch(value):
-            raise ValueError("write a host name, like mail.example.org")
-        return value
-
-    @field_validator("metrics_address")
-    @classmethod
-    def _host_and_port(cls, value: str) -> str:
-        host, _, port = value.rpartition(":")
-        if value and not (host and port.isdecimal() and 0 < int(port) < 65536):
-            raise ValueError("write host:port, like 127.0.0.1:9464")
-        return value
-
-    @field_validator("heartbeat_url")
-    @classmethod
-    def _callable_address(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            cls._web_address(value.get_secret_value())
-        return value
-
-    @field_validator("rss_feeds")
-    @classmethod
-    def _named_feeds(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for feed in value:
-            match = _FEED.fullmatch(feed)
-            if match is None or len(match["name"]) > _LONGEST_FEED_NAME:
-                raise ValueError(
-                    f"{feed!r} is not a feed; write it like nature=https://www.nature.com/nature.rss"
-                )
-        return value
-
     @field_validator("sources")
     @classmethod
     def _known_sources(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        feeds = expanded(["rss"], info.data.get("rss_feeds", ()))
-        unknown = [name for name in value if name not in SOURCE_NAMES and name not in feeds]
-        if unknown:
-            raise ValueError(
-                f"there is no feed {unknown[0]!r}; choose from {', '.join([*SOURCE_NAMES, *feeds])}"
-            )
-        if "rss" in value and not feeds:
-            raise ValueError("rss reads the feeds of DIGEST_RSS_FEEDS, which is empty")
+        feeds = info.data.get("rss_feeds", ())
         if "openalex" in value and not info.data.get("openalex_filter"):
             raise ValueError("openalex needs DIGEST_OPENALEX_FILTER, which says what to read")
-        return expanded(value, info.data.get("rss_feeds", ()))
-
-    @field_validator("arxiv_categories")
-    @classmethod
-    def _known_categories(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        try:
-            return tuple(map(arxiv_category, value))
-        except BadInput as error:
-            raise ValueError(str(error).rstrip(".")) from None
-
-    @field_validator("mail_limits")
-    @classmethod
-    def _mail_limits(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        wrong = [limit for limit in value if not _LIMIT.fullmatch(limit)]
-        if wrong:
-            raise ValueError(f"{wrong[0]!r} is not a limit; write it like 14/second or 50000/day")
-        return value
-
-    @field_validator(
-        "base_url",
-        "huggingface_url",
-        "arxiv_rss_url",
-        "arxiv_oai_url",
-        "arxiv_api_url",
-        "biorxiv_url",
-        "openalex_url",
-    )
-    @classmethod
-    def _web_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.netloc:
-            raise ValueError("must start with http:// or https://")
-        return value.rstrip("/")
+        return known_sources(value, feeds)
 
 
 def read_settings() -> Settings:

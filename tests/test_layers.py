@@ -23,6 +23,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "use case": (
         "digest.papers.ingest",
+        "digest.papers.works",
         "digest.papers.summarize",
         "digest.papers.fetch",
         "digest.papers.search",
@@ -69,6 +70,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "digest.metrics_export",
         "digest.private_files",
         "digest.settings",
+        "digest.setting_types",
         "digest.store",
         "digest.papers.sources",
         "digest.papers.summary_service",
@@ -112,7 +114,7 @@ OUTSIDE = {
     "tokenizers": ("digest.embedding",),
     "sklearn": ("digest.ranking", "digest.evaluation"),
     "jinja2": ("digest.mail", "digest.web", "digest.status.page"),
-    "pydantic_settings": ("digest.settings",),
+    "pydantic_settings": ("digest.setting_types", "digest.settings"),
 }
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from digest.errors import BadInput
 from digest.papers.sources.configured import fetcher_from
-from digest.settings import Settings, as_written, read_settings
+from digest.setting_types import as_written
+from digest.settings import Settings, read_settings
 from tests.cli.shell import Shell
 
 ROOT = Path(__file__).parent.parent

@@ -87,7 +87,8 @@ def show_settings(json_output: JsonOutput = False) -> None:
 
     Example: digest settings
     """
-    from digest.settings import Settings, as_written, read_settings
+    from digest.setting_types import as_written
+    from digest.settings import Settings, read_settings
 
     settings = read_settings()
     output.rows(

@@ -57,7 +57,7 @@ def fetch(
     """
     from digest.papers.fetch import DAYS_BACK
     from digest.papers.fetch import fetch as read_feed
-    from digest.settings import expanded
+    from digest.setting_types import expanded
     from digest.subscribers.pending_feedback import apply_arrived
 
     start = parse_date(since)
@@ -71,6 +71,14 @@ def fetch(
         if ids:
             done.append(_fetch_by_id(container, ids))
         apply_arrived(container.database, container.profiles, container.clock())
+    _show_fetched(done, json_output=json_output)
+    if all(one.status == "failed" for one in done):
+        raise typer.Exit(2)
+    if any(one.status != "complete" for one in done):
+        raise typer.Exit(1)
+
+
+def _show_fetched(done: "list[Fetched]", *, json_output: bool) -> None:
     output.rows(
         ("source", "status", "seen", "added", "changed", "rejected", "newest_on", "error"),
         [
@@ -89,10 +97,6 @@ def fetch(
         json_output=json_output,
         empty="No feed is configured; set DIGEST_SOURCES.",
     )
-    if all(one.status == "failed" for one in done):
-        raise typer.Exit(2)
-    if any(one.status != "complete" for one in done):
-        raise typer.Exit(1)
 
 
 def _fetch_by_id(container: "Container", ids: list[str]) -> "Fetched":

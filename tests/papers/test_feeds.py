@@ -20,7 +20,8 @@ from digest.papers.sources.configured import (
     source_named,
 )
 from digest.papers.sources.http import Fetcher, FreePacer
-from digest.settings import SOURCE_NAMES, Settings
+from digest.setting_types import SOURCE_NAMES
+from digest.settings import Settings
 from tests.papers import journal_samples as journals
 from tests.papers import samples
 from tests.papers.feed_answers import GOOD, NOW, TODAY, Make, gathered, ids

@@ -74,6 +74,7 @@ class Crawl:
         yield from self._public_pages()
         yield from self._sign_up_pages()
         yield from self._subscriber_pages(subscriber)
+        yield from self._team_pages(subscriber)
         yield from self._unsubscribe_pages(subscriber, other)
         yield from self._error_pages(other)
 
@@ -170,6 +171,15 @@ class Crawl:
             yield f"opinion, {given}", client.post(opinion, data={"answer": given})
         yield "archive", client.get(path_of("archive", subscriber))
         yield (
+            "web view, unknown day",
+            client.get(
+                links().link("digest", subscriber.key, WEDNESDAY + timedelta(days=9)).removeprefix(BASE_URL)
+            ),
+        )
+
+    def _team_pages(self, subscriber: Subscriber) -> Iterator[tuple[str, httpx.Response]]:
+        client, preferences = self.client, path_of("preferences", subscriber)
+        yield (
             "preferences, wrong invitation",
             client.post(preferences, data={"do": "join", "invitation": ATTACK}),
         )
@@ -180,12 +190,6 @@ class Crawl:
         yield "team", client.get(invitation)
         yield "team, too soon", client.post(invitation, data={"email": "bo@example.org", "topics": ATTACK})
         yield "team, wrong address", client.post(invitation, data={"email": ATTACK})
-        yield (
-            "web view, unknown day",
-            client.get(
-                links().link("digest", subscriber.key, WEDNESDAY + timedelta(days=9)).removeprefix(BASE_URL)
-            ),
-        )
 
     def _unsubscribe_pages(
         self, subscriber: Subscriber, other: Subscriber

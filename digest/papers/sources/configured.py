@@ -15,7 +15,8 @@ from digest.papers.sources.huggingface import HuggingFace
 from digest.papers.sources.journal_feed import JournalFeed
 from digest.papers.sources.openalex import OpenAlex
 from digest.papers.sources.sample import SampleFeed
-from digest.settings import SOURCE_NAMES, Settings
+from digest.setting_types import SOURCE_NAMES
+from digest.settings import Settings
 
 _WATCHED = timedelta(seconds=10)
 
