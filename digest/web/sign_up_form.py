@@ -4,10 +4,9 @@ from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
-from digest.domain.subscriber import Frequency, Schedule
+from digest.domain.subscriber import Schedule
 from digest.web.forms import Form
 
-FREQUENCIES_OFFERED = (Frequency.DAILY, Frequency.WEEKDAYS, Frequency.WEEKLY)
 _NAMES = ("email", "topics", "like", "categories", "frequency", "hour", "timezone")
 
 
