@@ -11,12 +11,10 @@ import numpy as np
 from digest.evaluation.benchmark import Task, measure
 from digest.ranking.profile import Profile, build_profile
 from digest.ranking.scoring import score
-from digest.ranking.starters import spread
+from digest.ranking.starters import AROUND, OFFERED, spread
 
 RECENT = 2_500
 """Papers that can be offered, the newest before the split: about a month of three categories."""
-AROUND = 60
-OFFERED = 12
 TICKED = 3
 
 

@@ -13,7 +13,7 @@ from digest.errors import BadInput, NotFound
 from digest.papers.identifiers import canonical_id
 from digest.ranking.index import Hit, TermIndex
 from digest.ranking.profile import Profile
-from digest.ranking.starters import spread
+from digest.ranking.starters import AROUND, OFFERED, spread
 from digest.ranking.terms import unpack_counts
 from digest.ranking.trending import Trend, Watched, explain_trending, popularity_line, trend_order, trending
 from digest.store import papers as paper_store
@@ -22,8 +22,6 @@ from digest.store.database import Connection
 from digest.store.papers import Listing, StoredPaper
 
 TRENDING_DAYS = timedelta(days=7)
-_AROUND = 60
-"""Papers that fit typed words, of which a few are offered."""
 _CHUNK = 4096
 """Papers per batch; all in one batch would take five times the memory of the result."""
 
@@ -142,18 +140,16 @@ class Library:
         found = self._found(self._index.similar(counts, top + 1, self._facets.among(since, category)))
         return [one for one in found if one.row_id != row_id][:top]
 
-    def starters(
-        self, connection: Connection, profile: Profile, count: int, since: date | None = None
-    ) -> list[int]:
+    def starters(self, connection: Connection, profile: Profile, since: date | None = None) -> list[int]:
         """Return the row ids of papers around a profile's interests, spread over their subthemes."""
         among, interests = self._facets.among(since, None), profile.interests
-        each = max(count, _AROUND // max(1, len(interests)))
+        each = max(OFFERED, AROUND // max(1, len(interests)))
         hits = [hit for one in interests for hit in self._index.fitting(one.terms, one.weights, each, among)]
         found = {row_id for row_id, _ in self._found(hits)}
         blobs = paper_store.read_terms(connection, found)
         rows = self._index.statistics.weigh(unpack_counts(list(blobs.values())))
         row_ids = list(blobs)
-        return [row_ids[place] for place in spread(rows, count)]
+        return [row_ids[place] for place in spread(rows, OFFERED)]
 
     def _found(self, hits: list[Hit]) -> list[Found]:
         return [Found(int(self._row_ids[hit.row]), hit.score) for hit in hits]

@@ -9,6 +9,10 @@ fits does not count: weighed by it, the choice is hardly another one than the pa
 import numpy as np
 from scipy.sparse import csr_matrix
 
+OFFERED = 12
+AROUND = 60
+"""Papers that fit best, of which OFFERED are offered."""
+
 
 def spread(rows: csr_matrix, count: int) -> list[int]:
     """Return the places of `count` papers of these, the most representative first; all when there are fewer.

@@ -8,8 +8,11 @@ from sqlalchemy import Connection, delete, func, literal, select, true
 
 from digest.domain.subscriber import Verdict
 from digest.store.conditions import one_of
-from digest.store.models import feedback, papers
+from digest.store.models import feedback, papers, subscribers
 from digest.store.papers import upsert
+
+_CONSIDERED = 1000
+"""Subscribers whose marks are compared: what they all marked is read for each view of a paper's page."""
 
 
 def save_feedback(
@@ -90,21 +93,29 @@ def marked_since(
 def marked_together(connection: Connection, paper_row_id: int, least: int, most: int) -> list[int]:
     """Return the papers that subscribers wanted more of together with this one, those of the most subscribers first.
 
-    Papers of fewer than `least` subscribers are left out, so that no page tells what a single subscriber marked.
+    Papers of fewer than `least` subscribers are left out, so that no page tells what a single subscriber marked. Only
+    subscribers who confirmed their address count, and of those who marked this paper the last _CONSIDERED.
     """
-    others, count = feedback.alias(), func.count()
-    query = (
-        select(others.c.paper_row_id)
-        .join(feedback, feedback.c.subscriber_id == others.c.subscriber_id)
+    count = func.count()
+    here = (
+        select(feedback.c.subscriber_id)
+        .join(subscribers, subscribers.c.id == feedback.c.subscriber_id)
         .where(
             feedback.c.paper_row_id == paper_row_id,
             feedback.c.verdict == "more",
-            others.c.verdict == "more",
-            others.c.paper_row_id != paper_row_id,
+            subscribers.c.confirmed_at.is_not(None),
         )
-        .group_by(others.c.paper_row_id)
+        .order_by(feedback.c.given_at.desc())
+        .limit(_CONSIDERED)
+        .subquery()
+    )
+    query = (
+        select(feedback.c.paper_row_id)
+        .join(here, here.c.subscriber_id == feedback.c.subscriber_id)
+        .where(feedback.c.verdict == "more", feedback.c.paper_row_id != paper_row_id)
+        .group_by(feedback.c.paper_row_id)
         .having(count >= least)
-        .order_by(count.desc(), others.c.paper_row_id.desc())
+        .order_by(count.desc(), feedback.c.paper_row_id.desc())
         .limit(most)
     )
     return list(connection.execute(query).scalars())

@@ -7,6 +7,7 @@ that plans its mail, so a crash neither loses nor repeats it.
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from digest.domain.delivery import Kind
 from digest.errors import StopRun
 from digest.papers.identifiers import canonical_id
 from digest.store import mail_requests as store
+from digest.store import papers as paper_store
 from digest.store.database import Conflict, Connection, Database
 from digest.subscribers.addresses import parse_address
 from digest.subscribers.consent import request_links, request_subscription
@@ -33,7 +35,8 @@ def request_mail(
 ) -> None:
     """Store a request for a confirmation or for the links.
 
-    `preferences` are those of a new subscriber, by the names of a `SubscriberRecord`. Raises BadInput for an invalid one.
+    `preferences` are those of a new subscriber, by the names of a `SubscriberRecord`; likes of papers that are not stored
+    are ignored. Raises BadInput for an invalid one.
     """
     given = dict(preferences or {})
     for paper_id in application_from(**given, address=address.mailbox).likes:
@@ -88,6 +91,9 @@ def _answer(
     if request.kind is Kind.LINKS:
         return request_links(connection, secret, parse_address(request.address), now) is not None
     application = application_from(**request.preferences, address=request.address)
+    # Nobody has confirmed yet: a like must not make us fetch a paper.
+    stored = paper_store.row_ids_of(connection, {canonical_id(one) for one in application.likes})
+    application = replace(application, likes=tuple(stored))
     return request_subscription(connection, builder, secret, application, now) is not None
 
 

@@ -177,10 +177,10 @@ def replace_preferences(
         interests=application.interests,
     )
     subscriber_store.update_subscriber(connection, changed)
-    for row_id in paper_store.row_ids_of(
-        connection, [canonical_id(one) for one in application.likes]
-    ).values():
-        feedback_store.save_feedback(connection, pending.id, row_id, Verdict.MORE, now)
+    for row_id, _ in feedback_store.read_feedback(connection, [pending.id]).get(pending.id, []):
+        feedback_store.save_feedback(connection, pending.id, row_id, None, now)
+    verdicts = {canonical_id(one): Verdict.MORE for one in application.likes}
+    _save_verdicts(connection, [(pending.id, one, verdict) for one, verdict in verdicts.items()], now)
     builder.rebuild(connection, [pending.id], now)
 
 

@@ -11,6 +11,7 @@ from digest.delivery.candidates import card_of
 from digest.domain.pick import Card
 from digest.papers.search import Found, Library, find_paper, listed_under, trending_papers
 from digest.ranking.profile import Profile
+from digest.ranking.starters import OFFERED
 from digest.store import papers as paper_store
 from digest.store import terms as term_store
 from digest.store.database import Connection, Database
@@ -23,7 +24,6 @@ PERIODS: tuple[Period, ...] = get_args(Period)
 MONTH = timedelta(days=30)
 PER_CATEGORY = 50
 CATEGORIES_SHOWN = 40
-STARTERS = 12
 _REVISION_SPAN = timedelta(minutes=10)
 _CACHED_CARDS = 5000
 """About 20 MB."""
@@ -158,11 +158,11 @@ class Catalogue:
             library = self._library.get(self.revision()[:2]).value
             with self._database.read() as connection:
                 newest_on = paper_store.newest_announcement(connection, self._clock().date())
-                found = library.starters(connection, profile, STARTERS, newest_on and newest_on - MONTH)
+                found = library.starters(connection, profile, newest_on and newest_on - MONTH)
             offered = [card for card, _ in self._shown([Found(row_id, 1.0) for row_id in found])]
         known = {card.paper_id for card in offered}
         others = [card for card in self.trending("week").everything if card.paper_id not in known]
-        return [*offered, *varied(others, STARTERS - len(offered))]
+        return [*offered, *varied(others, OFFERED - len(offered))]
 
     def _read_library(self) -> Library:
         with self._database.read() as connection:
@@ -178,6 +178,7 @@ class Catalogue:
             since = {"today": newest_on, "week": None, "month": newest_on and newest_on - MONTH}[period]
             most = paper_store.count_papers(connection)
             found = trending_papers(connection, now, since, None, most)
+        counted = Counter(category for stored, _, _ in found for category in stored.paper.categories)
         lists: dict[str, list[StoredPaper]] = {}
         lines: dict[int, str] = {}
         for stored, _, line in found:
@@ -186,7 +187,6 @@ class Catalogue:
                 of_name = lists.setdefault(name, [])
                 if len(of_name) < PER_CATEGORY:
                     of_name.append(stored)
-        counted = Counter(category for stored, _, _ in found for category in stored.paper.categories)
         shown = {stored.row_id: stored for listed in lists.values() for stored in listed}
         made = {
             row_id: replace(card_of(stored, [], now), popularity=lines[row_id])

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
@@ -53,7 +53,7 @@ class WebContext:
         self.alarm_watch = AlarmWatch(container, stopping)
         self.catalogue = Catalogue(container.database, container.clock, recheck)
         self.metrics = Metrics(container)
-        self.page_cache: RevisionCache[HTMLResponse] = RevisionCache(_CACHED_PAGES)
+        self.page_cache: RevisionCache[Response] = RevisionCache(_CACHED_PAGES)
         self.search_cache: RevisionCache[HTMLResponse] = RevisionCache(_CACHED_SEARCHES)
         self.preview_cache: RevisionCache[HTMLResponse] = RevisionCache(_CACHED_PREVIEWS)
         """Pages for what a visitor typed."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 from fastapi import APIRouter
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from digest.domain.pick import Card
@@ -43,12 +43,9 @@ async def archive(context: Context) -> Response:
 
 
 @router.get("/daily.xml")
-def atom(context: Context) -> Response:
+async def atom(context: Context) -> Response:
     """Return the last days as Atom, an entry for each."""
-    days = list(_days(context))[:DAYS_IN_FEED]
-    response = _atom(context, [_daily(context, one) for one in days])
-    response.headers["Cache-Control"] = "public, max-age=3600"
-    return response
+    return await _cached(context, "/daily.xml", lambda: _atom(context))
 
 
 @router.get("/daily/{announced_on}")
@@ -67,12 +64,12 @@ async def one_day(context: Context, announced_on: str) -> Response:
     )
 
 
-async def _cached(context: WebContext, path: str, make: Callable[[], HTMLResponse]) -> HTMLResponse:
+async def _cached(context: WebContext, path: str, make: Callable[[], Response]) -> Response:
     cached = context.page_cache.get(path, context.catalogue.revision_if_known())
     return cached if cached is not None else await run_in_threadpool(_made, context, path, make)
 
 
-def _made(context: WebContext, path: str, make: Callable[[], HTMLResponse]) -> HTMLResponse:
+def _made(context: WebContext, path: str, make: Callable[[], Response]) -> Response:
     revision = context.catalogue.revision()
     page = make()
     context.page_cache.put(path, revision, page)
@@ -88,8 +85,8 @@ def _daily(context: WebContext, announced_on: date) -> Daily:
     """Return a day. Raises NotFound for a day without papers."""
     days = _days(context)
     with context.container.database.read() as connection:
-        through = paper_store.announced_between(connection, announced_on - date.resolution, announced_on)
-        shown = [one for one in through if not one.paper.withdrawn]
+        announced = paper_store.announced_between(connection, announced_on - date.resolution, announced_on)
+        shown = [one for one in announced if not one.paper.withdrawn]
         if not shown or announced_on > context.now().date():
             raise NotFound("No paper was announced on that day; look at the list of all days.")
         latest = paper_store.latest_popularity(connection, [one.row_id for one in shown])
@@ -106,7 +103,8 @@ def _daily(context: WebContext, announced_on: date) -> Daily:
     )
 
 
-def _atom(context: WebContext, days: list[Daily]) -> Response:
+def _atom(context: WebContext) -> Response:
+    days = [_daily(context, one) for one in list(_days(context))[:DAYS_IN_FEED]]
     root = ET.Element("feed", {"xmlns": ATOM})
     url = f"{context.base_url}/daily.xml"
     newest_on = days[0].announced_on if days else date(1970, 1, 1)
@@ -125,7 +123,8 @@ def _atom(context: WebContext, days: list[Daily]) -> Response:
         ET.SubElement(entry, "link", {"rel": "alternate", "href": page})
         add_text(entry, "summary", "; ".join(one_line(card.title) for card in one.cards))
     content = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    return Response(content, media_type="application/atom+xml")
+    headers = {"Cache-Control": "public, max-age=3600"}
+    return Response(content, media_type="application/atom+xml", headers=headers)
 
 
 def _midnight(announced_on: date) -> str:

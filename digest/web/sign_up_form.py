@@ -4,10 +4,9 @@ from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
-from digest.domain.subscriber import Frequency, Schedule, clean_words
+from digest.domain.subscriber import Schedule, clean_words
 from digest.web.forms import Form
 
-FREQUENCIES_OFFERED = (Frequency.DAILY, Frequency.WEEKDAYS, Frequency.WEEKLY)
 _NAMES = ("email", "topics", "like", "categories", "frequency", "hour", "timezone")
 
 

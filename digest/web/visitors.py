@@ -79,7 +79,9 @@ def _made(
 def preview_part(context: WebContext, topics: str) -> HTMLResponse:
     """Return the preview alone, as the script of the first page shows it."""
     shown = preview_for(context, Interests(topics=split_topics(topics)))
-    return context.page("_preview.html", is_mail=True, **shown)
+    page = context.page("_preview.html", is_mail=True, **shown)
+    page.headers["X-Robots-Tag"] = "noindex"
+    return page
 
 
 def warm_examples(context: WebContext) -> None:

@@ -18,6 +18,7 @@ from digest.store.database import Database
 from digest.store.feedback import read_feedback
 from digest.store.mail_request_models import confirmation_counts
 from digest.store.mail_request_models import mail_requests as request_table
+from digest.store.papers import row_ids_of
 from digest.subscribers.addresses import address_hash, parse_address
 from digest.subscribers.consent import CONFIRMATIONS_PER_MAILBOX, request_confirmation_again, unsubscribe
 from digest.subscribers.mail_requests import delete_confirmation_counts, process_requests, request_mail
@@ -243,15 +244,18 @@ def test_a_request_carries_the_first_preferences(database: Database) -> None:
 
 
 def test_the_preferences_of_the_last_sign_up_apply_until_somebody_confirms(database: Database) -> None:
-    for topic in ("speech recognition", "protein folding"):
-        request_mail(
-            database, Kind.CONFIRM, parse_address("ada@example.org"), NOW, {"topics": [topic], "hour": 9}
-        )
+    add_papers(database, *make_papers(3))
+    for topic, liked in (("speech recognition", "2603.00001"), ("protein folding", "2603.00002")):
+        said = {"topics": [topic], "hour": 9, "likes": [liked]}
+        request_mail(database, Kind.CONFIRM, parse_address("ada@example.org"), NOW, said)
         take(database)
     request(database, "ada@example.org")
     take(database)
     ada = subscriber_now(database, "ada@example.org")
     assert (ada.interests.topics, ada.schedule.hour) == (("protein folding",), 9)
+    with database.read() as connection:
+        row_ids = row_ids_of(connection, ["2603.00002"])
+        assert read_feedback(connection, [ada.id]) == {ada.id: [(row_ids["2603.00002"], "more")]}
     confirm(database, SECRET, ada.address, NOW, "test")
     for status in (Status.ACTIVE, Status.UNSUBSCRIBED):
         set_status(database, ada, status)

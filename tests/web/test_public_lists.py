@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from digest.domain.subscriber import Verdict
+from digest.domain.subscriber import Status, Verdict
 from digest.store import feedback as feedback_store
 from digest.web.papers import LEAST_SUBSCRIBERS
 from digest.wiring import Container
@@ -120,7 +120,8 @@ def test_papers_marked_together_show_from_three_subscribers_on(library: Client, 
         mark(container, f"r{count}", here, other, *([third] if count > 1 else []))
     page = library.get(f"/papers/{here}").text.partition(said)[2].partition("</section>")[0]
     assert papers_in(page) == [other]
-    # Less does not count, and neither does a paper itself.
+    # Less does not count, and neither do a paper itself and somebody who has not confirmed.
+    add_subscriber(container.database, "pending@example.org", status=Status.PENDING, likes=[here, third])
     mark(container, "against", here, third, verdict=Verdict.LESS)
     with container.database.read() as connection:
         first, second = (
