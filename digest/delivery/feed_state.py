@@ -1,6 +1,6 @@
 """The state of the feeds: complete, without an announcement, late, or failing."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -21,6 +21,17 @@ class FeedState(StrEnum):
     """Expected papers are missing, and a feed fails."""
     NO_FEED = "no_feed"
     """No feed is read; papers are imported by hand."""
+
+
+def newest_expected(newest_on: date | None, newest_of_sources: Mapping[str, date]) -> date | None:
+    """Return the newest announcement of the feeds that follow the calendar; of all papers where there is no such feed.
+
+    An archive that posts every day would otherwise hide that arXiv's papers are late.
+    """
+    followed = [day for source, day in newest_of_sources.items() if source in CALENDAR_SOURCES]
+    if newest_on is None or not followed or len(followed) == len(newest_of_sources):
+        return newest_on
+    return min(newest_on, max(followed))
 
 
 def feed_state(

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from digest.delivery.candidates import CandidateCache, StoredCandidates, Window, interest_key
 from digest.delivery.composed_mail import ComposedMail, SenderIdentity, about, schedule_in_words
 from digest.delivery.decisions import short_note
-from digest.delivery.feed_state import FeedState, feed_state
+from digest.delivery.feed_state import FeedState, feed_state, newest_expected
 from digest.delivery.liked_papers import MOST_LIKED, LikedPapers, liked_titles
 from digest.delivery.second_opinion import SecondOpinion
 from digest.domain.delivery import Kind, Section
@@ -22,11 +22,14 @@ from digest.ranking.select import FLOOR, RankedPick, Rules, select
 from digest.store import editions as edition_store
 from digest.store import feedback as feedback_store
 from digest.store import fetches as fetch_store
+from digest.store import overview
 from digest.store import papers as paper_store
 from digest.store import picks as pick_store
 from digest.store import terms as term_store
 from digest.store.database import Connection
 
+_KNOWN_FOR = timedelta(days=4)
+"""How long a fetch tells what its feed has announced: longer than a weekend with a holiday, and not after it is given up."""
 MARKED_SHOWN = 10
 """Marked papers that a weekly digest lists."""
 
@@ -144,12 +147,14 @@ class Composer:
         subscriber_ids = [request.subscriber.id for request in requests]
         newest_on = paper_store.newest_announcement(connection, now.date())
         fetches = fetch_store.last_fetches(connection, now)
+        newest_of_sources = overview.newest_known(connection, now - _KNOWN_FOR)
+        expected_on = newest_expected(newest_on, newest_of_sources)
         profiles = term_store.read_profiles(connection, subscriber_ids)
         profiles |= {one.subscriber.id: one.profile for one in requests if one.profile is not None}
         verdicts = feedback_store.read_feedback(connection, subscriber_ids)
         selections: list[Selection] = []
         for window, subscribers in self._windows(connection, requests, newest_on, now).items():
-            state = feed_state(now, window.after, newest_on, fetches, self._selection_settings.holidays)
+            state = feed_state(now, window.after, expected_on, fetches, self._selection_settings.holidays)
             known = (profiles.get(one.subscriber.id, NO_PROFILE) for one in subscribers)
             versions = {profile.statistics_version for profile in known if profile.interests}
             # Subscribers without a profile share the candidates of those who have one.

@@ -105,6 +105,25 @@ def test_a_digest_waits_for_a_late_feed_until_papers_arrive(database: Database) 
     assert received_by(database, subscriber)[WEDNESDAY] == ["2603.00050"]
 
 
+def test_papers_of_another_archive_do_not_hide_that_arxiv_is_late(database: Database) -> None:
+    add_papers(database, *make_papers(3))
+    computing = add_subscriber(database, categories=["cs"])
+    everything = add_subscriber(database, "bo@example.org")
+    post = delivery_context(database)
+    assert deliver_due(post, at(TUESDAY)).sent == 2
+    preprint = make_paper(50, paper_id="10.1101/50", categories=("biorxiv:ecology",), announced_on=WEDNESDAY)
+    add_papers(database, preprint, now=at(WEDNESDAY, 5))
+    record_fetch(database, at(WEDNESDAY, 6), newest_on=TUESDAY)
+    record_fetch(database, at(WEDNESDAY, 6), source="biorxiv", newest_on=WEDNESDAY)
+    # Nobody with papers waits for the others.
+    done = deliver_due(post, at(WEDNESDAY, 8))
+    assert (done.sent, done.to_retry.total()) == (1, 1)
+    assert received_by(database, everything)[WEDNESDAY] == ["10.1101/50"]
+    record_fetch(database, at(WEDNESDAY, 9), newest_on=WEDNESDAY)
+    assert deliver_due(post, at(WEDNESDAY, 10)).skipped.total() == 1
+    assert last_of(database, computing) == ("skipped", "nothing fits")
+
+
 def test_the_wait_for_a_late_feed_is_limited(database: Database) -> None:
     subscriber = with_first_digest(database)
     record_fetch(database, at(WEDNESDAY, 6))

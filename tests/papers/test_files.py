@@ -95,7 +95,7 @@ def test_bad_lines_affect_only_themselves_and_are_reported(tmp_path: Path) -> No
         '{"upvotes": ' + "9" * 5_000 + "}": "the line is not JSON (a number is too long)",
         json.dumps(
             record(id="gulls")
-        ): "'gulls' is not a paper id; give one like 2508.13426 or math/0611800, or its arXiv address.",
+        ): "'gulls' is not a paper id; give one like 2508.13426 or math/0611800, a DOI, or its address.",
         json.dumps(record(id=7)): "the id must be text",
         json.dumps(record(title=None)): "the title is missing",
         json.dumps(record(title=" \u200b ")): "the title is missing",
