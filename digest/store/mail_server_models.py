@@ -5,6 +5,7 @@ from sqlalchemy import Column, Date, Float, ForeignKey, Integer, SmallInteger, T
 from digest.domain.delivery import Kind, Stream
 from digest.domain.inbound import InboundKind, InboundOutcome, MatchedBy, Severity
 from digest.store import alarm_models as _alarm_models  # noqa: F401 - adds its tables to `metadata`
+from digest.store import library_models as _library_models  # noqa: F401 - adds its tables to `metadata`
 from digest.store import retention_models as _retention_models  # noqa: F401 - adds its tables to `metadata`
 from digest.store.models import BigId, Instant, check_one_of, metadata
 
