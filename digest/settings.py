@@ -154,6 +154,10 @@ class Settings(BaseSettings):
     arxiv_api_url: str = Field(
         "https://export.arxiv.org/api/query", description="The address of arXiv's search API."
     )
+    orcid_url: str = Field(
+        "https://pub.orcid.org/v3.0",
+        description="The address of ORCID's public API, for the works of a subscriber.",
+    )
     contact: str = Field(
         "",
         description="A mail address or page in the User-Agent, so that the operator of a feed can contact you.",
@@ -302,7 +306,9 @@ class Settings(BaseSettings):
             raise ValueError(f"{wrong[0]!r} is not a limit; write it like 14/second or 50000/day")
         return value
 
-    @field_validator("base_url", "huggingface_url", "arxiv_rss_url", "arxiv_oai_url", "arxiv_api_url")
+    @field_validator(
+        "base_url", "huggingface_url", "arxiv_rss_url", "arxiv_oai_url", "arxiv_api_url", "orcid_url"
+    )
     @classmethod
     def _web_address(cls, value: str) -> str:
         parts = urlsplit(value)

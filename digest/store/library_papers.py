@@ -34,9 +34,7 @@ class LibraryPaper:
     source: str = ""
 
 
-def save_library(
-    connection: Connection, kept: Iterable[tuple[int, LibraryPaper]], now: datetime
-) -> None:
+def save_library(connection: Connection, kept: Iterable[tuple[int, LibraryPaper]], now: datetime) -> None:
     """Store (subscriber_id, paper); a paper that is there already gets the new texts."""
     kept = list(kept)
     rows = [
@@ -83,9 +81,7 @@ def count_library(connection: Connection, subscriber_ids: Collection[int]) -> di
     return dict(connection.execute(counted.group_by(_stored.subscriber_id)).tuples().all())
 
 
-def read_library(
-    connection: Connection, subscriber_ids: Collection[int]
-) -> dict[int, list[LibraryPaper]]:
+def read_library(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, list[LibraryPaper]]:
     """Return the library papers by subscriber, the oldest first; subscribers without any are left out."""
     query = (
         select(library_papers)
@@ -98,6 +94,11 @@ def read_library(
             LibraryPaper(row.key, row.title, row.abstract, row.arxiv_id, row.doi, row.source)
         )
     return dict(found)
+
+
+def texts_of(kept: Iterable[LibraryPaper]) -> list[tuple[str, str]]:
+    """Return the (title, abstract) texts of library papers; those without a title have none."""
+    return [(one.title, one.abstract) for one in kept if one.title]
 
 
 def delete_library(connection: Connection, subscriber_id: int) -> int:
@@ -152,7 +153,12 @@ def settle(connection: Connection, arrivals: Collection[LibraryArrival]) -> None
 def like_all(connection: Connection, liked: Iterable[tuple[int, int, datetime]]) -> None:
     """Store that subscribers want more of papers: (subscriber_id, paper_row_id, given_at); a verdict that exists is kept."""
     rows = [
-        {"subscriber_id": subscriber_id, "paper_row_id": row_id, "verdict": Verdict.MORE, "given_at": given_at}
+        {
+            "subscriber_id": subscriber_id,
+            "paper_row_id": row_id,
+            "verdict": Verdict.MORE,
+            "given_at": given_at,
+        }
         for subscriber_id, row_id, given_at in liked
     ]
     if rows:

@@ -26,6 +26,7 @@ from digest.store import subscribers as subscriber_store
 from digest.store import suppressions as suppression_store
 from digest.store.database import Conflict, Connection, Database
 from digest.store.deliveries import NewDelivery
+from digest.store.library_papers import LibraryPaper, save_library
 from digest.store.pending_feedback import save_pending
 from digest.store.suppressions import Entry
 from digest.subscribers.addresses import address_hash, parse_address
@@ -57,6 +58,8 @@ class Application:
     """Ids of liked papers, in any form, stored or not."""
     dislikes: tuple[str, ...] = ()
     """Ids of disliked papers."""
+    library: tuple[LibraryPaper, ...] = ()
+    """Papers of their library that are not stored."""
     status: Status | None = None
     """The status in the installation they are imported from; None for a new subscriber. An import never restarts mail."""
     paused_until: date | None = None
@@ -143,12 +146,14 @@ def subscribe_many(
         accepted.append((len(results), subscriber, verdicts))
         results.append(subscriber)
     subscriber_ids = subscriber_store.insert_subscribers(connection, [one for _, one, _ in accepted])
-    rated = [
-        (subscriber_id, paper_id, verdict)
-        for subscriber_id, (_, _, verdicts) in zip(subscriber_ids, accepted, strict=True)
-        for paper_id, verdict in verdicts.items()
-    ]
-    _save_verdicts(connection, rated, now)
+    _save_papers(
+        connection,
+        [
+            (subscriber_id, applications[index], verdicts)
+            for subscriber_id, (index, _, verdicts) in zip(subscriber_ids, accepted, strict=True)
+        ],
+        now,
+    )
     stored = subscriber_store.find_by_ids(connection, subscriber_ids)
     for subscriber_id, (index, _, _) in zip(subscriber_ids, accepted, strict=True):
         results[index] = stored[subscriber_id]
@@ -165,8 +170,17 @@ def subscribe_many(
     return results
 
 
-def _save_verdicts(connection: Connection, rated: Sequence[tuple[int, str, Verdict]], now: datetime) -> None:
-    """Store verdicts (subscriber id, canonical paper id, verdict); those on papers not stored become pending."""
+def _save_papers(
+    connection: Connection, added: Sequence[tuple[int, Application, dict[str, Verdict]]], now: datetime
+) -> None:
+    """Store verdicts and libraries; verdicts on papers that are not stored become pending."""
+    rated = [
+        (subscriber_id, paper_id, verdict)
+        for subscriber_id, _, verdicts in added
+        for paper_id, verdict in verdicts.items()
+    ]
+    kept = [(subscriber_id, paper) for subscriber_id, one, _ in added for paper in one.library]
+    save_library(connection, kept, now)
     stored_papers = paper_store.row_ids_of(connection, {paper_id for _, paper_id, _ in rated})
     known = [
         (subscriber_id, stored_papers[one], verdict)

@@ -8,7 +8,7 @@ import logging
 import re
 from collections.abc import Iterator
 
-import bibtexparser
+from bibtexparser.entrypoint import parse_string
 from bibtexparser.library import Library
 from bibtexparser.middlewares import RemoveEnclosingMiddleware, ResolveStringReferencesMiddleware
 from bibtexparser.model import (
@@ -43,7 +43,7 @@ logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)
 
 def read_bibtex(text: str) -> Iterator[Entry]:
     """Yield the entries of a BibTeX file, and what is named in the text between them."""
-    library = bibtexparser.parse_string(_bounded(_TYPES.sub("@misc", text)), parse_stack=[])
+    library = parse_string(_bounded(_TYPES.sub("@misc", text)), parse_stack=[])
     blocks = list(map(_entry_in, library.blocks))
     entries = [block for block in blocks if isinstance(block, BibtexEntry)]
     # Two entries of one key are two papers as often as one.

@@ -22,7 +22,10 @@ _ARXIV_ID = re.compile(
 )
 _AFTER_SLASH = re.compile(r"(?:abs|pdf|html|papers|arXiv[.:])[/:]?\s?", re.IGNORECASE)
 _DOI = re.compile(r"(?<![\w.])10\.[0-9]{4,9}/[^\s\"<>{}|\\^`]{1,200}", re.ASCII)
-_MARKUP = re.compile(r"</?(?:i|b|em|strong|italic|bold|sub|sup|sc|scp|span|p|div|br|jats:[a-z]{1,12})(?:\s[^<>]{0,99})?/?>", re.IGNORECASE)
+_MARKUP = re.compile(
+    r"</?(?:i|b|em|strong|italic|bold|sub|sup|sc|scp|span|p|div|br|jats:[a-z]{1,12})(?:\s[^<>]{0,99})?/?>",
+    re.IGNORECASE,
+)
 _NO_ABSTRACT = "[No abstract available]"
 _AFTER_DOI = ".,;:'"
 _VERSION_OF_PAGE = re.compile(r"(10\.1101/[0-9.]+)v[0-9]+\Z")

@@ -13,7 +13,7 @@ _LEAST_IDEOGRAPHS = 6
 """The same for scripts without spaces."""
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _IDEOGRAPH = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_MARKER = re.compile(r"\A\s*(?:[-*•–]|\[?\(?[0-9]{1,4}[\])]?[.):]?)\s+")
+_MARKER = re.compile(r"\A\s*(?:[-*•\u2013]|\[?\(?[0-9]{1,4}[\])]?[.):]?)\s+")
 _QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]{12,400})[\"”“»]")
 _WEB_ADDRESS = re.compile(r"\Ahttps?://\S+\Z", re.IGNORECASE)
 

@@ -20,7 +20,9 @@ LARGEST = 8_000_000
 """Bytes or characters of a library that are read."""
 _HIGH = re.compile(rb"[\x80-\xff]+")
 _LEAST_SHARE_OF_PAIRS = 0.9
-_XML = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,500}?-->\s*)?<(?:\w+:)?(?:RDF|xml|records)\b", re.DOTALL)
+_XML = re.compile(
+    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,500}?-->\s*)?<(?:\w+:)?(?:RDF|xml|records)\b", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,14 @@ class Library:
 
 def read_library(content: bytes | str) -> Library:
     """Return the papers of a library. Never raises: what cannot be read has no entries."""
-    text = decoded_text(content[:LARGEST]) if isinstance(content, bytes) else content[:LARGEST]
+    text = _decoded_text(content[:LARGEST]) if isinstance(content, bytes) else content[:LARGEST]
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
     name, entries = _read(text)
+    return library_of(name, entries)
+
+
+def library_of(name: str, entries: Iterable[Entry]) -> Library:
+    """Return a library of entries, each paper once, at most MOST_ENTRIES of them."""
     found = list(islice(entries, MOST_ENTRIES + 1))
     understood: dict[str, Entry] = {}
     lost = []
@@ -77,7 +84,7 @@ def _key(entry: Entry) -> str:
     return entry.paper_id or (title_id(entry.title) if entry.title else entry.doi)
 
 
-def decoded_text(content: bytes) -> str:
+def _decoded_text(content: bytes) -> str:
     """Decode a file: UTF-8 and UTF-16 with and without a byte order mark, GB 18030 (CNKI), or Windows-1252."""
     start = content[:400]
     if start.count(0) > len(start) // 4 and not start.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -92,4 +99,3 @@ def _is_chinese(content: bytes) -> bool:
     """Whether the bytes outside of ASCII stand in pairs, as in GB 18030; those of Windows-1252 mostly stand alone."""
     runs = [len(match[0]) for match in islice(_HIGH.finditer(content), 5_000)]
     return sum(run for run in runs if run % 2 == 0) > _LEAST_SHARE_OF_PAIRS * sum(runs)
-

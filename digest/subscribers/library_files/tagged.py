@@ -6,6 +6,7 @@ rispy reads the lines. Each record is read by itself, so that a damaged one cost
 import re
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TextIO, cast
 
 import rispy
 from typing_extensions import override
@@ -13,11 +14,9 @@ from typing_extensions import override
 from digest.subscribers.library_files.entry import Entry, entry_of
 
 
-
 class _Names(dict[str, str]):
     """Every tag is its own name."""
 
-    @override
     def __missing__(self, tag: str) -> str:
         return tag
 
@@ -152,9 +151,9 @@ def _records(text: str, form: TaggedFormat) -> Iterator[list[str]]:
 
 def _fields(lines: Iterable[str], form: TaggedFormat) -> dict[str, list[str]]:
     """Return the texts of each tag of a record."""
-    parser = form.parser(
-        mapping=_Names(), list_tags=_Every(), delimiter_tags_mapping={}, ignore=[]  # type: ignore[arg-type]
-    )
+    parser = form.parser(mapping=_Names(), delimiter_tags_mapping={}, ignore=[])
+    # It asks only whether a tag is among them.
+    parser.list_tags = cast("list[str]", _Every())
     strict = (_LOOSE_TAG.sub(r"\1  - ", line, count=1) if form.parser is _Ris else line for line in lines)
-    found = parser.parse_lines(iter([*strict, form.end]))  # type: ignore[arg-type]
+    found = parser.parse_lines(cast("TextIO", iter([*strict, form.end])))
     return found[0] if found else {}

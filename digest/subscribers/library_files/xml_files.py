@@ -31,7 +31,9 @@ def _zotero(root: Element) -> Iterator[Entry]:
         if part_of := item.first("isPartOf"):
             held = [*part_of.children, containers.get(part_of.attributes.get("resource", ""), part_of)]
             naming += [_deep_text(one) for each in held for one in each.all("identifier")]
-        yield entry_of(item.attributes.get("about", kind), item.words("title"), item.words("abstract"), *naming)
+        yield entry_of(
+            item.attributes.get("about", kind), item.words("title"), item.words("abstract"), *naming
+        )
 
 
 def _records(root: Element) -> list[Element]:
