@@ -78,7 +78,7 @@ def _bound(connection: Connection, subscriber_ids: Collection[int]) -> None:
 def count_library(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, int]:
     """Return how many library papers each subscriber has; subscribers without any are left out."""
     counted = select(_stored.subscriber_id, func.count()).where(one_of(_stored.subscriber_id, subscriber_ids))
-    return dict(connection.execute(counted.group_by(_stored.subscriber_id)).tuples().all())
+    return dict(connection.execute(counted.group_by(_stored.subscriber_id)).all())
 
 
 def read_library(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, list[LibraryPaper]]:

@@ -13,9 +13,16 @@ def page_of(subscriber: Subscriber) -> str:
     return links().link("preferences", subscriber.key, WEDNESDAY).removeprefix(BASE_URL)
 
 
-def send(client: Client, subscriber: Subscriber, action: str = "save", **fields: str | list[str]) -> str:
-    """Press a button of the page; return the page that follows."""
-    answer = client.post(page_of(subscriber), data={"do": action, **fields})
+def send(
+    client: Client,
+    subscriber: Subscriber,
+    action: str = "save",
+    file: bytes = b"",
+    **fields: str | list[str],
+) -> str:
+    """Press a button of the page, with a file or without; return the page that follows."""
+    sent = {"file": ("library", file, "application/octet-stream")} if file else None
+    answer = client.post(page_of(subscriber), data={"do": action, **fields}, files=sent)
     assert answer.status_code == 303, answer.text
     assert answer.headers["location"].startswith("/preferences/")
     followed = client.get(answer.headers["location"])
