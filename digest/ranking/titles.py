@@ -14,6 +14,8 @@ from digest.ranking.terms import TITLE_WEIGHT
 
 _NEAREST = 5
 """Stored papers that give a title its context."""
+_LEAST_SHARED = 2
+"""How many of them must hold a term."""
 _AT_ONCE = 64
 _LEAST_COUNT = TITLE_WEIGHT - 0.4
 """Counts are recovered from weights, which are rounded."""
@@ -28,29 +30,43 @@ def are_titles(counts: csr_matrix) -> NDArray[np.bool_]:
 
 
 def with_context(rows: csr_matrix, is_title: NDArray[np.bool_], reference: ReferenceCorpus) -> csr_matrix:
-    """Return the rows with each title replaced by the mean of itself and the stored papers nearest to it.
+    """Return the rows, each title together with the terms that several of the stored papers nearest to it share.
 
     Two titles of one field mostly share no word; their contexts do.
     """
     titles = np.flatnonzero(is_title)
     if not reference.size:
         return rows
+    rarity = reference.statistics.rarity[reference.terms]
+    held = csr_matrix(
+        (np.ones(reference.papers.nnz, np.float32), reference.papers.indices, reference.papers.indptr),
+        shape=reference.papers.shape,
+    )
     parts = []
     for start in range(0, len(titles), _AT_ONCE):
-        some = titles[start : start + _AT_ONCE]
-        fits = (rows[some][:, : reference.width] @ reference.papers.T).toarray()
+        some = rows[titles[start : start + _AT_ONCE]]
+        fits = (some[:, : reference.width] @ reference.papers.T).toarray()
         near = [best(fit, _NEAREST) for fit in fits]
-        counts = np.array([len(one) for one in near])
-        share = np.repeat(1 / (counts + 1), counts).astype(np.float32)
-        edges = np.concatenate([[0], np.cumsum(counts)])
-        chosen = csr_matrix((share, np.concatenate(near), edges), shape=(len(some), reference.size))
-        found = chosen @ reference.papers
-        found.resize((len(some), rows.shape[1]))
-        parts.append(found + rows[some].multiply((1 / (counts + 1))[:, None]))
+        edges = np.concatenate([[0], np.cumsum([len(one) for one in near])])
+        chosen = csr_matrix(
+            (np.ones(edges[-1], np.float32), np.concatenate(near), edges), shape=(len(near), reference.size)
+        )
+        shared = chosen @ held
+        shared.data = np.where(shared.data >= _LEAST_SHARED, rarity[shared.indices], 0).astype(np.float32)
+        shared.resize(some.shape)
+        parts.append(_unit(some + _unit(shared)))
     order = np.arange(rows.shape[0])
     order[titles] = rows.shape[0] + np.arange(len(titles))
     placed: csr_matrix = vstack([rows, *parts], format="csr", dtype=np.float32)[order]
     return placed
+
+
+def _unit(rows: csr_matrix) -> csr_matrix:
+    """Return rows of unit length."""
+    row = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+    lengths = np.sqrt(np.bincount(row, rows.data.astype(np.float64) ** 2, rows.shape[0]))
+    rows.data = (rows.data / np.maximum(lengths[row], 1e-9)).astype(np.float32)
+    return rows
 
 
 def as_titles(rows: csr_matrix, share: float, reference: ReferenceCorpus) -> csr_matrix:
@@ -69,7 +85,5 @@ def as_titles(rows: csr_matrix, share: float, reference: ReferenceCorpus) -> csr
     is_of_title = np.exp(damped / scale[row] - 1) >= _LEAST_COUNT
     reduced = rows.copy()
     reduced.data = np.where(is_reduced, np.where(is_of_title, rarity, 0), rows.data).astype(np.float32)
-    lengths = np.sqrt(np.bincount(row, reduced.data.astype(np.float64) ** 2, rows.shape[0]))
-    reduced.data /= np.where(is_reduced, np.maximum(lengths[row], 1e-9), 1).astype(np.float32)
     reduced.eliminate_zeros()
-    return reduced
+    return _unit(reduced)

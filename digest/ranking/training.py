@@ -20,6 +20,7 @@ from digest.ranking.corpus import ReferenceCorpus, fingerprints
 from digest.ranking.index import best
 from digest.ranking.logistic_regression import Table, fit
 from digest.ranking.sparse_rows import only, widened
+from digest.ranking.terms import STEP
 from digest.ranking.titles import as_titles
 
 Weights = NDArray[np.float32]
@@ -171,6 +172,9 @@ def _in_context(
     share = tuning.context * examples.titles
     together: NDArray[np.float64] = share / _deviation(prior, reference) * prior
     together += (1 - share) / _deviation(trained, reference) * trained
+    # A whole paper has many terms that titles lack, and each counts a little against it: the mean paper scores 0 again.
+    mean = reference.mean.astype(np.float64)
+    together[: reference.width] -= (together[: reference.width] @ mean) / max(mean @ mean, STEP) * mean
     return together
 
 

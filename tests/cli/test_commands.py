@@ -52,6 +52,7 @@ STATUS = {
     "next",
 }
 PERSONAL_DATA_KEYS = {
+    "library",
     "opinions",
     "pending",
     "reader",
