@@ -127,10 +127,13 @@ def find_by_row_ids(connection: Connection, row_ids: Collection[int]) -> dict[in
 
 
 def find_by_author(connection: Connection, name: str, limit: int) -> list[StoredPaper]:
-    """Return the newest papers that have an author whose name has all words of `name`, newest first."""
+    """Return the newest papers that have an author whose name has all words of `name`, newest first.
+
+    A word may be typed with the accents that the name has, or with none if it has none.
+    """
     words = _name_words(name)
     # Names are stored as JSON, in which accents may be escaped: the database compares what is plain, Python the rest.
-    plain = [word for word in words if len(word) > 1 and word.isascii() and word in name.casefold()]
+    plain = re.findall("[a-z]{2,}", name.casefold())
     if not words:
         return []
     query = select(papers).order_by(papers.c.announced_on.desc(), papers.c.id.desc())
