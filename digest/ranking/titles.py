@@ -42,10 +42,11 @@ def with_context(rows: csr_matrix, is_title: NDArray[np.bool_], reference: Refer
         (np.ones(reference.papers.nnz, np.float32), reference.papers.indices, reference.papers.indptr),
         shape=reference.papers.shape,
     )
+    postings = reference.papers.T.tocsr()
     parts = []
     for start in range(0, len(titles), _AT_ONCE):
         some = rows[titles[start : start + _AT_ONCE]]
-        fits = (some[:, : reference.width] @ reference.papers.T).toarray()
+        fits = (some[:, : reference.width] @ postings).toarray()
         near = [best(fit, _NEAREST) for fit in fits]
         edges = np.concatenate([[0], np.cumsum([len(one) for one in near])])
         chosen = csr_matrix(

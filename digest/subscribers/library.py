@@ -61,7 +61,9 @@ class MatchedLibrary:
 
     def texts(self, earlier: Iterable[LibraryPaper] = ()) -> list[tuple[str, str]]:
         """Return the (title, abstract) texts that teach, together with those of an earlier library."""
-        return library_store.texts_of({one.key: one for one in (*earlier, *self.unstored)}.values())
+        # In the order in which they are stored: the profile of a preview is that of the saved library.
+        added = sorted(self.unstored, key=lambda one: one.key)
+        return library_store.texts_of({one.key: one for one in (*earlier, *added)}.values())
 
 
 @dataclass(frozen=True, slots=True)

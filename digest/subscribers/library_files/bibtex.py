@@ -26,8 +26,8 @@ from digest.subscribers.library_files.lines import named_in
 START = re.compile(r"^[ \t]{0,9}@[A-Za-z]{1,30}[ \t]{0,9}[{(]", re.MULTILINE)
 _BLOCK = re.compile(r"@\w{0,30}[ \t]{0,9}[{(]")
 _SIGNS = re.compile(r'[{}",=\n]')
-_MOST_SIGNS = 150_000
-"""The signs of a text that bibtexparser stops at; a library of two thousand papers has as many."""
+_MOST_SIGNS = 300_000
+"""The signs of a text that bibtexparser stops at; a library of two thousand papers has as many. More take a second."""
 _NAMING = (
     "doi", "eprint", "arxivid", "arxiv", "url", "ee", "howpublished", "note", "journal", "volume", "biburl", "adsurl",
     "annote", "link",
@@ -43,7 +43,9 @@ logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)
 
 def read_bibtex(text: str) -> Iterator[Entry]:
     """Yield the entries of a BibTeX file, and what is named in the text between them."""
-    library = parse_string(_bounded(_TYPES.sub("@misc", text)), parse_stack=[])
+    text = _TYPES.sub("@misc", text)
+    bounded = _bounded(text)
+    library = parse_string(bounded, parse_stack=[])
     blocks = list(map(_entry_in, library.blocks))
     entries = [block for block in blocks if isinstance(block, BibtexEntry)]
     # Two entries of one key are two papers as often as one.
@@ -63,6 +65,8 @@ def read_bibtex(text: str) -> Iterator[Entry]:
                 yield entry_of(raw, "", "", raw)
         elif isinstance(block, ImplicitComment):
             yield from named_in(block.comment)
+    if len(bounded) < len(text):
+        yield Entry("the rest of the file, which is too long")
 
 
 def _bounded(text: str) -> str:

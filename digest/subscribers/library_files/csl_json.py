@@ -35,7 +35,7 @@ def _entries(document: Any) -> Iterator[Entry]:
         fields = item if isinstance(item, dict) else {}
         # Zotero's own JSON wraps the fields.
         fields = fields["data"] if isinstance(fields.get("data"), dict) else fields
-        if fields.get("itemType") not in _NOT_PAPERS:
+        if _text(fields.get("itemType")) not in _NOT_PAPERS:
             label = f"{_text(fields.get('id')) or _text(fields.get('key')) or 'entry'} ({number})"
             abstract = next((_text(fields[name]) for name in _ABSTRACTS if fields.get(name)), "")
             naming = (_text(fields[name]) for name in _NAMING if name in fields)
