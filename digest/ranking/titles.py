@@ -24,7 +24,7 @@ _LEAST_COUNT = TITLE_WEIGHT - 0.4
 def are_titles(counts: csr_matrix) -> NDArray[np.bool_]:
     """Tell which rows of raw counts are of a title alone: each term of a title counts several times."""
     row = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
-    is_title = np.diff(counts.indptr) > 0
+    is_title: NDArray[np.bool_] = np.diff(counts.indptr) > 0
     is_title[row[counts.data < TITLE_WEIGHT]] = False
     return is_title
 

@@ -174,7 +174,7 @@ def _in_context(
     together += (1 - share) / _deviation(trained, reference) * trained
     # A whole paper has many terms that titles lack, and each counts a little against it: the mean paper scores 0 again.
     mean = reference.mean.astype(np.float64)
-    together[: reference.width] -= (together[: reference.width] @ mean) / max(mean @ mean, STEP) * mean
+    together[: reference.width] -= (together[: reference.width] @ mean) / max(float(mean @ mean), STEP) * mean
     return together
 
 

@@ -15,7 +15,7 @@ from tests.factories import add_papers, add_subscriber, make_paper
 from tests.papers.feed_server import FeedServer, Reply, feed_server
 from tests.web.client import Client
 from tests.web.conftest import dump
-from tests.web.preferences_page import page_of, previewed, send
+from tests.web.preferences_page import page_of, previewed, send, send_file
 
 ORCID = "0000-0002-1825-0097"
 ROBOTS = b"""TY  - JOUR
@@ -47,7 +47,7 @@ def kept(container: Container, subscriber: Subscriber) -> list[str]:
 def test_an_uploaded_file_teaches_and_the_page_says_what_was_understood(
     client: Client, container: Container, subscriber: Subscriber
 ) -> None:
-    page = send(client, subscriber, file=ROBOTS, topics="")
+    page = send_file(client, subscriber, ROBOTS, topics="")
     assert "1 of 2 understood: 1 learned from its title; not understood: " in page
     assert "https://example.org/untitled" in page
     assert "Protein structure prediction" in previewed(page)
@@ -59,7 +59,7 @@ def test_an_uploaded_file_teaches_and_the_page_says_what_was_understood(
 
 
 def test_a_file_and_pasted_text_are_one_library(client: Client, subscriber: Subscriber) -> None:
-    page = send(client, subscriber, file=ROBOTS, pasted="A Title That Nobody Knows")
+    page = send_file(client, subscriber, ROBOTS, pasted="A Title That Nobody Knows")
     assert "2 of 3 understood: 2 learned from their titles" in page
 
 
@@ -76,7 +76,7 @@ def test_the_preview_shows_the_effect_of_a_file_and_stores_nothing(
 
 def test_a_large_file_is_read_and_a_larger_one_is_refused(client: Client, subscriber: Subscriber) -> None:
     padding = b"KW  - x\n" * (2 * LARGEST_BODY // 8)
-    page = send(client, subscriber, file=ROBOTS.replace(b"AB  -", padding + b"AB  -"))
+    page = send_file(client, subscriber, ROBOTS.replace(b"AB  -", padding + b"AB  -"))
     assert "1 of 2 understood" in page
     refused = client.post(
         page_of(subscriber), data={"do": "save"}, files={"file": ("a", b"x" * LARGEST_UPLOAD, "text/plain")}
@@ -139,4 +139,4 @@ def test_papers_by_an_author_are_offered_and_not_chosen(
 def test_each_file_of_the_samples_can_be_uploaded(client: Client, subscriber: Subscriber) -> None:
     folder = Path(__file__).parents[1] / "subscribers" / "libraries"
     for name in ("zotero.rdf", "endnote.ris", "cnki.enw"):
-        assert "understood: " in send(client, subscriber, file=(folder / name).read_bytes())
+        assert "understood: " in send_file(client, subscriber, (folder / name).read_bytes())
