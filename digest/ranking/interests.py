@@ -275,6 +275,7 @@ def _together(topic: Examples, group: Examples, tuning: Tuning) -> Examples:
         ),
         rated=topic.rated + group.rated,
         titles=group.titles * marks,
+        context=group.context,
     )
 
 

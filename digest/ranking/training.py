@@ -141,7 +141,7 @@ def learn(
         prior = pseudo_relevant.astype(np.float32)
     if examples.words.any():
         pseudo_relevant = _with_prior(pseudo_relevant, examples, reference, tuning)
-    elif examples.titles:
+    if examples.titles:
         pseudo_relevant = _in_context(pseudo_relevant, examples, reference, tuning)
     if examples.words.any() or examples.titles:
         columns = _kept(pseudo_relevant, reference, size)
@@ -166,7 +166,7 @@ def _with_prior(
 def _in_context(
     trained: NDArray[np.float64], examples: Examples, reference: ReferenceCorpus, tuning: Tuning
 ) -> NDArray[np.float64]:
-    """Return the trained weights together with the context of titles; the more titles, the more of the context."""
+    """Return the weights together with the context of titles; the more titles, the more of the context."""
     assert examples.context is not None
     prior = _flattened(examples.context, reference, tuning)
     share = tuning.context * examples.titles

@@ -146,14 +146,8 @@ def subscribe_many(
         accepted.append((len(results), subscriber, verdicts))
         results.append(subscriber)
     subscriber_ids = subscriber_store.insert_subscribers(connection, [one for _, one, _ in accepted])
-    _save_papers(
-        connection,
-        [
-            (subscriber_id, applications[index], verdicts)
-            for subscriber_id, (index, _, verdicts) in zip(subscriber_ids, accepted, strict=True)
-        ],
-        now,
-    )
+    added = [(applications[index], verdicts) for index, _, verdicts in accepted]
+    _save_papers(connection, subscriber_ids, added, now)
     stored = subscriber_store.find_by_ids(connection, subscriber_ids)
     for subscriber_id, (index, _, _) in zip(subscriber_ids, accepted, strict=True):
         results[index] = stored[subscriber_id]
@@ -171,15 +165,17 @@ def subscribe_many(
 
 
 def _save_papers(
-    connection: Connection, added: Sequence[tuple[int, Application, dict[str, Verdict]]], now: datetime
+    connection: Connection,
+    subscriber_ids: Sequence[int],
+    added: Sequence[tuple[Application, dict[str, Verdict]]],
+    now: datetime,
 ) -> None:
     """Store verdicts and libraries; verdicts on papers that are not stored become pending."""
-    rated = [
-        (subscriber_id, paper_id, verdict)
-        for subscriber_id, _, verdicts in added
-        for paper_id, verdict in verdicts.items()
-    ]
-    kept = [(subscriber_id, paper) for subscriber_id, one, _ in added for paper in one.library]
+    rated: list[tuple[int, str, Verdict]] = []
+    kept: list[tuple[int, LibraryPaper]] = []
+    for subscriber_id, (application, verdicts) in zip(subscriber_ids, added, strict=True):
+        rated += [(subscriber_id, paper_id, verdict) for paper_id, verdict in verdicts.items()]
+        kept += [(subscriber_id, paper) for paper in application.library]
     save_library(connection, kept, now)
     stored_papers = paper_store.row_ids_of(connection, {paper_id for _, paper_id, _ in rated})
     known = [

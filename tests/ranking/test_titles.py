@@ -1,6 +1,7 @@
 """Titles without abstracts: recognised, given a context, and compared with titles."""
 
 import numpy as np
+import pytest
 
 from digest.ranking.corpus import ReferenceCorpus
 from digest.ranking.profile import build_profile
@@ -48,18 +49,18 @@ def test_a_share_of_the_papers_is_reduced() -> None:
     assert same.mean() == 0.75
 
 
-def test_titles_alone_bring_papers_of_their_field() -> None:
-    nothing = COUNTS[[]]
+@pytest.mark.parametrize("count", [3, 40])
+@pytest.mark.parametrize("topics", [[], ["protein folding"]])
+def test_titles_bring_papers_of_their_field(topics: list[str], count: int) -> None:
     new = REFERENCE.statistics.weigh(
         count_terms([text for field in FIELDS for text in papers(field, 20, 800)])
     )
-    for count in (3, 40):
-        profile = build_profile([], count_terms(titles("protein", count)), nothing, REFERENCE)
-        best = np.argsort(-score([profile], new).values[0])[:20]
-        assert (best // 20 == list(FIELDS).index("protein")).mean() >= 0.9
-        assert build_profile(
-            [], count_terms(titles("protein", count)), nothing, REFERENCE
-        ).to_bytes() == profile.to_bytes()  # fmt: skip
+    counts = count_terms(titles("protein", count))
+    profile = build_profile(topics, counts, COUNTS[[]], REFERENCE)
+    scores = score([profile], new).values[0]
+    assert (np.argsort(-scores)[:20] // 20 == list(FIELDS).index("protein")).mean() >= 0.9
+    assert (scores > 0).sum() >= 15
+    assert build_profile(topics, counts, COUNTS[[]], REFERENCE).to_bytes() == profile.to_bytes()
 
 
 def test_titles_of_two_fields_are_two_interests() -> None:
