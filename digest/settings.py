@@ -136,6 +136,10 @@ class Settings(BaseSettings):
         "https://api.biorxiv.org", description="The address of the API of bioRxiv and medRxiv."
     )
     openalex_url: WebAddress = Field("https://api.openalex.org", description="The address of OpenAlex.")
+    orcid_url: WebAddress = Field(
+        "https://pub.orcid.org/v3.0",
+        description="The address of ORCID's public API, for the works of a subscriber.",
+    )
     contact: str = Field(
         "",
         description="A mail address or page in the User-Agent, so that the operator of a feed can contact you.",

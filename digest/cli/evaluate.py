@@ -37,7 +37,7 @@ _Study = Annotated[
     typer.Option(
         metavar="WHAT",
         help="Instead: subscribers who tap (taps), two interests in one (pairs), muting by example (less), marks beside "
-        "a line (marks), papers ticked beside a line (ticks), subthemes of lists with sections (diversity), or choices held against unseen lists and weeks (tuning, some minutes) or unseen topics (lines).",
+        "a line (marks), papers ticked beside a line (ticks), subthemes of lists with sections (diversity), libraries that are not stored (unstored), or choices held against unseen lists and weeks (tuning, some minutes) or unseen topics (lines).",
     ),
 ]
 _Theme = Annotated[str, typer.Option(metavar="WORDS", help="What `--study less` mutes by example.")]
@@ -67,7 +67,14 @@ def evaluate(
 
     Example: digest evaluate --papers papers.jsonl.gz --libraries libraries.json --topics topics.json
     """
-    from digest.cli.evaluate_study import STUDIES, show_study, study_diversity, study_lines, study_lists
+    from digest.cli.evaluate_study import (
+        STUDIES,
+        show_study,
+        study_diversity,
+        study_lines,
+        study_lists,
+        study_unstored,
+    )
     from digest.evaluation.benchmark import KINDS, tasks
 
     _check_choice("profile", profile, KINDS)
@@ -87,6 +94,8 @@ def evaluate(
         if study is not None:
             if study == "diversity":
                 found = study_diversity(corpus, made, stream)
+            elif study == "unstored":
+                found = study_unstored(corpus, made, stream)
             else:
                 found = study_lists(study, corpus, made, theme)
             show_study(found, json_output=json_output)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from digest.evaluation.benchmark import Corpus, Task
     from digest.evaluation.topics import Benchmark
 
-STUDIES = ("taps", "pairs", "less", "tuning", "marks", "ticks", "lines", "diversity")
+STUDIES = ("taps", "pairs", "less", "tuning", "marks", "ticks", "lines", "diversity", "unstored")
 _ONE_FIELD = 0.5
 """Lists at least this similar are about one field."""
 
@@ -81,6 +81,18 @@ def study_diversity(corpus: "Corpus", made: "list[Task]", papers: "dict[str, Pap
             for task, sections in sectioned(made)
             for kind in KINDS
         ]
+    }
+
+
+def study_unstored(corpus: "Corpus", made: "list[Task]", papers: "dict[str, Paper]") -> dict[str, Any]:
+    """Return how lists fare whose libraries are not stored."""
+    from digest.evaluation.studies import mean_of
+    from digest.evaluation.unstored import unstored
+
+    found = [unstored(task, corpus, papers) for task in made]
+    return {
+        "mean": mean_of(found),
+        "lists": [{"name": task.reading_list.name, **one} for task, one in zip(made, found, strict=True)],
     }
 
 

@@ -9,6 +9,13 @@ import typer
 
 from digest.cli import output
 from digest.cli.container import opened
+from digest.cli.library import (
+    LibraryFile,
+    add_library_file,
+    library_record,
+    read_library_file,
+    report_library,
+)
 from digest.cli.output import JsonOutput
 from digest.cli.rated_papers import fetch_marked, report_marked
 from digest.cli.times import parse_date
@@ -74,6 +81,7 @@ def add(
     address: Address,
     topics: Topics = None,
     like: Likes = None,
+    library: LibraryFile = None,
     must: Must = None,
     mute: Mute = None,
     follow: Follow = None,
@@ -102,6 +110,7 @@ def add(
     from digest.subscribers.signup import subscribe
 
     requested = application_from(address=address, likes=like, **fields)
+    kept = read_library_file(library)
     with opened() as container:
         added = subscribe(
             container.database,
@@ -112,13 +121,15 @@ def add(
             confirmed=confirmed,
             how="command line",
         )
+        report = add_library_file(container, added, kept)
         marks = fetch_marked(container, added, [*(like or ())])
     if json_output:
-        output.as_json({**_record(added), "pending": marks.pending})
+        output.as_json({**_record(added), "pending": marks.pending, **library_record(report)})
     elif confirmed:
         output.say(f"{added.address} gets the next digest.")
     else:
         output.say(f"{added.address} is asked to confirm by the next: digest run")
+    report_library(report, json_output=json_output)
     report_marked(marks, json_output=json_output)
 
 
@@ -189,6 +200,8 @@ def show(address: Address, json_output: JsonOutput = False) -> None:
         for one in found["pending"]:
             if one["verdict"] == verdict:
                 output.say(f"{verdict + ' like':14} {one['id']}  (not stored yet)")
+    if found["library"]:
+        output.say(f"{'library':14} {len(found['library']):,} papers that are not stored")
     output.say()
     output.rows(
         ("edition_on", "section", "score", "id", "title", "because"),
@@ -206,6 +219,7 @@ def edit(
     less: Annotated[
         list[str] | None, typer.Option("--less", metavar="ID", help="A paper they want less of; repeatable.")
     ] = None,
+    library: LibraryFile = None,
     must: Must = None,
     mute: Mute = None,
     follow: Follow = None,
@@ -230,6 +244,7 @@ def edit(
     from digest.subscribers.preferences import change
 
     requested = change_from(clear=clear, **fields)
+    kept = read_library_file(library)
     with opened() as container:
         changed = change(
             container.database,
@@ -240,8 +255,13 @@ def edit(
             likes=like or (),
             dislikes=less or (),
         )
+        report = add_library_file(container, changed, kept)
         marks = fetch_marked(container, changed, [*(like or ()), *(less or ())])
-    _report(changed, json_output=json_output)
+    if json_output:
+        output.as_json({**_record(changed), **library_record(report)})
+    else:
+        _report(changed, json_output=False)
+    report_library(report, json_output=json_output)
     report_marked(marks, json_output=json_output)
 
 

@@ -12,8 +12,10 @@ from digest.domain.reason_line import RATED
 from digest.ranking.corpus import ReferenceCorpus
 from digest.ranking.index import best
 from digest.ranking.queries import joined_by_and, listed, subject, word_buckets, word_forms, words_of
+from digest.ranking.sparse_rows import widened
 from digest.ranking.terms import STEP, count_terms
-from digest.ranking.training import Examples, Tuning, learn, share_of_marks, widened, with_neighbours
+from digest.ranking.titles import are_titles, with_context
+from digest.ranking.training import Examples, Tuning, learn, share_of_marks, with_neighbours
 
 Learned = tuple[str, NDArray[np.int32], NDArray[np.float32]]
 Named = tuple[str, Examples]
@@ -68,7 +70,7 @@ def learn_interests(
         )
         for topic, row in zip(words, typed, strict=True)
     ]
-    groups = list(_of_papers(liked_rows, reference, tuning))
+    groups = list(_of_papers(liked_rows, are_titles(liked), reference, tuning))
     named = _joined(topical, groups, reference, tuning)[:most]
     size = terms_for(max(1, len(named)))
     found = []
@@ -212,11 +214,17 @@ def _held(rows: csr_matrix, words: NDArray[np.float32], forms: Forms) -> NDArray
     return share
 
 
-def _of_papers(liked: csr_matrix, reference: ReferenceCorpus, tuning: Tuning) -> Iterator[Examples]:
+def _of_papers(
+    liked: csr_matrix, is_title: NDArray[np.bool_], reference: ReferenceCorpus, tuning: Tuning
+) -> Iterator[Examples]:
     nothing = np.zeros(liked.shape[1], np.float32)
-    for members in grouped(liked, reference.mean):
+    in_context = with_context(liked, is_title, reference) if is_title.any() else liked
+    for members in grouped(in_context, reference.mean):
         count = len(members)
         examples = Examples(liked[members], np.full(count, 1 / count, np.float32), nothing, count)
+        if is_title[members].any():
+            context = np.asarray(in_context[members].mean(axis=0), np.float32).ravel()
+            examples = replace(examples, titles=float(is_title[members].mean()), context=context)
         if count < tuning.latent_from:
             examples = with_neighbours(examples, reference, tuning, tuning.neighbours_weight * 5 / count)
             if count < tuning.few and reference.size >= _ENOUGH_TO_SHARE:
@@ -266,6 +274,8 @@ def _together(topic: Examples, group: Examples, tuning: Tuning) -> Examples:
             [group.weights / group.weights.sum() * marks, topic.weights / topic.weights.sum() * (1 - marks)]
         ),
         rated=topic.rated + group.rated,
+        titles=group.titles * marks,
+        context=group.context,
     )
 
 

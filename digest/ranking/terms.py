@@ -322,7 +322,7 @@ class Statistics:
         return cls(version, papers, frequencies)
 
     @cached_property
-    def _rarity(self) -> NDArray[np.float32]:
+    def rarity(self) -> NDArray[np.float32]:
         """Inverse document frequency of each bucket, a whole multiple of 1/256; 0 for noise."""
         least = 2 if self.papers >= _ENOUGH else 0
         # By counting, not by sorting: a million buckets hold a few thousand different frequencies.
@@ -339,7 +339,7 @@ class Statistics:
         Rarity is 1 + ln((1 + papers) / (1 + papers with the term)). Terms met in fewer than two papers
         get no weight (once there are 500 papers): they would only lengthen the row.
         """
-        rarity = self._rarity[counts.indices]
+        rarity = self.rarity[counts.indices]
         known = rarity > 0
         edges = np.concatenate([np.zeros(1, np.int64), np.cumsum(known)])[counts.indptr]
         # Whole numbers of 1/64 and 1/256: the sum of their squares is exact in float64.

@@ -19,6 +19,9 @@ from scipy.sparse import csr_matrix, vstack
 from digest.ranking.corpus import ReferenceCorpus, fingerprints
 from digest.ranking.index import best
 from digest.ranking.logistic_regression import Table, fit
+from digest.ranking.sparse_rows import only, widened
+from digest.ranking.terms import STEP
+from digest.ranking.titles import as_titles
 
 Weights = NDArray[np.float32]
 _BEST, _WIDER = 10 / 44_000, 1_000 / 44_000
@@ -83,6 +86,8 @@ class Tuning:
     """The same for typed words that stored papers answer as a whole."""
     level_of_others: float = 0.32
     """The same for words that are answered in part: what fits a long line best shares less of it."""
+    context: float = 0.3
+    """Weight of the context of titles beside the regression, both in standard deviations."""
     answered: float = 0.8
     """Share of the words that the leading found papers hold, from which on they answer them as a whole."""
 
@@ -104,6 +109,10 @@ class Examples:
     """How well each stored paper fits, where that is known already."""
     level: float | None = None
     """What scores are levelled to; None for the usual level."""
+    titles: float = 0.0
+    """Share of the weights that is of titles without abstracts."""
+    context: Weights | None = None
+    """Dense mean of the marked papers, each title together with the stored papers nearest to it; None without titles."""
 
 
 def learn(
@@ -132,6 +141,9 @@ def learn(
         prior = pseudo_relevant.astype(np.float32)
     if examples.words.any():
         pseudo_relevant = _with_prior(pseudo_relevant, examples, reference, tuning)
+    if examples.titles:
+        pseudo_relevant = _in_context(pseudo_relevant, examples, reference, tuning)
+    if examples.words.any() or examples.titles:
         columns = _kept(pseudo_relevant, reference, size)
         return columns, _levelled(columns, pseudo_relevant[columns], examples, reference, fits, tuning)
     columns = largest(np.abs(pseudo_relevant), size)
@@ -144,15 +156,35 @@ def _with_prior(
     trained: NDArray[np.float64], examples: Examples, reference: ReferenceCorpus, tuning: Tuning
 ) -> NDArray[np.float64]:
     """Return the trained weights together with the prior; the more marked papers, the less of the prior."""
-    mean = _mean(examples)
-    columns = np.flatnonzero(mean)
-    difference = _less_the_mean(mean, reference)[columns].astype(np.float64)
-    prior = np.zeros(len(mean))
-    prior[columns] = np.sign(difference) * np.abs(difference) ** tuning.flattening
+    prior = _flattened(_mean(examples), reference, tuning)
     marks = share_of_marks(examples.rated, tuning.marks_equal_prior)
     together: NDArray[np.float64] = (1 - marks) / _deviation(prior, reference) * prior
     together += (tuning.trained * (1 - marks) + marks) / _deviation(trained, reference) * trained
     return together
+
+
+def _in_context(
+    trained: NDArray[np.float64], examples: Examples, reference: ReferenceCorpus, tuning: Tuning
+) -> NDArray[np.float64]:
+    """Return the weights together with the context of titles; the more titles, the more of the context."""
+    assert examples.context is not None
+    prior = _flattened(examples.context, reference, tuning)
+    share = tuning.context * examples.titles
+    together: NDArray[np.float64] = share / _deviation(prior, reference) * prior
+    together += (1 - share) / _deviation(trained, reference) * trained
+    # A whole paper has many terms that titles lack, and each counts a little against it: the mean paper scores 0 again.
+    mean = reference.mean.astype(np.float64)
+    together[: reference.width] -= (together[: reference.width] @ mean) / max(float(mean @ mean), STEP) * mean
+    return together
+
+
+def _flattened(mean: Weights, reference: ReferenceCorpus, tuning: Tuning) -> NDArray[np.float64]:
+    """Return how a mean row differs from the mean of the reference corpus, on its own terms, many counting alike."""
+    columns = np.flatnonzero(mean)
+    difference = _less_the_mean(mean.copy(), reference)[columns].astype(np.float64)
+    prior = np.zeros(len(mean))
+    prior[columns] = np.sign(difference) * np.abs(difference) ** tuning.flattening
+    return prior
 
 
 def share_of_marks(marks: int, equal: float) -> float:
@@ -212,6 +244,7 @@ def with_neighbours(
         rows=vstack([examples.rows, rows], format="csr"),
         weights=np.concatenate([examples.weights, share]).astype(np.float32),
         fits=fits,
+        titles=examples.titles / (1 + weight),
     )
 
 
@@ -222,11 +255,6 @@ def _closeness(rows: csr_matrix, examples: csr_matrix) -> Weights:
     """
     close: Weights = np.sqrt((rows @ examples.T).toarray()).mean(axis=1) ** 2
     return close
-
-
-def widened(rows: csr_matrix, width: int) -> csr_matrix:
-    """Return the same rows with empty columns behind them."""
-    return csr_matrix((rows.data, rows.indices, rows.indptr), shape=(rows.shape[0], width))
 
 
 def _mean(examples: Examples) -> Weights:
@@ -253,6 +281,8 @@ class _TrainingSet:
     labels: NDArray[np.float64]
     sample_weight: NDArray[np.float64]
     prior_variance: float
+    has_titles: bool
+    """Whether some of the second side are titles alone."""
 
     @classmethod
     def of(
@@ -264,7 +294,10 @@ class _TrainingSet:
         fits: Weights,
     ) -> "_TrainingSet":
         indexes, standing_for = _negatives(examples, reference, fits, tuning.near)
-        sides = examples.rows, reference.papers[indexes], disliked
+        others = reference.papers[indexes]
+        if examples.titles:
+            others = as_titles(others, examples.titles, reference)
+        sides = examples.rows, others, disliked
         counts = [rows.shape[0] for rows in sides]
         half = sum(counts) / 2
         sample_weight = [
@@ -273,9 +306,8 @@ class _TrainingSet:
             np.full(disliked.shape[0], half * tuning.against / max(tuning.many, disliked.shape[0])),
         ]
         labels = np.repeat([1.0, -1.0, -1.0], counts)
-        return cls(
-            sides, indexes, labels, np.concatenate(sample_weight).astype(np.float64), tuning.prior_variance
-        )
+        weights = np.concatenate(sample_weight).astype(np.float64)
+        return cls(sides, indexes, labels, weights, tuning.prior_variance, examples.titles > 0)
 
     def weights(self, columns: NDArray[np.intp], prior: Weights) -> NDArray[np.float64]:
         """Return the weights that these columns get by themselves."""
@@ -286,8 +318,9 @@ class _TrainingSet:
     ) -> NDArray[np.float64]:
         """Return the weights of all columns, when these and the latent dimensions are learned together."""
         latent_space = reference.latent_space
-        examples, _, disliked = self.sides
-        parts = latent_space.of(examples), reference.latent[self.negatives], latent_space.of(disliked)
+        examples, others, disliked = self.sides
+        of_others = latent_space.of(others) if self.has_titles else reference.latent[self.negatives]
+        parts = latent_space.of(examples), of_others, latent_space.of(disliked)
         has = np.vstack(parts) * np.float32(latent_scale)
         start = np.concatenate([prior[columns].astype(np.float64), np.zeros(len(latent_space))])
         learned = self._fit(Table(self._on(columns), has), start)
@@ -298,22 +331,10 @@ class _TrainingSet:
         return weights
 
     def _on(self, columns: NDArray[np.intp]) -> csr_matrix:
-        return vstack([_only(rows, columns) for rows in self.sides], format="csr")
+        return vstack([only(rows, columns) for rows in self.sides], format="csr")
 
     def _fit(self, table: Table, prior: NDArray[np.float64]) -> NDArray[np.float64]:
         return fit(table, self.labels, self.sample_weight, self.prior_variance, prior)
-
-
-def _only(rows: csr_matrix, columns: NDArray[np.intp]) -> csr_matrix:
-    """Return these columns of the rows, in order."""
-    lookup = np.full(rows.shape[1], -1, np.int32)
-    within = columns[: np.searchsorted(columns, rows.shape[1])]
-    lookup[within] = np.arange(len(within), dtype=np.int32)
-    new = lookup[rows.indices]
-    held = np.flatnonzero(new >= 0)
-    edges = np.searchsorted(held, rows.indptr).astype(np.int32)
-    shape = rows.shape[0], len(columns)
-    return csr_matrix((rows.data[held].astype(np.float64), new[held], edges), shape=shape)
 
 
 def _negatives(

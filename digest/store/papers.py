@@ -1,6 +1,8 @@
 """Queries about papers, their terms and their popularity."""
 
 import json
+import re
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -19,6 +21,8 @@ _HAS_STATED_DATE = papers.c.announced_guessed.is_(False)
 _IS_PAPER = papers.c.same_work_as.is_(None)
 # The key of the lock: any number that no other lock uses.
 _INGESTION_LOCK = 7_234_002
+_MOST_BY_AUTHOR = 500
+"""Papers that may have an author of a name, whose names are compared word by word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,34 @@ def find_by_row_ids(connection: Connection, row_ids: Collection[int]) -> dict[in
         stored.row_id: stored
         for stored in _read(connection, select(papers).where(one_of(papers.c.id, row_ids)))
     }
+
+
+def find_by_author(connection: Connection, name: str, limit: int) -> list[StoredPaper]:
+    """Return the newest papers that have an author whose name has all words of `name`, newest first.
+
+    A word may be typed with the accents that the name has, or with none if it has none.
+    """
+    words = _name_words(name)
+    # Names are stored as JSON, in which accents may be escaped: the database compares what is plain, Python the rest.
+    plain = re.findall("[a-z]{2,}", name.casefold())
+    if not words:
+        return []
+    query = select(papers).order_by(papers.c.announced_on.desc(), papers.c.id.desc())
+    for word in plain:
+        query = query.where(func.lower(cast(papers.c.authors, Text)).contains(word, autoescape=True))
+    found = [
+        stored
+        for stored in _read(connection, query.limit(_MOST_BY_AUTHOR))
+        if any(words <= _name_words(author) for author in stored.paper.authors)
+    ]
+    return found[:limit]
+
+
+def _name_words(name: str) -> set[str]:
+    """Return the words of a name in lower case, without accents."""
+    decomposed = unicodedata.normalize("NFKD", name.casefold())
+    plain = "".join(sign for sign in decomposed if not unicodedata.combining(sign))
+    return set(re.findall(r"[^\W\d_]+", plain))
 
 
 def row_ids_of(connection: Connection, ids: Collection[str]) -> dict[str, int]:

@@ -14,6 +14,7 @@ from digest.domain.subscriber import Frequency, Subscriber
 from digest.store import deliveries as ledger
 from digest.store import editions as edition_store
 from digest.store import feedback as feedback_store
+from digest.store import library_papers as library_store
 from digest.store import subscribers as subscriber_store
 from digest.store.database import Connection
 from digest.store.deliveries import NewDelivery
@@ -31,7 +32,11 @@ def plan_welcome(connection: Connection, confirmed: Subscriber, now: datetime) -
     if schedule.frequency == Frequency.OFF:
         return confirmed
     today = local_date(now, schedule)
-    has_said = confirmed.interests.topics or feedback_store.read_feedback(connection, [confirmed.id])
+    has_said = (
+        confirmed.interests.topics
+        or feedback_store.read_feedback(connection, [confirmed.id])
+        or library_store.count_library(connection, [confirmed.id])
+    )
     due = now if has_said else now + WELCOME_WAIT
     ledger.plan(connection, Kind.WELCOME, [NewDelivery(confirmed.id, today, due)])
     return _with_next_due(connection, confirmed, next_due_at(now, schedule, after=today))

@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
@@ -23,10 +23,12 @@ from digest.domain.subscriber import (
     clean_words,
 )
 from digest.errors import BadInput
+from digest.papers.identifiers import title_id
 from digest.store import feedback as feedback_store
 from digest.store import papers as paper_store
 from digest.store import subscribers as subscriber_store
 from digest.store.database import Database
+from digest.store.library_papers import LibraryPaper, read_library
 from digest.store.pending_feedback import read_pending
 from digest.subscribers.addresses import parse_address
 from digest.subscribers.preferences import Change
@@ -36,6 +38,22 @@ from digest.subscribers.signup import Application, subscribe_many
 _WORDS = ("topics", "must", "mute", "follow", "categories")
 _VERDICTS = ("likes", "dislikes")
 _CHUNK = 500
+
+
+class LibraryRecord(BaseModel):
+    """One paper of a library that is not stored."""
+
+    title: str = ""
+    abstract: str = ""
+    arxiv_id: str | None = None
+    doi: str | None = None
+    source: str = ""
+
+    def paper(self) -> LibraryPaper | None:
+        """Return the paper; None without a title and a DOI."""
+        key = title_id(self.title) if self.title.strip() else self.doi
+        fields = (self.title, self.abstract, self.arxiv_id, self.doi, self.source)
+        return LibraryPaper(key, *fields) if key else None
 
 
 Texts = tuple[str, ...] | str
@@ -55,6 +73,8 @@ class SubscriberRecord(BaseModel):
     categories: Texts | None = None
     likes: Texts | None = None
     dislikes: Texts | None = None
+    library: tuple[LibraryRecord, ...] | None = None
+    """Papers that are not stored, with their texts."""
     timezone: str | None = None
     hour: int | None = None
     frequency: Frequency | None = None
@@ -78,6 +98,7 @@ class SubscriberRecord(BaseModel):
             ),
             likes=_cleaned("likes", self.likes or ()),
             dislikes=_cleaned("dislikes", self.dislikes or ()),
+            library=tuple(paper for one in self.library or () if (paper := one.paper())),
             **self._given("max_papers", "layout", "status", "paused_until", "team"),
         )
 
@@ -92,6 +113,7 @@ _FORMS = {
     "layout": f"one of {', '.join(Layout)}",
     "status": f"one of {', '.join(Status)}",
     "paused_until": "a date, written YYYY-MM-DD",
+    "library": "a list of papers with a title or a doi",
 }
 """The expected form of each field, for error messages; fields that are missing here must be a text."""
 
@@ -154,13 +176,14 @@ def record_of(subscriber: Subscriber) -> dict[str, Any]:
 
 
 def export_lines(database: Database) -> Iterator[str]:
-    """Yield every subscriber as a JSON line, likes and dislikes included: the inverse of `import_subscribers`."""
+    """Yield every subscriber as a JSON line, likes, dislikes and library included: the inverse of `import_subscribers`."""
     after = 0
     while True:
         with database.read() as connection:
             subscribers = subscriber_store.page(connection, after, _CHUNK)
             verdicts = feedback_store.read_feedback(connection, [one.id for one in subscribers])
             pending = read_pending(connection, [one.id for one in subscribers])
+            libraries = read_library(connection, [one.id for one in subscribers])
             rated = {paper for rows in verdicts.values() for paper, _ in rows}
             papers = paper_store.find_by_row_ids(connection, rated)
         for one in subscribers:
@@ -170,6 +193,11 @@ def export_lines(database: Database) -> Iterator[str]:
             for paper_id, verdict in pending.get(one.id, []):
                 rated_as[verdict].append(paper_id)
             record = {**record_of(one), "likes": rated_as[Verdict.MORE], "dislikes": rated_as[Verdict.LESS]}
+            if one.id in libraries:
+                record["library"] = [
+                    {name: value for name, value in asdict(paper).items() if value and name != "key"}
+                    for paper in libraries[one.id]
+                ]
             yield json.dumps(record, ensure_ascii=False, default=str)
         if len(subscribers) < _CHUNK:
             return

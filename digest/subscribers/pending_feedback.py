@@ -7,6 +7,7 @@ from typing import Protocol
 
 from digest.papers.ingest import ingest
 from digest.papers.sources.common import Found
+from digest.store import library_papers as library_store
 from digest.store import pending_feedback as store
 from digest.store.database import Connection, Database
 from digest.subscribers.profiles import ProfileBuilder
@@ -76,11 +77,14 @@ def _ids_to_fetch(connection: Connection, now: datetime, only: Collection[str] |
 
 
 def apply_arrived(database: Database, builder: ProfileBuilder, now: datetime) -> int:
-    """Turn pending feedback on papers that are now stored into feedback, and rebuild the profiles; return how many."""
+    """Apply pending feedback on papers that are now stored, and like those of libraries; return how many.
+
+    The profiles are rebuilt.
+    """
     learned = 0
     while True:
         with database.read() as connection:
-            if not store.arrived(connection, 1):
+            if not (store.arrived(connection, 1) or library_store.arrived(connection, now, 1)):
                 return learned
             # Reading the reference corpus is slow; done here, it does not block writers.
             builder.reference(connection)
@@ -88,5 +92,11 @@ def apply_arrived(database: Database, builder: ProfileBuilder, now: datetime) ->
             arrivals = store.arrived(connection, _PAGE)
             if arrivals:
                 store.settle(connection, arrivals)
-                builder.rebuild(connection, {one.subscriber_id for one in arrivals}, now)
-        learned += len(arrivals)
+            # After the feedback, which counts more: it was given on the paper itself.
+            kept = library_store.arrived(connection, now, _PAGE)
+            if kept:
+                library_store.settle(connection, kept)
+            changed = {(one.subscriber_id, one.paper_row_id) for one in arrivals}
+            changed |= {(one.subscriber_id, one.paper_row_id) for one in kept}
+            builder.rebuild(connection, {subscriber_id for subscriber_id, _ in changed}, now)
+        learned += len(changed)

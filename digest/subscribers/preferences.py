@@ -19,12 +19,14 @@ from digest.errors import BadInput
 from digest.papers.identifiers import canonical_id
 from digest.ranking.profile import Profile
 from digest.store import feedback as feedback_store
+from digest.store import library_papers as library_store
 from digest.store import papers as paper_store
 from digest.store import subscribers as subscriber_store
 from digest.store.database import Connection, Database
 from digest.store.in_flight import wait_until_settled
 from digest.store.pending_feedback import save_pending
 from digest.subscribers.arrivals import hasten_welcome, plan_catch_ups
+from digest.subscribers.library import MatchedLibrary
 from digest.subscribers.profiles import ProfileBuilder
 from digest.subscribers.signup import check_max_papers, find_subscriber, log_event
 from digest.subscribers.teams import lock_team, share
@@ -130,18 +132,25 @@ def draft(
     changes: Change,
     now: datetime,
     likes: Sequence[str] = (),
+    library: MatchedLibrary | None = None,
 ) -> Draft:
-    """Return the result of `change` without storing it. Raises what `change` raises.
+    """Return the result of `change`, and of adding a library, without storing it. Raises what `change` raises.
 
     Liked papers that are not stored are ignored.
     """
     changed = changes.applied(subscriber, now)
-    liked = sorted(paper_store.row_ids_of(connection, {canonical_id(paper) for paper in likes}).values())
+    liked = set(paper_store.row_ids_of(connection, {canonical_id(paper) for paper in likes}).values())
+    kept = library_store.read_library(connection, [subscriber.id]).get(subscriber.id, [])
+    texts = library_store.texts_of(kept)
+    if library is not None:
+        liked |= {stored.row_id for stored in library.stored}
+        texts = library.texts(kept)
     stored = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
     earlier = [(row_id, verdict) for row_id, verdict in stored if row_id not in liked]
     # In the order in which stored feedback is read: newest last, equal instants by id.
-    verdicts = [*earlier, *((row_id, Verdict.MORE) for row_id in liked)]
-    return Draft(changed, builder.build(connection, changed.interests.topics, verdicts), frozenset(liked))
+    verdicts = [*earlier, *((row_id, Verdict.MORE) for row_id in sorted(liked))]
+    profile = builder.build(connection, changed.interests.topics, verdicts, texts)
+    return Draft(changed, profile, frozenset(liked))
 
 
 def pause(database: Database, address: str, until: date | None, now: datetime) -> Subscriber:

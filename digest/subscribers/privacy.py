@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from digest.domain.subscriber import Subscriber
 from digest.store import consents as consent_store
 from digest.store import feedback as feedback_store
+from digest.store import library_papers as library_store
 from digest.store import papers as paper_store
 from digest.store import picks as pick_store
 from digest.store import terms as term_store
@@ -20,8 +22,8 @@ _MOST_PAPERS = 200
 def personal_data(connection: Connection, address: str) -> dict[str, Any]:
     """Return all data stored about a subscriber, in plain values. Raises NotFound.
 
-    Keys: `reader` (the subscriber), `feedback`, `pending` (feedback on papers that are not stored yet), `profile`
-    (interests with their number of terms), `received` (the last 200 papers sent, with section, score and
+    Keys: `reader` (the subscriber), `feedback`, `pending` (feedback on papers that are not stored yet), `library`
+    (its papers that are not stored), `profile` (interests with their number of terms), `received` (the last 200 papers sent, with section, score and
     reason), `received_earlier` (the ids of papers in older mails), `opinions` (the answers to "Was this a good
     digest?"), `consents`.
     """
@@ -44,6 +46,7 @@ def personal_data(connection: Connection, address: str) -> dict[str, Any]:
             {"verdict": verdict, "id": paper_id}
             for paper_id, verdict in read_pending(connection, [subscriber.id]).get(subscriber.id, [])
         ],
+        "library": _library(connection, subscriber),
         "profile": [
             {"interest": interest.name, "terms": len(interest.terms)}
             for interest in (profile.interests if profile else ())
@@ -69,3 +72,11 @@ def personal_data(connection: Connection, address: str) -> dict[str, Any]:
             for row in consent_store.read_consents(connection, subscriber.id)
         ],
     }
+
+
+def _library(connection: Connection, subscriber: Subscriber) -> list[dict[str, Any]]:
+    kept = library_store.read_library(connection, [subscriber.id]).get(subscriber.id, [])
+    return [
+        {"id": one.arxiv_id or one.doi, "title": one.title, "abstract": one.abstract, "source": one.source}
+        for one in kept
+    ]

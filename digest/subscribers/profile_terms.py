@@ -9,6 +9,7 @@ from digest.domain.subscriber import Subscriber
 from digest.ranking.profile import Interest
 from digest.ranking.spelling import rows_with_terms, spell_terms
 from digest.store import feedback as feedback_store
+from digest.store import library_papers as library_store
 from digest.store import papers as paper_store
 from digest.store import terms as term_store
 from digest.store.database import Connection
@@ -81,6 +82,8 @@ def _sources(
     yield _texts(connection, [int(stored_reference.row_ids[row]) for row in rows])
     verdicts = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])
     yield _texts(connection, [paper for paper, _ in verdicts[-_RATED:]])
+    kept = library_store.read_library(connection, [subscriber.id]).get(subscriber.id, [])
+    yield library_store.texts_of(kept[-_RATED:])
 
 
 def _texts(connection: Connection, row_ids: list[int]) -> list[tuple[str, str]]:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from digest.domain.subscriber import Verdict
 from digest.ranking.corpus import ReferenceCorpus
 from digest.ranking.profile import NO_PROFILE, Profile, build_profile
-from digest.ranking.terms import unpack_counts
+from digest.ranking.terms import count_terms, pack_counts, unpack_counts
 from digest.store import feedback as feedback_store
+from digest.store import library_papers as library_store
 from digest.store import papers as paper_store
 from digest.store import subscribers as subscriber_store
 from digest.store import terms as term_store
@@ -25,6 +26,9 @@ REFERENCE_PAPERS = 48_000
 _CACHE_SIZE = 16
 
 _PAGE = 200
+
+Texts = Sequence[tuple[str, str]]
+"""(title, abstract) of papers that are not stored; the abstract may be empty."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -49,15 +53,20 @@ class ProfileBuilder:
         self._learned = lru_cache(_CACHE_SIZE)(_learn)
 
     def rebuild(self, connection: Connection, subscriber_ids: Collection[int], now: datetime) -> None:
-        """Build and store the profiles of these subscribers. A subscriber without topics or likes has no profile."""
+        """Build and store the profiles of these subscribers.
+
+        A subscriber without topics, likes or a library has no profile.
+        """
         topics = subscriber_store.read_interests(connection, subscriber_ids)
         verdicts = feedback_store.read_feedback(connection, subscriber_ids)
         rated = {paper for rows in verdicts.values() for paper, _ in rows}
         blobs = paper_store.read_terms(connection, rated)
+        libraries = library_store.read_library(connection, subscriber_ids)
         built: dict[int, Profile] = {}
         for subscriber_id in subscriber_ids:
             words = topics[subscriber_id].topics if subscriber_id in topics else ()
-            profile = self._build(connection, words, verdicts.get(subscriber_id, []), blobs)
+            texts = library_store.texts_of(libraries.get(subscriber_id, ()))
+            profile = self._build(connection, words, verdicts.get(subscriber_id, []), blobs, texts)
             if profile.interests:
                 built[subscriber_id] = profile
         term_store.save_profiles(connection, built, now)
@@ -71,11 +80,15 @@ class ProfileBuilder:
         term_store.save_profiles(connection, dict.fromkeys(subscriber_ids, NO_PROFILE), now)
 
     def build(
-        self, connection: Connection, topics: Sequence[str], verdicts: Sequence[tuple[int, str]]
+        self,
+        connection: Connection,
+        topics: Sequence[str],
+        verdicts: Sequence[tuple[int, str]],
+        texts: Texts = (),
     ) -> Profile:
-        """Return the profile of these topics and (paper_row_id, verdict) pairs, oldest first; write nothing."""
+        """Return the profile of these topics, (paper_row_id, verdict) pairs, oldest first, and texts; write nothing."""
         blobs = paper_store.read_terms(connection, {paper for paper, _ in verdicts})
-        return self._build(connection, topics, verdicts, blobs)
+        return self._build(connection, topics, verdicts, blobs, texts)
 
     def _build(
         self,
@@ -83,16 +96,17 @@ class ProfileBuilder:
         topics: Sequence[str],
         verdicts: Iterable[tuple[int, str]],
         blobs: Mapping[int, bytes],
+        texts: Texts,
     ) -> Profile:
         rated: dict[str, list[bytes]] = {Verdict.MORE: [], Verdict.LESS: []}
         for paper, verdict in verdicts:
             if paper in blobs:
                 rated[verdict].append(blobs[paper])
-        if not topics and not rated[Verdict.MORE]:
+        if not topics and not rated[Verdict.MORE] and not texts:
             return NO_PROFILE
-        return self._learned(
-            tuple(topics), tuple(rated[Verdict.MORE]), tuple(rated[Verdict.LESS]), self.reference(connection)
-        )
+        # A library is older evidence than what was marked one by one.
+        liked = (*pack_counts(count_terms(texts)), *rated[Verdict.MORE])
+        return self._learned(tuple(topics), liked, tuple(rated[Verdict.LESS]), self.reference(connection))
 
     def reference(self, connection: Connection) -> ReferenceCorpus:
         """Return the reference corpus, in the newest version of the term weights."""

@@ -26,6 +26,7 @@ from digest.store import subscribers as subscriber_store
 from digest.store import suppressions as suppression_store
 from digest.store.database import Conflict, Connection, Database
 from digest.store.deliveries import NewDelivery
+from digest.store.library_papers import LibraryPaper, save_library
 from digest.store.pending_feedback import save_pending
 from digest.store.suppressions import Entry
 from digest.subscribers.addresses import address_hash, parse_address
@@ -57,6 +58,8 @@ class Application:
     """Ids of liked papers, in any form, stored or not."""
     dislikes: tuple[str, ...] = ()
     """Ids of disliked papers."""
+    library: tuple[LibraryPaper, ...] = ()
+    """Papers of their library that are not stored."""
     status: Status | None = None
     """The status in the installation they are imported from; None for a new subscriber. An import never restarts mail."""
     paused_until: date | None = None
@@ -134,17 +137,12 @@ def subscribe_many(
         accepted.append((len(results), subscriber, verdicts))
         results.append(subscriber)
     subscriber_ids = subscriber_store.insert_subscribers(connection, [one for _, one, _ in accepted])
-    rated = [
-        (subscriber_id, paper_id, verdict)
-        for subscriber_id, (_, _, verdicts) in zip(subscriber_ids, accepted, strict=True)
-        for paper_id, verdict in verdicts.items()
-    ]
-    _save_verdicts(connection, rated, now)
+    added = [(applications[index], verdicts) for index, _, verdicts in accepted]
+    _save_papers(connection, subscriber_ids, added, now)
     stored: list[Subscriber] = []
     for subscriber_id, (index, subscriber, _) in zip(subscriber_ids, accepted, strict=True):
-        added = replace(subscriber, id=subscriber_id)
-        results[index] = added
-        stored.append(added)
+        results[index] = stored_one = replace(subscriber, id=subscriber_id)
+        stored.append(stored_one)
     agreed = [one.id for one in stored if one.status in _AGREED]
     consent_store.record_consents(connection, agreed, CONSENT, how, now)
     asked = [one.id for one in stored if one.status == "pending"]
@@ -180,7 +178,7 @@ def replace_preferences(
     for row_id, _ in feedback_store.read_feedback(connection, [pending.id]).get(pending.id, []):
         feedback_store.save_feedback(connection, pending.id, row_id, None, now)
     verdicts = {canonical_id(one): Verdict.MORE for one in application.likes}
-    _save_verdicts(connection, [(pending.id, one, verdict) for one, verdict in verdicts.items()], now)
+    _save_papers(connection, [pending.id], [(application, verdicts)], now)
     builder.rebuild(connection, [pending.id], now)
 
 
@@ -203,8 +201,19 @@ def _new_subscriber(application: Application, now: datetime, *, confirmed: bool)
     )
 
 
-def _save_verdicts(connection: Connection, rated: Sequence[tuple[int, str, Verdict]], now: datetime) -> None:
-    """Store verdicts (subscriber id, canonical paper id, verdict); those on papers not stored become pending."""
+def _save_papers(
+    connection: Connection,
+    subscriber_ids: Sequence[int],
+    added: Sequence[tuple[Application, dict[str, Verdict]]],
+    now: datetime,
+) -> None:
+    """Store verdicts and libraries; verdicts on papers that are not stored become pending."""
+    rated: list[tuple[int, str, Verdict]] = []
+    kept: list[tuple[int, LibraryPaper]] = []
+    for subscriber_id, (application, verdicts) in zip(subscriber_ids, added, strict=True):
+        rated += [(subscriber_id, paper_id, verdict) for paper_id, verdict in verdicts.items()]
+        kept += [(subscriber_id, paper) for paper in application.library]
+    save_library(connection, kept, now)
     stored_papers = paper_store.row_ids_of(connection, {paper_id for _, paper_id, _ in rated})
     known = [
         (subscriber_id, stored_papers[one], verdict)

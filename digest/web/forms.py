@@ -11,14 +11,17 @@ from digest.errors import BadInput
 from digest.text.formatting import one_line
 
 MOST_FIELDS = 500
+LARGEST_FILE = 8_000_000
+"""Bytes of an uploaded file: a library of two thousand papers with abstracts fits."""
 _SEPARATORS = re.compile(r"[\s,;]+")
 
 
 class Form:
     """The fields of a posted form. A missing field is empty."""
 
-    def __init__(self, fields: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, fields: Mapping[str, Sequence[str]], files: Mapping[str, bytes] | None = None) -> None:
         self._fields = fields
+        self._files = files or {}
 
     def __contains__(self, name: str) -> bool:
         return name in self._fields
@@ -26,6 +29,10 @@ class Form:
     def raw(self, name: str) -> str:
         """Return the first value of a field, unchanged."""
         return next(iter(self._fields.get(name, ())), "")
+
+    def file(self, name: str) -> bytes:
+        """Return the content of an uploaded file; empty without one."""
+        return self._files.get(name, b"")
 
     def text(self, name: str) -> str:
         """Return a field on one line, without invisible characters."""
@@ -55,11 +62,14 @@ class Form:
 async def read_form(request: Request) -> Form:
     """Read a form in either form encoding; any other body has no fields."""
     fields: dict[str, list[str]] = {}
+    files: dict[str, bytes] = {}
     async with request.form(max_files=10, max_fields=MOST_FIELDS) as sent:
         for name, value in sent.multi_items():
             if isinstance(value, str):
                 fields.setdefault(name, []).append(value)
-    return Form(fields)
+            else:
+                files[name] = await value.read(LARGEST_FILE)
+    return Form(fields, files)
 
 
 Posted = Annotated[Form, Depends(read_form)]

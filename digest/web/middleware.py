@@ -8,13 +8,15 @@ import logging
 import time
 from collections.abc import Callable
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LARGEST_BODY = 1_000_000
 """Bytes of a request body. A pasted library of two thousand papers fits."""
+LARGEST_UPLOAD = 9_000_000
+"""The same for the form of preferences when it comes with a file, which is spooled to disk."""
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -98,13 +100,14 @@ class _Exchange:
         self._send = send
         self._headers = headers
         self._count_answer = count_answer
+        self._largest = LARGEST_UPLOAD if _is_upload(scope) else LARGEST_BODY
         self._read = 0
         self.started = False
 
     async def receive(self) -> Message:
         message = await self._receive()
         self._read += len(message.get("body", b""))
-        if self._read > LARGEST_BODY:
+        if self._read > self._largest:
             raise _TooLarge
         return message
 
@@ -119,6 +122,11 @@ class _Exchange:
         elif self._is_head and message["type"] == "http.response.body":
             message = {**message, "body": b""}
         await self._send(message)
+
+
+def _is_upload(scope: Scope) -> bool:
+    content_type = Headers(scope=scope).get("content-type", "")
+    return "/preferences/" in scope["path"] and content_type.startswith("multipart/form-data")
 
 
 def _shown(path: str) -> str:

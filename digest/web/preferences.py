@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from functools import cache
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import available_timezones
 
 from fastapi import APIRouter
@@ -23,7 +24,6 @@ from digest.store import feedback as feedback_store
 from digest.store import papers as paper_store
 from digest.store.database import Connection
 from digest.subscribers.author_suggestions import suggest_authors
-from digest.subscribers.bibliography import read_pasted
 from digest.subscribers.consent import resubscribe, subscriber_of, unsubscribe
 from digest.subscribers.feedback import record_feedback
 from digest.subscribers.import_export import change_from
@@ -33,6 +33,17 @@ from digest.subscribers.profile_terms import describe_profile
 from digest.text.formatting import one_line
 from digest.web.context import Context, WebContext
 from digest.web.forms import Form, Posted
+from digest.web.library import (
+    LONGEST_NAME,
+    NO_LIBRARY,
+    LibraryShown,
+    forget_library,
+    library_values,
+    previewed_library,
+    read_report,
+    save_library,
+    sign_report,
+)
 from digest.web.team_actions import TEAM_ACTIONS, team_values
 from digest.web.visitors import NO_PREVIEW
 
@@ -55,6 +66,7 @@ DONE = {
     "paused": "Paused. You get no mail until the pause ends.",
     "resumed": "Welcome back. You get mail again.",
     "forgotten": "Removed. That paper no longer affects your digests.",
+    "emptied": "Removed. Those papers no longer affect your digests.",
     "left": "You are unsubscribed. We send you no more mail.",
     "invited": "Send this link to your colleagues: whoever opens it can share your topics and ratings.",
     "joined": "You share the topics and ratings of this team now.",
@@ -63,11 +75,15 @@ DONE = {
 
 
 @router.get("/preferences/{token}")
-def preferences(context: Context, token: str, done: str = "") -> Response:
-    """Show what a subscriber can set and what is stored about them."""
+def preferences(context: Context, token: str, done: str = "", report: str = "", author: str = "") -> Response:
+    """Show what a subscriber can set and what is stored about them.
+
+    `report` is a signed report on a library; `author` is a name whose papers are offered.
+    """
     with context.container.database.read() as connection:
         subscriber = context.subscriber(connection, "preferences", token)
-    return show_preferences(context, subscriber, token, done if done in DONE else "")
+    shown = LibraryShown(read_report(context, subscriber, report), one_line(author)[:LONGEST_NAME])
+    return show_preferences(context, subscriber, token, done if done in DONE else "", library=shown)
 
 
 def show_preferences(
@@ -77,10 +93,11 @@ def show_preferences(
     done: str,
     typed: Form | None = None,
     wrong: str = "",
+    library: LibraryShown = NO_LIBRARY,
 ) -> Response:
     """Return the page of a subscriber, with a message on what was done or what is wrong.
 
-    With `typed`, the fields hold the unsaved form, and the preview shows its effect.
+    With `typed`, the fields hold the unsaved form, and the preview shows its effect. `library` is what its part of the form shows.
     """
     with context.container.database.read() as connection:
         said = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])[-RATED_SHOWN:]
@@ -97,6 +114,7 @@ def show_preferences(
         ticked = set(typed.all("like")) if typed is not None else set()
         fields = _fields(subscriber, typed)
         starters = _starters(context, connection, fields["topics"], ticked)
+        by_author, kept = library_values(context, connection, subscriber, library.author)
     rated = {stored.paper.id for stored in papers.values()}
     liked = [papers[row_id].paper for row_id, verdict in said if verdict == Verdict.MORE]
     return context.private_page(
@@ -113,6 +131,9 @@ def show_preferences(
         is_unknown=not said and not subscriber.interests.topics,
         frequencies=FREQUENCIES,
         zones=zones(subscriber.schedule.timezone),
+        library=library,
+        by_author=by_author,
+        kept=kept,
         starters=[card for card in starters if card.paper_id not in rated],
         liked=liked,
         suggested=suggest_authors(liked, fields["follow"].splitlines()),
@@ -150,6 +171,8 @@ def _fields(subscriber: Subscriber, typed: Form | None) -> dict[str, str]:
         **{name: "\n".join(getattr(asked, name)) for name in _WORDS},
         "categories": " ".join(asked.categories),
         "pasted": "",
+        "orcid": "",
+        "author": "",
         "frequency": schedule.frequency,
         "hour": str(schedule.hour),
         "timezone": schedule.timezone,
@@ -183,14 +206,22 @@ def act(context: Context, token: str, form: Posted) -> Response:
     action = _ACTIONS.get(form.text("do") or "save")
     if action is None:
         raise BadInput("This page has no such button; please open it again from your mail.")
+    report = ""
     try:
+        if action is _save:
+            # What cannot be saved is refused before anything is.
+            _changes(form)[0].applied(subscriber, context.now())
+            report = save_library(context, subscriber, form)
         done = action(context, subscriber, form)
-    except (BadInput, BadLink, NotFound) as error:
+    except (BadInput, BadLink, NotFound, TryLater) as error:
         return show_preferences(context, subscriber, token, "", form, str(error))
     if done == "erased":
         return context.private_page("erased.html")
     # A redirect, so that reloading the page does not repeat the action. Its target is never the client's.
-    return RedirectResponse(f"{context.root}/preferences/{token}?done={done}", 303)
+    query = {"done": done, "report": sign_report(context, subscriber, report)} if report else {"done": done}
+    if action is _save and (author := form.text("author")):
+        query["author"] = author[:LONGEST_NAME]
+    return RedirectResponse(f"{context.root}/preferences/{token}?{urlencode(query)}", 303)
 
 
 @router.post("/preferences/{token}/preview")
@@ -240,18 +271,19 @@ def _previewed(
     """
     planned: Draft | None = None
     if form is not None:
-        changes, likes = _changes(connection, form)
-        planned = draft(connection, context.container.profiles, subscriber, changes, context.now(), likes)
+        changes, likes = _changes(form)
+        library = previewed_library(connection, form)
+        planned = draft(
+            connection, context.container.profiles, subscriber, changes, context.now(), likes, library
+        )
     selection = context.preview(connection, subscriber, planned)
     note = "" if selection.picks else NOTES[quiet_reason(selection.considered, selection.state)]
     return {**NO_PREVIEW, "selection": selection, "note": note, "today": context.today(subscriber)}
 
 
-def _changes(connection: Connection, form: Form) -> tuple[Change, list[str]]:
+def _changes(form: Form) -> tuple[Change, list[str]]:
     """Return the changes of a form, and the papers it likes. Raises BadInput."""
     likes = [canonical_id(one) for one in form.all("like")]
-    if pasted := form.raw("pasted"):
-        likes += _known_papers(connection, pasted)
     fields: dict[str, Any] = {
         **{name: list(form.lines(name)) for name in _WORDS},
         "follow": [*form.lines("follow"), *form.all("follow_also")],
@@ -266,31 +298,14 @@ def _changes(connection: Connection, form: Form) -> tuple[Change, list[str]]:
 
 def _save(context: WebContext, subscriber: Subscriber, form: Form) -> str:
     container = context.container
+    changes, likes = _changes(form)
     with container.database.read() as connection:
-        changes, likes = _changes(connection, form)
         # Reading the reference corpus takes a second; here it blocks no other writer.
         container.profiles.reference(connection)
     change(container.database, container.profiles, subscriber.address, changes, context.now(), likes=likes)
     # A welcome may wait for the first interests.
     context.request_worker.wake()
     return "saved"
-
-
-def _known_papers(connection: Connection, text: str) -> list[str]:
-    """Return the papers that a text names: stored ones, and arXiv ids that can be fetched.
-
-    Raises BadInput when it names neither.
-    """
-    pasted = read_pasted(text)
-    found = paper_store.find_known(connection, pasted.ids, pasted.title_ids)
-    if not found and not pasted.ids:
-        named = len(pasted.title_ids)
-        raise BadInput(
-            f"None of the {named} papers you pasted is stored here; name a few by their arXiv ids."
-            if named
-            else "No paper was found in what you pasted; paste arXiv ids, BibTeX or RIS."
-        )
-    return list(dict.fromkeys([*(stored.paper.id for stored in found), *pasted.ids]))
 
 
 def _pause(context: WebContext, subscriber: Subscriber, form: Form) -> str:
@@ -320,6 +335,11 @@ def _remove_feedback(context: WebContext, subscriber: Subscriber, form: Form) ->
     return "forgotten"
 
 
+def _forget_library(context: WebContext, subscriber: Subscriber, _form: Form) -> str:
+    forget_library(context, subscriber)
+    return "emptied"
+
+
 def _unsubscribe(context: WebContext, subscriber: Subscriber, _form: Form) -> str:
     unsubscribe(context.container.database, context.container.secret, subscriber.key, context.now(), "web")
     context.request_worker.wake()
@@ -336,6 +356,7 @@ _ACTIONS: dict[str, Callable[[WebContext, Subscriber, Form], str]] = {
     "pause": _pause,
     "resume": _resume,
     "forget": _remove_feedback,
+    "forget-library": _forget_library,
     "unsubscribe": _unsubscribe,
     "erase": _erase,
     **TEAM_ACTIONS,

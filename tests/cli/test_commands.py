@@ -52,6 +52,7 @@ STATUS = {
     "next",
 }
 PERSONAL_DATA_KEYS = {
+    "library",
     "opinions",
     "pending",
     "reader",
@@ -349,3 +350,17 @@ def test_a_table_is_shown_on_a_terminal_and_lines_in_a_pipe(digest: Shell) -> No
     assert "announced on" in shown
     assert "\t" not in shown
     assert "announced" not in digest("papers", "list").out
+
+
+def test_a_library_is_added_from_a_file(digest: Shell, tmp_path: Path) -> None:
+    (tmp_path / "library.bib").write_text(
+        "@misc{a, title={One Title That Nobody Knows}}\n@misc{b, eprint={2511.00003}}\n@misc{c, year=2020}"
+    )
+    told = digest("subscribers", "edit", ANA, "--library", "library.bib").out
+    assert "2 of 3 understood: 1 known paper, 1 learned from its title; not understood: “c”." in told
+    report = digest("subscribers", "add", "new@example.org", "--library", "library.bib", "--json").json
+    assert (report["library"]["known"], report["library"]["learned"]) == (1, 1)
+    assert "library" in digest("subscribers", "show", ANA).out
+    assert "cannot be read" in digest.fails("subscribers", "edit", ANA, "--library", "missing.bib")
+    (tmp_path / "library.bib").write_text("dear diary")
+    assert "no paper" in digest.fails("subscribers", "edit", ANA, "--library", "library.bib")

@@ -17,7 +17,7 @@ from digest.papers.sources.common import LONGEST_ABSTRACT, make_paper
 from digest.papers.sources.jsonl import read_lines
 from digest.papers.sources.listing import read_listing
 from digest.papers.sources.xml import decoded, parse
-from digest.subscribers.bibliography import read_pasted
+from digest.subscribers.library_files.read import read_library
 from digest.text.latex import one_line, paragraphs
 from tests.papers import samples
 
@@ -126,10 +126,12 @@ def test_hostile_listing_pages_take_linear_time(unit: str) -> None:
 @pytest.mark.parametrize(
     "unit",
     [" title={", ' title="', " title={}", ",title={a},", "2508.13426 ", "abs/", "TI  - a\n", "TI  - \\-\n", "abcdefgh/0123456 ",
-     " title = {\\-\\-\\-\\-}", "{", "title" + " " * 9 + "=", "TI  - " + "\\(" * 200 + "\n"],
+     " title = {\\-\\-\\-\\-}", "{", "title" + " " * 9 + "=", "TI  - " + "\\(" * 200 + "\n",
+     "@a{b,c={", "@misc{a}", "\n@x{", "@a{b,c={d}}\n", "TY  - A\n", "%0 a\n%T ", "PMID- 1\n", '{"a":', "[{},", "<xml><a>", 'title,doi\n"',
+     "10.1000/a ", "a b c\n", "PT J\n"],
 )  # fmt: skip
 def test_hostile_bibliographies_take_linear_time(unit: str) -> None:
-    within_a_second(lambda: read_pasted(filled(unit)))
+    within_a_second(lambda: read_library(filled(unit)))
 
 
 @pytest.mark.parametrize("unit", [" ", "a ", '"', "\\", "a.", "a-"])

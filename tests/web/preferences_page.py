@@ -1,5 +1,7 @@
 """The preferences page as a subscriber uses it: what tests of it share."""
 
+import httpx
+
 from digest.domain.subscriber import Subscriber
 from tests.factories import (
     BASE_URL,
@@ -15,7 +17,16 @@ def page_of(subscriber: Subscriber) -> str:
 
 def send(client: Client, subscriber: Subscriber, action: str = "save", **fields: str | list[str]) -> str:
     """Press a button of the page; return the page that follows."""
-    answer = client.post(page_of(subscriber), data={"do": action, **fields})
+    return _followed(client, client.post(page_of(subscriber), data={"do": action, **fields}))
+
+
+def send_file(client: Client, subscriber: Subscriber, file: bytes, **fields: str | list[str]) -> str:
+    """Save the form with a file; return the page that follows."""
+    sent = {"file": ("library", file, "application/octet-stream")}
+    return _followed(client, client.post(page_of(subscriber), data={"do": "save", **fields}, files=sent))
+
+
+def _followed(client: Client, answer: httpx.Response) -> str:
     assert answer.status_code == 303, answer.text
     assert answer.headers["location"].startswith("/preferences/")
     followed = client.get(answer.headers["location"])

@@ -86,8 +86,9 @@ def test_an_empty_field_clears_the_setting(
         ({"topics": "x" * 501}, "between 1 and 500"),
         ({"topics": "\n".join(f"topic {n}" for n in range(101))}, "at most 100 are allowed"),
         ({"like": "nonsense"}, "not a paper id"),
-        ({"pasted": "dear diary"}, "No paper was found"),
-        ({"pasted": "@misc{x, title = {Unheard of}}"}, "None of the 1 papers"),
+        ({"pasted": "dear diary"}, "No paper was understood of 1 entry"),
+        ({"pasted": "https://arxiv.org/abs/1706.03762", "hour": "25"}, "between 0 and 23"),
+        ({"orcid": "0000-0002-1825-0098"}, "is not an ORCID iD"),
         ({"do": "pause", "until": "2020-01-01"}, "is already over"),
         ({"do": "pause", "until": "soon"}, "not a date"),
         ({"do": "forget", "paper": "2603.99999"}, "no paper"),
@@ -109,7 +110,8 @@ def test_pasted_papers_are_liked(client: Client, container: Container, subscribe
         @misc{{y, eprint = {{2603.00001}}, booktitle = {{Gaussian}}}}
         https://arxiv.org/abs/2603.00002v4"""
     add_papers(container.database, make_paper(3, "proteins"))
-    send(client, subscriber, pasted=pasted)
+    page = send(client, subscriber, pasted=pasted)
+    assert "3 of 3 understood: 3 known papers." in page
     with container.database.read() as connection:
         rated = connection.exec_driver_sql(
             "select p.paper_id from papers p join feedback on paper_row_id = p.id order by 1"
@@ -120,7 +122,8 @@ def test_pasted_papers_are_liked(client: Client, container: Container, subscribe
 def test_a_pasted_id_that_is_not_stored_is_pending(
     client: Client, container: Container, subscriber: Subscriber
 ) -> None:
-    send(client, subscriber, pasted="https://arxiv.org/abs/1706.03762v7 and 2603.00001")
+    page = send(client, subscriber, pasted="https://arxiv.org/abs/1706.03762v7 and 2603.00001")
+    assert "2 of 2 understood: 1 known paper, 1 that will count when it arrives." in page
     with container.database.read() as connection:
         assert read_pending(connection, [subscriber.id]) == {subscriber.id: [("1706.03762", "more")]}
         assert len(read_feedback(connection, [subscriber.id])[subscriber.id]) == 1

@@ -110,7 +110,7 @@ def test_a_preview_of_invalid_input_shows_the_error(
     before = dump(container)
     for fields, said in (
         ({"categories": "cs."}, "no category"),
-        ({"pasted": "2603"}, "No paper was found"),
+        ({"pasted": "2603"}, "No paper was understood"),
     ):
         shown = look(client, subscriber, **fields)
         assert said in shown

@@ -162,6 +162,7 @@ class Fetcher:
         *,
         pacer: Pacer | None = None,
         readable_errors: frozenset[int] = frozenset(),
+        accept: str = "*/*",
     ) -> Answer:
         """Return the answer of `address`; statuses in `readable_errors` are returned instead of raised.
 
@@ -181,7 +182,7 @@ class Fetcher:
             reraise=True,
         )
         try:
-            return patience(self._ask, url, turns, readable_errors)
+            return patience(self._ask, url, turns, readable_errors, accept)
         except _Passing as failure:
             if failure.part is not None:
                 return failure.part
@@ -199,12 +200,12 @@ class Fetcher:
             raise _Passing("requested a longer wait than this run allows", seconds)
         self._sleep(seconds)
 
-    def _ask(self, url: httpx.URL, turns: Pacer, readable_errors: frozenset[int]) -> Answer:
+    def _ask(self, url: httpx.URL, turns: Pacer, readable_errors: frozenset[int], accept: str) -> Answer:
         # Each hop of a redirection is a request of its own and waits for its turn.
         asked = url
         for _ in range(_MOST_REDIRECTS + 1):
             with turns.turn():
-                answer = self._request(url, readable_errors)
+                answer = self._request(url, readable_errors, accept)
             if isinstance(answer, Answer):
                 return answer
             if not is_trusted_redirect(asked, answer):
@@ -215,9 +216,9 @@ class Fetcher:
             url = answer
         raise StopRun(f"{url.host} redirects without end; check its address in the settings.")
 
-    def _request(self, url: httpx.URL, readable_errors: frozenset[int]) -> Answer | httpx.URL:
+    def _request(self, url: httpx.URL, readable_errors: frozenset[int], accept: str) -> Answer | httpx.URL:
         try:
-            with self._client.stream("GET", url) as response:
+            with self._client.stream("GET", url, headers={"Accept": accept}) as response:
                 date = http_date(response.headers.get("Date", ""))
                 self.clock_difference = date - self._now() if date else None
                 if response.next_request is not None:
