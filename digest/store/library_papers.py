@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Select, delete, func, select, tuple_
+from sqlalchemy import Connection, Select, delete, func, literal, select, tuple_
 
 from digest.domain.subscriber import Verdict
 from digest.store.conditions import one_of
@@ -60,6 +60,15 @@ def save_library(connection: Connection, kept: Iterable[tuple[int, LibraryPaper]
     )
     connection.execute(statement, rows)
     _bound(connection, {subscriber_id for subscriber_id, _ in kept})
+
+
+def copy_library(connection: Connection, source_id: int, target_id: int) -> None:
+    """Copy all library papers of a subscriber to another one; papers that exist are kept."""
+    columns = [column for column in library_papers.c if column.name != "subscriber_id"]
+    of_source = select(literal(target_id), *columns).where(_stored.subscriber_id == source_id)
+    names = ["subscriber_id", *(column.name for column in columns)]
+    copied = upsert(connection)(library_papers).from_select(names, of_source)
+    connection.execute(copied.on_conflict_do_nothing())
 
 
 def _bound(connection: Connection, subscriber_ids: Collection[int]) -> None:

@@ -20,6 +20,7 @@ from digest.subscribers.arrivals import hasten_welcome
 from digest.subscribers.library_files.entry import Entry
 from digest.subscribers.library_files.read import Library
 from digest.subscribers.profiles import ProfileBuilder
+from digest.subscribers.teams import lock_team, teammates
 from digest.text.formatting import counted
 
 NAMED_IN_REPORT = 5
@@ -176,7 +177,7 @@ def _kept(entry: Entry, source: str) -> LibraryPaper:
 def add_library(
     database: Database, builder: ProfileBuilder, subscriber: Subscriber, library: Library, now: datetime
 ) -> LibraryReport:
-    """Let a subscriber's profile learn from a library; return what was understood. Raises BadInput.
+    """Let the profiles of a subscriber and their team learn from a library; return what was understood. Raises BadInput.
 
     Adding the same library again changes nothing. A paper that the subscriber wanted less of stays as it is.
     """
@@ -185,19 +186,29 @@ def add_library(
         # Reading the reference corpus is slow; outside of the write transaction it does not block writers.
         builder.reference(connection)
     with database.begin() as connection:
+        lock_team(connection, subscriber)
         matched = match_library(connection, library)
-        liked = [(subscriber.id, stored.row_id, now) for stored in matched.stored]
+        everyone = [subscriber.id, *teammates(connection, subscriber)]
+        liked = [(owner, stored.row_id, now) for owner in everyone for stored in matched.stored]
         library_store.like_all(connection, liked)
-        library_store.save_library(connection, [(subscriber.id, one) for one in matched.unstored], now)
-        save_pending(connection, [(subscriber.id, one, Verdict.MORE) for one in matched.to_fetch], now)
-        builder.rebuild(connection, [subscriber.id], now)
+        library_store.save_library(
+            connection, [(owner, one) for owner in everyone for one in matched.unstored], now
+        )
+        save_pending(
+            connection, [(owner, one, Verdict.MORE) for owner in everyone for one in matched.to_fetch], now
+        )
+        builder.rebuild(connection, everyone, now)
         hasten_welcome(connection, subscriber, now)
     return matched.report
 
 
 def remove_library(database: Database, builder: ProfileBuilder, subscriber: Subscriber, now: datetime) -> int:
-    """Forget the papers that are known by their text alone; return how many there were."""
+    """Forget, for the whole team, the papers that are known by their text alone; return how many there were."""
     with database.begin() as connection:
+        lock_team(connection, subscriber)
         removed = library_store.delete_library(connection, subscriber.id)
-        builder.rebuild(connection, [subscriber.id], now)
+        everyone = [subscriber.id, *teammates(connection, subscriber)]
+        for owner in everyone[1:]:
+            library_store.delete_library(connection, owner)
+        builder.rebuild(connection, everyone, now)
     return removed

@@ -85,8 +85,9 @@ def change(
     likes: Sequence[str] = (),
     dislikes: Sequence[str] = (),
 ) -> Subscriber:
-    """Change a subscriber and rebuild the profile; interests and ratings apply to the whole team. Raises NotFound, or BadInput for an invalid value.
+    """Change a subscriber and rebuild the profile. Raises NotFound, or BadInput for an invalid value.
 
+    In a team, interests and ratings are those of all members.
     Feedback on a paper that is not stored stays pending, see `digest.subscribers.pending_feedback`.
     """
     with database.begin() as connection:

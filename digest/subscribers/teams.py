@@ -11,6 +11,7 @@ from datetime import datetime
 from digest.domain.subscriber import Interests, Subscriber, Verdict
 from digest.errors import BadInput, BadLink
 from digest.store import feedback as feedback_store
+from digest.store import library_papers as library_store
 from digest.store import pending_feedback as pending_store
 from digest.store import subscribers as subscriber_store
 from digest.store.database import Connection
@@ -58,6 +59,7 @@ def join_team(
     subscriber_store.replace_interests(connection, [(subscriber.id, others[0].interests)])
     feedback_store.copy_feedback(connection, others[0].id, subscriber.id)
     pending_store.copy_pending(connection, others[0].id, subscriber.id)
+    library_store.copy_library(connection, others[0].id, subscriber.id)
     builder.rebuild(connection, [subscriber.id], now)
 
 
@@ -65,6 +67,14 @@ def lock_team(connection: Connection, subscriber: Subscriber) -> None:
     """Wait until no other transaction changes what a subscriber shares; without a team, do nothing."""
     if subscriber.team is not None:
         subscriber_store.lock_team(connection, subscriber.team)
+
+
+def teammates(connection: Connection, subscriber: Subscriber) -> list[int]:
+    """Return the ids of the other members of a subscriber's team."""
+    if subscriber.team is None:
+        return []
+    found = subscriber_store.find_team(connection, subscriber.team)
+    return [one.id for one in found if one.id != subscriber.id]
 
 
 def share(
@@ -81,16 +91,14 @@ def share(
 
     `verdicts` are by the row id of the paper, `pending` by the id of a paper that is not stored.
     """
-    if subscriber.team is None:
+    others = teammates(connection, subscriber)
+    if not others:
         return
-    others = [
-        one for one in subscriber_store.find_team(connection, subscriber.team) if one.id != subscriber.id
-    ]
     if interests is not None:
-        subscriber_store.replace_interests(connection, [(one.id, interests) for one in others])
+        subscriber_store.replace_interests(connection, [(one, interests) for one in others])
     for one in others:
         for row_id, verdict in (verdicts or {}).items():
-            feedback_store.save_feedback(connection, one.id, row_id, verdict, now, from_team=True)
-    said = [(one.id, paper_id, verdict) for one in others for paper_id, verdict in (pending or {}).items()]
+            feedback_store.save_feedback(connection, one, row_id, verdict, now, from_team=True)
+    said = [(one, paper_id, verdict) for one in others for paper_id, verdict in (pending or {}).items()]
     pending_store.save_pending(connection, said, now, from_team=True)
-    builder.rebuild(connection, [one.id for one in others], now)
+    builder.rebuild(connection, others, now)

@@ -10,11 +10,14 @@ from digest.errors import BadInput, BadLink
 from digest.store import feedback as feedback_store
 from digest.store import terms as term_store
 from digest.store.database import Database
+from digest.store.library_papers import read_library as find_library
 from digest.store.pending_feedback import read_pending
 from digest.subscribers import teams
 from digest.subscribers.addresses import parse_address
 from digest.subscribers.consent import unsubscribe
 from digest.subscribers.feedback import record_feedback
+from digest.subscribers.library import add_library, remove_library
+from digest.subscribers.library_files.read import read_library
 from digest.subscribers.mail_requests import process_requests, request_mail
 from digest.subscribers.preferences import Change, change, remove
 from digest.subscribers.profiles import ProfileBuilder
@@ -100,6 +103,26 @@ def test_a_rating_and_a_change_of_one_member_hold_for_all(database: Database) ->
 
 
 @pytest.mark.usefixtures("team")
+@pytest.mark.usefixtures("team")
+def test_a_library_of_one_member_teaches_all(database: Database) -> None:
+    bo = subscriber_now(database, BO)
+    library = read_library(
+        b"@article{a, title={Numerical splines of the Arctic}}\n@article{b, eprint={2603.00006}}"
+    )
+    add_library(database, ProfileBuilder(), bo, library, NOW)
+    accept(database, str(bo.team), "dan@example.org")
+    kept = {}
+    for address in (ADA, BO, CHI, "dan@example.org"):
+        one = subscriber_now(database, address)
+        with database.read() as connection:
+            kept[address] = find_library(connection, [one.id])[one.id]
+        assert shared(database, address) == shared(database, BO)
+    assert len(kept[BO]) == 1
+    assert all(one == kept[BO] for one in kept.values())
+    remove_library(database, ProfileBuilder(), subscriber_now(database, CHI), NOW)
+    assert shared(database, ADA) == shared(database, BO)
+
+
 def test_a_member_is_not_told_that_they_marked_what_another_one_marked(database: Database) -> None:
     bo, chi = (subscriber_now(database, address) for address in (BO, CHI))
     record_feedback(database, ProfileBuilder(), bo.key, SPLATS, Verdict.MORE, NOW)
