@@ -23,6 +23,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "use case": (
         "digest.papers.ingest",
+        "digest.papers.works",
         "digest.papers.summarize",
         "digest.papers.fetch",
         "digest.papers.search",
