@@ -49,9 +49,8 @@ def fetch(
 ) -> None:
     """Read feeds: huggingface, arxiv, arxiv-oai, arxiv-api, biorxiv, medrxiv, openalex, rss, sample. With --id, single papers.
 
-    rss reads all feeds of DIGEST_RSS_FEEDS, rss:NAME one of them.
-
-    Ratings of papers that were not stored yet count as soon as these papers arrive.
+    rss reads all feeds of DIGEST_RSS_FEEDS, rss:NAME one of them. Ratings of papers that were not stored yet count as
+    soon as these papers arrive.
 
     Example: digest papers fetch huggingface arxiv --since 2026-11-20
     """

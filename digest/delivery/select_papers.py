@@ -166,12 +166,7 @@ class Composer:
                 candidates.first_row_id,
                 received_before,
             )
-            seen = {
-                one.subscriber.id: received.get(one.subscriber.id, set())
-                | {paper for paper, _ in verdicts.get(one.subscriber.id, [])}
-                | one.rated
-                for one in subscribers
-            }
+            seen = {one.subscriber.id: _seen(one, received, verdicts) for one in subscribers}
             picks_of = (
                 self._select(connection, candidates, subscribers, profiles, seen)
                 if candidates.considered
@@ -273,6 +268,14 @@ class Composer:
                 else pick
                 for pick, title in zip(picks, titles, strict=True)
             )
+
+
+def _seen(
+    one: Request, received: Mapping[int, set[int]], verdicts: Mapping[int, Sequence[tuple[int, str]]]
+) -> set[int]:
+    """Return the rows of papers that a subscriber was sent or has rated."""
+    rated = {paper for paper, _ in verdicts.get(one.subscriber.id, ())}
+    return received.get(one.subscriber.id, set()) | rated | one.rated
 
 
 def _pick(stored: StoredCandidates, profile: Profile, keys: Sequence[bytes], ranked: RankedPick) -> Pick:
