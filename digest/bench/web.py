@@ -1,4 +1,4 @@
-"""Benchmark of the pages: `digest web` with made-up papers, under a load of home pages and of searches."""
+"""Benchmark of the pages: `digest web` with made-up papers, under a load of home pages, searches and previews."""
 
 import os
 import re
@@ -33,6 +33,7 @@ DAYS = 365
 VOTED_DAYS = 14
 HOME_CONNECTIONS = 16
 SEARCH_CONNECTIONS = 8
+PREVIEW_CONNECTIONS = 4
 _START_SECONDS = 120.0
 _WORD = re.compile(r"[A-Za-z]{4,}")
 
@@ -56,6 +57,8 @@ class Measured:
     processes: int
     home: Load
     search: Load
+    preview: Load
+    """The digest for words that nobody has asked for, as visitors of the first page type them."""
     peak_rss_mb: float
     """Of the largest process."""
 
@@ -71,25 +74,32 @@ def bench(options: Options, clock: Callable[[], datetime], say: Callable[[str], 
             with _server(database_url, options.processes, folder) as port:
                 say("Warming up ...")
                 # Each process loads the papers when it starts, and requests wait for that.
-                load(port, questions(papers, 1), SEARCH_CONNECTIONS, min(10.0, 1 + options.papers / 5000))
-                say(f"Requesting the home page, then searches, {options.seconds:g} s each ...")
+                load(
+                    port,
+                    questions(papers, 1, "/search?q="),
+                    SEARCH_CONNECTIONS,
+                    min(10.0, 1 + options.papers / 5000),
+                )
+                say(f"Requesting the home page, then searches, then previews, {options.seconds:g} s each ...")
                 home = load(port, repeat("/"), HOME_CONNECTIONS, options.seconds)
-                search = load(port, questions(papers, 2), SEARCH_CONNECTIONS, options.seconds)
+                search = load(port, questions(papers, 2, "/search?q="), SEARCH_CONNECTIONS, options.seconds)
+                words = questions(papers, 3, "/preview?topics=")
+                preview = load(port, words, PREVIEW_CONNECTIONS, options.seconds)
     # The largest child process; in kB on Linux, in bytes elsewhere.
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     peak_mb = peak / (1024 if sys.platform == "linux" else 2**20)
-    return Measured(len(papers), options.processes, home, search, peak_mb)
+    return Measured(len(papers), options.processes, home, search, preview, peak_mb)
 
 
-def questions(papers: Sequence[Paper], seed: int) -> Iterator[str]:
-    """Yield searches for one to four consecutive words of a random title, nearly all of them different."""
+def questions(papers: Sequence[Paper], seed: int, path: str) -> Iterator[str]:
+    """Yield a path with one to four consecutive words of a random title, nearly all of them different."""
     rng = Random(seed)  # noqa: S311 - the same questions every time
     while True:
         words = _WORD.findall(rng.choice(papers).title)
         if words:
             first = rng.randrange(len(words))
             query = " ".join(words[first : first + rng.randint(1, 4)])
-            yield f"/search?q={quote_plus(query)}"
+            yield f"{path}{quote_plus(query)}"
 
 
 def _store(database_url: str, papers: Sequence[Paper], clock: Callable[[], datetime]) -> None:

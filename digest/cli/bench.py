@@ -152,9 +152,10 @@ def web(
     library: Library = None,
     json_output: JsonOutput = False,
 ) -> None:
-    """Serve made-up papers with `digest web`, request its home page and searches, and print rate and latency.
+    """Serve made-up papers with `digest web`, request its home page, searches and previews; print rate and latency.
 
-    The client runs on this machine too and uses some of its CPU time.
+    The client runs on this machine too and uses some of its CPU time. Previews are limited to 600 an hour for each
+    process; more of them count as failed.
 
     Example: digest bench web --papers 50000 --processes 2
     """
@@ -166,7 +167,7 @@ def web(
     if json_output:
         record = {
             name: {what: round(value, 2) for what, value in asdict(got).items()}
-            for name, got in (("home", found.home), ("search", found.search))
+            for name, got in (("home", found.home), ("search", found.search), ("preview", found.preview))
         }
         output.as_json(
             {
@@ -178,9 +179,9 @@ def web(
         )
         return
     output.say(f"{counted(found.papers, 'paper')}, {counted(found.processes, 'process')}")
-    for name, got in (("home", found.home), ("search", found.search)):
+    for name, got in (("home", found.home), ("search", found.search), ("preview", found.preview)):
         output.say(
-            f"{name:7}{got.rate_per_s:8,.0f} a second; p50 {got.p50_ms:.1f}, p95 {got.p95_ms:.1f}, "
+            f"{name:8}{got.rate_per_s:8,.0f} a second; p50 {got.p50_ms:.1f}, p95 {got.p95_ms:.1f}, "
             f"p99 {got.p99_ms:.1f} ms; {got.failed} failed"
         )
     output.say(f"{found.peak_rss_mb:,.0f} MB at most in one process")

@@ -1,9 +1,11 @@
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from digest.clock import utc_now
 from digest.domain.subscriber import Status, Subscriber
 from digest.store import subscribers as subscriber_store
 from tests.browser.conftest import Installation
@@ -17,6 +19,10 @@ PAGES: dict[str, Callable[[Installation, Subscriber], str]] = {
     "home": lambda installation, _: installation.url,
     "home with words": lambda installation, _: f"{installation.url}/?topics=robot+grasping",
     "trending": lambda installation, _: f"{installation.url}/trending",
+    "days": lambda installation, _: f"{installation.url}/daily",
+    "day": lambda installation, _: f"{installation.url}/daily/{utc_now().date() - timedelta(days=1)}",
+    "category": lambda installation, _: f"{installation.url}/c/cs.CL",
+    "topic": lambda installation, _: f"{installation.url}/t/robot-grasping",
     "search": lambda installation, _: f"{installation.url}/search?q=robot+grasping",
     "empty search": lambda installation, _: f"{installation.url}/search?q=zzzz",
     "paper": lambda installation, _: f"{installation.url}/papers/2611.90140",
