@@ -85,8 +85,13 @@ def by_id(database: Database, paper_id: str) -> Paper:
         return find_paper(connection, paper_id).paper
 
 
-@pytest.mark.parametrize("together", [True, False])
-@pytest.mark.parametrize("order", list(permutations((preprint, published, on_arxiv))))
+@pytest.mark.parametrize(
+    ("order", "together"),
+    [
+        *((order, False) for order in permutations((preprint, published, on_arxiv))),
+        ((published, preprint, on_arxiv), True),
+    ],
+)
 def test_a_work_of_three_sources_is_one_paper_found_by_each_id(
     database: Database, order: Sequence[Any], *, together: bool
 ) -> None:
