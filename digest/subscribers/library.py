@@ -10,6 +10,7 @@ from datetime import datetime
 from digest.domain.subscriber import Subscriber, Verdict
 from digest.errors import BadInput
 from digest.papers.identifiers import canonical_id, is_title_id, title_id
+from digest.store import feedback as feedback_store
 from digest.store import library_papers as library_store
 from digest.store import papers as paper_store
 from digest.store.database import Connection, Database
@@ -187,7 +188,7 @@ def add_library(
     with database.begin() as connection:
         matched = match_library(connection, library)
         liked = [(subscriber.id, stored.row_id, now) for stored in matched.stored]
-        library_store.like_all(connection, liked)
+        feedback_store.like_all(connection, liked)
         library_store.save_library(connection, [(subscriber.id, one) for one in matched.unstored], now)
         save_pending(connection, [(subscriber.id, one, Verdict.MORE) for one in matched.to_fetch], now)
         builder.rebuild(connection, [subscriber.id], now)
