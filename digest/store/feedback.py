@@ -64,6 +64,21 @@ def save_verdicts(connection: Connection, said: Iterable[tuple[int, int, Verdict
         connection.execute(feedback.insert(), rows)
 
 
+def like_all(connection: Connection, liked: Iterable[tuple[int, int, datetime]]) -> None:
+    """Store that subscribers want more of papers: (subscriber_id, paper_row_id, given_at); a verdict that exists is kept."""
+    rows = [
+        {
+            "subscriber_id": subscriber_id,
+            "paper_row_id": row_id,
+            "verdict": Verdict.MORE,
+            "given_at": given_at,
+        }
+        for subscriber_id, row_id, given_at in liked
+    ]
+    if rows:
+        connection.execute(upsert(connection)(feedback).on_conflict_do_nothing(), rows)
+
+
 def marked_since(
     connection: Connection, subscriber_ids: Collection[int], since: datetime
 ) -> dict[int, list[tuple[str, str]]]:

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Select, delete, func, literal, select, tuple_
 
-from digest.domain.subscriber import Verdict
 from digest.store.conditions import one_of
+from digest.store.feedback import like_all
 from digest.store.library_models import library_papers
-from digest.store.models import feedback, papers
+from digest.store.models import papers
 from digest.store.papers import upsert
 
 MOST_PAPERS = 2000
@@ -153,22 +153,6 @@ def _arrivals(now: datetime) -> Select[tuple[int, str, datetime, int]]:
 
 def settle(connection: Connection, arrivals: Collection[LibraryArrival]) -> None:
     """Turn library papers into liked papers; a verdict that exists is kept."""
-    liked = [(one.subscriber_id, one.paper_row_id, one.added_at) for one in arrivals]
-    like_all(connection, liked)
+    like_all(connection, [(one.subscriber_id, one.paper_row_id, one.added_at) for one in arrivals])
     keys = [(one.subscriber_id, one.key) for one in arrivals]
     connection.execute(delete(library_papers).where(tuple_(_stored.subscriber_id, _stored.key).in_(keys)))
-
-
-def like_all(connection: Connection, liked: Iterable[tuple[int, int, datetime]]) -> None:
-    """Store that subscribers want more of papers: (subscriber_id, paper_row_id, given_at); a verdict that exists is kept."""
-    rows = [
-        {
-            "subscriber_id": subscriber_id,
-            "paper_row_id": row_id,
-            "verdict": Verdict.MORE,
-            "given_at": given_at,
-        }
-        for subscriber_id, row_id, given_at in liked
-    ]
-    if rows:
-        connection.execute(upsert(connection)(feedback).on_conflict_do_nothing(), rows)

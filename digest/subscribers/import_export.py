@@ -31,9 +31,12 @@ from digest.store.database import Database
 from digest.store.library_papers import LibraryPaper, read_library
 from digest.store.pending_feedback import read_pending
 from digest.subscribers.addresses import parse_address
+from digest.subscribers.library_files.entry import LONGEST_ABSTRACT, LONGEST_TITLE
 from digest.subscribers.preferences import Change
 from digest.subscribers.profiles import ProfileBuilder
 from digest.subscribers.signup import Application, subscribe_many
+from digest.text.characters import visible
+from digest.text.formatting import one_line
 
 _WORDS = ("topics", "must", "mute", "follow", "categories")
 _VERDICTS = ("likes", "dislikes")
@@ -51,9 +54,10 @@ class LibraryRecord(BaseModel):
 
     def paper(self) -> LibraryPaper | None:
         """Return the paper; None without a title and a DOI."""
-        key = title_id(self.title) if self.title.strip() else self.doi
-        fields = (self.title, self.abstract, self.arxiv_id, self.doi, self.source)
-        return LibraryPaper(key, *fields) if key else None
+        title = one_line(self.title)[:LONGEST_TITLE]
+        key = title_id(title) if title else self.doi
+        abstract = visible(self.abstract)[:LONGEST_ABSTRACT]
+        return LibraryPaper(key, title, abstract, self.arxiv_id, self.doi, self.source) if key else None
 
 
 Texts = tuple[str, ...] | str

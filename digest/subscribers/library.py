@@ -10,6 +10,7 @@ from datetime import datetime
 from digest.domain.subscriber import Subscriber, Verdict
 from digest.errors import BadInput
 from digest.papers.identifiers import canonical_id, is_title_id, title_id
+from digest.store import feedback as feedback_store
 from digest.store import library_papers as library_store
 from digest.store import papers as paper_store
 from digest.store.database import Connection, Database
@@ -190,7 +191,7 @@ def add_library(
         matched = match_library(connection, library)
         everyone = [subscriber.id, *teammates(connection, subscriber)]
         liked = [(owner, stored.row_id, now) for owner in everyone for stored in matched.stored]
-        library_store.like_all(connection, liked)
+        feedback_store.like_all(connection, liked)
         library_store.save_library(
             connection, [(owner, one) for owner in everyone for one in matched.unstored], now
         )

@@ -23,9 +23,9 @@ def personal_data(connection: Connection, address: str) -> dict[str, Any]:
     """Return all data stored about a subscriber, in plain values. Raises NotFound.
 
     Keys: `reader` (the subscriber), `feedback`, `pending` (feedback on papers that are not stored yet), `library`
-    (its papers that are not stored), `profile` (interests with their number of terms), `received` (the last 200 papers sent, with section, score and
-    reason), `received_earlier` (the ids of papers in older mails), `opinions` (the answers to "Was this a good
-    digest?"), `consents`.
+    (its papers that are not stored), `profile` (interests with their number of terms), `received` (the last 200
+    papers sent, with section, score and reason), `received_earlier` (the ids of papers in older mails), `opinions`
+    (the answers to "Was this a good digest?"), `consents`.
     """
     subscriber = find_subscriber(connection, address)
     verdicts = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])

@@ -97,7 +97,8 @@ def show_preferences(
 ) -> Response:
     """Return the page of a subscriber, with a message on what was done or what is wrong.
 
-    With `typed`, the fields hold the unsaved form, and the preview shows its effect. `library` is what its part of the form shows.
+    With `typed`, the fields hold the unsaved form, and the preview shows its effect. `library` is what the part of
+    the form about the library shows.
     """
     with context.container.database.read() as connection:
         said = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])[-RATED_SHOWN:]

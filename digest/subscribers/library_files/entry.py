@@ -12,8 +12,8 @@ from digest.text.latex import one_line, paragraphs
 
 MOST_ENTRIES = 2000
 """Entries of one library; the rest is ignored: a few hundred papers are enough to describe an interest."""
-_LONGEST_TITLE = 500
-_LONGEST_ABSTRACT = 10_000
+LONGEST_TITLE = 500
+LONGEST_ABSTRACT = 10_000
 _LONGEST_LABEL = 100
 _LONGEST_TEXT_WITH_IDS = 5_000
 
@@ -53,14 +53,14 @@ class Entry:
 def entry_of(label: str, title: str = "", abstract: str = "", *naming: str) -> Entry:
     """Return an entry from fields as they are written. `naming` are texts that may hold its arXiv id or its DOI."""
     # The cut bounds the work on a hostile field.
-    title = one_line(_plain(title[: 2 * _LONGEST_TITLE]))[:_LONGEST_TITLE].strip()
+    title = one_line(_plain(title[: 2 * LONGEST_TITLE]))[:LONGEST_TITLE].strip()
     text = " ".join(part[:_LONGEST_TEXT_WITH_IDS] for part in naming if part)
     doi = next(dois_in(text), "")
     paper_id = next(arxiv_ids_in(text), "")
     return Entry(
         label=(title or one_line(label[: 2 * _LONGEST_LABEL]))[:_LONGEST_LABEL],
         title=title,
-        abstract=paragraphs(_plain(abstract[:_LONGEST_ABSTRACT])) if title else "",
+        abstract=paragraphs(_plain(abstract[:LONGEST_ABSTRACT])) if title else "",
         paper_id=paper_id,
         doi="" if paper_id and doi.startswith("10.48550/") else doi,
     )
