@@ -32,6 +32,7 @@ SUMMARY_CALLS_KEPT = timedelta(days=30)
 REPORTS_KEPT = timedelta(days=90)
 """How long reports of inbound mail are stored, without the text of the mail."""
 
+_LONGEST_PAUSE_SECONDS = 1.0
 LONGEST_REDUCING = timedelta(minutes=10)
 """Time limit of one run; the next one continues."""
 
@@ -114,7 +115,8 @@ class _Steps:
             result = step(connection)
         if self._database.is_sqlite:
             # SQLite does not queue writers: without a pause, the others would hardly ever find the database free.
-            time.sleep(time.monotonic() - began)
+            # A process that was stopped for an hour does not pause for another one.
+            time.sleep(min(time.monotonic() - began, _LONGEST_PAUSE_SECONDS))
         return result
 
 
