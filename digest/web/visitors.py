@@ -12,6 +12,7 @@ from limits import RateLimitItemPerHour
 
 from digest.delivery.decisions import NOTES, quiet_reason
 from digest.delivery.sample_mail import unstored_subscriber
+from digest.domain.delivery import Section
 from digest.domain.subscriber import Interests
 from digest.errors import DigestError, TryLater
 from digest.subscribers.preferences import Draft
@@ -44,6 +45,8 @@ def preview_for(context: WebContext, interests: Interests) -> dict[str, Any]:
         profile = context.container.profiles.build(connection, interests.topics, [])
         selection = context.preview(connection, visitor, Draft(visitor, profile, frozenset()))
     note = "" if selection.picks else NOTES[quiet_reason(selection.considered, selection.state)]
+    if interests.topics and selection.picks and all(one.section == Section.EVERYONE for one in selection.picks):
+        note = "No new paper fits these words well enough; these are the ones everyone reads."
     return {**NO_PREVIEW, "selection": selection, "note": note, "today": context.today(visitor)}
 
 

@@ -47,6 +47,13 @@ def papers_in(page: str) -> list[str]:
     return re.findall(r'<a dir="auto" href="/papers/([^"]+)"', previewed(page))
 
 
+def test_words_that_nothing_fits_are_answered_with_what_everyone_reads(library: Client) -> None:
+    page = preview(library, "herring gulls")
+    assert "No new paper fits these words well enough" in page
+    assert papers_in(page)
+    assert "No new paper fits" not in preview(library, "")
+
+
 def link_in(outbox: Path, purpose: str) -> str:
     """Return the path of a link in the newest mail."""
     part = mails(outbox)[-1].get_body(("plain",))
