@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,6 +17,7 @@ from digest.cli.library import (
 )
 from digest.cli.output import JsonOutput
 from digest.cli.rated_papers import fetch_marked, report_marked
+from digest.cli.subscriber_files import export, import_
 from digest.cli.times import parse_date
 from digest.domain.subscriber import Frequency, Layout, Status, Verdict
 
@@ -331,65 +331,6 @@ def remove(
     output.say(f"{removed.address} is erased.")
 
 
-@application.command("import")
-def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines as `export` writes them, or CSV.")],
-    confirmed: Annotated[
-        bool,
-        typer.Option(
-            "--confirmed", help="All have consented already; without this each is asked by mail first."
-        ),
-    ] = False,
-    json_output: JsonOutput = False,
-) -> None:
-    """Add many subscribers. CSV has a header with the fields' names; items of a list are separated by semicolons.
-
-    Example: digest subscribers import subscribers.csv --confirmed
-    """
-    from digest.subscribers.import_export import Imported, import_subscribers
-    from digest.text.formatting import counted
-
-    done = Imported()
-    with opened() as container, output.progress(file.name) as show_done:
-        for done in import_subscribers(
-            container.database,
-            container.profiles,
-            container.secret,
-            file,
-            container.clock(),
-            confirmed=confirmed,
-        ):
-            show_done(done.seen, done.total)
-    output.rejections(done.rejected)
-    if json_output:
-        output.as_json({"added": done.added, "rejected": done.rejected})
-    else:
-        left_out = f", {len(done.rejected):,} left out" if done.rejected else ""
-        output.say(f"{counted(done.added, 'subscriber')} added{left_out}.")
-    if done.rejected:
-        raise typer.Exit(1 if done.added else 2)
-
-
-@application.command()
-def export(
-    file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="Where to; standard output if none.")
-    ] = None,
-) -> None:
-    """Write all subscribers as JSON lines, which `import` reads.
-
-    Example: digest subscribers export subscribers.jsonl
-    """
-    from digest.store.subscribers import count_by_status
-    from digest.subscribers.import_export import export_lines
-
-    with opened() as container:
-        with container.database.read() as connection:
-            total = sum(count_by_status(connection).values())
-        with output.progress("subscribers", total) as show:
-            output.lines_to(file, output.shown(export_lines(container.database), show))
-
-
 def _report(subscriber: "Subscriber", *, json_output: bool) -> None:
     if json_output:
         output.as_json(_record(subscriber))
@@ -408,3 +349,7 @@ def _record(subscriber: "Subscriber") -> dict[str, Any]:
 
     due: datetime | None = subscriber.next_due_at
     return {**record_of(subscriber), "next_due_at": due}
+
+
+application.command("import")(import_)
+application.command()(export)

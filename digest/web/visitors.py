@@ -45,7 +45,11 @@ def preview_for(context: WebContext, interests: Interests) -> dict[str, Any]:
         profile = context.container.profiles.build(connection, interests.topics, [])
         selection = context.preview(connection, visitor, Draft(visitor, profile, frozenset()))
     note = "" if selection.picks else NOTES[quiet_reason(selection.considered, selection.state)]
-    if interests.topics and selection.picks and all(one.section == Section.EVERYONE for one in selection.picks):
+    if (
+        interests.topics
+        and selection.picks
+        and all(one.section == Section.EVERYONE for one in selection.picks)
+    ):
         note = "No new paper fits these words well enough; these are the ones everyone reads."
     return {**NO_PREVIEW, "selection": selection, "note": note, "today": context.today(visitor)}
 
