@@ -14,6 +14,7 @@ from limits import RateLimitItemPerHour
 
 from digest.delivery.decisions import NOTES, quiet_reason
 from digest.domain.categories import category_groups
+from digest.domain.paper import Paper
 from digest.domain.pick import Card
 from digest.domain.subscriber import FREQUENCIES, Subscriber, Verdict, clean_words
 from digest.errors import BadInput, BadLink, NotFound, TryLater
@@ -101,8 +102,7 @@ def show_preferences(
     the form about the library shows.
     """
     with context.container.database.read() as connection:
-        said = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])[-RATED_SHOWN:]
-        papers = paper_store.find_by_row_ids(connection, [row_id for row_id, _ in said])
+        liked, disliked = _rated_papers(connection, subscriber)
         known = describe_profile(connection, context.container.profiles, subscriber)
         team = team_values(context, connection, subscriber)
         past = edition_store.sent_editions(connection, [subscriber.id], PAST_DIGESTS)
@@ -116,8 +116,7 @@ def show_preferences(
         fields = _fields(subscriber, typed)
         starters = _starters(context, connection, fields["topics"], ticked)
         by_author, kept = library_values(context, connection, subscriber, library.author)
-    rated = {stored.paper.id for stored in papers.values()}
-    liked = [papers[row_id].paper for row_id, verdict in said if verdict == Verdict.MORE]
+    rated = {paper.id for paper in (*liked, *disliked)}
     return context.private_page(
         "preferences.html",
         422 if wrong else 200,
@@ -129,7 +128,7 @@ def show_preferences(
         fields=fields,
         is_typed=typed is not None,
         ticked=ticked,
-        is_unknown=not said and not subscriber.interests.topics,
+        is_unknown=not rated and not subscriber.interests.topics,
         frequencies=FREQUENCIES,
         zones=zones(subscriber.schedule.timezone),
         library=library,
@@ -138,7 +137,7 @@ def show_preferences(
         starters=[card for card in starters if card.paper_id not in rated],
         liked=liked,
         suggested=suggest_authors(liked, fields["follow"].splitlines()),
-        disliked=[papers[row_id].paper for row_id, verdict in said if verdict == Verdict.LESS],
+        disliked=disliked,
         known=known,
         past=[(edition_on, context.token("digest", subscriber, edition_on))
               for edition_on in past.get(subscriber.id, [])],
@@ -149,6 +148,14 @@ def show_preferences(
         category_groups=category_groups(context.container.settings.sources),
         **shown,
     )  # fmt: skip
+
+
+def _rated_papers(connection: Connection, subscriber: Subscriber) -> tuple[list[Paper], list[Paper]]:
+    """Return the papers that a subscriber liked lately, and those that they disliked, the oldest rating first."""
+    said = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])[-RATED_SHOWN:]
+    papers = paper_store.find_by_row_ids(connection, [row_id for row_id, _ in said])
+    liked = [papers[row_id].paper for row_id, verdict in said if verdict == Verdict.MORE]
+    return liked, [papers[row_id].paper for row_id, verdict in said if verdict == Verdict.LESS]
 
 
 def _starters(context: WebContext, connection: Connection, topics: str, ticked: set[str]) -> list[Card]:

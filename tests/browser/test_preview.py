@@ -39,10 +39,10 @@ def test_the_preview_shows_what_is_typed_and_saves_nothing(page: Page, installat
 
     page.get_by_text("Filters").click()
     shown = preview.get_by_role("listitem").all_inner_texts()
-    page.get_by_label("Only these arXiv categories").fill("cs.")
+    page.get_by_label("Only these categories").fill("cs.")
     expect(preview.get_by_role("status")).to_contain_text("There is no category")
     assert preview.get_by_role("listitem").all_inner_texts() == shown
-    page.get_by_label("Only these arXiv categories").fill("")
+    page.get_by_label("Only these categories").fill("")
     page.get_by_label("Never show papers with").fill("robot")
     expect(reason(preview, "robot")).to_have_count(0)
 

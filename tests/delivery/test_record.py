@@ -50,7 +50,7 @@ def send_one(database: Database, **fields: Any) -> tuple[bytes, Any]:
         database,
         "grace+papers@bücher.example",
         topics=["gaussian splatting: “quotes” & <tags>", "speech recognition"],
-        follow=["Bo Li"],
+        follow=[make_paper(5).authors[0]],
         timezone="America/Argentina/Buenos_Aires",
         **fields,
     )
@@ -132,7 +132,7 @@ def test_the_record_has_the_topics_of_the_mail(database: Database) -> None:
     assert mail.considered == 12
     assert {pick.section for pick in mail.picks} == {"for_you", "everyone"}
     assert any(pick.reason.terms for pick in mail.picks)
-    assert any(pick.reason.author == "Bo Li" for pick in mail.picks)
+    assert any(pick.reason.author == make_paper(5).authors[0] for pick in mail.picks)
     assert [pick.paper_row_id for pick in mail.picks] == list(
         dict.fromkeys(pick.paper_row_id for pick in mail.picks)
     )

@@ -158,7 +158,7 @@ class Service:
         with self.container() as container:
             checks = list(examine(lambda: nullcontext(container), mail=mail))
         # The settings of a test are not those of a public service.
-        usual = {"sender", "contact", "holidays"}
+        usual = {"sender", "contact", "holidays", "secret key", "one-click"}
         return [lines(one)[0] for one in checks if one.state is not State.GOOD and one.name not in usual]
 
     def alarms(self) -> list[tuple[list[str], list[str]]]:

@@ -20,12 +20,12 @@ def fill(database: Database) -> None:
     rows = []
     for back in range(45):
         if back % 3:
-            for number, status in enumerate(("sent", "failed", "skipped"), 1):
+            for subscriber_id, status in enumerate(("sent", "failed", "skipped"), 1):
                 due = NOW - timedelta(days=back, hours=5)
                 rows.append(
                     {
-                        "id": back * 10 + number,
-                        "subscriber_id": number,
+                        "id": back * 10 + subscriber_id,
+                        "subscriber_id": subscriber_id,
                         "kind": "digest",
                         "edition_on": TODAY - timedelta(days=back),
                         "status": status,

@@ -352,6 +352,7 @@ RECORDS = st.fixed_dictionaries(
         "max_papers": st.integers(1, 50),
         "layout": st.sampled_from(LAYOUTS),
         "paused_until": st.none() | st.dates(date(2026, 1, 1), date(2030, 1, 1)).map(str),
+        "team": st.none() | st.sampled_from(["0123456789abcdef", "fedcba9876543210"]),
         # Stored papers and others, which become pending feedback.
         "likes": st.lists(st.sampled_from(["2603.00001", "2603.00009"]), max_size=2, unique=True),
         "dislikes": st.lists(st.sampled_from(["2603.00002", "2603.00010"]), max_size=2, unique=True),

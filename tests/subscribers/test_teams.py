@@ -103,7 +103,6 @@ def test_a_rating_and_a_change_of_one_member_hold_for_all(database: Database) ->
 
 
 @pytest.mark.usefixtures("team")
-@pytest.mark.usefixtures("team")
 def test_a_library_of_one_member_teaches_all(database: Database) -> None:
     bo = subscriber_now(database, BO)
     library = read_library(
@@ -123,6 +122,7 @@ def test_a_library_of_one_member_teaches_all(database: Database) -> None:
     assert shared(database, ADA) == shared(database, BO)
 
 
+@pytest.mark.usefixtures("team")
 def test_a_member_is_not_told_that_they_marked_what_another_one_marked(database: Database) -> None:
     bo, chi = (subscriber_now(database, address) for address in (BO, CHI))
     record_feedback(database, ProfileBuilder(), bo.key, SPLATS, Verdict.MORE, NOW)

@@ -280,9 +280,13 @@ def http_date(text: str) -> datetime | None:
     """Return the instant of a date in a header (RFC 9110, section 5.6.7); None if it is not one."""
     try:
         instant = parsedate_to_datetime(text)
-        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
     except (ValueError, TypeError, OverflowError):
         return None
+    try:
+        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+    except OverflowError:
+        # The last day of the year 9999, west of Greenwich.
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def _unusable(address: str) -> StopRun:
