@@ -116,7 +116,6 @@ def show_preferences(
         fields = _fields(subscriber, typed)
         starters = _starters(context, connection, fields["topics"], ticked)
         by_author, kept = library_values(context, connection, subscriber, library.author)
-    rated = {paper.id for paper in (*liked, *disliked)}
     return context.private_page(
         "preferences.html",
         422 if wrong else 200,
@@ -128,13 +127,13 @@ def show_preferences(
         fields=fields,
         is_typed=typed is not None,
         ticked=ticked,
-        is_unknown=not rated and not subscriber.interests.topics,
+        is_unknown=not (liked or disliked) and not subscriber.interests.topics,
         frequencies=FREQUENCIES,
         zones=zones(subscriber.schedule.timezone),
         library=library,
         by_author=by_author,
         kept=kept,
-        starters=[card for card in starters if card.paper_id not in rated],
+        starters=[card for card in starters if card.paper_id not in {paper.id for paper in (*liked, *disliked)}],
         liked=liked,
         suggested=suggest_authors(liked, fields["follow"].splitlines()),
         disliked=disliked,
