@@ -50,6 +50,7 @@ def join_team(
 
     Raises BadLink for a team that no longer exists, and BadInput for one that is full.
     """
+    subscriber_store.lock_team(connection, team)
     others = [one for one in members(connection, team) if one.id != subscriber.id]
     if not others:
         return  # They are its only member already.
