@@ -64,7 +64,9 @@ def save_verdicts(connection: Connection, said: Iterable[tuple[int, int, Verdict
         connection.execute(feedback.insert(), rows)
 
 
-def like_all(connection: Connection, liked: Iterable[tuple[int, int, datetime]]) -> None:
+def like_all(
+    connection: Connection, liked: Iterable[tuple[int, int, datetime]], *, from_team: bool = False
+) -> None:
     """Store that subscribers want more of papers: (subscriber_id, paper_row_id, given_at); a verdict that exists is kept."""
     rows = [
         {
@@ -72,6 +74,7 @@ def like_all(connection: Connection, liked: Iterable[tuple[int, int, datetime]])
             "paper_row_id": row_id,
             "verdict": Verdict.MORE,
             "given_at": given_at,
+            "from_team": from_team,
         }
         for subscriber_id, row_id, given_at in liked
     ]

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Select, delete, func, literal, select, tuple_
 
+from digest.store.bounds import keep_newest
 from digest.store.conditions import one_of
 from digest.store.feedback import like_all
 from digest.store.library_models import library_papers
@@ -59,7 +60,8 @@ def save_library(connection: Connection, kept: Iterable[tuple[int, LibraryPaper]
         set_={name: statement.excluded[name] for name in replaced},
     )
     connection.execute(statement, rows)
-    _bound(connection, {subscriber_id for subscriber_id, _ in kept})
+    owners = {subscriber_id for subscriber_id, _ in kept}
+    keep_newest(connection, library_papers, (_stored.added_at, _stored.key), owners, MOST_PAPERS)
 
 
 def copy_library(connection: Connection, source_id: int, target_id: int) -> None:
@@ -69,19 +71,6 @@ def copy_library(connection: Connection, source_id: int, target_id: int) -> None
     names = ["subscriber_id", *(column.name for column in columns)]
     copied = upsert(connection)(library_papers).from_select(names, of_source)
     connection.execute(copied.on_conflict_do_nothing())
-
-
-def _bound(connection: Connection, subscriber_ids: Collection[int]) -> None:
-    for subscriber_id, count in count_library(connection, subscriber_ids).items():
-        if count > MOST_PAPERS:
-            oldest = (
-                select(_stored.key)
-                .where(_stored.subscriber_id == subscriber_id)
-                .order_by(_stored.added_at, _stored.key)
-                .limit(count - MOST_PAPERS)
-            )
-            gone = (_stored.subscriber_id == subscriber_id) & _stored.key.in_(oldest)
-            connection.execute(delete(library_papers).where(gone))
 
 
 def count_library(connection: Connection, subscriber_ids: Collection[int]) -> dict[int, int]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, func, literal, or_, select, true, tuple_, update
 
 from digest.domain.subscriber import Verdict
+from digest.store.bounds import keep_newest
 from digest.store.conditions import one_of
 from digest.store.identifier_models import alternative_ids
 from digest.store.models import feedback, papers, pending_feedback
@@ -47,23 +48,8 @@ def save_pending(
         set_={"verdict": new.verdict, "given_at": new.given_at, "from_team": new.from_team},
     )
     connection.execute(statement, rows)
-    _bound(connection, {subscriber_id for subscriber_id, _, _ in said})
-
-
-def _bound(connection: Connection, subscriber_ids: Collection[int]) -> None:
-    counted = select(_pending.subscriber_id, func.count()).where(
-        one_of(_pending.subscriber_id, subscriber_ids)
-    )
-    for subscriber_id, count in connection.execute(counted.group_by(_pending.subscriber_id)).all():
-        if count > MOST_PENDING:
-            oldest = (
-                select(_pending.paper_id)
-                .where(_pending.subscriber_id == subscriber_id)
-                .order_by(_pending.given_at, _pending.paper_id)
-                .limit(count - MOST_PENDING)
-            )
-            gone = (_pending.subscriber_id == subscriber_id) & _pending.paper_id.in_(oldest)
-            connection.execute(delete(pending_feedback).where(gone))
+    owners = {subscriber_id for subscriber_id, _, _ in said}
+    keep_newest(connection, pending_feedback, (_pending.given_at, _pending.paper_id), owners, MOST_PENDING)
 
 
 def read_pending(

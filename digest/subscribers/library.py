@@ -190,13 +190,14 @@ def add_library(
         lock_team(connection, subscriber)
         matched = match_library(connection, library)
         everyone = [subscriber.id, *teammates(connection, subscriber)]
-        liked = [(owner, stored.row_id, now) for owner in everyone for stored in matched.stored]
-        feedback_store.like_all(connection, liked)
+        for owner in everyone:
+            from_team = owner != subscriber.id
+            liked = [(owner, stored.row_id, now) for stored in matched.stored]
+            feedback_store.like_all(connection, liked, from_team=from_team)
+            fetched = [(owner, one, Verdict.MORE) for one in matched.to_fetch]
+            save_pending(connection, fetched, now, from_team=from_team)
         library_store.save_library(
             connection, [(owner, one) for owner in everyone for one in matched.unstored], now
-        )
-        save_pending(
-            connection, [(owner, one, Verdict.MORE) for owner in everyone for one in matched.to_fetch], now
         )
         builder.rebuild(connection, everyone, now)
         hasten_welcome(connection, subscriber, now)

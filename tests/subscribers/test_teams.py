@@ -117,6 +117,9 @@ def test_a_library_of_one_member_teaches_all(database: Database) -> None:
             kept[address] = find_library(connection, [one.id])[one.id]
         assert shared(database, address) == shared(database, BO)
     assert len(kept[BO]) == 1
+    with database.read() as connection:
+        ids = [subscriber_now(database, address).id for address in (ADA, BO, CHI)]
+        assert list(feedback_store.marked_since(connection, ids, NOW)) == [bo.id]
     assert all(one == kept[BO] for one in kept.values())
     remove_library(database, ProfileBuilder(), subscriber_now(database, CHI), NOW)
     assert shared(database, ADA) == shared(database, BO)
