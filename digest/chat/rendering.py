@@ -5,12 +5,12 @@ A digest is never split into two messages: when the second one fails, the retry 
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from digest.delivery.composed_mail import ComposedMail
 from digest.domain.channel import Service
 from digest.domain.pick import Pick, is_web_address
 from digest.mail.content import HEADINGS, Heading, heading_of
@@ -47,26 +47,26 @@ class PostRenderer:
             auto_reload=False,
         )
 
-    def digest(self, mail: ComposedMail, service: Service) -> str:
-        """Return the post of a composed digest. It shortens the texts, then leaves out the last papers, and says so."""
+    def digest(self, edition_on: date, picks: Sequence[Pick], service: Service) -> str:
+        """Return the post of a digest. It shortens the texts, then leaves out the last papers, and says so."""
         text = ""
         for title, reason in LENGTHS:
-            text = self._digest(mail, mail.picks, title, reason)
+            text = self._digest(edition_on, picks, len(picks), title, reason)
             if len(text) <= LIMITS[service]:
                 return text
-        for count in range(len(mail.picks) - 1, 0, -1):
-            text = self._digest(mail, mail.picks[:count], *LENGTHS[-1])
+        for count in range(len(picks) - 1, 0, -1):
+            text = self._digest(edition_on, picks, count, *LENGTHS[-1])
             if len(text) <= LIMITS[service]:
                 break
         return text
 
-    def test(self, schedule: str) -> str:
+    def first(self, schedule: str) -> str:
         """Return the first post to a channel; `schedule` says when digests come."""
-        return self._fill("test.md", {"schedule": escaped(schedule)})
+        return self._fill("first.md", {"schedule": escaped(schedule)})
 
-    def _digest(self, mail: ComposedMail, picks: Sequence[Pick], title: int, reason: int) -> str:
+    def _digest(self, edition_on: date, picks: Sequence[Pick], count: int, title: int, reason: int) -> str:
         shown: dict[Heading, list[dict[str, str]]] = {key: [] for key in HEADINGS}
-        for pick in picks:
+        for pick in picks[:count]:
             card = pick.card
             shown[heading_of(pick.section, card)].append(
                 {
@@ -79,9 +79,9 @@ class PostRenderer:
         return self._fill(
             "post.md",
             {
-                "day": formatting.day(mail.edition_on),
+                "day": formatting.day(edition_on),
                 "sections": sections,
-                "dropped": len(mail.picks) - len(picks),
+                "dropped": len(picks) - count,
             },
         )
 

@@ -111,7 +111,7 @@ def _notify(channel: ChannelAddress, text: str) -> tuple[bool, list[str]]:
     return bool(result), [entry.message for one in result.results for entry in one.logs()]
 
 
-def _plugin(channel: ChannelAddress) -> Mapping[str, Any]:
+def _plugin(channel: ChannelAddress) -> dict[str, Any]:
     """Return apprise's name and arguments for a channel."""
     parts, base = channel.parts, urlsplit(channel.base)
     host = {"host": base.hostname, "port": base.port, "secure": base.scheme == "https"}

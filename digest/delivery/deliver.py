@@ -97,6 +97,10 @@ def deliver(
     `only` delivers to one subscriber. With an open circuit breaker a few mails test the server at once, or, with
     `respects_open_circuit`, nothing is sent before the breaker's pause is over.
     """
+    of_stream = delivery_context.for_stream(stream)
+    if of_stream is None:
+        return False
+    delivery_context = of_stream
     had_work = False
     sender: Sender | None = None
     before = summary.copy()

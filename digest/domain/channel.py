@@ -142,6 +142,11 @@ def channel_name(service: Service, random: str) -> str:
     return f"{random}@{service}.invalid"
 
 
+def service_of(name: str) -> Service:
+    """Return the service of the channel with this name."""
+    return Service(name.partition("@")[2].removesuffix(".invalid"))
+
+
 def is_channel_name(text: str) -> bool:
     """Return whether a text is the name of a channel."""
     return _NAME.fullmatch(text) is not None

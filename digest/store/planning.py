@@ -115,7 +115,9 @@ def plan_span(
     )
     move = update(subscribers).where(is_planned_here).values(next_due_at=table.c.next_due_at)
     # Stored text, as a parameter would have no type in PostgreSQL's answer.
-    kind = case((subscribers.c.service.is_not(None), literal_column(f"'{Kind.POST}'", Text)), else_=table.c.kind)
+    kind = case(
+        (subscribers.c.service.is_not(None), literal_column(f"'{Kind.POST}'", Text)), else_=table.c.kind
+    )
     fields = (subscribers.c.id, table.c.edition_on, table.c.due_at, kind.label("kind"))
     if connection.dialect.name == "sqlite":
         # A writing transaction blocks all others, so both statements see the same subscribers.
