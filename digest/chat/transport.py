@@ -1,14 +1,15 @@
 """The transport of posts to chat channels, through the library `apprise`, which speaks the interface of each service.
 
 Posts go to the services that the operator allows, and to no other address: apprise gets the parts of a checked address
-instead of a URL, whose options can read files and name other hosts, and follows no redirect. It says in a log line what
-a service answered; the code in it decides whether the channel is gone or the post is retried.
+instead of a URL, whose options can read files and name other hosts, and follows no redirect. A service with one host for
+everybody can be at another address, too, such as a proxy. Apprise says in a log line what a service answered; the code
+in it decides whether the channel is gone or the post is retried.
 """
 
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -65,7 +66,7 @@ class ChatConnection:
         label = channel.service.label
         if not channel.is_allowed(self._allowed):
             raise NeverSend(f"This installation does not post to {label} at this address.")
-        if self._unanswered[channel.base] >= MOST_UNANSWERED:
+        if self.unanswered(channel.base) >= MOST_UNANSWERED:
             raise TryLater(f"{label} does not answer.")
         is_posted, lines = _notify(channel, text)
         codes = [int(code) for line in lines for code in _CODE.findall(line)]
@@ -79,6 +80,10 @@ class ChatConnection:
             raise TryLater(f"{label} asks to try later (error {codes[-1]}).")
         self._unanswered[channel.base] += 1
         raise TryLater(f"{label} does not answer.")
+
+    def unanswered(self, base: str) -> int:
+        """Return how many posts in a row a service, by its address, has not answered."""
+        return self._unanswered[base]
 
 
 def require_apprise() -> None:
@@ -98,61 +103,48 @@ def _notify(channel: ChannelAddress, text: str) -> tuple[bool, list[str]]:
     asset = apprise.AppriseAsset(
         app_id="Trending papers", async_mode=False, http_redirects=False, storage_mode="memory"
     )
-    plugin = apprise.Apprise.instantiate(_plugin(channel), asset=asset)
-    if plugin is None:
-        # The pattern of a token in apprise is stricter than ours.
-        raise NeverSend(f"This is not the address of a channel of {channel.service.label}.")
+    try:
+        plugin = _plugin(channel, asset)
+    except apprise.AppriseImproperlyConfigured:
+        # Its form of a token may be stricter than ours.
+        raise NeverSend(f"This is not the address of a channel of {channel.service.label}.") from None
     plugin.socket_connect_timeout = plugin.socket_read_timeout = TIMEOUT_SECONDS
-    for name, address in _fixed_addresses(channel).items():
-        setattr(plugin, name, address)
     sender = apprise.Apprise(asset=asset)
     sender.add(plugin)
     result = sender.notify(body=text, body_format=apprise.NotifyFormat.MARKDOWN)
     return bool(result), [entry.message for one in result.results for entry in one.logs()]
 
 
-def _plugin(channel: ChannelAddress) -> dict[str, Any]:
-    """Return apprise's name and arguments for a channel."""
+def _plugin(channel: ChannelAddress, asset: Any) -> Any:
+    """Return apprise's object for a channel. Its registry of plugins would import more than a hundred of them."""
     parts, base = channel.parts, urlsplit(channel.base)
-    host = {"host": base.hostname, "port": base.port, "secure": base.scheme == "https"}
+    host = {"asset": asset, "host": base.hostname, "port": base.port, "secure": base.scheme == "https"}
     match channel.service:
         case Service.SLACK:
+            from apprise.plugins.slack import NotifySlack  # noqa: PLC0415 - an extra
+
             tokens = {"token_a": parts["team"], "token_b": parts["hook"], "token_c": parts["token"]}
-            return {"schema": "slack", **tokens, "include_image": False, "include_footer": False}
+            plugin = NotifySlack(**tokens, include_image=False, include_footer=False, asset=asset)
+            plugin.webhook_url = f"{channel.base}/services"
         case Service.DISCORD:
-            hook = {"webhook_id": parts["hook"], "webhook_token": parts["token"]}
-            return {"schema": "discord", **hook, "avatar": False}
+            from apprise.plugins.discord import NotifyDiscord  # noqa: PLC0415 - an extra
+
+            plugin = NotifyDiscord(parts["hook"], parts["token"], avatar=False, asset=asset)
+            plugin.notify_url = f"{channel.base}/api/webhooks"
         case Service.MATTERMOST:
-            return {"schema": "mmosts", **host, "fullpath": base.path, "token": parts["token"]}
+            from apprise.plugins.mattermost import NotifyMattermost  # noqa: PLC0415 - an extra
+
+            plugin = NotifyMattermost(parts["token"], fullpath=base.path, **host)
         case Service.MATRIX:
+            from apprise.plugins.matrix import NotifyMatrix  # noqa: PLC0415 - an extra
+
             # Discovery would ask the server for the address of another one.
             options = {"discovery": False, "e2ee": False, "mode": "off"}
-            return {
-                "schema": "matrixs",
-                **host,
-                **options,
-                "password": parts["token"],
-                "targets": [parts["room"]],
-            }
+            plugin = NotifyMatrix(targets=[parts["room"]], password=parts["token"], **options, **host)
         case Service.TELEGRAM:
+            from apprise.plugins.telegram import NotifyTelegram  # noqa: PLC0415 - an extra
+
             bot = f"{parts['bot']}:{parts['token']}"
-            return {
-                "schema": "tgram",
-                "bot_token": bot,
-                "targets": [parts["chat"]],
-                "detect_owner": False,
-                "mdv": "v2",
-            }
-
-
-def _fixed_addresses(channel: ChannelAddress) -> Mapping[str, str]:
-    """Return the attributes of apprise's plugin that hold the address of a service with one host for everybody."""
-    match channel.service:
-        case Service.SLACK:
-            return {"webhook_url": f"{channel.base}/services"}
-        case Service.DISCORD:
-            return {"notify_url": f"{channel.base}/api/webhooks"}
-        case Service.TELEGRAM:
-            return {"notify_url": f"{channel.base}/bot"}
-        case _:
-            return {}
+            plugin = NotifyTelegram(bot, [parts["chat"]], detect_owner=False, mdv="v2", asset=asset)
+            plugin.notify_url = f"{channel.base}/bot"
+    return plugin
