@@ -117,6 +117,7 @@ def _notify(channel: ChannelAddress, text: str) -> tuple[bool, list[str]]:
 
 def _plugin(channel: ChannelAddress, asset: Any) -> Any:
     """Return apprise's object for a channel. Its registry of plugins would import more than a hundred of them."""
+    plugin: Any
     parts, base = channel.parts, urlsplit(channel.base)
     host = {"asset": asset, "host": base.hostname, "port": base.port, "secure": base.scheme == "https"}
     match channel.service:

@@ -33,6 +33,6 @@ def build_envelope(delivery_context: DeliveryContext, ready: ReadyDelivery) -> E
 
 def _post(delivery_context: DeliveryContext, mail: ComposedMail) -> Envelope:
     """Return a post: the name of its channel, and its text. The transport knows the channel's address."""
-    assert delivery_context.chat is not None, "posts are delivered only with ChatDelivery"
+    assert delivery_context.chat is not None, "posts need ChatDelivery"
     text = delivery_context.chat.renderer.digest(mail.edition_on, mail.picks, service_of(mail.recipient))
     return Envelope(sender="", recipient=mail.recipient, content=text.encode(), name=mail.file_name)

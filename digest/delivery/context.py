@@ -1,7 +1,7 @@
 """Dependencies and result types of delivery."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
@@ -11,7 +11,7 @@ from digest.delivery.composed_mail import ComposedMail, SenderIdentity
 from digest.delivery.decisions import WaitPolicy
 from digest.delivery.limits import Limits, NoLimits
 from digest.delivery.select_papers import Composer
-from digest.domain.delivery import Delivery, Stream
+from digest.domain.delivery import STREAMS, Delivery, Stream
 from digest.mail.dkim import Signer
 from digest.mail.envelope import Transport
 from digest.mail.rendering import Renderer
@@ -60,15 +60,19 @@ class DeliveryContext:
     chat: "ChatDelivery | None" = None
     """How posts are sent; None: none are."""
 
-    def for_stream(self, stream: Stream) -> "DeliveryContext | None":
-        """Return the dependencies of delivering a stream; None if this process delivers no posts.
+    @property
+    def streams(self) -> Sequence[Stream]:
+        """What this process delivers, in this order."""
+        return [stream for stream in STREAMS if stream != Stream.CHAT or self.chat is not None]
+
+    def for_stream(self, stream: Stream) -> "DeliveryContext":
+        """Return the dependencies of delivering one of `streams`.
 
         Posts share nothing with a mail server: neither its limits nor its circuit breakers. A quiet day needs no post.
         """
         if stream != Stream.CHAT:
             return self
-        if self.chat is None:
-            return None
+        assert self.chat is not None, "posts need ChatDelivery"
         return replace(
             self,
             transport=self.chat.transport,
