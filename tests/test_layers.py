@@ -119,8 +119,15 @@ OUTSIDE = {
     "sklearn": ("digest.ranking", "digest.evaluation"),
     "bibtexparser": ("digest.subscribers.library_files",),
     "rispy": ("digest.subscribers.library_files",),
-    "jinja2": ("digest.mail", "digest.web", "digest.status.page", "digest.chat.rendering"),
     "apprise": ("digest.chat.transport",),
+    "babel": ("digest.text",),
+    "jinja2": (
+        "digest.chat.rendering",
+        "digest.mail",
+        "digest.web",
+        "digest.status.page",
+        "digest.text.languages",
+    ),
     "pydantic_settings": ("digest.setting_types", "digest.settings"),
 }
 
