@@ -59,7 +59,11 @@ class ChatConnection:
         address = self._find_address(envelope.recipient)
         if address is None:
             raise NeverSend("The channel was removed.")
-        return self.post(ChannelAddress.parse(address), envelope.content.decode())
+        try:
+            channel = ChannelAddress.parse(address)
+        except BadInput as error:
+            raise NeverSend(str(error)) from None
+        return self.post(channel, envelope.content.decode())
 
     def post(self, channel: ChannelAddress, text: str) -> str:
         """Post a text in Markdown to a channel; return what the service answered. Raises what `send` raises."""
@@ -111,6 +115,7 @@ def _notify(channel: ChannelAddress, text: str) -> tuple[bool, list[str]]:
     plugin.socket_connect_timeout = plugin.socket_read_timeout = TIMEOUT_SECONDS
     sender = apprise.Apprise(asset=asset)
     sender.add(plugin)
+    # An error in it becomes a log line without a code, so it costs this post only.
     result = sender.notify(body=text, body_format=apprise.NotifyFormat.MARKDOWN)
     return bool(result), [entry.message for one in result.results for entry in one.logs()]
 

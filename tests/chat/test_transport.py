@@ -102,3 +102,25 @@ def test_a_secret_is_in_no_log_and_no_message(server: ChatServer, service: Servi
     finally:
         logging.getLogger().removeHandler(handler)
     assert logged.getvalue() == ""
+
+
+def test_an_answer_that_breaks_the_library_costs_one_post(
+    server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Telegram's own answers are objects; this is none.
+    server.answers[Service.TELEGRAM] = (500, "[1, 2]")
+    with pytest.raises(TryLater):
+        post(server, Service.TELEGRAM)
+
+    def fail(*_: object, **__: object) -> None:
+        raise AttributeError(TOKEN)
+
+    monkeypatch.setattr("apprise.plugins.telegram.NotifyTelegram.send", fail)
+    with pytest.raises(TryLater, match="Telegram") as refused:
+        post(server, Service.TELEGRAM)
+    assert TOKEN not in str(refused.value)
+
+
+def test_a_stored_address_that_is_no_longer_one_stops_its_channel(server: ChatServer) -> None:
+    with ChatTransport(server.allowed, lambda _: "slack://x").open() as connection, pytest.raises(NeverSend):
+        connection.send(Envelope("", "00000001@slack.invalid", b"x", "x"))
