@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
 from digest.domain.categories import arxiv_category
+from digest.domain.channel import AllowedService
 from digest.errors import BadInput
 
 _LIMIT = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
@@ -118,6 +119,15 @@ def _known_categories(value: tuple[str, ...]) -> tuple[str, ...]:
         raise ValueError(str(error).rstrip(".")) from None
 
 
+def _chat_services(value: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        for text in value:
+            AllowedService.parse(text)
+    except BadInput as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
 def _mail_limits(value: tuple[str, ...]) -> tuple[str, ...]:
     wrong = [limit for limit in value if not _LIMIT.fullmatch(limit)]
     if wrong:
@@ -129,6 +139,7 @@ Span = Annotated[timedelta, BeforeValidator(_read_span)]
 WordList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_words)]
 FeedList = Annotated[WordList, AfterValidator(_named_feeds)]
 CategoryList = Annotated[WordList, AfterValidator(_known_categories)]
+ChatList = Annotated[WordList, AfterValidator(_chat_services)]
 LimitList = Annotated[WordList, AfterValidator(_mail_limits)]
 PlainMailbox = Annotated[str, AfterValidator(_plain_mailbox)]
 HostName = Annotated[str, AfterValidator(_host_name)]

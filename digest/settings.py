@@ -16,6 +16,7 @@ from digest.logs import LogFormat, LogLevel
 from digest.setting_types import (
     SOURCE_NAMES,
     CategoryList,
+    ChatList,
     FeedList,
     HostAndPort,
     HostName,
@@ -250,6 +251,11 @@ class Settings(BaseSettings):
     )
     sentry_dsn: SecretStr | None = Field(
         None, description="Where unexpected errors are reported to. Needs the extra [sentry]. Empty: nowhere."
+    )
+    chat: ChatList = Field(
+        (),
+        description="Chat services that teams may have their digest posted to: slack, discord, telegram, "
+        "mattermost=https://HOST, matrix=https://HOST. Needs the extra [chat]. Empty: none.",
     )
     keep_contents: Span = Field(
         timedelta(days=90),

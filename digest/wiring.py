@@ -15,14 +15,17 @@ from random import SystemRandom
 from urllib.parse import urlsplit
 
 from digest import error_reports, logs
+from digest.chat.rendering import PostRenderer
+from digest.chat.transport import ChatTransport, require_apprise
 from digest.delivery.composed_mail import SenderIdentity
-from digest.delivery.context import ConnectionAllowance
+from digest.delivery.context import ChatDelivery, ConnectionAllowance
 from digest.delivery.decisions import WaitPolicy
 from digest.delivery.deliver import DeliveryContext
 from digest.delivery.inbound import InboundContext, operator_mailbox
 from digest.delivery.limits import Limit, Limits, NoLimits, PacedLimits, ProviderLimits
 from digest.delivery.second_opinion import SecondOpinion
 from digest.delivery.select_papers import Composer, SelectionSettings
+from digest.domain.channel import AllowedService
 from digest.domain.pace import Pace
 from digest.domain.retention import Retention
 from digest.embedding import EmbeddingModel
@@ -44,6 +47,7 @@ from digest.papers.sources.http import Fetcher, Pacer
 from digest.papers.sources.pacing import SharedPacer
 from digest.papers.summary_service import SummaryService
 from digest.settings import Settings
+from digest.store import channels as channel_store
 from digest.store import deliveries as ledger
 from digest.store import paces as pace_store
 from digest.store import secrets as secret_store
@@ -56,6 +60,7 @@ from digest.subscribers.pending_feedback import PapersById
 from digest.subscribers.profiles import ProfileBuilder
 
 _LONGEST_NAP = 0.2
+_CHAT_CONNECTIONS = 4
 VERSION = version("trending-papers-digest")
 
 
@@ -278,7 +283,34 @@ class Container:
             profiles=self.profiles,
             account=self.account,
             is_stopping=self.is_stopping,
+            chat=self.chat,
         )
+
+    @cached_property
+    def chat_services(self) -> tuple[AllowedService, ...]:
+        """The chat services that teams may use."""
+        return tuple(AllowedService.parse(text) for text in self.settings.chat)
+
+    @cached_property
+    def chat_transport(self) -> ChatTransport:
+        """The transport of posts to channels. Raises BadInput where the extra [chat] is missing."""
+        if self.chat_services:
+            require_apprise()
+        return ChatTransport(self.chat_services, self._channel_address)
+
+    def _channel_address(self, name: str) -> str | None:
+        with self.database.read() as connection:
+            return channel_store.find_channel_address(connection, name)
+
+    @cached_property
+    def posts(self) -> PostRenderer:
+        """The templates of posts."""
+        return PostRenderer(templates_folder() / "chat")
+
+    @property
+    def chat(self) -> ChatDelivery:
+        """How posts are sent. Where no service is allowed, each channel is stopped and its team sees why."""
+        return ChatDelivery(self.chat_transport, self.posts, ConnectionAllowance(_CHAT_CONNECTIONS))
 
     @cached_property
     def inbound_context(self) -> InboundContext:

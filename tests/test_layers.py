@@ -30,6 +30,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "digest.subscribers.arrivals",
         "digest.subscribers.signup",
         "digest.subscribers.teams",
+        "digest.subscribers.channels",
         "digest.subscribers.consent",
         "digest.subscribers.feedback",
         "digest.subscribers.library",
@@ -63,6 +64,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "digest.delivery.compose",
     ),
     "edge": (
+        "digest.chat.transport",
         "digest.clock",
         "digest.embedding",
         "digest.error_reports",
@@ -117,8 +119,15 @@ OUTSIDE = {
     "sklearn": ("digest.ranking", "digest.evaluation"),
     "bibtexparser": ("digest.subscribers.library_files",),
     "rispy": ("digest.subscribers.library_files",),
+    "apprise": ("digest.chat.transport",),
     "babel": ("digest.text",),
-    "jinja2": ("digest.mail", "digest.web", "digest.status.page", "digest.text.languages"),
+    "jinja2": (
+        "digest.chat.rendering",
+        "digest.mail",
+        "digest.web",
+        "digest.status.page",
+        "digest.text.languages",
+    ),
     "pydantic_settings": ("digest.setting_types", "digest.settings"),
 }
 

@@ -41,6 +41,7 @@ ROUTES = {
     "rebuild": "papers",
     "plan": "upkeep",
     "sweep": "upkeep",
+    "post": "upkeep",
     "inbound": "upkeep",
     "alarms": "upkeep",
     "housekeeping": "upkeep",

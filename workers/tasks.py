@@ -43,6 +43,13 @@ def deliver_digests() -> None:
     _deliver(Stream.DIGEST, deliver_digests)
 
 
+@app.task(name="post")
+def post() -> None:
+    """Deliver posts to chat channels."""
+    if not is_stopping():
+        recurring.post(container())
+
+
 @app.task(name="fetch")
 def fetch() -> None:
     """Fetch all feeds."""

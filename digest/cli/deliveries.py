@@ -126,10 +126,13 @@ def show(
 ) -> None:
     """Show one delivery with its papers and reasons. With --format, print the mail as it was sent.
 
+    A post to a chat channel has one format, Markdown.
+
     Example: digest deliveries show 42 --format text
     """
     from digest.delivery.build_mail import build_mail
     from digest.delivery.preview import read_mail
+    from digest.domain.channel import service_of
     from digest.errors import NotFound
     from digest.store import delivery_reports
     from digest.store import picks as pick_store
@@ -140,6 +143,9 @@ def show(
             raise NotFound(f"There is no delivery {delivery}; see: digest deliveries list")
         picks = pick_store.read_picks(connection, [(row.id, row.subscriber_id)]).get(row.id, [])
         mail = read_mail(connection, delivery) if format_ else None
+        if mail is not None and row.kind == Kind.POST:
+            output.say(container.posts.digest(mail.edition_on, mail.picks, service_of(mail.recipient)))
+            return
         message = build_mail(mail, container.links, container.renderer) if mail else None
         signer = container.signer
     if mail is not None and message is not None:

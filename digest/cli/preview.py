@@ -35,7 +35,7 @@ def preview(
         ),
     ] = False,
 ) -> None:
-    """Show the digest a subscriber would get. Sends nothing, changes nothing.
+    """Show the digest a subscriber would get, or the post to a chat channel. Sends nothing, changes nothing.
 
     Example: digest preview ana@example.org --format html > tomorrow.html
     """
@@ -52,6 +52,9 @@ def preview(
         build_missing(container.database, container.profiles, [subscriber.id], at)
         with container.database.read() as connection:
             selection = choose_papers(connection, container.composer, subscriber, day or at.date(), at)
+        if subscriber.service:
+            output.say(container.posts.digest(selection.edition_on, selection.picks, subscriber.service))
+            return
         mail = preview_mail(selection, container.imprint, container.links, container.renderer, at)
     if open_:
         _open_in_browser(mail)

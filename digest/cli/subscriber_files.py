@@ -52,6 +52,12 @@ def export(
     file: Annotated[
         Path | None, typer.Argument(metavar="[FILE]", help="Where to; standard output if none.")
     ] = None,
+    channel_addresses: Annotated[
+        bool,
+        typer.Option(
+            "--channel-addresses", help="Write the addresses of chat channels with their secrets, not masked."
+        ),
+    ] = False,
 ) -> None:
     """Write all subscribers as JSON lines, which `import` reads.
 
@@ -64,4 +70,5 @@ def export(
         with container.database.read() as connection:
             total = sum(count_by_status(connection).values())
         with output.progress("subscribers", total) as show:
-            output.lines_to(file, output.shown(export_lines(container.database), show))
+            lines = export_lines(container.database, with_channel_addresses=channel_addresses)
+            output.lines_to(file, output.shown(lines, show))

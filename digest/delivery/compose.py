@@ -7,7 +7,15 @@ from datetime import date, datetime, timedelta
 
 from digest.delivery.composed_mail import ComposedMail
 from digest.delivery.context import DeliveryContext, ReadyDelivery, Summary
-from digest.delivery.decisions import Cancel, Retry, Send, Skip, decide, reason_to_cancel
+from digest.delivery.decisions import (
+    Cancel,
+    Retry,
+    Send,
+    Skip,
+    decide,
+    reason_to_cancel,
+    reason_to_cancel_misdirected,
+)
 from digest.delivery.select_papers import Request, Selection
 from digest.delivery.settle import cancel
 from digest.domain.delivery import PAPER_KINDS, Delivery, Kind, stream_of
@@ -112,7 +120,9 @@ def _cancel_lost(
     for one in work:
         if subscriber := subscribers.get(one.subscriber_id):
             newest = newest_on.get(one.subscriber_id, one.edition_on)
-            reason = reason_to_cancel(one, subscriber.status, newest, now, delivery_context.wait_policy)
+            reason = reason_to_cancel_misdirected(
+                one.kind, is_channel=subscriber.service is not None
+            ) or reason_to_cancel(one, subscriber.status, newest, now, delivery_context.wait_policy)
             if reason:
                 lost[one.id] = reason
     if lost:

@@ -1,16 +1,17 @@
 """Dependencies and result types of delivery."""
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 
+from digest.chat.rendering import PostRenderer
 from digest.delivery.composed_mail import ComposedMail, SenderIdentity
 from digest.delivery.decisions import WaitPolicy
 from digest.delivery.limits import Limits, NoLimits
 from digest.delivery.select_papers import Composer
-from digest.domain.delivery import Delivery
+from digest.domain.delivery import STREAMS, Delivery, Stream
 from digest.mail.dkim import Signer
 from digest.mail.envelope import Transport
 from digest.mail.rendering import Renderer
@@ -22,6 +23,10 @@ LEASE = timedelta(minutes=15)
 """How long a claim lasts. Mails not sent after half of it are released."""
 LOWERED_FOR = timedelta(minutes=10)
 """How long a process uses fewer connections after the server refused one."""
+CHAT_ACCOUNT = "chat"
+"""The account of all posts, for circuit breakers."""
+MOST_POSTS = 100
+"""Posts of one batch: with the longest timeouts, they end well within a lease."""
 SERVER_BUSY = "the server asked to try later"
 SUSPECTED = "refused, not confirmed"
 """The reason of a mail whose refusal is not confirmed, as the server itself may be at fault."""
@@ -52,6 +57,31 @@ class DeliveryContext:
     """Mail server and user, to which limits and circuit breakers apply."""
     is_stopping: Callable[[], bool] = lambda: False
     """Called before each mail; once true, the remaining mails are released."""
+    chat: "ChatDelivery | None" = None
+    """How posts are sent; None: none are."""
+
+    @property
+    def streams(self) -> Sequence[Stream]:
+        """What this process delivers, in this order."""
+        return [stream for stream in STREAMS if stream != Stream.CHAT or self.chat is not None]
+
+    def for_stream(self, stream: Stream) -> "DeliveryContext":
+        """Return the dependencies of delivering one of `streams`.
+
+        Posts share nothing with a mail server: neither its limits nor its circuit breakers. A quiet day needs no post.
+        """
+        if stream != Stream.CHAT:
+            return self
+        assert self.chat is not None, "posts need ChatDelivery"
+        return replace(
+            self,
+            transport=self.chat.transport,
+            connections=self.chat.connections,
+            account=CHAT_ACCOUNT,
+            limits=NoLimits(),
+            wait_policy=replace(self.wait_policy, quiet_day="skip"),
+            batch_size=min(self.batch_size, MOST_POSTS),
+        )
 
 
 class ConnectionAllowance:
@@ -70,6 +100,15 @@ class ConnectionAllowance:
         """Allow only `count` connections, at least one, for LOWERED_FOR."""
         self._lowered_to = max(1, count)
         self._until = now + LOWERED_FOR
+
+
+@dataclass(frozen=True, slots=True)
+class ChatDelivery:
+    """How posts to chat channels are sent."""
+
+    transport: Transport
+    renderer: PostRenderer
+    connections: ConnectionAllowance
 
 
 @dataclass(slots=True)

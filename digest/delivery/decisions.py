@@ -16,6 +16,7 @@ LATE_FEED = "late feed"
 FEED_FAULT = "feed fault"
 STALE = "stale"
 SUPERSEDED = "superseded"
+MISDIRECTED = "no mail to a channel"
 
 _STATE_REASON: dict[FeedState, str] = {
     FeedState.COMPLETE: NOTHING_FITS,
@@ -121,6 +122,11 @@ def reason_to_cancel(
     if now - delivery.due_at > wait_policy.stale_after:
         return Cancel(STALE, keeps_papers=delivery.in_flight)
     return None
+
+
+def reason_to_cancel_misdirected(kind: Kind, *, is_channel: bool) -> Cancel | None:
+    """Return why a delivery is cancelled that is a mail to a channel or a post to a person; None if it is neither."""
+    return None if is_channel == (kind == Kind.POST) else Cancel(MISDIRECTED)
 
 
 def quiet_reason(considered: int, state: FeedState) -> str:

@@ -22,7 +22,7 @@ from digest.delivery.compose import compose_batch
 from digest.delivery.context import LEASE, DeliveryContext, ReadyDelivery, Summary
 from digest.delivery.send import LIMIT_REACHED, MOST_DELAYS, Outcome, Sender
 from digest.delivery.settle import release
-from digest.domain.delivery import STREAMS, Delivery, Stream
+from digest.domain.delivery import Delivery, Stream
 from digest.errors import TryLater
 from digest.metrics import STAGE_MAILS, count_settled, stage_metrics
 from digest.store import deliveries as ledger
@@ -49,7 +49,7 @@ def deliver_ready(
     """
     summary = Summary()
     stopped: list[str] = []
-    for stream in STREAMS:
+    for stream in delivery_context.streams:
         summary.stopped = ""
         while (
             not summary.stopped
@@ -97,6 +97,7 @@ def deliver(
     `only` delivers to one subscriber. With an open circuit breaker a few mails test the server at once, or, with
     `respects_open_circuit`, nothing is sent before the breaker's pause is over.
     """
+    delivery_context = delivery_context.for_stream(stream)
     had_work = False
     sender: Sender | None = None
     before = summary.copy()

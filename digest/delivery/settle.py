@@ -12,6 +12,7 @@ from digest.delivery.soft_bounces import MAILBOX_FULL, note_soft_bounce
 from digest.domain.delivery import Delivery, Stream, stream_of
 from digest.domain.refusals import REFUSED, Answers, is_confirmed
 from digest.errors import BadInput, MailboxFull, NeverSend, TryLater
+from digest.store import channels as channel_store
 from digest.store import deliveries as ledger
 from digest.store import refusals as refusal_store
 from digest.store.database import Connection
@@ -29,6 +30,7 @@ def cancel(connection: Connection, one: Delivery, lost: Cancel, now: datetime, s
 
 
 _log = logging.getLogger(__name__)
+REFUSED_CHANNEL = "the channel is gone"
 
 
 def _note(one: Delivery, outcome: str, answer: object = "") -> None:
@@ -96,7 +98,21 @@ class Settlement:
         with self._settling(claimed) as connection:
             if connection is None:
                 return Answers()
+            if self.stream == Stream.CHAT:
+                return self._stop_channel(connection, claimed, never, answers_before, now)
             return self._judge(connection, one, never, answers_before, now)
+
+    def _stop_channel(
+        self, connection: Connection, claimed: Delivery, never: NeverSend, answers_before: str, now: datetime
+    ) -> Answers:
+        """Stop a channel that its service refuses. Its team sees why, and may start it again."""
+        account = self.delivery_context.account
+        channel_store.note_refusal(connection, claimed.subscriber_id, str(never))
+        ledger.record_cancelled(connection, claimed.id, REFUSED_CHANNEL, now, failed=True, answer=str(never))
+        self.summary.failed[REFUSED_CHANNEL] += 1
+        return refusal_store.add_answers(
+            connection, account, self.stream, claimed.edition_on, answers_before, now
+        )
 
     def _judge(
         self, connection: Connection, one: ReadyDelivery, never: NeverSend, answers_before: str, now: datetime

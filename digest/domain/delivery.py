@@ -30,12 +30,14 @@ class Kind(StrEnum):
     """The best of the days of a pause."""
     GOODBYE = "goodbye"
     """After an unsubscription, with a link that undoes it."""
+    POST = "post"
+    """The digest of a team, posted to a chat channel."""
 
 
 KINDS = tuple(Kind)
-PAPER_KINDS = (Kind.DIGEST, Kind.WELCOME, Kind.WEEKLY, Kind.CATCH_UP)
+PAPER_KINDS = (Kind.DIGEST, Kind.WELCOME, Kind.WEEKLY, Kind.CATCH_UP, Kind.POST)
 """The kinds that bring papers. Each continues where the last one of them ended."""
-PLANNED_KINDS = (Kind.DIGEST, Kind.WEEKLY)
+PLANNED_KINDS = (Kind.DIGEST, Kind.WEEKLY, Kind.POST)
 """The kinds that the clock plans, one of them for a subscriber and edition."""
 TRANSACTIONAL_KINDS = (Kind.CONFIRM, Kind.LINKS, Kind.WELCOME, Kind.GOODBYE)
 """The kinds that somebody has just caused. There are few, so an index finds them fast."""
@@ -49,15 +51,17 @@ RECIPIENTS: Mapping[Kind, frozenset[Status]] = {
     Kind.WEEKLY: frozenset({Status.ACTIVE}),
     Kind.CATCH_UP: frozenset({Status.ACTIVE}),
     Kind.GOODBYE: frozenset({Status.UNSUBSCRIBED}),
+    Kind.POST: frozenset({Status.ACTIVE}),
 }
 """The status a subscriber must have to be sent a mail of each kind, checked until the mail is sent."""
 
 
 class Stream(StrEnum):
-    """The digests, or the transactional mails, which somebody has just requested and which are sent separately."""
+    """What is sent separately: the transactional mails, which somebody has just requested, the digests, and the posts."""
 
     TRANSACTIONAL = "transactional"
     DIGEST = "digest"
+    CHAT = "chat"
 
 
 STREAMS = tuple(Stream)
@@ -65,6 +69,8 @@ STREAMS = tuple(Stream)
 
 def stream_of(kind: Kind) -> Stream:
     """Return the stream that a kind of mail is sent in."""
+    if kind == Kind.POST:
+        return Stream.CHAT
     return Stream.TRANSACTIONAL if kind in TRANSACTIONAL_KINDS else Stream.DIGEST
 
 

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from digest.domain.channel import Service
 from digest.domain.source_categories import CATEGORY_FORM
 from digest.errors import BadInput
 from digest.text.characters import visible
@@ -165,6 +166,8 @@ class Subscriber:
     layout: Layout = Layout.FULL
     team: str | None = None
     """Random; equal for the members of a team, who share topics, filters and ratings. None: in no team."""
+    service: Service | None = None
+    """The chat service of a channel, which gets posts and no mail. None: a person."""
 
 
 def clean_words(texts: list[str] | tuple[str, ...]) -> tuple[str, ...]:

@@ -133,6 +133,13 @@ def answer_requests(container: Container) -> int:
     return planned
 
 
+def post(container: Container) -> None:
+    """Deliver posts to chat channels. Apart from mails, which need not wait for a chat service that does not answer."""
+    require_current_database(container)
+    while deliver(container, Stream.CHAT):
+        pass
+
+
 def deliver(container: Container, stream: Stream) -> bool:
     """Deliver batches of a stream, the last one begun within DELIVERING; return whether more may be ready."""
     summary, started_at = Summary(), container.clock()
@@ -142,7 +149,7 @@ def deliver(container: Container, stream: Stream) -> bool:
         if container.is_stopping() or container.clock() > until:
             return False
         # Subscribers wait for transactional mails, so these are sent between any two batches of digests.
-        return stream == Stream.TRANSACTIONAL or not _ready_batches(container, Stream.TRANSACTIONAL)
+        return stream != Stream.DIGEST or not _ready_batches(container, Stream.TRANSACTIONAL)
 
     had_work = deliver_stream(
         container.delivery_context,
@@ -207,6 +214,7 @@ def rebuild(container: Container) -> None:
 JOBS: Mapping[JobName, Callable[[Container], object]] = {
     "plan": plan,
     "requests": answer_requests,
+    "post": post,
     "fetch": read_feeds,
     "marked": fetch_marked,
     "popularity": refresh_popularity,

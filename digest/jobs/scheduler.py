@@ -16,6 +16,8 @@ from digest.wiring import Container
 _log = logging.getLogger(__name__)
 _FIRST_FETCH_SECONDS = 300.0
 _GRACE_SECONDS = 3.0
+_SENDING = ("sweep", "post")
+"""The jobs that send."""
 
 
 class Runner:
@@ -44,7 +46,7 @@ class Runner:
         self._has_fetched.set()
         give_up_at = time.monotonic() + _GRACE_SECONDS
         for thread in self._threads:
-            thread.join(None if thread.name == "sweep" else max(0.0, give_up_at - time.monotonic()))
+            thread.join(None if thread.name in _SENDING else max(0.0, give_up_at - time.monotonic()))
 
     def _repeat(self, entry: Entry) -> None:
         job = self._job(entry)

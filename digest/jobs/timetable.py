@@ -8,6 +8,7 @@ JobName = Literal[
     "plan",
     "requests",
     "sweep",
+    "post",
     "fetch",
     "marked",
     "popularity",
@@ -32,6 +33,7 @@ TIMETABLE: tuple[Entry, ...] = (
     # Subscribers wait for these mails.
     Entry("requests", timedelta(seconds=5)),
     Entry("sweep", timedelta(seconds=20)),
+    Entry("post", timedelta(seconds=20)),
     # arXiv announces once a day, at an hour that depends on US daylight saving time, and often late.
     Entry("fetch", timedelta(hours=1)),
     # Rated papers that are not stored, by id. Without any, no request is made.

@@ -274,7 +274,10 @@ def _address_line(address: str) -> str:
 
 
 def _template(content: DigestContent) -> str:
-    """Return the folder of templates for a mail with papers: that of its kind, or that of a mail without any."""
+    """Return the folder of templates for a mail with papers: that of its kind, or that of a mail without any.
+
+    On a page, a post looks like a digest.
+    """
     if not content.picks and content.kind in {Kind.DIGEST, Kind.WEEKLY}:
         return "quiet"
-    return content.kind.value
+    return Kind.DIGEST.value if content.kind == Kind.POST else content.kind.value

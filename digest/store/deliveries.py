@@ -133,9 +133,14 @@ def count_ready(connection: Connection, now: datetime, most: int, stream: Stream
 
 
 def _in_stream(stream: Stream) -> ColumnElement[bool]:
-    # As literals instead of parameters, so that PostgreSQL uses the partial index of open transactional mails.
+    # As literals instead of parameters, so that PostgreSQL uses the partial indexes of open deliveries.
+    post: ColumnElement[str] = literal_column(f"'{Kind.POST.value}'")
+    if stream == Stream.CHAT:
+        return deliveries.c.kind == post
     kinds: list[ColumnElement[str]] = [literal_column(f"'{kind.value}'") for kind in TRANSACTIONAL_KINDS]
-    return deliveries.c.kind.not_in(kinds) if stream == "digest" else deliveries.c.kind.in_(kinds)
+    if stream == Stream.TRANSACTIONAL:
+        return deliveries.c.kind.in_(kinds)
+    return deliveries.c.kind.not_in([*kinds, post])
 
 
 def held(connection: Connection, work: Collection[Delivery]) -> set[int]:

@@ -5,6 +5,7 @@ from sqlalchemy import Column, Date, Float, ForeignKey, Integer, SmallInteger, T
 from digest.domain.delivery import Kind, Stream
 from digest.domain.inbound import InboundKind, InboundOutcome, MatchedBy, Severity
 from digest.store import alarm_models as _alarm_models  # noqa: F401 - adds its tables to `metadata`
+from digest.store import channel_models as _channel_models  # noqa: F401 - adds its table to `metadata`
 from digest.store import identifier_models as _identifier_models  # noqa: F401 - adds its table to `metadata`
 from digest.store import library_models as _library_models  # noqa: F401 - adds its tables to `metadata`
 from digest.store import mail_request_models as _mail_request_models  # noqa: F401 - adds its tables to `metadata`

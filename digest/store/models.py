@@ -185,6 +185,8 @@ subscribers = Table(
     Column("layout", Text, nullable=False, server_default="full"),
     # Random; equal for the members of a team, who share topics and ratings. Null: in no team.
     Column("team", Text, index=True),
+    # The chat service of a channel; null: a person, who gets mail.
+    Column("service", Text),
     check_one_of("status", Status),
     check_one_of("frequency", Frequency),
     check_one_of("layout", Layout),
@@ -248,6 +250,8 @@ _OPEN_TRANSACTIONAL = text(
     f"next_try_at IS NOT NULL AND kind IN ({', '.join(repr(one.value) for one in TRANSACTIONAL_KINDS)})"
 )
 
+_OPEN_POSTS = text("next_try_at IS NOT NULL AND kind = 'post'")
+
 deliveries = Table(
     "deliveries",
     metadata,
@@ -295,6 +299,14 @@ deliveries = Table(
         "id",
         postgresql_where=_OPEN_TRANSACTIONAL,
         sqlite_where=_OPEN_TRANSACTIONAL,
+    ),
+    # Few rows, too.
+    Index(
+        "ix_deliveries_open_posts",
+        "next_try_at",
+        "id",
+        postgresql_where=_OPEN_POSTS,
+        sqlite_where=_OPEN_POSTS,
     ),
 )
 

@@ -18,7 +18,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from digest.domain.delivery import PLANNED_KINDS, DeliveryStatus, Kind
+from digest.domain.delivery import PLANNED_KINDS, DeliveryStatus, Kind, Stream
 from digest.store.mail_server_models import inbound_reports, server_answers
 from digest.store.models import (
     deliveries,
@@ -204,7 +204,7 @@ def answers_since(connection: Connection, since: datetime) -> ServerAnswers:
     """Return the answers to the mails of the editions since an instant, and the complaints since then."""
     query = select(
         *(func.coalesce(func.sum(server_answers.c[name]), 0) for name in ("accepted", "refused", "bounced"))
-    ).where(server_answers.c.edition_on >= since.date())
+    ).where(server_answers.c.edition_on >= since.date(), server_answers.c.stream != Stream.CHAT)
     complaints = select(func.count()).where(
         inbound_reports.c.kind == "complaint",
         inbound_reports.c.received_at >= since,

@@ -18,6 +18,7 @@ from sqlalchemy import (
     column,
     func,
     literal,
+    literal_column,
     or_,
     select,
     text,
@@ -113,7 +114,11 @@ def plan_span(
         subscribers.c.next_due_at.is_(None) == table.c.is_first,
     )
     move = update(subscribers).where(is_planned_here).values(next_due_at=table.c.next_due_at)
-    fields = (subscribers.c.id, table.c.edition_on, table.c.due_at, table.c.kind)
+    # Stored text, as a parameter would have no type in PostgreSQL's answer.
+    kind = case(
+        (subscribers.c.service.is_not(None), literal_column(f"'{Kind.POST}'", Text)), else_=table.c.kind
+    )
+    fields = (subscribers.c.id, table.c.edition_on, table.c.due_at, kind.label("kind"))
     if connection.dialect.name == "sqlite":
         # A writing transaction blocks all others, so both statements see the same subscribers.
         connection.execute(_insert(connection, select(*fields).where(is_planned_here).cte("due")))

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, delete, func, select, update
 
 from digest.domain.address import address_key
+from digest.domain.channel import Service
 from digest.domain.subscriber import (
     INTEREST_KINDS,
     Frequency,
@@ -18,6 +19,7 @@ from digest.domain.subscriber import (
     Status,
     Subscriber,
 )
+from digest.store.channels import delete_abandoned
 from digest.store.conditions import one_of
 from digest.store.models import deliveries, interests, subscribers
 from digest.store.planning import is_due
@@ -46,6 +48,7 @@ def _subscriber(row: Row[Any], asked: Interests) -> Subscriber:
         confirmed_at=row.confirmed_at,
         layout=Layout(row.layout),
         team=row.team,
+        service=Service(row.service) if row.service else None,
     )
 
 
@@ -106,8 +109,9 @@ def rename_team(connection: Connection, team: str, new: str) -> None:
 
 
 def set_team(connection: Connection, subscriber_id: int, team: str | None) -> None:
-    """Put a subscriber into a team, or into none."""
+    """Put a subscriber into a team, or into none. The channels of a team without a person are deleted."""
     connection.execute(update(subscribers).where(subscribers.c.id == subscriber_id).values(team=team))
+    delete_abandoned(connection)
 
 
 def replace_interests(connection: Connection, asked: Collection[tuple[int, Interests]]) -> None:
@@ -217,6 +221,7 @@ def _columns(one: Subscriber) -> dict[str, Any]:
         "confirmed_at": one.confirmed_at,
         "layout": one.layout,
         "team": one.team,
+        "service": one.service,
     }
 
 
@@ -232,8 +237,9 @@ def _insert_interests(connection: Connection, asked: Iterable[tuple[int, Interes
 
 
 def delete_subscriber(connection: Connection, subscriber_id: int) -> None:
-    """Delete a subscriber with all rows that refer to them."""
+    """Delete a subscriber with all rows that refer to them. The channels of a team without a person are deleted, too."""
     connection.execute(delete(subscribers).where(subscribers.c.id == subscriber_id))
+    delete_abandoned(connection)
 
 
 def delete_unconfirmed(connection: Connection, before: datetime) -> int:
@@ -251,4 +257,6 @@ def delete_unconfirmed(connection: Connection, before: datetime) -> int:
     )
     once_confirmed = subscribers.c.confirmed_at.is_not(None)
     connection.execute(update(subscribers).where(lapsed & once_confirmed).values(status="unsubscribed"))
-    return connection.execute(delete(subscribers).where(lapsed)).rowcount
+    deleted = connection.execute(delete(subscribers).where(lapsed)).rowcount
+    delete_abandoned(connection)
+    return deleted

@@ -53,14 +53,14 @@ def plan_catch_ups(
     """Plan a catch-up for each active subscriber who is back from a pause that left out a digest.
 
     It is due at once, or else with the next digest, which it replaces. Without an earlier digest there is nothing to
-    catch up with.
+    catch up with. A channel gets what it missed with its next post.
     """
     last = edition_store.last_editions(
         connection, [one.id for one in returned], now.date() + timedelta(days=2)
     )
     for one in returned:
         schedule, stop = one.schedule, last.get(one.id)
-        if schedule.frequency == Frequency.OFF or stop is None:
+        if schedule.frequency == Frequency.OFF or stop is None or one.service is not None:
             continue
         if now - stop.settled_at <= LONGEST_WAIT[schedule.frequency]:
             continue

@@ -11,7 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from digest.domain.address import Address
 from digest.domain.categories import known_category
+from digest.domain.channel import ChannelAddress, is_channel_name, service_of
 from digest.domain.subscriber import (
     Frequency,
     Interests,
@@ -27,6 +29,7 @@ from digest.papers.identifiers import title_id
 from digest.store import feedback as feedback_store
 from digest.store import papers as paper_store
 from digest.store import subscribers as subscriber_store
+from digest.store.channels import find_channels
 from digest.store.database import Database
 from digest.store.library_papers import LibraryPaper, read_library
 from digest.store.pending_feedback import read_pending
@@ -88,14 +91,18 @@ class SubscriberRecord(BaseModel):
     paused_until: date | None = None
     team: str | None = None
     """Random; equal for the members of a team."""
+    channel: str | None = None
+    """The address of a chat channel; `address` is its name then."""
 
     def application(self) -> Application:
         """Return the application that this record makes. Raises BadInput."""
         address = self.address or self.email
         if not address or not address.strip():
             raise BadInput("the address is missing.")
+        channel = self._channel(address.strip())
         return Application(
-            address=parse_address(address),
+            address=Address(address.strip(), address.strip()) if channel else parse_address(address),
+            channel=channel,
             schedule=Schedule(**self._given("timezone", "hour", "frequency")),
             interests=Interests(
                 **{name: _cleaned(name, texts) for name, texts in self._given(*_WORDS).items()}
@@ -105,6 +112,16 @@ class SubscriberRecord(BaseModel):
             library=tuple(paper for one in self.library or () if (paper := one.paper())),
             **self._given("max_papers", "layout", "status", "paused_until", "team"),
         )
+
+    def _channel(self, name: str) -> ChannelAddress | None:
+        if self.channel is None:
+            return None
+        if "…" in self.channel:
+            raise BadInput("the address of this channel is masked; export it with --channel-addresses.")
+        channel = ChannelAddress.parse(self.channel)
+        if not is_channel_name(name) or service_of(name) != channel.service:
+            raise BadInput(f"the address of a channel is its name, like 1f0c94ab@{channel.service}.invalid.")
+        return channel
 
     def _given(self, *names: str) -> dict[str, Any]:
         return {name: value for name in names if (value := getattr(self, name)) is not None}
@@ -179,8 +196,11 @@ def record_of(subscriber: Subscriber) -> dict[str, Any]:
     }
 
 
-def export_lines(database: Database) -> Iterator[str]:
-    """Yield every subscriber as a JSON line, likes, dislikes and library included: the inverse of `import_subscribers`."""
+def export_lines(database: Database, *, with_channel_addresses: bool = False) -> Iterator[str]:
+    """Yield every subscriber as a JSON line, likes, dislikes and library included: the inverse of `import_subscribers`.
+
+    The addresses of chat channels contain secrets; they are masked, or written `with_channel_addresses`.
+    """
     after = 0
     while True:
         with database.read() as connection:
@@ -188,6 +208,7 @@ def export_lines(database: Database) -> Iterator[str]:
             verdicts = feedback_store.read_feedback(connection, [one.id for one in subscribers])
             pending = read_pending(connection, [one.id for one in subscribers])
             libraries = read_library(connection, [one.id for one in subscribers])
+            channels = find_channels(connection, [one.id for one in subscribers if one.service])
             rated = {paper for rows in verdicts.values() for paper, _ in rows}
             papers = paper_store.find_by_row_ids(connection, rated)
         for one in subscribers:
@@ -202,6 +223,9 @@ def export_lines(database: Database) -> Iterator[str]:
                     {name: value for name, value in asdict(paper).items() if value and name != "key"}
                     for paper in libraries[one.id]
                 ]
+            if one.id in channels:
+                channel = ChannelAddress.parse(channels[one.id].address)
+                record["channel"] = channel.url if with_channel_addresses else channel.masked
             yield json.dumps(record, ensure_ascii=False, default=str)
         if len(subscribers) < _CHUNK:
             return

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from digest.domain.channel import ChannelAddress
 from digest.domain.subscriber import Subscriber
 from digest.store import consents as consent_store
 from digest.store import feedback as feedback_store
@@ -9,6 +10,7 @@ from digest.store import library_papers as library_store
 from digest.store import papers as paper_store
 from digest.store import picks as pick_store
 from digest.store import terms as term_store
+from digest.store.channels import find_channels
 from digest.store.database import Connection
 from digest.store.opinions import read_opinions
 from digest.store.pending_feedback import read_pending
@@ -37,6 +39,7 @@ def personal_data(connection: Connection, address: str) -> dict[str, Any]:
             "next_due_at": subscriber.next_due_at,
             "created_at": subscriber.created_at,
             "confirmed_at": subscriber.confirmed_at,
+            **_channel(connection, subscriber),
         },
         "feedback": [
             {"verdict": verdict, "id": papers[row_id].paper.id, "title": papers[row_id].paper.title}
@@ -72,6 +75,14 @@ def personal_data(connection: Connection, address: str) -> dict[str, Any]:
             for row in consent_store.read_consents(connection, subscriber.id)
         ],
     }
+
+
+def _channel(connection: Connection, subscriber: Subscriber) -> dict[str, str]:
+    """Return the address of a chat channel, masked, and why its service refused the last post."""
+    stored = find_channels(connection, [subscriber.id]).get(subscriber.id)
+    if stored is None:
+        return {}
+    return {"channel": ChannelAddress.parse(stored.address).masked, "refusal": stored.refusal}
 
 
 def _library(connection: Connection, subscriber: Subscriber) -> list[dict[str, Any]]:

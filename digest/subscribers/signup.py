@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from digest.domain.address import Address
+from digest.domain.channel import ChannelAddress, is_channel_name
 from digest.domain.delivery import Kind
 from digest.domain.subscriber import (
     Interests,
@@ -18,6 +19,7 @@ from digest.domain.subscriber import (
 )
 from digest.errors import BadInput, NotFound
 from digest.papers.identifiers import canonical_id
+from digest.store import channels as channel_store
 from digest.store import consents as consent_store
 from digest.store import deliveries as ledger
 from digest.store import feedback as feedback_store
@@ -35,6 +37,7 @@ from digest.subscribers.profiles import ProfileBuilder
 
 CONSENT = "A digest of new papers by mail, until unsubscribed."
 REFUSAL = "No more mail."
+TAKEN_CHANNEL = "This channel gets a digest already; use another one, or remove it where it is in use."
 MOST_PAPERS = 50
 _AGREED: tuple[Status, ...] = (Status.ACTIVE, Status.PAUSED)
 
@@ -66,6 +69,8 @@ class Application:
     """The end of a pause in the installation they are imported from."""
     team: str | None = None
     """The team that they belong to; see `digest.subscribers.teams`."""
+    channel: ChannelAddress | None = None
+    """The chat channel that gets the digest; the address is its name then."""
 
     def __post_init__(self) -> None:
         """Raise BadInput for a number of papers out of range."""
@@ -78,7 +83,12 @@ class Application:
         return disliked | {canonical_id(paper): Verdict.MORE for paper in self.likes}
 
     def first_status(self, *, confirmed: bool) -> Status:
-        """Return the first status: unsubscribed and suppressed are kept; unconfirmed subscribers have to confirm."""
+        """Return the first status: unsubscribed and suppressed are kept; unconfirmed subscribers have to confirm.
+
+        A channel cannot confirm: its team added it.
+        """
+        if self.channel is not None:
+            return self.status or Status.ACTIVE
         if self.status in {"unsubscribed", "suppressed"}:
             return self.status
         if self.status == "pending" or not confirmed:
@@ -143,12 +153,14 @@ def subscribe_many(
         accepted.append((len(results), subscriber))
         results.append(subscriber)
     subscriber_ids = subscriber_store.insert_subscribers(connection, [one for _, one in accepted])
-    _save_papers(connection, subscriber_ids, [applications[index] for index, _ in accepted], now)
+    added = [applications[index] for index, _ in accepted]
+    _save_papers(connection, subscriber_ids, added, now)
+    _save_channels(connection, secret, subscriber_ids, added)
     stored: list[Subscriber] = []
     for subscriber_id, (index, subscriber) in zip(subscriber_ids, accepted, strict=True):
         results[index] = stored_one = replace(subscriber, id=subscriber_id)
         stored.append(stored_one)
-    agreed = [one.id for one in stored if one.status in _AGREED]
+    agreed = [one.id for one in stored if one.status in _AGREED and one.service is None]
     consent_store.record_consents(connection, agreed, CONSENT, how, now)
     asked = [one.id for one in stored if one.status == "pending"]
     ledger.plan(
@@ -202,7 +214,20 @@ def _new_subscriber(application: Application, now: datetime, *, confirmed: bool)
         confirmed_at=now if status in _AGREED else None,
         paused_until=application.paused_until if status == application.status else None,
         team=application.team,
+        service=application.channel.service if application.channel else None,
     )
+
+
+def _save_channels(
+    connection: Connection, secret: bytes, subscriber_ids: Sequence[int], added: Sequence[Application]
+) -> None:
+    """Store the addresses of channels, apart from the subscribers."""
+    channels = [
+        (subscriber_id, one.channel.url, address_hash(one.channel.url, secret))
+        for subscriber_id, one in zip(subscriber_ids, added, strict=True)
+        if one.channel is not None
+    ]
+    channel_store.save_channels(connection, channels)
 
 
 def _save_papers(
@@ -235,6 +260,8 @@ class _Refusals:
         self._secret = secret
         addresses = [one.address for one in applications]
         self._taken = subscriber_store.taken_address_keys(connection, {one.key for one in addresses})
+        channels = {address_hash(one.channel.url, secret) for one in applications if one.channel}
+        self._channels = channel_store.stored_hashes(connection, channels)
         self._suppressed = suppression_store.suppressed(
             connection, {address_hash(one.mailbox, secret) for one in addresses}
         )
@@ -251,6 +278,11 @@ class _Refusals:
                 f"see: digest suppressions show {address.mailbox}"
             )
         _ = application.verdicts  # raises BadInput
+        if application.channel is not None:
+            fingerprint = address_hash(application.channel.url, self._secret)
+            if fingerprint in self._channels:
+                raise BadInput(TAKEN_CHANNEL)
+            self._channels.add(fingerprint)
         self._taken.add(address.key)
 
 
@@ -288,8 +320,12 @@ def log_event(
 
 
 def find_subscriber(connection: Connection, address: str) -> Subscriber:
-    """Return the subscriber with this address, in any spelling. Raises BadInput for no address, or NotFound."""
-    parsed = parse_address(address)
+    """Return the subscriber with this address, in any spelling, or the channel with this name.
+
+    Raises BadInput for no address, or NotFound.
+    """
+    typed = address.strip()
+    parsed = Address(typed, typed) if is_channel_name(typed) else parse_address(address)
     subscriber = subscriber_store.find_by_address_key(connection, parsed.key)
     if subscriber is None:
         raise NotFound(f"{parsed.typed} is not a subscriber; see: digest subscribers list")

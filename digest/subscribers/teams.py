@@ -36,8 +36,11 @@ def leave_team(connection: Connection, subscriber: Subscriber) -> None:
 
 
 def members(connection: Connection, team: str) -> list[Subscriber]:
-    """Return the members of a team, the first to join first. Raises BadLink when it no longer exists."""
-    found = subscriber_store.find_team(connection, team)
+    """Return the members of a team, the first to join first, without its channels.
+
+    Raises BadLink when it no longer exists.
+    """
+    found = [one for one in subscriber_store.find_team(connection, team) if one.service is None]
     if not found:
         raise BadLink("This invitation is no longer valid; please ask your team for a new one.")
     return found
@@ -71,7 +74,7 @@ def lock_team(connection: Connection, subscriber: Subscriber) -> None:
 
 
 def teammates(connection: Connection, subscriber: Subscriber) -> list[int]:
-    """Return the ids of the other members of a subscriber's team."""
+    """Return the ids of the other members of a subscriber's team, its channels included."""
     if subscriber.team is None:
         return []
     found = subscriber_store.find_team(connection, subscriber.team)

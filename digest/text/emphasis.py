@@ -5,11 +5,12 @@ from functools import lru_cache
 
 from markupsafe import Markup
 
-_EMPHASIS = re.compile(r"([^*]*)\*([^*]+)\*([^*]*)")
+EMPHASIS = re.compile(r"([^*]*)\*([^*]+)\*([^*]*)")
+"""A line with emphasis: what is before it, its words, and what is after it."""
 
 
 @lru_cache(10_000)
 def emphasised(line: str) -> Markup:
     """Return the line as HTML, escaped, its emphasis as an element; for templates that escape."""
-    found = _EMPHASIS.fullmatch(line)
+    found = EMPHASIS.fullmatch(line)
     return Markup("{}<em>{}</em>{}").format(*found.groups()) if found else Markup.escape(line)

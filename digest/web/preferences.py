@@ -45,7 +45,7 @@ from digest.web.library import (
     save_library,
     sign_report,
 )
-from digest.web.team_actions import TEAM_ACTIONS, team_values
+from digest.web.team_actions import TEAM_ACTIONS, TEAM_DONE, team_values
 from digest.web.visitors import NO_PREVIEW
 
 router = APIRouter(include_in_schema=False)
@@ -69,9 +69,7 @@ DONE = {
     "forgotten": "Removed. That paper no longer affects your digests.",
     "emptied": "Removed. Those papers no longer affect your digests.",
     "left": "You are unsubscribed. We send you no more mail.",
-    "invited": "Send this link to your colleagues: whoever opens it can share your topics and ratings.",
-    "joined": "You share the topics and ratings of this team now.",
-    "team_left": "You left the team. You keep a copy of its topics and ratings.",
+    **TEAM_DONE,
 }
 
 

@@ -6,16 +6,25 @@ from typing import Any
 from digest.domain.subscriber import Subscriber
 from digest.store.database import Connection
 from digest.subscribers.teams import join_team, leave_team, members, renew_team
+from digest.web.channel_actions import CHANNEL_ACTIONS, CHANNEL_DONE, channel_values
 from digest.web.context import WebContext
 from digest.web.forms import Form
+
+TEAM_DONE = {
+    "invited": "Send this link to your colleagues: whoever opens it can share your topics and ratings.",
+    "joined": "You share the topics and ratings of this team now.",
+    "team_left": "You left the team. You keep a copy of its topics and ratings.",
+    **CHANNEL_DONE,
+}
 
 
 def team_values(context: WebContext, connection: Connection, subscriber: Subscriber) -> dict[str, Any]:
     """Return the values of `_team.html`."""
+    channels = channel_values(context, connection, subscriber)
     if subscriber.team is None:
-        return {"team_link": "", "team_size": 0}
+        return {"team_link": "", "team_size": 0, **channels}
     link = context.container.links.link("team", subscriber.team, subscriber.created_at.date())
-    return {"team_link": link, "team_size": len(members(connection, subscriber.team))}
+    return {"team_link": link, "team_size": len(members(connection, subscriber.team)), **channels}
 
 
 def _invite(context: WebContext, subscriber: Subscriber, _form: Form) -> str:
@@ -42,4 +51,5 @@ TEAM_ACTIONS: dict[str, Callable[[WebContext, Subscriber, Form], str]] = {
     "invite": _invite,
     "join": _join,
     "leave_team": _leave,
+    **CHANNEL_ACTIONS,
 }

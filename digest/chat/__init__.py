@@ -1,0 +1,1 @@
+"""Posts to chat channels: their text, and the transport that posts it."""
