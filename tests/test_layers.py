@@ -32,6 +32,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "digest.subscribers.teams",
         "digest.subscribers.consent",
         "digest.subscribers.feedback",
+        "digest.subscribers.followed_authors",
         "digest.subscribers.library",
         "digest.subscribers.profile_terms",
         "digest.subscribers.mail_requests",

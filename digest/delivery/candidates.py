@@ -25,6 +25,7 @@ from digest.ranking.trending import NEWNESS, popularity_line, trending
 from digest.ranking.typed_words import interest_in_words
 from digest.store import papers as paper_store
 from digest.store import terms as term_store
+from digest.store.author_orcids import orcids_of
 from digest.store.database import Connection
 from digest.store.papers import StoredPaper
 from digest.store.same_works import absorbed_rows
@@ -199,6 +200,7 @@ class CandidateCache:
         indexes = np.flatnonzero(new | most_trending).tolist()
         stored = [around[index] for index in indexes]
         blobs = paper_store.read_terms(connection, [one.row_id for one in stored])
+        orcids = orcids_of(connection, [one.row_id for one in stored])
         return StoredCandidates(
             window=window,
             candidates=Candidates.build(
@@ -206,6 +208,7 @@ class CandidateCache:
                 unpack_counts([blobs[one.row_id] for one in stored]),
                 [self.statistics(connection, version) for version in sorted(versions)],
                 trend_scores[indexes],
+                {index: orcids[one.row_id] for index, one in enumerate(stored) if one.row_id in orcids},
             ),
             row_ids=[one.row_id for one in stored],
             earlier_copies={**_earlier_copies(stored, around), **_absorbed_copies(connection, stored)},

@@ -27,6 +27,7 @@ from digest.store import papers as paper_store
 from digest.store import picks as pick_store
 from digest.store import terms as term_store
 from digest.store.database import Connection
+from digest.subscribers.followed_authors import named_authors
 
 _KNOWN_FOR = timedelta(days=4)
 """How long a fetch tells what its feed has announced: longer than a weekend with a holiday, and not after it is given up."""
@@ -45,14 +46,14 @@ class SelectionSettings:
     catch_up_days: int = 14
     holidays: frozenset[date] = frozenset()
 
-    def rules(self, subscriber: Subscriber) -> Rules:
-        """Return the rules of one subscriber."""
+    def rules(self, subscriber: Subscriber, named: Mapping[str, str]) -> Rules:
+        """Return the rules of one subscriber; `named` has followed authors with the names of their ORCID iDs."""
         asked = subscriber.interests
         return Rules(
             must=asked.must,
             mute=asked.mute,
             categories=asked.categories,
-            follow=asked.follow,
+            follow=tuple(named[author] for author in asked.follow),
             size=subscriber.max_papers,
             for_you=self.for_you / max(1, self.for_you + self.trending),
             floor=self.score_floor,
@@ -222,6 +223,8 @@ class Composer:
         known = [profiles.get(one.subscriber.id, NO_PROFILE) for one in subscribers]
         scores = self._scorer(connection, stored).score(candidates, known)
         ids = stored.ids
+        followed = (author for one in subscribers for author in one.subscriber.interests.follow)
+        named = named_authors(connection, followed)
         picks_of: dict[int, tuple[Pick, ...]] = {}
         for row, (one, profile) in enumerate(zip(subscribers, known, strict=True)):
             subscriber = one.subscriber
@@ -229,7 +232,7 @@ class Composer:
                 candidates,
                 scores.values[row],
                 scores.interests[row],
-                self._selection_settings.rules(subscriber),
+                self._selection_settings.rules(subscriber, named),
                 {ids[row_id] for row_id in seen[subscriber.id] if row_id in ids},
             )
             keys = [interest_key(interest) for interest in profile.interests]

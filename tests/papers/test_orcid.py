@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from digest.errors import BadInput, NotFound, TryLater
+from digest.errors import NotFound, TryLater
 from digest.papers.sources.http import Fetcher
-from digest.papers.sources.orcid import Work, parse_orcid, works_of
+from digest.papers.sources.orcid import Work, works_of
 from tests.papers.feed_server import FeedServer, Reply
 
 ORCID = "0000-0002-1825-0097"
@@ -67,18 +67,3 @@ def test_an_answer_without_works_is_an_error_that_says_so(
 @pytest.mark.parametrize("document", [{}, [], {"group": None}, {"group": [{"work-summary": 3}]}, 7])
 def test_a_strange_document_has_no_works(feeds: FeedServer, fetcher: Fetcher, document: object) -> None:
     assert fetched(feeds, fetcher, Reply(json.dumps(document).encode())) == []
-
-
-@pytest.mark.parametrize(
-    "text", [ORCID, f" https://orcid.org/{ORCID} ", "0000000218250097", f"orcid.org/{ORCID}/"]
-)
-def test_an_orcid_is_read_in_any_form(text: str) -> None:
-    assert parse_orcid(text) == ORCID
-
-
-@pytest.mark.parametrize(
-    "text", ["", "Ada", "0000-0002-1825-0098", "0000-0002-1825", f"{ORCID}1", "x" * 9999]
-)
-def test_a_wrong_orcid_is_refused(text: str) -> None:
-    with pytest.raises(BadInput, match="ORCID iD"):
-        parse_orcid(text)

@@ -12,7 +12,7 @@ from digest.domain.paper import FeedItem, Popularity
 from digest.domain.source_categories import source_category
 from digest.errors import BadInput, StopRun, TryLater
 from digest.papers.identifiers import known_ids, preferred_id
-from digest.papers.sources.common import Found, Rejected, make_paper, stopping_at_many_rejects
+from digest.papers.sources.common import Found, Rejected, make_paper, read_orcids, stopping_at_many_rejects
 from digest.papers.sources.dates import day_in
 from digest.papers.sources.http import Answer, Fetcher, Pacer
 from digest.papers.sources.json_records import JsonRecords, objects_of, text_of
@@ -108,11 +108,12 @@ def _item(record: Any, since: date, now: datetime) -> FeedItem:
     title, abstract = plain_text(text_of(record, "title")), plain_text(abstract_of(record))
     published_on = day_in(text_of(record, "publication_date"))
     doi = text_of(record, "doi")
+    authors = objects_of(record, "authorships")
     paper = make_paper(
         paper_id=paper_id,
         title=title,
         abstract=abstract,
-        authors=[text_of(one, "author", "display_name") for one in objects_of(record, "authorships")],
+        authors=[text_of(one, "author", "display_name") for one in authors],
         categories=[source_category("openalex", text_of(record, "primary_topic", "field", "display_name"))],
         announced_on=published_on and max(published_on, since),
         withdrawn=isinstance(record, dict) and record.get("is_retracted") is True,
@@ -123,7 +124,14 @@ def _item(record: Any, since: date, now: datetime) -> FeedItem:
         },
         is_tex=has_tex(f"{title} {abstract}"),
     )
-    return FeedItem(paper, _popularity(record, now), tuple(one for one in ids if one != paper_id))
+    return FeedItem(
+        paper,
+        _popularity(record, now),
+        tuple(one for one in ids if one != paper_id),
+        read_orcids(
+            (text_of(one, "author", "display_name"), text_of(one, "author", "orcid")) for one in authors
+        ),
+    )
 
 
 def _ids(record: Any) -> tuple[str, ...]:

@@ -1,16 +1,13 @@
 """The works of a researcher, by ORCID iD, from ORCID's public API: titles and ids."""
 
 import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
-from digest.errors import BadInput, NotFound, TryLater
+from digest.domain.orcid import parse_orcid
+from digest.errors import NotFound, TryLater
 from digest.papers.sources.http import Fetcher
 
-_ORCID = re.compile(
-    r"(?:https?://)?(?:www\.)?(?:orcid\.org/)?([0-9]{4}-?[0-9]{4}-?[0-9]{4}-?[0-9]{3}[0-9Xx])/?"
-)
 _NAMING = {"arxiv", "doi"}
 
 
@@ -21,24 +18,6 @@ class Work:
     title: str
     ids: tuple[str, ...]
     """Its arXiv ids and DOIs, as they are written."""
-
-
-def parse_orcid(text: str) -> str:
-    """Return an ORCID iD in its usual form. Raises BadInput for a text that is none, or has a wrong check digit."""
-    match = _ORCID.fullmatch(text.strip()[:100])
-    digits = match[1].replace("-", "").upper() if match else ""
-    if not digits or _check_digit(digits[:15]) != digits[15]:
-        raise BadInput(f"{text.strip()[:40]!r} is not an ORCID iD; it looks like 0000-0002-1825-0097.")
-    return "-".join(digits[start : start + 4] for start in range(0, 16, 4))
-
-
-def _check_digit(digits: str) -> str:
-    """Return the check digit of ISO 7064 (MOD 11-2)."""
-    total = 0
-    for digit in digits:
-        total = (total + int(digit)) * 2
-    rest = (12 - total % 11) % 11
-    return "X" if rest == 10 else str(rest)
 
 
 def works_of(orcid: str, base_url: str, fetcher: Fetcher) -> list[Work]:
