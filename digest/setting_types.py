@@ -42,9 +42,14 @@ _UNITS = {
 }
 
 
+def feed_addresses(rss_feeds: Iterable[str]) -> dict[str, str]:
+    """Return the addresses of the feeds of DIGEST_RSS_FEEDS by their names."""
+    return {name: address for name, _, address in (feed.partition("=") for feed in rss_feeds)}
+
+
 def expanded(sources: Iterable[str], rss_feeds: Iterable[str]) -> tuple[str, ...]:
     """Return names of feeds with `rss:NAME` for each feed of DIGEST_RSS_FEEDS in place of `rss`."""
-    feeds = [f"rss:{feed.partition('=')[0]}" for feed in rss_feeds]
+    feeds = [f"rss:{name}" for name in feed_addresses(rss_feeds)]
     named = (feeds if source == "rss" else [source] for source in sources)
     return tuple(dict.fromkeys(name for names in named for name in names))
 

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from digest.domain.feed_fields import parse_fields
 from digest.errors import BadInput
 from digest.logs import LogFormat, LogLevel
 from digest.setting_types import (
@@ -25,6 +26,7 @@ from digest.setting_types import (
     Span,
     WebAddress,
     WordList,
+    feed_addresses,
     known_sources,
 )  # fmt: skip
 
@@ -106,6 +108,11 @@ class Settings(BaseSettings):
         (),
         description="RSS and Atom feeds of journals and blogs, each as name=address; "
         "`rss` in DIGEST_SOURCES reads them all.",
+    )
+    rss_fields: WordList = Field(
+        (),
+        description="Elements of these feeds that hold the title, authors, abstract, date, doi or category where they are "
+        "unusual, each as name.field=element, and name.separator for authors, such as nature.authors=dc:creator.",
     )
     openalex_filter: str = Field(
         "",
@@ -267,6 +274,15 @@ class Settings(BaseSettings):
         description="How long all votes that were read are kept; then one count for each paper and day, and after "
         "DIGEST_KEEP_CONTENTS the newest of each paper.",
     )
+
+    @field_validator("rss_fields")
+    @classmethod
+    def _known_fields(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        try:
+            parse_fields(value, feed_addresses(info.data.get("rss_feeds", ())))
+        except BadInput as error:
+            raise ValueError(str(error).rstrip(".")) from None
+        return value
 
     @field_validator("sources")
     @classmethod

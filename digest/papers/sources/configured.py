@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
+from digest.domain.feed_fields import USUAL_FIELDS, parse_fields
 from digest.errors import BadInput
 from digest.papers.sources.arxiv_api import ArxivApi
 from digest.papers.sources.arxiv_feed import ArxivFeed
@@ -15,7 +16,7 @@ from digest.papers.sources.huggingface import HuggingFace
 from digest.papers.sources.journal_feed import JournalFeed
 from digest.papers.sources.openalex import OpenAlex
 from digest.papers.sources.sample import SampleFeed
-from digest.setting_types import SOURCE_NAMES
+from digest.setting_types import SOURCE_NAMES, feed_addresses
 from digest.settings import Settings
 
 _WATCHED = timedelta(seconds=10)
@@ -48,13 +49,13 @@ def _source_beside_arxiv(name: str, settings: Settings, fetcher: Fetcher, pacer:
         return OpenAlex(
             settings.openalex_url, settings.openalex_filter, key, settings.contact, fetcher, pacer
         )
-    addresses = {
-        f"rss:{name}": address for name, _, address in (one.partition("=") for one in settings.rss_feeds)
-    }
-    if name in addresses:
-        return JournalFeed(name, addresses[name], fetcher, pacer)
-    known = [one for one in SOURCE_NAMES if one != "rss"]
-    raise BadInput(f"No feed is called {name!r}; choose from {', '.join([*known, *addresses])}.")
+    addresses = feed_addresses(settings.rss_feeds)
+    feed = name.removeprefix("rss:")
+    if feed in addresses and feed != name:
+        fields = parse_fields(settings.rss_fields, addresses).get(feed, USUAL_FIELDS)
+        return JournalFeed(name, addresses[feed], fetcher, pacer, fields)
+    known = [*(one for one in SOURCE_NAMES if one != "rss"), *(f"rss:{one}" for one in addresses)]
+    raise BadInput(f"No feed is called {name!r}; choose from {', '.join(known)}.")
 
 
 def arxiv_api_from(settings: Settings, fetcher: Fetcher, arxiv_pacer: Pacer) -> ArxivApi:
