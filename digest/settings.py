@@ -147,6 +147,10 @@ class Settings(BaseSettings):
         "https://pub.orcid.org/v3.0",
         description="The address of ORCID's public API, for the works of a subscriber.",
     )
+    zotero_url: WebAddress = Field(
+        "https://api.zotero.org",
+        description="The address of Zotero's Web API, for the library of a subscriber.",
+    )
     contact: str = Field(
         "",
         description="A mail address or page in the User-Agent, so that the operator of a feed can contact you.",

@@ -166,6 +166,7 @@ def _fields(subscriber: Subscriber, typed: Form | None) -> dict[str, str]:
         "categories": " ".join(asked.categories),
         "pasted": "",
         "orcid": "",
+        "zotero": "",
         "author": "",
         "frequency": schedule.frequency,
         "hour": str(schedule.hour),

@@ -11,7 +11,7 @@ from digest.papers.sources.arxiv_feed import ArxivFeed
 from digest.papers.sources.arxiv_oai import ArxivOai
 from digest.papers.sources.biorxiv import Biorxiv
 from digest.papers.sources.common import Source
-from digest.papers.sources.http import Fetcher, IntervalPacer, Pacer, user_agent
+from digest.papers.sources.http import LONGEST_WAIT, Fetcher, IntervalPacer, Pacer, user_agent
 from digest.papers.sources.huggingface import HuggingFace
 from digest.papers.sources.journal_feed import JournalFeed
 from digest.papers.sources.openalex import OpenAlex
@@ -87,6 +87,7 @@ def fetcher_from(
         timeout=min(settings.fetch_timeout, _WATCHED) if is_watched else settings.fetch_timeout,
         largest_body=settings.fetch_limit_mb * 2**20,
         tries=1 if is_watched else settings.fetch_tries,
+        longest_wait=_WATCHED if is_watched else LONGEST_WAIT,
         sleep=sleep,
     )
 
