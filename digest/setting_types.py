@@ -22,7 +22,7 @@ _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 # The key that is added after a + needs 27 of the 64 characters before the @.
 _MAILBOX = re.compile(r"[A-Za-z0-9._-]{1,37}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,200}[A-Za-z0-9])?")
 SOURCE_NAMES = (
-    "huggingface", "arxiv", "arxiv-oai", "arxiv-api", "biorxiv", "medrxiv", "openalex", "rss", "sample",
+    "huggingface", "arxiv", "arxiv-oai", "arxiv-api", "biorxiv", "medrxiv", "openalex", "citations", "rss", "sample",
 )  # fmt: skip
 _FEED = re.compile(r"(?P<name>[a-z0-9]+(?:-[a-z0-9]+)*)=(?P<address>https?://[^/\s]+\S*)")
 _LONGEST_FEED_NAME = 40

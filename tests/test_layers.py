@@ -22,6 +22,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "digest.demo",
     ),
     "use case": (
+        "digest.papers.citations",
         "digest.papers.ingest",
         "digest.papers.works",
         "digest.papers.summarize",

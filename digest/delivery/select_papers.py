@@ -14,7 +14,7 @@ from digest.delivery.liked_papers import MOST_LIKED, LikedPapers, liked_titles
 from digest.delivery.second_opinion import SecondOpinion
 from digest.domain.delivery import Kind, Section
 from digest.domain.pick import NO_REASON, Pick, PickReason
-from digest.domain.subscriber import Subscriber, Verdict
+from digest.domain.subscriber import Frequency, Subscriber, Verdict
 from digest.papers.identifiers import abstract_url
 from digest.ranking.profile import NO_PROFILE, Profile
 from digest.ranking.scorers import Scorer, TfidfScorer
@@ -45,6 +45,8 @@ class SelectionSettings:
     first_digest_days: int = 7
     catch_up_days: int = 14
     holidays: frozenset[date] = frozenset()
+    counts_citations: bool = False
+    """Whether weekly digests show what was cited lately among what everyone reads."""
 
     def rules(self, subscriber: Subscriber, named: Mapping[str, str]) -> Rules:
         """Return the rules of one subscriber; `named` has followed authors with the names of their ORCID iDs."""
@@ -198,17 +200,18 @@ class Composer:
             last |= edition_store.last_editions(connection, subscriber_ids, edition_on)
         first_after = now.date() - timedelta(days=self._selection_settings.first_digest_days)
         oldest_after = now.date() - timedelta(days=self._selection_settings.catch_up_days)
-        groups: dict[date, list[Request]] = defaultdict(list)
+        groups: dict[tuple[date, bool], list[Request]] = defaultdict(list)
         seen_after: dict[date, datetime] = {}
         for request in requests:
             stop = last.get(request.subscriber.id)
             after = max(stop.papers_through, oldest_after) if stop else first_after
-            groups[after].append(request)
+            is_weekly = request.subscriber.schedule.frequency == Frequency.WEEKLY
+            groups[after, is_weekly and self._selection_settings.counts_citations].append(request)
             if stop:
                 seen_after[after] = min(stop.settled_at, seen_after.get(after, stop.settled_at))
         return {
-            Window(after, max(newest_on or after, after), seen_after.get(after)): subscribers
-            for after, subscribers in groups.items()
+            Window(after, max(newest_on or after, after), seen_after.get(after), is_cited): subscribers
+            for (after, is_cited), subscribers in groups.items()
         }
 
     def _select(

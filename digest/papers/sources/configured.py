@@ -10,6 +10,7 @@ from digest.papers.sources.arxiv_api import ArxivApi
 from digest.papers.sources.arxiv_feed import ArxivFeed
 from digest.papers.sources.arxiv_oai import ArxivOai
 from digest.papers.sources.biorxiv import Biorxiv
+from digest.papers.sources.citations import Citations, PapersToCount, no_papers
 from digest.papers.sources.common import Source
 from digest.papers.sources.http import LONGEST_WAIT, Fetcher, IntervalPacer, Pacer, user_agent
 from digest.papers.sources.huggingface import HuggingFace
@@ -22,8 +23,17 @@ from digest.settings import Settings
 _WATCHED = timedelta(seconds=10)
 
 
-def source_named(name: str, settings: Settings, fetcher: Fetcher, arxiv_pacer: Pacer) -> Source:
-    """Return the feed called `name`. One pacer must serve all arXiv sources. Raises BadInput for another name."""
+def source_named(
+    name: str,
+    settings: Settings,
+    fetcher: Fetcher,
+    arxiv_pacer: Pacer,
+    to_count: PapersToCount = no_papers,
+) -> Source:
+    """Return the feed called `name`. One pacer must serve all arXiv sources. Raises BadInput for another name.
+
+    `to_count` returns the stored papers whose citations are due to be counted.
+    """
     if name == "huggingface":
         return HuggingFace(settings.huggingface_url, fetcher)
     if name == "sample":
@@ -36,7 +46,11 @@ def source_named(name: str, settings: Settings, fetcher: Fetcher, arxiv_pacer: P
         return ArxivOai(settings.arxiv_oai_url, categories, fetcher, arxiv_pacer, holidays=days)
     if name == "arxiv-api":
         return arxiv_api_from(settings, fetcher, arxiv_pacer)
-    return _source_beside_arxiv(name, settings, fetcher, IntervalPacer(settings.fetch_pause))
+    pacer = IntervalPacer(settings.fetch_pause)
+    if name == "citations":
+        key = settings.openalex_key.get_secret_value()
+        return Citations(settings.openalex_url, key, settings.contact, fetcher, pacer, to_count)
+    return _source_beside_arxiv(name, settings, fetcher, pacer)
 
 
 def _source_beside_arxiv(name: str, settings: Settings, fetcher: Fetcher, pacer: Pacer) -> Source:
