@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format reference pictures clean
+.PHONY: help demo test check format reference translations pictures clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,9 @@ format: $(VENV)/develop ## Put the code into its form
 
 reference: $(VENV)/develop ## Write docs/reference.md from the help of all commands
 	@$(BIN)/python -m tests.reference
+
+translations: $(VENV)/develop ## Add the new messages of pages and mails to the catalogues
+	@$(BIN)/python -m tests.translations
 
 pictures: $(VENV)/develop ## Make the pictures of a mail that the pages show; needs Chromium
 	@$(BIN)/python -m tests.browser.pictures

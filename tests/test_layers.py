@@ -119,7 +119,8 @@ OUTSIDE = {
     "sklearn": ("digest.ranking", "digest.evaluation"),
     "bibtexparser": ("digest.subscribers.library_files",),
     "rispy": ("digest.subscribers.library_files",),
-    "jinja2": ("digest.mail", "digest.web", "digest.status.page"),
+    "babel": ("digest.text",),
+    "jinja2": ("digest.mail", "digest.web", "digest.status.page", "digest.text.languages"),
     "pydantic_settings": ("digest.setting_types", "digest.settings"),
 }
 
