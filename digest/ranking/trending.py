@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 
 from digest.domain.paper import Popularity
 
+GAIN_HALF_LIFE_DAYS = 2.0
+PAPER_HALF_LIFE_DAYS = 7.0
 DAMPING = 4.0
 """Points of velocity a paper needs beyond its field's to be half way up: few observations move little."""
 NEWNESS = 0.1
@@ -42,7 +44,7 @@ class HalfLives:
     paper: float
 
 
-DAILY = HalfLives(gain=2.0, paper=7.0)
+DAILY = HalfLives(GAIN_HALF_LIFE_DAYS, PAPER_HALF_LIFE_DAYS)
 """For votes, most of which come within a week."""
 CITED = HalfLives(gain=7.0, paper=28.0)
 """For citations, which come over months and are counted once a week."""
