@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
 from typing import Any
@@ -29,6 +30,7 @@ from digest.subscribers.privacy import personal_data
 from digest.subscribers.profile_terms import describe_profile
 from digest.text.formatting import one_line
 from digest.web.context import Context, WebContext
+from digest.web.followed_authors import with_names
 from digest.web.forms import Form, Posted
 from digest.web.history import RATED_SHOWN, past_digests, rated_ids, rated_papers, suggested_authors
 from digest.web.library import (
@@ -287,6 +289,7 @@ def _changes(form: Form) -> tuple[Change, list[str]]:
 def _save(context: WebContext, subscriber: Subscriber, form: Form) -> str:
     container = context.container
     changes, likes = _changes(form)
+    changes = replace(changes, follow=with_names(context, subscriber, changes.follow))
     with container.database.read() as connection:
         # Reading the reference corpus takes a second; here it blocks no other writer.
         container.profiles.reference(connection)

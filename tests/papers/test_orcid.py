@@ -6,7 +6,7 @@ import pytest
 
 from digest.errors import NotFound, TryLater
 from digest.papers.sources.http import Fetcher
-from digest.papers.sources.orcid import Work, works_of
+from digest.papers.sources.orcid import Work, name_of, works_of
 from tests.papers.feed_server import FeedServer, Reply
 
 ORCID = "0000-0002-1825-0097"
@@ -67,3 +67,24 @@ def test_an_answer_without_works_is_an_error_that_says_so(
 @pytest.mark.parametrize("document", [{}, [], {"group": None}, {"group": [{"work-summary": 3}]}, 7])
 def test_a_strange_document_has_no_works(feeds: FeedServer, fetcher: Fetcher, document: object) -> None:
     assert fetched(feeds, fetcher, Reply(json.dumps(document).encode())) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "printed"),
+    [
+        ({"given-names": {"value": "Josiah"}, "family-name": {"value": "Carberry"}}, "Josiah Carberry"),
+        (
+            {"given-names": {"value": "Josiah"}, "family-name": None, "credit-name": {"value": "J. C."}},
+            "J. C.",
+        ),
+        ({"given-names": {"value": "A|B\n"}, "family-name": {"value": "C"}}, "A B C"),
+        ({"credit-name": {"value": "x" * 9999}}, "x" * 100),
+        (None, ""),
+        ("nonsense", ""),
+    ],
+)
+def test_a_name_is_as_papers_print_it(
+    feeds: FeedServer, fetcher: Fetcher, name: object, printed: str
+) -> None:
+    feeds.serve(f"/v3.0/{ORCID}/person", Reply(json.dumps({"name": name}).encode()))
+    assert name_of(ORCID, f"{feeds.address}/v3.0", fetcher) == printed

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from digest.web.library import LOOKUPS
 from digest.web.middleware import LARGEST_BODY, LARGEST_UPLOAD
 from digest.wiring import Container
 from tests.factories import add_papers, add_subscriber, make_paper
-from tests.papers.feed_server import FeedServer, Reply, feed_server
+from tests.papers.feed_server import FeedServer, Reply
 from tests.web.client import Client
 from tests.web.conftest import dump
 from tests.web.preferences_page import page_of, previewed, send, send_file
@@ -28,17 +27,6 @@ TY  - JOUR
 UR  - https://example.org/untitled
 ER  -
 """
-
-
-@pytest.fixture
-def orcid(container: Container) -> Iterator[FeedServer]:
-    """Return a local server in ORCID's place."""
-    with feed_server() as server:
-        container.settings.__dict__["orcid_url"] = server.address
-        container.settings.__dict__.update(
-            contact="", fetch_timeout=type(container.settings).model_fields["fetch_timeout"].default
-        )
-        yield server
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The works of a researcher, by ORCID iD, from ORCID's public API: titles and ids."""
+"""The name and the works of a researcher, by ORCID iD, from ORCID's public API; of works titles and ids."""
 
 import json
 from dataclasses import dataclass
@@ -7,7 +7,9 @@ from typing import Any
 from digest.domain.orcid import parse_orcid
 from digest.errors import NotFound, TryLater
 from digest.papers.sources.http import Fetcher
+from digest.text.formatting import one_line
 
+LONGEST_NAME = 100
 _NAMING = {"arxiv", "doi"}
 
 
@@ -25,19 +27,30 @@ def works_of(orcid: str, base_url: str, fetcher: Fetcher) -> list[Work]:
 
     Raises BadInput for an invalid ORCID iD, NotFound for an unknown one, and TryLater when ORCID does not answer.
     """
-    orcid = parse_orcid(orcid)
+    document = _part_of(parse_orcid(orcid), "works", base_url, fetcher)
+    return [work for group in _list(document, "group") if (work := _work(group)) is not None]
+
+
+def name_of(orcid: str, base_url: str, fetcher: Fetcher) -> str:
+    """Return the public name of a researcher as papers print it; "" if it is not public. Raises what `works_of` raises."""
+    name = _inner(_part_of(parse_orcid(orcid), "person", base_url, fetcher), "name")
+    given, family = _value(name, "given-names", "value"), _value(name, "family-name", "value")
+    written = f"{given} {family}" if given and family else _value(name, "credit-name", "value")
+    return one_line(written[:LONGEST_NAME].replace("|", " "))
+
+
+def _part_of(orcid: str, part: str, base_url: str, fetcher: Fetcher) -> Any:
     answer = fetcher.get(
-        f"{base_url}/{orcid}/works",
+        f"{base_url}/{orcid}/{part}",
         readable_errors=frozenset({404, 409, 410}),
         accept="application/json",
     )
     if answer.status != 200:
         raise NotFound(f"ORCID has no public record {orcid}; check the iD.")
     try:
-        document = json.loads(answer.body)
+        return json.loads(answer.body)
     except (ValueError, RecursionError):
         raise TryLater("ORCID answered with what cannot be read; try again later.") from None
-    return [work for group in _list(document, "group") if (work := _work(group)) is not None]
 
 
 def _work(group: Any) -> Work | None:
