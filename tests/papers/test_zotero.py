@@ -94,6 +94,14 @@ def test_a_pause_that_is_too_long_ends_the_reading(feeds: FeedServer, fetcher: F
     assert (refusal.value.seconds, waits.seconds) == (600.0, [])
 
 
+def test_a_slow_server_ends_the_reading(feeds: FeedServer, fetcher: Fetcher) -> None:
+    feeds.serve(USER, library_of(5 * PAGE_SIZE))
+    seconds = iter([0.0, 30.0, 59.0, 61.0])
+    with pytest.raises(TryLater, match="answers too slowly; try again later, or export a file"):
+        items_of("475425", KEY, 2_000, feeds.address, fetcher, lambda: next(seconds))
+    assert len(feeds.requests) == 3
+
+
 def test_a_busy_server_is_asked_again_when_it_said(feeds: FeedServer, fetcher: Fetcher, waits: Waits) -> None:
     feeds.serve(USER, Reply(status=429, headers={"Retry-After": "3"}), page(item(1)))
     assert len(read(feeds, fetcher)) == 1

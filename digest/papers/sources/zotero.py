@@ -5,6 +5,9 @@ The key is a header of the requests. It is part of no address and of no message,
 
 import json
 import re
+import time
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from digest.errors import BadInput, NotFound, TryLater
@@ -12,6 +15,8 @@ from digest.papers.sources.http import Answer, Fetcher
 
 PAGE_SIZE = 100
 """The largest page of the API."""
+LONGEST_READING = timedelta(seconds=60)
+"""A person waits for it, and a thread of the web server."""
 _LIBRARY = re.compile(
     r"(?:https?://)?(?:www\.)?zotero\.org/groups/(?P<address>[0-9]{1,12})(?:/\S*)?"
     r"|groups?[/ ](?P<group>[0-9]{1,12})|(?:users?[/ ])?(?P<user>[0-9]{1,12})",
@@ -31,12 +36,19 @@ def parse_library(text: str) -> str:
     return f"users/{match['user']}" if match["user"] else f"groups/{match['address'] or match['group']}"
 
 
-def items_of(library: str, key: str, most: int, base_url: str, fetcher: Fetcher) -> list[Any]:
+def items_of(
+    library: str,
+    key: str,
+    most: int,
+    base_url: str,
+    fetcher: Fetcher,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> list[Any]:
     """Return the top-level items of a library as Zotero's JSON, the newest first; it ends soon after `most` items.
 
     An empty `library` is that of the key's owner. Without a key, only public libraries can be read. Raises BadInput for a
-    library or key of another form, NotFound when Zotero refuses them, and TryLater when it does not answer or asks for a
-    longer wait than this run allows.
+    library or key of another form, NotFound when Zotero refuses them, and TryLater when it does not answer, takes more than
+    LONGEST_READING in all, or asks for a longer wait than this run allows.
     """
     if key and not _KEY.fullmatch(key):
         raise BadInput("This is not a Zotero API key; it has letters and digits only.")
@@ -46,6 +58,7 @@ def items_of(library: str, key: str, most: int, base_url: str, fetcher: Fetcher)
     path = parse_library(library) if library else _own_library(base_url, fetcher, headers)
     items: list[Any] = []
     start = 0
+    deadline = monotonic() + LONGEST_READING.total_seconds()
     while True:
         parameters = {
             "format": "json", "sort": "dateAdded", "direction": "desc", "limit": str(PAGE_SIZE), "start": str(start),
@@ -60,6 +73,8 @@ def items_of(library: str, key: str, most: int, base_url: str, fetcher: Fetcher)
         if len(page) < PAGE_SIZE or start >= _total(answer, start + 1) or len(items) > most:
             return items
         fetcher.heed_backoff(answer)
+        if monotonic() > deadline:
+            raise TryLater("Zotero answers too slowly; try again later, or export a file from Zotero.")
 
 
 def _own_library(base_url: str, fetcher: Fetcher, headers: dict[str, str]) -> str:
