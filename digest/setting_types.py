@@ -23,7 +23,7 @@ _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 # The key that is added after a + needs 27 of the 64 characters before the @.
 _MAILBOX = re.compile(r"[A-Za-z0-9._-]{1,37}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,200}[A-Za-z0-9])?")
 SOURCE_NAMES = (
-    "huggingface", "arxiv", "arxiv-oai", "arxiv-api", "biorxiv", "medrxiv", "openalex", "rss", "sample",
+    "huggingface", "arxiv", "arxiv-oai", "arxiv-api", "biorxiv", "medrxiv", "openalex", "citations", "rss", "sample",
 )  # fmt: skip
 _FEED = re.compile(r"(?P<name>[a-z0-9]+(?:-[a-z0-9]+)*)=(?P<address>https?://[^/\s]+\S*)")
 _LONGEST_FEED_NAME = 40
@@ -43,9 +43,14 @@ _UNITS = {
 }
 
 
+def feed_addresses(rss_feeds: Iterable[str]) -> dict[str, str]:
+    """Return the addresses of the feeds of DIGEST_RSS_FEEDS by their names."""
+    return {name: address for name, _, address in (feed.partition("=") for feed in rss_feeds)}
+
+
 def expanded(sources: Iterable[str], rss_feeds: Iterable[str]) -> tuple[str, ...]:
     """Return names of feeds with `rss:NAME` for each feed of DIGEST_RSS_FEEDS in place of `rss`."""
-    feeds = [f"rss:{feed.partition('=')[0]}" for feed in rss_feeds]
+    feeds = [f"rss:{name}" for name in feed_addresses(rss_feeds)]
     named = (feeds if source == "rss" else [source] for source in sources)
     return tuple(dict.fromkeys(name for names in named for name in names))
 

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from digest.domain.feed_fields import parse_fields
 from digest.errors import BadInput
 from digest.logs import LogFormat, LogLevel
 from digest.setting_types import (
@@ -26,6 +27,7 @@ from digest.setting_types import (
     Span,
     WebAddress,
     WordList,
+    feed_addresses,
     known_sources,
 )  # fmt: skip
 
@@ -108,6 +110,11 @@ class Settings(BaseSettings):
         description="RSS and Atom feeds of journals and blogs, each as name=address; "
         "`rss` in DIGEST_SOURCES reads them all.",
     )
+    rss_fields: WordList = Field(
+        (),
+        description="Elements of these feeds that hold the title, authors, abstract, date, doi or category where they are "
+        "unusual, each as name.field=element, and name.separator for authors, such as nature.authors=dc:creator.",
+    )
     openalex_filter: str = Field(
         "",
         description="Which works to read from OpenAlex, in its form: topics, fields or journals, such as "
@@ -140,6 +147,10 @@ class Settings(BaseSettings):
     orcid_url: WebAddress = Field(
         "https://pub.orcid.org/v3.0",
         description="The address of ORCID's public API, for the works of a subscriber.",
+    )
+    zotero_url: WebAddress = Field(
+        "https://api.zotero.org",
+        description="The address of Zotero's Web API, for the library of a subscriber.",
     )
     contact: str = Field(
         "",
@@ -273,6 +284,15 @@ class Settings(BaseSettings):
         description="How long all votes that were read are kept; then one count for each paper and day, and after "
         "DIGEST_KEEP_CONTENTS the newest of each paper.",
     )
+
+    @field_validator("rss_fields")
+    @classmethod
+    def _known_fields(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        try:
+            parse_fields(value, feed_addresses(info.data.get("rss_feeds", ())))
+        except BadInput as error:
+            raise ValueError(str(error).rstrip(".")) from None
+        return value
 
     @field_validator("sources")
     @classmethod

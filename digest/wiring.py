@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from random import SystemRandom
@@ -35,6 +35,7 @@ from digest.mail.dkim import Signer
 from digest.mail.dkim_keys import read_keys
 from digest.mail.rendering import Renderer
 from digest.mail.transports import account_of, connections_of, transport_from
+from digest.papers.citations import papers_to_count
 from digest.papers.sources.common import Source
 from digest.papers.sources.configured import (
     arxiv_api_from,
@@ -215,6 +216,7 @@ class Container:
             first_digest_days=settings.first_digest_days,
             catch_up_days=settings.catch_up_days,
             holidays=holidays_of(settings),
+            counts_citations="citations" in settings.sources,
         )
 
     @contextmanager
@@ -377,4 +379,6 @@ class Container:
 
     def source(self, name: str) -> Source:
         """Return the feed of this name. Raises BadInput for an unknown name."""
-        return source_named(name, self.settings, self.fetcher, self.arxiv_pacer)
+        return source_named(
+            name, self.settings, self.fetcher, self.arxiv_pacer, partial(papers_to_count, self.database)
+        )

@@ -22,6 +22,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "digest.demo",
     ),
     "use case": (
+        "digest.papers.citations",
         "digest.papers.ingest",
         "digest.papers.works",
         "digest.papers.summarize",
@@ -33,6 +34,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "digest.subscribers.channels",
         "digest.subscribers.consent",
         "digest.subscribers.feedback",
+        "digest.subscribers.followed_authors",
         "digest.subscribers.library",
         "digest.subscribers.profile_terms",
         "digest.subscribers.mail_requests",

@@ -52,7 +52,7 @@ Follow = Annotated[
     typer.Option(
         "--follow",
         metavar="AUTHOR",
-        help="An author whose papers come first, or a|b for two names of one; repeatable.",
+        help="An author whose papers come first: a name, a|b for two names of one, or an ORCID iD; repeatable.",
     ),
 ]
 Categories = Annotated[

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b, sha256
@@ -21,10 +21,11 @@ from digest.ranking.candidates import Candidates
 from digest.ranking.explain import reasons
 from digest.ranking.profile import Interest
 from digest.ranking.terms import Statistics, unpack_counts
-from digest.ranking.trending import NEWNESS, popularity_line, trending
+from digest.ranking.trending import CITED, DAILY, NEWNESS, popularity_line, trending
 from digest.ranking.typed_words import interest_in_words
 from digest.store import papers as paper_store
 from digest.store import terms as term_store
+from digest.store.author_orcids import orcids_of
 from digest.store.database import Connection
 from digest.store.papers import StoredPaper
 from digest.store.same_works import absorbed_rows
@@ -32,6 +33,8 @@ from digest.store.same_works import absorbed_rows
 # Papers get votes for days after they are announced, so a trending paper may be a week old.
 TRENDING_DAYS = 7
 TRENDING_PAPERS = 200
+# A weekly digest with citations, which come over months, reaches further back.
+CITED_DAYS = 56
 # A paper that is stored some days after it was announced joins the next edition.
 LATE_DAYS = 7
 _CACHE_SIZE = 8
@@ -48,6 +51,8 @@ class Window:
     after: date
     through: date
     seen_after: datetime | None = None
+    is_cited: bool = False
+    """Whether papers of the last weeks compete by citations for the places of what everyone reads."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +174,7 @@ class CandidateCache:
         """Return the candidates of a window, weighed for profiles of these versions; read again after new papers or votes."""
         newest = (paper_store.newest_row_id(connection), paper_store.newest_snapshot(connection))
         hour = window.seen_after and window.seen_after.replace(minute=0, second=0, microsecond=0)
-        window = Window(window.after, window.through, hour)
+        window = replace(window, seen_after=hour)
         key = (window, frozenset(versions), newest, now.date())
         with self._preparing:
             known = self._candidates.get(key)
@@ -180,12 +185,11 @@ class CandidateCache:
     def _build(
         self, connection: Connection, window: Window, versions: Collection[int], now: datetime
     ) -> StoredCandidates:
-        popular_after = window.through - timedelta(days=TRENDING_DAYS)
-        around = paper_store.announced_between(
-            connection, min(popular_after, window.after - timedelta(days=LATE_DAYS)), window.through
-        )
+        popular_after = window.through - timedelta(days=CITED_DAYS if window.is_cited else TRENDING_DAYS)
+        around = _around(connection, window, popular_after)
         snapshots = paper_store.popularity_of(connection, [one.row_id for one in around], now)
-        trend_scores = trending([trend_input(one, snapshots.get(one.row_id, [])) for one in around], now)
+        watched = [trend_input(one, snapshots.get(one.row_id, [])) for one in around]
+        trend_scores = trending(watched, now, CITED if window.is_cited else DAILY)
         new = np.array([_is_new(one, window, now) for one in around], bool)
         is_trending = np.array([one.announced_on > popular_after for one in around], bool) & (
             trend_scores > NEWNESS
@@ -199,6 +203,7 @@ class CandidateCache:
         indexes = np.flatnonzero(new | most_trending).tolist()
         stored = [around[index] for index in indexes]
         blobs = paper_store.read_terms(connection, [one.row_id for one in stored])
+        orcids = orcids_of(connection, [one.row_id for one in stored])
         return StoredCandidates(
             window=window,
             candidates=Candidates.build(
@@ -206,6 +211,7 @@ class CandidateCache:
                 unpack_counts([blobs[one.row_id] for one in stored]),
                 [self.statistics(connection, version) for version in sorted(versions)],
                 trend_scores[indexes],
+                {index: orcids[one.row_id] for index, one in enumerate(stored) if one.row_id in orcids},
             ),
             row_ids=[one.row_id for one in stored],
             earlier_copies={**_earlier_copies(stored, around), **_absorbed_copies(connection, stored)},
@@ -214,6 +220,16 @@ class CandidateCache:
             _popularity=snapshots,
             _now=now,
         )
+
+
+def _around(connection: Connection, window: Window, popular_after: date) -> list[StoredPaper]:
+    """Return the papers that are new or may be trending: of two weeks all, of earlier days those with popularity."""
+    after = min(window.through - timedelta(days=TRENDING_DAYS), window.after - timedelta(days=LATE_DAYS))
+    recent = paper_store.announced_between(connection, after, window.through)
+    if popular_after >= after:
+        return recent
+    earlier = paper_store.announced_between(connection, popular_after, after, is_popular=True)
+    return sorted([*earlier, *recent], key=lambda one: one.row_id)
 
 
 def _earlier_copies(shown: list[StoredPaper], around: list[StoredPaper]) -> dict[int, str]:

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from digest.domain.paper import LastFetch
-from digest.papers.calendar import CALENDAR_SOURCES, last_expected
+from digest.papers.calendar import CALENDAR_SOURCES, COUNTING_SOURCES, last_expected
 
 
 class FeedState(StrEnum):
@@ -47,8 +47,9 @@ def feed_state(
         return FeedState.COMPLETE
     if expected <= papers_after:
         return FeedState.HOLIDAY
-    if not fetches:
+    announcing = [fetch for fetch in fetches if fetch.source not in COUNTING_SOURCES]
+    if not announcing:
         return FeedState.NO_FEED
     # The papers that the calendar expects come from these; a broken feed of a journal is not why they are missing.
-    expected_from = [fetch for fetch in fetches if fetch.source in CALENDAR_SOURCES] or fetches
+    expected_from = [fetch for fetch in announcing if fetch.source in CALENDAR_SOURCES] or announcing
     return FeedState.FAULT if any(fetch.failed for fetch in expected_from) else FeedState.LATE

@@ -14,7 +14,7 @@ from digest.delivery.liked_papers import MOST_LIKED, LikedPapers, liked_titles
 from digest.delivery.second_opinion import SecondOpinion
 from digest.domain.delivery import Kind, Section
 from digest.domain.pick import NO_REASON, Pick, PickReason
-from digest.domain.subscriber import Subscriber, Verdict
+from digest.domain.subscriber import Frequency, Subscriber, Verdict
 from digest.papers.identifiers import abstract_url
 from digest.ranking.profile import NO_PROFILE, Profile
 from digest.ranking.scorers import Scorer, TfidfScorer
@@ -27,6 +27,7 @@ from digest.store import papers as paper_store
 from digest.store import picks as pick_store
 from digest.store import terms as term_store
 from digest.store.database import Connection
+from digest.subscribers.followed_authors import named_authors
 
 _KNOWN_FOR = timedelta(days=4)
 """How long a fetch tells what its feed has announced: longer than a weekend with a holiday, and not after it is given up."""
@@ -44,15 +45,17 @@ class SelectionSettings:
     first_digest_days: int = 7
     catch_up_days: int = 14
     holidays: frozenset[date] = frozenset()
+    counts_citations: bool = False
+    """Whether weekly digests show what was cited lately among what everyone reads."""
 
-    def rules(self, subscriber: Subscriber) -> Rules:
-        """Return the rules of one subscriber."""
+    def rules(self, subscriber: Subscriber, named: Mapping[str, str]) -> Rules:
+        """Return the rules of one subscriber; `named` has followed authors with the names of their ORCID iDs."""
         asked = subscriber.interests
         return Rules(
             must=asked.must,
             mute=asked.mute,
             categories=asked.categories,
-            follow=asked.follow,
+            follow=tuple(named[author] for author in asked.follow),
             size=subscriber.max_papers,
             for_you=self.for_you / max(1, self.for_you + self.trending),
             floor=self.score_floor,
@@ -197,17 +200,18 @@ class Composer:
             last |= edition_store.last_editions(connection, subscriber_ids, edition_on)
         first_after = now.date() - timedelta(days=self._selection_settings.first_digest_days)
         oldest_after = now.date() - timedelta(days=self._selection_settings.catch_up_days)
-        groups: dict[date, list[Request]] = defaultdict(list)
+        groups: dict[tuple[date, bool], list[Request]] = defaultdict(list)
         seen_after: dict[date, datetime] = {}
         for request in requests:
             stop = last.get(request.subscriber.id)
             after = max(stop.papers_through, oldest_after) if stop else first_after
-            groups[after].append(request)
+            is_weekly = request.subscriber.schedule.frequency == Frequency.WEEKLY
+            groups[after, is_weekly and self._selection_settings.counts_citations].append(request)
             if stop:
                 seen_after[after] = min(stop.settled_at, seen_after.get(after, stop.settled_at))
         return {
-            Window(after, max(newest_on or after, after), seen_after.get(after)): subscribers
-            for after, subscribers in groups.items()
+            Window(after, max(newest_on or after, after), seen_after.get(after), is_cited): subscribers
+            for (after, is_cited), subscribers in groups.items()
         }
 
     def _select(
@@ -222,6 +226,8 @@ class Composer:
         known = [profiles.get(one.subscriber.id, NO_PROFILE) for one in subscribers]
         scores = self._scorer(connection, stored).score(candidates, known)
         ids = stored.ids
+        followed = (author for one in subscribers for author in one.subscriber.interests.follow)
+        named = named_authors(connection, followed)
         picks_of: dict[int, tuple[Pick, ...]] = {}
         for row, (one, profile) in enumerate(zip(subscribers, known, strict=True)):
             subscriber = one.subscriber
@@ -229,7 +235,7 @@ class Composer:
                 candidates,
                 scores.values[row],
                 scores.interests[row],
-                self._selection_settings.rules(subscriber),
+                self._selection_settings.rules(subscriber, named),
                 {ids[row_id] for row_id in seen[subscriber.id] if row_id in ids},
             )
             keys = [interest_key(interest) for interest in profile.interests]

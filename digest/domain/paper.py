@@ -55,6 +55,8 @@ class FeedItem:
     popularity: Popularity | None = None
     other_ids: tuple[str, ...] = ()
     """Further canonical ids of the same work, such as the DOI of its published version."""
+    author_orcids: tuple[tuple[str, str], ...] = ()
+    """Names of authors with their ORCID iDs, of those whose iD the feed gives."""
 
 
 class FetchStatus(StrEnum):

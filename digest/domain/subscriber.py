@@ -130,7 +130,7 @@ class Interests:
     mute: tuple[str, ...] = ()
     """Papers that contain any of these are never picked."""
     follow: tuple[str, ...] = ()
-    """Authors whose papers are picked first."""
+    """Authors whose papers are picked first: names or ORCID iDs, and `a|b` are one person."""
     categories: tuple[str, ...] = ()
     """Only papers of these arXiv categories, cross-lists included; empty: all."""
 

@@ -30,6 +30,8 @@ DEFERRALS = frozenset(
 
 CALENDAR_SOURCES = frozenset({"huggingface", "arxiv", "arxiv-oai", "arxiv-api"})
 """The sources that have papers on each day of an announcement; journals and other archives keep no calendar."""
+COUNTING_SOURCES = frozenset({"citations"})
+"""The sources that count something of stored papers, and announce none."""
 
 _DAY = timedelta(days=1)
 

@@ -13,6 +13,7 @@ from digest.papers.works import match_works
 from digest.ranking.terms import Statistics, count_terms, pack_counts, unpack_counts
 from digest.store import papers as paper_store
 from digest.store import terms as term_store
+from digest.store.author_orcids import save_orcids
 from digest.store.database import Connection, Database
 from digest.store.same_works import join_rows, save_ids
 
@@ -129,6 +130,9 @@ def _store_chunk(connection: Connection, chunk: list[FeedItem], now: datetime, r
     join_rows(connection, [(row_id, work.after.row_id) for work in works for row_id in work.absorbed_row_ids])
     save_ids(
         connection, {one: row_ids[work.after.paper.id] for work in works for one in work.alternative_ids}
+    )
+    save_orcids(
+        connection, {row_ids[work.after.paper.id]: work.author_orcids for work in works if work.author_orcids}
     )
 
     snapshots = {row_ids[work.after.paper.id]: work.snapshots for work in works if work.snapshots}

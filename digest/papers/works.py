@@ -43,6 +43,8 @@ class Work:
     snapshots: list[Popularity] = field(default_factory=list)
     absorbed_row_ids: list[int] = field(default_factory=list)
     """Further stored rows that turned out to be this work."""
+    author_orcids: tuple[tuple[str, str], ...] = ()
+    """Names of authors with their ORCID iDs, as the last item that has any gives them."""
 
     @property
     def is_changed(self) -> bool:
@@ -81,6 +83,7 @@ def match_works(connection: Connection, chunk: list[FeedItem], now: datetime) ->
         matched[id(kept)] = kept
         if item.popularity is not None:
             kept.snapshots.append(item.popularity)
+        kept.author_orcids = item.author_orcids or kept.author_orcids
     return list(matched.values())
 
 
@@ -142,6 +145,7 @@ def _absorb(kept: Work, other: Work) -> None:
     kept.after = merge(kept.after, other.after.paper)
     kept.ids |= other.ids
     kept.snapshots += other.snapshots
+    kept.author_orcids = kept.author_orcids or other.author_orcids
     kept.absorbed_row_ids += other.absorbed_row_ids
     if other.before is not None:
         kept.absorbed_row_ids.append(other.before.row_id)

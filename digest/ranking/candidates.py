@@ -1,6 +1,6 @@
 """The papers of one edition, prepared once for all its subscribers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Self
@@ -16,6 +16,7 @@ from digest.ranking.explain import Row
 from digest.ranking.matching import (
     alternatives,
     author_names,
+    author_orcids,
     folded,
     is_by_initials,
     name_parts,
@@ -60,6 +61,8 @@ class Candidates:
     """The archive or source of each paper's primary category, "" without one."""
     voted_fields: frozenset[str]
     """Those in which a paper trends."""
+    orcids: Mapping[int, Sequence[tuple[str, str]]]
+    """Names and ORCID iDs of the authors of a paper whose source gives them, by place."""
     _masks: dict[object, NDArray[np.bool_]] = field(default_factory=dict)
     _follows: dict[str, tuple[AuthorMatch, ...]] = field(default_factory=dict)
     _namings: dict[tuple[int, int], Naming] = field(default_factory=dict)
@@ -72,8 +75,12 @@ class Candidates:
         counts: csr_matrix,
         statistics: Iterable[Statistics],
         trending: NDArray[np.float32],
+        orcids: Mapping[int, Sequence[tuple[str, str]]] | None = None,
     ) -> Self:
-        """Prepare papers, their raw counts and trending scores (same order) for profiles of these versions."""
+        """Prepare papers, their raw counts and trending scores (same order) for profiles of these versions.
+
+        `orcids` has names and ORCID iDs of authors by the place of the paper.
+        """
         versions = {version.version: version for version in statistics}
         rows = {number: version.weigh(counts) for number, version in versions.items()}
         some = next(iter(rows.values()), csr_matrix(counts.shape, dtype=np.float32))
@@ -89,9 +96,10 @@ class Candidates:
             trend_order(fields, trending),
             fields,
             frozenset(fields[index] for index in np.flatnonzero(trending > NEWNESS)),
+            orcids or {},
         )
 
-    # The next two are made when the first subscriber asks for a word or an author.
+    # The next three are made when the first subscriber asks for a word or an author.
 
     @cached_property
     def _texts(self) -> list[str]:
@@ -106,6 +114,15 @@ class Candidates:
                 if parts:
                     authors.setdefault(parts[-1], []).append((index, parts, author))
         return authors
+
+    @cached_property
+    def _identified(self) -> dict[str, dict[int, str]]:
+        """The authors by ORCID iD and place, each as the paper prints the name."""
+        found: dict[str, dict[int, str]] = {}
+        for index, pairs in self.orcids.items():
+            for name, orcid in pairs:
+                found.setdefault(orcid, {})[index] = _as_printed(name, self.papers[index].authors)
+        return found
 
     def row(self, version: int, index: int) -> Row:
         """Return a paper's weighed row in one version of the statistics."""
@@ -200,14 +217,20 @@ class Candidates:
     def by_author(self, author: str) -> tuple[AuthorMatch, ...]:
         """Return the papers by a followed author, each once.
 
-        Initials and accents fold, and `a|b` are two names of one person.
+        Initials and accents fold, and `a|b` are two names of one person. An ORCID iD among the names matches the
+        authors that carry it. The names beside it match only authors without an iD: those with another iD are
+        other people.
         """
         found = self._follows.get(author)
         if found is None:
             matches: dict[int, AuthorMatch] = {}
+            orcids = author_orcids(author)
+            for orcid in orcids:
+                for index, name in self._identified.get(orcid, {}).items():
+                    matches[index] = AuthorMatch(index, name, by_initials=False)
             for parts in author_names(author):
                 for index, other, name in self._authors.get(parts[-1], []):
-                    if same_author(parts, other):
+                    if same_author(parts, other) and not (orcids and self._has_orcid(index, name)):
                         match = AuthorMatch(index, name, is_by_initials(parts, other))
                         matches[index] = min(
                             matches.get(index, match), match, key=lambda one: one.by_initials
@@ -215,3 +238,16 @@ class Candidates:
             found = tuple(matches.values())
             self._follows[author] = found
         return found
+
+    def _has_orcid(self, index: int, name: str) -> bool:
+        """Return whether an author of a paper carries an ORCID iD."""
+        authors = self.papers[index].authors
+        return any(_as_printed(one, authors) == name for one, _ in self.orcids.get(index, ()))
+
+
+def _as_printed(name: str, authors: Sequence[str]) -> str:
+    """Return the author whom a source names like this as the paper prints the name; the name itself if there is none."""
+    if name in authors:
+        return name
+    parts = name_parts(name)
+    return next((author for author in authors if same_author(parts, name_parts(author))), name)

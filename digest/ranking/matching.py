@@ -2,12 +2,15 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+from digest.domain.orcid import is_orcid
 from digest.ranking.words import stem
 
 _WORD = re.compile(r"[^\W_]+")
+_LEAST_SHARE = 0.2
+"""Share of the papers with its most frequent name that a name of an ORCID iD needs."""
 
 
 @lru_cache(maxsize=100_000)
@@ -29,8 +32,38 @@ def alternatives(word: str) -> tuple[str, ...]:
 
 
 def author_names(author: str) -> tuple[tuple[str, ...], ...]:
-    """Return the names of a followed author as `name_parts`: `a|b` are two names of one person."""
-    return tuple(parts for parts in map(name_parts, author.split("|")) if parts)
+    """Return the names of a followed author as `name_parts`: `a|b` are two names of one person; ORCID iDs are left out."""
+    return tuple(parts for name in author.split("|") if not is_orcid(name) and (parts := name_parts(name)))
+
+
+def author_orcids(author: str) -> frozenset[str]:
+    """Return the ORCID iDs among the names of a followed author."""
+    return frozenset(filter(is_orcid, author.split("|")))
+
+
+def with_seen_names(author: str, seen: Mapping[str, Mapping[str, int]]) -> str:
+    """Return a followed author with the names under which their ORCID iDs were seen added: `iD|Jane Doe`.
+
+    `seen` has, for each iD, the names and the numbers of papers that print them beside it. A name that is much rarer
+    than the most frequent one is left out, as it may be a mistake, and so is a short form of another one: `J. Doe`
+    alone would fit people whose given name is known to differ.
+    """
+    names: dict[str, None] = {}
+    for orcid in sorted(author_orcids(author)):
+        counts = seen.get(orcid, {})
+        usual = max(counts.values(), default=0) * _LEAST_SHARE
+        names |= dict.fromkeys(name.replace("|", " ") for name, count in counts.items() if count >= usual)
+    folded_names = {name: name_parts(name) for name in names}
+    full = [
+        name
+        for name, parts in folded_names.items()
+        if parts and not any(_is_short_form(parts, other) for other in folded_names.values())
+    ]
+    return "|".join(dict.fromkeys([*author.split("|"), *full]))
+
+
+def _is_short_form(name: Sequence[str], other: Sequence[str]) -> bool:
+    return same_author(name, other) and len("".join(name)) < len("".join(other))
 
 
 def name_parts(author: str) -> tuple[str, ...]:

@@ -37,6 +37,20 @@ _LN2 = log(2)
 
 
 @dataclass(frozen=True, slots=True)
+class HalfLives:
+    """How fast popularity gets old, in days."""
+
+    gain: float
+    paper: float
+
+
+DAILY = HalfLives(GAIN_HALF_LIFE_DAYS, PAPER_HALF_LIFE_DAYS)
+"""For votes, most of which come within a week."""
+CITED = HalfLives(gain=7.0, paper=28.0)
+"""For citations, which come over months and are counted once a week."""
+
+
+@dataclass(frozen=True, slots=True)
 class Watched:
     """A paper as trending sees it."""
 
@@ -69,9 +83,9 @@ def points(snapshot: Popularity) -> float:
     return snapshot.upvotes + snapshot.comments / 2 + stars / 10 + 2 * citations
 
 
-def trending(papers: Sequence[Watched], now: datetime) -> NDArray[np.float32]:
+def trending(papers: Sequence[Watched], now: datetime, half_lives: HalfLives = DAILY) -> NDArray[np.float32]:
     """Score each paper, 0 to 1; the papers given are also what each field's usual is measured on."""
-    return np.array([trend.score for trend in explain_trending(papers, now)], np.float32)
+    return np.array([trend.score for trend in explain_trending(papers, now, half_lives)], np.float32)
 
 
 def trend_order(fields: Sequence[str], scores: NDArray[np.float32]) -> list[int]:
@@ -89,20 +103,25 @@ def trend_order(fields: Sequence[str], scores: NDArray[np.float32]) -> list[int]
     return order
 
 
-def explain_trending(papers: Sequence[Watched], now: datetime) -> list[Trend]:
+def explain_trending(papers: Sequence[Watched], now: datetime, half_lives: HalfLives = DAILY) -> list[Trend]:
     """Return the numbers behind each score; the same snapshots and `now` give the same numbers."""
-    speeds = [_velocity(paper, now) for paper in papers]
+    speeds = [_velocity(paper, now, half_lives.gain) for paper in papers]
     typical = _typical(papers, speeds)
-    return [_trend(paper, speed, typical, now) for paper, speed in zip(papers, speeds, strict=True)]
+    return [
+        _trend(paper, speed, typical, now, half_lives.paper)
+        for paper, speed in zip(papers, speeds, strict=True)
+    ]
 
 
-def _trend(paper: Watched, speed: float, typical: dict[tuple[str, int], float], now: datetime) -> Trend:
+def _trend(
+    paper: Watched, speed: float, typical: dict[tuple[str, int], float], now: datetime, half_life: float
+) -> Trend:
     usual = typical[_cell(paper)]
     standing = speed / (speed + usual + DAMPING)
     age = _age_days(paper, now)
     known = _until(paper, now)
     return Trend(
-        score=(NEWNESS + (1 - NEWNESS) * standing) * _halved(age, PAPER_HALF_LIFE_DAYS),
+        score=(NEWNESS + (1 - NEWNESS) * standing) * _halved(age, half_life),
         points=max(map(points, known), default=0.0),
         velocity=speed,
         typical=usual,
@@ -133,24 +152,24 @@ def _until(paper: Watched, now: datetime) -> list[Popularity]:
     return sorted((s for s in paper.snapshots if s.observed_at <= now), key=lambda s: s.observed_at)
 
 
-def _velocity(paper: Watched, now: datetime) -> float:
+def _velocity(paper: Watched, now: datetime, half_life: float) -> float:
     known = _until(paper, now)
     if not known:
         return 0.0
     highest = points(known[0])
     began = datetime.combine(paper.announced_on, time(), UTC)
-    speed = highest * _mean_decay(min(began, known[0].observed_at), known[0].observed_at, now)
+    speed = highest * _mean_decay(min(began, known[0].observed_at), known[0].observed_at, now, half_life)
     for snapshot in known[1:]:
         gain = max(0.0, points(snapshot) - highest)
         highest += gain
-        speed += gain * _halved(_days(now, snapshot.observed_at), GAIN_HALF_LIFE_DAYS)
+        speed += gain * _halved(_days(now, snapshot.observed_at), half_life)
     return speed
 
 
-def _mean_decay(began: datetime, ended: datetime, now: datetime) -> float:
+def _mean_decay(began: datetime, ended: datetime, now: datetime, half_life: float) -> float:
     """Average the decay over gains that came evenly between two instants."""
-    span = _days(ended, began) * _LN2 / GAIN_HALF_LIFE_DAYS
-    latest = _halved(_days(now, ended), GAIN_HALF_LIFE_DAYS)
+    span = _days(ended, began) * _LN2 / half_life
+    latest = _halved(_days(now, ended), half_life)
     return latest * ((1 - exp(-span)) / span if span > 1e-9 else 1.0)
 
 

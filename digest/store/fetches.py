@@ -107,6 +107,17 @@ def newest_fetches(connection: Connection, now: datetime) -> list[StoredFetch]:
     ]
 
 
+def last_complete(connection: Connection, source: str, now: datetime) -> datetime | None:
+    """Return when the last complete fetch of a feed before `now` began."""
+    query = select(func.max(fetches.c.started_at)).where(
+        fetches.c.source == source,
+        fetches.c.status == FetchStatus.COMPLETE,
+        fetches.c.finished_at <= now,
+    )
+    found: datetime | None = connection.execute(query).scalar_one()
+    return found
+
+
 def delete_fetches(connection: Connection, before: datetime) -> int:
     """Delete the fetches that began before an instant; return how many."""
     return connection.execute(delete(fetches).where(fetches.c.started_at < before)).rowcount

@@ -1,10 +1,10 @@
-"""The table of the further ids of papers."""
+"""The tables of the further ids of papers, and of the ids of their authors."""
 
 from sqlalchemy import Column, ForeignKey, Index, Table, Text
 
 from digest.store.models import BigId, metadata
 
-__all__ = ["alternative_ids"]
+__all__ = ["alternative_ids", "author_orcids"]
 
 # Ids of a work beside the one of its row in `papers`: a DOI beside arXiv's id, the id of the published version.
 alternative_ids = Table(
@@ -13,4 +13,14 @@ alternative_ids = Table(
     Column("paper_id", Text, primary_key=True),
     Column("paper_row_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), nullable=False),
     Index(None, "paper_row_id"),
+)
+
+# The ORCID iDs of authors, with the names under which the source of the iD prints them.
+author_orcids = Table(
+    "author_orcids",
+    metadata,
+    Column("paper_row_id", BigId, ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True),
+    Column("orcid", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Index(None, "orcid", "name"),
 )

@@ -190,17 +190,25 @@ def listings(connection: Connection) -> Iterator[Listing]:
 
 
 def announced_between(
-    connection: Connection, after: date, through: date, seen_through: datetime | None = None
+    connection: Connection,
+    after: date,
+    through: date,
+    seen_through: datetime | None = None,
+    *,
+    is_popular: bool = False,
 ) -> list[StoredPaper]:
     """Return the papers announced after one date and up to another, oldest row first.
 
-    Papers whose day no feed has given are left out. `seen_through` leaves out papers first seen later.
+    Papers whose day no feed has given are left out. `seen_through` leaves out papers first seen later, `is_popular` those
+    whose popularity no source has counted.
     """
     query = select(papers).where(
         _IS_PAPER, _HAS_STATED_DATE, papers.c.announced_on > after, papers.c.announced_on <= through
     )
     if seen_through is not None:
         query = query.where(papers.c.first_seen_at <= seen_through)
+    if is_popular:
+        query = query.where(papers.c.id.in_(select(popularity.c.paper_row_id)))
     return _read(connection, query.order_by(papers.c.id))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from sqlalchemy import Connection, delete, literal, select, update
 
 from digest.store.conditions import one_of
-from digest.store.identifier_models import alternative_ids
+from digest.store.identifier_models import alternative_ids, author_orcids
 from digest.store.models import feedback, paper_terms, paper_vectors, papers, popularity
 from digest.store.papers import upsert
 
@@ -42,7 +42,7 @@ def join_rows(connection: Connection, pairs: Iterable[tuple[int, int]]) -> None:
     for absorbed, kept in pairs:
         former = select(papers.c.id).where((papers.c.id == absorbed) | (papers.c.same_work_as == absorbed))
         connection.execute(update(papers).where(papers.c.id.in_(former)).values(same_work_as=kept))
-        for table in (popularity, feedback):
+        for table in (popularity, feedback, author_orcids):
             names = [column.name for column in table.columns if column.name != "paper_row_id"]
             moved = select(literal(kept), *(table.c[name] for name in names))
             insert = upsert(connection)(table).from_select(

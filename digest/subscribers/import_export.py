@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from digest.domain.address import Address
 from digest.domain.categories import known_category
 from digest.domain.channel import ChannelAddress, is_channel_name, service_of
+from digest.domain.orcid import parse_author
 from digest.domain.subscriber import (
     Frequency,
     Interests,
@@ -172,7 +173,8 @@ def change_from(clear: Sequence[str] | None = None, **fields: Any) -> Change:
 
 def _cleaned(name: str, texts: Sequence[str]) -> tuple[str, ...]:
     words = clean_words([texts] if isinstance(texts, str) else list(texts))
-    return tuple(dict.fromkeys(map(known_category, words))) if name == "categories" else words
+    read = {"categories": known_category, "follow": parse_author}.get(name)
+    return tuple(dict.fromkeys(map(read, words))) if read else words
 
 
 def record_of(subscriber: Subscriber) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The library in the preferences form: a file, pasted text, the works of an ORCID iD, and papers by an author's name."""
+"""The library in the preferences form: a file, pasted text, works from ORCID or Zotero, and papers by an author's name."""
 
 from dataclasses import dataclass
 
@@ -9,17 +9,19 @@ from digest.domain.pick import Card
 from digest.domain.subscriber import Subscriber
 from digest.errors import StopRun, TryLater
 from digest.papers.sources.orcid import works_of
+from digest.papers.sources.zotero import items_of
 from digest.store import library_papers as library_store
 from digest.store import papers as paper_store
 from digest.store.database import Connection
 from digest.subscribers.library import MatchedLibrary, add_library, match_library, remove_library
-from digest.subscribers.library_files.entry import entry_of
+from digest.subscribers.library_files.csl_json import entries_of
+from digest.subscribers.library_files.entry import MOST_ENTRIES, entry_of
 from digest.subscribers.library_files.read import Library, library_of, read_library
 from digest.web.context import WebContext
 from digest.web.forms import Form
 
 LOOKUPS = RateLimitItemPerHour(20)
-"""Requests to ORCID for one subscriber."""
+"""Requests to ORCID, or to Zotero, for one subscriber."""
 BY_AUTHOR = 50
 """Papers by an author that are offered."""
 
@@ -62,11 +64,14 @@ def previewed_library(connection: Connection, form: Form) -> MatchedLibrary | No
 def save_library(context: WebContext, subscriber: Subscriber, form: Form) -> str:
     """Add what the form holds to the subscriber's library; return a report, or "" when it holds nothing.
 
-    Raises BadInput when nothing was understood, and NotFound or TryLater from ORCID.
+    Raises BadInput when nothing was understood, and NotFound or TryLater from ORCID and Zotero. The key of Zotero is
+    used for these requests alone.
     """
     libraries = [posted_library(form)]
     if orcid := form.text("orcid"):
         libraries.append(_works(context, subscriber, orcid))
+    if form.text("zotero") or form.text("zotero_key"):
+        libraries.append(_zotero(context, subscriber, form.text("zotero"), form.text("zotero_key")))
     container = context.container
     reports = [
         add_library(container.database, container.profiles, subscriber, library, context.now())
@@ -77,14 +82,34 @@ def save_library(context: WebContext, subscriber: Subscriber, form: Form) -> str
 
 
 def _works(context: WebContext, subscriber: Subscriber, orcid: str) -> Library:
-    if not context.previews.hit(LOOKUPS, f"orcid {subscriber.key}"):
-        raise TryLater("Too many requests to ORCID; please continue in an hour.", 3600)
+    _count_lookup(context, subscriber, "ORCID")
     try:
         works = works_of(orcid, context.container.settings.orcid_url, context.container.watched_fetcher)
     except StopRun as error:
         # For this person it is no more than a source that does not answer.
         raise TryLater(f"The works of this ORCID iD cannot be read now: {error}") from None
     return library_of("ORCID", [entry_of(orcid, work.title, "", " ".join(work.ids)) for work in works])
+
+
+def _zotero(context: WebContext, subscriber: Subscriber, library: str, key: str) -> Library:
+    _count_lookup(context, subscriber, "Zotero")
+    try:
+        items = items_of(
+            library,
+            key,
+            MOST_ENTRIES,
+            context.container.settings.zotero_url,
+            context.container.watched_fetcher,
+        )
+    except StopRun as error:
+        raise TryLater(f"This Zotero library cannot be read now: {error}") from None
+    return library_of("Zotero", entries_of(items))
+
+
+def _count_lookup(context: WebContext, subscriber: Subscriber, service: str) -> None:
+    """Count a request of a subscriber. Raises TryLater above the limit."""
+    if not context.previews.hit(LOOKUPS, f"{service} {subscriber.key}"):
+        raise TryLater(f"Too many requests to {service}; please continue in an hour.", 3600)
 
 
 def forget_library(context: WebContext, subscriber: Subscriber) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
 from typing import Any
@@ -14,17 +15,13 @@ from limits import RateLimitItemPerHour
 
 from digest.delivery.decisions import NOTES, quiet_reason
 from digest.domain.categories import category_groups
-from digest.domain.paper import Paper
 from digest.domain.pick import Card
-from digest.domain.subscriber import FREQUENCIES, Subscriber, Verdict, clean_words
+from digest.domain.subscriber import FREQUENCIES, Subscriber, clean_words
 from digest.errors import BadInput, BadLink, NotFound, TryLater
 from digest.papers.identifiers import canonical_id
 from digest.ranking.profile import MOST_INTERESTS
-from digest.store import editions as edition_store
-from digest.store import feedback as feedback_store
 from digest.store import papers as paper_store
 from digest.store.database import Connection
-from digest.subscribers.author_suggestions import suggest_authors
 from digest.subscribers.consent import resubscribe, subscriber_of, unsubscribe
 from digest.subscribers.feedback import record_feedback
 from digest.subscribers.import_export import change_from
@@ -33,7 +30,9 @@ from digest.subscribers.privacy import personal_data
 from digest.subscribers.profile_terms import describe_profile
 from digest.text.formatting import one_line
 from digest.web.context import Context, WebContext
+from digest.web.followed_authors import with_names
 from digest.web.forms import Form, Posted
+from digest.web.history import RATED_SHOWN, past_digests, rated_ids, rated_papers, suggested_authors
 from digest.web.library import (
     LONGEST_NAME,
     NO_LIBRARY,
@@ -49,8 +48,6 @@ from digest.web.team_actions import TEAM_ACTIONS, TEAM_DONE, team_values
 from digest.web.visitors import NO_PREVIEW
 
 router = APIRouter(include_in_schema=False)
-PAST_DIGESTS = 30
-RATED_SHOWN = 200
 PREVIEWS = RateLimitItemPerHour(1000)
 """Per subscriber: as many as five minutes of continuous typing cause."""
 LONGEST_TYPED = 20_000
@@ -100,10 +97,10 @@ def show_preferences(
     the form about the library shows.
     """
     with context.container.database.read() as connection:
-        liked, disliked = _rated_papers(connection, subscriber)
+        liked, disliked = rated_papers(connection, subscriber)
         known = describe_profile(connection, context.container.profiles, subscriber)
         team = team_values(context, connection, subscriber)
-        past = edition_store.sent_editions(connection, [subscriber.id], PAST_DIGESTS)
+        past = past_digests(context, connection, subscriber)
         shown: dict[str, Any] = NO_PREVIEW
         if not wrong and (typed is not None or done in {"saved", "confirmed", "started"}):
             try:
@@ -113,6 +110,7 @@ def show_preferences(
         ticked = set(typed.all("like")) if typed is not None else set()
         fields = _fields(subscriber, typed)
         starters = _starters(context, connection, fields["topics"], ticked)
+        suggested = suggested_authors(connection, liked, fields["follow"])
         by_author, kept = library_values(context, connection, subscriber, library.author)
     return context.private_page(
         "preferences.html",
@@ -133,11 +131,10 @@ def show_preferences(
         kept=kept,
         starters=[card for card in starters if card.paper_id not in {paper.id for paper in (*liked, *disliked)}],
         liked=liked,
-        suggested=suggest_authors(liked, fields["follow"].splitlines()),
+        suggested=suggested,
         disliked=disliked,
         known=known,
-        past=[(edition_on, context.token("digest", subscriber, edition_on))
-              for edition_on in past.get(subscriber.id, [])],
+        past=past,
         feed=context.token("feed", subscriber, subscriber.created_at.date()),
         tomorrow=context.now().date() + timedelta(days=1),
         is_mail=False,
@@ -145,14 +142,6 @@ def show_preferences(
         category_groups=category_groups(context.container.settings.sources),
         **shown,
     )  # fmt: skip
-
-
-def _rated_papers(connection: Connection, subscriber: Subscriber) -> tuple[list[Paper], list[Paper]]:
-    """Return the papers that a subscriber liked lately, and those that they disliked, the oldest rating first."""
-    said = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])[-RATED_SHOWN:]
-    papers = paper_store.find_by_row_ids(connection, [row_id for row_id, _ in said])
-    liked = [papers[row_id].paper for row_id, verdict in said if verdict == Verdict.MORE]
-    return liked, [papers[row_id].paper for row_id, verdict in said if verdict == Verdict.LESS]
 
 
 def _starters(context: WebContext, connection: Connection, topics: str, ticked: set[str]) -> list[Card]:
@@ -177,6 +166,7 @@ def _fields(subscriber: Subscriber, typed: Form | None) -> dict[str, str]:
         "categories": " ".join(asked.categories),
         "pasted": "",
         "orcid": "",
+        "zotero": "",
         "author": "",
         "frequency": schedule.frequency,
         "hour": str(schedule.hour),
@@ -247,7 +237,7 @@ def preview_form(context: Context, token: str, form: Posted) -> Response:
             shown = _previewed(context, connection, subscriber, form)
         except (BadInput, NotFound) as error:
             shown = {**NO_PREVIEW, "problem": str(error)}
-        rated = _rated(connection, subscriber)
+        rated = rated_ids(connection, subscriber)
         starters = _starters(context, connection, form.raw("topics")[:LONGEST_TYPED], ticked)
     return context.private_page(
         "preview_part.html",
@@ -258,13 +248,6 @@ def preview_form(context: Context, token: str, form: Posted) -> Response:
         starters=[card for card in starters if card.paper_id not in rated],
         **shown,
     )
-
-
-def _rated(connection: Connection, subscriber: Subscriber) -> set[str]:
-    """Return the ids of the papers that a subscriber rated last."""
-    said = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])[-RATED_SHOWN:]
-    papers = paper_store.find_by_row_ids(connection, [row_id for row_id, _ in said])
-    return {stored.paper.id for stored in papers.values()}
 
 
 def _previewed(
@@ -304,6 +287,7 @@ def _changes(form: Form) -> tuple[Change, list[str]]:
 def _save(context: WebContext, subscriber: Subscriber, form: Form) -> str:
     container = context.container
     changes, likes = _changes(form)
+    changes = replace(changes, follow=with_names(context, subscriber, changes.follow))
     with container.database.read() as connection:
         # Reading the reference corpus takes a second; here it blocks no other writer.
         container.profiles.reference(connection)

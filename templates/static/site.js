@@ -43,6 +43,8 @@ for (const form of document.querySelectorAll("form[data-preview]")) {
       : fetch(form.dataset.preview, { method: "POST", body: fields, signal });
   const update = async () => {
     const fields = new URLSearchParams(new FormData(form));
+    // It is of no use for a preview.
+    fields.delete("zotero_key");
     if (form.method === "post") fields.set("part", "preview");
     if (fields.toString() === requested) return;
     requested = fields.toString();

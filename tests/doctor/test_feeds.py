@@ -44,6 +44,17 @@ def test_each_feed_is_requested_once_and_its_papers_are_reported(feeds: FeedServ
     assert "me@papers.ac" in feeds.requests[0].headers["User-Agent"]
 
 
+def test_the_count_of_citations_is_tried_with_a_known_paper(feeds: FeedServer) -> None:
+    settings = Settings(sources=("citations",), openalex_url=feeds.address, fetch_pause=timedelta(0))
+    work = {"doi": "https://doi.org/10.48550/arxiv.1706.03762", "cited_by_count": 6500}
+    feeds.serve("/works", Reply(json.dumps({"results": [work]}).encode()), Reply(status=403))
+    check, *_ = examine_feeds(settings, "1.0", (), lambda: NOW)
+    assert (check.state, check.finding) == ("good", "It has 1 paper.")
+    check, *_ = examine_feeds(settings, "1.0", (), lambda: NOW)
+    assert check.state == "bad"
+    assert "check DIGEST_OPENALEX_KEY" in check.finding
+
+
 @pytest.mark.parametrize(
     ("sample", "is_quiet", "state"),
     [

@@ -6,7 +6,7 @@ import pytest
 from digest.papers.sources.configured import source_named
 from digest.papers.sources.http import Fetcher, FreePacer
 from digest.settings import Settings
-from tests.papers.feed_answers import Make
+from tests.papers.feed_answers import Make, to_count
 from tests.papers.feed_server import FeedServer, feed_server
 from tests.papers.fetching import Waits, make_fetcher
 
@@ -47,4 +47,4 @@ def configured(feeds: FeedServer) -> Settings:
 
 @pytest.fixture
 def make(configured: Settings, fetcher: Fetcher) -> Make:
-    return lambda name: source_named(name, configured, fetcher, FreePacer())
+    return lambda name: source_named(name, configured, fetcher, FreePacer(), to_count)

@@ -1,11 +1,13 @@
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 
-from digest.domain.paper import FeedItem
+from digest.domain.paper import FeedItem, Paper
 from digest.errors import DigestError
+from digest.papers.sources.citations import PaperToCount
 from digest.papers.sources.common import Rejected, Source
 from tests.papers import journal_samples as journals
 from tests.papers import samples
+from tests.papers.samples import ABSTRACT
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
@@ -25,9 +27,23 @@ GOOD = {
         journals.biorxiv_record("2603.00001"), journals.biorxiv_record("2603.00002")
     ),
     "openalex": journals.works_page(journals.work("2603.00001"), journals.work("2603.00002")),
+    "citations": journals.works_page(journals.work("2603.00001"), journals.work("2603.00002")),
     "rss:gulls": journals.rdf_feed(journals.rdf_item("2603.00001"), journals.rdf_item("2603.00002")).encode(),
 }
 """One answer of each source, with two papers whose ids end in 2603.00001 and 2603.00002."""
+
+
+def to_count(_now: datetime) -> list[PaperToCount]:
+    """Return the stored papers that `GOOD` counts the citations of."""
+    numbers = "2603.00001", "2603.00002"
+    papers = [
+        Paper(
+            f"{journals.REGISTRANT}/{number}", f"Counting Gulls {number}", ABSTRACT, ("Ada Fern", "Li Reed")
+        )
+        for number in numbers
+    ]
+    return [PaperToCount(paper, (paper.id,)) for paper in papers]
+
 
 Make = Callable[[str], Source]
 

@@ -24,7 +24,7 @@ from digest.setting_types import SOURCE_NAMES
 from digest.settings import Settings
 from tests.papers import journal_samples as journals
 from tests.papers import samples
-from tests.papers.feed_answers import GOOD, NOW, TODAY, Make, gathered, ids
+from tests.papers.feed_answers import GOOD, NOW, TODAY, Make, gathered, ids, to_count
 from tests.papers.feed_server import FeedServer, Reply, Request
 
 PATHS = {
@@ -35,9 +35,10 @@ PATHS = {
     "biorxiv": "/details/biorxiv/2026-03-04/2026-03-04/0/json",
     "medrxiv": "/details/medrxiv/2026-03-04/2026-03-04/0/json",
     "openalex": "/works",
+    "citations": "/works",
     "rss:gulls": "/feed.xml",
 }
-JSON_SOURCES = {"huggingface", "biorxiv", "medrxiv", "openalex"}
+JSON_SOURCES = {"huggingface", "biorxiv", "medrxiv", "openalex", "citations"}
 
 EMPTY = {
     "huggingface": b"[]",
@@ -47,10 +48,13 @@ EMPTY = {
     "biorxiv": journals.NO_POSTS,
     "medrxiv": journals.NO_POSTS,
     "openalex": journals.works_page(),
+    "citations": journals.works_page(),
     "rss:gulls": journals.rdf_feed().encode(),
 }
 
 every_source = pytest.mark.parametrize("name", PATHS)
+# Citations are of papers that are stored already; nothing else of an answer is read.
+every_text_source = pytest.mark.parametrize("name", sorted(PATHS.keys() - {"citations"}))
 
 
 @every_source
@@ -108,7 +112,7 @@ def test_a_bad_answer_gives_one_clear_error(
 def test_a_silent_feed_gives_one_clear_error(feeds: FeedServer, configured: Settings, name: str) -> None:
     feeds.serve(PATHS[name], Reply(GOOD[name], silence=20))
     impatient = Fetcher(user_agent="test", now=lambda: NOW, timeout=timedelta(seconds=0.1), tries=1)
-    items, _, error = gathered(source_named(name, configured, impatient, FreePacer()))
+    items, _, error = gathered(source_named(name, configured, impatient, FreePacer(), to_count))
     impatient.close()
     assert items == []
     assert isinstance(error, TryLater)
@@ -151,7 +155,7 @@ def test_entity_bombs_are_refused(feeds: FeedServer, make: Make, name: str, bomb
     assert "refused" in str(error)
 
 
-@every_source
+@every_text_source
 @pytest.mark.parametrize("charset", ["utf-8", "iso-8859-1", "no-such-charset"])
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
 def test_a_wrong_charset_is_corrected(
@@ -165,7 +169,7 @@ def test_a_wrong_charset_is_corrected(
     assert items[0].paper.authors[0] == "Ada Möwe"
 
 
-@every_source
+@every_text_source
 def test_a_bad_item_affects_only_itself(feeds: FeedServer, make: Make, name: str) -> None:
     doi = f"{journals.REGISTRANT}/2603.00001".encode()
     # OpenAlex and journals have works without an id, but none without a title.
@@ -266,7 +270,7 @@ ABSURD = (
 
 
 @pytest.mark.parametrize("absurd", ABSURD)
-@every_source
+@every_text_source
 def test_an_impossible_date_affects_only_its_item(
     feeds: FeedServer, make: Make, name: str, absurd: str
 ) -> None:

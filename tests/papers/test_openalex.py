@@ -32,6 +32,15 @@ def test_a_work_becomes_a_paper_with_its_citations(feeds: FeedServer, make: Make
     assert paper.announced_on == date(2026, 3, 3)
     assert paper.links["pdf"] == "https://gulls.example.org/2026.03.03.123456.pdf"
     assert item.popularity == Popularity(NOW, upvotes=0, citations=2)
+    assert item.author_orcids == (("Ada Fern", "0000-0002-1825-0097"),)
+
+
+@pytest.mark.parametrize("orcid", [None, "", "https://orcid.org/0000-0002-1825-0098", 7, {}])
+def test_an_orcid_that_is_none_is_left_out(feeds: FeedServer, make: Make, orcid: object) -> None:
+    authors = [{"author": {"display_name": "Ada Fern", "orcid": orcid}}]
+    feeds.serve("/works", Reply(samples.works_page(samples.work(authorships=authors))))
+    (item,), rejected, _ = gathered(make("openalex"), date(2026, 3, 1))
+    assert (item.paper.authors, item.author_orcids, rejected) == (("Ada Fern",), (), [])
 
 
 def test_the_request_reaches_two_weeks_back(

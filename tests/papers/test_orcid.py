@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from digest.errors import BadInput, NotFound, TryLater
+from digest.errors import NotFound, TryLater
 from digest.papers.sources.http import Fetcher
-from digest.papers.sources.orcid import Work, parse_orcid, works_of
+from digest.papers.sources.orcid import Work, name_of, works_of
 from tests.papers.feed_server import FeedServer, Reply
 
 ORCID = "0000-0002-1825-0097"
@@ -70,15 +70,21 @@ def test_a_strange_document_has_no_works(feeds: FeedServer, fetcher: Fetcher, do
 
 
 @pytest.mark.parametrize(
-    "text", [ORCID, f" https://orcid.org/{ORCID} ", "0000000218250097", f"orcid.org/{ORCID}/"]
+    ("name", "printed"),
+    [
+        ({"given-names": {"value": "Josiah"}, "family-name": {"value": "Carberry"}}, "Josiah Carberry"),
+        (
+            {"given-names": {"value": "Josiah"}, "family-name": None, "credit-name": {"value": "J. C."}},
+            "J. C.",
+        ),
+        ({"given-names": {"value": "A|B\n"}, "family-name": {"value": "C"}}, "A B C"),
+        ({"credit-name": {"value": "x" * 9999}}, "x" * 100),
+        (None, ""),
+        ("nonsense", ""),
+    ],
 )
-def test_an_orcid_is_read_in_any_form(text: str) -> None:
-    assert parse_orcid(text) == ORCID
-
-
-@pytest.mark.parametrize(
-    "text", ["", "Ada", "0000-0002-1825-0098", "0000-0002-1825", f"{ORCID}1", "x" * 9999]
-)
-def test_a_wrong_orcid_is_refused(text: str) -> None:
-    with pytest.raises(BadInput, match="ORCID iD"):
-        parse_orcid(text)
+def test_a_name_is_as_papers_print_it(
+    feeds: FeedServer, fetcher: Fetcher, name: object, printed: str
+) -> None:
+    feeds.serve(f"/v3.0/{ORCID}/person", Reply(json.dumps({"name": name}).encode()))
+    assert name_of(ORCID, f"{feeds.address}/v3.0", fetcher) == printed

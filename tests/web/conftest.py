@@ -15,6 +15,7 @@ from digest.store.mail_server_models import metadata
 from digest.web.app import create_app
 from digest.wiring import Container
 from tests.factories import BASE_URL, SECRET, WEDNESDAY, Clock, add_papers, add_subscriber, at, make_papers
+from tests.papers.feed_server import FeedServer, feed_server
 from tests.web.client import Client
 from tests.web.crawl import Crawl
 from tests.workers.conftest import redis_url
@@ -81,3 +82,14 @@ def subscriber(container: Container) -> Subscriber:
     """Return a subscriber with a topic and a like, and store twelve papers."""
     add_papers(container.database, *make_papers(12))
     return add_subscriber(container.database, topics=["gaussian splatting"], like=["2603.00004"])
+
+
+@pytest.fixture
+def orcid(container: Container) -> Iterator[FeedServer]:
+    """Return a local server in ORCID's place."""
+    with feed_server() as server:
+        container.settings.__dict__["orcid_url"] = server.address
+        container.settings.__dict__.update(
+            contact="", fetch_timeout=type(container.settings).model_fields["fetch_timeout"].default
+        )
+        yield server

@@ -1,7 +1,7 @@
 """Libraries on the preferences page: a file, pasted text, the works of an ORCID iD, papers by an author's name."""
 
 import json
-from collections.abc import Iterator
+import logging
 from pathlib import Path
 
 import pytest
@@ -9,10 +9,11 @@ import pytest
 from digest.domain.subscriber import Subscriber
 from digest.store.library_papers import read_library
 from digest.store.papers import find_by_author
+from digest.web.library import LOOKUPS
 from digest.web.middleware import LARGEST_BODY, LARGEST_UPLOAD
 from digest.wiring import Container
 from tests.factories import add_papers, add_subscriber, make_paper
-from tests.papers.feed_server import FeedServer, Reply, feed_server
+from tests.papers.feed_server import FeedServer, Reply
 from tests.web.client import Client
 from tests.web.conftest import dump
 from tests.web.preferences_page import page_of, previewed, send, send_file
@@ -29,14 +30,10 @@ ER  -
 
 
 @pytest.fixture
-def orcid(container: Container) -> Iterator[FeedServer]:
-    """Return a local server in ORCID's place."""
-    with feed_server() as server:
-        container.settings.__dict__["orcid_url"] = server.address
-        container.settings.__dict__.update(
-            contact="", fetch_timeout=type(container.settings).model_fields["fetch_timeout"].default
-        )
-        yield server
+def zotero(container: Container, orcid: FeedServer) -> FeedServer:
+    """Return a local server in Zotero's place."""
+    container.settings.__dict__["zotero_url"] = orcid.address
+    return orcid
 
 
 def kept(container: Container, subscriber: Subscriber) -> list[str]:
@@ -140,3 +137,55 @@ def test_each_file_of_the_samples_can_be_uploaded(client: Client, subscriber: Su
     folder = Path(__file__).parents[1] / "subscribers" / "libraries"
     for name in ("zotero.rdf", "endnote.ris", "cnki.enw"):
         assert "understood: " in send_file(client, subscriber, (folder / name).read_bytes())
+
+
+ZOTERO_KEY = "P9NiFoyLeZu2bZNvvuQPDWsd"
+
+
+def test_the_items_of_a_zotero_library_are_added_and_the_key_is_nowhere(
+    client: Client,
+    container: Container,
+    subscriber: Subscriber,
+    zotero: FeedServer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    items = [
+        {"data": {"key": "A", "itemType": "journalArticle", "title": "A Work About Gulls"}},
+        {"data": {"key": "B", "itemType": "note", "note": "read this"}},
+        {"data": {"key": "C", "itemType": "preprint", "title": "", "extra": "arXiv: 2603.09999 [cs.CV]"}},
+    ]
+    zotero.serve("/users/475425/items/top", Reply(json.dumps(items).encode(), headers={"Total-Results": "3"}))
+    with caplog.at_level(logging.INFO):
+        page = send(client, subscriber, zotero="475425", zotero_key=ZOTERO_KEY)
+    assert "2 of 2 understood: 1 learned from its title, 1 that will count when it arrives." in page
+    assert kept(container, subscriber) == ["A Work About Gulls"]
+    assert zotero.requests[0].headers["Zotero-API-Key"] == ZOTERO_KEY
+    for place in (page, caplog.text, repr(dump(container))):
+        assert ZOTERO_KEY not in place
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(403, "does not let this key read"), (404, "has no library of user 475425"), (503, "try again")],
+)
+def test_a_zotero_library_that_cannot_be_read_changes_nothing(
+    client: Client, container: Container, subscriber: Subscriber, zotero: FeedServer, status: int, said: str
+) -> None:
+    zotero.serve("/users/475425/items/top", Reply(status=status))
+    before = dump(container)
+    fields = {"do": "save", "zotero": "475425", "zotero_key": ZOTERO_KEY, "topics": "trams"}
+    answer = client.post(page_of(subscriber), data=fields)
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert 'name="zotero" value="475425"' in answer.text
+    assert ZOTERO_KEY not in answer.text
+    assert dump(container) == before
+
+
+def test_requests_to_zotero_are_limited(client: Client, subscriber: Subscriber, zotero: FeedServer) -> None:
+    zotero.serve("/users/475425/items/top", Reply(status=404))
+    fields = {"do": "save", "zotero": "475425", "zotero_key": ZOTERO_KEY}
+    for _ in range(LOOKUPS.amount):
+        client.post(page_of(subscriber), data=fields)
+    assert "Too many requests to Zotero" in client.post(page_of(subscriber), data=fields).text
+    assert len(zotero.requests) == LOOKUPS.amount

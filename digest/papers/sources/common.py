@@ -5,13 +5,14 @@ before the error is raised, so a caller that stores as it reads keeps them.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 from urllib.parse import urlsplit
 
+from digest.domain.orcid import parse_orcid
 from digest.domain.paper import FeedItem, Paper
 from digest.domain.source_categories import CATEGORY_FORM
 from digest.errors import BadInput, TryLater
@@ -143,6 +144,19 @@ def _names(authors: Sequence[str]) -> tuple[str, ...]:
     if not (together.isascii() and together.replace("\n", "").isprintable()) or _TEX_SIGNS.search(together):
         authors = [one_line(name) for name in authors]
     return tuple(name for name in map(str.strip, authors) if any(map(str.isalpha, name)))
+
+
+def read_orcids(authors: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return the names and ORCID iDs of authors, both as they are stored; those without a valid iD are left out."""
+    found: dict[str, str] = {}
+    for name, orcid in authors:
+        try:
+            known = parse_orcid(orcid) if orcid else ""
+        except BadInput:
+            continue
+        for written in _names([name]) if known else ():
+            found.setdefault(known, written)
+    return tuple((name, orcid) for orcid, name in found.items())
 
 
 _TEX_SIGNS = re.compile(r"[\\{}$~^`]|''|--|  ")

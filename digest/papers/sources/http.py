@@ -9,9 +9,9 @@ import re
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from io import BytesIO
@@ -33,6 +33,8 @@ _PIECE = 2**20
 _GZIP = 16 + zlib.MAX_WBITS
 _USER_INFO = re.compile(r"\A([a-z][a-z0-9+.-]*://)?.*@", re.IGNORECASE | re.DOTALL)
 """Everything up to the last @: a password may hold signs that end it in a well-formed address."""
+LONGEST_WAIT = timedelta(seconds=120)
+"""The longest wait that a server may ask for within a run."""
 _FIRST_WAIT = 2.0
 # It logs whole addresses, and the key of a source is part of one.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -98,6 +100,7 @@ class Answer:
     """The charset that the Content-Type names, or ""."""
     cut: str = ""
     """Why the body is incomplete, in one sentence; "" when it is complete."""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -126,7 +129,7 @@ class Fetcher:
         timeout: timedelta = timedelta(seconds=30),
         largest_body: int = 25 * 2**20,
         tries: int = 4,
-        longest_wait: timedelta = timedelta(seconds=120),
+        longest_wait: timedelta = LONGEST_WAIT,
         sleep: Callable[[float], object] = time.sleep,
         random: Random | None = None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -163,6 +166,7 @@ class Fetcher:
         pacer: Pacer | None = None,
         readable_errors: frozenset[int] = frozenset(),
         accept: str = "*/*",
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Return the answer of `address`; statuses in `readable_errors` are returned instead of raised.
 
@@ -182,11 +186,23 @@ class Fetcher:
             reraise=True,
         )
         try:
-            return patience(self._ask, url, turns, readable_errors, accept)
+            return patience(self._ask, url, turns, readable_errors, {"Accept": accept, **(headers or {})})
         except _Passing as failure:
             if failure.part is not None:
                 return failure.part
             raise TryLater(f"{url.host} {failure.reason}; try again later.", failure.seconds) from None
+
+    def heed_backoff(self, answer: Answer) -> None:
+        """Wait as long as the Backoff header of an answer asks, before the next request to its server.
+
+        Raises TryLater if that is longer than this run allows.
+        """
+        seconds = self._seconds_in(answer.headers.get("Backoff", "")) or 0.0
+        if seconds > self._longest_wait:
+            host = httpx.URL(answer.address).host
+            raise TryLater(f"{host} asks for a pause of {seconds:.0f} seconds; try again later.", seconds)
+        if seconds:
+            self._sleep(seconds)
 
     def _wait(self, state: RetryCallState) -> float:
         failure = state.outcome.exception() if state.outcome else None
@@ -200,12 +216,14 @@ class Fetcher:
             raise _Passing("requested a longer wait than this run allows", seconds)
         self._sleep(seconds)
 
-    def _ask(self, url: httpx.URL, turns: Pacer, readable_errors: frozenset[int], accept: str) -> Answer:
+    def _ask(
+        self, url: httpx.URL, turns: Pacer, readable_errors: frozenset[int], headers: Mapping[str, str]
+    ) -> Answer:
         # Each hop of a redirection is a request of its own and waits for its turn.
         asked = url
         for _ in range(_MOST_REDIRECTS + 1):
             with turns.turn():
-                answer = self._request(url, readable_errors, accept)
+                answer = self._request(url, readable_errors, headers)
             if isinstance(answer, Answer):
                 return answer
             if not is_trusted_redirect(asked, answer):
@@ -216,9 +234,11 @@ class Fetcher:
             url = answer
         raise StopRun(f"{url.host} redirects without end; check its address in the settings.")
 
-    def _request(self, url: httpx.URL, readable_errors: frozenset[int], accept: str) -> Answer | httpx.URL:
+    def _request(
+        self, url: httpx.URL, readable_errors: frozenset[int], headers: Mapping[str, str]
+    ) -> Answer | httpx.URL:
         try:
-            with self._client.stream("GET", url, headers={"Accept": accept}) as response:
+            with self._client.stream("GET", url, headers=dict(headers)) as response:
                 date = http_date(response.headers.get("Date", ""))
                 self.clock_difference = date - self._now() if date else None
                 if response.next_request is not None:
@@ -245,8 +265,11 @@ class Fetcher:
         )
 
     def _asked_to_wait(self, response: httpx.Response) -> float | None:
-        """Read Retry-After (RFC 9110, section 10.2.3): seconds or a date."""
-        value = response.headers.get("Retry-After", "").strip()
+        return self._seconds_in(response.headers.get("Retry-After", ""))
+
+    def _seconds_in(self, text: str) -> float | None:
+        """Read a wait as Retry-After has it (RFC 9110, section 10.2.3): seconds or a date."""
+        value = text.strip()
         if value.isascii() and value.isdigit():
             return min(_LONGEST_ASKED, float(value[:9]))
         until = http_date(value)
@@ -260,7 +283,9 @@ class Fetcher:
 
         def answer(cut: str = "") -> Answer:
             encoding = response.charset_encoding or ""
-            return Answer(str(response.url), response.status_code, body.getvalue(), encoding, cut)
+            return Answer(
+                str(response.url), response.status_code, body.getvalue(), encoding, cut, response.headers
+            )
 
         try:
             for piece in _unpacked(response):

@@ -1,16 +1,15 @@
-"""The works of a researcher, by ORCID iD, from ORCID's public API: titles and ids."""
+"""The name and the works of a researcher, by ORCID iD, from ORCID's public API; of works titles and ids."""
 
 import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
-from digest.errors import BadInput, NotFound, TryLater
+from digest.domain.orcid import parse_orcid
+from digest.errors import NotFound, TryLater
 from digest.papers.sources.http import Fetcher
+from digest.text.formatting import one_line
 
-_ORCID = re.compile(
-    r"(?:https?://)?(?:www\.)?(?:orcid\.org/)?([0-9]{4}-?[0-9]{4}-?[0-9]{4}-?[0-9]{3}[0-9Xx])/?"
-)
+LONGEST_NAME = 100
 _NAMING = {"arxiv", "doi"}
 
 
@@ -23,42 +22,35 @@ class Work:
     """Its arXiv ids and DOIs, as they are written."""
 
 
-def parse_orcid(text: str) -> str:
-    """Return an ORCID iD in its usual form. Raises BadInput for a text that is none, or has a wrong check digit."""
-    match = _ORCID.fullmatch(text.strip()[:100])
-    digits = match[1].replace("-", "").upper() if match else ""
-    if not digits or _check_digit(digits[:15]) != digits[15]:
-        raise BadInput(f"{text.strip()[:40]!r} is not an ORCID iD; it looks like 0000-0002-1825-0097.")
-    return "-".join(digits[start : start + 4] for start in range(0, 16, 4))
-
-
-def _check_digit(digits: str) -> str:
-    """Return the check digit of ISO 7064 (MOD 11-2)."""
-    total = 0
-    for digit in digits:
-        total = (total + int(digit)) * 2
-    rest = (12 - total % 11) % 11
-    return "X" if rest == 10 else str(rest)
-
-
 def works_of(orcid: str, base_url: str, fetcher: Fetcher) -> list[Work]:
     """Return the public works of a researcher, one for each group of equal ones.
 
     Raises BadInput for an invalid ORCID iD, NotFound for an unknown one, and TryLater when ORCID does not answer.
     """
-    orcid = parse_orcid(orcid)
+    document = _part_of(parse_orcid(orcid), "works", base_url, fetcher)
+    return [work for group in _list(document, "group") if (work := _work(group)) is not None]
+
+
+def name_of(orcid: str, base_url: str, fetcher: Fetcher) -> str:
+    """Return the public name of a researcher as papers print it; "" if it is not public. Raises what `works_of` raises."""
+    name = _inner(_part_of(parse_orcid(orcid), "person", base_url, fetcher), "name")
+    given, family = _value(name, "given-names", "value"), _value(name, "family-name", "value")
+    written = f"{given} {family}" if given and family else _value(name, "credit-name", "value")
+    return one_line(written[:LONGEST_NAME].replace("|", " "))
+
+
+def _part_of(orcid: str, part: str, base_url: str, fetcher: Fetcher) -> Any:
     answer = fetcher.get(
-        f"{base_url}/{orcid}/works",
+        f"{base_url}/{orcid}/{part}",
         readable_errors=frozenset({404, 409, 410}),
         accept="application/json",
     )
     if answer.status != 200:
         raise NotFound(f"ORCID has no public record {orcid}; check the iD.")
     try:
-        document = json.loads(answer.body)
+        return json.loads(answer.body)
     except (ValueError, RecursionError):
         raise TryLater("ORCID answered with what cannot be read; try again later.") from None
-    return [work for group in _list(document, "group") if (work := _work(group)) is not None]
 
 
 def _work(group: Any) -> Work | None:

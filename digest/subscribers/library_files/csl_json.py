@@ -21,10 +21,11 @@ def read_csl_json(text: str) -> Iterator[Entry] | None:
         document = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return _entries(document) if isinstance(document, dict | list) else None
+    return entries_of(document) if isinstance(document, dict | list) else None
 
 
-def _entries(document: Any) -> Iterator[Entry]:
+def entries_of(document: Any) -> Iterator[Entry]:
+    """Yield the entries of a list or object that JSON described; notes and attachments are left out."""
     if isinstance(document, dict):
         lists = [document[name] for name in _LISTS if isinstance(document.get(name), list)]
         document = lists[0] if lists else [document]
