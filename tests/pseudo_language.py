@@ -46,11 +46,13 @@ def write_catalogue(folder: Path, tag: str, messages: Catalog) -> None:
     for one in messages:
         if not one.id:
             continue
-        if isinstance(one.id, tuple):
-            forms = [one.id[0], *[one.id[1]] * (catalogue.num_plurals - 1)]
-            catalogue.add(one.id, tuple(map(marked, forms)), context=one.context)
-        else:
-            catalogue.add(one.id, marked(one.id), context=one.context)
+        forms = (
+            [str(one.id)]
+            if isinstance(one.id, str)
+            else [one.id[0], *one.id[1:] * (catalogue.num_plurals - 1)]
+        )
+        translated = tuple(map(marked, forms))
+        catalogue.add(one.id, translated if one.pluralizable else translated[0], context=one.context)
     path = folder / tag / "LC_MESSAGES" / f"{languages.DOMAIN}.po"
     path.parent.mkdir(parents=True)
     with path.open("wb") as file:
