@@ -54,7 +54,7 @@ def current_locale() -> "Locale":
 
 def text_direction() -> str:
     """Return "ltr" or "rtl", the direction of the current language's script."""
-    return current_locale().text_direction
+    return "ltr" if _current.get() == DEFAULT else current_locale().text_direction
 
 
 def chosen_language(accept_language: str) -> str:
