@@ -94,4 +94,6 @@ def sentence(card: Card, limit: int = LIMIT) -> str:
 def links(card: Card) -> list[tuple[str, str]]:
     """Return the further links of a paper as (label, URL): PDF, code, project. The title links to the abstract."""
     every = (("PDF", card.pdf_url), *card.links[:LINKS_SHOWN])
-    return [(gettext(formatting.shorten(label, 30) or url), url) for label, url in every if is_web_address(url)]
+    return [
+        (gettext(formatting.shorten(label, 30) or url), url) for label, url in every if is_web_address(url)
+    ]

@@ -172,6 +172,8 @@ class Renderer:
         lead = opening.lead_of(picks)
         titles = [fragments.title for _, of_section in sections for _, _, fragments, _ in of_section]
         lead_title = formatting.shorten(lead.card.title, TITLE_LIMIT) or lead.card.paper_id if lead else ""
+        about = formatting.shorten(content.about, ABOUT_LIMIT)
+        frequency = _frequency(content.frequency)
         preheader = opening.preheader([title for title in titles if title != lead_title])
         preheader = preheader or formatting.shorten(content.note or content.about, 140)
         variables: dict[str, Any] = {
@@ -185,10 +187,14 @@ class Renderer:
             "holdings": formatting.holdings(
                 len(shown["for_you"]), len(shown["everyone"]), content.considered, len(shown["new"])
             ),
-            "about": formatting.shorten(content.about, ABOUT_LIMIT),
+            "about": about,
+            "asked_for": gettext("You asked for: %(topics)s", topics=about),
             "note": formatting.shorten(content.note, NOTE_LIMIT),
             "marked": [(formatting.shorten(title, TITLE_LIMIT), url) for title, url in content.marked],
-            "frequency": _frequency(content.frequency),
+            "frequency": frequency,
+            "signed_up": gettext(
+                "You get this mail %(frequency)s because you signed up for it.", frequency=frequency
+            ),
             "preheader": preheader,
             "padding": Markup(opening.padding(preheader)),  # noqa: S704 - fixed text
             "operator": formatting.shorten(content.operator, OPERATOR_LIMIT),
@@ -277,7 +283,9 @@ def _address_line(address: str) -> str:
 
 def _more_on_the_web(dropped: int) -> str:
     """Return "3 more on the web page"; "" for none."""
-    return ngettext("%(num)s more on the web page", "%(num)s more on the web page", dropped) if dropped else ""
+    return (
+        ngettext("%(num)s more on the web page", "%(num)s more on the web page", dropped) if dropped else ""
+    )
 
 
 def _frequency(frequency: str) -> str:
