@@ -76,6 +76,12 @@ class Application:
         check_max_papers(self.max_papers)
         object.__setattr__(self, "language", known_language(self.language))
 
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """The verdicts by the canonical id of the paper; liked wins. Raises BadInput for an id that is none."""
+        disliked = {canonical_id(paper): Verdict.LESS for paper in self.dislikes}
+        return disliked | {canonical_id(paper): Verdict.MORE for paper in self.likes}
+
     def first_status(self, *, confirmed: bool) -> Status:
         """Return the first status: unsubscribed and suppressed are kept; unconfirmed subscribers have to confirm."""
         if self.status in {"unsubscribed", "suppressed"}:
@@ -131,21 +137,20 @@ def subscribe_many(
     """
     results: list[Subscriber | BadInput] = []
     refusals = _Refusals(connection, secret, applications)
-    accepted: list[tuple[int, Subscriber, dict[str, Verdict]]] = []
+    accepted: list[tuple[int, Subscriber]] = []
     for application in applications:
         try:
-            verdicts = refusals.check(application)
+            refusals.check(application)
         except BadInput as refusal:
             results.append(refusal)
             continue
         subscriber = _new_subscriber(application, now, confirmed=confirmed)
-        accepted.append((len(results), subscriber, verdicts))
+        accepted.append((len(results), subscriber))
         results.append(subscriber)
-    subscriber_ids = subscriber_store.insert_subscribers(connection, [one for _, one, _ in accepted])
-    added = [(applications[index], verdicts) for index, _, verdicts in accepted]
-    _save_papers(connection, subscriber_ids, added, now)
+    subscriber_ids = subscriber_store.insert_subscribers(connection, [one for _, one in accepted])
+    _save_papers(connection, subscriber_ids, [applications[index] for index, _ in accepted], now)
     stored: list[Subscriber] = []
-    for subscriber_id, (index, subscriber, _) in zip(subscriber_ids, accepted, strict=True):
+    for subscriber_id, (index, subscriber) in zip(subscriber_ids, accepted, strict=True):
         results[index] = stored_one = replace(subscriber, id=subscriber_id)
         stored.append(stored_one)
     agreed = [one.id for one in stored if one.status in _AGREED]
@@ -184,8 +189,7 @@ def replace_preferences(
     subscriber_store.update_subscriber(connection, changed)
     for row_id, _ in feedback_store.read_feedback(connection, [pending.id]).get(pending.id, []):
         feedback_store.save_feedback(connection, pending.id, row_id, None, now)
-    verdicts = {canonical_id(one): Verdict.MORE for one in application.likes}
-    _save_papers(connection, [pending.id], [(application, verdicts)], now)
+    _save_papers(connection, [pending.id], [application], now)
     builder.rebuild(connection, [pending.id], now)
 
 
@@ -212,14 +216,14 @@ def _new_subscriber(application: Application, now: datetime, *, confirmed: bool)
 def _save_papers(
     connection: Connection,
     subscriber_ids: Sequence[int],
-    added: Sequence[tuple[Application, dict[str, Verdict]]],
+    applications: Sequence[Application],
     now: datetime,
 ) -> None:
     """Store verdicts and libraries; verdicts on papers that are not stored become pending."""
     rated: list[tuple[int, str, Verdict]] = []
     kept: list[tuple[int, LibraryPaper]] = []
-    for subscriber_id, (application, verdicts) in zip(subscriber_ids, added, strict=True):
-        rated += [(subscriber_id, paper_id, verdict) for paper_id, verdict in verdicts.items()]
+    for subscriber_id, application in zip(subscriber_ids, applications, strict=True):
+        rated += [(subscriber_id, paper_id, verdict) for paper_id, verdict in application.verdicts.items()]
         kept += [(subscriber_id, paper) for paper in application.library]
     save_library(connection, kept, now)
     stored_papers = paper_store.row_ids_of(connection, {paper_id for _, paper_id, _ in rated})
@@ -243,8 +247,8 @@ class _Refusals:
             connection, {address_hash(one.mailbox, secret) for one in addresses}
         )
 
-    def check(self, application: Application) -> dict[str, Verdict]:
-        """Return the verdicts by the canonical id of the paper. Raises BadInput for a refused application."""
+    def check(self, application: Application) -> None:
+        """Raise BadInput for a refused application; its address is then taken for the next ones."""
         address = application.address
         if address.key in self._taken:
             raise _taken(address)
@@ -254,10 +258,8 @@ class _Refusals:
                 f"{address.mailbox} is suppressed and gets no mail; "
                 f"see: digest suppressions show {address.mailbox}"
             )
-        verdicts: dict[str, Verdict] = {canonical_id(paper): Verdict.LESS for paper in application.dislikes}
-        verdicts |= {canonical_id(paper): Verdict.MORE for paper in application.likes}
+        _ = application.verdicts  # raises BadInput
         self._taken.add(address.key)
-        return verdicts
 
 
 def _taken(address: Address) -> BadInput:
