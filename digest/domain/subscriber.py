@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from digest.domain.source_categories import CATEGORY_FORM
 from digest.errors import BadInput
 from digest.text.characters import visible
-from digest.text.languages import DEFAULT, LANGUAGES
+from digest.text.languages import DEFAULT, LANGUAGES, gettext
 
 
 class Status(StrEnum):
@@ -175,7 +175,13 @@ def known_language(tag: str) -> str:
     for known in LANGUAGES:
         if tag.lower().replace("_", "-") == known.lower():
             return known
-    raise BadInput(f"There is no language {tag!r}; choose one of {', '.join(LANGUAGES)}.")
+    raise BadInput(
+        gettext(
+            "There is no language %(language)s; choose one of %(languages)s.",
+            language=repr(tag),
+            languages=", ".join(LANGUAGES),
+        )
+    )
 
 
 def clean_words(texts: list[str] | tuple[str, ...]) -> tuple[str, ...]:
