@@ -9,6 +9,7 @@ from digest.domain.channel import Service
 from digest.domain.source_categories import CATEGORY_FORM
 from digest.errors import BadInput
 from digest.text.characters import visible
+from digest.text.languages import DEFAULT, LANGUAGES, gettext
 
 
 class Status(StrEnum):
@@ -164,10 +165,26 @@ class Subscriber:
     paused_until: date | None = None
     confirmed_at: datetime | None = None
     layout: Layout = Layout.FULL
+    language: str = DEFAULT
+    """The language of their mails and pages, by its tag."""
     team: str | None = None
     """Random; equal for the members of a team, who share topics, filters and ratings. None: in no team."""
     service: Service | None = None
     """The chat service of a channel, which gets posts and no mail. None: a person."""
+
+
+def known_language(tag: str) -> str:
+    """Return the tag of a language, in whatever case it is written. Raises BadInput for a language that is not known."""
+    for known in LANGUAGES:
+        if tag.lower().replace("_", "-") == known.lower():
+            return known
+    raise BadInput(
+        gettext(
+            "There is no language %(language)s; choose one of %(languages)s.",
+            language=repr(tag),
+            languages=", ".join(LANGUAGES),
+        )
+    )
 
 
 def clean_words(texts: list[str] | tuple[str, ...]) -> tuple[str, ...]:

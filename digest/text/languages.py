@@ -54,7 +54,12 @@ def current_locale() -> "Locale":
 
 def text_direction() -> str:
     """Return "ltr" or "rtl", the direction of the current language's script."""
-    return current_locale().text_direction
+    return "ltr" if _current.get() == DEFAULT else current_locale().text_direction
+
+
+def sentence_space() -> str:
+    """Return what stands between two sentences of the current language: a space, in Chinese nothing."""
+    return "" if _current.get().partition("-")[0] == "zh" else " "
 
 
 def chosen_language(accept_language: str) -> str:
