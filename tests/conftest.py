@@ -14,6 +14,7 @@ from digest.store.database import Database
 from digest.store.mail_server_models import metadata
 from digest.store.schema import newest_revision, upgrade
 
+pytest_plugins = ["tests.pseudo_language"]
 ROOT = Path(__file__).parent.parent
 POSTGRESQL = os.environ.get("DIGEST_TEST_POSTGRESQL_URL", "postgresql+psycopg://127.0.0.1:5432/postgres")
 

@@ -71,8 +71,13 @@ InLayout = Annotated[
     Layout | None,
     typer.Option("--layout", help="The whole paper, titles and reasons only, or plain text without HTML."),
 ]
+Language = Annotated[
+    str | None,
+    typer.Option(metavar="TAG", help="The language of their mails and pages, as en."),
+]
 _FIELDS = (
     "topics", "must", "mute", "follow", "categories", "frequency", "hour", "timezone", "max_papers", "layout",
+    "language",
 )  # fmt: skip
 
 
@@ -91,6 +96,7 @@ def add(
     timezone: Timezone = None,
     max_papers: MaxPapers = None,
     layout: InLayout = None,
+    language: Language = None,
     confirmed: Annotated[
         bool,
         typer.Option(
@@ -233,6 +239,7 @@ def edit(
     timezone: Timezone = None,
     max_papers: MaxPapers = None,
     layout: InLayout = None,
+    language: Language = None,
     json_output: JsonOutput = False,
 ) -> None:
     """Change a subscriber. Only the given fields change; a given list replaces the old one.
@@ -340,7 +347,7 @@ def _report(subscriber: "Subscriber", *, json_output: bool) -> None:
     output.say(
         f"{subscriber.address} is {subscriber.status}{until}: "
         f"{schedule.frequency} at {schedule.hour}:00 {schedule.timezone}, {subscriber.max_papers} papers at most, "
-        f"layout {subscriber.layout}."
+        f"layout {subscriber.layout}, language {subscriber.language}."
     )
 
 

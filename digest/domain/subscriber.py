@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from digest.domain.source_categories import CATEGORY_FORM
 from digest.errors import BadInput
 from digest.text.characters import visible
+from digest.text.languages import DEFAULT, LANGUAGES
 
 
 class Status(StrEnum):
@@ -163,8 +164,18 @@ class Subscriber:
     paused_until: date | None = None
     confirmed_at: datetime | None = None
     layout: Layout = Layout.FULL
+    language: str = DEFAULT
+    """The language of their mails and pages, by its tag."""
     team: str | None = None
     """Random; equal for the members of a team, who share topics, filters and ratings. None: in no team."""
+
+
+def known_language(tag: str) -> str:
+    """Return the tag of a language, in whatever case it is written. Raises BadInput for a language that is not known."""
+    for known in LANGUAGES:
+        if tag.lower().replace("_", "-") == known.lower():
+            return known
+    raise BadInput(f"There is no language {tag!r}; choose one of {', '.join(LANGUAGES)}.")
 
 
 def clean_words(texts: list[str] | tuple[str, ...]) -> tuple[str, ...]:

@@ -183,6 +183,8 @@ subscribers = Table(
     Column("created_at", Instant, nullable=False),
     Column("confirmed_at", Instant),
     Column("layout", Text, nullable=False, server_default="full"),
+    # The tag of a language, such as zh-Hans; one that is not known any more means English.
+    Column("language", Text, nullable=False, server_default="en"),
     # Random; equal for the members of a team, who share topics and ratings. Null: in no team.
     Column("team", Text, index=True),
     check_one_of("status", Status),

@@ -45,6 +45,7 @@ def _subscriber(row: Row[Any], asked: Interests) -> Subscriber:
         paused_until=row.paused_until,
         confirmed_at=row.confirmed_at,
         layout=Layout(row.layout),
+        language=row.language,
         team=row.team,
     )
 
@@ -163,6 +164,12 @@ def set_status(connection: Connection, subscriber_id: int, status: Status) -> No
     connection.execute(update(subscribers).where(subscribers.c.id == subscriber_id).values(status=status))
 
 
+def set_language(connection: Connection, subscriber_id: int, language: str) -> None:
+    """Change a subscriber's language."""
+    statement = update(subscribers).where(subscribers.c.id == subscriber_id)
+    connection.execute(statement.values(language=language))
+
+
 def first_due(connection: Connection) -> datetime | None:
     """Return the earliest due time of all active subscribers; None if there is none."""
     query = select(func.min(subscribers.c.next_due_at)).where(subscribers.c.status == "active")
@@ -216,6 +223,7 @@ def _columns(one: Subscriber) -> dict[str, Any]:
         "paused_until": one.paused_until,
         "confirmed_at": one.confirmed_at,
         "layout": one.layout,
+        "language": one.language,
         "team": one.team,
     }
 

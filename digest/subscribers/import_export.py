@@ -84,6 +84,8 @@ class SubscriberRecord(BaseModel):
     frequency: Frequency | None = None
     max_papers: int | None = None
     layout: Layout | None = None
+    language: str | None = None
+    """The tag of a language."""
     status: Status | None = None
     paused_until: date | None = None
     team: str | None = None
@@ -103,7 +105,7 @@ class SubscriberRecord(BaseModel):
             likes=_cleaned("likes", self.likes or ()),
             dislikes=_cleaned("dislikes", self.dislikes or ()),
             library=tuple(paper for one in self.library or () if (paper := one.paper())),
-            **self._given("max_papers", "layout", "status", "paused_until", "team"),
+            **self._given("max_papers", "layout", "language", "status", "paused_until", "team"),
         )
 
     def _given(self, *names: str) -> dict[str, Any]:
@@ -174,6 +176,7 @@ def record_of(subscriber: Subscriber) -> dict[str, Any]:
         "frequency": schedule.frequency,
         "max_papers": subscriber.max_papers,
         "layout": subscriber.layout,
+        "language": subscriber.language,
         "paused_until": subscriber.paused_until,
         "team": subscriber.team,
     }

@@ -14,6 +14,7 @@ from digest.domain.subscriber import (
     Subscriber,
     SuppressionEvent,
     Verdict,
+    known_language,
 )
 from digest.errors import BadInput
 from digest.papers.identifiers import canonical_id
@@ -41,6 +42,7 @@ class Change:
     frequency: Frequency | None = None
     max_papers: int | None = None
     layout: Layout | None = None
+    language: str | None = None
     topics: tuple[str, ...] | None = None
     must: tuple[str, ...] | None = None
     mute: tuple[str, ...] | None = None
@@ -61,6 +63,7 @@ class Change:
             interests=interests,
             max_papers=max_papers,
             layout=self.layout or subscriber.layout,
+            language=subscriber.language if self.language is None else known_language(self.language),
             next_due_at=_due_after_change(subscriber, schedule, now),
         )
 

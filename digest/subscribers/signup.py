@@ -15,6 +15,7 @@ from digest.domain.subscriber import (
     Subscriber,
     SuppressionEvent,
     Verdict,
+    known_language,
 )
 from digest.errors import BadInput, NotFound
 from digest.papers.identifiers import canonical_id
@@ -32,6 +33,7 @@ from digest.store.suppressions import Entry
 from digest.subscribers.addresses import address_hash, parse_address
 from digest.subscribers.arrivals import plan_welcome
 from digest.subscribers.profiles import ProfileBuilder
+from digest.text.languages import DEFAULT
 
 CONSENT = "A digest of new papers by mail, until unsubscribed."
 REFUSAL = "No more mail."
@@ -53,6 +55,8 @@ class Application:
     schedule: Schedule = field(default_factory=Schedule)
     max_papers: int = 10
     layout: Layout = Layout.FULL
+    language: str = DEFAULT
+    """The tag of the language of their mails and pages, in whatever case."""
     interests: Interests = field(default_factory=Interests)
     likes: tuple[str, ...] = ()
     """Ids of liked papers, in any form, stored or not."""
@@ -68,8 +72,9 @@ class Application:
     """The team that they belong to; see `digest.subscribers.teams`."""
 
     def __post_init__(self) -> None:
-        """Raise BadInput for a number of papers out of range."""
+        """Raise BadInput for a number of papers out of range, and for an unknown language."""
         check_max_papers(self.max_papers)
+        object.__setattr__(self, "language", known_language(self.language))
 
     @property
     def verdicts(self) -> dict[str, Verdict]:
@@ -169,11 +174,13 @@ def replace_preferences(
     application: Application,
     now: datetime,
 ) -> None:
-    """Give a subscriber who never confirmed the preferences of a later sign-up, if it has any."""
-    if application == Application(application.address):
+    """Give a subscriber who never confirmed the language of a later sign-up, and its preferences, if it has any."""
+    if application == Application(application.address, language=application.language):
+        subscriber_store.set_language(connection, pending.id, application.language)
         return
     changed = replace(
         pending,
+        language=application.language,
         schedule=application.schedule,
         max_papers=application.max_papers,
         layout=application.layout,
@@ -197,6 +204,7 @@ def _new_subscriber(application: Application, now: datetime, *, confirmed: bool)
         schedule=application.schedule,
         max_papers=application.max_papers,
         layout=application.layout,
+        language=application.language,
         created_at=now,
         interests=application.interests,
         confirmed_at=now if status in _AGREED else None,

@@ -18,7 +18,7 @@ BRIEF = {"announced_on", "id", "title", "authors", "categories"}
 SUBSCRIBER = {
     "address", "status", "topics", "must", "mute", "follow", "categories",
     "timezone", "hour", "frequency", "max_papers", "layout", "next_due_at", "paused_until",
-    "team",
+    "team", "language",
 }  # fmt: skip
 DELIVERY = {
     "id", "edition_on", "kind", "address", "status", "reason", "attempts", "due_at", "next_try_at",

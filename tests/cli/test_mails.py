@@ -74,6 +74,21 @@ def test_a_layout_is_chosen_and_used(digest: Shell, layout: str) -> None:
     assert digest("preview", ANA, "--now", NOON, "--format", "html").out
 
 
+def test_a_language_is_chosen_in_any_case(digest: Shell, pseudo_language: str) -> None:
+    edited = digest("subscribers", "edit", ANA, "--language", pseudo_language.upper(), "--json").json
+    assert edited["language"] == pseudo_language
+    assert digest("subscribers", "show", ANA, "--json").json["reader"]["language"] == pseudo_language
+    assert f"language       {pseudo_language}" in digest("subscribers", "show", ANA).out
+    added = digest("subscribers", "add", "bo@example.org", "--language", pseudo_language, "--json").json
+    assert added["language"] == pseudo_language
+
+
+def test_an_unknown_language_is_refused_with_those_that_are_known(digest: Shell) -> None:
+    said = digest.fails("subscribers", "edit", ANA, "--language", "tlh")
+    assert said.strip().endswith("There is no language 'tlh'; choose one of en.")
+    assert digest.fails("subscribers", "add", "bo@example.org", "--language", "tlh")
+
+
 def test_an_unknown_layout_is_refused(digest: Shell) -> None:
     assert digest.tries("subscribers", "edit", ANA, "--layout", "wide").code != 0
 

@@ -56,7 +56,7 @@ OLD_COLUMNS = {
 NEW_COLUMNS = {
     "papers": {"summary", "same_work_as"},
     "popularity": {"citations"},
-    "subscribers": {"layout", "team"},
+    "subscribers": {"layout", "team", "language"},
     "feedback": {"from_team"},
     "deliveries": {"opinion"},
     "cards": {"used_on"},

@@ -29,6 +29,7 @@ from digest.subscribers.import_export import Imported, change_from, export_lines
 from digest.subscribers.preferences import change
 from digest.subscribers.privacy import personal_data
 from digest.subscribers.profiles import ProfileBuilder, build_missing
+from digest.text.languages import LANGUAGES
 from tests.factories import (
     SECRET,
     TUESDAY,
@@ -227,6 +228,8 @@ BAD_LINES: list[Any] = [
     {"address": "x@example.org", "frequency": ["daily"]},
     {"address": "x@example.org", "max_papers": 0},
     {"address": "x@example.org", "layout": "wide"},
+    {"address": "x@example.org", "language": "tlh"},
+    {"address": "x@example.org", "language": 3},
     {"address": "x@example.org", "max_papers": 10**30},
     {"address": "x@example.org", "hour": True},
     {"address": "x@example.org", "topics": ["\ud800"]},
@@ -351,6 +354,7 @@ RECORDS = st.fixed_dictionaries(
         "frequency": st.sampled_from(FREQUENCIES),
         "max_papers": st.integers(1, 50),
         "layout": st.sampled_from(LAYOUTS),
+        "language": st.sampled_from(list(LANGUAGES)),
         "paused_until": st.none() | st.dates(date(2026, 1, 1), date(2030, 1, 1)).map(str),
         "team": st.none() | st.sampled_from(["0123456789abcdef", "fedcba9876543210"]),
         # Stored papers and others, which become pending feedback.

@@ -264,6 +264,21 @@ def test_the_preferences_of_the_last_sign_up_apply_until_somebody_confirms(datab
         assert subscriber_now(database, "ada@example.org").interests.topics == ("protein folding",)
 
 
+def test_the_language_of_the_last_sign_up_applies_and_keeps_the_preferences(
+    database: Database, pseudo_language: str
+) -> None:
+    ada = parse_address("ada@example.org")
+    request_mail(database, Kind.CONFIRM, ada, NOW, {"topics": ["protein folding"]})
+    request_mail(database, Kind.CONFIRM, ada, NOW, {"language": pseudo_language})
+    take(database)
+    stored = subscriber_now(database, ada.mailbox)
+    assert (stored.language, stored.interests.topics) == (pseudo_language, ("protein folding",))
+    confirm(database, SECRET, ada.mailbox, NOW, "test")
+    request_mail(database, Kind.CONFIRM, ada, NOW, {"language": "en"})
+    take(database)
+    assert subscriber_now(database, ada.mailbox).language == pseudo_language
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -273,6 +288,7 @@ def test_the_preferences_of_the_last_sign_up_apply_until_somebody_confirms(datab
         {"topics": ["x" * 501]},
         {"categories": ["no category"]},
         {"likes": ["no id"]},
+        {"language": "tlh"},
     ],
     ids=str,
 )
