@@ -33,7 +33,7 @@ from digest.store.suppressions import Entry
 from digest.subscribers.addresses import address_hash, parse_address
 from digest.subscribers.arrivals import plan_welcome
 from digest.subscribers.profiles import ProfileBuilder
-from digest.text.languages import DEFAULT
+from digest.text.languages import DEFAULT, gettext
 
 CONSENT = "A digest of new papers by mail, until unsubscribed."
 REFUSAL = "No more mail."
@@ -44,7 +44,9 @@ _AGREED: tuple[Status, ...] = (Status.ACTIVE, Status.PAUSED)
 def check_max_papers(count: int) -> None:
     """Raise BadInput unless the number of papers per mail is between 1 and MOST_PAPERS."""
     if not 1 <= count <= MOST_PAPERS:
-        raise BadInput(f"A mail can hold 1 to {MOST_PAPERS} papers, not {count}.")
+        raise BadInput(
+            gettext("A mail can hold 1 to %(most)s papers, not %(given)s.", most=MOST_PAPERS, given=count)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,11 @@ def short_day(on: date) -> str:
     return f"{on.day} {MONTHS[on.month - 1][:3]}"
 
 
+def month(on: date) -> str:
+    """Return "November 2025"."""
+    return f"{MONTHS[on.month - 1]} {on.year}"
+
+
 def weekday(on: date) -> str:
     """Return "Saturday"."""
     return WEEKDAYS[on.weekday()]

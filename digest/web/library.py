@@ -15,6 +15,7 @@ from digest.store.database import Connection
 from digest.subscribers.library import MatchedLibrary, add_library, match_library, remove_library
 from digest.subscribers.library_files.entry import entry_of
 from digest.subscribers.library_files.read import Library, library_of, read_library
+from digest.text.languages import gettext
 from digest.web.context import WebContext
 from digest.web.forms import Form
 
@@ -78,12 +79,14 @@ def save_library(context: WebContext, subscriber: Subscriber, form: Form) -> str
 
 def _works(context: WebContext, subscriber: Subscriber, orcid: str) -> Library:
     if not context.previews.hit(LOOKUPS, f"orcid {subscriber.key}"):
-        raise TryLater("Too many requests to ORCID; please continue in an hour.", 3600)
+        raise TryLater(gettext("Too many requests to ORCID; please continue in an hour."), 3600)
     try:
         works = works_of(orcid, context.container.settings.orcid_url, context.container.watched_fetcher)
-    except StopRun as error:
+    except (StopRun, TryLater) as error:
         # For this person it is no more than a source that does not answer.
-        raise TryLater(f"The works of this ORCID iD cannot be read now: {error}") from None
+        raise TryLater(
+            gettext("The works of this ORCID iD cannot be read now: %(reason)s", reason=error)
+        ) from None
     return library_of("ORCID", [entry_of(orcid, work.title, "", " ".join(work.ids)) for work in works])
 
 

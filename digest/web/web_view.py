@@ -10,6 +10,7 @@ from digest.mail.content import HEADINGS, heading_of
 from digest.store import delivery_reports
 from digest.store import editions as edition_store
 from digest.text.formatting import holdings
+from digest.text.languages import gettext
 from digest.web.context import Context
 
 router = APIRouter(include_in_schema=False)
@@ -28,7 +29,9 @@ def web_view(context: Context, token: str) -> Response:
         )
         composed = [row.id for row in rows if row.contents is not None]
         if not composed:
-            raise NotFound("The digest of that day is no longer stored; look at what is trending now.")
+            raise NotFound(
+                gettext("The digest of that day is no longer stored; look at what is trending now.")
+            )
         mail = read_mail(connection, composed[0])
     shown = {
         key: [pick for pick in mail.picks if heading_of(pick.section, pick.card) == key] for key in HEADINGS

@@ -7,6 +7,7 @@ from typing import Any
 
 from digest.errors import BadInput, NotFound, TryLater
 from digest.papers.sources.http import Fetcher
+from digest.text.languages import gettext
 
 _ORCID = re.compile(
     r"(?:https?://)?(?:www\.)?(?:orcid\.org/)?([0-9]{4}-?[0-9]{4}-?[0-9]{4}-?[0-9]{3}[0-9Xx])/?"
@@ -28,7 +29,12 @@ def parse_orcid(text: str) -> str:
     match = _ORCID.fullmatch(text.strip()[:100])
     digits = match[1].replace("-", "").upper() if match else ""
     if not digits or _check_digit(digits[:15]) != digits[15]:
-        raise BadInput(f"{text.strip()[:40]!r} is not an ORCID iD; it looks like 0000-0002-1825-0097.")
+        raise BadInput(
+            gettext(
+                "%(text)s is not an ORCID iD; it looks like 0000-0002-1825-0097.",
+                text=repr(text.strip()[:40]),
+            )
+        )
     return "-".join(digits[start : start + 4] for start in range(0, 16, 4))
 
 
@@ -53,7 +59,7 @@ def works_of(orcid: str, base_url: str, fetcher: Fetcher) -> list[Work]:
         accept="application/json",
     )
     if answer.status != 200:
-        raise NotFound(f"ORCID has no public record {orcid}; check the iD.")
+        raise NotFound(gettext("ORCID has no public record %(orcid)s; check the iD.", orcid=orcid))
     try:
         document = json.loads(answer.body)
     except (ValueError, RecursionError):
