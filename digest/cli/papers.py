@@ -205,10 +205,10 @@ def _list_trending(top: int, since: str | None, category: str | None, *, json_ou
             {
                 "trend": heat,
                 **_brief(stored),
-                "popularity": line,
-                "section": "trending" if line else "new",
+                "popularity": votes.in_words() if votes else "",
+                "section": "trending" if votes else "new",
             }
-            for stored, heat, line in found
+            for stored, heat, votes in found
         ],
         json_output=json_output,
         empty="There are no such papers; fetch some with: digest papers fetch",
@@ -368,13 +368,14 @@ def show(
 
     from digest.papers.identifiers import abstract_url
     from digest.papers.search import find_paper
-    from digest.ranking.trending import popularity_line
+    from digest.ranking.trending import votes_of
     from digest.store.papers import popularity_of
 
     with opened() as container, container.database.read() as connection:
         now = container.clock()
         stored = find_paper(connection, paper_id)
         snapshots = popularity_of(connection, [stored.row_id], now).get(stored.row_id, [])
+    votes = votes_of(snapshots, now)
     if json_output:
         output.as_json(
             {
@@ -390,7 +391,7 @@ def show(
     output.say(
         f"{paper.id} · {', '.join(paper.categories)} · announced {stored.stated_on or 'on an unknown day'}"
     )
-    for line in (popularity_line(snapshots, now), abstract_url(paper.id), *paper.links.values()):
+    for line in (votes.in_words() if votes else "", abstract_url(paper.id), *paper.links.values()):
         if line:
             output.say(line)
     output.say()

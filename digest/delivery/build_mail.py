@@ -8,17 +8,19 @@ from digest.mail.content import ConfirmationContent, DigestContent, GoodbyeConte
 from digest.mail.message import Message, digest_headers, entity_reference, feedback_id, transactional_headers
 from digest.mail.rendering import RenderedMail, Renderer
 from digest.subscribers.links import Links
+from digest.text.languages import use_language
 
 
 def build_mail(mail: ComposedMail, links: Links, renderer: Renderer) -> Message:
-    """Render a composed mail and add the header fields of its kind."""
-    if mail.kind == Kind.CONFIRM:
-        return _confirmation(mail, links, renderer)
-    if mail.kind == Kind.LINKS:
-        return _own_links(mail, links, renderer)
-    if mail.kind == Kind.GOODBYE:
-        return _goodbye(mail, links, renderer)
-    return _digest(mail, links, renderer)
+    """Render a composed mail in its language and add the header fields of its kind."""
+    with use_language(mail.language):
+        if mail.kind == Kind.CONFIRM:
+            return _confirmation(mail, links, renderer)
+        if mail.kind == Kind.LINKS:
+            return _own_links(mail, links, renderer)
+        if mail.kind == Kind.GOODBYE:
+            return _goodbye(mail, links, renderer)
+        return _digest(mail, links, renderer)
 
 
 def _digest(mail: ComposedMail, links: Links, renderer: Renderer) -> Message:

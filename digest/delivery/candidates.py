@@ -14,6 +14,7 @@ from cachetools import LRUCache
 
 from digest.domain.paper import Popularity
 from digest.domain.pick import Card, PickReason
+from digest.domain.votes import Votes
 from digest.papers.identifiers import abstract_url, pdf_url
 from digest.papers.links_in_abstracts import named_addresses
 from digest.papers.search import trend_input
@@ -21,13 +22,14 @@ from digest.ranking.candidates import Candidates
 from digest.ranking.explain import reasons
 from digest.ranking.profile import Interest
 from digest.ranking.terms import Statistics, unpack_counts
-from digest.ranking.trending import NEWNESS, popularity_line, trending
+from digest.ranking.trending import NEWNESS, trending, votes_of
 from digest.ranking.typed_words import interest_in_words
 from digest.store import papers as paper_store
 from digest.store import terms as term_store
 from digest.store.database import Connection
 from digest.store.papers import StoredPaper
 from digest.store.same_works import absorbed_rows
+from digest.text.languages import gettext_noop
 
 # Papers get votes for days after they are announced, so a trending paper may be a week old.
 TRENDING_DAYS = 7
@@ -95,7 +97,7 @@ class StoredCandidates:
         known = self._cards.get(index)
         if known is None:
             stored = self._stored[index]
-            card = card_of(stored, self._popularity.get(stored.row_id, []), self._now)
+            card = card_of(stored, votes_of(self._popularity.get(stored.row_id, []), self._now))
             known = self._cards[index] = (fingerprint(card.to_json()), card)
         return known
 
@@ -122,7 +124,7 @@ def fingerprint(document: dict[str, Any]) -> str:
     return sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def card_of(stored: StoredPaper, snapshots: list[Popularity], now: datetime) -> Card:
+def card_of(stored: StoredPaper, votes: Votes | None) -> Card:
     """Return a stored paper as mails and pages show it."""
     paper = stored.paper
     links = {**named_addresses(paper.abstract), **paper.links}
@@ -137,10 +139,11 @@ def card_of(stored: StoredPaper, snapshots: list[Popularity], now: datetime) -> 
         pdf_url=pdf_url(paper.id) or paper.links.get("pdf", ""),
         links=tuple(
             (label, links[kind])
-            for kind, label in (("code", "Code"), ("project", "Project"))
+            for kind, label in (("code", gettext_noop("Code")), ("project", gettext_noop("Project")))
             if kind in links
         ),
-        popularity=popularity_line(snapshots, now),
+        popularity=votes.in_english() if votes else "",
+        votes=votes,
         summary=paper.summary,
     )
 

@@ -177,6 +177,7 @@ def _compose(
                 one.edition_on,
                 now,
                 delivery_context.imprint,
+                language=subscriber.language,
                 past=past,
             )
             pick_store.save_compositions(connection, [_composition(one, mail)])

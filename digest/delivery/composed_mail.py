@@ -8,9 +8,11 @@ from functools import lru_cache
 from typing import Any, Self
 
 from digest.domain.pick import Pick
-from digest.domain.subscriber import Schedule
+from digest.domain.subscriber import Frequency, Schedule
 from digest.mail.addresses import read_address
 from digest.mail.message import message_id
+from digest.text.formatting import clock
+from digest.text.languages import DEFAULT, gettext
 
 _LONGEST_ABOUT = 200
 
@@ -56,6 +58,9 @@ class ComposedMail:
     about: str = ""
     note: str = ""
     frequency: str = ""
+    """When the subscriber gets mail, in words."""
+    language: str = DEFAULT
+    """The language it was composed in, and is built in again, whatever the subscriber chooses later."""
     past: tuple[date, ...] = ()
     """Editions of earlier digests that the mail links to, newest first."""
     layout: str = "full"
@@ -79,6 +84,7 @@ class ComposedMail:
             "about": self.about,
             "note": self.note,
             "frequency": self.frequency,
+            "language": self.language,
             "past": [edition_on.isoformat() for edition_on in self.past],
             "layout": self.layout,
             "marked": [list(one) for one in self.marked],
@@ -129,6 +135,18 @@ def about(topics: Sequence[str]) -> str:
 
 
 def schedule_in_words(schedule: Schedule) -> str:
-    """Return when a subscriber gets mail, as a phrase that completes "You get this mail"."""
-    days = {"daily": "every day", "weekdays": "on weekdays", "weekly": "every Monday", "off": "never"}
-    return f"{days[schedule.frequency]} at {schedule.hour}:00 ({schedule.timezone.replace('_', ' ')})"
+    """Return when a subscriber gets mail, as a phrase that completes "You get this mail", in the current language."""
+    at, zone = clock(schedule.hour), schedule.timezone.replace("_", " ")
+    match schedule.frequency:
+        case Frequency.DAILY:
+            # Translators: completes "You get this mail ..." and "From now on you get a digest ...".
+            return gettext("every day at %(time)s (%(zone)s)", time=at, zone=zone)
+        case Frequency.WEEKDAYS:
+            # Translators: completes "You get this mail ..." and "From now on you get a digest ...".
+            return gettext("on weekdays at %(time)s (%(zone)s)", time=at, zone=zone)
+        case Frequency.WEEKLY:
+            # Translators: completes "You get this mail ..." and "From now on you get a digest ...".
+            return gettext("every Monday at %(time)s (%(zone)s)", time=at, zone=zone)
+        case Frequency.OFF:
+            # Translators: completes "You get this mail ..." and "From now on you get a digest ...".
+            return gettext("never at %(time)s (%(zone)s)", time=at, zone=zone)

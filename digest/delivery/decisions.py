@@ -7,6 +7,7 @@ from typing import Literal
 from digest.delivery.feed_state import FeedState
 from digest.domain.delivery import PLANNED_KINDS, RECIPIENTS, Delivery, Kind
 from digest.domain.subscriber import Status
+from digest.text.languages import gettext, gettext_noop, ngettext
 
 # Why a digest is empty, or is not sent. Recorded with the delivery.
 NO_ANNOUNCEMENT = "no announcement"
@@ -26,24 +27,32 @@ _STATE_REASON: dict[FeedState, str] = {
 }
 
 NOTES: dict[str, str] = {
-    NO_ANNOUNCEMENT: "No new papers today: arXiv announced nothing since your last digest. Nothing is broken.",
-    NOTHING_NEW: "No new papers have come in since your last digest.",
-    NOTHING_FITS: "There are new papers today, but none that fits what you follow. "
-    "If that happens often, add a topic or take out a rule.",
-    LATE_FEED: "Today's papers are late. They will be in your next digest.",
-    FEED_FAULT: "We could not read today's papers. They will be in your next digest.",
+    NO_ANNOUNCEMENT: gettext_noop(
+        "No new papers today: arXiv announced nothing since your last digest. Nothing is broken."
+    ),
+    NOTHING_NEW: gettext_noop("No new papers have come in since your last digest."),
+    NOTHING_FITS: gettext_noop(
+        "There are new papers today, but none that fits what you follow. "
+        "If that happens often, add a topic or take out a rule."
+    ),
+    LATE_FEED: gettext_noop("Today's papers are late. They will be in your next digest."),
+    FEED_FAULT: gettext_noop("We could not read today's papers. They will be in your next digest."),
 }
+"""What a digest without papers says; translated when it is composed."""
 
 
 def short_note(picks: int, most: int, considered: int) -> str:
-    """Return why a digest has some papers, but fewer than the subscriber wants; "" when it is full."""
+    """Return in the current language why a digest has fewer papers than the subscriber wants; "" when it is full or empty."""
     if not 0 < picks < most:
         return ""
     if considered <= picks:
-        return "Fewer papers than usual: there are no other new ones since your last digest."
-    return (
-        f"Fewer papers than usual: of {considered:,} new ones, no other fits what you follow well enough. "
-        "A topic more in your preferences brings more."
+        return gettext("Fewer papers than usual: there are no other new ones since your last digest.")
+    return ngettext(
+        "Fewer papers than usual: of %(num)s new one, no other fits what you follow well enough. "
+        "A topic more in your preferences brings more.",
+        "Fewer papers than usual: of %(num)s new ones, no other fits what you follow well enough. "
+        "A topic more in your preferences brings more.",
+        considered,
     )
 
 

@@ -27,6 +27,7 @@ from digest.store import papers as paper_store
 from digest.store import picks as pick_store
 from digest.store import terms as term_store
 from digest.store.database import Connection
+from digest.text.languages import gettext, use_language
 
 _KNOWN_FOR = timedelta(days=4)
 """How long a fetch tells what its feed has announced: longer than a weekend with a holiday, and not after it is given up."""
@@ -98,7 +99,13 @@ class Selection:
         kind: Kind = Kind.DIGEST,
         marked: Sequence[tuple[str, str]] = (),
     ) -> ComposedMail:
-        """Return the mail. `note` says why it has no papers, why it has few is said here; `marked` are titles and ids of papers."""
+        """Return the mail, in the subscriber's language. `marked` are titles and ids of papers.
+
+        `note` is the message that says why it has no papers; why it has few is said here.
+        """
+        with use_language(self.subscriber.language):
+            said = gettext(note) if note else self._shortage
+            frequency = schedule_in_words(self.subscriber.schedule)
         return ComposedMail(
             kind=kind,
             subscriber_key=self.subscriber.key,
@@ -108,8 +115,9 @@ class Selection:
             imprint=imprint,
             considered=self.considered,
             about=about(self.subscriber.interests.topics),
-            note=note or self._shortage,
-            frequency=schedule_in_words(self.subscriber.schedule),
+            note=said,
+            frequency=frequency,
+            language=self.subscriber.language,
             layout=self.subscriber.layout,
             marked=tuple((title, abstract_url(paper_id)) for title, paper_id in marked[:MARKED_SHOWN]),
             away_since=self.papers_after if kind == Kind.CATCH_UP else None,

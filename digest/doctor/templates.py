@@ -13,6 +13,7 @@ from digest.domain.pick import Card, Pick, PickReason
 from digest.domain.subscriber import Layout
 from digest.mail.rendering import Renderer
 from digest.subscribers.links import Links
+from digest.text.languages import LANGUAGES
 
 _NAME = "templates"
 
@@ -20,11 +21,11 @@ _NAME = "templates"
 def examine_templates(
     open_renderer: Callable[[], Renderer], links: Links, imprint: SenderIdentity, now: datetime
 ) -> Check:
-    """Build a mail of each kind and layout for nobody; send and store nothing."""
+    """Build a mail of each kind, layout and language for nobody; send and store nothing."""
     renderer = attempt(_NAME, open_renderer, "Install this program again; its templates are damaged.")
     if isinstance(renderer, Check):
         return renderer
-    mails = sample_mails(imprint, now)
+    mails = [replace(mail, language=tag) for mail in sample_mails(imprint, now) for tag in LANGUAGES]
     for mail in mails:
         built = attempt(
             _NAME,
@@ -33,7 +34,7 @@ def examine_templates(
         )
         if isinstance(built, Check):
             return built
-    return good(_NAME, f"{len(mails)} mails, one of each kind and layout, can be built.")
+    return good(_NAME, f"{len(mails)} mails, one of each kind, layout and language, can be built.")
 
 
 def sample_mails(imprint: SenderIdentity, now: datetime) -> list[ComposedMail]:

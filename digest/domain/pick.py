@@ -3,13 +3,15 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import Any, Self
 
 from digest.domain.delivery import Section
 from digest.domain.reason_line import is_explained_by_paper, reason_line
+from digest.domain.votes import Votes
+from digest.text.languages import current_language, gettext
 
 _WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x20\x7f<>\"]{1,2000}")
 
@@ -39,9 +41,16 @@ class Card:
     links: tuple[tuple[str, str], ...] = ()
     """Further (label, URL) pairs: code, project page."""
     popularity: str = ""
-    """A line such as "38 upvotes, +21 today". Empty for a paper without votes."""
+    """A line in English, such as "38 upvotes, +21 since yesterday". Empty for a paper without votes."""
     summary: str = ""
     """One sentence from a feed or a summary service. Empty: the best sentence of the abstract is shown."""
+    votes: Votes | None = None
+    """The numbers that `popularity` says. None without votes, and in cards of earlier versions."""
+
+    @property
+    def popularity_in_words(self) -> str:
+        """The popularity in the current language; that of a card of earlier versions in English."""
+        return self.votes.in_words() if self.votes else self.popularity
 
     def to_json(self) -> dict[str, Any]:
         """Return the card as a JSON object. `from_json` is the inverse."""
@@ -57,6 +66,7 @@ class Card:
             "links": [list(link) for link in self.links],
             "popularity": self.popularity,
             "summary": self.summary,
+            "votes": self.votes and list(astuple(self.votes)),
         }
 
     @classmethod
@@ -73,8 +83,9 @@ class Card:
             pdf_url=value["pdf_url"],
             links=tuple((label, url) for label, url in value["links"]),
             popularity=value["popularity"],
-            # Cards of earlier versions have none.
+            # Cards of earlier versions have neither.
             summary=value.get("summary", ""),
+            votes=Votes(*votes) if (votes := value.get("votes")) else None,
         )
 
 
@@ -93,15 +104,25 @@ class PickReason:
     liked: str = ""
     """Title of the marked paper that explains the pick better than the terms do; may be empty."""
 
-    @cached_property
+    _lines: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """The line by language."""
+
+    @property
     def line(self) -> str:
-        """The line the subscriber sees; empty when popularity is the only reason."""
+        """The line the subscriber sees, in the current language; empty when popularity is the only reason."""
+        language = current_language()
+        known = self._lines.get(language)
+        if known is None:
+            known = self._lines[language] = self._worded()
+        return known
+
+    def _worded(self) -> str:
         if self.author:
-            return f"By {self.author}, whom you follow"
+            return gettext("By %(author)s, whom you follow", author=self.author)
         if self.interest:
             return reason_line(self.interest, self.terms, is_typed=self.is_typed, liked=self.liked)
         if self.terms:
-            return f"Because of: {', '.join(term for term, _ in self.terms)}"
+            return gettext("Because of: %(terms)s", terms=", ".join(term for term, _ in self.terms))
         return ""
 
     @property

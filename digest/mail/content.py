@@ -7,14 +7,15 @@ from typing import Literal
 from digest.domain.delivery import Kind, Section
 from digest.domain.pick import Card
 from digest.domain.subscriber import Layout
+from digest.text.languages import gettext_noop
 
 Heading = Literal["for_you", "everyone", "new"]
 HEADINGS: dict[Heading, str] = {
-    "for_you": "For you",
-    "everyone": "What everyone reads",
-    "new": "New this week",
+    "for_you": gettext_noop("For you"),
+    "everyone": gettext_noop("What everyone reads"),
+    "new": gettext_noop("New this week"),
 }
-"""In the order in which a mail shows them."""
+"""In the order in which a mail shows them; translated where they are shown."""
 
 
 def heading_of(section: Section, card: Card) -> Heading:

@@ -6,7 +6,8 @@ from functools import lru_cache
 from math import ceil
 
 from digest.mail.content import PickContent
-from digest.text.formatting import counted, one_line, shorten
+from digest.text.formatting import one_line, shorten
+from digest.text.languages import gettext, ngettext
 
 SUBJECT_TITLE = 68
 """Characters of the title in a subject; phones show about 40, desktops about 80 of the whole."""
@@ -70,13 +71,18 @@ def _between_words(line: str, limit: int) -> str:
 
 def with_others(title: str, count: int) -> str:
     """Return "TITLE" or "TITLE, and 9 more"."""
-    return f"{title}, and {count - 1} more" if count > 1 else title
+    if count <= 1:
+        return title
+    return ngettext("%(title)s, and %(num)s more", "%(title)s, and %(num)s more", count - 1, title=title)
 
 
 def reading_time(papers: int) -> str:
     """Return "10 papers, 4 minutes"."""
     minutes = max(1, ceil(papers * SECONDS_A_PAPER / 60 - 0.25))
-    return f"{counted(papers, 'paper')}, {counted(minutes, 'minute')}"
+    # Translators: such as "10 papers, 4 minutes": what is in a mail, and how long it takes to read.
+    return gettext("%(papers)s, %(minutes)s",
+                   papers=ngettext("%(num)s paper", "%(num)s papers", papers),
+                   minutes=ngettext("%(num)s minute", "%(num)s minutes", minutes))  # fmt: skip
 
 
 def preheader(titles: Sequence[str], limit: int = 140) -> str:

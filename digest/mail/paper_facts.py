@@ -7,6 +7,7 @@ from digest.domain.categories import NAMES
 from digest.domain.pick import Card, is_web_address
 from digest.text import formatting
 from digest.text.badges import badges
+from digest.text.languages import gettext
 from digest.text.summary import LIMIT, fitted, summary
 
 LINKS_SHOWN = 4
@@ -31,7 +32,7 @@ _SHORT_NAMES = {
     "q-bio.QM": "Quantitative Biology",
     "physics.comp-ph": "Computational Physics",
 }
-"""Names for categories whose own names are too long for a line with the date and the votes."""
+"""Names for categories whose own names are too long for a line with the date and the votes; proper names, not translated."""
 _SINCE = re.compile(r" (?:since yesterday|since \d+ days ago|today)\b")
 
 
@@ -44,8 +45,8 @@ def facts(card: Card) -> list[str]:
     parts = (
         *(formatting.shorten(name, 40) for name in category),
         formatting.short_day(card.announced_on) if card.announced_on else "",
-        formatting.shorten(_SINCE.sub("", card.popularity), 60),
-        *badges(card.title, card.abstract),
+        card.votes.without_days() if card.votes else formatting.shorten(_SINCE.sub("", card.popularity), 60),
+        *map(gettext, badges(card.title, card.abstract)),
     )
     return [part for part in parts if part]
 
@@ -93,4 +94,6 @@ def sentence(card: Card, limit: int = LIMIT) -> str:
 def links(card: Card) -> list[tuple[str, str]]:
     """Return the further links of a paper as (label, URL): PDF, code, project. The title links to the abstract."""
     every = (("PDF", card.pdf_url), *card.links[:LINKS_SHOWN])
-    return [(formatting.shorten(label, 30), url) for label, url in every if is_web_address(url)]
+    return [
+        (gettext(formatting.shorten(label, 30) or url), url) for label, url in every if is_web_address(url)
+    ]

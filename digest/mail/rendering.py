@@ -3,7 +3,8 @@
 The templates of a mail are a folder with `subject.txt`, `body.txt` and `body.mjml`, which extend the files of
 the same names in `_base/`. HTML is escaped, text and subject are not. An undefined variable is an error.
 The fragments of a paper (`paper.*`, `links.*`) are rendered once per paper and cached; only the reason and the
-feedback links are rendered for each subscriber. Rendering is deterministic: equal content gives equal bytes.
+feedback links are rendered for each subscriber. The language is the current one (`digest.text.languages`). Rendering is
+deterministic: equal content in one language gives equal bytes.
 """
 
 from dataclasses import dataclass
@@ -29,8 +30,9 @@ from digest.mail.content import (
     heading_of,
 )
 from digest.mail.quoted_printable import transferred_size
-from digest.mail.template_compiler import html_environment, text_environment
+from digest.mail.template_compiler import MailTemplates
 from digest.text import formatting
+from digest.text.languages import current_language, gettext, ngettext
 
 HTML_LIMIT = 85_000
 """Bytes of encoded HTML. Gmail clips a message at about 102 kB, which hides the unsubscribe link."""
@@ -81,8 +83,7 @@ class Renderer:
     """
 
     def __init__(self, templates: Path, cached_cards: int = CACHED_CARDS) -> None:
-        self._html = html_environment(templates)
-        self._text = text_environment(templates)
+        self._templates = MailTemplates(templates)
         self._fragments = lru_cache(cached_cards)(self._render_card)
 
     def digest(self, content: DigestContent) -> RenderedMail:
@@ -120,8 +121,8 @@ class Renderer:
         days = confirmation.expires_in_days
         variables: dict[str, Any] = {
             "confirm_url": confirmation.confirm_url,
-            "days": f"{days} day{'s' * (days != 1)}",
-            "preheader": "Please confirm that you want trending papers by mail.",
+            "expiry": ngettext("The link works for %(num)s day.", "The link works for %(num)s days.", days),
+            "preheader": gettext("Please confirm that you want trending papers by mail."),
         }
         return self._transactional("confirm", confirmation, variables)
 
@@ -129,7 +130,7 @@ class Renderer:
         """Render a mail with a subscriber's links."""
         variables: dict[str, Any] = {
             "own": own,
-            "preheader": "Preferences, feed, past digests, unsubscribe.",
+            "preheader": gettext("Preferences, feed, past digests, unsubscribe."),
         }
         return self._transactional("links", own, variables)
 
@@ -138,7 +139,7 @@ class Renderer:
         variables: dict[str, Any] = {
             "undo_url": goodbye.undo_url,
             "preferences_url": goodbye.preferences_url,
-            "preheader": "This is the last mail. One link brings your digests back.",
+            "preheader": gettext("This is the last mail. One link brings your digests back."),
         }
         return self._transactional("goodbye", goodbye, variables)
 
@@ -152,13 +153,14 @@ class Renderer:
     ) -> dict[str, Any]:
         """Return the templates' variables. `sections` is a list of (heading, [(number, pick, fragments, reason)])."""
         shown: dict[Heading, list[Any]] = {key: [] for key in HEADINGS}
+        language = current_language()
         for pick in picks:
-            fragments = self._fragments(pick.card, limit, pick.author)
+            fragments = self._fragments(pick.card, limit, pick.author, language)
             shown[heading_of(pick.section, pick.card)].append((pick, fragments))
         numbers = count(1)
         sections = [
             (
-                HEADINGS[key],
+                gettext(HEADINGS[key]),
                 [
                     (next(numbers), pick, fragments, formatting.shorten(pick.reason, REASON_LIMIT))
                     for pick, fragments in of_section
@@ -170,6 +172,8 @@ class Renderer:
         lead = opening.lead_of(picks)
         titles = [fragments.title for _, of_section in sections for _, _, fragments, _ in of_section]
         lead_title = formatting.shorten(lead.card.title, TITLE_LIMIT) or lead.card.paper_id if lead else ""
+        about = formatting.shorten(content.about, ABOUT_LIMIT)
+        frequency = _frequency(content.frequency)
         preheader = opening.preheader([title for title in titles if title != lead_title])
         preheader = preheader or formatting.shorten(content.note or content.about, 140)
         variables: dict[str, Any] = {
@@ -179,15 +183,18 @@ class Renderer:
             "papers": len(titles),
             "lead": opening.with_others(opening.subject_title(lead_title), len(titles)) if lead else "",
             "reading_time": opening.reading_time(len(titles)),
-            "dropped": len(content.picks) - len(picks),
+            "dropped": _more_on_the_web(len(content.picks) - len(picks)),
             "holdings": formatting.holdings(
                 len(shown["for_you"]), len(shown["everyone"]), content.considered, len(shown["new"])
             ),
-            "about": formatting.shorten(content.about, ABOUT_LIMIT),
+            "about": about,
+            "asked_for": gettext("You asked for: %(topics)s", topics=about),
             "note": formatting.shorten(content.note, NOTE_LIMIT),
             "marked": [(formatting.shorten(title, TITLE_LIMIT), url) for title, url in content.marked],
-            "frequency": formatting.FREQUENCIES.get(content.frequency)
-            or formatting.shorten(content.frequency, 60),
+            "frequency": frequency,
+            "signed_up": gettext(
+                "You get this mail %(frequency)s because you signed up for it.", frequency=frequency
+            ),
             "preheader": preheader,
             "padding": Markup(opening.padding(preheader)),  # noqa: S704 - fixed text
             "operator": formatting.shorten(content.operator, OPERATOR_LIMIT),
@@ -211,15 +218,16 @@ class Renderer:
         )
 
     def _subject(self, name: str, variables: dict[str, Any]) -> str:
-        return formatting.one_line(self._text.get_template(f"{name}/subject.txt").render(variables))
+        return formatting.one_line(self._templates.text(f"{name}/subject.txt").render(variables))
 
     def _fill_text(self, name: str, variables: dict[str, Any]) -> str:
-        return self._text.get_template(f"{name}/body.txt").render(variables).strip("\n") + "\n"
+        return self._templates.text(f"{name}/body.txt").render(variables).strip("\n") + "\n"
 
     def _fill_html(self, name: str, variables: dict[str, Any]) -> str:
-        return _ascii(self._html.get_template(f"{name}/body.html").render(variables))
+        return _ascii(self._templates.html(f"{name}/body.html").render(variables))
 
-    def _render_card(self, card: Card, limit: int, followed: str) -> _Fragments:
+    def _render_card(self, card: Card, limit: int, followed: str, _language: str) -> _Fragments:
+        """Render a card in the current language, which is a part of the cache's key."""
         title = formatting.shorten(card.title, TITLE_LIMIT) or card.paper_id
         shown = paper_facts.authors(card, followed)
         links = paper_facts.links(card)
@@ -237,13 +245,13 @@ class Renderer:
             title_html=self._fragment_html("digest/title.html", paper),
             paper_html=self._fragment_html("digest/paper.html", paper),
             links_html=self._fragment_html("digest/links.html", paper),
-            paper_text=self._text.get_template("digest/paper.txt").render(paper),
-            footnote=self._text.get_template("digest/links.txt").render(paper).rstrip("\n"),
+            paper_text=self._templates.text("digest/paper.txt").render(paper),
+            footnote=self._templates.text("digest/links.txt").render(paper).rstrip("\n"),
         )
 
     def _fragment_html(self, name: str, variables: dict[str, Any]) -> Markup:
         # The output of an escaping template is safe inside another.
-        return Markup(_ascii(self._html.get_template(name).render(variables)))  # noqa: S704
+        return Markup(_ascii(self._templates.html(name).render(variables)))  # noqa: S704
 
     def _without_lowest(self, picks: tuple[PickContent, ...], excess: int) -> tuple[PickContent, ...]:
         """Return the picks without the lowest-ranked ones, enough of them to free `excess` bytes, at least one."""
@@ -253,7 +261,7 @@ class Renderer:
         for pick in (*reversed(everyone), *reversed(for_you)):
             if excess <= 0:
                 break
-            fragments = self._fragments(pick.card, SUMMARY_LIMITS[-1], pick.author)
+            fragments = self._fragments(pick.card, SUMMARY_LIMITS[-1], pick.author, current_language())
             excess -= (
                 transferred_size(fragments.title_html + fragments.paper_html + fragments.links_html, 0)
                 + CARD_FRAME
@@ -271,6 +279,19 @@ def _ascii(html: str) -> str:
 def _address_line(address: str) -> str:
     lines = (formatting.one_line(line).rstrip(",") for line in address.splitlines())
     return formatting.shorten(", ".join(filter(None, lines)), OPERATOR_LIMIT)
+
+
+def _more_on_the_web(dropped: int) -> str:
+    """Return "3 more on the web page"; "" for none."""
+    return (
+        ngettext("%(num)s more on the web page", "%(num)s more on the web page", dropped) if dropped else ""
+    )
+
+
+def _frequency(frequency: str) -> str:
+    """Return a frequency in words: one of the frequencies, or a phrase in the language of the mail."""
+    known = formatting.FREQUENCIES.get(frequency)
+    return gettext(known) if known else formatting.shorten(frequency, 60)
 
 
 def _template(content: DigestContent) -> str:

@@ -1,20 +1,32 @@
 """Creates the Jinja environments of the mail templates, and compiles `body.mjml` to HTML templates.
 
-A template is compiled once per process, in three steps:
+A template is compiled in three steps, the first two once per process:
 1. Jinja with square brackets (`[% extends %]`, `[% block %]`) inserts the mail's blocks into the base template.
 2. MJML generates the layout tables. Jinja in curly braces passes through it as text.
-3. The HTML is minified. The result is the Jinja template that every mail is rendered with.
+3. The HTML is minified. The result is the Jinja template that every mail is rendered with. Jinja compiles it for each
+   language, with the messages translated.
 """
 
 import re
-from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
-from jinja2 import BaseLoader, Environment, FileSystemLoader, StrictUndefined
+from jinja2 import (
+    BaseLoader,
+    ChoiceLoader,
+    DictLoader,
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    Template,
+)
+from markupsafe import Markup
 from mjml import mjml_to_html
 
+from digest.mail.message_folding import FoldingCodeGenerator
 from digest.text import formatting
 from digest.text.emphasis import emphasised
+from digest.text.languages import current_language, install, text_direction
 
 # Outlook needs conditional comments. All other comments are dropped.
 _COMMENT = re.compile(
@@ -46,52 +58,78 @@ _TEXT_COLOUR = re.compile(
 )
 _COLOUR_CLASSES = {"#24262b": "ink", "#5d6068": "soft"}
 _UNUSED = re.compile(r'(?: aria-roledescription| aria-label)="[^"]*"')
+_SIDE = re.compile(r'((?:align="|text-align:))(left|right)\b')
+_FOUR_SIDES = re.compile(r'(padding|margin):([^\s;"]+) ([^\s;"]+) ([^\s;"]+) ([^\s;"]+)(?=[;"])')
+_LINK = Markup('<a class="link" href="{}" style="color:#1a5490">')
 _EMPTY_ATTRIBUTE = re.compile(r' (?:class|style)=""')
 
 
-def html_environment(templates: Path) -> Environment:
-    """Return the environment of HTML, with escaping. It has `<name>/body.html` for each mail, compiled now."""
-    return _environment(_CompiledLoader(templates), autoescape=True)
-
-
-def text_environment(templates: Path) -> Environment:
-    """Return the environment of text and subjects, without escaping."""
-    return _environment(FileSystemLoader(templates), autoescape=False)
-
-
-def _environment(loader: BaseLoader, *, autoescape: bool) -> Environment:
-    environment = Environment(
-        loader=loader,
-        autoescape=autoescape,  # noqa: S701 - decided by the two functions above
-        undefined=StrictUndefined,
-        auto_reload=False,
-    )
-    environment.filters.update(
-        day=formatting.day,
-        short_day=formatting.short_day,
-        weekday=formatting.weekday,
-        shorten=formatting.shorten,
-        wrapped=formatting.wrapped,
-        ljust=str.ljust,
-        emphasised=emphasised,
-    )
-    return environment
-
-
-class _CompiledLoader(FileSystemLoader):
-    """Loads `<name>/body.html` from the compiled `<name>/body.mjml`, and every other file unchanged."""
+class MailTemplates:
+    """The templates of all mails. Those of a language are compiled when it is used for the first time. Thread-safe."""
 
     def __init__(self, templates: Path) -> None:
-        super().__init__(templates)
+        self._templates = templates
         self._bodies = {
             f"{path.parent.name}/body.html": compile_mjml(templates, path.parent.name)
             for path in sorted(templates.glob("[!_]*/body.mjml"))
         }
+        self._of_language = cache(self._environments)
 
-    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
-        if template in self._bodies:
-            return self._bodies[template], template, lambda: True
-        return super().get_source(environment, template)
+    def html(self, name: str) -> Template:
+        """Return a template of HTML in the current language, with escaping; `<name>/body.html` for each mail."""
+        return self._of_language(current_language())[0].get_template(name)
+
+    def text(self, name: str) -> Template:
+        """Return a template of text or a subject in the current language, without escaping."""
+        return self._of_language(current_language())[1].get_template(name)
+
+    def _environments(self, language: str) -> tuple[Environment, Environment]:
+        """Return the environments of HTML and of text for the current language."""
+        bodies = self._bodies
+        if text_direction() == "rtl":
+            bodies = {name: mirrored(body) for name, body in bodies.items()}
+        files = FileSystemLoader(self._templates)
+        return (
+            _environment(ChoiceLoader([DictLoader(bodies), files]), language, autoescape=True),
+            _environment(files, language, autoescape=False),
+        )
+
+
+def _environment(loader: BaseLoader, language: str, *, autoescape: bool) -> Environment:
+    environment = Environment(
+        loader=loader,
+        autoescape=autoescape,  # noqa: S701 - decided by the caller
+        undefined=StrictUndefined,
+        auto_reload=False,
+    )
+    environment.code_generator_class = FoldingCodeGenerator
+    install(environment)
+    environment.globals.update(language=language, direction=text_direction())
+    environment.filters.update(
+        columns=formatting.columns,
+        day=formatting.day,
+        emphasised=emphasised,
+        full_day=formatting.full_day,
+        labelled=formatting.labelled,
+        linked=linked,
+        padded=formatting.padded,
+        short_full_day=formatting.short_full_day,
+        shorten=formatting.shorten,
+        unbroken=unbroken,
+        weekday=formatting.weekday,
+        wrapped=formatting.wrapped,
+    )
+    return environment
+
+
+def linked(message: str, url: str) -> Markup:
+    """Return a message of HTML, its `<a>` leading to an address."""
+    return Markup(str(Markup.escape(message)).replace("<a>", _LINK.format(url), 1))  # noqa: S704 - both are escaped
+
+
+def unbroken(message: str) -> str:
+    """Return a message without a place where a line can break."""
+    return message.replace(" ", "\u00a0")
 
 
 def compile_mjml(templates: Path, name: str) -> str:
@@ -109,6 +147,13 @@ def compile_mjml(templates: Path, name: str) -> str:
     )
     source = layout.get_template(f"{name}/body.mjml").render()
     return minify(lean(mjml_to_html(source).html))
+
+
+def mirrored(html: str) -> str:
+    """Return the HTML of a mail for a script from right to left."""
+    html = _SIDE.sub(lambda match: match[1] + ("right" if match[2] == "left" else "left"), html)
+    html = _FOUR_SIDES.sub(r"\1:\2 \5 \4 \3", html)
+    return html.replace("direction:ltr", "direction:rtl")
 
 
 def lean(html: str) -> str:

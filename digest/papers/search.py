@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from digest.domain.categories import field_of
 from digest.domain.paper import Popularity
+from digest.domain.votes import Votes
 from digest.errors import BadInput, NotFound
 from digest.papers.identifiers import canonical_id
 from digest.ranking.index import Hit, TermIndex
 from digest.ranking.profile import Profile
 from digest.ranking.starters import AROUND, OFFERED, spread
 from digest.ranking.terms import unpack_counts
-from digest.ranking.trending import Trend, Watched, explain_trending, popularity_line, trend_order, trending
+from digest.ranking.trending import Trend, Watched, explain_trending, trend_order, trending, votes_of
 from digest.store import papers as paper_store
 from digest.store import terms as term_store
 from digest.store.database import Connection
@@ -46,11 +47,11 @@ def trend_input(stored: StoredPaper, snapshots: list[Popularity]) -> Watched:
 
 def trending_papers(
     connection: Connection, now: datetime, since: date | None, category: str | None, top: int
-) -> list[tuple[StoredPaper, float, str]]:
-    """Return the most trending papers at `now` with score and popularity line, highest score first.
+) -> list[tuple[StoredPaper, float, Votes | None]]:
+    """Return the most trending papers at `now` with score and votes, highest score first.
 
-    Without `since`, the week up to the newest announcement counts. Papers without votes have no popularity
-    line and follow all others: they are new, not trending.
+    Without `since`, the week up to the newest announcement counts. Papers without votes
+    follow all others: they are new, not trending.
     """
     newest = paper_store.newest_announcement(connection, now.date())
     if newest is None:
@@ -61,15 +62,15 @@ def trending_papers(
     ]
     snapshots = paper_store.popularity_of(connection, [one.row_id for one in around], now)
     scores = trending([trend_input(one, snapshots.get(one.row_id, [])) for one in around], now)
-    lines = [popularity_line(snapshots.get(one.row_id, []), now) for one in around]
+    votes = [votes_of(snapshots.get(one.row_id, []), now) for one in around]
     fields = [field_of(one.paper.categories[0]) if one.paper.categories else "" for one in around]
     order = [
         index
         # Stable: the order by trend remains within the papers with votes, and within the others.
-        for index in sorted(trend_order(fields, scores), key=lambda index: not lines[index])
+        for index in sorted(trend_order(fields, scores), key=lambda index: not votes[index])
         if category is None or category in listed_under(around[index].paper.categories)
     ]
-    return [(around[index], float(scores[index]), lines[index]) for index in order[:top]]
+    return [(around[index], float(scores[index]), votes[index]) for index in order[:top]]
 
 
 def explain_trend(connection: Connection, now: datetime, paper_id: str) -> tuple[StoredPaper, Trend]:

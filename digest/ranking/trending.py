@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digest.domain.paper import Popularity
+from digest.domain.votes import Votes
 
 GAIN_HALF_LIFE_DAYS = 2.0
 PAPER_HALF_LIFE_DAYS = 7.0
@@ -166,19 +167,17 @@ def _halved(days: float, half_life: float) -> float:
     return exp(-_LN2 * days / half_life)
 
 
-def popularity_line(snapshots: Sequence[Popularity], now: datetime) -> str:
-    """Say a paper's popularity in a few words, `38 upvotes, +21 since yesterday`; "" when there is none."""
+def votes_of(snapshots: Sequence[Popularity], now: datetime) -> Votes | None:
+    """Return a paper's votes with what they gained since the last day that had fewer; None when there are none."""
     known = sorted((s for s in snapshots if s.observed_at <= now), key=lambda s: s.observed_at)
     if not known:
-        return ""
+        return None
     latest = known[-1]
     if latest.upvotes <= 0:
         cited = latest.citations or 0
-        return "" if cited <= 0 else "1 citation" if cited == 1 else f"{cited:,} citations"
-    words = "1 upvote" if latest.upvotes == 1 else f"{latest.upvotes:,} upvotes"
+        return Votes(0, citations=cited) if cited > 0 else None
     earlier = [s for s in known[:-1] if s.observed_at.date() < latest.observed_at.date()]
     if not earlier or latest.upvotes <= earlier[-1].upvotes:
-        return words
+        return Votes(latest.upvotes)
     days = (latest.observed_at.date() - earlier[-1].observed_at.date()).days
-    since = "yesterday" if days == 1 else f"{days} days ago"
-    return f"{words}, +{latest.upvotes - earlier[-1].upvotes:,} since {since}"
+    return Votes(latest.upvotes, latest.upvotes - earlier[-1].upvotes, days)

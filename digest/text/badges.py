@@ -2,6 +2,8 @@
 
 import re
 
+from digest.text.languages import gettext_noop
+
 _MAKE = r"(?:introduc|present|propos|releas|creat|construct|collect|curat|contribut|build|built|develop|publish|provid|compil)\w*"
 _OURS = rf"\b(?:we|this (?:paper|work|article|study)|I)\b[^.]{{0,60}}?\b{_MAKE}\b[^.]{{0,90}}?"
 _NOT_OURS = r"(?! (?:for|on|of) (?:which|existing))"
@@ -24,12 +26,15 @@ _SURVEY = re.compile(
 
 
 def badges(title: str, abstract: str) -> tuple[str, ...]:
-    """Return those of Data, Benchmark and Survey that the title or the abstract gives evidence of."""
+    """Return those of Data, Benchmark and Survey that the title or the abstract gives evidence of.
+
+    They are translated where they are shown.
+    """
     found = []
     if _DATA_TITLE.search(title) or _DATA.search(abstract):
-        found.append("Data")
+        found.append(gettext_noop("Data"))
     if _BENCHMARK_TITLE.search(title) or _BENCHMARK.search(abstract):
-        found.append("Benchmark")
+        found.append(gettext_noop("Benchmark"))
     if _SURVEY_TITLE.search(title) or _SURVEY.search(abstract):
-        found.append("Survey")
+        found.append(gettext_noop("Survey"))
     return tuple(found)

@@ -1,15 +1,24 @@
 """Formatting of paper data for mails and pages: cleaning, shortening, counting. Pure functions on plain text.
 
-The input may be any text of a feed. The output is one line of limited length without control characters, lone
+Dates, times and words are those of the current language (`digest.text.languages`). The input may be any text of a feed. The output is one line of limited length without control characters, lone
 surrogates and overrides of the writing direction.
 """
 
 import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, time
 from functools import lru_cache
 from textwrap import fill
 
+from digest.text.languages import (
+    DEFAULT,
+    current_language,
+    current_locale,
+    gettext,
+    gettext_noop,
+    ngettext,
+    use_language,
+)
 from digest.text.sentences import sentence_ends
 
 ELLIPSIS = "…"
@@ -21,7 +30,14 @@ MONTHS = (
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-FREQUENCIES = {"daily": "every day", "weekdays": "on weekdays", "weekly": "once a week"}
+FREQUENCIES = {
+    # Translators: completes "You get this mail ..." and "From now on you get a digest ...".
+    "daily": gettext_noop("every day"),
+    # Translators: completes "You get this mail ..." and "From now on you get a digest ...".
+    "weekdays": gettext_noop("on weekdays"),
+    # Translators: completes "You get this mail ..." and "From now on you get a digest ...".
+    "weekly": gettext_noop("once a week"),
+}
 
 # Direction overrides can make a title read as something else; zero-width spaces, tags and the byte order
 # mark hide text. Joiners (U+200C, U+200D) and direction marks stay: Persian, Hebrew and emoji need them.
@@ -31,6 +47,11 @@ _UNSEEN = re.compile(
 )
 _ODD_BUT_PRINTABLE = "  ", "\ufffc", "\ufffd"
 _SPACES = re.compile(r"\s+")
+_WIDE_RANGES = "\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60\uffe0-\uffe6\U00020000-\U0003fffd"
+_WIDE = re.compile(f"[{_WIDE_RANGES}]")
+_PIECES = re.compile(
+    rf"[（「『【《“‘]*(?:[^\s{_WIDE_RANGES}]+|[{_WIDE_RANGES}])[，。、；：！？）」』】》”’]*\s*"  # noqa: RUF001 - Chinese marks
+)
 _CONTRIBUTION = re.compile(
     r"\b(?:we|this (?:paper|work|article|study|thesis|survey|report))\b(?: \w+){0,3}? "
     r"(?:propose|present|introduce|develop|describe|show|study|investigate|explore|design|build|release|address"
@@ -90,12 +111,15 @@ def author_line(authors: Sequence[str], shown: int = 3) -> str:
     names = [shorten(name, 60) for name in authors[: shown + 1]]
     rest = len(authors) - shown
     if rest > 1:
-        return f"{', '.join(names[:shown])} and {rest} more"
-    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+        return ngettext("%(names)s and %(num)s more", "%(names)s and %(num)s more", rest,
+                        names=", ".join(names[:shown]))  # fmt: skip
+    if len(names) < 2:
+        return "".join(names)
+    return gettext("%(names)s and %(last)s", names=", ".join(names[:-1]), last=names[-1])
 
 
 def counted(number: int, thing: str) -> str:
-    """Return "1 paper", "1,204 papers", "2 deliveries", "2 processes"."""
+    """Return "1 paper", "1,204 papers", "2 deliveries", "2 processes": always in English, for operators."""
     if number == 1:
         return f"1 {thing}"
     if thing.endswith("ry"):
@@ -105,38 +129,112 @@ def counted(number: int, thing: str) -> str:
 
 def day(on: date) -> str:
     """Return "22 November 2025"."""
-    return f"{on.day} {MONTHS[on.month - 1]} {on.year}"
+    if current_language() == DEFAULT:
+        return f"{on.day} {MONTHS[on.month - 1]} {on.year}"
+    return _date(on, "long", current_language())
 
 
 def short_day(on: date) -> str:
     """Return "22 Nov"."""
-    return f"{on.day} {MONTHS[on.month - 1][:3]}"
+    if current_language() == DEFAULT:
+        return f"{on.day} {MONTHS[on.month - 1][:3]}"
+    return _skeleton(on, "MMMd", current_language())
 
 
 def month(on: date) -> str:
     """Return "November 2025"."""
-    return f"{MONTHS[on.month - 1]} {on.year}"
+    if current_language() == DEFAULT:
+        return f"{MONTHS[on.month - 1]} {on.year}"
+    return _skeleton(on, "yMMMM", current_language())
 
 
 def weekday(on: date) -> str:
     """Return "Saturday"."""
-    return WEEKDAYS[on.weekday()]
+    return WEEKDAYS[on.weekday()] if current_language() == DEFAULT else _date(on, "cccc", current_language())
+
+
+def full_day(on: date) -> str:
+    """Return "Saturday, 22 November 2025"."""
+    if current_language() == DEFAULT:
+        return f"{weekday(on)}, {day(on)}"
+    return _date(on, "full", current_language())
+
+
+def short_full_day(on: date) -> str:
+    """Return "Saturday 22 Nov"."""
+    if current_language() == DEFAULT:
+        return f"{weekday(on)} {short_day(on)}"
+    return _skeleton(on, "MMMEd", current_language())
+
+
+def clock(hour: int) -> str:
+    """Return "7:00", "19:00"."""
+    return f"{hour}:00" if current_language() == DEFAULT else _time(hour, current_language())
+
+
+@lru_cache(1000)
+def _date(on: date, form: str, tag: str) -> str:
+    from babel.dates import format_date  # noqa: PLC0415
+
+    with use_language(tag):
+        return format_date(on, form, current_locale())
+
+
+@lru_cache(1000)
+def _skeleton(on: date, form: str, tag: str) -> str:
+    from babel.dates import format_skeleton  # noqa: PLC0415
+
+    with use_language(tag):
+        return format_skeleton(form, on, locale=current_locale())
+
+
+@lru_cache(1000)
+def _time(hour: int, tag: str) -> str:
+    from babel.dates import format_time  # noqa: PLC0415
+
+    with use_language(tag):
+        return format_time(time(hour), "short", locale=current_locale())
+
+
+def labelled(label: str) -> str:
+    """Return the label of a value that follows: "PDF:"."""
+    return gettext("%(label)s:", label=label)
 
 
 def holdings(for_you: int, everyone: int, considered: int, new: int = 0) -> str:
     """Return "7 for you · 3 everyone reads, out of 612 new papers"."""
-    sections = ((for_you, "for you"), (everyone, "everyone reads"), (new, "new this week"))
-    parts = [f"{count} {what}" for count, what in sections if count]
-    looked_at = counted(considered, "new paper")
-    return f"{' · '.join(parts)}, out of {looked_at}" if parts else f"{looked_at} looked at"
+    parts = []
+    if for_you:
+        parts.append(ngettext("%(num)s for you", "%(num)s for you", for_you))
+    if everyone:
+        parts.append(ngettext("%(num)s everyone reads", "%(num)s everyone reads", everyone))
+    if new:
+        parts.append(ngettext("%(num)s new this week", "%(num)s new this week", new))
+    if not parts:
+        return ngettext("%(num)s new paper looked at", "%(num)s new papers looked at", considered)
+    # Translators: %(papers)s is such as "7 for you · 3 everyone reads".
+    return ngettext("%(papers)s, out of %(num)s new paper", "%(papers)s, out of %(num)s new papers", considered,
+                    papers=" · ".join(parts))  # fmt: skip
+
+
+def columns(text: str) -> int:
+    """Return the width of a text in a fixed-width font: Chinese characters take two columns."""
+    return len(text) if text.isascii() else len(text) + len(_WIDE.findall(text))
+
+
+def padded(text: str, width: int) -> str:
+    """Return `text` with spaces after it up to `width` columns, at least one."""
+    return text + " " * max(1, width - columns(text))
 
 
 @lru_cache(10_000)
 def wrapped(text: str, indent: int = 0) -> str:
     """Return `text` in indented lines of TEXT_WIDTH columns; long words and addresses are not broken."""
     margin = " " * indent
-    if len(text) + indent <= TEXT_WIDTH:
+    if columns(text) + indent <= TEXT_WIDTH:
         return margin + text
+    if _WIDE.search(text):
+        return "\n".join(margin + line for line in _wide_lines(text, TEXT_WIDTH - indent))
     return fill(
         text,
         TEXT_WIDTH,
@@ -145,3 +243,13 @@ def wrapped(text: str, indent: int = 0) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _wide_lines(text: str, width: int) -> list[str]:
+    """Break a text that can be broken at every Chinese character, except before a mark that ends something."""
+    lines = [""]
+    for piece in _PIECES.findall(text):
+        if lines[-1] and columns(lines[-1]) + columns(piece.rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return [line.rstrip() for line in lines]

@@ -2,16 +2,18 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from time import monotonic
 from typing import Literal, get_args
 
 from digest.delivery.candidates import card_of
 from digest.domain.pick import Card
+from digest.domain.votes import Votes
 from digest.papers.search import Found, Library, find_paper, listed_under, trending_papers
 from digest.ranking.profile import Profile
 from digest.ranking.starters import OFFERED
+from digest.ranking.trending import votes_of
 from digest.store import papers as paper_store
 from digest.store import terms as term_store
 from digest.store.database import Connection, Database
@@ -130,7 +132,7 @@ class Catalogue:
         """Return stored papers as cards."""
         now = self._clock()
         seen = paper_store.popularity_of(connection, [one.row_id for one in stored], now)
-        return [card_of(one, seen.get(one.row_id, []), now) for one in stored]
+        return [card_of(one, votes_of(seen.get(one.row_id, []), now)) for one in stored]
 
     def _shown(self, found: Sequence[Found]) -> list[tuple[Card, float]]:
         """Return found papers as cards, those of the cache without a database read."""
@@ -180,25 +182,22 @@ class Catalogue:
             found = trending_papers(connection, now, since, None, most)
         counted = Counter(category for stored, _, _ in found for category in stored.paper.categories)
         lists: dict[str, list[StoredPaper]] = {}
-        lines: dict[int, str] = {}
-        for stored, _, line in found:
-            lines[stored.row_id] = line
+        votes_by_row: dict[int, Votes | None] = {}
+        for stored, _, votes in found:
+            votes_by_row[stored.row_id] = votes
             for name in {"", *listed_under(stored.paper.categories)}:
                 of_name = lists.setdefault(name, [])
                 if len(of_name) < PER_CATEGORY:
                     of_name.append(stored)
         shown = {stored.row_id: stored for listed in lists.values() for stored in listed}
-        made = {
-            row_id: replace(card_of(stored, [], now), popularity=lines[row_id])
-            for row_id, stored in shown.items()
-        }
+        made = {row_id: card_of(stored, votes_by_row[row_id]) for row_id, stored in shown.items()}
         by_category = {name: tuple(made[one.row_id] for one in listed) for name, listed in lists.items()}
         return Trending(
             everything=by_category.pop("", ()),
             by_category=by_category,
             categories=tuple(sorted(name for name, _ in counted.most_common(CATEGORIES_SHOWN))),
             curves=self._curves(
-                [shown[row_id] for row_id, line in lines.items() if line and row_id in shown], now
+                [shown[row_id] for row_id, votes in votes_by_row.items() if votes and row_id in shown], now
             ),
         )
 

@@ -13,10 +13,11 @@ from digest.domain.pick import Card
 from digest.errors import BadInput, NotFound
 from digest.ranking.trending import points
 from digest.store import papers as paper_store
-from digest.text.formatting import day, one_line, weekday
-from digest.text.languages import gettext
+from digest.text.formatting import full_day, one_line
+from digest.text.languages import current_language, gettext
 from digest.web.context import Context, WebContext
 from digest.web.feeds import ATOM, add_text
+from digest.web.page_language import fixed_path
 from digest.web.papers import day_from
 from digest.web.sign_up_form import sign_up_fields
 
@@ -108,7 +109,7 @@ def _daily(context: WebContext, announced_on: date) -> Daily:
 
 def _atom(context: WebContext) -> Response:
     days = [_daily(context, one) for one in list(_days(context))[:DAYS_IN_FEED]]
-    root = ET.Element("feed", {"xmlns": ATOM})
+    root = ET.Element("feed", {"xmlns": ATOM, "xml:lang": current_language()})
     url = f"{context.base_url}/daily.xml"
     newest_on = days[0].announced_on if days else date(1970, 1, 1)
     add_text(root, "id", url)
@@ -121,12 +122,12 @@ def _atom(context: WebContext) -> Response:
         page = f"{context.base_url}/daily/{one.announced_on}"
         entry = ET.SubElement(root, "entry")
         add_text(entry, "id", page)
-        add_text(entry, "title", f"{weekday(one.announced_on)}, {day(one.announced_on)}")
+        add_text(entry, "title", full_day(one.announced_on))
         add_text(entry, "updated", _midnight(one.announced_on))
-        ET.SubElement(entry, "link", {"rel": "alternate", "href": page})
+        ET.SubElement(entry, "link", {"rel": "alternate", "href": fixed_path(page)})
         add_text(entry, "summary", "; ".join(one_line(card.title) for card in one.cards))
     content = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    headers = {"Cache-Control": "public, max-age=3600"}
+    headers = {"Cache-Control": "public, max-age=3600", "Vary": "Accept-Language"}
     return Response(content, media_type="application/atom+xml", headers=headers)
 
 

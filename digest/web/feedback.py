@@ -75,7 +75,7 @@ def _form(context: WebContext, subscriber_key: str, paper_id: str, requested: st
     return context.private_page(
         "feedback.html",
         action=action,
-        card=card_of(stored, [], context.now()),
+        card=card_of(stored, None),
         verdict=requested,
         said=said,
         effect=None,

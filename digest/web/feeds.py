@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import Any
+from typing import Any, Literal
 from xml.etree import ElementTree as ET
 
 from fastapi import APIRouter
@@ -15,6 +15,7 @@ from digest.domain.pick import Card, Pick
 from digest.mail.content import HEADINGS, heading_of
 from digest.store import delivery_reports
 from digest.text.formatting import one_line
+from digest.text.languages import current_language, gettext, use_language
 from digest.web.context import Context, WebContext
 from digest.web.pages import paper_path
 
@@ -64,32 +65,35 @@ def trending_json(context: Context) -> Response:
 @router.get("/feed/{token}.xml")
 def own_atom(context: Context, token: str) -> Response:
     """Return a subscriber's last digests as Atom."""
-    return _atom(_own(context, token, "xml"))
+    return _own(context, token, "xml")
 
 
 @router.get("/feed/{token}.json")
 def own_json(context: Context, token: str) -> Response:
     """Return a subscriber's last digests as JSON Feed."""
-    return _json(_own(context, token, "json"))
+    return _own(context, token, "json")
 
 
 def _public(response: Response) -> Response:
     response.headers["Cache-Control"] = "public, max-age=300"
+    response.headers["Vary"] = "Accept-Language"
     return response
 
 
 def _trending(context: WebContext, name: str) -> Feed:
     cards = context.catalogue.trending("week").everything[:TRENDING_SHOWN]
     items = tuple(
-        Item(card, _midnight(card.announced_on), "" if card.popularity else HEADINGS["new"])
+        Item(card, _midnight(card.announced_on), "" if card.popularity else gettext(HEADINGS["new"]))
         for card in cards
         if card.announced_on
     )
     is_voted = any(card.popularity for card in cards)
-    return _feed(context, "Trending papers" if is_voted else HEADINGS["new"], f"/{name}", items)
+    title = gettext("Trending papers") if is_voted else gettext(HEADINGS["new"])
+    return _feed(context, title, f"/{name}", items)
 
 
-def _own(context: WebContext, token: str, ending: str) -> Feed:
+def _own(context: WebContext, token: str, ending: Literal["xml", "json"]) -> Response:
+    """Return a subscriber's last digests, in the language that they have now."""
     with context.container.database.read() as connection:
         subscriber = context.subscriber(connection, "feed", token)
         rows = delivery_reports.find(
@@ -100,15 +104,19 @@ def _own(context: WebContext, token: str, ending: str) -> Feed:
             limit=DIGESTS_SHOWN,
         )
         mails = [read_mail(connection, row.id) for row in rows]
-    items = tuple(Item(pick.card, mail.composed_at, _why(pick)) for mail in mails for pick in mail.picks)
-    return _feed(context, "Your trending papers", f"/feed/{token}.{ending}", items)
+    with use_language(subscriber.language):
+        items = tuple(Item(pick.card, mail.composed_at, _why(pick)) for mail in mails for pick in mail.picks)
+        feed = _feed(context, gettext("Your trending papers"), f"/feed/{token}.{ending}", items)
+        return _atom(feed) if ending == "xml" else _json(feed)
 
 
 def _why(pick: Pick) -> str:
+    if pick.reason.line:
+        return pick.reason.line
     heading = heading_of(pick.section, pick.card)
-    return (
-        pick.reason.line or {"everyone": "Everyone reads it", "new": HEADINGS["new"], "for_you": ""}[heading]
-    )
+    if heading == "everyone":
+        return gettext("Everyone reads it")
+    return gettext(HEADINGS["new"]) if heading == "new" else ""
 
 
 def _feed(context: WebContext, title: str, path: str, items: Sequence[Item]) -> Feed:
@@ -122,13 +130,13 @@ def _midnight(day: date) -> datetime:
 
 
 def _atom(feed: Feed) -> Response:
-    root = ET.Element("feed", {"xmlns": ATOM})
+    root = ET.Element("feed", {"xmlns": ATOM, "xml:lang": current_language()})
     add_text(root, "id", feed.url)
     add_text(root, "title", feed.title)
     add_text(root, "updated", feed.at.isoformat())
     ET.SubElement(root, "link", {"rel": "self", "href": feed.url})
     ET.SubElement(root, "link", {"rel": "alternate", "href": feed.home})
-    add_text(ET.SubElement(root, "author"), "name", "Trending papers")
+    add_text(ET.SubElement(root, "author"), "name", gettext("Trending papers"))
     for item in feed.items:
         entry = ET.SubElement(root, "entry")
         add_text(entry, "id", feed.address_of(item.card))
@@ -151,7 +159,7 @@ def add_text(parent: ET.Element, name: str, text: str) -> None:
 
 
 def _summary(item: Item) -> str:
-    parts = (item.reason, item.card.popularity, item.card.abstract)
+    parts = (item.reason, item.card.popularity_in_words, item.card.abstract)
     return " — ".join(one_line(part) for part in parts if part)
 
 
@@ -159,6 +167,7 @@ def _json(feed: Feed) -> Response:
     document: dict[str, Any] = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": feed.title,
+        "language": current_language(),
         "home_page_url": feed.home,
         "feed_url": feed.url,
         "items": [

@@ -43,8 +43,8 @@ class Pages:
         languages.install(self._environment)
         self._environment.filters.update(
             day=formatting.day,
-            full_day=lambda on: _after_weekday(on, formatting.day(on)),
-            full_short_day=lambda on: _after_weekday(on, formatting.short_day(on)),
+            full_day=formatting.full_day,
+            listed_day=listed_day,
             short_day=formatting.short_day,
             weekday=formatting.weekday,
             month=formatting.month,
@@ -120,7 +120,7 @@ def parts_of(picks: Sequence[Pick]) -> tuple[Sections, Sections]:
 
 def _under_headings(numbered: list[tuple[int, Pick]]) -> Sections:
     groups = groupby(numbered, lambda one: HEADINGS[heading_of(one[1].section, one[1].card)])
-    return [(heading, list(group)) for heading, group in groups]
+    return [(gettext(heading), list(group)) for heading, group in groups]
 
 
 def paper_path(paper_id: str) -> str:
@@ -140,9 +140,10 @@ def language_field() -> Markup:
     return field.format(page_language.PARAMETER, tag) if tag else Markup("")
 
 
-def _after_weekday(on: date, day: str) -> str:
-    # Translators: such as "Saturday, 22 November 2025".
-    return gettext("%(weekday)s, %(day)s", weekday=formatting.weekday(on), day=day)
+def listed_day(on: date) -> str:
+    """Return a day of a list whose year is known: "Saturday, 22 Nov"."""
+    # Translators: such as "Saturday, 22 Nov".
+    return gettext("%(weekday)s, %(day)s", weekday=formatting.weekday(on), day=formatting.short_day(on))
 
 
 def links_of(card: Card) -> list[tuple[str, str]]:

@@ -290,7 +290,7 @@ def _previewed(
             connection, context.container.profiles, subscriber, changes, context.now(), likes, library
         )
     selection = context.preview(connection, subscriber, planned)
-    note = "" if selection.picks else NOTES[quiet_reason(selection.considered, selection.state)]
+    note = "" if selection.picks else gettext(NOTES[quiet_reason(selection.considered, selection.state)])
     return {**NO_PREVIEW, "selection": selection, "note": note, "today": context.today(subscriber)}
 
 

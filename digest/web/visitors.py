@@ -45,7 +45,7 @@ def preview_for(context: WebContext, interests: Interests) -> dict[str, Any]:
     with context.container.database.read() as connection:
         profile = context.container.profiles.build(connection, interests.topics, [])
         selection = context.preview(connection, visitor, Draft(visitor, profile, frozenset()))
-    note = "" if selection.picks else NOTES[quiet_reason(selection.considered, selection.state)]
+    note = "" if selection.picks else gettext(NOTES[quiet_reason(selection.considered, selection.state)])
     if (
         interests.topics
         and selection.picks

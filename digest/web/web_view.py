@@ -10,7 +10,7 @@ from digest.mail.content import HEADINGS, heading_of
 from digest.store import delivery_reports
 from digest.store import editions as edition_store
 from digest.text.formatting import holdings
-from digest.text.languages import gettext
+from digest.text.languages import gettext, use_language
 from digest.web.context import Context
 
 router = APIRouter(include_in_schema=False)
@@ -20,7 +20,7 @@ ARCHIVED = 400
 
 @router.get("/digest/{token}")
 def web_view(context: Context, token: str) -> Response:
-    """Show a digest as it was composed, with full abstracts."""
+    """Show a digest as it was composed, in the language of its mail, with full abstracts."""
     claim = context.claim("digest", token)
     with context.container.database.read() as connection:
         subscriber = context.subscriber(connection, "digest", token)
@@ -36,16 +36,19 @@ def web_view(context: Context, token: str) -> Response:
     shown = {
         key: [pick for pick in mail.picks if heading_of(pick.section, pick.card) == key] for key in HEADINGS
     }
-    return context.private_page(
-        "digest.html",
-        contents=mail,
-        sections=[(HEADINGS[key], picks) for key, picks in shown.items()],
-        holdings=holdings(len(shown["for_you"]), len(shown["everyone"]), mail.considered, len(shown["new"])),
-        tokens={
-            purpose: context.token(purpose, subscriber, claim.issued_on)
-            for purpose in ("feedback", "preferences", "unsubscribe")
-        },
-    )
+    with use_language(mail.language):
+        return context.private_page(
+            "digest.html",
+            contents=mail,
+            sections=[(gettext(HEADINGS[key]), picks) for key, picks in shown.items()],
+            holdings=holdings(
+                len(shown["for_you"]), len(shown["everyone"]), mail.considered, len(shown["new"])
+            ),
+            tokens={
+                purpose: context.token(purpose, subscriber, claim.issued_on)
+                for purpose in ("feedback", "preferences", "unsubscribe")
+            },
+        )
 
 
 @router.get("/archive/{token}")

@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from digest.domain.votes import Votes
 from digest.errors import BadInput, NotFound
 from digest.papers.search import Library, find_paper, read_found, trending_papers
 from digest.store.database import Connection, Database
@@ -120,7 +121,7 @@ def test_trending_papers_have_the_highest_score_first(database: Database) -> Non
         since = trending_papers(connection, at(TUESDAY), TUESDAY, None, 2)
         earlier = trending_papers(connection, at(TUESDAY, 5), None, None, 10)
     assert [stored.paper.id[-1] for stored, _, _ in hot] == ["2", "3", "7", "1"]
-    assert hot[0][2] == "50 upvotes"
+    assert hot[0][2] == Votes(50)
     assert [stored.paper.id[-1] for stored, _, _ in maths] == ["7"]
     assert [stored.paper.id[-1] for stored, _, _ in since] == ["2", "3"]
-    assert all(line == "" for _, _, line in earlier), "nobody had voted yet"
+    assert all(votes is None for _, _, votes in earlier), "nobody had voted yet"

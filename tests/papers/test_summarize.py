@@ -98,7 +98,7 @@ def test_a_summary_is_asked_for_once_and_shown_in_the_mail(
     with database.read() as connection:
         stored = paper_store.page(connection, 0, 1)[0]
     assert stored.paper.title in server.asked[0]["messages"][1]["content"] or len(server.asked) > 1
-    assert card_of(stored, [], at(TUESDAY)).summary == SENTENCE
+    assert card_of(stored, None).summary == SENTENCE
 
 
 def test_the_budget_of_a_day_goes_to_the_papers_with_most_votes(

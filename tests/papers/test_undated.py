@@ -80,9 +80,9 @@ def test_a_card_shows_an_unknown_date_and_the_code_link(database: Database) -> N
     add_papers(database, replace(paper, announced_on=None), now=at(MONDAY))
     with database.read() as connection:
         (stored,) = paper_store.newest_papers(connection, 1)
-    card = card_of(stored, [], at(TUESDAY))
+    card = card_of(stored, None)
     assert card.announced_on is None
     assert card.links == (("Code", "https://github.com/fern/splats"),)
     assert type(card).from_json(card.to_json()) == card
     told = replace(stored, paper=replace(stored.paper, links={"code": "https://example.org/code"}))
-    assert card_of(told, [], at(TUESDAY)).links == (("Code", "https://example.org/code"),)
+    assert card_of(told, None).links == (("Code", "https://example.org/code"),)

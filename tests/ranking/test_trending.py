@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.domain.paper import Popularity
-from digest.ranking.trending import Watched, explain_trending, points, popularity_line, trend_order, trending
+from digest.ranking.trending import Watched, explain_trending, points, trend_order, trending, votes_of
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 TODAY = NOW.date()
@@ -102,6 +102,11 @@ def test_the_worked_example_of_the_documentation() -> None:
     assert trend.score == pytest.approx(0.407, abs=0.001)
 
 
+def in_words(snapshots: list[Popularity]) -> str:
+    votes = votes_of(snapshots, NOW)
+    return votes.in_words() if votes else ""
+
+
 @pytest.mark.parametrize(
     ("snapshots", "line"),
     [
@@ -116,16 +121,16 @@ def test_the_worked_example_of_the_documentation() -> None:
     ],
 )
 def test_popularity_in_a_few_words(snapshots: list[Popularity], line: str) -> None:
-    assert popularity_line(snapshots, NOW) == line
+    assert in_words(snapshots) == line
 
 
 def test_citations_count_and_are_shown_where_nobody_votes() -> None:
     cited = Popularity(NOW, 0, citations=3)
     assert points(cited) == 6
-    assert popularity_line([cited], NOW) == "3 citations"
-    assert popularity_line([Popularity(NOW, 0, citations=1)], NOW) == "1 citation"
-    assert popularity_line([Popularity(NOW, 4, citations=1)], NOW) == "4 upvotes"
-    assert popularity_line([Popularity(NOW, 0, citations=0)], NOW) == ""
+    assert in_words([cited]) == "3 citations"
+    assert in_words([Popularity(NOW, 0, citations=1)]) == "1 citation"
+    assert in_words([Popularity(NOW, 4, citations=1)]) == "4 upvotes"
+    assert in_words([Popularity(NOW, 0, citations=0)]) == ""
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([0.1, 0.2])), max_size=30))
