@@ -57,7 +57,7 @@ class Pages:
             topic_path=topic_path,
             number=languages.decimal,
             mail_authors=lambda card: paper_facts.authors_in_text(paper_facts.authors(card)),
-            mail_facts=lambda card: " · ".join(paper_facts.facts(card)),
+            mail_facts=lambda card: " · ".join(map(isolated, paper_facts.facts(card))),
             # The best sentence of an abstract takes a millisecond to find.
             sentence=lru_cache(_CACHED_CARDS)(paper_facts.sentence),
         )
@@ -131,6 +131,11 @@ def paper_path(paper_id: str) -> str:
 def topic_path(words: str) -> str:
     """Return the path of a topic's page."""
     return f"/t/{quote('-'.join(words.lower().split()), safe='')}"
+
+
+def isolated(text: str) -> str:
+    """Return a part of a line so that its direction does not disorder the other parts of a line from right to left."""
+    return f"\u2068{text}\u2069" if languages.text_direction() == "rtl" else text
 
 
 def language_field() -> Markup:
