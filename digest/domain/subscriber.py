@@ -202,7 +202,9 @@ def known_language(tag: str) -> str:
             return known
     raise BadInput(
         gettext(
-            "There is no language %(tag)s; choose one of %(tags)s.", tag=repr(tag), tags=", ".join(LANGUAGES)
+            "There is no language %(language)s; choose one of %(languages)s.",
+            language=repr(tag),
+            languages=", ".join(LANGUAGES),
         )
     )
 

@@ -73,6 +73,7 @@ def with_others(title: str, count: int) -> str:
     """Return "TITLE" or "TITLE, and 9 more"."""
     if count <= 1:
         return title
+    # Translators: the subject of a mail: the title of one paper, and how many others there are.
     return ngettext("%(title)s, and %(num)s more", "%(title)s, and %(num)s more", count - 1, title=title)
 
 

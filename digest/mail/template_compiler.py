@@ -26,7 +26,7 @@ from mjml import mjml_to_html
 from digest.mail.message_folding import FoldingCodeGenerator
 from digest.text import formatting
 from digest.text.emphasis import emphasised
-from digest.text.languages import current_language, install, text_direction
+from digest.text.languages import current_language, install, sentence_space, text_direction
 
 # Outlook needs conditional comments. All other comments are dropped.
 _COMMENT = re.compile(
@@ -104,7 +104,7 @@ def _environment(loader: BaseLoader, language: str, *, autoescape: bool) -> Envi
     )
     environment.code_generator_class = FoldingCodeGenerator
     install(environment)
-    environment.globals.update(language=language, direction=text_direction())
+    environment.globals.update(language=language, direction=text_direction(), space=sentence_space())
     environment.filters.update(
         columns=formatting.columns,
         day=formatting.day,

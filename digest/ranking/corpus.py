@@ -6,13 +6,15 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csc_matrix, csr_matrix
 
 from digest.ranking.latent_space import LatentSpace
 from digest.ranking.terms import DIMENSIONS, Statistics
 
 _SAMPLE = 1_400
 _LATENT_SAMPLE = 6_000
+_FEW_COLUMNS = 100
+"""Columns up to which their papers are read one column after the other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +22,7 @@ class ReferenceCorpus:
     """Stored papers in the space of one version of the statistics.
 
     Build it from the newest papers in a fixed order (by day and id): the same papers give the same
-    profiles everywhere. 48,000 papers take about 100 MB.
+    profiles everywhere. 48,000 papers take about 140 MB.
     """
 
     statistics: Statistics
@@ -104,9 +106,25 @@ class ReferenceCorpus:
         squares = np.bincount(self.papers.indices, self.papers.data.astype(np.float64) ** 2, self.width)
         return ((squares / max(1, self.size)) ** 0.25).astype(np.float32)
 
+    @cached_property
+    def by_term(self) -> csc_matrix:
+        """Return the papers that hold each term; 40 MB for 48,000 papers."""
+        return self.papers.tocsc()
+
     def fit(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the product of each paper with weights of the columns; what is beyond them no paper holds."""
-        found: NDArray[np.float32] = self.papers @ weights[: self.width]
+        weights = weights[: self.width]
+        columns = np.flatnonzero(weights)
+        found: NDArray[np.float32]
+        if len(columns) > _FEW_COLUMNS:
+            found = self.papers @ weights
+            return found
+        # A typed line has a few terms: only the papers that hold them are read, which takes a tenth of the time.
+        # The order is that of the terms in the rows, so that the sums are the same to the last bit.
+        found = np.zeros(self.size, np.float32)
+        for column in columns[np.argsort(self.terms[columns])].tolist():
+            held = slice(self.by_term.indptr[column], self.by_term.indptr[column + 1])
+            found[self.by_term.indices[held]] += self.by_term.data[held] * weights[column]
         return found
 
     def holds(self, column: int) -> NDArray[np.bool_]:

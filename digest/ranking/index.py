@@ -102,10 +102,12 @@ class TermIndex:
 
 def best(scores: NDArray[np.float32], limit: int) -> NDArray[np.intp]:
     """Return the places of the highest positive scores, highest first, ties in order of place."""
-    limit = min(limit, len(scores))
+    # Most scores of typed words are zero: leaving them out first is several times faster than sorting them out.
+    positive = np.flatnonzero(scores > 0)
+    values = scores[positive]
+    limit = min(limit, len(values))
     if limit <= 0:
         return np.zeros(0, np.intp)
-    bar = np.partition(scores, len(scores) - limit)[len(scores) - limit]
-    indexes = np.flatnonzero(scores >= bar)
-    indexes = indexes[np.argsort(-scores[indexes], kind="stable")][:limit]
-    return indexes[scores[indexes] > 0]
+    bar = np.partition(values, len(values) - limit)[len(values) - limit]
+    indexes: NDArray[np.intp] = positive[values >= bar]
+    return indexes[np.argsort(-scores[indexes], kind="stable")][:limit]

@@ -147,7 +147,12 @@ def time_zones(connection: Connection) -> dict[str, int]:
 
 def last_sent_at(connection: Connection) -> datetime | None:
     """Return when the last mail was recorded as sent; None if none was."""
-    query = select(func.max(deliveries.c.settled_at)).where(deliveries.c.status == "sent")
+    is_sent = deliveries.c.status == "sent"
+    # The time of the newest delivery bounds the rows that are read; the last mail can be that of an older one.
+    newest = select(deliveries.c.settled_at).where(is_sent).order_by(deliveries.c.id.desc()).limit(1)
+    query = select(func.max(deliveries.c.settled_at)).where(
+        is_sent, deliveries.c.settled_at >= newest.scalar_subquery()
+    )
     last: datetime | None = connection.execute(query).scalar_one()
     return last or last_deleted_sent_at(connection)
 

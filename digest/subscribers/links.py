@@ -15,7 +15,6 @@ from urllib.parse import quote
 
 from itsdangerous import BadSignature, Signer
 
-from digest.domain.subscriber import Verdict
 from digest.errors import BadLink
 from digest.subscribers.short_links import PaperClaim, PaperTokens
 from digest.text.languages import gettext
@@ -84,10 +83,6 @@ class Links:
     def feed(self, subscriber_key: str, issued_on: date) -> str:
         """Return the link to a subscriber's own feed, as Atom."""
         return f"{self.link('feed', subscriber_key, issued_on)}.xml"
-
-    def feedback(self, mail_link: str, paper_id: str, verdict: Verdict) -> str:
-        """Return the link to one verdict on one paper, given the mail's feedback link, which is signed once per mail."""
-        return f"{mail_link}?paper={quote(paper_id, safe='')}&verdict={verdict}"
 
     def feedback_pages(self, subscriber_key: str, issued_on: date, paper_ids: Sequence[str]) -> list[str]:
         """Return for each paper of a mail the short link to the page with both verdicts."""

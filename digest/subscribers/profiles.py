@@ -41,7 +41,7 @@ class StoredReference:
 
 
 class ProfileBuilder:
-    """Builds profiles. Caches the reference corpus (about 90 MB) until a newer version of the term weights is stored.
+    """Builds profiles. Caches the reference corpus (about 140 MB) until a newer version of the term weights is stored.
 
     May be used by several threads.
     """

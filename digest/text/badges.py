@@ -32,9 +32,12 @@ def badges(title: str, abstract: str) -> tuple[str, ...]:
     """
     found = []
     if _DATA_TITLE.search(title) or _DATA.search(abstract):
+        # Translators: a badge: the paper comes with a dataset.
         found.append(gettext_noop("Data"))
     if _BENCHMARK_TITLE.search(title) or _BENCHMARK.search(abstract):
+        # Translators: a badge: the paper comes with a benchmark.
         found.append(gettext_noop("Benchmark"))
     if _SURVEY_TITLE.search(title) or _SURVEY.search(abstract):
+        # Translators: a badge: the paper is a survey of its field.
         found.append(gettext_noop("Survey"))
     return tuple(found)

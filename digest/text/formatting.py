@@ -111,10 +111,12 @@ def author_line(authors: Sequence[str], shown: int = 3) -> str:
     names = [shorten(name, 60) for name in authors[: shown + 1]]
     rest = len(authors) - shown
     if rest > 1:
+        # Translators: the names of some authors of a paper, and how many others there are.
         return ngettext("%(names)s and %(num)s more", "%(names)s and %(num)s more", rest,
                         names=", ".join(names[:shown]))  # fmt: skip
     if len(names) < 2:
         return "".join(names)
+    # Translators: the names of all authors of a paper.
     return gettext("%(names)s and %(last)s", names=", ".join(names[:-1]), last=names[-1])
 
 
@@ -198,6 +200,7 @@ def _time(hour: int, tag: str) -> str:
 
 def labelled(label: str) -> str:
     """Return the label of a value that follows: "PDF:"."""
+    # Translators: the mark between a label and an address that follows.
     return gettext("%(label)s:", label=label)
 
 
@@ -205,10 +208,13 @@ def holdings(for_you: int, everyone: int, considered: int, new: int = 0) -> str:
     """Return "7 for you · 3 everyone reads, out of 612 new papers"."""
     parts = []
     if for_you:
+        # Translators: this many papers are for you.
         parts.append(ngettext("%(num)s for you", "%(num)s for you", for_you))
     if everyone:
+        # Translators: this many papers are those that everyone reads.
         parts.append(ngettext("%(num)s everyone reads", "%(num)s everyone reads", everyone))
     if new:
+        # Translators: this many papers are new this week.
         parts.append(ngettext("%(num)s new this week", "%(num)s new this week", new))
     if not parts:
         return ngettext("%(num)s new paper looked at", "%(num)s new papers looked at", considered)

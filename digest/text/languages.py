@@ -62,6 +62,11 @@ def text_direction() -> str:
     return "ltr" if _current.get() == DEFAULT else current_locale().text_direction
 
 
+def sentence_space() -> str:
+    """Return what stands between two sentences of the current language: a space, in Chinese nothing."""
+    return "" if _current.get().partition("-")[0] == "zh" else " "
+
+
 def chosen_language(accept_language: str) -> str:
     """Return the language that suits an Accept-Language header best (RFC 9110, section 12.5.4), else English.
 

@@ -11,14 +11,16 @@ from digest.delivery.composed_mail import ComposedMail, SenderIdentity
 from digest.delivery.decisions import NOTES, short_note
 from digest.doctor.templates import sample_mails
 from digest.domain.delivery import PAPER_KINDS, Kind, Section
-from digest.domain.pick import Pick, PickReason
+from digest.domain.pick import Card, Pick, PickReason
 from digest.domain.reason_line import RATED
 from digest.domain.votes import Votes
+from digest.mail.message import Message
 from digest.mail.rendering import Renderer
+from digest.mail.template_compiler import mirrored
 from digest.subscribers.links import Links
 from digest.text.languages import gettext, use_language
 from tests.factories import SECRET
-from tests.pseudo_language import unmarked, unmarked_in_html
+from tests.pseudo_language import RIGHT_TO_LEFT, unmarked, unmarked_in_html
 
 NOW = datetime(2025, 11, 22, 6, tzinfo=UTC)
 IMPRINT = SenderIdentity(
@@ -111,3 +113,40 @@ def test_every_text_of_every_mail_is_translated(renderer: Renderer, pseudo_langu
         assert unmarked(built.subject, DATA) == [], name_of(mail)
         assert unmarked(built.text, DATA) == [], name_of(mail)
         assert unmarked_in_html(built.html, DATA) == [], name_of(mail)
+
+
+@pytest.mark.usefixtures("pseudo_language")
+def test_a_mail_runs_from_right_to_left(renderer: Renderer) -> None:
+    for mail in every_mail(RIGHT_TO_LEFT):
+        html = build_mail(mail, LINKS, renderer).html
+        assert not html or f'<html lang="{RIGHT_TO_LEFT}" dir="rtl"' in html, name_of(mail)
+        assert '<td align="left" class="side' not in html
+        assert "direction:ltr" not in html
+        assert "text-align:left" not in html
+        # The bar is at the right of the wordmark.
+        assert "padding:0 0 0 10px" not in html
+    left, right = (
+        '<td align="right" style="padding:1px 2px 3px 4px;text-align:left">',
+        '<td align="left" style="padding:1px 4px 3px 2px;text-align:right">',
+    )
+    assert (mirrored(left), mirrored(right)) == (right, left)
+
+
+def test_a_mail_does_not_depend_on_the_languages_of_those_before_it(
+    renderer: Renderer, pseudo_language: str
+) -> None:
+    built: dict[str, list[Message]] = {}
+    for language in ("en", pseudo_language, RIGHT_TO_LEFT, "en", RIGHT_TO_LEFT, pseudo_language):
+        mails = [build_mail(mail, LINKS, renderer) for mail in every_mail(language)[:8]]
+        assert built.setdefault(language, mails) == mails
+    assert all("⟦" not in mail.text and "&#10214;" not in mail.html for mail in built["en"])
+
+
+def test_a_card_of_an_earlier_version_says_its_votes_in_english(
+    renderer: Renderer, pseudo_language: str
+) -> None:
+    mail = every_mail(pseudo_language)[4]
+    (first, *_) = mail.picks
+    old = Card.from_json({**first.card.to_json(), "votes": None, "popularity": "38 upvotes, +21 today"})
+    text = build_mail(replace(mail, picks=(replace(first, card=old),)), LINKS, renderer).text
+    assert "· 38 upvotes, +21 ·" in text

@@ -1,4 +1,6 @@
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from digest.ranking.index import TermIndex, best
 from digest.ranking.terms import Statistics, count_terms
@@ -59,6 +61,13 @@ def test_a_mask_shows_what_lies_behind_better_papers() -> None:
 def test_the_best_come_first_and_ties_in_order_of_place() -> None:
     assert best(np.array([1, 3, 0, 3, 2], np.float32), 3).tolist() == [1, 3, 4]
     assert best(np.array([0, -1, 0.5], np.float32), 3).tolist() == [2]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 60), st.integers(-1, 70))
+def test_the_best_are_those_of_a_whole_sort(seed: int, count: int, limit: int) -> None:
+    scores = np.random.default_rng(seed).integers(-3, 6, count).astype(np.float32)
+    order = [place for place in np.argsort(-scores, kind="stable").tolist() if scores[place] > 0]
+    assert best(scores, limit).tolist() == order[: max(0, limit)]
 
 
 def test_a_vector_finds_the_papers_with_the_highest_products() -> None:

@@ -2,14 +2,12 @@
 
 from datetime import date
 from hashlib import sha256
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from itsdangerous import Signer
 
-from digest.domain.subscriber import Verdict
 from digest.errors import BadLink
 from digest.subscribers.links import PURPOSES, Claim, Links, Purpose
 from tests.factories import BASE_URL, SECRET, TUESDAY, links
@@ -97,18 +95,6 @@ def test_a_signed_token_with_other_contents_is_refused() -> None:
     ):
         with pytest.raises(BadLink):
             links().read("confirm", signer.sign(value).decode())
-
-
-@settings(suppress_health_check=[HealthCheck.filter_too_much])
-@given(st.text(min_size=1, max_size=40))
-def test_a_feedback_link_contains_paper_and_verdict(paper_id: str) -> None:
-    assume(paper_id.isprintable() and not any("\ud800" <= c <= "\udfff" for c in paper_id))
-    mail = links().link("feedback", "00ff00ff00ff00ff", TUESDAY)
-    link = links().feedback(mail, paper_id, Verdict.LESS)
-    query = parse_qs(urlsplit(link).query, keep_blank_values=True)
-    assert query == {"paper": [paper_id], "verdict": ["less"]}
-    assert link.isascii()
-    assert " " not in link
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.text import formatting
+from digest.text import formatting, languages
 
 WILD = st.text(st.characters(), max_size=400) | st.text("ab \n\r\t\u202e\u200b\u200d.,é👩🏽", max_size=400)
 
@@ -120,3 +120,50 @@ def test_days_are_english_whatever_the_locale() -> None:
         "2 Nov",
         "Sunday",
     )
+
+
+@pytest.mark.parametrize(
+    ("tag", "expected"),
+    [
+        ("en", ("2 November 2025", "2 Nov", "Sunday", "Sunday, 2 November 2025", "Sunday 2 Nov", "7:00")),
+        ("de", ("2. November 2025", "2. Nov.", "Sonntag", "Sonntag, 2. November 2025", "So., 2. Nov.", "07:00")),
+        ("fr", ("2 novembre 2025", "2 nov.", "dimanche", "dimanche 2 novembre 2025", "dim. 2 nov.", "07:00")),
+        ("zh-Hans", ("2025年11月2日", "11月2日", "星期日", "2025年11月2日星期日", "11月2日周日", "07:00")),
+    ],
+)  # fmt: skip
+def test_dates_and_times_are_those_of_the_language(
+    monkeypatch: pytest.MonkeyPatch, tag: str, expected: tuple[str, ...]
+) -> None:
+    monkeypatch.setitem(languages.LANGUAGES, tag, tag)
+    on = date(2025, 11, 2)
+    with languages.use_language(tag):
+        said = [formatting.day(on), formatting.short_day(on), formatting.weekday(on), formatting.full_day(on)]
+        assert (*said, formatting.short_full_day(on), formatting.clock(7)) == expected
+
+
+CLOSING = "\uff0c\u3002\uff09"
+"""A comma, a full stop and a closing bracket."""
+
+
+def test_chinese_text_is_broken_at_any_character_but_not_before_a_mark() -> None:
+    text = (
+        "我们研究" * 20
+        + CLOSING[0]
+        + "https://papers.example.org/a-long-address "
+        + f"机器人\uff08抓取{CLOSING[2]}" * 9
+    )
+    lines = formatting.wrapped(text, 4).splitlines()
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert all(
+        line.startswith("    ") and formatting.columns(line) <= formatting.TEXT_WIDTH for line in lines
+    )
+    assert all(line.strip()[0] not in CLOSING for line in lines)
+    assert len(lines) == 5
+
+
+def test_columns_are_filled_up_with_at_least_one_space() -> None:
+    assert [formatting.padded(text, 6) for text in ("No:", "是\uff1a", "A long label:")] == [
+        "No:   ",
+        "是\uff1a  ",
+        "A long label: ",
+    ]

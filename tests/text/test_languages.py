@@ -62,6 +62,15 @@ def test_values_are_escaped_in_html_and_messages_are_not() -> None:
     assert template.render(name="<Ada>") == "<b>&lt;Ada&gt;</b> is 50% there"
 
 
+@pytest.mark.parametrize(("tag", "space"), [("en", " "), ("de", " "), ("zh-Hans", "")])
+def test_sentences_have_a_space_between_them_but_in_chinese(
+    monkeypatch: pytest.MonkeyPatch, tag: str, space: str
+) -> None:
+    monkeypatch.setitem(LANGUAGES, tag, tag)
+    with use_language(tag):
+        assert languages.sentence_space() == space
+
+
 @pytest.mark.parametrize("tag", OTHERS)
 def test_a_catalogue_is_what_an_update_makes_of_it(tag: str) -> None:
     # Fails when a message was added, changed or removed: run `make translations` and translate what is empty.

@@ -113,7 +113,11 @@ def test_unset_settings_have_the_defaults_of_the_product() -> None:
         "DIGEST_BROKER_URL",
         "DIGEST_MAIL_URL",
         "DIGEST_SECRET_KEY",
+        "DIGEST_METRICS_ADDRESS",
     }
+    # Metrics are served without a token, so no port of the machine leads to them.
+    assert "ports" not in services()["worker"]
+    assert "ports" not in services()["beat"]
 
 
 @pytest.mark.parametrize("password", ["secret", "p@ss/w:rd?#%41 ü"])
