@@ -27,6 +27,7 @@ METHODS = [
     ("templates/email/**.html", "jinja2"),
     ("templates/email/**.txt", "jinja2"),
     ("templates/email/**.mjml", "jinja2"),
+    ("templates/chat/**.md", "jinja2"),
 ]
 WIDTH = 120
 HEADER = "# Translations of the pages and mails. `make translations` adds what is missing."

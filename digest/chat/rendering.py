@@ -16,6 +16,7 @@ from digest.domain.pick import Pick, is_web_address
 from digest.mail.content import HEADINGS, Heading, heading_of
 from digest.text import formatting
 from digest.text.emphasis import EMPHASIS
+from digest.text.languages import gettext, install
 
 LIMITS: Mapping[Service, int] = {
     Service.SLACK: 3900,
@@ -46,6 +47,7 @@ class PostRenderer:
             lstrip_blocks=True,
             auto_reload=False,
         )
+        install(self._templates)
 
     def digest(self, edition_on: date, picks: Sequence[Pick], service: Service) -> str:
         """Return the post of a digest. It shortens the texts, then leaves out the last papers, and says so."""
@@ -75,7 +77,7 @@ class PostRenderer:
                     "reason": _reason(pick.reason.line, reason),
                 }
             )
-        sections = [(HEADINGS[key], of_section) for key, of_section in shown.items() if of_section]
+        sections = [(gettext(HEADINGS[key]), of_section) for key, of_section in shown.items() if of_section]
         return self._fill(
             "post.md",
             {

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from digest.domain.channel import AllowedService, ChannelAddress, Service
 from digest.errors import BadInput, NeverSend, TryLater
 from digest.mail.envelope import Envelope
+from digest.text.languages import gettext
 
 GONE = frozenset({400, 401, 403, 404, 410})
 """The codes with which the services refuse a channel: its address or token is no longer valid."""
@@ -58,7 +59,7 @@ class ChatConnection:
         """Post the text; return what the service answered. Raises TryLater, or NeverSend for a channel that is gone."""
         address = self._find_address(envelope.recipient)
         if address is None:
-            raise NeverSend("The channel was removed.")
+            raise NeverSend(gettext("The channel was removed."))
         try:
             channel = ChannelAddress.parse(address)
         except BadInput as error:
@@ -69,9 +70,11 @@ class ChatConnection:
         """Post a text in Markdown to a channel; return what the service answered. Raises what `send` raises."""
         label = channel.service.label
         if not channel.is_allowed(self._allowed):
-            raise NeverSend(f"This installation does not post to {label} at this address.")
+            raise NeverSend(
+                gettext("This installation does not post to %(service)s at this address.", service=label)
+            )
         if self.unanswered(channel.base) >= MOST_UNANSWERED:
-            raise TryLater(f"{label} does not answer.")
+            raise TryLater(gettext("%(service)s does not answer.", service=label))
         is_posted, lines = _notify(channel, text)
         codes = [int(code) for line in lines for code in _CODE.findall(line)]
         if is_posted or codes:
@@ -79,11 +82,15 @@ class ChatConnection:
         if is_posted:
             return f"posted to {label}"
         if codes and codes[-1] in GONE:
-            raise NeverSend(f"{label} refuses this channel (error {codes[-1]}).")
+            raise NeverSend(
+                gettext("%(service)s refuses this channel (error %(code)s).", service=label, code=codes[-1])
+            )
         if codes:
-            raise TryLater(f"{label} asks to try later (error {codes[-1]}).")
+            raise TryLater(
+                gettext("%(service)s asks to try later (error %(code)s).", service=label, code=codes[-1])
+            )
         self._unanswered[channel.base] += 1
-        raise TryLater(f"{label} does not answer.")
+        raise TryLater(gettext("%(service)s does not answer.", service=label))
 
     def unanswered(self, base: str) -> int:
         """Return how many posts in a row a service, by its address, has not answered."""
@@ -111,7 +118,9 @@ def _notify(channel: ChannelAddress, text: str) -> tuple[bool, list[str]]:
         plugin = _plugin(channel, asset)
     except apprise.AppriseImproperlyConfigured:
         # Its form of a token may be stricter than ours.
-        raise NeverSend(f"This is not the address of a channel of {channel.service.label}.") from None
+        raise NeverSend(
+            gettext("This is not the address of a channel of %(service)s.", service=channel.service.label)
+        ) from None
     plugin.socket_connect_timeout = plugin.socket_read_timeout = TIMEOUT_SECONDS
     sender = apprise.Apprise(asset=asset)
     sender.add(plugin)

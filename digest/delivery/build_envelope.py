@@ -8,6 +8,7 @@ from digest.domain.delivery import Kind
 from digest.mail.addresses import read_address
 from digest.mail.envelope import Envelope
 from digest.mail.return_path import return_path
+from digest.text.languages import use_language
 
 
 def build_envelope(delivery_context: DeliveryContext, ready: ReadyDelivery) -> Envelope:
@@ -34,5 +35,6 @@ def build_envelope(delivery_context: DeliveryContext, ready: ReadyDelivery) -> E
 def _post(delivery_context: DeliveryContext, mail: ComposedMail) -> Envelope:
     """Return a post: the name of its channel, and its text. The transport knows the channel's address."""
     assert delivery_context.chat is not None, "posts need ChatDelivery"
-    text = delivery_context.chat.renderer.digest(mail.edition_on, mail.picks, service_of(mail.recipient))
+    with use_language(mail.language):
+        text = delivery_context.chat.renderer.digest(mail.edition_on, mail.picks, service_of(mail.recipient))
     return Envelope(sender="", recipient=mail.recipient, content=text.encode(), name=mail.file_name)

@@ -6,9 +6,11 @@ others.
 
 from collections.abc import Collection
 from difflib import get_close_matches
+from functools import reduce
 
 from digest.domain.source_categories import FEED_CATEGORY, SOURCE_CATEGORIES, SOURCE_TITLES
 from digest.errors import BadInput
+from digest.text.languages import gettext
 
 _TAXONOMY: dict[str, tuple[str, dict[str, str]]] = {
     "cs": (
@@ -254,7 +256,7 @@ def known_category(text: str) -> str:
     folded = text.strip().casefold()
     found = _FOLDED.get(folded) or (folded if FEED_CATEGORY.fullmatch(folded) else None)
     if found is None:
-        raise BadInput(f"There is no category {text!r}; {_suggestion(text)}")
+        raise BadInput(_suggestion(text))
     return found
 
 
@@ -267,17 +269,37 @@ def arxiv_category(text: str) -> str:
 
 
 def _suggestion(text: str) -> str:
-    """Name the category that was probably meant: one whose name contains the words, or one spelled similarly."""
+    """Say that there is no such category, and name the one that was probably meant.
+
+    It is one whose name contains the words, or one spelled similarly.
+    """
     wanted = " ".join(text.casefold().split())
     named = [name for name, title in NAMES.items() if len(wanted) > 3 and wanted in title.casefold()]
     alike = get_close_matches(wanted, _FOLDED, n=3, cutoff=0.75)
     meant = named[:3] or [_FOLDED[one] for one in alike]
     if meant:
-        return f"did you mean {' or '.join(f'{one} ({NAMES[one]})' for one in meant)}?"
+        alternatives = reduce(
+            lambda first, second: gettext("%(first)s or %(second)s", first=first, second=second),
+            [f"{one} ({NAMES[one]})" for one in meant],
+        )
+        return gettext(
+            "There is no category %(category)s; did you mean %(alternatives)s?",
+            category=repr(text),
+            alternatives=alternatives,
+        )
     archive = wanted.partition(".")[0]
     if archive in _TAXONOMY and (endings := list(_TAXONOMY[archive][1])):
-        return f"{archive} has {', '.join(f'{archive}.{ending}' for ending in endings)}."
-    return "write it like cs.CL, hep-th or biorxiv:neuroscience; all are listed by: digest papers categories"
+        return gettext(
+            "There is no category %(category)s; %(archive)s has %(categories)s.",
+            category=repr(text),
+            archive=archive,
+            categories=", ".join(f"{archive}.{ending}" for ending in endings),
+        )
+    return gettext(
+        "There is no category %(category)s; write it like cs.CL, hep-th or biorxiv:neuroscience; "
+        "all are listed by: digest papers categories",
+        category=repr(text),
+    )
 
 
 def category_groups(sources: Collection[str]) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -21,6 +21,7 @@ from enum import StrEnum
 from typing import Self
 
 from digest.errors import BadInput
+from digest.text.languages import gettext
 
 LONGEST_ADDRESS = 500
 
@@ -125,7 +126,9 @@ class ChannelAddress:
                     parts = found.groupdict()
                     base = f"{parts.pop('scheme')}://{parts.pop('host')}{parts.pop('path')}"
                     return cls(service, base, url, parts)
-        raise BadInput("This is not the address of a channel; copy it as your chat service shows it.")
+        raise BadInput(
+            gettext("This is not the address of a channel; copy it as your chat service shows it.")
+        )
 
     @property
     def masked(self) -> str:

@@ -3,6 +3,7 @@
 import re
 
 from digest.errors import BadInput
+from digest.text.languages import gettext
 
 _ORCID = re.compile(
     r"(?:https?://)?(?:www\.)?(?:orcid\.org/)?([0-9]{4}-?[0-9]{4}-?[0-9]{4}-?[0-9]{3}[0-9Xx])/?"
@@ -16,7 +17,12 @@ def parse_orcid(text: str) -> str:
     match = _ORCID.fullmatch(text.strip()[:100])
     digits = match[1].replace("-", "").upper() if match else ""
     if not digits or _check_digit(digits[:15]) != digits[15]:
-        raise BadInput(f"{text.strip()[:40]!r} is not an ORCID iD; it looks like 0000-0002-1825-0097.")
+        raise BadInput(
+            gettext(
+                "%(text)s is not an ORCID iD; it looks like 0000-0002-1825-0097.",
+                text=repr(text.strip()[:40]),
+            )
+        )
     return "-".join(digits[start : start + 4] for start in range(0, 16, 4))
 
 

@@ -90,13 +90,17 @@ class Schedule:
     def __post_init__(self) -> None:
         """Check the values. Raises BadInput."""
         if not is_time_zone(self.timezone):
-            raise BadInput(
-                f"There is no time zone {self.timezone!r}; write it like Europe/Berlin{_near(self.timezone)}."
-            )
+            raise _unknown_time_zone(self.timezone)
         if not 0 <= self.hour <= 23:
-            raise BadInput(f"The hour is {self.hour}; it must be between 0 and 23.")
+            raise BadInput(gettext("The hour is %(hour)s; it must be between 0 and 23.", hour=self.hour))
         if self.frequency not in FREQUENCIES:
-            raise BadInput(f"The frequency is {self.frequency!r}; choose one of {', '.join(FREQUENCIES)}.")
+            raise BadInput(
+                gettext(
+                    "The frequency is %(given)s; choose one of %(frequencies)s.",
+                    given=repr(self.frequency),
+                    frequencies=", ".join(FREQUENCIES),
+                )
+            )
         # Text from a form or a file becomes the value.
         object.__setattr__(self, "frequency", Frequency(self.frequency))
 
@@ -115,10 +119,18 @@ def is_time_zone(name: str) -> bool:
     return True
 
 
-def _near(name: str) -> str:
+def _unknown_time_zone(name: str) -> BadInput:
     city = name.rsplit("/", 1)[-1].casefold().replace(" ", "_")
     same = sorted(zone for zone in available_timezones() if zone.rsplit("/", 1)[-1].casefold() == city)
-    return f" (did you mean {same[0]}?)" if same else ""
+    if same:
+        return BadInput(
+            gettext(
+                "There is no time zone %(zone)s; write it like Europe/Berlin (did you mean %(near)s?).",
+                zone=repr(name),
+                near=same[0],
+            )
+        )
+    return BadInput(gettext("There is no time zone %(zone)s; write it like Europe/Berlin.", zone=repr(name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +151,26 @@ class Interests:
         """Check lengths, number and categories. Raises BadInput."""
         everything = (*self.topics, *self.must, *self.mute, *self.follow, *self.categories)
         if len(everything) > MOST_INTERESTS:
-            raise BadInput(f"There are {len(everything)} interests; at most {MOST_INTERESTS} are allowed.")
+            raise BadInput(
+                gettext(
+                    "There are %(given)s interests; at most %(most)s are allowed.",
+                    given=len(everything),
+                    most=MOST_INTERESTS,
+                )
+            )
         for words in everything:
             if not words.strip() or len(words) > LONGEST_WORDS:
-                raise BadInput(f"An interest must have between 1 and {LONGEST_WORDS} characters.")
+                raise BadInput(
+                    gettext("An interest must have between 1 and %(most)s characters.", most=LONGEST_WORDS)
+                )
         for category in self.categories:
             if not CATEGORY_FORM.fullmatch(category):
-                raise BadInput(f"There is no category {category!r}; write it like cs.CL or hep-th.")
+                raise BadInput(
+                    gettext(
+                        "There is no category %(category)s; write it like cs.CL or hep-th.",
+                        category=repr(category),
+                    )
+                )
 
 
 @dataclass(frozen=True, slots=True)

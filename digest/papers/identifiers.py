@@ -13,6 +13,7 @@ from hashlib import blake2b
 from urllib.parse import quote, unquote
 
 from digest.errors import BadInput
+from digest.text.languages import gettext
 from digest.text.latex import one_line
 
 _ARCHIVE_NAMES = """
@@ -81,7 +82,10 @@ def canonical_id(text: str) -> str:
     if old and old["archive"].lower() in _ARCHIVES and (old["year"] >= "91" or old["serial"] < "0704"):
         return f"{old['archive'].lower()}/{old['serial']}"
     raise BadInput(
-        f"{_shown(text)} is not a paper id; give one like 2508.13426 or math/0611800, a DOI, or its address."
+        gettext(
+            "%(text)s is not a paper id; give one like 2508.13426 or math/0611800, a DOI, or its address.",
+            text=_shown(text),
+        )
     )
 
 

@@ -21,6 +21,7 @@ from digest.store import papers as paper_store
 from digest.store import terms as term_store
 from digest.store.database import Connection
 from digest.store.papers import Listing, StoredPaper
+from digest.text.languages import gettext
 
 TRENDING_DAYS = timedelta(days=7)
 _CHUNK = 4096
@@ -32,7 +33,9 @@ def find_paper(connection: Connection, paper_id: str) -> StoredPaper:
     canonical = canonical_id(paper_id)
     found = paper_store.find_by_paper_ids(connection, [canonical])
     if canonical not in found:
-        raise NotFound(f"There is no paper {canonical} here; fetch or import it first.")
+        raise NotFound(
+            gettext("There is no paper %(paper)s here; fetch or import it first.", paper=canonical)
+        )
     return found[canonical]
 
 

@@ -7,6 +7,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from digest.domain.address import Address, address_key
 from digest.errors import BadInput
+from digest.text.languages import DEFAULT, current_language, gettext, gettext_noop
 
 _PROVIDERS = (
     ("gmail.com", ("gmail.com", "googlemail.com"), "."),
@@ -20,6 +21,27 @@ _SAME_MAILBOX = {
     for domain in domains
 }
 """By domain: the main domain of the provider, and the characters that it ignores before the @."""
+
+_REASONS = {
+    gettext_noop("An email address must have an @-sign"),
+    gettext_noop("A display name and angle brackets around the email address are not permitted here"),
+    gettext_noop("There must be something before the @-sign"),
+    gettext_noop("There must be something after the @-sign"),
+    gettext_noop("An email address cannot have two periods in a row"),
+    gettext_noop("An email address cannot start with a period"),
+    gettext_noop("An email address cannot end with a period"),
+    gettext_noop("An email address cannot have a period immediately before the @-sign"),
+    gettext_noop("An email address cannot have a period immediately after the @-sign"),
+    gettext_noop("The email address contains invalid characters before the @-sign"),
+    gettext_noop("Internationalized characters before the @-sign are not supported"),
+    gettext_noop("The part after the @-sign contains invalid characters"),
+    gettext_noop("The part after the @-sign is not valid. It should have a period"),
+    gettext_noop("The part after the @-sign is not valid. It is not within a valid top-level domain"),
+    gettext_noop(
+        "The part after the @-sign is a special-use or reserved name that cannot be used with email"
+    ),
+}
+"""Reasons that email-validator gives; others are shown in English alone."""
 
 
 def parse_address(text: str) -> Address:
@@ -38,8 +60,16 @@ def parse_address(text: str) -> Address:
             test_environment=True,
         )
     except EmailNotValidError as error:
-        raise BadInput(f"{typed[:80]!r} is not a mail address: {str(error)[:200].rstrip('.')}.") from None
+        raise _refused(repr(typed[:80]), str(error)[:200].rstrip(".")) from None
     return Address(typed, found.ascii_email or found.normalized)
+
+
+def _refused(typed: str, reason: str) -> BadInput:
+    start, colon, characters = reason.partition(": ")
+    if start not in _REASONS and current_language() != DEFAULT:
+        return BadInput(gettext("%(text)s is not a mail address; please check it.", text=typed))
+    said = f"{gettext(start)}{colon}{characters}"
+    return BadInput(gettext("%(text)s is not a mail address: %(reason)s.", text=typed, reason=said))
 
 
 def mailbox_key(address: str) -> str:

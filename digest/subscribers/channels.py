@@ -21,6 +21,7 @@ from digest.subscribers.addresses import address_hash
 from digest.subscribers.profiles import ProfileBuilder
 from digest.subscribers.signup import TAKEN_CHANNEL, Application, subscribe_many
 from digest.subscribers.teams import join_team, lock_team
+from digest.text.languages import gettext
 
 MOST_CHANNELS = 5
 
@@ -76,15 +77,17 @@ def add_channel(
     `send_first` raises.
     """
     if member.team is None:
-        raise BadInput("A channel belongs to a team; make an invitation first, which founds one.")
+        raise BadInput(gettext("A channel belongs to a team; make an invitation first, which founds one."))
     fingerprint = address_hash(channel.url, secret)
     with database.read() as connection:
         if channel_store.stored_hashes(connection, [fingerprint]):
-            raise BadInput(TAKEN_CHANNEL)
+            raise BadInput(gettext(TAKEN_CHANNEL))
         _check_room(connection, member.team)
     send_first(channel)
     name = channel_name(channel.service, secrets.token_hex(4))
-    application = Application(Address(name, name), schedule, channel=channel, team=member.team)
+    application = Application(
+        Address(name, name), schedule, channel=channel, team=member.team, language=member.language
+    )
     try:
         with database.begin() as connection:
             lock_team(connection, member)
@@ -98,7 +101,7 @@ def add_channel(
             subscriber_store.set_next_due(connection, added.id, next_due_at(now, schedule))
     except Conflict:
         # Two members added the same channel at the same moment.
-        raise BadInput(TAKEN_CHANNEL) from None
+        raise BadInput(gettext(TAKEN_CHANNEL)) from None
     return added
 
 
@@ -117,10 +120,16 @@ def own_channel(connection: Connection, member: Subscriber, name: str) -> Subscr
     team = subscriber_store.find_team(connection, member.team) if member.team else []
     found = [one for one in team if one.service and one.address == name]
     if not found:
-        raise NotFound("This channel was removed; open the page again to see the channels of your team.")
+        raise NotFound(
+            gettext("This channel was removed; open the page again to see the channels of your team.")
+        )
     return found[0]
 
 
 def _check_room(connection: Connection, team: str) -> None:
     if channel_store.count_channels(connection, team) >= MOST_CHANNELS:
-        raise BadInput(f"Your team has {MOST_CHANNELS} channels, which is the most; remove one first.")
+        raise BadInput(
+            gettext(
+                "Your team has %(count)s channels, which is the most; remove one first.", count=MOST_CHANNELS
+            )
+        )

@@ -34,6 +34,7 @@ from digest.subscribers.signup import (
     subscribe_many,
 )
 from digest.subscribers.teams import join_team
+from digest.text.languages import gettext
 
 CONFIRMATIONS_PER_MAILBOX = 3
 """Per day (UTC), for all spellings of the address together."""
@@ -44,7 +45,7 @@ def subscriber_of(connection: Connection, key: str) -> Subscriber:
     subscriber = subscriber_store.find_by_key(connection, key)
     if subscriber is None:
         raise NotFound(
-            "The data of this subscriber was erased; to get papers again, sign up on the home page."
+            gettext("The data of this subscriber was erased; to get papers again, sign up on the home page.")
         )
     return subscriber
 
@@ -199,7 +200,9 @@ def undo_unsubscription(
     with database.begin() as connection:
         subscriber = subscriber_of(connection, key)
         if any(one.how == how for one in consent_store.read_consents(connection, subscriber.id)):
-            raise BadLink("This link was used already; to get papers again, sign up on the home page.")
+            raise BadLink(
+                gettext("This link was used already; to get papers again, sign up on the home page.")
+            )
         return _resubscribe_in(connection, secret, subscriber, now, how)
 
 

@@ -22,7 +22,7 @@ from digest.subscribers.library_files.entry import Entry
 from digest.subscribers.library_files.read import Library
 from digest.subscribers.profiles import ProfileBuilder
 from digest.subscribers.teams import lock_team, teammates
-from digest.text.formatting import counted
+from digest.text.languages import decimal, gettext, ngettext
 
 NAMED_IN_REPORT = 5
 """Entries that were not understood and that the sentence of a report names."""
@@ -88,34 +88,59 @@ class LibraryReport:
     @property
     def sentence(self) -> str:
         """Return the report as one sentence."""
-        parts = [counted(self.known, "known paper")] if self.known else []
-        if self.learned:
-            parts.append(
-                f"{self.learned:,} learned from {'its title' if self.learned == 1 else 'their titles'}"
-            )
-        if self.awaited:
-            parts.append(
-                f"{self.awaited:,} that will count when {'it arrives' if self.awaited == 1 else 'they arrive'}"
-            )
-        said = f"{self.understood:,} of {self.entries:,} understood"
-        said += f": {', '.join(parts)}" if parts else ""
+        said = self._counts()
         if self.not_understood:
             named = ", ".join(f"“{one}”" for one in self.not_understood[:NAMED_IN_REPORT])
             more = len(self.not_understood) - NAMED_IN_REPORT
-            said += f"; not understood: {named}{f' and {more:,} more' if more > 0 else ''}"
+            if more > 0:
+                named = ngettext(
+                    "%(entries)s and %(num)s more", "%(entries)s and %(num)s more", more, entries=named
+                )
+            said = gettext("%(report)s; not understood: %(entries)s", report=said, entries=named)
         if self.is_cut:
-            said += "; the entries after these were not read"
-        return f"{said}."
+            said = gettext("%(report)s; the entries after these were not read", report=said)
+        return gettext("%(report)s.", report=said)
+
+    def _counts(self) -> str:
+        parts = []
+        if self.known:
+            parts.append(ngettext("%(num)s known paper", "%(num)s known papers", self.known))
+        if self.learned:
+            parts.append(
+                ngettext("%(num)s learned from its title", "%(num)s learned from their titles", self.learned)
+            )
+        if self.awaited:
+            parts.append(
+                ngettext(
+                    "%(num)s that will count when it arrives",
+                    "%(num)s that will count when they arrive",
+                    self.awaited,
+                )
+            )
+        understood, entries = decimal(self.understood), decimal(self.entries)
+        if not parts:
+            return gettext("%(understood)s of %(entries)s understood", understood=understood, entries=entries)
+        return gettext(
+            "%(understood)s of %(entries)s understood: %(parts)s",
+            understood=understood,
+            entries=entries,
+            parts=", ".join(parts),
+        )
 
 
 def match_library(connection: Connection, library: Library) -> MatchedLibrary:
     """Look the papers of a library up. Raises BadInput when none was understood."""
     if not library.understood:
         raise BadInput(
-            f"No paper was understood of {counted(library.size, 'entry')}; "
-            "give BibTeX, RIS, CSL-JSON, a table with titles, or a list of ids, DOIs or titles."
+            ngettext(
+                "No paper was understood of %(num)s entry; give BibTeX, RIS, CSL-JSON, a table with titles, "
+                "or a list of ids, DOIs or titles.",
+                "No paper was understood of %(num)s entries; give BibTeX, RIS, CSL-JSON, a table with titles, "
+                "or a list of ids, DOIs or titles.",
+                library.size,
+            )
             if library.size
-            else "No paper was found; give BibTeX, RIS, CSL-JSON, or a list of ids, DOIs or titles."
+            else gettext("No paper was found; give BibTeX, RIS, CSL-JSON, or a list of ids, DOIs or titles.")
         )
     titles = {title_id(entry.title) for entry in library.understood if entry.title}
     found = paper_store.find_known(connection, _ids_of(library.understood), titles)

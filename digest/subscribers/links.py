@@ -17,6 +17,7 @@ from itsdangerous import BadSignature, Signer
 
 from digest.errors import BadLink
 from digest.subscribers.short_links import PaperClaim, PaperTokens
+from digest.text.languages import gettext
 
 Purpose = Literal[
     "confirm",
@@ -102,4 +103,4 @@ class Links:
             subscriber_key, _, day = signed.decode().partition(".") if genuine else ("", "", "")
             return Claim(subscriber_key, date(int(day[:4]), int(day[4:6]), int(day[6:])))
         except (BadSignature, UnicodeDecodeError, ValueError):
-            raise BadLink("This link is incomplete; please open it again from the mail.") from None
+            raise BadLink(gettext("This link is incomplete; please open it again from the mail.")) from None

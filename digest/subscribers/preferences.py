@@ -31,6 +31,16 @@ from digest.subscribers.library import MatchedLibrary
 from digest.subscribers.profiles import ProfileBuilder
 from digest.subscribers.signup import check_max_papers, find_subscriber, log_event
 from digest.subscribers.teams import lock_team, share
+from digest.text.languages import gettext, gettext_noop
+
+_STATUS_NAMES = {
+    # Translators: as in "ada@example.org is paused".
+    Status.PENDING: gettext_noop("pending"),
+    Status.ACTIVE: gettext_noop("active"),
+    Status.PAUSED: gettext_noop("paused"),
+    Status.UNSUBSCRIBED: gettext_noop("unsubscribed"),
+    Status.SUPPRESSED: gettext_noop("suppressed"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +172,14 @@ def pause(database: Database, address: str, until: date | None, now: datetime) -
     with database.begin() as connection:
         subscriber = find_subscriber(connection, address)
         if until is not None and until <= now.date():
-            raise BadInput(f"A pause until {until} is already over; give a later date.")
+            raise BadInput(gettext("A pause until %(day)s is already over; give a later date.", day=until))
         if subscriber.status not in {"active", "paused"}:
             raise BadInput(
-                f"{subscriber.address} is {subscriber.status}; only an active subscriber can pause."
+                gettext(
+                    "%(address)s is %(status)s; only an active subscriber can pause.",
+                    address=subscriber.address,
+                    status=gettext(_STATUS_NAMES[subscriber.status]),
+                )
             )
         paused = replace(subscriber, status=Status.PAUSED, paused_until=until)
         subscriber_store.update_subscriber(connection, paused)
@@ -178,7 +192,11 @@ def resume(database: Database, secret: bytes, address: str, now: datetime) -> Su
         subscriber = find_subscriber(connection, address)
         if subscriber.status not in {"active", "paused", "unsubscribed"}:
             raise BadInput(
-                f"{subscriber.address} is {subscriber.status}; only a paused subscriber can resume."
+                gettext(
+                    "%(address)s is %(status)s; only a paused subscriber can resume.",
+                    address=subscriber.address,
+                    status=gettext(_STATUS_NAMES[subscriber.status]),
+                )
             )
         active = replace(subscriber, status=Status.ACTIVE, paused_until=None)
         subscriber_store.update_subscriber(connection, active)

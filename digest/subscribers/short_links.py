@@ -15,6 +15,7 @@ from hashlib import blake2b, sha256
 from hmac import compare_digest
 
 from digest.errors import BadLink
+from digest.text.languages import gettext
 
 _EPOCH = date(2000, 1, 1)
 _SIGNATURE = 10
@@ -69,7 +70,7 @@ class PaperTokens:
         except (NotBase64, ValueError, OverflowError):
             claim = None
         if claim is None:
-            raise BadLink("This link is incomplete; please open it again from the mail.")
+            raise BadLink(gettext("This link is incomplete; please open it again from the mail."))
         return claim
 
 

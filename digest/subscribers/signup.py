@@ -35,11 +35,13 @@ from digest.store.suppressions import Entry
 from digest.subscribers.addresses import address_hash, parse_address
 from digest.subscribers.arrivals import plan_welcome
 from digest.subscribers.profiles import ProfileBuilder
-from digest.text.languages import DEFAULT
+from digest.text.languages import DEFAULT, gettext, gettext_noop
 
 CONSENT = "A digest of new papers by mail, until unsubscribed."
 REFUSAL = "No more mail."
-TAKEN_CHANNEL = "This channel gets a digest already; use another one, or remove it where it is in use."
+TAKEN_CHANNEL = gettext_noop(
+    "This channel gets a digest already; use another one, or remove it where it is in use."
+)
 MOST_PAPERS = 50
 _AGREED: tuple[Status, ...] = (Status.ACTIVE, Status.PAUSED)
 
@@ -47,7 +49,9 @@ _AGREED: tuple[Status, ...] = (Status.ACTIVE, Status.PAUSED)
 def check_max_papers(count: int) -> None:
     """Raise BadInput unless the number of papers per mail is between 1 and MOST_PAPERS."""
     if not 1 <= count <= MOST_PAPERS:
-        raise BadInput(f"A mail can hold 1 to {MOST_PAPERS} papers, not {count}.")
+        raise BadInput(
+            gettext("A mail can hold 1 to %(most)s papers, not %(given)s.", most=MOST_PAPERS, given=count)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +293,7 @@ class _Refusals:
         if application.channel is not None:
             fingerprint = address_hash(application.channel.url, self._secret)
             if fingerprint in self._channels:
-                raise BadInput(TAKEN_CHANNEL)
+                raise BadInput(gettext(TAKEN_CHANNEL))
             self._channels.add(fingerprint)
         self._taken.add(address.key)
 

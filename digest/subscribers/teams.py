@@ -16,6 +16,7 @@ from digest.store import pending_feedback as pending_store
 from digest.store import subscribers as subscriber_store
 from digest.store.database import Connection
 from digest.subscribers.profiles import ProfileBuilder
+from digest.text.languages import gettext, ngettext
 
 MOST_MEMBERS = 50
 """Each rating is stored once for each member."""
@@ -42,7 +43,7 @@ def members(connection: Connection, team: str) -> list[Subscriber]:
     """
     found = [one for one in subscriber_store.find_team(connection, team) if one.service is None]
     if not found:
-        raise BadLink("This invitation is no longer valid; please ask your team for a new one.")
+        raise BadLink(gettext("This invitation is no longer valid; please ask your team for a new one."))
     return found
 
 
@@ -58,7 +59,13 @@ def join_team(
     if not others:
         return  # They are its only member already.
     if len(others) >= MOST_MEMBERS:
-        raise BadInput(f"This team has {MOST_MEMBERS} members, which is the most.")
+        raise BadInput(
+            ngettext(
+                "This team has %(num)s member, which is the most.",
+                "This team has %(num)s members, which is the most.",
+                MOST_MEMBERS,
+            )
+        )
     subscriber_store.set_team(connection, subscriber.id, team)
     subscriber_store.replace_interests(connection, [(subscriber.id, others[0].interests)])
     feedback_store.copy_feedback(connection, others[0].id, subscriber.id)

@@ -143,6 +143,13 @@ def short_day(on: date) -> str:
     return _skeleton(on, "MMMd", current_language())
 
 
+def month(on: date) -> str:
+    """Return "November 2025"."""
+    if current_language() == DEFAULT:
+        return f"{MONTHS[on.month - 1]} {on.year}"
+    return _skeleton(on, "yMMMM", current_language())
+
+
 def weekday(on: date) -> str:
     """Return "Saturday"."""
     return WEEKDAYS[on.weekday()] if current_language() == DEFAULT else _date(on, "cccc", current_language())

@@ -42,6 +42,11 @@ def use_language(tag: str) -> Iterator[None]:
         _current.reset(token)
 
 
+def set_language(tag: str) -> None:
+    """Make `tag` the current language for the rest of the running context; English when there is no such language."""
+    _current.set(tag if tag in LANGUAGES else DEFAULT)
+
+
 def current_language() -> str:
     """Return the tag of the current language, such as "en" or "zh-Hans"."""
     return _current.get()

@@ -182,4 +182,4 @@ def docs(context: Context, request: Request) -> Response:
     """Show the documentation of the API, made from its OpenAPI document."""
     described = request.app.openapi()["paths"]
     operations = [(path, methods["get"]) for path, methods in described.items() if "get" in methods]
-    return context.page("docs.html", operations=operations)
+    return context.page("docs.html", "/docs", operations=operations)

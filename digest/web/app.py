@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from digest.clock import utc_now
 from digest.errors import BadInput, BadLink, DigestError, NotFound, StopRun, TryLater
 from digest.settings import read_settings
+from digest.text.languages import gettext, gettext_noop
 from digest.web import (
     api,
     daily,
@@ -42,18 +43,19 @@ from digest.web import (
 from digest.web.context import RECHECK, WebContext
 from digest.web.metrics import count_answer
 from digest.web.middleware import Safety
+from digest.web.page_language import answer_language
 from digest.web.visitors import warm_examples
 from digest.wiring import VERSION, Container, start_reporting
 
 HEADINGS = {
-    400: "That did not work",
-    403: "This link does not work",
-    404: "There is nothing here",
-    405: "There is nothing here",
-    413: "That is too much",
-    422: "That did not work",
-    429: "Too many requests",
-    503: "Temporarily unavailable",
+    400: gettext_noop("That did not work"),
+    403: gettext_noop("This link does not work"),
+    404: gettext_noop("There is nothing here"),
+    405: gettext_noop("There is nothing here"),
+    413: gettext_noop("That is too much"),
+    422: gettext_noop("That did not work"),
+    429: gettext_noop("Too many requests"),
+    503: gettext_noop("Temporarily unavailable"),
 }
 _STATUS: dict[type[DigestError], int] = {
     BadInput: 422,
@@ -67,7 +69,7 @@ _THREADS = 8
 _SWITCH_SECONDS = 0.001
 """How long a thread may keep the interpreter. Python's default of 5 ms adds up over the steps of a response."""
 _log = logging.getLogger("digest.web")
-_UNAVAILABLE = "The papers are not available right now; please try again in a few minutes."
+_UNAVAILABLE = gettext_noop("The papers are not available right now; please try again in a few minutes.")
 
 
 def create_app(container: Container, recheck: timedelta = RECHECK, stopping: Event | None = None) -> FastAPI:
@@ -163,18 +165,19 @@ def error_response(context: WebContext, path: str, status: int, message: str) ->
     """Return an error as JSON below /api/, and as a page elsewhere."""
     if path.startswith("/api/"):
         return JSONResponse({"error": message}, status)
-    heading = HEADINGS.get(status, "That did not work")
+    heading = gettext(HEADINGS.get(status, HEADINGS[400]))
     return context.private_page("problem.html", status, heading=heading, message=message)
 
 
 def _handle_digest_error(request: Request, error: Exception) -> Response:
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 503)
     message = str(error)
-    if status == 503:
-        # The message is for the operator.
-        _log.error("%s", message)
-        message = _UNAVAILABLE
-    response = error_response(request.app.state.context, request.url.path, status, message)
+    with answer_language():
+        if status == 503:
+            # The message is for the operator.
+            _log.error("%s", message)
+            message = gettext(_UNAVAILABLE)
+        response = error_response(request.app.state.context, request.url.path, status, message)
     if isinstance(error, TryLater) and error.seconds is not None:
         response.headers["Retry-After"] = f"{error.seconds:.0f}"
     return response
@@ -182,18 +185,23 @@ def _handle_digest_error(request: Request, error: Exception) -> Response:
 
 def _handle_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    first = next(iter(error.errors()), {"loc": ("",), "msg": ""})
-    message = f"{first['loc'][-1]}: {first['msg']}."
+    if request.url.path.startswith("/api/"):
+        first = next(iter(error.errors()), {"loc": ("",), "msg": ""})
+        message = f"{first['loc'][-1]}: {first['msg']}."
+    else:
+        message = gettext("This could not be read; please go back and try again.")
     return error_response(request.app.state.context, request.url.path, 422, message)
 
 
 def _handle_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     messages = {
-        404: "This page does not exist; look at what is trending, or search.",
-        405: "This page does not support that.",
+        404: gettext("This page does not exist; look at what is trending, or search."),
+        405: gettext("This page does not support that."),
     }
-    message = messages.get(error.status_code, "This could not be read; please go back and try again.")
+    message = messages.get(
+        error.status_code, gettext("This could not be read; please go back and try again.")
+    )
     response = error_response(request.app.state.context, request.url.path, error.status_code, message)
     for name, value in (error.headers or {}).items():
         response.headers[name] = value

@@ -11,6 +11,8 @@ from typing import Generic, TypeVar
 
 from cachetools import LRUCache
 
+from digest.web.page_language import page_variant
+
 Value = TypeVar("Value")
 
 
@@ -65,3 +67,15 @@ class RevisionCache(Generic[Value]):
         """Store a value; when the cache is full, the least recently used one is evicted."""
         with self._lock:
             self._entries[key] = CacheEntry(revision, value)
+
+
+class PageCache(RevisionCache[Value]):
+    """Pages by key. The language of a page is part of its key."""
+
+    def get(self, key: Hashable, revision: Hashable) -> Value | None:
+        """Return the page of a key in the language of the request, or None if there is none of this revision."""
+        return super().get((key, page_variant()), revision)
+
+    def put(self, key: Hashable, revision: Hashable, value: Value) -> None:
+        """Store a page in the language of the request."""
+        super().put((key, page_variant()), revision, value)

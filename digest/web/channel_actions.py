@@ -13,15 +13,16 @@ from digest.errors import BadInput, NeverSend, TryLater
 from digest.store.database import Connection
 from digest.subscribers import channels
 from digest.subscribers.preferences import remove
+from digest.text.languages import gettext, gettext_noop
 from digest.web.context import WebContext
 from digest.web.forms import Form
 
 FIRST_POSTS = RateLimitItemPerHour(10)
 """Per team."""
 CHANNEL_DONE = {
-    "channel_added": "The channel got a first message. Its digests come at the hour you chose.",
-    "channel_removed": "Removed. Nothing is posted to that channel any more.",
-    "channel_restarted": "The channel got a message, and gets digests again.",
+    "channel_added": gettext_noop("The channel got a first message. Its digests come at the hour you chose."),
+    "channel_removed": gettext_noop("Removed. Nothing is posted to that channel any more."),
+    "channel_restarted": gettext_noop("The channel got a message, and gets digests again."),
 }
 
 
@@ -38,13 +39,15 @@ def _send_first(context: WebContext, member: Subscriber, schedule: Schedule) -> 
 
     def send(channel: ChannelAddress) -> None:
         if not context.previews.hit(FIRST_POSTS, "channel", member.team or ""):
-            raise TryLater("Too many messages to channels; please continue in an hour.", 3600)
+            raise TryLater(gettext("Too many messages to channels; please continue in an hour."), 3600)
         text = context.container.posts.first(schedule_in_words(schedule))
         try:
             with context.container.chat_transport.open() as connection:
                 connection.post(channel, text)
         except NeverSend as error:
-            raise BadInput(f"{error} Check its address, or make a new one.") from None
+            raise BadInput(
+                gettext("%(refusal)s Check its address, or make a new one.", refusal=error)
+            ) from None
 
     return send
 

@@ -22,12 +22,14 @@ from digest.store.database import Connection
 from digest.subscribers.consent import subscriber_of
 from digest.subscribers.links import Claim, Purpose
 from digest.subscribers.preferences import Draft
+from digest.text.languages import current_language
 from digest.web.alarm_watch import AlarmWatch
-from digest.web.cache import RevisionCache
+from digest.web.cache import PageCache
 from digest.web.catalogue import PERIODS, Catalogue
 from digest.web.form_tokens import TOKEN_PLACEHOLDER, FormTokens, TokenPage
 from digest.web.limits import HourlyLimits
 from digest.web.metrics import Metrics
+from digest.web.page_language import use_subscriber_language
 from digest.web.pages import Pages
 from digest.web.request_worker import RequestWorker
 from digest.wiring import Container, templates_folder
@@ -53,9 +55,9 @@ class WebContext:
         self.alarm_watch = AlarmWatch(container, stopping)
         self.catalogue = Catalogue(container.database, container.clock, recheck)
         self.metrics = Metrics(container)
-        self.page_cache: RevisionCache[Response] = RevisionCache(_CACHED_PAGES)
-        self.search_cache: RevisionCache[HTMLResponse] = RevisionCache(_CACHED_SEARCHES)
-        self.preview_cache: RevisionCache[HTMLResponse] = RevisionCache(_CACHED_PREVIEWS)
+        self.page_cache: PageCache[Response] = PageCache(_CACHED_PAGES)
+        self.search_cache: PageCache[HTMLResponse] = PageCache(_CACHED_SEARCHES)
+        self.preview_cache: PageCache[HTMLResponse] = PageCache(_CACHED_PREVIEWS)
         """Pages for what a visitor typed."""
         self.base_url = container.settings.base_url
         self.root = urlsplit(self.base_url).path.rstrip("/")
@@ -111,9 +113,13 @@ class WebContext:
         """Return the present date in the subscriber's time zone."""
         return self.now().astimezone(subscriber.schedule.zone).date()
 
-    def page(self, name: str, status: int = 200, **values: Any) -> HTMLResponse:
-        """Return a public page, which browsers may cache for a minute."""
-        text = self.pages.render(name, **values)
+    def page(self, name: str, path: str = "", status: int = 200, **values: Any) -> HTMLResponse:
+        """Return a public page, which browsers may cache for a minute.
+
+        `path` is where it is found in whatever language, with what its content depends on; "" for a page that is in
+        one language alone.
+        """
+        text = self.pages.render(name, path=path, **values)
         response = (
             TokenPage(text, status, self.form_tokens)
             if TOKEN_PLACEHOLDER in text
@@ -121,12 +127,15 @@ class WebContext:
         )
         if status == 200:
             response.headers["Cache-Control"] = "public, max-age=60"
+        response.headers["Content-Language"] = current_language()
+        response.headers["Vary"] = "Accept-Language"
         return response
 
     def private_page(self, name: str, status: int = 200, **values: Any) -> HTMLResponse:
         """Return a page for one subscriber: not cached, not indexed by search engines."""
-        response = HTMLResponse(self.pages.render(name, **values), status)
+        response = HTMLResponse(self.pages.render(name, path="", **values), status)
         response.headers["Cache-Control"] = "no-store"
+        response.headers["Content-Language"] = current_language()
         response.headers["X-Robots-Tag"] = "noindex"
         return response
 
@@ -135,8 +144,14 @@ class WebContext:
         return self.container.links.read(purpose, token)
 
     def subscriber(self, connection: Connection, purpose: Purpose, token: str) -> Subscriber:
-        """Return the subscriber of a link. Raises BadLink or NotFound."""
-        return subscriber_of(connection, self.claim(purpose, token).subscriber_key)
+        """Return the subscriber of a link, in whose language the answer is. Raises BadLink or NotFound."""
+        return self.subscriber_with(connection, self.claim(purpose, token).subscriber_key)
+
+    def subscriber_with(self, connection: Connection, key: str) -> Subscriber:
+        """Return the subscriber with the key of a link, in whose language the answer is. Raises NotFound."""
+        subscriber = subscriber_of(connection, key)
+        use_subscriber_language(subscriber.language)
+        return subscriber
 
     def token(self, purpose: Purpose, subscriber: Subscriber, issued_on: date | None = None) -> str:
         """Return the token of a link for a subscriber, issued today by default."""

@@ -13,9 +13,11 @@ from digest.domain.pick import Card
 from digest.errors import BadInput, NotFound
 from digest.ranking.trending import points
 from digest.store import papers as paper_store
-from digest.text.formatting import day, one_line, weekday
+from digest.text.formatting import full_day, one_line
+from digest.text.languages import current_language, gettext
 from digest.web.context import Context, WebContext
 from digest.web.feeds import ATOM, add_text
+from digest.web.page_language import fixed_path
 from digest.web.papers import day_from
 from digest.web.sign_up_form import sign_up_fields
 
@@ -39,7 +41,7 @@ class Daily(NamedTuple):
 @router.get("/daily")
 async def archive(context: Context) -> Response:
     """List the days."""
-    return await _cached(context, "/daily", lambda: context.page("daily.html", days=_days(context)))
+    return await _cached(context, "/daily", lambda: context.page("daily.html", "/daily", days=_days(context)))
 
 
 @router.get("/daily.xml")
@@ -56,11 +58,13 @@ async def one_day(context: Context, announced_on: str) -> Response:
     except BadInput:
         wanted = None
     if wanted is None:
-        raise NotFound("There is no such day; look at the list of all days.")
+        raise NotFound(gettext("There is no such day; look at the list of all days."))
     return await _cached(
         context,
         f"/daily/{wanted}",
-        lambda: context.page("day.html", daily=_daily(context, wanted), fields=sign_up_fields()),
+        lambda: context.page(
+            "day.html", f"/daily/{wanted}", daily=_daily(context, wanted), fields=sign_up_fields()
+        ),
     )
 
 
@@ -88,7 +92,7 @@ def _daily(context: WebContext, announced_on: date) -> Daily:
         announced = paper_store.announced_between(connection, announced_on - date.resolution, announced_on)
         shown = [one for one in announced if not one.paper.withdrawn]
         if not shown or announced_on > context.now().date():
-            raise NotFound("No paper was announced on that day; look at the list of all days.")
+            raise NotFound(gettext("No paper was announced on that day; look at the list of all days."))
         latest = paper_store.latest_popularity(connection, [one.row_id for one in shown])
         order = sorted(
             shown, key=lambda one: (-points(latest[one.row_id]) if one.row_id in latest else 0.0, one.row_id)
@@ -105,25 +109,25 @@ def _daily(context: WebContext, announced_on: date) -> Daily:
 
 def _atom(context: WebContext) -> Response:
     days = [_daily(context, one) for one in list(_days(context))[:DAYS_IN_FEED]]
-    root = ET.Element("feed", {"xmlns": ATOM})
+    root = ET.Element("feed", {"xmlns": ATOM, "xml:lang": current_language()})
     url = f"{context.base_url}/daily.xml"
     newest_on = days[0].announced_on if days else date(1970, 1, 1)
     add_text(root, "id", url)
-    add_text(root, "title", "What everyone reads, day by day")
+    add_text(root, "title", gettext("What everyone reads, day by day"))
     add_text(root, "updated", _midnight(newest_on))
     ET.SubElement(root, "link", {"rel": "self", "href": url})
     ET.SubElement(root, "link", {"rel": "alternate", "href": f"{context.base_url}/daily"})
-    add_text(ET.SubElement(root, "author"), "name", "Trending papers")
+    add_text(ET.SubElement(root, "author"), "name", gettext("Trending papers"))
     for one in days:
         page = f"{context.base_url}/daily/{one.announced_on}"
         entry = ET.SubElement(root, "entry")
         add_text(entry, "id", page)
-        add_text(entry, "title", f"{weekday(one.announced_on)}, {day(one.announced_on)}")
+        add_text(entry, "title", full_day(one.announced_on))
         add_text(entry, "updated", _midnight(one.announced_on))
-        ET.SubElement(entry, "link", {"rel": "alternate", "href": page})
+        ET.SubElement(entry, "link", {"rel": "alternate", "href": fixed_path(page)})
         add_text(entry, "summary", "; ".join(one_line(card.title) for card in one.cards))
     content = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    headers = {"Cache-Control": "public, max-age=3600"}
+    headers = {"Cache-Control": "public, max-age=3600", "Vary": "Accept-Language"}
     return Response(content, media_type="application/atom+xml", headers=headers)
 
 

@@ -7,10 +7,11 @@ from digest.delivery.candidates import card_of
 from digest.domain.subscriber import Verdict
 from digest.errors import BadInput
 from digest.papers.search import find_paper
-from digest.subscribers.consent import subscriber_of
 from digest.subscribers.feedback import record_feedback, verdict_on
+from digest.text.languages import gettext
 from digest.web.context import Context, WebContext
 from digest.web.forms import Posted
+from digest.web.page_language import use_subscriber_language
 
 router = APIRouter(include_in_schema=False)
 
@@ -21,7 +22,7 @@ def verdict_from(text: str) -> Verdict | None:
         return None
     if text in tuple(Verdict):
         return Verdict(text)
-    raise BadInput("This link is incomplete; please open it again from your mail.")
+    raise BadInput(gettext("This link is incomplete; please open it again from your mail."))
 
 
 @router.get("/feedback/{token}")
@@ -68,7 +69,7 @@ def choose(context: Context, token: str, form: Posted) -> Response:
 def _form(context: WebContext, subscriber_key: str, paper_id: str, requested: str, action: str) -> Response:
     """Return the page with a button for `requested`, or with both verdicts if it is empty."""
     with context.container.database.read() as connection:
-        subscriber = subscriber_of(connection, subscriber_key)
+        subscriber = context.subscriber_with(connection, subscriber_key)
         stored = find_paper(connection, paper_id)
         said = verdict_on(connection, subscriber, stored.row_id)
     return context.private_page(
@@ -88,6 +89,7 @@ def _record(
     effect = record_feedback(
         container.database, container.profiles, subscriber_key, paper_id, requested, context.now()
     )
+    use_subscriber_language(effect.subscriber.language)
     return context.private_page(
         "feedback.html",
         action=action,

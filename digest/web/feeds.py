@@ -76,6 +76,7 @@ def own_json(context: Context, token: str) -> Response:
 
 def _public(response: Response) -> Response:
     response.headers["Cache-Control"] = "public, max-age=300"
+    response.headers["Vary"] = "Accept-Language"
     return response
 
 

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from digest.domain.subscriber import clean_words
 from digest.errors import BadInput
 from digest.text.formatting import one_line
+from digest.text.languages import gettext
 
 MOST_FIELDS = 500
 LARGEST_FILE = 8_000_000
@@ -56,7 +57,9 @@ class Form:
         try:
             return int(text[:9])
         except ValueError:
-            raise BadInput(f"{text[:40]!r} is not a number; please go back and choose one.") from None
+            raise BadInput(
+                gettext("%(text)s is not a number; please go back and choose one.", text=repr(text[:40]))
+            ) from None
 
 
 async def read_form(request: Request) -> Form:

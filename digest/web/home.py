@@ -1,6 +1,7 @@
 """The first page (words, their digest, the address, what is trending), and How it works."""
 
 from functools import partial
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
@@ -53,6 +54,7 @@ def _home(context: WebContext, words: str) -> HTMLResponse:
     found = context.catalogue.trending("week")
     return context.page(
         "home.html",
+        f"/?{urlencode({'topics': words})}" if words else "/",
         fields=sign_up_fields(topics=words),
         examples=EXAMPLES,
         groups=trending_and_new(found.everything[:PAPERS_SHOWN]),
@@ -65,4 +67,4 @@ def _home(context: WebContext, words: str) -> HTMLResponse:
 @router.get("/about")
 async def about(context: Context) -> Response:
     """Explain how papers are chosen, what trending means, and what is stored about subscribers."""
-    return context.page("about.html", trending=formula)
+    return context.page("about.html", "/about", trending=formula)

@@ -17,6 +17,7 @@ from digest.subscribers.library import MatchedLibrary, add_library, match_librar
 from digest.subscribers.library_files.csl_json import entries_of
 from digest.subscribers.library_files.entry import MOST_ENTRIES, entry_of
 from digest.subscribers.library_files.read import Library, library_of, read_library
+from digest.text.languages import gettext
 from digest.web.context import WebContext
 from digest.web.forms import Form
 
@@ -85,9 +86,11 @@ def _works(context: WebContext, subscriber: Subscriber, orcid: str) -> Library:
     _count_lookup(context, subscriber, "ORCID")
     try:
         works = works_of(orcid, context.container.settings.orcid_url, context.container.watched_fetcher)
-    except StopRun as error:
+    except (StopRun, TryLater) as error:
         # For this person it is no more than a source that does not answer.
-        raise TryLater(f"The works of this ORCID iD cannot be read now: {error}") from None
+        raise TryLater(
+            gettext("The works of this ORCID iD cannot be read now: %(reason)s", reason=error)
+        ) from None
     return library_of("ORCID", [entry_of(orcid, work.title, "", " ".join(work.ids)) for work in works])
 
 
@@ -102,14 +105,16 @@ def _zotero(context: WebContext, subscriber: Subscriber, library: str, key: str)
             context.container.watched_fetcher,
         )
     except StopRun as error:
-        raise TryLater(f"This Zotero library cannot be read now: {error}") from None
+        raise TryLater(gettext("This Zotero library cannot be read now: %(reason)s", reason=error)) from None
     return library_of("Zotero", entries_of(items))
 
 
 def _count_lookup(context: WebContext, subscriber: Subscriber, service: str) -> None:
     """Count a request of a subscriber. Raises TryLater above the limit."""
     if not context.previews.hit(LOOKUPS, f"{service} {subscriber.key}"):
-        raise TryLater(f"Too many requests to {service}; please continue in an hour.", 3600)
+        raise TryLater(
+            gettext("Too many requests to %(service)s; please continue in an hour.", service=service), 3600
+        )
 
 
 def forget_library(context: WebContext, subscriber: Subscriber) -> None:

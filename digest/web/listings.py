@@ -1,7 +1,7 @@
 """Lists of papers: what is trending, a page for each category, and a page for any topic."""
 
 from functools import partial
-from typing import get_args
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
@@ -12,6 +12,7 @@ from digest.domain.delivery import Section
 from digest.domain.subscriber import Interests
 from digest.errors import NotFound
 from digest.text.formatting import one_line
+from digest.text.languages import gettext
 from digest.web.catalogue import PERIODS, Period, trending_and_new
 from digest.web.context import Context, WebContext
 from digest.web.pages import topic_path
@@ -27,7 +28,9 @@ def period_from(text: str) -> Period:
     for period in PERIODS:
         if text == period:
             return period
-    raise NotFound(f"There is no list of that period; choose from {', '.join(get_args(Period))}.")
+    raise NotFound(
+        gettext("There is no list of that period; choose from %(periods)s.", periods=", ".join(PERIODS))
+    )
 
 
 @router.get("/trending")
@@ -49,6 +52,7 @@ def _trending(context: WebContext, period: Period, category: str) -> Response:
     found = entry.value
     page = context.page(
         "trending.html",
+        f"/trending?{urlencode({'period': period, **({'category': category} if category else {})})}",
         period=period,
         category=category,
         categories=found.categories,
@@ -73,9 +77,10 @@ async def category_page(context: Context, category: str) -> Response:
 def _category(context: WebContext, name: str) -> HTMLResponse:
     entry = context.catalogue.trending_entry("week")
     if name not in NAMES and name not in entry.value.by_category:
-        raise NotFound("There is no such category; look at what is trending.")
+        raise NotFound(gettext("There is no such category; look at what is trending."))
     page = context.page(
         "category.html",
+        f"/c/{quote(name)}",
         category=name,
         full_name=NAMES.get(name, name),
         groups=trending_and_new(entry.value.papers(name)),
@@ -100,11 +105,13 @@ def _topic(context: WebContext, words: str) -> HTMLResponse:
     found = context.catalogue.search(words, EARLIER_SHOWN + len(known)) if words else []
     earlier = [card for card, _ in found if card.paper_id not in known][:EARLIER_SHOWN]
     if not new and not earlier:
-        raise NotFound("There are no papers about that; try the search, or look at what is trending.")
+        raise NotFound(
+            gettext("There are no papers about that; try the search, or look at what is trending.")
+        )
     return context.page(
         "topic.html",
+        topic_path(words),
         topic=words,
-        path=topic_path(words),
         picks=new,
         earlier=earlier,
         fields=sign_up_fields(topics=words),

@@ -1,4 +1,4 @@
-"""The outermost layer: security headers, a limit on request bodies, a page for unexpected errors, a count of responses.
+"""The outermost layer: security headers, a limit on request bodies, the language, a page for unexpected errors, a count.
 
 There are no cookies, so another site's page cannot act in a subscriber's name: only the holder of a signed
 link can.
@@ -12,6 +12,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from digest.text.languages import gettext, gettext_noop
+from digest.web.page_language import answer_language, request_language
 
 LARGEST_BODY = 1_000_000
 """Bytes of a request body. A pasted library of two thousand papers fits."""
@@ -30,8 +33,8 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_TOO_LARGE = "The text is too long; please go back and send a smaller part of it."
-_FAILED = "Something went wrong on our side; please try again in a minute."
+_TOO_LARGE = gettext_noop("The text is too long; please go back and send a smaller part of it.")
+_FAILED = gettext_noop("Something went wrong on our side; please try again in a minute.")
 Problem = Callable[[str, int, str], Response]
 """Returns the response to a failed request, from its path, a status and a message."""
 _log = logging.getLogger("digest.web")
@@ -61,12 +64,16 @@ class Safety:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        with request_language(scope):
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = _Exchange(scope, receive, send, self._headers, self._count_answer)
         try:
             await self._app(exchange.scope, exchange.receive, exchange.send)
         except _TooLarge:
             if not exchange.started:
-                await self._problem(scope["path"], 413, _TOO_LARGE)(scope, receive, exchange.send)
+                await self._answer(scope, 413, _TOO_LARGE)(scope, receive, exchange.send)
         except ClientDisconnect:
             # The client left before its body was complete, or was too slow.
             return
@@ -74,7 +81,11 @@ class Safety:
             _log.exception("%s %s failed", scope["method"], _shown(scope["path"]))
             if exchange.started:
                 raise
-            await self._problem(scope["path"], 500, _FAILED)(scope, receive, exchange.send)
+            await self._answer(scope, 500, _FAILED)(scope, receive, exchange.send)
+
+    def _answer(self, scope: Scope, status: int, message: str) -> Response:
+        with answer_language():
+            return self._problem(scope["path"], status, gettext(message))
 
 
 class _TooLarge(Exception):

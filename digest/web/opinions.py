@@ -6,6 +6,7 @@ from fastapi.responses import Response
 from digest.domain.delivery import Opinion
 from digest.errors import BadInput, NotFound
 from digest.store import opinions as store
+from digest.text.languages import gettext
 from digest.web.context import Context, WebContext
 from digest.web.forms import Posted
 
@@ -17,7 +18,7 @@ def opinion_from(text: str) -> Opinion:
     try:
         return Opinion(text)
     except ValueError:
-        raise BadInput("This link is incomplete; please open it again from your mail.") from None
+        raise BadInput(gettext("This link is incomplete; please open it again from your mail.")) from None
 
 
 @router.get("/opinion/{token}")
@@ -40,7 +41,7 @@ def answer(context: Context, token: str, form: Posted) -> Response:
     with context.container.database.begin() as connection:
         subscriber = context.subscriber(connection, "opinion", token)
         if not store.save_opinion(connection, subscriber.id, claim.issued_on, given):
-            raise NotFound("The digest of that day is no longer stored; thank you all the same.")
+            raise NotFound(gettext("The digest of that day is no longer stored; thank you all the same."))
     return _page(context, token, given, is_stored=True)
 
 

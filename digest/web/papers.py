@@ -3,6 +3,7 @@
 import re
 from datetime import date
 from typing import Annotated, NamedTuple
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
@@ -15,8 +16,10 @@ from digest.papers.search import find_paper
 from digest.store import feedback as feedback_store
 from digest.store import papers as paper_store
 from digest.text.formatting import one_line
+from digest.text.languages import gettext
 from digest.web.citations import bibtex, ris
 from digest.web.context import Context, WebContext
+from digest.web.pages import paper_path
 from digest.web.sign_up_form import sign_up_fields
 
 router = APIRouter(include_in_schema=False)
@@ -59,7 +62,7 @@ def day_from(text: str) -> date | None:
             return date.fromisoformat(text)
     except ValueError:
         pass
-    raise BadInput(f"{text!r} is not a date; write it like 2026-11-22.")
+    raise BadInput(gettext("%(text)s is not a date; write it like 2026-11-22.", text=repr(text)))
 
 
 def _search(context: WebContext, query: _Query) -> Response:
@@ -71,8 +74,12 @@ def _search(context: WebContext, query: _Query) -> Response:
         found = context.catalogue.similar(named.paper_id, FOUND, since, category)
     else:
         found = context.catalogue.search(words, FOUND, since, category) if words else []
+    given = {"q": words, "category": category, "since": since}
     page = context.page(
         "search.html",
+        f"/search?{urlencode({name: value for name, value in given.items() if value})}"
+        if words
+        else "/search",
         query=words,
         category=category,
         since=since,
@@ -116,6 +123,7 @@ def paper(context: Context, paper_id: str) -> Response:
         marked = context.catalogue.cards(connection, [found[row_id] for row_id in together])
     return context.page(
         "paper.html",
+        paper_path(card.paper_id),
         card=card,
         curve=curve,
         votes=votes,
@@ -130,7 +138,9 @@ def _card(context: WebContext, paper_id: str) -> Card:
     try:
         return context.catalogue.paper(paper_id)
     except (BadInput, NotFound):
-        raise NotFound("We do not have this paper; try the search, or look at what is trending.") from None
+        raise NotFound(
+            gettext("We do not have this paper; try the search, or look at what is trending.")
+        ) from None
 
 
 def _file(content: str, media_type: str, ending: str) -> Response:

@@ -29,6 +29,7 @@ from digest.subscribers.preferences import Change, Draft, change, draft, pause, 
 from digest.subscribers.privacy import personal_data
 from digest.subscribers.profile_terms import describe_profile
 from digest.text.formatting import one_line
+from digest.text.languages import gettext, gettext_noop
 from digest.web.context import Context, WebContext
 from digest.web.followed_authors import with_names
 from digest.web.forms import Form, Posted
@@ -58,14 +59,16 @@ _CONTINENTS = {
     "Atlantic", "Australia", "Europe", "Indian", "Pacific",
 }  # fmt: skip
 DONE = {
-    "confirmed": "Your subscription is confirmed. Tell us what you work on, and the first digest comes soon.",
-    "started": "Your subscription is confirmed, and the first digest is on its way.",
-    "saved": "Saved.",
-    "paused": "Paused. You get no mail until the pause ends.",
-    "resumed": "Welcome back. You get mail again.",
-    "forgotten": "Removed. That paper no longer affects your digests.",
-    "emptied": "Removed. Those papers no longer affect your digests.",
-    "left": "You are unsubscribed. We send you no more mail.",
+    "confirmed": gettext_noop(
+        "Your subscription is confirmed. Tell us what you work on, and the first digest comes soon."
+    ),
+    "started": gettext_noop("Your subscription is confirmed, and the first digest is on its way."),
+    "saved": gettext_noop("Saved."),
+    "paused": gettext_noop("Paused. You get no mail until the pause ends."),
+    "resumed": gettext_noop("Welcome back. You get mail again."),
+    "forgotten": gettext_noop("Removed. That paper no longer affects your digests."),
+    "emptied": gettext_noop("Removed. Those papers no longer affect your digests."),
+    "left": gettext_noop("You are unsubscribed. We send you no more mail."),
     **TEAM_DONE,
 }
 
@@ -117,7 +120,7 @@ def show_preferences(
         422 if wrong else 200,
         subscriber=subscriber,
         token=token,
-        done=DONE.get(done, ""),
+        done=gettext(DONE[done]) if done else "",
         is_new=done in {"confirmed", "started"} or (typed is not None and bool(typed.text("new"))),
         wrong=wrong,
         fields=fields,
@@ -173,6 +176,7 @@ def _fields(subscriber: Subscriber, typed: Form | None) -> dict[str, str]:
         "timezone": schedule.timezone,
         "max_papers": str(subscriber.max_papers),
         "layout": subscriber.layout,
+        "language": subscriber.language,
     }
     if typed is None:
         return stored
@@ -200,7 +204,7 @@ def act(context: Context, token: str, form: Posted) -> Response:
         subscriber = context.subscriber(connection, "preferences", token)
     action = _ACTIONS.get(form.text("do") or "save")
     if action is None:
-        raise BadInput("This page has no such button; please open it again from your mail.")
+        raise BadInput(gettext("This page has no such button; please open it again from your mail."))
     report = ""
     try:
         if action is _save:
@@ -228,7 +232,7 @@ def preview_form(context: Context, token: str, form: Posted) -> Response:
     with context.container.database.read() as connection:
         subscriber = context.subscriber(connection, "preferences", token)
     if not context.previews.hit(PREVIEWS, subscriber.key):
-        raise TryLater("Too many previews; please save your changes, or continue in an hour.", 3600)
+        raise TryLater(gettext("Too many previews; please save your changes, or continue in an hour."), 3600)
     if form.text("part") != "preview":
         return show_preferences(context, subscriber, token, "", form)
     ticked = set(form.all("like"))
@@ -265,7 +269,7 @@ def _previewed(
             connection, context.container.profiles, subscriber, changes, context.now(), likes, library
         )
     selection = context.preview(connection, subscriber, planned)
-    note = "" if selection.picks else NOTES[quiet_reason(selection.considered, selection.state)]
+    note = "" if selection.picks else gettext(NOTES[quiet_reason(selection.considered, selection.state)])
     return {**NO_PREVIEW, "selection": selection, "note": note, "today": context.today(subscriber)}
 
 
@@ -276,7 +280,7 @@ def _changes(form: Form) -> tuple[Change, list[str]]:
         **{name: list(form.lines(name)) for name in _WORDS},
         "follow": [*form.lines("follow"), *form.all("follow_also")],
         "categories": list(form.words("categories")),
-        **{name: form.text(name) for name in ("timezone", "frequency", "layout")},
+        **{name: form.text(name) for name in ("timezone", "frequency", "layout", "language")},
         **{name: form.number(name) for name in ("hour", "max_papers") if name in form},
     }
     # A field that the form does not have stays unchanged.
@@ -302,7 +306,9 @@ def _pause(context: WebContext, subscriber: Subscriber, form: Form) -> str:
     try:
         until = date.fromisoformat(text) if text else None
     except ValueError:
-        raise BadInput("This is not a date; please choose the day on which mail starts again.") from None
+        raise BadInput(
+            gettext("This is not a date; please choose the day on which mail starts again.")
+        ) from None
     pause(context.container.database, subscriber.address, until, context.now())
     return "paused"
 

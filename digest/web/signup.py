@@ -19,16 +19,17 @@ from digest.subscribers.addresses import parse_address
 from digest.subscribers.consent import (
     request_confirmation_again,
     resubscribe,
-    subscriber_of,
     undo_unsubscription,
     unsubscribe,
 )
 from digest.subscribers.links import Claim
 from digest.subscribers.mail_requests import request_mail
 from digest.subscribers.signup import confirm
+from digest.text.languages import current_language, gettext
 from digest.web.context import Context, WebContext
 from digest.web.forms import Form, Posted
 from digest.web.limits import mail_limits
+from digest.web.page_language import use_subscriber_language
 from digest.web.preferences import show_preferences
 from digest.web.sign_up_form import preferences_from, sign_up_fields, typed_fields
 
@@ -51,7 +52,7 @@ _LINKS = MailRequest("links.html", "links_sent.html", Kind.LINKS)
 @router.get("/subscribe")
 def sign_up_form(context: Context) -> Response:
     """Show the sign-up form."""
-    return context.page(SIGN_UP.form, fields=sign_up_fields(), is_again=False)
+    return context.page(SIGN_UP.form, "/subscribe", fields=sign_up_fields(), is_again=False)
 
 
 @router.post("/subscribe")
@@ -68,7 +69,7 @@ async def sign_up(context: Context, request: Request, form: Posted) -> Response:
 @router.get("/links")
 def links_form(context: Context) -> Response:
     """Show the form for a subscriber who has lost their links."""
-    return context.page(_LINKS.form, fields=sign_up_fields(), is_again=False)
+    return context.page(_LINKS.form, "/links", fields=sign_up_fields(), is_again=False)
 
 
 @router.post("/links")
@@ -93,7 +94,9 @@ def take_request(
     an invalid field, and TryLater over the limits.
     """
     address = parse_address(form.raw("email")[:400])
-    preferences = preferences_from(form) if kind.kind is Kind.CONFIRM else {}
+    preferences = (
+        {**preferences_from(form), "language": current_language()} if kind.kind is Kind.CONFIRM else {}
+    )
     if team is not None:
         preferences["team"] = team
     # The field is invisible to people. A program that fills it in gets the same response and no mail.
@@ -109,7 +112,7 @@ def take_request(
             )
         host = request.client.host if request.client else ""
         if not context.limits.allow(mail_limits(host, address.domain)):
-            raise TryLater("Too many mails were requested; please try again in an hour.", 3600)
+            raise TryLater(gettext("Too many mails were requested; please try again in an hour."), 3600)
         request_mail(context.container.database, kind.kind, address, context.now(), preferences)
         context.request_worker.wake()
     return context.private_page(kind.answer, days=CONFIRM_DAYS)
@@ -120,7 +123,7 @@ def confirm_form(context: Context, token: str) -> Response:
     """Show the button that confirms, or the one that requests a new link when this one has expired."""
     claim = context.claim("confirm", token)
     with context.container.database.read() as connection:
-        subscriber = subscriber_of(connection, claim.subscriber_key)
+        subscriber = context.subscriber_with(connection, claim.subscriber_key)
     return _confirmation(context, token, claim, subscriber)
 
 
@@ -147,7 +150,7 @@ def confirm_now(context: Context, token: str) -> Response:
     """Confirm a subscriber and show their preferences."""
     claim = context.claim("confirm", token)
     with context.container.database.read() as connection:
-        subscriber = subscriber_of(connection, claim.subscriber_key)
+        subscriber = context.subscriber_with(connection, claim.subscriber_key)
     # An old link must not undo a later unsubscription: only a pending subscriber is confirmed.
     if subscriber.status != "pending" or _is_expired(context, claim):
         return _confirmation(context, token, claim, subscriber)
@@ -163,6 +166,8 @@ def confirm_now(context: Context, token: str) -> Response:
 def send_confirmation_again(context: Context, token: str) -> Response:
     """Request a new confirmation mail for the subscriber of an expired link."""
     claim = context.claim("confirm", token)
+    with context.container.database.read() as connection:
+        context.subscriber_with(connection, claim.subscriber_key)
     request_confirmation_again(
         context.container.database, context.container.secret, claim.subscriber_key, context.now()
     )
@@ -176,7 +181,7 @@ def unsubscribe_form(context: Context, token: str) -> Response:
     claim = context.claim("unsubscribe", token)
     with context.container.database.read() as connection:
         try:
-            status = subscriber_of(connection, claim.subscriber_key).status
+            status = context.subscriber_with(connection, claim.subscriber_key).status
         except NotFound:
             status = Status.UNSUBSCRIBED
     return context.private_page("unsubscribe.html", token=token, subscriber_status=status)
@@ -193,6 +198,8 @@ def unsubscribe_now(context: Context, token: str) -> Response:
         context.container.database, context.container.secret, claim.subscriber_key, context.now(), "web"
     )
     context.request_worker.wake()
+    if left is not None:
+        use_subscriber_language(left.language)
     return context.private_page(
         "unsubscribed.html", token=token, can_return=left is not None and left.confirmed_at is not None
     )
@@ -205,6 +212,7 @@ def resubscribe_now(context: Context, token: str) -> Response:
     back = resubscribe(
         context.container.database, context.container.secret, claim.subscriber_key, context.now(), "web"
     )
+    use_subscriber_language(back.language)
     return context.private_page("returned.html", token=token, subscriber_status=back.status)
 
 
@@ -213,7 +221,7 @@ def undo_form(context: Context, token: str) -> Response:
     """Show the button that undoes an unsubscription."""
     claim = context.claim("undo", token)
     with context.container.database.read() as connection:
-        status = subscriber_of(connection, claim.subscriber_key).status
+        status = context.subscriber_with(connection, claim.subscriber_key).status
     return context.private_page("undo.html", token=token, subscriber_status=status)
 
 
@@ -225,4 +233,5 @@ def undo(context: Context, token: str) -> Response:
     back = undo_unsubscription(
         container.database, container.secret, claim.subscriber_key, claim.issued_on, context.now()
     )
+    use_subscriber_language(back.language)
     return context.private_page("returned.html", token=token, subscriber_status=back.status)

@@ -6,14 +6,17 @@ from typing import Any
 from digest.domain.subscriber import Subscriber
 from digest.store.database import Connection
 from digest.subscribers.teams import join_team, leave_team, members, renew_team
+from digest.text.languages import gettext_noop
 from digest.web.channel_actions import CHANNEL_ACTIONS, CHANNEL_DONE, channel_values
 from digest.web.context import WebContext
 from digest.web.forms import Form
 
 TEAM_DONE = {
-    "invited": "Send this link to your colleagues: whoever opens it can share your topics and ratings.",
-    "joined": "You share the topics and ratings of this team now.",
-    "team_left": "You left the team. You keep a copy of its topics and ratings.",
+    "invited": gettext_noop(
+        "Send this link to your colleagues: whoever opens it can share your topics and ratings."
+    ),
+    "joined": gettext_noop("You share the topics and ratings of this team now."),
+    "team_left": gettext_noop("You left the team. You keep a copy of its topics and ratings."),
     **CHANNEL_DONE,
 }
 

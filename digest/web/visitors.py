@@ -17,6 +17,7 @@ from digest.domain.subscriber import Interests
 from digest.errors import DigestError, TryLater
 from digest.subscribers.preferences import Draft
 from digest.text.formatting import one_line
+from digest.text.languages import gettext
 from digest.web.context import WebContext
 from digest.web.limits import network_of
 from digest.web.sign_up_form import split_topics
@@ -44,13 +45,13 @@ def preview_for(context: WebContext, interests: Interests) -> dict[str, Any]:
     with context.container.database.read() as connection:
         profile = context.container.profiles.build(connection, interests.topics, [])
         selection = context.preview(connection, visitor, Draft(visitor, profile, frozenset()))
-    note = "" if selection.picks else NOTES[quiet_reason(selection.considered, selection.state)]
+    note = "" if selection.picks else gettext(NOTES[quiet_reason(selection.considered, selection.state)])
     if (
         interests.topics
         and selection.picks
         and all(one.section == Section.EVERYONE for one in selection.picks)
     ):
-        note = "No new paper fits these words well enough; these are the ones everyone reads."
+        note = gettext("No new paper fits these words well enough; these are the ones everyone reads.")
     return {**NO_PREVIEW, "selection": selection, "note": note, "today": context.today(visitor)}
 
 
@@ -77,7 +78,9 @@ def _made(
     if cached is not None:
         return cached
     if not context.previews.hit(PREVIEWS_PER_NETWORK, network_of(host)):
-        raise TryLater("Too many previews from your network; please sign up, or continue in an hour.", 3600)
+        raise TryLater(
+            gettext("Too many previews from your network; please sign up, or continue in an hour."), 3600
+        )
     page = make()
     context.preview_cache.put(key, revision, page)
     return page
@@ -86,7 +89,7 @@ def _made(
 def preview_part(context: WebContext, topics: str) -> HTMLResponse:
     """Return the preview alone, as the script of the first page shows it."""
     shown = preview_for(context, Interests(topics=split_topics(topics)))
-    page = context.page("_preview.html", is_mail=True, **shown)
+    page = context.page("_preview.html", "/preview", is_mail=True, **shown)
     page.headers["X-Robots-Tag"] = "noindex"
     return page
 

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, time
 
 from digest.domain.paper import Popularity
 from digest.text.formatting import short_day
+from digest.text.languages import decimal, gettext
 
 WIDTH, HEIGHT = 64, 18
 """Units of the SVG's view box. The line itself is two units thick and stays inside."""
@@ -45,4 +46,8 @@ def in_words(snapshots: Sequence[Popularity]) -> str:
     last_of_day = {one.observed_at.date(): one.upvotes for one in snapshots}
     days = sorted(last_of_day)
     shown = [*days[:: max(1, len(days) // 3)][:3], *days[-1:]]
-    return ", ".join(f"{last_of_day[day]:,} on {short_day(day)}" for day in dict.fromkeys(shown))
+    return ", ".join(
+        # Translators: how many votes a paper had on a day.
+        gettext("%(votes)s on %(day)s", votes=decimal(last_of_day[day]), day=short_day(day))
+        for day in dict.fromkeys(shown)
+    )

@@ -29,7 +29,9 @@ def web_view(context: Context, token: str) -> Response:
         )
         composed = [row.id for row in rows if row.contents is not None]
         if not composed:
-            raise NotFound("The digest of that day is no longer stored; look at what is trending now.")
+            raise NotFound(
+                gettext("The digest of that day is no longer stored; look at what is trending now.")
+            )
         mail = read_mail(connection, composed[0])
     shown = {
         key: [pick for pick in mail.picks if heading_of(pick.section, pick.card) == key] for key in HEADINGS

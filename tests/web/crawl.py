@@ -42,21 +42,25 @@ def path_of(purpose: Purpose, subscriber: Subscriber) -> str:
 
 
 class _ForeignHostClient(Client):
-    """Names another host in the headers of every request, as attackers do."""
+    """Names another host in the headers of every request, as attackers do, and asks for a language."""
+
+    language = "en"
 
     def request(self, method: str, path: str, **request: Any) -> httpx.Response:
-        return super().request(
-            method, path, **{**request, "headers": {**FOREIGN_HEADERS, **request.get("headers", {})}}
-        )
+        headers = {**FOREIGN_HEADERS, "Accept-Language": self.language, **request.get("headers", {})}
+        return super().request(method, path, **{**request, "headers": headers})
 
 
 class Crawl:
     """The pages of an application, requested in order; earlier requests change later pages."""
 
-    def __init__(self, container: Container, clock: Clock) -> None:
+    def __init__(self, container: Container, clock: Clock, language: str = "en") -> None:
+        """`language` is what the browser asks for, and what the subscribers have."""
         self.container = container
         self.clock = clock
+        self.language = language
         self.client = _ForeignHostClient(create_app(container, timedelta(0)))
+        self.client.language = language
 
     @cached_property
     def pages(self) -> dict[str, httpx.Response]:
@@ -68,7 +72,8 @@ class Crawl:
         yield "search, empty", self.client.get("/search?q=x")
         add_hostile_papers(self.container)
         subscriber, other = (
-            add_hostile_subscriber(self.container, f"{name}@example.org") for name in ("ada", "bo")
+            add_hostile_subscriber(self.container, f"{name}@example.org", language=self.language)
+            for name in ("ada", "bo")
         )
         send_digests(self.container)
         yield from self._public_pages()
@@ -106,7 +111,11 @@ class Crawl:
             yield f"{path}, no address", client.request_mail(ATTACK, path)
             yield f"{path}, done", client.request_mail("new@example.org", path)
         waiting = add_subscriber(
-            self.container.database, "waiting@example.org", status=Status.PENDING, now=clock()
+            self.container.database,
+            "waiting@example.org",
+            status=Status.PENDING,
+            now=clock(),
+            language=self.language,
         )
         link = path_of("confirm", waiting)
         yield "confirm", client.get(link)

@@ -1,5 +1,7 @@
 """Papers and a subscriber with text that attacks HTML, templates and headers."""
 
+from typing import Any
+
 from digest.domain.paper import Paper
 from digest.domain.subscriber import Subscriber
 from digest.jobs.daily import Job, run
@@ -35,7 +37,9 @@ def add_hostile_papers(container: Container) -> None:
     add_papers(container.database, hostile_paper(), *make_papers(9, first=2))
 
 
-def add_hostile_subscriber(container: Container, address: str = "ada@example.org") -> Subscriber:
+def add_hostile_subscriber(
+    container: Container, address: str = "ada@example.org", **fields: Any
+) -> Subscriber:
     """Add a subscriber with hostile interests."""
     return add_subscriber(
         container.database,
@@ -44,6 +48,7 @@ def add_hostile_subscriber(container: Container, address: str = "ada@example.org
         follow=[ATTACK],
         mute=[f"x{ATTACK}"],
         must=[f"splatting|{ATTACK}"],
+        **fields,
     )
 
 

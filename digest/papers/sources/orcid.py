@@ -8,6 +8,7 @@ from digest.domain.orcid import parse_orcid
 from digest.errors import NotFound, TryLater
 from digest.papers.sources.http import Fetcher
 from digest.text.formatting import one_line
+from digest.text.languages import gettext
 
 LONGEST_NAME = 100
 _NAMING = {"arxiv", "doi"}
@@ -46,7 +47,7 @@ def _part_of(orcid: str, part: str, base_url: str, fetcher: Fetcher) -> Any:
         accept="application/json",
     )
     if answer.status != 200:
-        raise NotFound(f"ORCID has no public record {orcid}; check the iD.")
+        raise NotFound(gettext("ORCID has no public record %(orcid)s; check the iD.", orcid=orcid))
     try:
         return json.loads(answer.body)
     except (ValueError, RecursionError):

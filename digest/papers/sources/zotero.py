@@ -12,6 +12,7 @@ from typing import Any
 
 from digest.errors import BadInput, NotFound, TryLater
 from digest.papers.sources.http import Answer, Fetcher
+from digest.text.languages import gettext
 
 PAGE_SIZE = 100
 """The largest page of the API."""
@@ -31,7 +32,10 @@ def parse_library(text: str) -> str:
     match = _LIBRARY.fullmatch(text.strip()[:300])
     if match is None:
         raise BadInput(
-            f"{text.strip()[:60]!r} is not a Zotero library; give a user ID, which is a number, or a group's address."
+            gettext(
+                "%(text)s is not a Zotero library; give a user ID, which is a number, or a group's address.",
+                text=repr(text.strip()[:60]),
+            )
         )
     return f"users/{match['user']}" if match["user"] else f"groups/{match['address'] or match['group']}"
 
@@ -51,9 +55,9 @@ def items_of(
     LONGEST_READING in all, or asks for a longer wait than this run allows.
     """
     if key and not _KEY.fullmatch(key):
-        raise BadInput("This is not a Zotero API key; it has letters and digits only.")
+        raise BadInput(gettext("This is not a Zotero API key; it has letters and digits only."))
     if not library and not key:
-        raise BadInput("Give a Zotero API key, or the ID of a public library.")
+        raise BadInput(gettext("Give a Zotero API key, or the ID of a public library."))
     headers = {"Zotero-API-Version": "3", **({"Zotero-API-Key": key} if key else {})}
     path = parse_library(library) if library else _own_library(base_url, fetcher, headers)
     items: list[Any] = []
@@ -74,13 +78,15 @@ def items_of(
             return items
         fetcher.heed_backoff(answer)
         if monotonic() > deadline:
-            raise TryLater("Zotero answers too slowly; try again later, or export a file from Zotero.")
+            raise TryLater(
+                gettext("Zotero answers too slowly; try again later, or export a file from Zotero.")
+            )
 
 
 def _own_library(base_url: str, fetcher: Fetcher, headers: dict[str, str]) -> str:
     answer = fetcher.get(f"{base_url}/keys/current", readable_errors=_READABLE, headers=headers)
     if answer.status != 200:
-        raise NotFound("Zotero does not know this API key; copy it again from your Zotero settings.")
+        raise NotFound(gettext("Zotero does not know this API key; copy it again from your Zotero settings."))
     user = _document(answer, dict).get("userID")
     if not isinstance(user, int):
         raise _unreadable()
@@ -90,13 +96,20 @@ def _own_library(base_url: str, fetcher: Fetcher, headers: dict[str, str]) -> st
 
 def _raise_refusal(answer: Answer, path: str) -> None:
     kind, _, number = path.partition("/")
-    named = f"{'group' if kind == 'groups' else 'user'} {number}"
+    if kind == "groups":
+        named = gettext("group %(number)s", number=number)
+    else:
+        named = gettext("user %(number)s", number=number)
     if answer.status in {401, 403}:
         raise NotFound(
-            f"Zotero does not let this key read the library of {named}; check the key, and that it may read the library."
+            gettext(
+                "Zotero does not let this key read the library of %(owner)s; check the key, and that it may read the "
+                "library.",
+                owner=named,
+            )
         )
     if answer.status != 200:
-        raise NotFound(f"Zotero has no library of {named}; check the number.")
+        raise NotFound(gettext("Zotero has no library of %(owner)s; check the number.", owner=named))
 
 
 def _document(answer: Answer, kind: type[Any]) -> Any:
