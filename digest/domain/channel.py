@@ -47,12 +47,11 @@ HOSTS: Mapping[Service, str] = {
     Service.TELEGRAM: "https://api.telegram.org",
 }
 """The services that have one host for everybody."""
-EXAMPLES: Mapping[Service, str] = {
-    Service.SLACK: "https://hooks.slack.com/services/T…/B…/…",
-    Service.DISCORD: "https://discord.com/api/webhooks/…/…",
-    Service.MATTERMOST: "HOST/hooks/…",
-    Service.MATRIX: "https://TOKEN@HOST/!room:server",
-    Service.TELEGRAM: "https://api.telegram.org/botTOKEN/CHAT",
+_EXAMPLES: Mapping[Service, str] = {
+    Service.SLACK: "/services/T…/B…/…",
+    Service.DISCORD: "/api/webhooks/…/…",
+    Service.MATTERMOST: "/hooks/…",
+    Service.TELEGRAM: "/botTOKEN/CHAT",
 }
 
 _HOST = r"(?P<scheme>https?)://{user}(?P<host>[A-Za-z0-9.-]+(?::\d{{1,5}})?)"
@@ -101,8 +100,10 @@ class AllowedService:
     @property
     def example(self) -> str:
         """The form of an address of a channel."""
-        host = self.base.partition("://")[2]
-        return EXAMPLES[self.service].replace("HOST", host if self.service == Service.MATRIX else self.base)
+        scheme, _, host = self.base.partition("://")
+        if self.service == Service.MATRIX:
+            return f"{scheme}://TOKEN@{host}/!room:server"
+        return self.base + _EXAMPLES[self.service]
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,3 +95,14 @@ def test_a_channel_has_a_name_that_no_mail_can_be_sent_to() -> None:
     assert service_of(name) == Service.MATRIX
     assert not is_channel_name("00ff12ab@matrix.org")
     assert not is_channel_name("00ff12ab@irc.invalid")
+
+
+def test_each_service_has_an_example_at_its_address() -> None:
+    examples = [
+        AllowedService.parse(text).example for text in ("slack", "telegram", "matrix=https://m.example")
+    ]
+    assert examples == [
+        "https://hooks.slack.com/services/T…/B…/…",
+        "https://api.telegram.org/botTOKEN/CHAT",
+        "https://TOKEN@m.example/!room:server",
+    ]

@@ -15,6 +15,7 @@ from tests.chat.conftest import server
 from tests.factories import Clock, add_papers, add_subscriber, links, make_papers, subscriber_now
 from tests.web.client import Client
 from tests.web.conftest import dump, make_container
+from tests.web.html_validity import faults_of
 from tests.web.preferences_page import page_of, send
 
 __all__ = ["server"]
@@ -179,3 +180,17 @@ def test_without_services_the_page_says_nothing_about_channels(
     plain = make_container(sqlite_url, clock, tmp_path / "outbox")
     assert "Chat channels" not in Client(create_app(plain)).get(page_of(member)).text
     plain.close()
+
+
+def test_the_page_with_channels_validates(
+    client: Client, container: Container, member: Subscriber, server: ChatServer, clock: Clock, tmp_path: Path
+) -> None:
+    added = add(client, member, server.address(Service.SLACK))
+    add(client, member, server.address(Service.MATRIX), channel_hour="23")
+    server.answers[Service.SLACK] = GONE[Service.SLACK]
+    clock.advance(hours=4)
+    recurring.plan(container)
+    recurring.post(container)
+    pages = {"added": added, "stopped": client.get(page_of(member)).text}
+    assert "Stopped" in pages["stopped"]
+    assert faults_of(pages, tmp_path) == {}
