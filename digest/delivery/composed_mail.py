@@ -149,4 +149,4 @@ def schedule_in_words(schedule: Schedule) -> str:
             return gettext("every Monday at %(time)s (%(zone)s)", time=at, zone=zone)
         case Frequency.OFF:
             # Translators: completes "You get this mail ..." and "From now on you get a digest ...".
-            return gettext("never at %(time)s (%(zone)s)", time=at, zone=zone)
+            return gettext("never")

@@ -50,9 +50,9 @@ def short_note(picks: int, most: int, considered: int) -> str:
         return gettext("Fewer papers than usual: there are no other new ones since your last digest.")
     return ngettext(
         "Fewer papers than usual: of %(num)s new one, no other fits what you follow well enough. "
-        "A topic more in your preferences brings more.",
+        "One more topic in your preferences brings more.",
         "Fewer papers than usual: of %(num)s new ones, no other fits what you follow well enough. "
-        "A topic more in your preferences brings more.",
+        "One more topic in your preferences brings more.",
         considered,
     )
 

@@ -31,6 +31,7 @@ from digest.subscribers.library import MatchedLibrary
 from digest.subscribers.profiles import ProfileBuilder
 from digest.subscribers.signup import check_max_papers, find_subscriber, log_event
 from digest.subscribers.teams import lock_team, share
+from digest.text.formatting import day
 from digest.text.languages import gettext, gettext_noop
 
 _STATUS_NAMES = {
@@ -172,7 +173,7 @@ def pause(database: Database, address: str, until: date | None, now: datetime) -
     with database.begin() as connection:
         subscriber = find_subscriber(connection, address)
         if until is not None and until <= now.date():
-            raise BadInput(gettext("A pause until %(day)s is already over; give a later date.", day=until))
+            raise BadInput(gettext("A pause until %(day)s is already over; give a later date.", day=day(until)))
         if subscriber.status not in {"active", "paused"}:
             raise BadInput(
                 gettext(

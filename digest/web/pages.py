@@ -73,6 +73,7 @@ class Pages:
             languages=languages.LANGUAGES,
             language=languages.current_language,
             direction=languages.text_direction,
+            sentence_space=languages.sentence_space,
             carried_language=page_language.carried_language,
             fixed_path=page_language.fixed_path,
             alternates=page_language.alternates,
