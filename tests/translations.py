@@ -69,6 +69,7 @@ def updated(tag: str) -> bytes:
     catalogue = read(tag)
     catalogue.update(extracted(), no_fuzzy_matching=True, update_header_comment=False)
     catalogue.header_comment = HEADER
+    catalogue.fuzzy = False
     written = BytesIO()
     write_po(written, catalogue, width=WIDTH, sort_by_file=True, ignore_obsolete=True, include_lineno=False)
     # The time of an update says nothing and would make every update a change.

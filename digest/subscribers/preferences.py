@@ -173,7 +173,9 @@ def pause(database: Database, address: str, until: date | None, now: datetime) -
     with database.begin() as connection:
         subscriber = find_subscriber(connection, address)
         if until is not None and until <= now.date():
-            raise BadInput(gettext("A pause until %(day)s is already over; give a later date.", day=day(until)))
+            raise BadInput(
+                gettext("A pause until %(day)s is already over; give a later date.", day=day(until))
+            )
         if subscriber.status not in {"active", "paused"}:
             raise BadInput(
                 gettext(

@@ -26,6 +26,10 @@ FOLDER = Path(__file__).parent.parent / "locale"
 DEFAULT = "en"
 LANGUAGES = {
     "en": "English",
+    "de": "Deutsch",
+    "es": "Español",
+    "fr": "Français",
+    "zh-Hans": "简体中文",
 }
 """The languages that can be chosen, by BCP 47 tag, with their own names."""
 
