@@ -1,4 +1,4 @@
-"""A stranger's way in a real browser: words, their digest, an address, the first mail, More, and out again."""
+"""A stranger's way in a real browser: words, their digest, an address, the first mail, More, a colleague, and out again."""
 
 import time
 
@@ -86,6 +86,28 @@ def want_more(
     expect(page.get_by_role("heading", name="More like these")).to_be_visible()
 
 
+def join_by_invitation(page: Page, installation: Installation, address: str, colleague: str) -> None:
+    """Invite a colleague, who signs up by the link and confirms."""
+    page.goto(installation.links("preferences", address)[0])
+    page.get_by_role("button", name="Make an invitation").click()
+    invitation = page.get_by_label("Invitation, for your colleagues alone").input_value()
+    page.goto(invitation)
+    expect(page.get_by_role("listitem").get_by_text("robot grasping")).to_be_visible()
+    installation.pause()
+    page.get_by_label("Your email address").fill(colleague)
+    page.get_by_role("button", name="Join").click()
+    expect(page.get_by_role("heading", name="Check your inbox")).to_be_visible()
+    page.goto(installation.links("confirm", colleague)[0])
+    page.get_by_role("button", name="Confirm subscription").click()
+    expect(page.get_by_role("status").first).to_contain_text("is on its way")
+    database = installation.container.database
+    first, second = subscriber_now(database, address), subscriber_now(database, colleague)
+    assert second.status == "active"
+    assert first.team is not None
+    assert second.team == first.team
+    assert second.interests.topics == first.interests.topics
+
+
 @pytest.mark.parametrize(
     ("width", "script"), [(375, True), (1280, True), (375, False)], ids=["phone", "desktop", "no script"]
 )
@@ -109,10 +131,13 @@ def test_a_stranger_sees_signs_up_reads_and_leaves(
     titles, more = read_the_welcome(page, installation, address)
     assert sorted(titles) == sorted(shown)
     want_more(page, installation, address, titles[0], more, script=script)
+    colleague = f"colleague{width}{script}@example.org".lower()
+    join_by_invitation(page, installation, address, colleague)
     page.goto(installation.links("unsubscribe", address)[0])
     page.get_by_role("button", name="Unsubscribe").click()
     expect(page.get_by_role("heading", name="You are unsubscribed")).to_be_visible()
     assert subscriber_now(installation.container.database, address).status == "unsubscribed"
+    assert subscriber_now(installation.container.database, colleague).status == "active"
     assert troubles == []
     context.close()
 
