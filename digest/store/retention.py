@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, exists, func, null, select, tuple_, update
+from sqlalchemy import Connection, case, delete, exists, func, null, select, update
 
 from digest.store.conditions import one_of
 from digest.store.models import cards, deliveries, picks, popularity, subscribers
@@ -21,8 +21,6 @@ _CONTENTS = "contents"
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# SQLite accepts some 32,000 parameters in a statement.
-_MOST_PAIRS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +110,19 @@ def _page(connection: Connection, after: int, before: datetime, now: datetime, l
 
 def _reduce_picks(connection: Connection, old: Sequence[Any]) -> None:
     months = {row.id: row.edition_on.replace(day=1) for row in old}
-    query = select(picks.c.subscriber_id, picks.c.paper_row_id, picks.c.delivery_id).where(
-        one_of(picks.c.subscriber_id, {row.subscriber_id for row in old}), one_of(picks.c.delivery_id, months)
+    # By subscriber, with which the primary key begins. For pairs of keys, SQLite would read the whole table.
+    statement = (
+        delete(picks)
+        .where(
+            one_of(picks.c.subscriber_id, {row.subscriber_id for row in old}),
+            one_of(picks.c.delivery_id, months),
+        )
+        .returning(picks.c.subscriber_id, picks.c.paper_row_id, picks.c.delivery_id)
     )
     received: dict[tuple[int, date], list[int]] = defaultdict(list)
-    pairs = []
-    for subscriber_id, paper_row_id, delivery_id in connection.execute(query):
+    for subscriber_id, paper_row_id, delivery_id in connection.execute(statement):
         received[subscriber_id, months[delivery_id]].append(paper_row_id)
-        pairs.append((subscriber_id, paper_row_id))
     add_received(connection, received)
-    key = tuple_(picks.c.subscriber_id, picks.c.paper_row_id)
-    for start in range(0, len(pairs), _MOST_PAIRS):
-        connection.execute(delete(picks).where(key.in_(pairs[start : start + _MOST_PAIRS])))
 
 
 def _count(connection: Connection, old: Sequence[Any]) -> None:

@@ -2,10 +2,11 @@
 
 import threading
 from datetime import datetime, timedelta
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import event, func, insert, select, update
 
 from digest.domain.paper import Popularity
 from digest.domain.retention import Retention
@@ -106,6 +107,27 @@ def test_old_mails_are_reduced_to_the_ids_of_their_papers(database: Database) ->
         after = personal_data(connection, "ada@example.org")
     assert after["received"] == []
     assert after["received_earlier"] == sorted(row["id"] for row in before["received"])
+
+
+def test_no_statement_reads_all_picks(sqlite_url: str) -> None:
+    """With two thousand subscribers the table has two million rows, and each of them would block the senders."""
+    database = Database(sqlite_url)
+    send_twice(database)
+    written: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
+        written.append((statement, values))
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    delete_old(database, KEPT, at(WEDNESDAY) + KEPT.contents + 10 * DAY)
+    event.remove(database.engine, "before_cursor_execute", note)
+    about_picks = [one for one in written if " picks" in one[0]]
+    assert about_picks
+    with database.read() as connection:
+        for statement, values in about_picks:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            assert not [row.detail for row in plan if row.detail.startswith("SCAN picks")], statement
+    database.close()
 
 
 def test_deleted_deliveries_are_still_counted(database: Database) -> None:
