@@ -114,7 +114,7 @@ def test_each_service_has_an_example_at_its_address() -> None:
 
 def test_a_wrong_setting_says_how_to_write_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGEST_CHAT", "slack,matrix")
-    with pytest.raises(BadInput, match="^DIGEST_CHAT: matrix needs its address; write it like matrix=https://"):
+    with pytest.raises(BadInput, match=r"^DIGEST_CHAT: matrix needs its address; write it like matrix=https://"):
         read_settings()
     monkeypatch.setenv("DIGEST_CHAT", "slack, matrix=https://matrix.example.org")
     assert read_settings().chat == ("slack", "matrix=https://matrix.example.org")
@@ -122,5 +122,5 @@ def test_a_wrong_setting_says_how_to_write_it(monkeypatch: pytest.MonkeyPatch) -
 
 def test_without_the_library_the_operator_reads_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "apprise", None)
-    with pytest.raises(BadInput, match="trending-papers-digest.chat."):
+    with pytest.raises(BadInput, match=r"trending-papers-digest\[chat\]"):
         require_apprise()
