@@ -114,7 +114,9 @@ def test_each_service_has_an_example_at_its_address() -> None:
 
 def test_a_wrong_setting_says_how_to_write_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGEST_CHAT", "slack,matrix")
-    with pytest.raises(BadInput, match=r"^DIGEST_CHAT: matrix needs its address; write it like matrix=https://"):
+    with pytest.raises(
+        BadInput, match=r"^DIGEST_CHAT: matrix needs its address; write it like matrix=https://"
+    ):
         read_settings()
     monkeypatch.setenv("DIGEST_CHAT", "slack, matrix=https://matrix.example.org")
     assert read_settings().chat == ("slack", "matrix=https://matrix.example.org")
