@@ -1,7 +1,10 @@
 """Addresses of channels: only those of known services, without options, and shown without their secret."""
 
+import sys
+
 import pytest
 
+from digest.chat.transport import require_apprise
 from digest.domain.channel import (
     AllowedService,
     ChannelAddress,
@@ -11,6 +14,7 @@ from digest.domain.channel import (
     service_of,
 )
 from digest.errors import BadInput
+from digest.settings import read_settings
 
 ADDRESSES = {
     Service.SLACK: "https://hooks.slack.com/services/T01/B02/SeCrEt99",
@@ -106,3 +110,19 @@ def test_each_service_has_an_example_at_its_address() -> None:
         "https://api.telegram.org/botTOKEN/CHAT",
         "https://TOKEN@m.example/!room:server",
     ]
+
+
+def test_a_wrong_setting_says_how_to_write_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGEST_CHAT", "slack,matrix")
+    with pytest.raises(
+        BadInput, match=r"^DIGEST_CHAT: matrix needs its address; write it like matrix=https://"
+    ):
+        read_settings()
+    monkeypatch.setenv("DIGEST_CHAT", "slack, matrix=https://matrix.example.org")
+    assert read_settings().chat == ("slack", "matrix=https://matrix.example.org")
+
+
+def test_without_the_library_the_operator_reads_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    with pytest.raises(BadInput, match=r"trending-papers-digest\[chat\]"):
+        require_apprise()
