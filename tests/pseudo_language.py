@@ -71,13 +71,17 @@ def pseudo_catalogues(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def pseudo_language(pseudo_catalogues: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Add PSEUDO and RIGHT_TO_LEFT to the languages that can be chosen; return PSEUDO."""
+    """Let PSEUDO and RIGHT_TO_LEFT be the languages beside English; return PSEUDO."""
     monkeypatch.setattr(languages, "FOLDER", pseudo_catalogues)
-    for tag in (PSEUDO, RIGHT_TO_LEFT):
-        monkeypatch.setitem(languages.LANGUAGES, tag, f"Pseudo {tag}")
+    real = dict(languages.LANGUAGES)
+    languages.LANGUAGES.clear()
+    languages.LANGUAGES[languages.DEFAULT] = real[languages.DEFAULT]
+    languages.LANGUAGES.update({tag: f"Pseudo {tag}" for tag in (PSEUDO, RIGHT_TO_LEFT)})
     languages._catalogue.cache_clear()
     yield PSEUDO
     languages._catalogue.cache_clear()
+    languages.LANGUAGES.clear()
+    languages.LANGUAGES.update(real)
 
 
 def unmarked(text: str, data: Collection[str] = ()) -> list[str]:
