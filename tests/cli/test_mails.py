@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from digest.text.languages import LANGUAGES
 from tests.cli.shell import Shell
 
 ANA = "ana@example.org"
@@ -85,7 +86,7 @@ def test_a_language_is_chosen_in_any_case(digest: Shell, pseudo_language: str) -
 
 def test_an_unknown_language_is_refused_with_those_that_are_known(digest: Shell) -> None:
     said = digest.fails("subscribers", "edit", ANA, "--language", "tlh")
-    assert said.strip().endswith("There is no language 'tlh'; choose one of en.")
+    assert said.strip().endswith(f"There is no language 'tlh'; choose one of {', '.join(LANGUAGES)}.")
     assert digest.fails("subscribers", "add", "bo@example.org", "--language", "tlh")
 
 
