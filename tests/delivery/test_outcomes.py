@@ -7,6 +7,7 @@ import pytest
 from digest.delivery.decisions import (
     LOOK_AGAIN,
     NOTES,
+    NOTHING_FITS,
     Cancel,
     Outcome,
     Retry,
@@ -53,6 +54,13 @@ def test_a_delivery_is_sent_skipped_or_waits(
     kind: Kind, picks: int, considered: int, state: FeedState, now: object, outcome: Outcome
 ) -> None:
     assert decide(kind, picks, considered, state, DUE, now, POLICY) == outcome  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("state", FeedState)
+def test_papers_that_do_not_fit_are_the_reason_whatever_the_feeds_do(state: FeedState) -> None:
+    assert quiet_reason(1, state) == NOTHING_FITS
+    policy = WaitPolicy(quiet_day="note")
+    assert decide(Kind.DIGEST, 0, 1, state, DUE, END, policy) == Send(NOTES[NOTHING_FITS], NOTHING_FITS)
 
 
 @pytest.mark.parametrize("state", FeedState)

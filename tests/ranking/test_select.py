@@ -1,3 +1,4 @@
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
@@ -10,7 +11,17 @@ from hypothesis import strategies as st
 from digest.domain.paper import Paper
 from digest.ranking.corpus import ReferenceCorpus
 from digest.ranking.profile import Interest, Profile, build_profile
-from digest.ranking.select import MOST_BY_INITIALS, Candidates, RankedPick, Rules, score, select
+from digest.ranking.select import (
+    _ALIKE,
+    _CONSIDERED,
+    _REPEATED,
+    MOST_BY_INITIALS,
+    Candidates,
+    RankedPick,
+    Rules,
+    score,
+    select,
+)
 from digest.ranking.terms import Statistics, count_terms
 from digest.ranking.trending import NEWNESS
 from tests.ranking.texts import FIELDS, papers
@@ -96,6 +107,47 @@ def test_an_interest_with_lower_scores_still_gets_half_of_an_equal_share() -> No
     assert chosen.count(1) == 2
     alone = [pick.interest for pick in scored(values, [0] * 40, on, 10)]
     assert alone == [0] * 10
+
+
+def plainly_by_taste(
+    on: Candidates, values: list[float], interests: list[int], size: int
+) -> list[tuple[int, int]]:
+    """Return (index, interest) of the picks by taste: the rule, step by step, without its shortcuts."""
+    left = [index for index in np.argsort(-np.array(values), kind="stable").tolist() if interests[index] >= 0]
+    left = left[: _CONSIDERED * size]
+    by_interest = Counter(interests[index] for index in left)
+    share = max(1, size // (2 * max(1, len(by_interest))))
+    found: list[tuple[int, int]] = []
+    while left and len(found) < size:
+        owed = {}
+        for interest, count in by_interest.items():
+            due = min(count, share) - sum(interest == one for _, one in found)
+            owed[interest] = max(0, min(due, sum(interests[index] == interest for index in left)))
+        must = {one for one, due in owed.items() if due} if size - len(found) <= sum(owed.values()) else set()
+
+        def worth(index: int) -> float:
+            nearest = max((on.similarity(other).item(index) for other, _ in found), default=0.0)
+            alike = values[index] * (1 - _ALIKE * max(0.0, nearest))
+            again = sum(one == interests[index] for _, one in found)
+            return alike * _REPEATED**again if len(by_interest) > 1 else alike
+
+        best = max((one for one in left if not must or interests[one] in must), key=worth)
+        left.remove(best)
+        if all(on.groups[best] != on.groups[other] for other, _ in found):
+            found.append((best, interests[best]))
+    return found
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), st.integers(1, 12), st.integers(1, 4))
+def test_picks_by_taste_follow_the_rule(data: st.DataObject, size: int, kinds: int) -> None:
+    on = candidates(heat=np.zeros(len(PAPERS), np.float32))
+    values = data.draw(st.lists(st.integers(1, 64), min_size=len(PAPERS), max_size=len(PAPERS)))
+    scores = np.array(values, np.float32) / 64
+    interests = data.draw(st.lists(st.integers(-1, kinds - 1), min_size=len(PAPERS), max_size=len(PAPERS)))
+    chosen = select(on, scores, np.array(interests, np.int8), Rules(size=size, for_you=1.0, floor=0.0))
+    by_taste = [(one.index, one.interest) for one in chosen if one.section == "for_you"]
+    assert by_taste == plainly_by_taste(on, scores.tolist(), interests, size)
 
 
 def test_papers_of_one_subtheme_do_not_fill_a_digest() -> None:

@@ -98,6 +98,27 @@ def test_a_signed_token_with_other_contents_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("about", "topics"),
+    [
+        ("gaussian splatting · KV cache/compression", "?topics=gaussian%20splatting%3B%20KV%20cache%2Fcompression"),
+        ("gaussian splatting · a topic that is cut o…", "?topics=gaussian%20splatting"),
+        ("a topic that is cut o…", ""),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_the_link_for_a_colleague_names_the_whole_topics(about: str, topics: str) -> None:
+    assert links().share(about) == f"{links().home}{topics}"
+
+
+def test_a_bad_link_says_what_to_do() -> None:
+    said = r"^This link is incomplete; please open it again from the mail\.$"
+    with pytest.raises(BadLink, match=said):
+        links().read("confirm", "broken")
+    with pytest.raises(BadLink, match=said):
+        links().read_paper("broken")
+
+
+@pytest.mark.parametrize(
     ("purpose", "signature"),
     [
         ("confirm", "dEI9U2VwjJiOK3CCiRBIj0BHWqEN8fxmKIkFGZAlgtA"),
