@@ -143,7 +143,7 @@ def plainly_by_taste(
 def test_picks_by_taste_follow_the_rule(data: st.DataObject, size: int, kinds: int) -> None:
     on = candidates(heat=np.zeros(len(PAPERS), np.float32))
     values = data.draw(st.lists(st.integers(1, 64), min_size=len(PAPERS), max_size=len(PAPERS)))
-    scores = np.array(values, np.float32) / 64
+    scores = np.array([value / 64 for value in values], np.float32)
     interests = data.draw(st.lists(st.integers(-1, kinds - 1), min_size=len(PAPERS), max_size=len(PAPERS)))
     chosen = select(on, scores, np.array(interests, np.int8), Rules(size=size, for_you=1.0, floor=0.0))
     by_taste = [(one.index, one.interest) for one in chosen if one.section == "for_you"]
