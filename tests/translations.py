@@ -19,7 +19,6 @@ KEYWORDS = {
     "gettext": None,
     "gettext_noop": None,
     "ngettext": (1, 2),
-    "pgettext": ((1, "c"), 2),
 }
 METHODS = [
     ("digest/**.py", "python"),

@@ -105,19 +105,14 @@ def gettext(message: str, **values: object) -> str:
 
 def ngettext(singular: str, plural: str, number: int, **values: object) -> str:
     """Return the message for this number of things in the current language; `%(num)s` is the number by locale."""
+    return _plural_form(singular, plural, number) % {"num": decimal(number), **values}
+
+
+def _plural_form(singular: str, plural: str, number: int) -> str:
     tag = _current.get()
     if tag == DEFAULT:
-        translated = singular if number == 1 else plural
-    else:
-        translated = _catalogue(tag).ungettext(singular, plural, number)
-    return translated % {"num": decimal(number), **values}
-
-
-def pgettext(context: str, message: str, **values: object) -> str:
-    """Do what `gettext` does, for a message whose translation depends on where it stands, which `context` names."""
-    tag = _current.get()
-    translated = message if tag == DEFAULT else str(_catalogue(tag).upgettext(context, message))
-    return translated % values if values else translated
+        return singular if number == 1 else plural
+    return _catalogue(tag).ungettext(singular, plural, number)
 
 
 def gettext_noop(message: str) -> str:
@@ -131,28 +126,11 @@ def decimal(number: int) -> str:
 
 
 def install(environment: "Environment") -> None:
-    """Give a Jinja environment `{% trans %}`, `_()`, `gettext()`, `ngettext()` and `pgettext()` in the current language."""
+    """Give a Jinja environment `{% trans %}`, `_()`, `gettext()` and `ngettext()` in the current language."""
     environment.add_extension("jinja2.ext.i18n")
     # Line breaks in a template are no part of a message.
     environment.policies["ext.i18n.trimmed"] = True
-    environment.install_gettext_callables(  # type: ignore[attr-defined]
-        _translated, _translated_plural, newstyle=True, pgettext=_translated_in_context
-    )
-
-
-def _translated(message: str) -> str:
-    return gettext(message)
-
-
-def _translated_plural(singular: str, plural: str, number: int) -> str:
-    tag = _current.get()
-    if tag == DEFAULT:
-        return singular if number == 1 else plural
-    return _catalogue(tag).ungettext(singular, plural, number)
-
-
-def _translated_in_context(context: str, message: str) -> str:
-    return pgettext(context, message)
+    environment.install_gettext_callables(gettext, _plural_form, newstyle=True)  # type: ignore[attr-defined]
 
 
 @lru_cache

@@ -39,6 +39,5 @@ def rated_papers(connection: Connection, subscriber: Subscriber) -> tuple[list[P
 
 def rated_ids(connection: Connection, subscriber: Subscriber) -> set[str]:
     """Return the ids of the papers that a subscriber rated last."""
-    said = feedback_store.read_feedback(connection, [subscriber.id]).get(subscriber.id, [])[-RATED_SHOWN:]
-    papers = paper_store.find_by_row_ids(connection, [row_id for row_id, _ in said])
-    return {stored.paper.id for stored in papers.values()}
+    liked, disliked = rated_papers(connection, subscriber)
+    return {paper.id for paper in (*liked, *disliked)}
